@@ -4,6 +4,7 @@
 //! An answer is `Ok` (done) or a [`Denial`]. An adapter that lacks something says so in its
 //! [`Capabilities`], and the cases that need it skip with that reason.
 
+pub mod failpoint;
 pub mod mace;
 pub mod options;
 

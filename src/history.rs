@@ -6,7 +6,11 @@
 //! after the engine answered. So if T2 saw T1 or wrote after it, then T1.commit < T2.commit, and
 //! if T1.end < T2.begin then T1 returned before T2 began.
 
+pub mod child;
+pub mod drive;
 pub mod dump;
+pub mod journal;
+pub mod script;
 
 use crate::{
     engine::Denial,
@@ -71,6 +75,15 @@ pub enum Event {
         /// The counter after it returned.
         stamp: u64,
     },
+    /// A bucket comes or goes.
+    Bucket {
+        /// Its name.
+        name: String,
+        /// What happens to it.
+        change: BucketChange,
+        /// The counter.
+        stamp: u64,
+    },
     /// A milestone of a crash child.
     Phase {
         /// Which one, for instance `opened`, `scripted`, `closed`.
@@ -83,6 +96,20 @@ pub enum Event {
         /// What was seen.
         witness: String,
     },
+}
+
+/// What happens to a bucket. A change that was asked for and not acknowledged when the process
+/// died may or may not have happened.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum BucketChange {
+    /// The engine is about to be asked to create it.
+    Creating,
+    /// It was created.
+    Created,
+    /// The engine is about to be asked to delete it.
+    Deleting,
+    /// It was deleted.
+    Deleted,
 }
 
 /// A key in a journal: bytes outside of printable ASCII, and `%`, as `%XX`.
@@ -161,6 +188,44 @@ pub enum Write {
 pub struct History {
     /// The events, by stamp.
     pub events: Vec<Event>,
+}
+
+impl Event {
+    /// The event's stamp; milestones and findings stand where they were recorded and have none.
+    pub fn stamp(&self) -> Option<u64> {
+        match self {
+            Self::Begin { stamp, .. }
+            | Self::Commit { stamp, .. }
+            | Self::Ok { stamp, .. }
+            | Self::Abort { stamp, .. }
+            | Self::Info { stamp, .. }
+            | Self::Synced { stamp, .. }
+            | Self::Bucket { stamp, .. } => Some(*stamp),
+            Self::Phase { .. } | Self::Wrong { .. } => None,
+        }
+    }
+}
+
+impl History {
+    /// A history of events that several threads recorded: by stamp, and those without one stay
+    /// behind the event that they were recorded after.
+    pub fn ordered(events: Vec<Event>) -> Self {
+        let mut last = 0;
+        let mut keyed: Vec<(u64, Event)> = events
+            .into_iter()
+            .map(|event| {
+                last = event.stamp().unwrap_or(last);
+                (last, event)
+            })
+            .collect();
+        keyed.sort_by_key(|(stamp, _)| *stamp);
+        Self { events: keyed.into_iter().map(|(_, event)| event).collect() }
+    }
+
+    /// The highest stamp, 0 in an empty history.
+    pub fn last_stamp(&self) -> u64 {
+        self.events.iter().filter_map(Event::stamp).max().unwrap_or(0)
+    }
 }
 
 #[cfg(test)]

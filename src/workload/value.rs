@@ -27,6 +27,13 @@ impl std::fmt::Display for TxnId {
     }
 }
 
+/// The key in which a client notes its newest transaction, one in each bucket. Every transaction
+/// that is to commit writes it last, so the recovered state itself tells which of the client's
+/// transactions took effect.
+pub fn marker_key(client: u16) -> Vec<u8> {
+    format!("\0m{client:04}").into_bytes()
+}
+
 /// One written version of one key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Version {
