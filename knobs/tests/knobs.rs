@@ -52,7 +52,7 @@ fn every_getter_returns_what_the_contract_says_by_default() {
     let root = root(&[]);
     let knobs = resolve(root.path(), &[], &[]).unwrap();
     assert_eq!(knobs.list("FEATURES"), ["failpoints"]);
-    assert_eq!(knobs.seconds("FAST_TIMEOUT"), Duration::from_secs(300));
+    assert_eq!(knobs.seconds("FAST_TIMEOUT"), Duration::from_mins(5));
     assert_eq!(knobs.count("STRESS_TIMEOUT"), 600);
     assert_eq!(knobs.count("CHAOS_TIMEOUT"), 300);
     assert_eq!(knobs.count("CHAOS_RETRY"), 3);
@@ -214,9 +214,11 @@ fn limits_are_read_from_nextests_own_file() {
 
 #[test]
 fn asking_for_an_undeclared_knob_or_in_the_wrong_kind_is_a_bug() {
+    type Ask = fn(&Knobs);
+
     let root = root(&[]);
     let knobs = resolve(root.path(), &[], &[]).unwrap();
-    let asked: [(&str, fn(&Knobs)); 3] = [
+    let asked: [(&str, Ask); 3] = [
         ("not declared", |knobs| assert!(knobs.optional("MACE_PROD_NOTHING").is_none())),
         ("one of fail, pass", |knobs| assert_eq!(knobs.count("CHAOS_FLAKY"), 0)),
         ("no default", |knobs| assert_eq!(knobs.text("MACE_ENGINE"), "")),
