@@ -60,12 +60,18 @@ const fn key(profile: &'static str, filter: Option<&'static str>, key: &'static 
     NextestKey { profile, filter, key }
 }
 
-/// Every place in `.config/nextest.toml` that says what the knob `name` says; the first one is
-/// read, all are kept equal. Empty for a knob with another home.
+/// Every place in `.config/nextest.toml` that says what the knob `name` says; they have to agree.
+/// Empty for a knob with another home.
 pub fn nextest_keys(name: &str) -> &'static [NextestKey] {
     match name {
         "FAST_TIMEOUT" => {
-            const { &[key("fast", None, "global-timeout"), key("default", None, "global-timeout")] }
+            const {
+                &[
+                    key("fast", None, "global-timeout"),
+                    key("default", None, "global-timeout"),
+                    key("default", None, "slow-timeout"),
+                ]
+            }
         }
         "STRESS_TIMEOUT" => const { &[key("default", Some(STRESS), "slow-timeout")] },
         "CHAOS_TIMEOUT" => const { &[key("default", Some(CHAOS), "slow-timeout")] },
@@ -159,16 +165,24 @@ fn wrong_type(knob: &Knob, value: &Value, file: &Path) -> KnobError {
 fn nextest_values(table: &Table, file: &Path) -> Result<FileValues, KnobError> {
     let mut values = FileValues::new();
     for knob in table::KNOBS {
-        let Some(first) = nextest_keys(knob.name).first() else { continue };
-        let Some(value) = nextest_value(table, first) else { continue };
-        let text = from_nextest(first.key, value).ok_or_else(|| {
-            KnobError::new(
-                format!("`{}` of profile `{}` is not understood", first.key, first.profile),
-                file.display().to_string(),
-                format!("write it in the form the file had: it is the knob `{}`", knob.name),
-            )
-        })?;
-        values.insert(knob.name, text);
+        for key in nextest_keys(knob.name) {
+            let Some(value) = nextest_value(table, key) else { continue };
+            let refused = |what: &str, remedy: &str| {
+                let what = format!("`{}` of profile `{}` {what}", key.key, key.profile);
+                KnobError::new(what, file.display().to_string(), remedy)
+            };
+            let text = from_nextest(key.key, value).ok_or_else(|| {
+                refused(
+                    "is not understood",
+                    &format!("write knob `{}` as the file had it", knob.name),
+                )
+            })?;
+            let earlier = values.insert(knob.name, text);
+            if earlier.is_some_and(|earlier| earlier != values[knob.name]) {
+                let remedy = format!("it is knob `{}`: write one value everywhere", knob.name);
+                return Err(refused("contradicts another place", &remedy));
+            }
+        }
     }
     Ok(values)
 }

@@ -1,7 +1,11 @@
 //! The knobs as a user meets them: precedence, every way to spell one wrong, and the files.
 //! Made-up environments and folders only; nothing here depends on the machine's own.
 
-use knobs::{Environment, KnobError, Knobs, Source, findings::Build, findings::Findings};
+use knobs::{
+    Environment, Home, KnobError, Knobs, Source,
+    findings::{Build, Findings},
+    nextest_keys,
+};
 use std::{ffi::OsString, fs, path::Path, time::Duration};
 use tempfile::TempDir;
 
@@ -205,11 +209,30 @@ fn limits_are_read_from_nextests_own_file() {
     assert_eq!(knobs.text("CHAOS_FLAKY"), "pass");
     assert_eq!(knobs.provenance("CHAOS_TIMEOUT"), &Source::Default);
 
+    let split = text
+        .replace("[profile.chaos]", "[profile.default]\nglobal-timeout = \"7s\"\n[profile.chaos]");
+    let split = root(&[("nextest.toml", &split)]);
+    refused(resolve(split.path(), &[], &[]), &["contradicts", "nextest.toml", "`FAST_TIMEOUT`"]);
+
     let minutes = root(&[("nextest.toml", "[profile.fast]\nglobal-timeout = \"5m\"\n")]);
     refused(
         resolve(minutes.path(), &[], &[]),
         &["`global-timeout` of profile `fast`", "nextest.toml", "FAST_TIMEOUT"],
     );
+}
+
+#[test]
+fn nextests_file_states_the_tables_defaults_in_every_place() {
+    let root = knobs::runtime::root();
+    let knobs = resolve(&root, &[], &[]).unwrap();
+    let text = fs::read_to_string(root.join(".config/nextest.toml")).unwrap();
+    for knob in Knobs::table().iter().filter(|knob| knob.home == Home::Nextest) {
+        let marks = text.lines().filter(|line| line.contains(&format!("# {}", knob.name))).count();
+        assert_eq!(knobs.optional(knob.name), knob.default, "{}", knob.name);
+        // A place that is not there would be a knob that changes nothing.
+        assert_eq!(marks, nextest_keys(knob.name).len(), "marks of {}", knob.name);
+        assert!(matches!(knobs.provenance(knob.name), Source::File(_)), "{}", knob.name);
+    }
 }
 
 #[test]
