@@ -20,7 +20,7 @@ impl Driver for MaceDriver {
     fn identity(&self) -> Identity {
         Identity {
             name: "mace-kv".to_owned(),
-            version: env!("MACE_PROD_ENGINE_VERSION").to_owned(),
+            version: env!("RESOLVED_ENGINE_VERSION").to_owned(),
             build: if cfg!(feature = "failpoints") { "failpoints" } else { "plain" }.to_owned(),
         }
     }
