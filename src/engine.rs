@@ -51,6 +51,7 @@ pub enum Reason {
 
 /// What an engine can do at all.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(clippy::struct_excessive_bools, reason = "independent yes-or-no facts, not a state")]
 pub struct Capabilities {
     /// Has failpoints that a crash child can arm.
     pub failpoints: bool,

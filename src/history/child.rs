@@ -108,13 +108,12 @@ impl Plan {
         let ended = child
             .wait_timeout(deadline)
             .map_err(|error| Error::new("wait for", &program, error))?;
-        let class = match ended {
-            Some(status) => classify(status),
-            None => {
-                child.kill().map_err(|error| Error::new("kill", &program, error))?;
-                child.wait().map_err(|error| Error::new("wait for", &program, error))?;
-                ExitClass::Hung
-            }
+        let class = if let Some(status) = ended {
+            classify(status)
+        } else {
+            child.kill().map_err(|error| Error::new("kill", &program, error))?;
+            child.wait().map_err(|error| Error::new("wait for", &program, error))?;
+            ExitClass::Hung
         };
         Ok(Exit { class, stderr: tail(&stderr) })
     }

@@ -19,9 +19,9 @@ use std::{
     time::Duration,
 };
 
-/// Seconds after which a child that should have ended is ended; generous, since it is only there
+/// The time after which a child that should have ended is ended; generous, since it is only there
 /// to turn a hang into a verdict.
-pub const DEADLINE: Duration = Duration::from_secs(60);
+pub const DEADLINE: Duration = Duration::from_mins(1);
 
 /// What one process does with the database.
 #[derive(Clone, Debug)]
