@@ -12,7 +12,7 @@ use mace_prod::{
 use strategy::{Effort, judge};
 
 /// What the fast layer can afford: see the layer's budget.
-const EFFORT: Effort = Effort { lists: 4, operations: 160, shrinking: 600 };
+const EFFORT: Effort = Effort { lists: 4, operations: 160, shrinking: 600, attempts: 3 };
 
 #[track_caller]
 fn holds(family: Family) {

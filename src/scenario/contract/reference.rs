@@ -18,6 +18,9 @@ use std::{
 /// An ordered map whose copies share their bytes.
 pub(super) type Map = BTreeMap<Arc<[u8]>, Arc<[u8]>>;
 
+/// A log file that no list of operations fills.
+const NEVER_FULL: u64 = 64 << 20;
+
 /// The slot of transactions that begin and end within one operation.
 const BULK: usize = TXNS;
 
@@ -26,6 +29,7 @@ const BULK: usize = TXNS;
 pub struct Reference {
     /// How the database is open.
     pub(super) engine: EngineOptions,
+    rotates: bool,
     pub(super) buckets: [Bucket; 2],
     txns: [Option<Txn>; TXNS + 1],
     views: [Option<Arc<Map>>; VIEWS],
@@ -73,8 +77,9 @@ enum Overlap {
 }
 
 impl Reference {
-    /// Two empty buckets in this configuration.
-    pub fn new(family: Family) -> Self {
+    /// Two empty buckets in this configuration. Where the log does not rotate its files are so
+    /// large that one is enough, whatever later operations ask for.
+    pub fn new(family: Family, rotates: bool) -> Self {
         let bucket = |merge| Bucket {
             pairs: Arc::default(),
             options: BucketOptions { merge, ..family.bucket() },
@@ -82,8 +87,13 @@ impl Reference {
             keys: BTreeSet::new(),
             commits: BTreeMap::new(),
         };
+        let mut engine = family.engine();
+        if !rotates {
+            engine.wal_file_bytes = NEVER_FULL;
+        }
         Self {
-            engine: family.engine(),
+            engine,
+            rotates,
             buckets: [bucket(Merge::Sum), bucket(Merge::None)],
             txns: Default::default(),
             views: Default::default(),
@@ -98,9 +108,9 @@ impl Reference {
         pairs.keys().step_by(stride).map(|key| Key(key.clone())).collect()
     }
 
-    /// How the database is open.
-    pub fn engine_options(&self) -> &EngineOptions {
-        &self.engine
+    /// Whether the log may rotate while the list runs.
+    pub fn rotates(&self) -> bool {
+        self.rotates
     }
 
     /// The options of a bucket.
@@ -181,6 +191,9 @@ impl Reference {
             Op::Reload(bucket) => self.buckets[*bucket].aborted = false,
             Op::Reopen(options) => {
                 self.engine = *options.clone();
+                if !self.rotates {
+                    self.engine.wal_file_bytes = NEVER_FULL;
+                }
                 self.buckets.iter_mut().for_each(|bucket| bucket.aborted = false);
             }
             _ => unreachable!("no other operation is structural"),
