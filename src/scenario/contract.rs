@@ -183,7 +183,7 @@ impl<'a> Course<'a> {
     /// Operations that need no handle given back, and the first that does.
     fn frame(&mut self, engine: &dyn Engine, handles: &Handles) -> Result<Option<&'a Op>, String> {
         let buckets = [handles[0].as_ref(), handles[1].as_ref()];
-        let mut frame = Frame::new(self.driver, engine, self.dir, buckets);
+        let mut frame = Frame::new(self.driver, engine, buckets);
         while let Some(op) = self.ops.get(self.at) {
             writeln!(self.evidence, "{} {op:?}", self.at).expect("the case's folder takes files");
             if op.is_structural() {
@@ -193,7 +193,8 @@ impl<'a> Course<'a> {
             if expected == Answer::LeftOut {
                 self.figures.add("left_out", 1);
             } else {
-                let answer = said("open a snapshot for", frame.perform(op, &self.reference))?;
+                let copy = self.dir.join(format!("copy-{}", self.at));
+                let answer = said("carry it out", frame.perform(op, &self.reference, &copy))?;
                 if answer != expected {
                     return Err(answer.difference(&expected));
                 }

@@ -103,7 +103,8 @@ fn attempt(
     ops: &[Op],
     figures: &mut Figures,
 ) -> Result<(), Mismatch> {
-    let room = dir.join("list");
+    // A name of its own each time: the model knows its databases by their path.
+    let room = dir.join(format!("list-{}", figures.get("lists")));
     fs::create_dir_all(&room).expect("the case's folder takes files");
     let result = contract::check(driver, &room, start, &carried_out(start, ops), figures);
     figures.add("lists", 1);

@@ -21,8 +21,6 @@ pub(super) const ASKED_AT_MOST: usize = 200_000;
 pub(super) struct Frame<'a> {
     driver: &'a dyn Driver,
     engine: &'a dyn Engine,
-    /// Where copies go.
-    dir: &'a Path,
     buckets: [&'a dyn Bucket; 2],
     txns: [Option<Box<dyn Txn + 'a>>; TXNS],
     views: [Option<Box<dyn Read + 'a>>; VIEWS],
@@ -32,15 +30,15 @@ impl<'a> Frame<'a> {
     pub(super) fn new(
         driver: &'a dyn Driver,
         engine: &'a dyn Engine,
-        dir: &'a Path,
         buckets: [&'a dyn Bucket; 2],
     ) -> Self {
-        Self { driver, engine, dir, buckets, txns: Default::default(), views: Default::default() }
+        let (txns, views) = (Default::default(), Default::default());
+        Self { driver, engine, buckets, txns, views }
     }
 
     /// Carries out one operation that needs no handle given back. `after` is the state that the
-    /// engine should be in afterwards.
-    pub(super) fn perform(&mut self, op: &Op, after: &Reference) -> Outcome<Answer> {
+    /// engine should be in afterwards, `copy` where a copy goes.
+    pub(super) fn perform(&mut self, op: &Op, after: &Reference, copy: &Path) -> Outcome<Answer> {
         match op {
             Op::Begin(slot) => self.begin(*slot)?,
             Op::Write { txn, how, key, value } => {
@@ -78,7 +76,7 @@ impl<'a> Frame<'a> {
             Op::Held { bucket, delete: false } => {
                 return Ok(Answer::Done(self.engine.unload_bucket(BUCKETS[*bucket])));
             }
-            Op::Copy => return self.copy(after).map(Answer::Sound),
+            Op::Copy => return self.copy(after, copy).map(Answer::Sound),
             Op::Audit => return self.audit(after).map(Answer::Sound),
             Op::Reload(_) | Op::Change(..) | Op::Recreate(_) | Op::Reopen(_) => {
                 unreachable!("a frame ends before these")
@@ -156,15 +154,14 @@ impl<'a> Frame<'a> {
         Ok(found)
     }
 
-    fn copy(&self, after: &Reference) -> Outcome<Vec<String>> {
-        let target = self.dir.join("copy");
-        self.engine.copy_to(&target)?;
-        let again = self.engine.copy_to(&target);
+    fn copy(&self, after: &Reference, target: &Path) -> Outcome<Vec<String>> {
+        self.engine.copy_to(target)?;
+        let again = self.engine.copy_to(target);
         let mut found = Vec::new();
         if again != Err(Denial::Refused(Reason::Exists)) {
             found.push(format!("a second copy to the same folder: {}", Answer::Done(again)));
         }
-        let copy = self.driver.open(&target, &after.engine)?;
+        let copy = self.driver.open(target, &after.engine)?;
         let mut buckets = Vec::new();
         for (at, name) in BUCKETS.iter().enumerate() {
             buckets.push(copy.open_bucket(name, after.buckets[at].options.merge)?);
@@ -173,7 +170,7 @@ impl<'a> Frame<'a> {
         found.extend(inside.into_iter().map(|sentence| format!("in the copy, {sentence}")));
         drop((buckets, copy));
         // A model's copy is no folder; nothing to remove then.
-        let _ = fs::remove_dir_all(&target);
+        let _ = fs::remove_dir_all(target);
         Ok(found)
     }
 }
