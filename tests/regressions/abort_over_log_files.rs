@@ -7,14 +7,14 @@
 //! Sequence: a transaction writes; others commit until the log has gone on to another file; the
 //! transaction writes again and is dropped; the database is closed, cleanly. The checkpoint at the
 //! end need not wait for a transaction that is over, so that the next opening begins to read
-//! between its records. (A process killed while the transaction is open does no harm: until then
-//! the checkpoints wait for it.)
+//! between its records. (The image of a process that is killed before the drop does open.)
 //!
 //! Symptom: every later opening fails with `Corruption`. The offline checker has no complaint.
 //! Nothing short of removing log files opens the database again: all data are lost to the user.
 //!
 //! Broken promise: "Graceful close leaves everything in data files", and a database that was
-//! closed can be opened. With default options the transaction has to span 64 MiB of log.
+//! closed can be opened. With default options a log file has 64 MiB, and a dropped transaction
+//! has to have written on both sides of a file's end.
 
 use mace_prod::{
     engine::{Denial, Driver, Family, mace::MaceDriver},
