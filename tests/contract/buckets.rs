@@ -22,11 +22,11 @@ fn case(family: Family, claims: fn(Family, &Path, &mut Claims)) {
 }
 
 in_two_families! {
-    names_have_1_to_31_bytes in Defaults and Tiny;
-    a_successor_sees_nothing_of_its_predecessor in Compressed and ManyWriters;
-    a_held_bucket_is_busy_and_then_goes in Defaults and OneWriter;
-    unloading_keeps_every_commit in Relaxed and Tiny;
-    the_quota_counts_deleted_buckets_until_they_are_reaped in Defaults and Relaxed;
+    names_have_1_to_31_bytes: in_defaults Defaults, in_tiny Tiny;
+    a_successor_sees_nothing_of_its_predecessor: in_compressed Compressed, in_many_writers ManyWriters;
+    a_held_bucket_is_busy_and_then_goes: in_defaults Defaults, in_one_writer OneWriter;
+    unloading_keeps_every_commit: in_relaxed Relaxed, in_tiny Tiny;
+    the_quota_counts_deleted_buckets_until_they_are_reaped: in_defaults Defaults, in_relaxed Relaxed;
 }
 
 const BUSY: Denial = Denial::Refused(Reason::Busy);
@@ -221,4 +221,6 @@ fn the_quota_counts_deleted_buckets_until_they_are_reaped(
     claims.differ("rounds until reaped, and none", &rounds, &None);
     claims.granted("after it is reaped", engine.create_bucket("more", &options).map(|_| ()));
     claims.same("in the end", &engine.bucket_count(), &QUOTA);
+    // Closing a thousand buckets takes longer than everything else here and claims nothing.
+    std::mem::forget(engine);
 }

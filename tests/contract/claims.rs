@@ -101,16 +101,16 @@ pub(crate) fn contents(bucket: &dyn Bucket) -> Outcome<Vec<(Vec<u8>, Vec<u8>)>> 
 
 /// Makes one test for each of two families from a function of a family.
 macro_rules! in_two_families {
-    ($($case:ident in $one:ident and $other:ident;)+) => {
+    ($($case:ident: $one:ident $One:ident, $other:ident $Other:ident;)+) => {
         $(mod $case {
             #[test]
-            fn in_one() {
-                super::case(mace_prod::engine::Family::$one, super::$case);
+            fn $one() {
+                super::case(mace_prod::engine::Family::$One, super::$case);
             }
 
             #[test]
-            fn in_other() {
-                super::case(mace_prod::engine::Family::$other, super::$case);
+            fn $other() {
+                super::case(mace_prod::engine::Family::$Other, super::$case);
             }
         })+
     };
