@@ -4,6 +4,8 @@
 
 #[path = "regressions/abort_over_log_files.rs"]
 mod abort_over_log_files;
+#[path = "regressions/copy_during_checkpoint.rs"]
+mod copy_during_checkpoint;
 #[path = "regressions/empty_bucket_name.rs"]
 mod empty_bucket_name;
 #[path = "regressions/empty_value.rs"]
@@ -14,3 +16,5 @@ mod handle_cache_below_shards;
 mod key_of_115_bytes;
 #[path = "regressions/merge_admission.rs"]
 mod merge_admission;
+#[path = "regressions/split_without_its_child.rs"]
+mod split_without_its_child;
