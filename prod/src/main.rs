@@ -9,6 +9,7 @@ mod engine;
 mod error;
 mod exit;
 mod judge;
+mod manifest;
 mod marker;
 mod merge;
 mod nextest;
@@ -19,6 +20,8 @@ mod repro;
 mod run;
 mod session;
 mod summary;
+mod wanted;
+mod workspace;
 
 use cli::{Cli, Command, Parsed};
 use error::{Error, Result};

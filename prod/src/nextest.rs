@@ -7,6 +7,7 @@ use crate::{
     part::Part,
     process::Interrupts,
     session::Session,
+    wanted::Wanted,
 };
 use knobs::{Home, Source, runtime};
 use nextest_metadata::TestListSummary;
@@ -89,13 +90,19 @@ impl<'s> Nextest<'s> {
 
     /// Where nextest writes the part's report.
     pub(crate) fn report_path(&self, part: &Part) -> PathBuf {
-        self.session.nextest_store().join(part.profile).join("junit.xml")
+        let (manifest, _) = self.session.workspace(&part.build);
+        let store = manifest.with_file_name("target").join("nextest");
+        store.join(part.profile).join("junit.xml")
     }
 
     fn command(&self, verb: &str, part: &Part) -> Command {
         let session = self.session;
         let mut command = Command::new("cargo");
-        command.args(["nextest", verb, "--manifest-path"]).arg(&session.manifest);
+        let (manifest, target) = session.workspace(&part.build);
+        command.args(["nextest", verb, "--manifest-path"]).arg(manifest);
+        if let Some(target) = target {
+            command.arg("--target-dir").arg(target);
+        }
         command.arg("--config-file").arg(&session.config);
         command.args(["--profile", part.profile]).args(part.build.cargo_args());
         for name in runtime::nextest_variables() {
@@ -106,6 +113,10 @@ impl<'s> Nextest<'s> {
             if let (Source::Flag, Some(value)) = (&setting.source, &setting.value) {
                 command.env(setting.knob.name, value);
             }
+        }
+        if let Wanted::Path(path) = &session.wanted {
+            // A relative path would start elsewhere in the generated workspace.
+            command.env("MACE_ENGINE_PATH", path);
         }
         command.env("MACE_PROD_SEED", session.seed.to_string());
         command.current_dir(&session.root);

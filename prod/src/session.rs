@@ -5,7 +5,9 @@ use crate::{
     bootstrap, config,
     engine::Engine,
     error::{Error, Result},
-    part::Mode,
+    part::{Build, Mode},
+    wanted::Wanted,
+    workspace::{self, Generated},
 };
 use knobs::{Knobs, findings::Findings};
 use std::{
@@ -25,8 +27,10 @@ pub(crate) struct Session {
     /// The root seed.
     pub(crate) seed: u64,
     pub(crate) engine: Engine,
-    /// The manifest that cargo is pointed at.
-    pub(crate) manifest: PathBuf,
+    /// The engine that was asked for, as its own environment variable says it.
+    pub(crate) wanted: Wanted,
+    /// The workspace that stands in for the repository, for an engine other than the locked one.
+    pub(crate) generated: Option<Generated>,
     /// The nextest configuration in force.
     pub(crate) config: PathBuf,
     /// `target/prod`, created and writable.
@@ -47,17 +51,30 @@ impl Session {
             ));
         }
         let findings = Findings::load(&root)?;
+        let wanted = Wanted::of(&knobs)?;
         let out = writable(&root.join("target/prod"))?;
         let config = config::effective(&root, &knobs, &out)?;
         require_nextest()?;
-        let engine = Engine::resolved(&manifest)?;
+        let generated = match &wanted {
+            Wanted::Locked => None,
+            wanted => Some(workspace::generate(&root, wanted)?),
+        };
+        let resolving = generated.as_ref().map_or(&manifest, |generated| &generated.manifest);
+        let engine = Engine::resolved(resolving)?;
+        wanted.check(&engine, resolving)?;
         let seed = knobs.seed("MACE_PROD_SEED").unwrap_or_else(fresh_seed);
-        Ok(Self { root, knobs, findings, seed, engine, manifest, config, out })
+        Ok(Self { root, knobs, findings, seed, engine, wanted, generated, config, out })
     }
 
-    /// The folder that nextest writes its reports below.
-    pub(crate) fn nextest_store(&self) -> PathBuf {
-        self.manifest.with_file_name("target").join("nextest")
+    /// The manifest that cargo is pointed at for `build`, and the build folder when it is not the
+    /// manifest's own. The project's own tests do not judge the engine and run where they are.
+    pub(crate) fn workspace(&self, build: &Build) -> (PathBuf, Option<&Path>) {
+        match (&self.generated, build) {
+            (Some(generated), Build::Suite(_)) => {
+                (generated.manifest.clone(), Some(&generated.target))
+            }
+            _ => (self.root.join("Cargo.toml"), None),
+        }
     }
 }
 

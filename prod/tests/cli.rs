@@ -6,6 +6,8 @@
 mod bad_input;
 #[path = "cli/bootstrap.rs"]
 mod bootstrap;
+#[path = "cli/engines.rs"]
+mod engines;
 #[path = "cli/fixture.rs"]
 mod fixture;
 #[path = "cli/layers.rs"]

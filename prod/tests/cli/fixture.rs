@@ -11,7 +11,7 @@ use tempfile::TempDir;
 
 const MANIFEST: &str = r#"
 [workspace]
-members = [".", "engine"]
+exclude = ["engine"]
 [package]
 name = "suite"
 version = "0.1.0"
@@ -23,7 +23,7 @@ failpoints = ["mace-kv/failpoints"]
 mace-kv = { path = "engine" }
 "#;
 
-const ENGINE: &str = r#"
+pub(crate) const ENGINE: &str = r#"
 [package]
 name = "mace-kv"
 version = "0.2.0"
@@ -39,7 +39,7 @@ const CASES: &str = include_str!("../fixtures/prod_cases.rs.txt");
 const FINDING: &str = r#"
 [[finding]]
 id = "lost-page"
-engine = ["0.2.0"]
+engine = ["0.2.0", "9.9.9"]
 builds = ["failpoints", "plain"]
 case = "regressions::lost_page"
 summary = "a page is lost"
@@ -72,7 +72,7 @@ impl Fixture {
             ("tests/prod_cases.rs", CASES),
             ("tests/own.rs", "#[test]\nfn own_case() {}\n"),
             ("engine/Cargo.toml", ENGINE),
-            ("engine/src/lib.rs", ""),
+            ("engine/src/lib.rs", "pub const WHO: &str = \"locked\";\n"),
             (".config/nextest.toml", &nextest),
             (".config/prod.toml", "FEATURES = \"failpoints\"\n"),
             (".config/known-findings.toml", FINDING),
@@ -118,22 +118,26 @@ impl Fixture {
     }
 }
 
-/// The `prod` binary, to be run in `folder`.
+/// The `prod` binary, to be run in `folder`, which cargo shall treat like any other.
 pub(crate) fn prod(folder: &Path) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_prod"));
     command.current_dir(folder).stdin(Stdio::null()).env("CARGO_NET_OFFLINE", "true");
     clean(&mut command);
+    remove(&mut command, &["CARGO_TARGET_DIR", "CARGO_ENCODED_RUSTFLAGS", "RUSTFLAGS"]);
     command
 }
 
-/// Takes away what this test's own nextest, cargo and caller have set.
+/// Takes away what this test's own nextest, cargo and caller have set. How this workspace is built
+/// stays, or listing its cases would build it anew.
 pub(crate) fn clean(command: &mut Command) {
-    let ours = ["NEXTEST", "MACE_", "SOAK_", "FAST_", "STRESS_", "CHAOS_", "FEATURES", "SUITE_"];
-    let cargos = ["CARGO_MANIFEST", "CARGO_PKG", "CARGO_TARGET_DIR", "RUSTFLAGS", "CI"];
+    remove(command, &["NEXTEST", "MACE_", "SOAK_", "FAST_", "STRESS_", "CHAOS_", "FEATURES"]);
+    remove(command, &["SUITE_", "CARGO_MANIFEST", "CARGO_PKG", "CI"]);
+}
+
+fn remove(command: &mut Command, prefixes: &[&str]) {
     for (name, _) in std::env::vars_os() {
-        let starts = |prefix: &&str| name.as_encoded_bytes().starts_with(prefix.as_bytes());
-        if ours.iter().any(|prefix| starts(&prefix)) || cargos.iter().any(|prefix| starts(&prefix))
-        {
+        let name_bytes = name.as_encoded_bytes();
+        if prefixes.iter().any(|prefix| name_bytes.starts_with(prefix.as_bytes())) {
             command.env_remove(&name);
         }
     }

@@ -40,11 +40,11 @@ fn cargo_an_honest_suite_passes_and_says_what_it_did() {
         &[
             "engine mace-kv 0.2.0 (",
             "root seed 40",
-            "\nfast                      4         3         0         0         0         1",
-            "\nfast (plain engine)       4",
+            "\nfast                      5         4         0         0         0         1",
+            "\nfast (plain engine)       5",
             "fast:                reopenings 1, transactions 11\n",
             "\nknown findings\n  fast  regressions::lost_page: lost-page\n",
-            "\npassed (exit 0): 10 cases, 2 known findings counted apart\n",
+            "\npassed (exit 0): 12 cases, 2 known findings counted apart\n",
         ],
     );
     assert!(run.stderr.contains("FAST_TIMEOUT") && run.stderr.contains(".config/nextest.toml"));
@@ -53,7 +53,7 @@ fn cargo_an_honest_suite_passes_and_says_what_it_did() {
         assert!(kept.contains("<testsuites"), "{slug}: {kept}");
     }
     let report = report(&fixture);
-    assert_eq!((report.tests, report.failures, report.errors), (10, 0, 0));
+    assert_eq!((report.tests, report.failures, report.errors), (12, 0, 0));
     let seeds = |layer| {
         let cases = &suite(&report, layer).test_cases;
         let case = cases.iter().find(|case| case.name.as_str() == "a_first").unwrap();
@@ -64,8 +64,8 @@ fn cargo_an_honest_suite_passes_and_says_what_it_did() {
 
     // `test` is the same with the project's own tests before it and the counts alone at the end.
     let run = fixture.prod_with(&["test", "2"], &[SEED]);
-    run.ended(0, &["\nown ", "\npassed (exit 0): 11 cases"]);
-    assert_eq!(run.stdout.lines().last(), Some("11 passed, 0 failed, 0 skipped"));
+    run.ended(0, &["\nown ", "\npassed (exit 0): 13 cases"]);
+    assert_eq!(run.stdout.lines().last(), Some("13 passed, 0 failed, 0 skipped"));
 }
 
 #[test]
@@ -90,7 +90,7 @@ fn cargo_every_sin_is_caught_and_named() {
     sin(
         &["run", "all"],
         "plain",
-        &["      just repro plain_only 40 --plain\n", "FAILED (exit 1): 1 failures in 10 cases"],
+        &["      just repro plain_only 40 --plain\n", "FAILED (exit 1): 1 failures in 12 cases"],
         &[("fast (plain engine)", "plain_only")],
     );
     sin(&["run", "stress"], "abort", &["SIGABRT"], &[("stress", "stress_rounds")]);
@@ -108,6 +108,7 @@ fn cargo_every_sin_is_caught_and_named() {
         &[
             ("fast", "a_first"),
             ("fast", "b_second"),
+            ("fast", "engine_is"),
             ("fast", "plain_only"),
             ("fast", "regressions::lost_page"),
         ],
