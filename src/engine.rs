@@ -6,6 +6,7 @@
 
 pub mod failpoint;
 pub mod mace;
+pub mod model;
 pub mod options;
 
 pub use options::{BucketOptions, EngineOptions, Family, Merge};
@@ -51,6 +52,7 @@ pub enum Reason {
 
 /// What an engine can do at all.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(clippy::struct_excessive_bools, reason = "independent yes-or-no facts, not a state")]
 pub struct Capabilities {
     /// Has failpoints that a crash child can arm.
     pub failpoints: bool,
@@ -177,7 +179,7 @@ pub trait Txn: Read {
     /// Adds a merge operand to a key.
     fn merge(&self, key: &[u8], operand: &[u8]) -> Outcome<()>;
 
-    /// Folds the merge operands of a key into one value.
+    /// Deletes the key whatever state its operands are in; done as well when there is no key.
     fn reset_merge(&self, key: &[u8]) -> Outcome<()>;
 
     /// Commits. `Ok` is the acknowledgement.

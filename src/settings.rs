@@ -41,9 +41,9 @@ impl Settings {
     }
 
     fn from_knobs(knobs: &Knobs) -> Self {
-        let workspace = knobs::runtime::workspace_root();
-        let root_seed = match knobs.optional("MACE_PROD_SEED") {
-            Some(text) => Seed::parse(text).unwrap_or_else(|why| panic!("MACE_PROD_SEED: {why}")),
+        let workspace = knobs::runtime::root();
+        let root_seed = match knobs.seed("MACE_PROD_SEED") {
+            Some(number) => Seed::new(number),
             None => match knobs::runtime::run_id() {
                 Some(id) => Seed::new(0).derive(&id),
                 None => Seed::from_os(),

@@ -1,24 +1,25 @@
-//! Every knob of the suite: its home, its parsing and where its value came from. Knows no engine.
-#![expect(missing_docs, reason = "placeholder until the knobs crate lands")]
-#[derive(Debug)]
-pub struct Knobs;
-impl Knobs {
-    pub fn load() -> Result<Self, String> {
-        Ok(Knobs)
-    }
-    pub fn optional(&self, _: &str) -> Option<&str> {
-        None
-    }
-    pub fn count(&self, _: &str) -> u64 {
-        512
-    }
-}
-pub mod runtime {
-    use std::path::PathBuf;
-    pub fn workspace_root() -> PathBuf {
-        PathBuf::from(".")
-    }
-    pub fn run_id() -> Option<String> {
-        None
-    }
-}
+//! Every knob of the suite: its home, its parsing and where its value came from.
+//!
+//! The only crate that reads the process environment. It knows no engine, opens no database and
+//! starts no process; it reads the environment and the files in `.config/`, nothing else.
+//!
+//! A value comes from the first of: command-line flag, environment, the knob's file in `.config/`,
+//! built-in default. A value that does not parse is an error that names the knob, the value and
+//! the place it came from; there is no fallback.
+
+mod env;
+mod error;
+pub mod findings;
+mod home;
+mod kind;
+mod render;
+mod resolve;
+pub mod runtime;
+mod table;
+
+pub use env::Environment;
+pub use error::KnobError;
+pub use home::{Home, find_root, nextest_keys};
+pub use kind::Kind;
+pub use resolve::{Knobs, Setting, Source};
+pub use table::Knob;

@@ -5,8 +5,13 @@ use crate::engine::{
     Bucket, BucketOptions, Capabilities, Denial, Driver, Engine, EngineOptions, Identity, Keys,
     Merge, Order, Outcome, Read, Reason, Scan, Txn,
 };
-use mace::{Iter, Mace, OpCode, Options, TxnKV, TxnView, u64_add_operator};
-use std::{cell::Cell, ops::Bound, path::Path};
+use mace::{Iter, Mace, MergeOperator, OpCode, Options, TxnKV, TxnView, U64AddOperator};
+use std::{
+    cell::Cell,
+    ops::Bound,
+    path::Path,
+    sync::{Arc, OnceLock},
+};
 
 /// Milliseconds between background collections when a case collects only by asking: the plain
 /// build reads 0 as a busy poll, so "never" is a time longer than any case.
@@ -20,7 +25,7 @@ impl Driver for MaceDriver {
     fn identity(&self) -> Identity {
         Identity {
             name: "mace-kv".to_owned(),
-            version: env!("MACE_PROD_ENGINE_VERSION").to_owned(),
+            version: env!("RESOLVED_ENGINE_VERSION").to_owned(),
             build: if cfg!(feature = "failpoints") { "failpoints" } else { "plain" }.to_owned(),
         }
     }
@@ -86,9 +91,16 @@ fn translate_bucket(ours: &BucketOptions) -> mace::BucketOptions {
     theirs.enable_backpressure = ours.backpressure;
     theirs.merge_operator = match ours.merge {
         Merge::None => None,
-        Merge::Sum => u64_add_operator(),
+        Merge::Sum => Some(sum_operator()),
     };
     theirs
+}
+
+/// The engine knows an operator by its address and refuses a loaded bucket to another one, so
+/// that `Merge::Sum` has to be one object for the whole process.
+fn sum_operator() -> Arc<dyn MergeOperator> {
+    static OPERATOR: OnceLock<Arc<U64AddOperator>> = OnceLock::new();
+    OPERATOR.get_or_init(Arc::default).clone()
 }
 
 fn translate_back(theirs: &mace::BucketOptions) -> BucketOptions {

@@ -165,7 +165,8 @@ impl Family {
             blob_garbage_pct: 1,
             lru_bytes: 64 * KIB,
             stat_mask_entries: 4,
-            file_handles: 4,
+            // Fewer than eight hang every reader: known finding `handle-cache-below-shards`.
+            file_handles: 8,
             ..EngineOptions::default()
         };
         match self {
@@ -177,10 +178,11 @@ impl Family {
         }
     }
 
-    /// How its buckets are made.
+    /// How its buckets are made. All of them merge numbers.
     pub fn bucket(self) -> BucketOptions {
+        let merging = BucketOptions { merge: Merge::Sum, ..BucketOptions::default() };
         match self {
-            Self::Defaults => BucketOptions::default(),
+            Self::Defaults => merging,
             family => BucketOptions {
                 cache_bytes: 64 * KIB,
                 pool_bytes: MIB,
@@ -188,7 +190,7 @@ impl Family {
                 split_keys: 64,
                 consolidate_deltas: 16,
                 compression: family == Self::Compressed,
-                ..BucketOptions::default()
+                ..merging
             },
         }
     }

@@ -91,7 +91,7 @@ impl Plan {
     /// Starts a child on this plan with these failpoint rules (none: an empty string) and waits
     /// for its end, at the latest until the deadline.
     pub fn run(&self, rules: &str, deadline: Duration) -> Result<Exit> {
-        let program = knobs::runtime::bin_exe(PROGRAM);
+        let program = program();
         let plan = self.journal.with_extension("plan");
         let stderr = self.journal.with_extension("stderr");
         let text = serde_json::to_vec(self).expect("plans are plain data");
@@ -108,16 +108,25 @@ impl Plan {
         let ended = child
             .wait_timeout(deadline)
             .map_err(|error| Error::new("wait for", &program, error))?;
-        let class = match ended {
-            Some(status) => classify(status),
-            None => {
-                child.kill().map_err(|error| Error::new("kill", &program, error))?;
-                child.wait().map_err(|error| Error::new("wait for", &program, error))?;
-                ExitClass::Hung
-            }
+        let class = if let Some(status) = ended {
+            classify(status)
+        } else {
+            child.kill().map_err(|error| Error::new("kill", &program, error))?;
+            child.wait().map_err(|error| Error::new("wait for", &program, error))?;
+            ExitClass::Hung
         };
         Ok(Exit { class, stderr: tail(&stderr) })
     }
+}
+
+/// The child program as nextest names it; under `cargo test` it stands beside the folder of test
+/// binaries.
+fn program() -> PathBuf {
+    knobs::runtime::bin_exe(PROGRAM).unwrap_or_else(|| {
+        let test = std::env::current_exe().expect("a running program has a path");
+        let folder = test.parent().and_then(Path::parent).expect("target/<profile>/deps/<test>");
+        folder.join(PROGRAM).with_extension(std::env::consts::EXE_EXTENSION)
+    })
 }
 
 fn classify(status: ExitStatus) -> ExitClass {

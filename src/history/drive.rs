@@ -149,10 +149,8 @@ impl Client<'_> {
         };
         let mut attempt = Attempt::new(id, self.recorder);
         let done = plan.ops.iter().try_for_each(|op| attempt.apply(txn.as_ref(), op));
-        let done = done.and_then(|()| match plan.commits {
-            true => attempt.mark(txn.as_ref()),
-            false => Ok(()),
-        });
+        let done =
+            done.and_then(|()| if plan.commits { attempt.mark(txn.as_ref()) } else { Ok(()) });
         let Attempt { reads, writes, .. } = attempt;
         if let Err(denial) = done {
             drop(txn);
@@ -216,31 +214,29 @@ impl<'a> Attempt<'a> {
                 self.read(txn, key)?;
                 self.set(key, *length, |value| txn.upsert(key, value))
             }
-            Op::Put(key, length) => match self.read(txn, key)? {
-                Seen::Absent => self.set(key, *length, |value| txn.put(key, value)),
-                _ => {
-                    let answer = txn.put(key, &self.version(*length).encode(key));
-                    self.expect("put", key, answer, Denial::Refused(Reason::Exists))
-                }
-            },
-            Op::Update(key, length) => match self.read(txn, key)? {
-                Seen::Absent => {
-                    let answer = txn.update(key, &self.version(*length).encode(key));
-                    self.expect("update", key, answer, Denial::Absent)
-                }
-                _ => self.set(key, *length, |value| txn.update(key, value)),
-            },
-            Op::Del(key) => match self.read(txn, key)? {
-                Seen::Absent => {
-                    let answer = txn.del(key);
-                    self.expect("del", key, answer, Denial::Absent)
-                }
-                _ => {
-                    txn.del(key)?;
-                    self.wrote(key, Write::Del, Seen::Absent);
-                    Ok(())
-                }
-            },
+            Op::Put(key, length) if self.read(txn, key)? == Seen::Absent => {
+                self.set(key, *length, |value| txn.put(key, value))
+            }
+            Op::Put(key, length) => {
+                let answer = txn.put(key, &self.version(*length).encode(key));
+                self.expect("put", key, answer, &Denial::Refused(Reason::Exists))
+            }
+            Op::Update(key, length) if self.read(txn, key)? != Seen::Absent => {
+                self.set(key, *length, |value| txn.update(key, value))
+            }
+            Op::Update(key, length) => {
+                let answer = txn.update(key, &self.version(*length).encode(key));
+                self.expect("update", key, answer, &Denial::Absent)
+            }
+            Op::Del(key) if self.read(txn, key)? != Seen::Absent => {
+                txn.del(key)?;
+                self.wrote(key, Write::Del, Seen::Absent);
+                Ok(())
+            }
+            Op::Del(key) => {
+                let answer = txn.del(key);
+                self.expect("del", key, answer, &Denial::Absent)
+            }
             Op::Add(key, number) => match txn.merge(key, &number.to_le_bytes()) {
                 // An engine or a bucket without merge: the plan's other work still counts.
                 Err(Denial::Refused(Reason::Unsupported | Reason::Invalid)) => Ok(()),
@@ -334,10 +330,10 @@ impl<'a> Attempt<'a> {
         call: &str,
         key: &[u8],
         answer: Outcome<()>,
-        expected: Denial,
+        expected: &Denial,
     ) -> Outcome<()> {
         match answer {
-            Err(denial) if denial == expected => Ok(()),
+            Err(denial) if denial == *expected => Ok(()),
             Err(Denial::Conflict) => Err(Denial::Conflict),
             answer => {
                 let key = KeyText::new(key).0;

@@ -11,7 +11,7 @@ use std::{
 };
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 
-/// A 64-bit seed, printed and parsed as a decimal number (`0x…` is accepted too).
+/// A 64-bit seed, printed as a decimal number, which is how `MACE_PROD_SEED` takes it back.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Seed(u64);
 
@@ -29,15 +29,6 @@ impl Seed {
     /// A seed that no earlier run had, from the operating system's randomness.
     pub fn from_os() -> Self {
         Self(RandomState::new().hash_one("mace-prod"))
-    }
-
-    /// Parses a decimal number, or a hexadecimal one after `0x`.
-    pub fn parse(text: &str) -> Result<Self, String> {
-        let number = match text.strip_prefix("0x") {
-            Some(digits) => u64::from_str_radix(digits, 16),
-            None => text.parse(),
-        };
-        number.map(Self).map_err(|_| format!("`{text}` is no seed: a number below 2^64 is"))
     }
 
     /// The seed of a part of the work that has this one. The same label gives the same seed, and
@@ -134,14 +125,6 @@ mod tests {
     }
 
     const GOLDEN: [u64; 4] = [963, 787, 172, 519];
-
-    #[test]
-    fn a_seed_prints_as_it_parses() {
-        let seed = Seed::new(u64::MAX);
-        assert_eq!(Seed::parse(&seed.to_string()), Ok(seed));
-        assert_eq!(Seed::parse("0xff"), Ok(Seed::new(255)));
-        assert!(Seed::parse("-1").unwrap_err().contains("`-1`"));
-    }
 
     #[test]
     fn draws_stay_in_their_bounds_and_reach_them() {

@@ -123,9 +123,8 @@ impl Mix {
 
     fn op(&self, draw: &mut Draw) -> Op {
         let number = match self.access {
-            Access::Uniform => draw.below(self.keys),
             Access::Hotspot { hot } if draw.percent(90) => draw.below(hot.min(self.keys)),
-            Access::Hotspot { .. } => draw.below(self.keys),
+            Access::Uniform | Access::Hotspot { .. } => draw.below(self.keys),
         };
         let (key, length) = (key(number), *draw.pick(&self.lengths));
         match draw.weighted(&self.weights) {

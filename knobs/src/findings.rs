@@ -1,0 +1,130 @@
+//! `.config/known-findings.toml`: what is known to be wrong with the engine, and since when it is
+//! accepted. Read by the suite, which leaves out what an entry says, and by the runner, which
+//! counts them apart. Knows the file only; whether a finding still reproduces is for the runner.
+
+use crate::{KnobError, home};
+use serde::Deserialize;
+use std::{collections::BTreeSet, path::Path};
+
+/// Where the entries live, relative to the workspace root.
+const FILE: &str = ".config/known-findings.toml";
+
+/// One accepted finding.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[non_exhaustive]
+pub struct Finding {
+    /// The name it is known by; a regression's marker line repeats it.
+    pub id: String,
+    /// The engine versions it was confirmed on.
+    pub engine: Vec<String>,
+    /// The builds it shows in: `failpoints`, `plain`.
+    pub builds: Vec<Build>,
+    /// The full name of the regression case that exercises it.
+    pub case: String,
+    /// What is wrong, in one line.
+    pub summary: String,
+    /// The class of input that random generators leave out because of it.
+    #[serde(default)]
+    pub leaves_out: Option<String>,
+    /// Engine versions it is gone in, although `engine` may go on listing them.
+    #[serde(default)]
+    pub gone_in: Vec<String>,
+}
+
+/// A build of the engine.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Build {
+    /// With the engine's failpoints and the assertions they switch on.
+    Failpoints,
+    /// As the engine's users ship it.
+    Plain,
+}
+
+impl Build {
+    /// The word the file uses.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Failpoints => "failpoints",
+            Self::Plain => "plain",
+        }
+    }
+}
+
+impl Finding {
+    /// Whether the finding is expected on `version` of the engine in `build`.
+    pub fn is_expected(&self, version: &str, build: Build) -> bool {
+        self.is_for(version) && self.builds.contains(&build)
+    }
+
+    fn is_for(&self, version: &str) -> bool {
+        let listed = |versions: &[String]| versions.iter().any(|known| known == version);
+        listed(&self.engine) && !listed(&self.gone_in)
+    }
+}
+
+/// All accepted findings.
+#[derive(Debug, Clone, Default)]
+pub struct Findings {
+    entries: Vec<Finding>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Document {
+    #[serde(default)]
+    finding: Vec<Finding>,
+}
+
+impl Findings {
+    /// Reads the file below `root`. An absent file is no finding; a malformed one, an unknown key,
+    /// an empty or doubled id and an entry without version, build or case are errors.
+    pub fn load(root: &Path) -> Result<Self, KnobError> {
+        let file = root.join(FILE);
+        let Some(text) = home::read_text(&file, false)? else { return Ok(Self::default()) };
+        let document: Document =
+            toml::from_str(&text).map_err(|error| home::malformed(&text, &file, error))?;
+        let findings = Self { entries: document.finding };
+        findings.validate(&file)?;
+        Ok(findings)
+    }
+
+    /// Every entry, in the file's order.
+    pub fn all(&self) -> &[Finding] {
+        &self.entries
+    }
+
+    /// The entries for one version of the engine, in any build.
+    pub fn for_engine<'f>(&'f self, version: &'f str) -> impl Iterator<Item = &'f Finding> {
+        self.entries.iter().filter(move |finding| finding.is_for(version))
+    }
+
+    /// The entry called `id`.
+    pub fn find(&self, id: &str) -> Option<&Finding> {
+        self.entries.iter().find(|finding| finding.id == id)
+    }
+
+    fn validate(&self, file: &Path) -> Result<(), KnobError> {
+        let mut ids = BTreeSet::new();
+        for finding in &self.entries {
+            let Finding { id, engine, builds, case, summary, .. } = finding;
+            let word = !id.is_empty() && !id.contains(char::is_whitespace);
+            let remedy = if !word {
+                "give it an id without blanks: marker lines are split at them"
+            } else if !ids.insert(id) {
+                "give each entry an id of its own"
+            } else if engine.is_empty() || builds.is_empty() {
+                "list at least one engine version and one build"
+            } else if case.trim().is_empty() || summary.trim().is_empty() || summary.contains('\n')
+            {
+                "name the regression's case, and say in one line what is wrong"
+            } else {
+                continue;
+            };
+            let what = format!("finding `{id}` is incomplete");
+            return Err(KnobError::new(what, file.display().to_string(), remedy));
+        }
+        Ok(())
+    }
+}

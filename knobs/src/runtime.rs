@@ -1,0 +1,96 @@
+//! What the process was started in: the variables that nextest, cargo and CI set, which no user
+//! turns and which therefore are no knobs. With `env`, the only reader of the environment.
+
+use crate::{env::INTERNAL_PREFIX, home};
+use std::{
+    env,
+    ffi::OsString,
+    path::{Path, PathBuf},
+};
+
+#[expect(clippy::disallowed_methods, reason = "this module is the one place that may read it")]
+fn os(name: &str) -> Option<OsString> {
+    env::var_os(name).filter(|value| !value.is_empty())
+}
+
+fn text(name: &str) -> Option<String> {
+    os(name).map(|value| value.to_string_lossy().into_owned())
+}
+
+/// nextest's id of the whole run, the same for each of its cases.
+pub fn run_id() -> Option<String> {
+    text("NEXTEST_RUN_ID")
+}
+
+/// The attempt of this case, from 1; 1 outside nextest.
+pub fn attempt() -> u32 {
+    text("NEXTEST_ATTEMPT").and_then(|value| value.parse().ok()).unwrap_or(1)
+}
+
+/// The nextest profile that runs this case.
+pub fn profile() -> Option<String> {
+    text("NEXTEST_PROFILE")
+}
+
+/// The workspace root as nextest states it; after `--workspace-remap` that is the new place.
+pub fn workspace_root() -> Option<PathBuf> {
+    os("NEXTEST_WORKSPACE_ROOT").map(PathBuf::from)
+}
+
+/// The executable of the workspace's binary `name`, as nextest built or unpacked it.
+pub fn bin_exe(name: &str) -> Option<PathBuf> {
+    // A shell cannot export a name with a hyphen, so nextest sets a second spelling without.
+    let spellings = [name.to_owned(), name.replace('-', "_")];
+    spellings.iter().find_map(|name| os(&format!("NEXTEST_BIN_EXE_{name}"))).map(PathBuf::from)
+}
+
+/// Whether a CI system runs this process, where nobody watches a progress bar.
+pub fn in_ci() -> bool {
+    os("CI").is_some()
+}
+
+/// A variable that the suite hands to its own children.
+///
+/// Panics when `name` does not start with `MACE_PROD_INTERNAL_`: a user could set it.
+pub fn internal(name: &str) -> Option<OsString> {
+    assert!(name.starts_with(INTERNAL_PREFIX), "bug: `{name}` is not internal");
+    os(name)
+}
+
+/// The workspace root: nextest's word, else the workspace around the package that cargo runs,
+/// else the one around the current folder, else the current folder.
+pub fn root() -> PathBuf {
+    let manifest = os("CARGO_MANIFEST_DIR").map(PathBuf::from);
+    let here = env::current_dir().unwrap_or_else(|_| PathBuf::from("."));
+    choose_root(workspace_root(), manifest.as_deref(), &here)
+}
+
+fn choose_root(stated: Option<PathBuf>, manifest: Option<&Path>, here: &Path) -> PathBuf {
+    stated
+        .or_else(|| manifest.and_then(home::find_root))
+        .or_else(|| home::find_root(here))
+        .unwrap_or_else(|| here.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::choose_root;
+    use std::{fs, path::PathBuf};
+
+    #[test]
+    fn the_root_is_the_nearest_workspace_unless_nextest_states_it() {
+        let temp = tempfile::tempdir().unwrap();
+        let root = temp.path().join("outer");
+        let package = root.join("package/src");
+        fs::create_dir_all(&package).unwrap();
+        fs::write(root.join("Cargo.toml"), "[package]\n[workspace]\n").unwrap();
+        fs::write(root.join("package/Cargo.toml"), "[package]\nversion.workspace = true\n")
+            .unwrap();
+
+        let stated = PathBuf::from("/stated");
+        assert_eq!(choose_root(Some(stated.clone()), Some(&package), temp.path()), stated);
+        assert_eq!(choose_root(None, Some(&package), temp.path()), root);
+        assert_eq!(choose_root(None, None, &package), root);
+        assert_eq!(choose_root(None, None, temp.path()), temp.path(), "no workspace at all");
+    }
+}

@@ -1,0 +1,301 @@
+//! The knobs as a user meets them: precedence, every way to spell one wrong, and the files.
+//! Made-up environments and folders only; nothing here depends on the machine's own.
+
+use knobs::{
+    Environment, Home, KnobError, Knobs, Source,
+    findings::{Build, Findings},
+    nextest_keys,
+};
+use std::{ffi::OsString, fs, path::Path, time::Duration};
+use tempfile::TempDir;
+
+/// A workspace root with the given files below `.config/`.
+fn root(files: &[(&str, &str)]) -> TempDir {
+    let root = tempfile::tempdir().unwrap();
+    fs::create_dir(root.path().join(".config")).unwrap();
+    for (name, text) in files {
+        fs::write(root.path().join(".config").join(name), text).unwrap();
+    }
+    root
+}
+
+fn resolve(root: &Path, env: &[(&str, &str)], flags: &[(&str, &str)]) -> Result<Knobs, KnobError> {
+    Knobs::resolve(root, &env.iter().copied().collect(), flags)
+}
+
+/// The error's line, after checking that it is one and that it says each of `parts`.
+#[track_caller]
+fn refused(result: Result<Knobs, KnobError>, parts: &[&str]) {
+    let line = result.expect_err("must be refused").to_string();
+    assert!(!line.contains('\n'), "more than one line: {line}");
+    for part in parts {
+        assert!(line.contains(part), "`{part}` is missing in: {line}");
+    }
+}
+
+#[test]
+fn a_flag_beats_the_environment_beats_the_file_beats_the_default() {
+    let root = root(&[("prod.toml", "MACE_PROD_BUCKET_CHURN_ROUNDS = 7\nFEATURES = \"file\"\n")]);
+    let name = "MACE_PROD_BUCKET_CHURN_ROUNDS";
+    let (env, flags) = ([(name, "8")], [(name, "9")]);
+    let file = Source::File(root.path().join(".config/prod.toml"));
+    let bare = tempfile::tempdir().unwrap();
+    for (root, env, flags, value, source) in [
+        (root.path(), &env[..], &flags[..], 9, Source::Flag),
+        (root.path(), &env[..], &[][..], 8, Source::Environment),
+        (root.path(), &[][..], &[][..], 7, file),
+        (bare.path(), &[][..], &[][..], 128, Source::Default),
+    ] {
+        let knobs = resolve(root, env, flags).unwrap();
+        assert_eq!((knobs.count(name), knobs.provenance(name)), (value, &source));
+    }
+}
+
+#[test]
+fn every_getter_returns_what_the_contract_says_by_default() {
+    let root = root(&[]);
+    let knobs = resolve(root.path(), &[], &[]).unwrap();
+    assert_eq!(knobs.list("FEATURES"), ["failpoints"]);
+    assert_eq!(knobs.seconds("FAST_TIMEOUT"), Duration::from_mins(5));
+    assert_eq!(knobs.count("STRESS_TIMEOUT"), 600);
+    assert_eq!(knobs.count("CHAOS_TIMEOUT"), 300);
+    assert_eq!(knobs.count("CHAOS_RETRY"), 3);
+    assert_eq!(knobs.text("CHAOS_FLAKY"), "fail");
+    assert_eq!(knobs.seed("MACE_PROD_SEED"), None);
+    assert_eq!(knobs.count("MACE_PROD_BUCKET_STRESS_ROUNDS"), 512);
+    assert_eq!(knobs.count("MACE_PROD_EVICTOR_STRESS_ROUNDS"), 512);
+    assert_eq!(knobs.optional("MACE_ENGINE"), None);
+    assert_eq!(knobs.path("MACE_ENGINE_PATH"), None);
+    assert_eq!(knobs.path("MACE_PERF_OUT_DIR"), Some(root.path().join("target/perf_gate")));
+    assert!((knobs.percent("MACE_PERF_REGRESS_PCT") - 5.0).abs() < f64::EPSILON);
+    assert_eq!(knobs.list("MACE_PERF_COMPARE_FILTERS").len(), 6);
+    assert!(knobs.flag("MACE_BENCH_QUICK"));
+    assert_eq!(knobs.counts("MACE_BENCH_THREADS"), [1, 4]);
+    assert_eq!(knobs.sizes("MACE_BENCH_KV_CASES"), [(16, 16), (100, 1024)]);
+    assert_eq!(knobs.seconds("SOAK_DURATION_SECS"), Duration::from_hours(6));
+}
+
+#[test]
+fn the_page_shows_every_knob_with_value_and_source() {
+    let root = root(&[("prod.toml", "MACE_PROD_SEED = \"0x2a\"\n")]);
+    let knobs = resolve(root.path(), &[("FEATURES", "")], &[("CHAOS_RETRY", "1")]).unwrap();
+    assert_eq!(knobs.seed("MACE_PROD_SEED"), Some(42));
+    assert!(knobs.list("FEATURES").is_empty(), "empty features are the plain engine");
+
+    let page = knobs.render();
+    assert_eq!(page.lines().count(), Knobs::table().len());
+    for (name, value, source) in [
+        ("MACE_PROD_SEED", "0x2a", ".config/prod.toml"),
+        ("FEATURES", "(empty)", "environment"),
+        ("CHAOS_RETRY", "1", "command-line flag"),
+        ("CHAOS_FLAKY", "fail", "built-in default"),
+        ("MACE_ENGINE", "(the locked version)", "built-in default"),
+    ] {
+        let mut lines = page.lines();
+        let line = lines.find(|line| line.split(' ').next() == Some(name)).unwrap();
+        assert!(line.contains(value) && line.contains(source), "{line}");
+    }
+}
+
+#[test]
+fn a_value_that_does_not_parse_names_knob_value_and_source() {
+    let broken = root(&[("prod.toml", "MACE_PROD_BUCKET_STRESS_ROUNDS = \"many\"\n")]);
+    let root = root(&[]);
+    refused(
+        resolve(broken.path(), &[], &[]),
+        &["`MACE_PROD_BUCKET_STRESS_ROUNDS` = \"many\"", "prod.toml", "whole number of at least 1"],
+    );
+    refused(
+        resolve(root.path(), &[("FAST_TIMEOUT", "5m")], &[]),
+        &["`FAST_TIMEOUT` = \"5m\"", "environment", "seconds"],
+    );
+    refused(
+        resolve(root.path(), &[], &[("CHAOS_RETRY", "0")]),
+        &["`CHAOS_RETRY` = \"0\"", "command-line flag", "from 1 to 1000"],
+    );
+    // A value that loses to another one is nobody's value; only the winner is judged.
+    resolve(root.path(), &[("CHAOS_RETRY", "x")], &[("CHAOS_RETRY", "2")]).unwrap();
+}
+
+#[test]
+fn an_empty_value_is_an_error_but_for_features() {
+    let root = root(&[]);
+    for knob in Knobs::table().iter().filter(|knob| knob.name != "FEATURES") {
+        refused(resolve(root.path(), &[(knob.name, "")], &[]), &[knob.name, "\"\"", "environment"]);
+    }
+    resolve(root.path(), &[("FEATURES", "")], &[]).unwrap();
+}
+
+#[cfg(unix)]
+#[test]
+fn a_value_that_is_not_utf8_is_an_error() {
+    use std::os::unix::ffi::OsStringExt;
+
+    let root = root(&[]);
+    let value = OsString::from_vec(vec![b'4', 0xff]);
+    let env = Environment::from_iter([(OsString::from("SOAK_THREADS"), value)]);
+    refused(
+        Knobs::resolve(root.path(), &env, &[]),
+        &["`SOAK_THREADS`", "not UTF-8", "environment"],
+    );
+}
+
+#[test]
+fn unknown_names_are_refused_wherever_they_stand() {
+    let prod = root(&[("prod.toml", "MACE_PROD_BUCKET_STRES_ROUNDS = 1\n")]);
+    let soak = root(&[("soak.toml", "[limits]\nrss = 1\n")]);
+    let bare = root(&[]);
+    let meant = "`MACE_PROD_BUCKET_STRESS_ROUNDS`";
+    refused(resolve(prod.path(), &[], &[]), &["MACE_PROD_BUCKET_STRES_ROUNDS", "prod.toml", meant]);
+    refused(resolve(soak.path(), &[], &[]), &["unknown knob `limits`", "soak.toml"]);
+    refused(
+        resolve(bare.path(), &[("MACE_PROD_BUCKET_STRES_ROUNDS", "1")], &[]),
+        &["MACE_PROD_BUCKET_STRES_ROUNDS", "environment", meant],
+    );
+    refused(resolve(bare.path(), &[], &[("CHAOS_RETRYS", "1")]), &["flag", "`CHAOS_RETRY`"]);
+}
+
+#[test]
+fn a_knob_in_a_file_that_is_not_its_home_is_refused() {
+    let soak = root(&[("soak.toml", "FEATURES = \"\"\n")]);
+    let perf = root(&[("perf.toml", "MACE_PERF_THRESHOLD_FILE = \"x\"\n")]);
+    refused(resolve(soak.path(), &[], &[]), &["`FEATURES`", "soak.toml", ".config/prod.toml"]);
+    refused(resolve(perf.path(), &[], &[]), &["MACE_PERF_THRESHOLD_FILE", "environment"]);
+}
+
+#[test]
+fn a_file_that_cannot_be_read_is_an_error_that_names_file_and_line() {
+    let torn = root(&[("prod.toml", "FEATURES = \"a\"\nMACE_PROD_SEED = \n")]);
+    let typed = root(&[("prod.toml", "MACE_PROD_SEED = [1]\n")]);
+    let folder = root(&[]);
+    fs::create_dir(folder.path().join(".config/prod.toml")).unwrap();
+    refused(resolve(torn.path(), &[], &[]), &["malformed", "prod.toml:2"]);
+    refused(resolve(typed.path(), &[], &[]), &["MACE_PROD_SEED", "array", "prod.toml"]);
+    refused(resolve(folder.path(), &[], &[]), &["cannot read", "prod.toml"]);
+}
+
+#[test]
+fn the_threshold_file_can_be_another_but_then_it_must_exist() {
+    let root = root(&[("perf.toml", "MACE_PERF_REGRESS_PCT = 4\n")]);
+    fs::write(root.path().join("other.toml"), "MACE_PERF_REGRESS_PCT = 2.5\n").unwrap();
+    let percent = |env: &[(&str, &str)]| {
+        resolve(root.path(), env, &[]).map(|knobs| knobs.text("MACE_PERF_REGRESS_PCT").to_owned())
+    };
+    assert_eq!(percent(&[]).unwrap(), "4");
+    assert_eq!(percent(&[("MACE_PERF_THRESHOLD_FILE", "other.toml")]).unwrap(), "2.5");
+    refused(
+        resolve(root.path(), &[("MACE_PERF_THRESHOLD_FILE", "absent.toml")], &[]),
+        &["cannot read", "absent.toml"],
+    );
+}
+
+#[test]
+fn limits_are_read_from_nextests_own_file() {
+    let text = r#"
+        [profile.fast]
+        global-timeout = "77s"
+        [profile.chaos]
+        retries = 4
+        flaky-result = "pass"
+        [[profile.default.overrides]]
+        filter = "binary(/^prod_/) & test(/(^|::)stress_/)"
+        slow-timeout = { period = "88s", terminate-after = 1 }
+    "#;
+    let good = root(&[("nextest.toml", text)]);
+    let knobs = resolve(good.path(), &[], &[]).unwrap();
+    assert_eq!(knobs.count("FAST_TIMEOUT"), 77);
+    assert_eq!(knobs.count("STRESS_TIMEOUT"), 88);
+    assert_eq!(knobs.count("CHAOS_RETRY"), 5);
+    assert_eq!(knobs.text("CHAOS_FLAKY"), "pass");
+    assert_eq!(knobs.provenance("CHAOS_TIMEOUT"), &Source::Default);
+
+    let split = text
+        .replace("[profile.chaos]", "[profile.default]\nglobal-timeout = \"7s\"\n[profile.chaos]");
+    let split = root(&[("nextest.toml", &split)]);
+    refused(resolve(split.path(), &[], &[]), &["contradicts", "nextest.toml", "`FAST_TIMEOUT`"]);
+
+    let minutes = root(&[("nextest.toml", "[profile.fast]\nglobal-timeout = \"5m\"\n")]);
+    refused(
+        resolve(minutes.path(), &[], &[]),
+        &["`global-timeout` of profile `fast`", "nextest.toml", "FAST_TIMEOUT"],
+    );
+}
+
+#[test]
+fn nextests_file_states_the_tables_defaults_in_every_place() {
+    let root = knobs::runtime::root();
+    let knobs = resolve(&root, &[], &[]).unwrap();
+    let text = fs::read_to_string(root.join(".config/nextest.toml")).unwrap();
+    for knob in Knobs::table().iter().filter(|knob| knob.home == Home::Nextest) {
+        let marks = text.lines().filter(|line| line.contains(&format!("# {}", knob.name))).count();
+        assert_eq!(knobs.optional(knob.name), knob.default, "{}", knob.name);
+        // A place that is not there would be a knob that changes nothing.
+        assert_eq!(marks, nextest_keys(knob.name).len(), "marks of {}", knob.name);
+        assert!(matches!(knobs.provenance(knob.name), Source::File(_)), "{}", knob.name);
+    }
+}
+
+#[test]
+fn asking_for_an_undeclared_knob_or_in_the_wrong_kind_is_a_bug() {
+    type Ask = fn(&Knobs);
+
+    let root = root(&[]);
+    let knobs = resolve(root.path(), &[], &[]).unwrap();
+    let asked: [(&str, Ask); 3] = [
+        ("not declared", |knobs| assert!(knobs.optional("MACE_PROD_NOTHING").is_none())),
+        ("one of fail, pass", |knobs| assert_eq!(knobs.count("CHAOS_FLAKY"), 0)),
+        ("no default", |knobs| assert_eq!(knobs.text("MACE_ENGINE"), "")),
+    ];
+    for (message, ask) in asked {
+        let panic = std::panic::catch_unwind(|| ask(&knobs)).expect_err("must panic");
+        let text = panic.downcast_ref::<String>().expect("a formatted message");
+        assert!(text.contains(message), "{text}");
+    }
+}
+
+const FINDING: &str = r#"
+[[finding]]
+id = "lost-checkpoint"
+engine = ["0.2.0", "0.3.0"]
+builds = ["failpoints"]
+case = "lost_checkpoint::survives"
+summary = "a checkpoint is lost"
+leaves_out = "checkpoints after a failed commit"
+gone_in = ["0.3.0"]
+"#;
+
+#[test]
+fn a_finding_holds_for_its_versions_and_builds() {
+    let root = root(&[("known-findings.toml", FINDING)]);
+    let findings = Findings::load(root.path()).unwrap();
+    let finding = findings.find("lost-checkpoint").unwrap();
+    assert_eq!(finding.leaves_out.as_deref(), Some("checkpoints after a failed commit"));
+    assert!(finding.is_expected("0.2.0", Build::Failpoints));
+    assert!(!finding.is_expected("0.2.0", Build::Plain), "not listed for that build");
+    assert!(!finding.is_expected("0.3.0", Build::Failpoints), "gone there");
+    assert_eq!(findings.for_engine("0.2.0").count(), 1);
+    assert_eq!(findings.for_engine("0.1.2").count(), 0);
+    assert!(findings.find("another").is_none());
+}
+
+#[test]
+fn a_malformed_findings_file_is_an_error_and_an_absent_one_is_empty() {
+    assert!(Findings::load(root(&[]).path()).unwrap().all().is_empty());
+    for (from, to, says) in [
+        ("leaves_out", "leave_out", "unknown field"),
+        ("\"failpoints\"", "\"failpoint\"", "failpoint"),
+        ("lost-checkpoint", "lost checkpoint", "without blanks"),
+        ("[\"0.2.0\", \"0.3.0\"]", "[]", "at least one engine version"),
+        ("lost_checkpoint::survives", "", "name the regression's case"),
+        ("summary = \"a checkpoint is lost\"", "", "missing field"),
+    ] {
+        let broken = FINDING.replace(from, to);
+        assert_ne!(broken, FINDING, "the sin was not planted");
+        let root = root(&[("known-findings.toml", &broken)]);
+        let line = Findings::load(root.path()).unwrap_err().to_string();
+        let known = line.contains("known-findings.toml") && !line.contains('\n');
+        assert!(known && line.contains(says), "{line}");
+    }
+    let twice = root(&[("known-findings.toml", &FINDING.repeat(2))]);
+    assert!(Findings::load(twice.path()).unwrap_err().to_string().contains("of its own"));
+}
