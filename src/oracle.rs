@@ -24,7 +24,7 @@ mod survivors;
 
 use std::{
     collections::BTreeMap,
-    fmt::{Display, Formatter, Result as FmtResult},
+    fmt::{Display, Formatter, Result as FmtResult, Write},
 };
 
 /// The oracles by name, as [`Violation::oracle`] and a history's `Wrong` events give it. `answers`
@@ -136,7 +136,7 @@ impl Judged {
         for (oracle, count) in seen.into_iter().filter(|&(_, count)| count > KEPT) {
             let last = kept.iter_mut().rfind(|violation| violation.oracle == oracle);
             let last = last.expect("an oracle that was counted has violations");
-            last.witness.push_str(&format!(" (and {} more)", count - KEPT));
+            write!(last.witness, " (and {} more)", count - KEPT).expect("a string takes all");
         }
         self.violations = kept;
         self

@@ -1,5 +1,6 @@
 //! Histories written by hand, for the unit tests of the oracles: a few transactions, and the state
-//! that an honest engine would show after them, ready to be tampered with.
+//! that an honest engine would show after them, ready to be tampered with. Verifies nothing; not an
+//! oracle.
 
 use crate::{
     history::{BucketChange, Event, History, KeyText, Seen, Write, dump::Pairs},

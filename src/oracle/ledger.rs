@@ -1,5 +1,5 @@
-//! The transactions of a history, one record each, with what is known of their fate. Judges
-//! nothing; a history that contradicts itself is a bug of ours and panics.
+//! The transactions of a history, one record each, with what is known of their fate. Verifies
+//! nothing and does not judge; a history that contradicts itself is a bug of ours and panics.
 
 use crate::{
     history::{BucketChange, Event, KeyText, Seen, Write},

@@ -132,7 +132,7 @@ impl<'a> Reader<'a> {
         for (key, seen) in self.record.reads {
             match seen {
                 Seen::Garbage(text) => {
-                    return Err(self.violation(WRITTEN, format!("read {}: {text}", key.0)));
+                    return Err(self.violation(WRITTEN, &format!("read {}: {text}", key.0)));
                 }
                 Seen::Sum(number) => self.sum(key, *number)?,
                 Seen::Version(version) => {
@@ -156,13 +156,13 @@ impl<'a> Reader<'a> {
             return Ok(());
         }
         let witness = format!("its snapshot was taken after {what} and before {until}");
-        Err(self.violation(SNAPSHOT, witness))
+        Err(self.violation(SNAPSHOT, &witness))
     }
 
     /// Whether what was read is a final write of a transaction that may have committed by then.
     fn origin(&self, key: &KeyText, version: Version) -> Result<(), Violation> {
         let wrong = |promise, text: &str| {
-            Err(self.violation(promise, format!("read {} = {version}, {text}", key.0)))
+            Err(self.violation(promise, &format!("read {} = {version}, {text}", key.0)))
         };
         let Some(writer) = self.chains.ledger.get(version.txn) else {
             return wrong(WRITTEN, "of a transaction that never was");
@@ -212,7 +212,7 @@ impl<'a> Reader<'a> {
                     other.0,
                     said(seen)
                 );
-                return Err(self.violation(SNAPSHOT, witness));
+                return Err(self.violation(SNAPSHOT, &witness));
             }
         }
         Ok(())
@@ -227,17 +227,17 @@ impl<'a> Reader<'a> {
     ) -> Result<(), Violation> {
         let chain = self.chains.at(self.record, key);
         let first_newer = chain.partition_point(|link| Some(link.commit) <= commit);
-        if let (Seen::Version(version), Some(commit)) = (seen, commit) {
-            if commit > self.after.0 {
-                self.after = (commit, format!("{} asked to commit", version.txn));
-            }
+        if let (Seen::Version(version), Some(commit)) = (seen, commit)
+            && commit > self.after.0
+        {
+            self.after = (commit, format!("{} asked to commit", version.txn));
         }
         let others = chain[first_newer..].iter().filter(|link| link.id != self.record.id);
         let newer = others.clone().min_by_key(|link| link.visible);
         if let Some(newer) = newer {
             if newer.visible < self.record.begin {
                 let text = format!("read {} = {}, {} was there", key.0, said(seen), newer.id);
-                return Err(self.violation(FRESH, text));
+                return Err(self.violation(FRESH, &text));
             }
             if newer.visible < self.before.0 {
                 self.before = (newer.visible, format!("{} was visible", newer.id));
@@ -255,7 +255,7 @@ impl<'a> Reader<'a> {
                     said(seen),
                     lost.id
                 );
-                Err(self.violation(FIRST_WRITER, text))
+                Err(self.violation(FIRST_WRITER, &text))
             }
         }
     }
@@ -265,21 +265,21 @@ impl<'a> Reader<'a> {
         let (mut low, mut high) = (0_i128, 0_i128);
         for link in self.chains.at(self.record, key) {
             let Effect::Add(operand) = link.effect else { return Ok(()) };
-            let operand = i128::from(operand as i64);
+            let operand = i128::from(operand.cast_signed());
             if link.visible < self.record.begin {
                 (low, high) = (low + operand, high + operand);
             } else if link.commit < self.commit && link.id != self.record.id {
                 (low, high) = (low + operand.min(0), high + operand.max(0));
             }
         }
-        if (low..=high).contains(&i128::from(number as i64)) {
+        if (low..=high).contains(&i128::from(number.cast_signed())) {
             return Ok(());
         }
         let witness = format!("read {} = {number}, its operands make {low} to {high}", key.0);
-        Err(self.violation(FRESH, witness))
+        Err(self.violation(FRESH, &witness))
     }
 
-    fn violation(&self, promise: &'static str, witness: String) -> Violation {
+    fn violation(&self, promise: &'static str, witness: &str) -> Violation {
         let Record { id, bucket, .. } = self.record;
         Violation::new(NAME, promise, format!("{id} in {bucket}: {witness}"))
     }

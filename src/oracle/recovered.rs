@@ -1,6 +1,7 @@
 //! One bucket as a reopening found it, set against what its history allows: which transactions
 //! took effect, what every key must therefore hold, and where it does not. This is the evidence of
-//! the crash oracles; it names the differences and leaves the judging to them.
+//! the crash oracles; it names the differences, verifies nothing beyond them, and does
+//! not judge.
 //!
 //! Who took effect is read off the state itself. A client's marker names its last transaction that
 //! did, so acknowledged ones up to it did too. One that was never acknowledged and is not the
@@ -175,7 +176,8 @@ impl<'a> Recovered<'a> {
         work.retain(|record| !dropped(record));
         work.sort_by_key(|record| record.commit);
         let slots = slots(&work, base, found);
-        let Survivors { survivors, lost, shown, undecided } = Survivors::of(&terms, &work, &slots);
+        let Survivors { ids: survivors, lost, shown, undecided } =
+            Survivors::of(&terms, &work, &slots);
         let mut recovered = Self {
             terms,
             ledger,
@@ -278,7 +280,7 @@ impl<'a> Recovered<'a> {
             slot.effects.iter().filter(same).map(|(record, _)| record.id).collect::<Vec<_>>()
         };
         let survived = |id: &TxnId| self.survivors.contains(id);
-        if (over as i64) > 0 {
+        if over.cast_signed() > 0 {
             if let Some(id) = aborted.adder(over) {
                 return Flaw::Aborted(id);
             }

@@ -1,5 +1,5 @@
-//! Which transactions took effect, read off a recovered state (`recovered.rs` says how). Judges
-//! nothing: where the state contradicts itself, the reading that needs the fewest contradictions
+//! Which transactions took effect, read off a recovered state (`recovered.rs` says how). Verifies
+//! nothing and does not judge: where the state contradicts itself, the reading that needs the fewest contradictions
 //! is taken, and the rest shows up as differences.
 //!
 //! Not decided: numbers to which more than [`MOST_OPEN`] transactions of open fate added, because
@@ -23,7 +23,7 @@ const MOST_OPEN: usize = 14;
 #[derive(Debug, Default)]
 pub(super) struct Survivors {
     /// These did.
-    pub(super) survivors: BTreeSet<TxnId>,
+    pub(super) ids: BTreeSet<TxnId>,
     /// These verifiably did not, with what says so.
     pub(super) lost: BTreeMap<TxnId, String>,
     /// A key that shows the survivor.
@@ -40,6 +40,13 @@ enum Marker {
     None,
     /// Bytes that are no version.
     Garbage,
+}
+
+/// A number that open transactions may have added to, and how much its survivors fall short of it.
+struct OpenSum<'a> {
+    key: &'a KeyText,
+    excess: u64,
+    adds: Vec<(TxnId, u64)>,
 }
 
 struct Reading<'a> {
@@ -83,7 +90,7 @@ impl<'a> Reading<'a> {
             Marker::Garbage => settled,
         };
         if survives {
-            self.so_far.survivors.insert(id);
+            self.so_far.ids.insert(id);
         } else {
             self.open.insert(id, record);
         }
@@ -102,12 +109,12 @@ impl<'a> Reading<'a> {
     }
 
     fn survived(&self, id: TxnId) -> bool {
-        self.so_far.survivors.contains(&id)
+        self.so_far.ids.contains(&id)
     }
 
     fn survives(&mut self, id: TxnId) {
         self.open.remove(&id);
-        self.so_far.survivors.insert(id);
+        self.so_far.ids.insert(id);
     }
 
     /// A key shows an open transaction's version, or is gone and only an open one removed it.
@@ -120,7 +127,9 @@ impl<'a> Reading<'a> {
                 (shows && self.open.contains_key(&record.id)).then_some(record.id)
             }));
         }
-        found.into_iter().for_each(|id| self.survives(id));
+        for id in found {
+            self.survives(id);
+        }
         let slots = self.slots;
         for slot in slots.values().filter(|slot| slot.found.is_none()) {
             let newest = slot.effects.iter().rev();
@@ -172,7 +181,7 @@ impl<'a> Reading<'a> {
     /// Which of the open transactions' operands explain the numbers that were found.
     fn open_that_add_up(&mut self) {
         let mut adders: Vec<TxnId> = Vec::new();
-        let mut sums: Vec<(&KeyText, u64, Vec<(TxnId, u64)>)> = Vec::new();
+        let mut sums: Vec<OpenSum> = Vec::new();
         for (key, slot) in self.slots {
             let adds: Vec<(TxnId, u64)> = slot
                 .effects
@@ -185,13 +194,13 @@ impl<'a> Reading<'a> {
                 .collect();
             if !adds.is_empty() {
                 adders.extend(adds.iter().map(|(id, _)| id));
-                sums.push((key, self.excess(slot), adds));
+                sums.push(OpenSum { key, excess: self.excess(slot), adds });
             }
         }
         adders.sort_unstable();
         adders.dedup();
         if adders.len() > MOST_OPEN {
-            self.so_far.undecided.extend(sums.into_iter().map(|(key, ..)| key.clone()));
+            self.so_far.undecided.extend(sums.into_iter().map(|sum| sum.key.clone()));
             return;
         }
         let chosen = |mask: u32, id: TxnId| {
@@ -199,7 +208,7 @@ impl<'a> Reading<'a> {
             mask & (1 << at) != 0
         };
         let fits = |mask: &u32| {
-            sums.iter().all(|(_, excess, adds)| {
+            sums.iter().all(|OpenSum { excess, adds, .. }| {
                 let added = adds.iter().filter(|(id, _)| chosen(*mask, *id));
                 added.fold(0_u64, |sum, (_, number)| sum.wrapping_add(*number)) == *excess
             })
@@ -233,7 +242,7 @@ impl<'a> Reading<'a> {
                 return;
             }
             for (id, key) in wholly {
-                self.so_far.survivors.remove(&id);
+                self.so_far.ids.remove(&id);
                 let how = format!("{} shows an older state and no key shows it", key.0);
                 self.so_far.lost.insert(id, how);
             }
@@ -250,7 +259,7 @@ impl<'a> Reading<'a> {
             let (at, ids) = match expected.value {
                 Value::Sum(number) => self.adders(slot, number),
                 value if slot.shows(&bytes, value) => (true, vec![last]),
-                _ if self.shows_older(&bytes, slot, last) => (false, vec![last]),
+                _ if shows_older(&bytes, slot, last) => (false, vec![last]),
                 _ => continue,
             };
             let side = if at { &mut shown } else { &mut missing };
@@ -275,15 +284,15 @@ impl<'a> Reading<'a> {
             _ => (false, Vec::new()),
         }
     }
+}
 
-    /// Whether the key shows what it was before the transaction's last word on it.
-    fn shows_older(&self, key: &[u8], slot: &Slot, last: TxnId) -> bool {
-        let before = slot.effects.iter().take_while(|(record, _)| record.id != last);
-        slot.found == slot.base
-            || before.into_iter().any(|(_, effect)| match effect {
-                Effect::Set(version) => slot.shows(key, Value::Version(*version)),
-                Effect::Del => slot.found.is_none(),
-                Effect::Add(_) => false,
-            })
-    }
+/// Whether the key shows what it was before the transaction's last word on it.
+fn shows_older(key: &[u8], slot: &Slot, last: TxnId) -> bool {
+    let before = slot.effects.iter().take_while(|(record, _)| record.id != last);
+    slot.found == slot.base
+        || before.clone().any(|(_, effect)| match effect {
+            Effect::Set(version) => slot.shows(key, Value::Version(*version)),
+            Effect::Del => slot.found.is_none(),
+            Effect::Add(_) => false,
+        })
 }
