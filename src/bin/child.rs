@@ -1,2 +1,9 @@
-//! The crash child: a process of its own that is meant to die. Knows no oracle.
-fn main() {}
+//! The crash child: a process of its own that is meant to die. Its one argument is the path of a
+//! plan; everything it does is `mace_prod::history::child::obey`.
+
+use std::{path::Path, process::exit};
+
+fn main() {
+    let plan = std::env::args_os().nth(1).expect("the first argument is the path of a plan");
+    exit(mace_prod::history::child::obey(Path::new(&plan)));
+}

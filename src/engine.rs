@@ -1,0 +1,260 @@
+//! An embedded key-value engine in our words: what every adapter offers and how it answers.
+//! An adapter never retries, sleeps or judges; it translates.
+//!
+//! An answer is `Ok` (done) or a [`Denial`]. An adapter that lacks something says so in its
+//! [`Capabilities`], and the cases that need it skip with that reason.
+
+pub mod failpoint;
+pub mod mace;
+pub mod model;
+pub mod options;
+
+pub use options::{BucketOptions, EngineOptions, Family, Merge};
+
+use std::path::Path;
+
+/// What an engine answers: the thing asked for, or why not.
+pub type Outcome<T> = Result<T, Denial>;
+
+/// Why an engine did not do what it was asked.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub enum Denial {
+    /// The key, or the bucket, is not there.
+    Absent,
+    /// Another transaction wrote the key first; the transaction must be dropped.
+    Conflict,
+    /// The engine declined, nothing happened, and it said why.
+    Refused(Reason),
+    /// The engine could not, and nothing happened; its own code.
+    Failed(String),
+    /// The engine could not say whether it happened; its own code.
+    Unknown(String),
+}
+
+/// Why an engine declined.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub enum Reason {
+    /// The key, the bucket or the target folder is there already.
+    Exists,
+    /// Something else is using it; asking again later may succeed.
+    Busy,
+    /// A key, a value or a name beyond the documented limit.
+    TooLarge,
+    /// The documented number of buckets is reached.
+    Quota,
+    /// The request contradicts what the engine was told before.
+    Invalid,
+    /// A folder of another format.
+    Version,
+    /// The adapter has no such call; see [`Capabilities`].
+    Unsupported,
+}
+
+/// What an engine can do at all.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(clippy::struct_excessive_bools, reason = "independent yes-or-no facts, not a state")]
+pub struct Capabilities {
+    /// Has failpoints that a crash child can arm.
+    pub failpoints: bool,
+    /// Has an offline checker.
+    pub checker: bool,
+    /// Copies itself while open.
+    pub copy: bool,
+    /// Merge operands.
+    pub merge: bool,
+    /// Data live in files, so that a process kill and a reopen are possible.
+    pub files: bool,
+}
+
+/// Which engine a verdict speaks of.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct Identity {
+    /// The engine's name.
+    pub name: String,
+    /// Its version.
+    pub version: String,
+    /// How it was built: `failpoints` or `plain`.
+    pub build: String,
+}
+
+/// Opens an engine on a folder. A driver is what a case is given; it holds no open engine.
+pub trait Driver: Send + Sync {
+    /// Which engine this is.
+    fn identity(&self) -> Identity;
+
+    /// What it can do.
+    fn capabilities(&self) -> Capabilities;
+
+    /// Opens the database in `dir`, creating it when the folder is empty.
+    fn open(&self, dir: &Path, options: &EngineOptions) -> Outcome<Box<dyn Engine>>;
+
+    /// Runs the engine's offline checker on a closed database; one line for each complaint.
+    fn check(&self, dir: &Path) -> Outcome<Vec<String>>;
+}
+
+/// An open database. Dropping it closes it cleanly.
+pub trait Engine: Send + Sync {
+    /// Makes a bucket that is not there yet ([`Reason::Exists`]).
+    fn create_bucket(&self, name: &str, options: &BucketOptions) -> Outcome<Box<dyn Bucket>>;
+
+    /// Opens a bucket that is there ([`Denial::Absent`]); only the merge operator is taken from
+    /// the caller, everything else comes from the database.
+    fn open_bucket(&self, name: &str, merge: Merge) -> Outcome<Box<dyn Bucket>>;
+
+    /// The stored options of a bucket, without loading it.
+    fn bucket_options(&self, name: &str) -> Outcome<BucketOptions>;
+
+    /// Changes the stored options of a bucket that is not loaded ([`Reason::Busy`]).
+    fn change_bucket_options(&self, name: &str, options: &BucketOptions) -> Outcome<()>;
+
+    /// Unloads a bucket; its data stay.
+    fn unload_bucket(&self, name: &str) -> Outcome<()>;
+
+    /// Deletes a bucket and its data.
+    fn delete_bucket(&self, name: &str) -> Outcome<()>;
+
+    /// Names of the loaded buckets, in no order.
+    fn loaded_buckets(&self) -> Vec<String>;
+
+    /// How many buckets count against the quota, deleted ones not yet reaped included.
+    fn bucket_count(&self) -> u64;
+
+    /// Runs one full round of garbage collection and returns when it is done.
+    fn collect_garbage(&self);
+
+    /// Switches background collection off and on.
+    fn set_collection(&self, on: bool);
+
+    /// How many data files and how many blob files were collected since opening.
+    fn collected(&self) -> (u64, u64);
+
+    /// Makes everything committed so far survive a power loss.
+    fn sync(&self) -> Outcome<()>;
+
+    /// Writes a copy that can be opened on its own; `target` must not exist.
+    fn copy_to(&self, target: &Path) -> Outcome<()>;
+}
+
+/// A bucket of an open database: an ordered map of its own. A transaction stays in one bucket.
+pub trait Bucket: Send + Sync {
+    /// Begins a transaction at a snapshot of now.
+    fn begin(&self) -> Outcome<Box<dyn Txn + '_>>;
+
+    /// A read-only snapshot of now.
+    fn view(&self) -> Outcome<Box<dyn Read + '_>>;
+
+    /// Asks for a checkpoint and returns at once.
+    fn checkpoint(&self);
+
+    /// Writes a checkpoint and returns when it is durable.
+    fn checkpoint_and_wait(&self);
+
+    /// The engine's number for this incarnation of the bucket; a successor has another one.
+    fn id(&self) -> u64;
+}
+
+/// Reading at a snapshot.
+pub trait Read {
+    /// The value at `key` ([`Denial::Absent`]).
+    fn get(&self, key: &[u8]) -> Outcome<Vec<u8>>;
+
+    /// The pairs that a scan meets, in the order in which it meets them.
+    fn scan(&self, scan: &Scan) -> Outcome<Vec<(Vec<u8>, Vec<u8>)>>;
+}
+
+/// A read-write transaction. Dropping it aborts it.
+pub trait Txn: Read {
+    /// Writes a key that is not there ([`Reason::Exists`]).
+    fn put(&self, key: &[u8], value: &[u8]) -> Outcome<()>;
+
+    /// Writes a key that is there ([`Denial::Absent`]).
+    fn update(&self, key: &[u8], value: &[u8]) -> Outcome<()>;
+
+    /// Writes a key either way.
+    fn upsert(&self, key: &[u8], value: &[u8]) -> Outcome<()>;
+
+    /// Removes a key that is there ([`Denial::Absent`]).
+    fn del(&self, key: &[u8]) -> Outcome<()>;
+
+    /// Adds a merge operand to a key.
+    fn merge(&self, key: &[u8], operand: &[u8]) -> Outcome<()>;
+
+    /// Deletes the key whatever state its operands are in; done as well when there is no key.
+    fn reset_merge(&self, key: &[u8]) -> Outcome<()>;
+
+    /// Commits. `Ok` is the acknowledgement.
+    fn commit(self: Box<Self>) -> Outcome<()>;
+}
+
+/// Which keys a scan meets and from which end.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Scan {
+    /// The keys.
+    pub keys: Keys,
+    /// The end or ends to take them from.
+    pub order: Order,
+    /// How many pairs at the most.
+    pub limit: usize,
+}
+
+/// A set of neighbouring keys.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Keys {
+    /// All of them.
+    All,
+    /// Those that start with these bytes, of which there is at least one.
+    Prefix(Vec<u8>),
+    /// Those between two bounds.
+    Range(std::ops::Bound<Vec<u8>>, std::ops::Bound<Vec<u8>>),
+}
+
+/// From which end a scan takes its pairs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Order {
+    /// Ascending keys.
+    Forward,
+    /// Descending keys.
+    Backward,
+    /// One from the front, one from the back, until they meet.
+    Alternating,
+}
+
+impl Scan {
+    /// Everything, ascending.
+    pub const fn all() -> Self {
+        Self { keys: Keys::All, order: Order::Forward, limit: usize::MAX }
+    }
+
+    /// The same keys in another order.
+    #[must_use]
+    pub const fn order(mut self, order: Order) -> Self {
+        self.order = order;
+        self
+    }
+}
+
+impl Keys {
+    /// Whether a key belongs to the set.
+    pub fn contains(&self, key: &[u8]) -> bool {
+        use std::ops::{Bound, RangeBounds};
+        let as_slice = |bound: &Bound<Vec<u8>>| bound.clone();
+        match self {
+            Self::All => true,
+            Self::Prefix(prefix) => key.starts_with(prefix),
+            Self::Range(low, high) => (as_slice(low), as_slice(high)).contains(&key.to_vec()),
+        }
+    }
+}
+
+/// A denial in one word, for counts and messages.
+impl std::fmt::Display for Denial {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Absent => f.write_str("absent"),
+            Self::Conflict => f.write_str("conflict"),
+            Self::Refused(reason) => write!(f, "refused ({reason:?})"),
+            Self::Failed(code) => write!(f, "failed ({code})"),
+            Self::Unknown(code) => write!(f, "unknown ({code})"),
+        }
+    }
+}

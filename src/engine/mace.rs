@@ -1,0 +1,339 @@
+//! The adapter for mace-kv 0.2.0, and with `failpoint.rs` the only importer of the engine.
+//! It translates calls and answers one to one; it never retries, sleeps or judges.
+
+use crate::engine::{
+    Bucket, BucketOptions, Capabilities, Denial, Driver, Engine, EngineOptions, Identity, Keys,
+    Merge, Order, Outcome, Read, Reason, Scan, Txn,
+};
+use mace::{Iter, Mace, MergeOperator, OpCode, Options, TxnKV, TxnView, U64AddOperator};
+use std::{
+    cell::Cell,
+    ops::Bound,
+    path::Path,
+    sync::{Arc, OnceLock},
+};
+
+/// Milliseconds between background collections when a case collects only by asking: the plain
+/// build reads 0 as a busy poll, so "never" is a time longer than any case.
+const NEVER_MS: u64 = 24 * 60 * 60 * 1000;
+
+/// Opens mace-kv.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct MaceDriver;
+
+impl Driver for MaceDriver {
+    fn identity(&self) -> Identity {
+        Identity {
+            name: "mace-kv".to_owned(),
+            version: env!("RESOLVED_ENGINE_VERSION").to_owned(),
+            build: if cfg!(feature = "failpoints") { "failpoints" } else { "plain" }.to_owned(),
+        }
+    }
+
+    fn capabilities(&self) -> Capabilities {
+        Capabilities {
+            failpoints: cfg!(feature = "failpoints"),
+            checker: true,
+            copy: true,
+            merge: true,
+            files: true,
+        }
+    }
+
+    fn open(&self, dir: &Path, options: &EngineOptions) -> Outcome<Box<dyn Engine>> {
+        let parsed = translate(dir, options).validate().map_err(deny)?;
+        Ok(Box::new(MaceEngine(Mace::new(parsed).map_err(deny)?)))
+    }
+
+    fn check(&self, dir: &Path) -> Outcome<Vec<String>> {
+        let report = mace::check_database(&Options::new(dir));
+        Ok(report
+            .diagnostics
+            .iter()
+            .map(|found| format!("{}: {}", found.category.name(), found.detail))
+            .collect())
+    }
+}
+
+fn translate(dir: &Path, ours: &EngineOptions) -> Options {
+    let mut theirs = Options::new(dir);
+    theirs.sync_on_write = ours.durable;
+    theirs.concurrent_write = ours.writers;
+    theirs.gc_timeout = match ours.collect_every_ms {
+        Some(ms) => ms,
+        None if cfg!(feature = "failpoints") => 0,
+        None => NEVER_MS,
+    };
+    theirs.checkpoint_nudge_ms = ours.checkpoint_nudge_ms;
+    theirs.data_file_size = ours.data_file_bytes as usize;
+    theirs.blob_file_size = ours.blob_file_bytes as usize;
+    theirs.wal_file_size = ours.wal_file_bytes as u32;
+    theirs.wal_buffer_size = ours.wal_buffer_bytes as usize;
+    theirs.data_garbage_ratio = ours.data_garbage_pct;
+    theirs.blob_garbage_ratio = ours.blob_garbage_pct;
+    theirs.lru_capacity = ours.lru_bytes as usize;
+    theirs.stat_mask_cache_count = ours.stat_mask_entries;
+    theirs.data_handle_cache_capacity = ours.file_handles;
+    theirs.blob_handle_cache_capacity = ours.file_handles;
+    theirs
+}
+
+fn translate_bucket(ours: &BucketOptions) -> mace::BucketOptions {
+    let mut theirs = mace::BucketOptions::new();
+    theirs.cache_capacity = ours.cache_bytes as usize;
+    theirs.cache_evict_pct = ours.evict_pct as usize;
+    theirs.pool_capacity = ours.pool_bytes as usize;
+    theirs.checkpoint_size = ours.checkpoint_bytes as usize;
+    theirs.inline_size = ours.inline_bytes as usize;
+    theirs.split_elems = ours.split_keys;
+    theirs.consolidate_threshold = ours.consolidate_deltas;
+    theirs.enable_compression = ours.compression;
+    theirs.enable_backpressure = ours.backpressure;
+    theirs.merge_operator = match ours.merge {
+        Merge::None => None,
+        Merge::Sum => Some(sum_operator()),
+    };
+    theirs
+}
+
+/// The engine knows an operator by its address and refuses a loaded bucket to another one, so
+/// that `Merge::Sum` has to be one object for the whole process.
+fn sum_operator() -> Arc<dyn MergeOperator> {
+    static OPERATOR: OnceLock<Arc<U64AddOperator>> = OnceLock::new();
+    OPERATOR.get_or_init(Arc::default).clone()
+}
+
+fn translate_back(theirs: &mace::BucketOptions) -> BucketOptions {
+    BucketOptions {
+        cache_bytes: theirs.cache_capacity as u64,
+        evict_pct: theirs.cache_evict_pct as u32,
+        pool_bytes: theirs.pool_capacity as u64,
+        checkpoint_bytes: theirs.checkpoint_size as u64,
+        inline_bytes: theirs.inline_size as u32,
+        split_keys: theirs.split_elems,
+        consolidate_deltas: theirs.consolidate_threshold,
+        compression: theirs.enable_compression,
+        backpressure: theirs.enable_backpressure,
+        merge: Merge::None,
+    }
+}
+
+fn deny(code: OpCode) -> Denial {
+    match code {
+        OpCode::NotFound => Denial::Absent,
+        OpCode::AbortTx => Denial::Conflict,
+        OpCode::Exist => Denial::Refused(Reason::Exists),
+        OpCode::Again => Denial::Refused(Reason::Busy),
+        OpCode::TooLarge => Denial::Refused(Reason::TooLarge),
+        OpCode::NoSpace => Denial::Refused(Reason::Quota),
+        OpCode::Invalid => Denial::Refused(Reason::Invalid),
+        OpCode::BadVersion => Denial::Refused(Reason::Version),
+        OpCode::Corruption | OpCode::IoError | OpCode::MergeContractViolation => {
+            Denial::Failed(code.to_string())
+        }
+    }
+}
+
+struct MaceEngine(Mace);
+
+impl Engine for MaceEngine {
+    fn create_bucket(&self, name: &str, options: &BucketOptions) -> Outcome<Box<dyn Bucket>> {
+        let bucket = self.0.new_bucket(name, translate_bucket(options)).map_err(deny)?;
+        Ok(Box::new(MaceBucket(bucket)))
+    }
+
+    fn open_bucket(&self, name: &str, merge: Merge) -> Outcome<Box<dyn Bucket>> {
+        let bucket = match merge {
+            Merge::None => self.0.open_bucket(name),
+            Merge::Sum => {
+                let options = BucketOptions { merge, ..BucketOptions::default() };
+                self.0.open_bucket_with_options(name, translate_bucket(&options))
+            }
+        };
+        Ok(Box::new(MaceBucket(bucket.map_err(deny)?)))
+    }
+
+    fn bucket_options(&self, name: &str) -> Outcome<BucketOptions> {
+        match self.0.get_bucket_options(name).map_err(deny)? {
+            Some(options) => Ok(translate_back(&options)),
+            None => Err(Denial::Absent),
+        }
+    }
+
+    fn change_bucket_options(&self, name: &str, options: &BucketOptions) -> Outcome<()> {
+        self.0.update_bucket_opt(name, translate_bucket(options)).map_err(deny)
+    }
+
+    fn unload_bucket(&self, name: &str) -> Outcome<()> {
+        self.0.drop_bucket(name).map_err(deny)
+    }
+
+    fn delete_bucket(&self, name: &str) -> Outcome<()> {
+        self.0.del_bucket(name).map_err(deny)
+    }
+
+    fn loaded_buckets(&self) -> Vec<String> {
+        self.0.active_buckets()
+    }
+
+    fn bucket_count(&self) -> u64 {
+        self.0.nr_buckets()
+    }
+
+    fn collect_garbage(&self) {
+        self.0.start_gc();
+    }
+
+    fn set_collection(&self, on: bool) {
+        if on { self.0.enable_gc() } else { self.0.disable_gc() }
+    }
+
+    fn collected(&self) -> (u64, u64) {
+        (self.0.data_gc_count(), self.0.blob_gc_count())
+    }
+
+    fn sync(&self) -> Outcome<()> {
+        self.0.sync().map_err(deny)
+    }
+
+    fn copy_to(&self, target: &Path) -> Outcome<()> {
+        self.0.create_checkpoint(target).map(|_| ()).map_err(deny)
+    }
+}
+
+struct MaceBucket(mace::Bucket);
+
+impl Bucket for MaceBucket {
+    fn begin(&self) -> Outcome<Box<dyn Txn + '_>> {
+        let txn = self.0.begin().map_err(deny)?;
+        Ok(Box::new(MaceTxn { txn, doomed: Cell::new(false) }))
+    }
+
+    fn view(&self) -> Outcome<Box<dyn Read + '_>> {
+        Ok(Box::new(MaceView(self.0.view().map_err(deny)?)))
+    }
+
+    fn checkpoint(&self) {
+        self.0.checkpoint();
+    }
+
+    fn checkpoint_and_wait(&self) {
+        self.0.checkpoint_and_wait();
+    }
+
+    fn id(&self) -> u64 {
+        self.0.id()
+    }
+}
+
+struct MaceView<'a>(TxnView<'a>);
+
+impl Read for MaceView<'_> {
+    fn get(&self, key: &[u8]) -> Outcome<Vec<u8>> {
+        self.0.get(key).map(|value| value.slice().to_vec()).map_err(deny)
+    }
+
+    fn scan(&self, scan: &Scan) -> Outcome<Vec<(Vec<u8>, Vec<u8>)>> {
+        let iter = match &scan.keys {
+            Keys::All => self.0.range::<Vec<u8>, _>(..),
+            Keys::Prefix(prefix) => self.0.seek(prefix),
+            Keys::Range(low, high) => self.0.range(bounds(low, high)),
+        };
+        walk(iter, scan)
+    }
+}
+
+struct MaceTxn<'a> {
+    txn: TxnKV<'a>,
+    /// After `AbortTx` the engine would still commit the transaction's other writes, so the
+    /// adapter has to see to it that the transaction can only be dropped.
+    doomed: Cell<bool>,
+}
+
+impl MaceTxn<'_> {
+    fn write(&self, answer: impl FnOnce() -> Result<(), OpCode>) -> Outcome<()> {
+        if self.doomed.get() {
+            return Err(Denial::Conflict);
+        }
+        let answer = answer().map_err(deny);
+        if answer == Err(Denial::Conflict) {
+            self.doomed.set(true);
+        }
+        answer
+    }
+}
+
+impl Read for MaceTxn<'_> {
+    fn get(&self, key: &[u8]) -> Outcome<Vec<u8>> {
+        self.txn.get(key).map(|value| value.slice().to_vec()).map_err(deny)
+    }
+
+    fn scan(&self, scan: &Scan) -> Outcome<Vec<(Vec<u8>, Vec<u8>)>> {
+        let iter = match &scan.keys {
+            Keys::All => self.txn.range::<Vec<u8>, _>(..),
+            Keys::Prefix(prefix) => self.txn.seek(prefix),
+            Keys::Range(low, high) => self.txn.range(bounds(low, high)),
+        };
+        walk(iter, scan)
+    }
+}
+
+impl Txn for MaceTxn<'_> {
+    fn put(&self, key: &[u8], value: &[u8]) -> Outcome<()> {
+        self.write(|| self.txn.put(key, value))
+    }
+
+    fn update(&self, key: &[u8], value: &[u8]) -> Outcome<()> {
+        self.write(|| self.txn.update(key, value))
+    }
+
+    fn upsert(&self, key: &[u8], value: &[u8]) -> Outcome<()> {
+        self.write(|| self.txn.upsert(key, value))
+    }
+
+    fn del(&self, key: &[u8]) -> Outcome<()> {
+        self.write(|| self.txn.del(key))
+    }
+
+    fn merge(&self, key: &[u8], operand: &[u8]) -> Outcome<()> {
+        self.write(|| self.txn.merge(key, operand))
+    }
+
+    fn reset_merge(&self, key: &[u8]) -> Outcome<()> {
+        self.write(|| self.txn.reset_merge(key))
+    }
+
+    fn commit(self: Box<Self>) -> Outcome<()> {
+        if self.doomed.get() {
+            return Err(Denial::Conflict);
+        }
+        self.txn.commit().map_err(|code| match deny(code) {
+            // The record may be in the log: only the next opening tells.
+            Denial::Failed(code) => Denial::Unknown(code),
+            denial => denial,
+        })
+    }
+}
+
+type Bounds = (Bound<Vec<u8>>, Bound<Vec<u8>>);
+
+fn bounds(low: &Bound<Vec<u8>>, high: &Bound<Vec<u8>>) -> Bounds {
+    (low.clone(), high.clone())
+}
+
+fn walk(mut iter: Iter<'_>, scan: &Scan) -> Outcome<Vec<(Vec<u8>, Vec<u8>)>> {
+    let mut pairs = Vec::new();
+    while pairs.len() < scan.limit {
+        let from_back = match scan.order {
+            Order::Forward => false,
+            Order::Backward => true,
+            Order::Alternating => pairs.len() % 2 == 1,
+        };
+        let step = if from_back { iter.try_next_back() } else { iter.try_next() };
+        match step.map_err(deny)? {
+            Some(item) => pairs.push((item.key().to_vec(), item.val().to_vec())),
+            None => break,
+        }
+    }
+    Ok(pairs)
+}

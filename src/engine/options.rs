@@ -1,0 +1,197 @@
+//! Options of an engine and its buckets in our words, and the configuration families that every
+//! case runs in more than one of. Units are in the names; nothing here opens anything.
+
+use serde::{Deserialize, Serialize};
+
+const KIB: u64 = 1 << 10;
+const MIB: u64 = 1 << 20;
+const GIB: u64 = 1 << 30;
+
+/// How a database is opened.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EngineOptions {
+    /// A commit returns only when it would survive a power loss; otherwise it survives a process
+    /// kill, and [`super::Engine::sync`] is the barrier.
+    pub durable: bool,
+    /// Writer groups, a power of two.
+    pub writers: u8,
+    /// Milliseconds between background collections; `None` collects only when asked.
+    pub collect_every_ms: Option<u64>,
+    /// Milliseconds after which lingering dirty pages are checkpointed; 0 switches it off.
+    pub checkpoint_nudge_ms: u64,
+    /// Target size of a data file, in bytes.
+    pub data_file_bytes: u64,
+    /// Target size of a blob file, in bytes.
+    pub blob_file_bytes: u64,
+    /// Size at which the log rotates, in bytes.
+    pub wal_file_bytes: u64,
+    /// The log's staging buffer for each stream, in bytes; a power of two.
+    pub wal_buffer_bytes: u64,
+    /// Per cent of garbage above which a data file is rewritten.
+    pub data_garbage_pct: u32,
+    /// Per cent of garbage above which a blob file is rewritten.
+    pub blob_garbage_pct: u32,
+    /// Shared cache of blobs and history pages, in bytes.
+    pub lru_bytes: u64,
+    /// Cached statistics of data and blob files, in entries.
+    pub stat_mask_entries: usize,
+    /// Cached open files, of data and of blobs each.
+    pub file_handles: usize,
+}
+
+impl Default for EngineOptions {
+    fn default() -> Self {
+        Self {
+            durable: true,
+            writers: 16,
+            collect_every_ms: Some(60_000),
+            checkpoint_nudge_ms: 60_000,
+            data_file_bytes: 64 * MIB,
+            blob_file_bytes: 256 * MIB,
+            wal_file_bytes: 64 * MIB,
+            wal_buffer_bytes: 16 * MIB,
+            data_garbage_pct: 20,
+            blob_garbage_pct: 50,
+            lru_bytes: 256 * MIB,
+            stat_mask_entries: 16_384,
+            file_handles: 128,
+        }
+    }
+}
+
+/// How a bucket is made.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BucketOptions {
+    /// Target of resident pages, in bytes; eviction starts below it.
+    pub cache_bytes: u64,
+    /// Per cent of the pages that one round evicts.
+    pub evict_pct: u32,
+    /// Ceiling of dirty pages, in bytes.
+    pub pool_bytes: u64,
+    /// Bytes after which a checkpoint is written.
+    pub checkpoint_bytes: u64,
+    /// Values of this size and more live in blob files.
+    pub inline_bytes: u32,
+    /// Keys a node holds before it splits.
+    pub split_keys: u16,
+    /// Length of a delta chain before it is folded.
+    pub consolidate_deltas: u16,
+    /// Records are compressed.
+    pub compression: bool,
+    /// Writers are slowed down when the pool is full.
+    pub backpressure: bool,
+    /// What merge operands mean; kept by the caller, not by the database.
+    pub merge: Merge,
+}
+
+impl Default for BucketOptions {
+    fn default() -> Self {
+        Self {
+            cache_bytes: GIB,
+            evict_pct: 20,
+            pool_bytes: GIB,
+            checkpoint_bytes: 256 * MIB,
+            inline_bytes: 1024,
+            split_keys: 512,
+            consolidate_deltas: 256,
+            compression: false,
+            backpressure: true,
+            merge: Merge::None,
+        }
+    }
+}
+
+/// What merge operands mean.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Merge {
+    /// Nothing: a merge is refused.
+    None,
+    /// Little-endian 64-bit numbers that add up.
+    Sum,
+}
+
+/// A named configuration. Every case runs in more than one, because most defects live where
+/// files rotate, pages leave and garbage is collected.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Family {
+    /// What a user gets who sets nothing.
+    Defaults,
+    /// Pools, caches and files so small that a few hundred writes rotate, evict and collect.
+    Tiny,
+    /// Tiny, and every record compressed.
+    Compressed,
+    /// Tiny, and a commit reaches the page cache only.
+    Relaxed,
+    /// Tiny, one writer group.
+    OneWriter,
+    /// Tiny, thirty-two writer groups, each with a log of its own.
+    ManyWriters,
+}
+
+impl Family {
+    /// All of them, defaults first.
+    pub const ALL: [Self; 6] = [
+        Self::Defaults,
+        Self::Tiny,
+        Self::Compressed,
+        Self::Relaxed,
+        Self::OneWriter,
+        Self::ManyWriters,
+    ];
+
+    /// The name in case names and reports.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Defaults => "defaults",
+            Self::Tiny => "tiny",
+            Self::Compressed => "compressed",
+            Self::Relaxed => "relaxed",
+            Self::OneWriter => "one_writer",
+            Self::ManyWriters => "many_writers",
+        }
+    }
+
+    /// How the database is opened.
+    pub fn engine(self) -> EngineOptions {
+        let tiny = EngineOptions {
+            writers: 4,
+            collect_every_ms: None,
+            checkpoint_nudge_ms: 0,
+            data_file_bytes: 32 * KIB,
+            blob_file_bytes: 32 * KIB,
+            wal_file_bytes: 16 * KIB,
+            wal_buffer_bytes: 4 * MIB,
+            data_garbage_pct: 1,
+            blob_garbage_pct: 1,
+            lru_bytes: 64 * KIB,
+            stat_mask_entries: 4,
+            // Fewer than eight hang every reader: known finding `handle-cache-below-shards`.
+            file_handles: 8,
+            ..EngineOptions::default()
+        };
+        match self {
+            Self::Defaults => EngineOptions::default(),
+            Self::Tiny | Self::Compressed => tiny,
+            Self::Relaxed => EngineOptions { durable: false, ..tiny },
+            Self::OneWriter => EngineOptions { writers: 1, ..tiny },
+            Self::ManyWriters => EngineOptions { writers: 32, durable: false, ..tiny },
+        }
+    }
+
+    /// How its buckets are made. All of them merge numbers.
+    pub fn bucket(self) -> BucketOptions {
+        let merging = BucketOptions { merge: Merge::Sum, ..BucketOptions::default() };
+        match self {
+            Self::Defaults => merging,
+            family => BucketOptions {
+                cache_bytes: 64 * KIB,
+                pool_bytes: MIB,
+                checkpoint_bytes: 128 * KIB,
+                split_keys: 64,
+                consolidate_deltas: 16,
+                compression: family == Self::Compressed,
+                ..merging
+            },
+        }
+    }
+}

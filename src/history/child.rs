@@ -1,0 +1,258 @@
+//! Crash children: processes of their own that are meant to die. The parent writes a plan, starts
+//! the child, waits with a deadline and says how it ended; the child's work is `obey`. Judges
+//! nothing.
+
+use crate::{
+    engine::{Driver, Engine, EngineOptions, failpoint, mace::MaceDriver},
+    error::{Error, Result},
+    history::{
+        Event, KeyText,
+        dump::Dump,
+        journal::{self, Recorder},
+        script::{Runner, Step, buckets_named},
+    },
+    settings::Seed,
+};
+use serde::{Deserialize, Serialize};
+use std::{
+    fs::{self, File},
+    path::{Path, PathBuf},
+    process::{Command, ExitStatus, Stdio},
+    time::Duration,
+};
+use wait_timeout::ChildExt;
+
+/// The child program's name.
+const PROGRAM: &str = "mace-prod-child";
+
+/// Bytes of a dead child's streams that a message shows.
+const TAIL: usize = 2000;
+
+/// Exit code of a child whose engine declined to open.
+const CODE_REFUSED: i32 = 40;
+
+/// What a child is to do.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Plan {
+    /// The database.
+    pub dir: PathBuf,
+    /// Where the events go; goes on where earlier children left it.
+    pub journal: PathBuf,
+    /// How the database is opened.
+    pub options: EngineOptions,
+    /// What the steps draw from.
+    pub seed: Seed,
+    /// Where the state goes that the child finds after opening, before its first step.
+    pub dump: Option<PathBuf>,
+    /// What to do then.
+    pub steps: Vec<Step>,
+    /// Failpoints whose hits the child reports at its end, as phases `hits <name> <count>`.
+    pub count: Vec<String>,
+    /// How to end.
+    pub end: End,
+}
+
+/// How a child ends that reaches its end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum End {
+    /// Closes the database.
+    Close,
+    /// Closes the database and has the engine's offline checker look at it.
+    CloseAndCheck,
+    /// Dies at once, with the database open.
+    Die,
+}
+
+/// How a child ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ExitClass {
+    /// It did all it was told.
+    Done,
+    /// The engine declined to open the database, or a step; the journal says how.
+    Refused,
+    /// A signal ended it: `abort()` is 6.
+    Died(i32),
+    /// It panicked.
+    Panicked,
+    /// It was still there at its deadline and we ended it.
+    Hung,
+}
+
+/// How a child ended, with what a person needs to see why.
+#[derive(Clone, Debug)]
+pub struct Exit {
+    /// How.
+    pub class: ExitClass,
+    /// The end of what it wrote to standard error.
+    pub stderr: String,
+}
+
+impl Plan {
+    /// Starts a child on this plan with these failpoint rules (none: an empty string) and waits
+    /// for its end, at the latest until the deadline.
+    pub fn run(&self, rules: &str, deadline: Duration) -> Result<Exit> {
+        let program = program();
+        let plan = self.journal.with_extension("plan");
+        let stderr = self.journal.with_extension("stderr");
+        let text = serde_json::to_vec(self).expect("plans are plain data");
+        fs::write(&plan, text).map_err(|error| Error::new("write", &plan, error))?;
+        let log = File::create(&stderr).map_err(|error| Error::new("create", &stderr, error))?;
+        let mut child = Command::new(&program)
+            .arg(&plan)
+            .env(failpoint::VARIABLE, rules)
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(log)
+            .spawn()
+            .map_err(|error| Error::new("start", &program, error))?;
+        let ended = child
+            .wait_timeout(deadline)
+            .map_err(|error| Error::new("wait for", &program, error))?;
+        let class = if let Some(status) = ended {
+            classify(status)
+        } else {
+            child.kill().map_err(|error| Error::new("kill", &program, error))?;
+            child.wait().map_err(|error| Error::new("wait for", &program, error))?;
+            ExitClass::Hung
+        };
+        Ok(Exit { class, stderr: tail(&stderr) })
+    }
+}
+
+/// The child program as nextest names it; under `cargo test` it stands beside the folder of test
+/// binaries.
+fn program() -> PathBuf {
+    knobs::runtime::bin_exe(PROGRAM).unwrap_or_else(|| {
+        let test = std::env::current_exe().expect("a running program has a path");
+        let folder = test.parent().and_then(Path::parent).expect("target/<profile>/deps/<test>");
+        folder.join(PROGRAM).with_extension(std::env::consts::EXE_EXTENSION)
+    })
+}
+
+fn classify(status: ExitStatus) -> ExitClass {
+    match status.code() {
+        Some(0) => ExitClass::Done,
+        Some(CODE_REFUSED) => ExitClass::Refused,
+        Some(_) => ExitClass::Panicked,
+        None => ExitClass::Died(signal(status)),
+    }
+}
+
+#[cfg(unix)]
+fn signal(status: ExitStatus) -> i32 {
+    std::os::unix::process::ExitStatusExt::signal(&status).unwrap_or_default()
+}
+
+#[cfg(not(unix))]
+fn signal(_: ExitStatus) -> i32 {
+    0
+}
+
+fn tail(path: &Path) -> String {
+    let bytes = fs::read(path).unwrap_or_default();
+    String::from_utf8_lossy(&bytes[bytes.len().saturating_sub(TAIL)..]).into_owned()
+}
+
+/// Reads a dump that a child wrote.
+pub fn read_dump(path: &Path) -> Result<Dump> {
+    let bytes = fs::read(path).map_err(|error| Error::new("read", path, error))?;
+    postcard::from_bytes(&bytes).map_err(|error| Error::new("parse", path, error.to_string()))
+}
+
+/// The child's side: carries out the plan at `path` and returns the exit code.
+///
+/// # Panics
+/// When the plan or the journal cannot be used.
+pub fn obey(path: &Path) -> i32 {
+    die_with_parent();
+    let text = fs::read(path).unwrap_or_else(|error| panic!("{}", Error::new("read", path, error)));
+    let plan: Plan = serde_json::from_slice(&text).expect("the parent wrote a plan");
+    let recorder = Recorder::file(&plan.journal).unwrap_or_else(|error| panic!("{error}"));
+    match carry_out(&plan, &recorder) {
+        Ok(()) => 0,
+        Err(denial) => {
+            phase(&recorder, format!("denied {denial}"));
+            CODE_REFUSED
+        }
+    }
+}
+
+fn carry_out(plan: &Plan, recorder: &Recorder) -> crate::engine::Outcome<()> {
+    phase(recorder, "started".to_owned());
+    let driver = MaceDriver;
+    let engine = driver.open(&plan.dir, &plan.options)?;
+    phase(recorder, "opened".to_owned());
+    if let Some(path) = &plan.dump {
+        dump(plan, engine.as_ref(), path)?;
+        phase(recorder, "dumped".to_owned());
+    }
+    let mut runner = Runner::new(engine.as_ref(), &plan.dir, recorder, plan.seed);
+    runner.run(&plan.steps)?;
+    phase(recorder, format!("scripted {}", runner.tally.committed()));
+    drop(runner);
+    let hits = |recorder| {
+        for name in &plan.count {
+            phase(recorder, format!("hits {name} {}", failpoint::hits(name)));
+        }
+    };
+    match plan.end {
+        End::Die => {
+            hits(recorder);
+            std::process::abort()
+        }
+        End::Close | End::CloseAndCheck => {
+            drop(engine);
+            hits(recorder);
+            phase(recorder, "closed".to_owned());
+        }
+    }
+    if plan.end == End::CloseAndCheck {
+        for complaint in driver.check(&plan.dir)? {
+            let oracle = "checker".to_owned();
+            recorder.record(Event::Wrong { oracle, witness: complaint });
+        }
+        phase(recorder, "checked".to_owned());
+    }
+    Ok(())
+}
+
+/// Dumps every bucket that the journal ever named and that is there.
+fn dump(plan: &Plan, engine: &dyn Engine, path: &Path) -> crate::engine::Outcome<()> {
+    let history = journal::read(&plan.journal).unwrap_or_else(|error| panic!("{error}"));
+    let mut dump = Dump::default();
+    for name in buckets_named(&history) {
+        let bucket = match engine.open_bucket(&name, crate::engine::Merge::Sum) {
+            Ok(bucket) => bucket,
+            Err(crate::engine::Denial::Absent) => continue,
+            Err(denial) => return Err(denial),
+        };
+        dump.add(&name, bucket.as_ref(), &keys_of(&history))?;
+    }
+    let bytes = postcard::to_allocvec(&dump).expect("dumps are plain data");
+    fs::write(path, bytes).unwrap_or_else(|error| panic!("{}", Error::new("write", path, error)));
+    Ok(())
+}
+
+fn keys_of(history: &crate::history::History) -> Vec<Vec<u8>> {
+    let written = history.events.iter().flat_map(|event| match event {
+        Event::Commit { writes, .. } | Event::Abort { writes, .. } => writes.as_slice(),
+        _ => &[],
+    });
+    let keys: std::collections::BTreeSet<&KeyText> = written.map(|(key, _)| key).collect();
+    keys.into_iter().map(KeyText::bytes).collect()
+}
+
+fn phase(recorder: &Recorder, name: String) {
+    recorder.record(Event::Phase { name });
+}
+
+/// A child must not outlive a case that is killed.
+#[cfg(target_os = "linux")]
+fn die_with_parent() {
+    use rustix::process::{Signal, set_parent_process_death_signal};
+    // A kernel that refuses leaves nextest's process group kill as the second line.
+    let _ = set_parent_process_death_signal(Some(Signal::KILL));
+}
+
+#[cfg(not(target_os = "linux"))]
+fn die_with_parent() {}

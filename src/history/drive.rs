@@ -1,0 +1,369 @@
+//! The only spawner of client threads: carries out plans against a bucket and records what
+//! happened. Owns the retry policy (a conflict is tried again under a new attempt number, up to a
+//! budget). Judges only what a client can see on the spot: an answer that contradicts what the
+//! same transaction just read.
+
+use crate::{
+    engine::{Bucket, Denial, Keys, Order, Outcome, Reason, Scan, Txn},
+    history::{Event, KeyText, Seen, Write, journal::Recorder},
+    settings::Seed,
+    workload::{
+        Op, Source, TxnId, TxnPlan, Version, marker_key, plan::SUM_PREFIX, value::MIN_VALUE,
+    },
+};
+use serde::{Deserialize, Serialize};
+use std::{collections::BTreeMap, thread};
+
+/// Attempts that a client may spend on each planned transaction, on average.
+const ATTEMPTS: u64 = 50;
+
+/// Clients and their work in one bucket.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Traffic {
+    /// Number of the first client; the others follow it.
+    pub first_client: u16,
+    /// How many clients run at once.
+    pub clients: u16,
+    /// Where their plans come from.
+    pub source: Source,
+    /// Planned transactions of each client; a sweep has its own number.
+    pub txns: u64,
+}
+
+/// What clients came to.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Tally {
+    /// Acknowledged commits of each client.
+    pub commits: BTreeMap<u16, u64>,
+    /// Attempts that met a conflict.
+    pub conflicts: u64,
+    /// Commits whose answer left it open.
+    pub unknown: u64,
+}
+
+impl Tally {
+    /// Acknowledged commits of all clients.
+    pub fn committed(&self) -> u64 {
+        self.commits.values().sum()
+    }
+
+    /// Adds what other clients came to.
+    pub fn join(&mut self, other: Self) {
+        for (client, commits) in other.commits {
+            *self.commits.entry(client).or_default() += commits;
+        }
+        self.conflicts += other.conflicts;
+        self.unknown += other.unknown;
+    }
+}
+
+impl Traffic {
+    /// One client that makes one pass.
+    pub fn sweep(sweep: crate::workload::Sweep) -> Self {
+        Self { first_client: 0, clients: 1, source: Source::Sweep(sweep), txns: 0 }
+    }
+
+    /// Runs the clients to their end. `seed` is the bucket's part of the case's seed; each client
+    /// draws from one of its own.
+    pub fn run(&self, name: &str, bucket: &dyn Bucket, recorder: &Recorder, seed: Seed) -> Tally {
+        let numbers = self.first_client..self.first_client + self.clients;
+        thread::scope(|scope| {
+            let clients: Vec<_> = numbers
+                .map(|number| {
+                    let client = Client { number, name, bucket, recorder };
+                    let plans = self.plans(seed.derive(&format!("client {number}")));
+                    scope.spawn(move || client.run(plans))
+                })
+                .collect();
+            let mut tally = Tally::default();
+            for client in clients {
+                match client.join() {
+                    Ok(part) => tally.join(part),
+                    Err(panic) => std::panic::resume_unwind(panic),
+                }
+            }
+            tally
+        })
+    }
+
+    fn plans(&self, seed: Seed) -> Vec<TxnPlan> {
+        match &self.source {
+            Source::Sweep(sweep) => sweep.plans(),
+            Source::Mix(mix) => {
+                let mut draw = seed.draw();
+                (0..self.txns).map(|_| mix.next(&mut draw)).collect()
+            }
+        }
+    }
+}
+
+struct Client<'a> {
+    number: u16,
+    name: &'a str,
+    bucket: &'a dyn Bucket,
+    recorder: &'a Recorder,
+}
+
+enum Ended {
+    Committed,
+    Aborted,
+    Conflicted,
+    Unknown,
+}
+
+impl Client<'_> {
+    fn run(&self, plans: Vec<TxnPlan>) -> Tally {
+        let mut tally = Tally::default();
+        let commits = tally.commits.entry(self.number).or_default();
+        let mut budget = plans.len() as u64 * ATTEMPTS;
+        for plan in plans {
+            loop {
+                if budget == 0 {
+                    return tally;
+                }
+                budget -= 1;
+                match self.attempt(&plan) {
+                    Ended::Committed => *commits += 1,
+                    Ended::Aborted => {}
+                    Ended::Unknown => tally.unknown += 1,
+                    Ended::Conflicted => {
+                        tally.conflicts += 1;
+                        // The other writer needs the processor to get out of the way.
+                        thread::yield_now();
+                        continue;
+                    }
+                }
+                break;
+            }
+        }
+        tally
+    }
+
+    fn attempt(&self, plan: &TxnPlan) -> Ended {
+        let id = self.recorder.next_txn(self.number);
+        let stamp = self.recorder.stamp();
+        self.recorder.record(Event::Begin { txn: id, bucket: self.name.to_owned(), stamp });
+        let txn = match self.bucket.begin() {
+            Ok(txn) => txn,
+            Err(denial) => return self.drop_txn(id, Vec::new(), Some(denial)),
+        };
+        let mut attempt = Attempt::new(id, self.recorder);
+        let done = plan.ops.iter().try_for_each(|op| attempt.apply(txn.as_ref(), op));
+        let done =
+            done.and_then(|()| if plan.commits { attempt.mark(txn.as_ref()) } else { Ok(()) });
+        let Attempt { reads, writes, .. } = attempt;
+        if let Err(denial) = done {
+            drop(txn);
+            return self.drop_txn(id, writes, Some(denial));
+        }
+        if !plan.commits {
+            drop(txn);
+            return self.drop_txn(id, writes, None);
+        }
+        let stamp = self.recorder.stamp();
+        let reads = reads.into_iter().collect();
+        self.recorder.record(Event::Commit { txn: id, stamp, reads, writes: writes.clone() });
+        self.answered(id, writes, txn.commit())
+    }
+
+    fn answered(&self, id: TxnId, writes: Vec<(KeyText, Write)>, answer: Outcome<()>) -> Ended {
+        match answer {
+            Ok(()) => {
+                let stamp = self.recorder.stamp();
+                self.recorder.record(Event::Ok { txn: id, stamp });
+                Ended::Committed
+            }
+            Err(denial @ Denial::Unknown(_)) => {
+                let stamp = self.recorder.stamp();
+                self.recorder.record(Event::Info { txn: id, stamp, denial });
+                Ended::Unknown
+            }
+            Err(denial) => self.drop_txn(id, writes, Some(denial)),
+        }
+    }
+
+    fn drop_txn(&self, txn: TxnId, writes: Vec<(KeyText, Write)>, denial: Option<Denial>) -> Ended {
+        let conflicted = denial == Some(Denial::Conflict);
+        let stamp = self.recorder.stamp();
+        self.recorder.record(Event::Abort { txn, stamp, writes, denial });
+        if conflicted { Ended::Conflicted } else { Ended::Aborted }
+    }
+}
+
+/// What one attempt has seen and written so far.
+struct Attempt<'a> {
+    id: TxnId,
+    recorder: &'a Recorder,
+    reads: BTreeMap<KeyText, Seen>,
+    writes: Vec<(KeyText, Write)>,
+    /// The state as this transaction must see it: what it read, overlaid with what it wrote.
+    own: BTreeMap<Vec<u8>, Seen>,
+}
+
+impl<'a> Attempt<'a> {
+    fn new(id: TxnId, recorder: &'a Recorder) -> Self {
+        let (reads, writes, own) = (BTreeMap::new(), Vec::new(), BTreeMap::new());
+        Self { id, recorder, reads, writes, own }
+    }
+
+    fn apply(&mut self, txn: &dyn Txn, op: &Op) -> Outcome<()> {
+        match op {
+            Op::Read(key) => self.read(txn, key).map(|_| ()),
+            Op::Scan(prefix) => self.scan(txn, prefix),
+            Op::Upsert(key, length) => {
+                self.read(txn, key)?;
+                self.set(key, *length, |value| txn.upsert(key, value))
+            }
+            Op::Put(key, length) if self.read(txn, key)? == Seen::Absent => {
+                self.set(key, *length, |value| txn.put(key, value))
+            }
+            Op::Put(key, length) => {
+                let answer = txn.put(key, &self.version(*length).encode(key));
+                self.expect("put", key, answer, &Denial::Refused(Reason::Exists))
+            }
+            Op::Update(key, length) if self.read(txn, key)? != Seen::Absent => {
+                self.set(key, *length, |value| txn.update(key, value))
+            }
+            Op::Update(key, length) => {
+                let answer = txn.update(key, &self.version(*length).encode(key));
+                self.expect("update", key, answer, &Denial::Absent)
+            }
+            Op::Del(key) if self.read(txn, key)? != Seen::Absent => {
+                txn.del(key)?;
+                self.wrote(key, Write::Del, Seen::Absent);
+                Ok(())
+            }
+            Op::Del(key) => {
+                let answer = txn.del(key);
+                self.expect("del", key, answer, &Denial::Absent)
+            }
+            Op::Add(key, number) => match txn.merge(key, &number.to_le_bytes()) {
+                // An engine or a bucket without merge: the plan's other work still counts.
+                Err(Denial::Refused(Reason::Unsupported | Reason::Invalid)) => Ok(()),
+                answer => {
+                    answer?;
+                    self.writes.push((KeyText::new(key), Write::Add(*number)));
+                    Ok(())
+                }
+            },
+        }
+    }
+
+    fn mark(&mut self, txn: &dyn Txn) -> Outcome<()> {
+        let key = marker_key(self.id.client);
+        self.read(txn, &key)?;
+        self.set(&key, MIN_VALUE as u32, |value| txn.upsert(&key, value))
+    }
+
+    fn version(&self, len: u32) -> Version {
+        Version { txn: self.id, op: self.writes.len() as u16, len: len.max(MIN_VALUE as u32) }
+    }
+
+    fn set(
+        &mut self,
+        key: &[u8],
+        length: u32,
+        write: impl FnOnce(&[u8]) -> Outcome<()>,
+    ) -> Outcome<()> {
+        let version = self.version(length);
+        write(&version.encode(key))?;
+        self.wrote(key, Write::Set(version), Seen::Version(version));
+        Ok(())
+    }
+
+    fn wrote(&mut self, key: &[u8], write: Write, now: Seen) {
+        self.writes.push((KeyText::new(key), write));
+        self.own.insert(key.to_vec(), now);
+    }
+
+    fn read(&mut self, txn: &dyn Txn, key: &[u8]) -> Outcome<Seen> {
+        let seen = match txn.get(key) {
+            Ok(value) => seen(key, &value),
+            Err(Denial::Absent) => Seen::Absent,
+            Err(denial) => return Err(denial),
+        };
+        self.note(key, &seen, "a read");
+        Ok(seen)
+    }
+
+    fn scan(&mut self, txn: &dyn Txn, prefix: &[u8]) -> Outcome<()> {
+        let keys = Keys::Prefix(prefix.to_vec());
+        let pairs = txn.scan(&Scan { keys, order: Order::Forward, limit: usize::MAX })?;
+        let found: BTreeMap<&[u8], Seen> =
+            pairs.iter().map(|(key, value)| (key.as_slice(), seen(key, value))).collect();
+        if found.len() != pairs.len() || !pairs.is_sorted_by(|(a, _), (b, _)| a < b) {
+            self.wrong("scan", format!("{}: keys out of order or repeated", self.id));
+        }
+        for (key, seen) in &found {
+            self.note(key, seen, "a scan");
+        }
+        let missed = self.own.iter().find(|(key, seen)| {
+            key.starts_with(prefix) && **seen != Seen::Absent && !found.contains_key(key.as_slice())
+        });
+        if let Some((key, was)) = missed {
+            let key = KeyText::new(key).0;
+            self.wrong("scan", format!("{}: a scan skipped {key}, which is {was:?}", self.id));
+        }
+        Ok(())
+    }
+
+    /// Within a transaction a key reads the same each time, own writes aside.
+    fn note(&mut self, key: &[u8], seen: &Seen, how: &str) {
+        match self.own.get(key) {
+            Some(before) if before != seen => {
+                let key = KeyText::new(key).0;
+                let witness = format!("{}: {how} of {key} gave {seen:?} after {before:?}", self.id);
+                self.wrong("reads", witness);
+            }
+            Some(_) => {}
+            None => {
+                self.own.insert(key.to_vec(), seen.clone());
+                if !key.starts_with(SUM_PREFIX) {
+                    self.reads.insert(KeyText::new(key), seen.clone());
+                }
+            }
+        }
+    }
+
+    fn expect(
+        &mut self,
+        call: &str,
+        key: &[u8],
+        answer: Outcome<()>,
+        expected: &Denial,
+    ) -> Outcome<()> {
+        match answer {
+            Err(denial) if denial == *expected => Ok(()),
+            Err(Denial::Conflict) => Err(Denial::Conflict),
+            answer => {
+                let key = KeyText::new(key).0;
+                let witness = format!(
+                    "{}: {call} of {key} answered {answer:?}, its read called for {expected:?}",
+                    self.id
+                );
+                self.wrong("answers", witness);
+                Err(Denial::Failed("an answer that contradicts a read".to_owned()))
+            }
+        }
+    }
+
+    fn wrong(&self, oracle: &str, witness: String) {
+        self.recorder.record(Event::Wrong { oracle: oracle.to_owned(), witness });
+    }
+}
+
+/// What these stored bytes say about who wrote them.
+pub fn seen(key: &[u8], value: &[u8]) -> Seen {
+    if key.starts_with(SUM_PREFIX) {
+        return match <[u8; 8]>::try_from(value) {
+            Ok(bytes) => Seen::Sum(u64::from_le_bytes(bytes)),
+            Err(_) => garbage(value),
+        };
+    }
+    Version::decode(key, value).map_or_else(|| garbage(value), Seen::Version)
+}
+
+fn garbage(value: &[u8]) -> Seen {
+    let start = KeyText::new(&value[..value.len().min(24)]).0;
+    Seen::Garbage(format!("{} bytes, {start}", value.len()))
+}

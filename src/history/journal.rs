@@ -1,0 +1,156 @@
+//! A journal of events that survives the death of its writer: one JSON line an event, each line
+//! one write call, so that what was recorded is in the page cache before the engine is asked for
+//! the next thing. Judges nothing.
+
+use crate::{
+    error::{Error, Result},
+    history::{Event, History},
+    workload::TxnId,
+};
+use std::{
+    collections::BTreeMap,
+    fs::{self, File, OpenOptions},
+    io::Write,
+    path::{Path, PathBuf},
+    sync::{
+        Mutex,
+        atomic::{AtomicU64, Ordering},
+    },
+};
+
+/// Takes the events of all clients of a process and hands out stamps.
+#[derive(Debug)]
+pub struct Recorder {
+    stamp: AtomicU64,
+    next_seq: Mutex<BTreeMap<u16, u32>>,
+    sink: Sink,
+}
+
+#[derive(Debug)]
+enum Sink {
+    Memory(Mutex<Vec<Event>>),
+    File(PathBuf, File),
+}
+
+impl Recorder {
+    /// Keeps events in memory, after those of an earlier history of the same database.
+    pub fn memory(earlier: &History) -> Self {
+        Self::new(earlier, Sink::Memory(Mutex::new(Vec::new())))
+    }
+
+    /// Appends events to a journal file, going on where the file ends.
+    pub fn file(path: &Path) -> Result<Self> {
+        let earlier = read(path)?;
+        let file = OpenOptions::new()
+            .create(true)
+            .append(true)
+            .open(path)
+            .map_err(|error| Error::new("open", path, error))?;
+        Ok(Self::new(&earlier, Sink::File(path.to_owned(), file)))
+    }
+
+    fn new(earlier: &History, sink: Sink) -> Self {
+        let mut next_seq = BTreeMap::new();
+        for event in &earlier.events {
+            if let Event::Begin { txn, .. } = event {
+                let next = next_seq.entry(txn.client).or_insert(0);
+                *next = txn.seq.max(*next);
+            }
+        }
+        let stamp = AtomicU64::new(earlier.last_stamp() + 1);
+        Self { stamp, next_seq: Mutex::new(next_seq), sink }
+    }
+
+    /// The next stamp.
+    pub fn stamp(&self) -> u64 {
+        self.stamp.fetch_add(1, Ordering::SeqCst)
+    }
+
+    /// A client's next attempt.
+    pub fn next_txn(&self, client: u16) -> TxnId {
+        let mut next = self.next_seq.lock().expect("no client panics while it holds this");
+        let seq = next.entry(client).or_insert(0);
+        *seq += 1;
+        TxnId { client, seq: *seq }
+    }
+
+    /// Records an event.
+    ///
+    /// # Panics
+    /// When the journal cannot be written: without it nothing can be judged.
+    pub fn record(&self, event: Event) {
+        match &self.sink {
+            Sink::Memory(events) => {
+                events.lock().expect("no client panics while it holds this").push(event);
+            }
+            Sink::File(path, file) => {
+                let mut line = serde_json::to_vec(&event).expect("events are plain data");
+                line.push(b'\n');
+                let mut file = file;
+                file.write_all(&line)
+                    .unwrap_or_else(|error| panic!("{}", Error::new("write", path, error)));
+            }
+        }
+    }
+
+    /// The events kept in memory, ordered.
+    ///
+    /// # Panics
+    /// When the recorder writes to a file.
+    pub fn into_history(self) -> History {
+        match self.sink {
+            Sink::Memory(events) => {
+                History::ordered(events.into_inner().expect("no client panicked"))
+            }
+            Sink::File(path, _) => panic!("{} is to be read from its file", path.display()),
+        }
+    }
+}
+
+/// Reads a journal; one that is not there is empty. A last line without its end was being written
+/// when the writer died and is left out.
+pub fn read(path: &Path) -> Result<History> {
+    let text = match fs::read_to_string(path) {
+        Ok(text) => text,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => String::new(),
+        Err(error) => return Err(Error::new("read", path, error)),
+    };
+    let whole = text.rfind('\n').map_or("", |end| &text[..=end]);
+    let events = whole
+        .lines()
+        .map(|line| serde_json::from_str(line).map_err(|error| Error::new("parse", path, error)))
+        .collect::<Result<Vec<Event>>>()?;
+    Ok(History::ordered(events))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testdir::TestDir;
+
+    #[test]
+    fn a_journal_goes_on_where_its_dead_writer_left_it() {
+        let dir = TestDir::new("journal").unwrap();
+        let path = dir.join("journal");
+        let first = Recorder::file(&path).unwrap();
+        let txn = first.next_txn(4);
+        let stamp = first.stamp();
+        first.record(Event::Begin { txn, bucket: "b".to_owned(), stamp });
+        let mut file = OpenOptions::new().append(true).open(&path).unwrap();
+        file.write_all(b"{\"Begin\":{\"txn").unwrap();
+
+        assert_eq!(read(&path).unwrap().events.len(), 1);
+        let second = Recorder::file(&path).unwrap();
+        assert_eq!(second.next_txn(4), TxnId { client: 4, seq: 2 });
+        assert!(second.stamp() > stamp);
+    }
+
+    #[test]
+    fn a_line_that_is_no_event_is_an_error_that_names_the_file() {
+        let dir = TestDir::new("journal").unwrap();
+        let path = dir.join("journal");
+        fs::write(&path, "nonsense\n").unwrap();
+        let error = read(&path).unwrap_err().to_string();
+        assert!(error.contains("parse") && error.contains("journal"), "{error}");
+    }
+}

@@ -1,0 +1,268 @@
+//! Scripts: what to do with an open database, as data that crosses a process boundary. The one
+//! way in which cases beyond single transactions drive an engine. Judges nothing but calls that
+//! must succeed: one that does not is recorded as wrong.
+
+use crate::{
+    engine::{Bucket, BucketOptions, Denial, Engine, Outcome, Reason},
+    history::{
+        BucketChange, Event,
+        drive::{Tally, Traffic},
+        journal::Recorder,
+    },
+    settings::Seed,
+};
+use serde::{Deserialize, Serialize};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    path::Path,
+    thread,
+};
+
+/// How often a call that the engine may answer with "busy" is asked again. Each time a round of
+/// collection runs in between, which is what the engine needs to get unbusy.
+const ASKS: u32 = 20_000;
+
+/// One step of a script.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Step {
+    /// Makes a bucket, or opens it when it is there.
+    Open {
+        /// The bucket.
+        bucket: String,
+        /// How it is made.
+        options: BucketOptions,
+    },
+    /// Clients work in a bucket.
+    Traffic {
+        /// The bucket.
+        bucket: String,
+        /// The clients and their work.
+        traffic: Traffic,
+    },
+    /// Clients work in several buckets at once.
+    Parallel {
+        /// The buckets with their clients.
+        parts: Vec<(String, Traffic)>,
+    },
+    /// Writes a checkpoint of a bucket and waits for it.
+    Checkpoint {
+        /// The bucket.
+        bucket: String,
+    },
+    /// Runs rounds of garbage collection.
+    Collect {
+        /// How many.
+        rounds: u32,
+    },
+    /// Runs rounds of garbage collection until so many files were collected, or `rounds` are up.
+    CollectUntil {
+        /// Data files collected since opening.
+        data: u64,
+        /// Blob files collected since opening.
+        blob: u64,
+        /// How many rounds at the most.
+        rounds: u32,
+    },
+    /// Closes our handle of a bucket and unloads it.
+    Unload {
+        /// The bucket.
+        bucket: String,
+    },
+    /// Deletes a bucket.
+    Delete {
+        /// The bucket.
+        bucket: String,
+    },
+    /// Collects until no deleted bucket counts against the quota any more.
+    Reap,
+    /// The barrier of the relaxed route.
+    Sync,
+    /// Copies the open database to a folder beside it.
+    Copy {
+        /// The folder's name.
+        name: String,
+    },
+    /// Reads each key of a bucket once, so that pages are loaded.
+    ReadAll {
+        /// The bucket.
+        bucket: String,
+    },
+    /// Dies without a word, as if killed.
+    Die,
+}
+
+/// Carries out scripts on one open engine.
+pub struct Runner<'a> {
+    engine: &'a dyn Engine,
+    dir: &'a Path,
+    recorder: &'a Recorder,
+    seed: Seed,
+    buckets: BTreeMap<String, Box<dyn Bucket>>,
+    steps: u32,
+    /// What all clients came to so far.
+    pub tally: Tally,
+}
+
+impl<'a> Runner<'a> {
+    /// A runner on an engine open in `dir`. Each step draws from a seed of its own.
+    pub fn new(engine: &'a dyn Engine, dir: &'a Path, recorder: &'a Recorder, seed: Seed) -> Self {
+        let (buckets, tally) = (BTreeMap::new(), Tally::default());
+        Self { engine, dir, recorder, seed, buckets, steps: 0, tally }
+    }
+
+    /// Carries out the steps in order; the first denial ends the script and is returned.
+    pub fn run(&mut self, steps: &[Step]) -> Outcome<()> {
+        steps.iter().try_for_each(|step| self.step(step))
+    }
+
+    /// An open bucket.
+    ///
+    /// # Panics
+    /// When no step opened it.
+    pub fn bucket(&self, name: &str) -> &dyn Bucket {
+        let bucket = self.buckets.get(name);
+        bucket.unwrap_or_else(|| panic!("the script did not open bucket {name}")).as_ref()
+    }
+
+    fn step(&mut self, step: &Step) -> Outcome<()> {
+        self.steps += 1;
+        let seed = self.seed.derive(&format!("step {}", self.steps));
+        match step {
+            Step::Open { bucket, options } => self.open(bucket, options),
+            Step::Traffic { bucket, traffic } => {
+                let tally = traffic.run(bucket, self.bucket(bucket), self.recorder, seed);
+                self.tally.join(tally);
+                Ok(())
+            }
+            Step::Parallel { parts } => {
+                self.parallel(parts, seed);
+                Ok(())
+            }
+            Step::Checkpoint { bucket } => {
+                self.bucket(bucket).checkpoint_and_wait();
+                Ok(())
+            }
+            Step::Collect { rounds } => {
+                (0..*rounds).for_each(|_| self.engine.collect_garbage());
+                Ok(())
+            }
+            Step::CollectUntil { data, blob, rounds } => {
+                for _ in 0..*rounds {
+                    let (data_now, blob_now) = self.engine.collected();
+                    if data_now >= *data && blob_now >= *blob {
+                        break;
+                    }
+                    self.engine.collect_garbage();
+                }
+                Ok(())
+            }
+            Step::Unload { bucket } => {
+                self.buckets.remove(bucket);
+                self.patiently(|engine| engine.unload_bucket(bucket))
+            }
+            Step::Delete { bucket } => self.delete(bucket),
+            Step::Reap => self.reap(),
+            Step::Sync => self.sync(),
+            Step::Copy { name } => self.engine.copy_to(&self.dir.with_file_name(name)),
+            Step::ReadAll { bucket } => {
+                let view = self.bucket(bucket).view()?;
+                view.scan(&crate::engine::Scan::all()).map(|_| ())
+            }
+            Step::Die => std::process::abort(),
+        }
+    }
+
+    fn open(&mut self, name: &str, options: &BucketOptions) -> Outcome<()> {
+        if self.buckets.contains_key(name) {
+            return Ok(());
+        }
+        let bucket = match self.engine.open_bucket(name, options.merge) {
+            Ok(bucket) => bucket,
+            Err(Denial::Absent) => {
+                self.note(name, BucketChange::Creating);
+                let bucket = self.engine.create_bucket(name, options)?;
+                self.note(name, BucketChange::Created);
+                bucket
+            }
+            Err(denial) => return Err(denial),
+        };
+        self.buckets.insert(name.to_owned(), bucket);
+        Ok(())
+    }
+
+    fn delete(&mut self, name: &str) -> Outcome<()> {
+        self.buckets.remove(name);
+        self.note(name, BucketChange::Deleting);
+        self.patiently(|engine| engine.delete_bucket(name))?;
+        self.note(name, BucketChange::Deleted);
+        Ok(())
+    }
+
+    fn reap(&self) -> Outcome<()> {
+        let loaded = self.engine.loaded_buckets().len() as u64;
+        for _ in 0..ASKS {
+            if self.engine.bucket_count() <= loaded {
+                return Ok(());
+            }
+            self.engine.collect_garbage();
+        }
+        Err(Denial::Failed(format!("{} buckets after {ASKS} rounds", self.engine.bucket_count())))
+    }
+
+    fn sync(&self) -> Outcome<()> {
+        let asked = self.recorder.stamp();
+        self.engine.sync()?;
+        let stamp = self.recorder.stamp();
+        self.recorder.record(Event::Synced { asked, stamp });
+        Ok(())
+    }
+
+    fn parallel(&mut self, parts: &[(String, Traffic)], seed: Seed) {
+        let tallies = thread::scope(|scope| {
+            let running: Vec<_> = parts
+                .iter()
+                .map(|(name, traffic)| {
+                    let (bucket, recorder) = (self.bucket(name), self.recorder);
+                    let seed = seed.derive(name);
+                    scope.spawn(move || traffic.run(name, bucket, recorder, seed))
+                })
+                .collect();
+            running.into_iter().map(thread::ScopedJoinHandle::join).collect::<Vec<_>>()
+        });
+        for tally in tallies {
+            match tally {
+                Ok(tally) => self.tally.join(tally),
+                Err(panic) => std::panic::resume_unwind(panic),
+            }
+        }
+    }
+
+    /// Asks again while the engine says that it is busy, with a round of collection in between.
+    fn patiently(&self, ask: impl Fn(&dyn Engine) -> Outcome<()>) -> Outcome<()> {
+        let mut answer = ask(self.engine);
+        for _ in 0..ASKS {
+            if answer != Err(Denial::Refused(Reason::Busy)) {
+                break;
+            }
+            self.engine.collect_garbage();
+            thread::yield_now();
+            answer = ask(self.engine);
+        }
+        answer
+    }
+
+    fn note(&self, name: &str, change: BucketChange) {
+        let stamp = self.recorder.stamp();
+        self.recorder.record(Event::Bucket { name: name.to_owned(), change, stamp });
+    }
+}
+
+/// Buckets that a history ever named, in order of their names.
+pub fn buckets_named(history: &crate::history::History) -> BTreeSet<String> {
+    let named = history.events.iter().filter_map(|event| match event {
+        Event::Begin { bucket, .. } => Some(bucket.clone()),
+        Event::Bucket { name, .. } => Some(name.clone()),
+        _ => None,
+    });
+    named.collect()
+}

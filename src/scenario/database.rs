@@ -1,0 +1,161 @@
+//! One database over all the processes that open it: children run stages on it, and what they
+//! left behind becomes the evidence. Owns paths and counts; judges through the oracles only.
+
+use crate::{
+    engine::EngineOptions,
+    error::Result,
+    history::{
+        Event, History,
+        child::{self, End, Exit, Plan},
+        dump::Dump,
+        journal,
+        script::Step,
+    },
+    report::Figures,
+    settings::Seed,
+};
+use std::{
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+/// The time after which a child that should have ended is ended; generous, since it is only there
+/// to turn a hang into a verdict.
+pub const DEADLINE: Duration = Duration::from_mins(1);
+
+/// What one process does with the database.
+#[derive(Clone, Debug)]
+pub struct Stage {
+    /// How it opens it.
+    pub options: EngineOptions,
+    /// Whether it dumps the state that it finds.
+    pub dump: bool,
+    /// What it does then.
+    pub steps: Vec<Step>,
+    /// Failpoints whose hits it reports.
+    pub count: Vec<String>,
+    /// How it ends.
+    pub end: End,
+    /// Failpoint rules it runs under; empty for none.
+    pub rules: String,
+    /// When it is ended if it has not ended by itself.
+    pub deadline: Duration,
+}
+
+impl Stage {
+    /// A process that carries out steps and dies with the database open.
+    pub fn dying(options: &EngineOptions, steps: Vec<Step>) -> Self {
+        Self {
+            options: options.clone(),
+            dump: false,
+            steps,
+            count: Vec::new(),
+            end: End::Die,
+            rules: String::new(),
+            deadline: DEADLINE,
+        }
+    }
+
+    /// The same, closing the database cleanly at the end.
+    pub fn closing(options: &EngineOptions, steps: Vec<Step>) -> Self {
+        Self { end: End::Close, ..Self::dying(options, steps) }
+    }
+
+    /// A process that opens the database, dumps what it finds and dies with it open.
+    pub fn looking(options: &EngineOptions) -> Self {
+        Self { dump: true, ..Self::dying(options, Vec::new()) }
+    }
+
+    /// The same under failpoint rules.
+    #[must_use]
+    pub fn under(mut self, rules: impl Into<String>) -> Self {
+        self.rules = rules.into();
+        self
+    }
+}
+
+/// A database in a folder of the case, with the journal and the dumps of its processes.
+#[derive(Debug)]
+pub struct Database {
+    root: PathBuf,
+    seed: Seed,
+    processes: u32,
+    /// What each process that was to dump found, in order.
+    pub dumps: Vec<Dump>,
+}
+
+impl Database {
+    /// A database that is not there yet, in `root`.
+    pub fn new(root: PathBuf, seed: Seed) -> Result<Self> {
+        std::fs::create_dir_all(&root)
+            .map_err(|error| crate::error::Error::new("create", &root, error))?;
+        Ok(Self { root, seed, processes: 0, dumps: Vec::new() })
+    }
+
+    /// The engine's folder.
+    pub fn dir(&self) -> PathBuf {
+        self.root.join("db")
+    }
+
+    /// The journal of all processes.
+    pub fn journal(&self) -> PathBuf {
+        self.root.join("journal")
+    }
+
+    /// The folder that holds both.
+    pub fn root(&self) -> &Path {
+        &self.root
+    }
+
+    /// Runs one process on the database and waits for its end.
+    pub fn process(&mut self, stage: &Stage, figures: &mut Figures) -> Result<Exit> {
+        self.processes += 1;
+        let dump = self.root.join(format!("dump-{}", self.processes));
+        let plan = Plan {
+            dir: self.dir(),
+            journal: self.journal(),
+            options: stage.options.clone(),
+            seed: self.seed.derive(&format!("process {}", self.processes)),
+            dump: stage.dump.then(|| dump.clone()),
+            steps: stage.steps.clone(),
+            count: stage.count.clone(),
+            end: stage.end,
+        };
+        let exit = plan.run(&stage.rules, stage.deadline)?;
+        figures.add("crash_children", 1);
+        if self.processes > 1 {
+            figures.add("reopenings", 1);
+        }
+        // A child that died before it opened left no dump; the exit class says so.
+        if dump.exists() {
+            self.dumps.push(child::read_dump(&dump)?);
+        }
+        Ok(exit)
+    }
+
+    /// What all processes recorded.
+    pub fn history(&self) -> Result<History> {
+        journal::read(&self.journal())
+    }
+
+    /// Milestones of the newest process, in order.
+    pub fn phases(&self) -> Result<Vec<String>> {
+        let mut phases = Vec::new();
+        for event in self.history()?.events {
+            if let Event::Phase { name } = event {
+                if name == "started" {
+                    phases.clear();
+                }
+                phases.push(name);
+            }
+        }
+        Ok(phases)
+    }
+
+    /// Hits of a failpoint that the newest process reported at its end.
+    pub fn hits(&self, point: &str) -> Result<Option<u64>> {
+        let prefix = format!("hits {point} ");
+        let phases = self.phases()?;
+        Ok(phases.iter().find_map(|phase| phase.strip_prefix(&prefix)?.parse().ok()))
+    }
+}

@@ -1,0 +1,62 @@
+//! The suite's view of the knobs, resolved once for the process. Touches no engine, no clock and
+//! no database folder.
+
+mod seed;
+
+pub use seed::{Draw, Seed};
+
+use knobs::Knobs;
+use std::{path::PathBuf, sync::OnceLock};
+
+/// What the knobs mean to a case.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// The root of the tree of seeds: each case derives its own by its name.
+    pub root_seed: Seed,
+    /// Rounds of the bucket create/delete stress.
+    pub bucket_stress_rounds: u64,
+    /// Rounds of the bucket churn under traffic.
+    pub bucket_churn_rounds: u64,
+    /// Client threads that write while buckets come and go.
+    pub bucket_churn_workers: u64,
+    /// Rounds of evict, drop and reload.
+    pub evictor_stress_rounds: u64,
+    /// Where a failed case leaves its evidence, `target/prod/artifacts`.
+    pub artifacts: PathBuf,
+    /// The workspace: where `.config/` is.
+    pub workspace: PathBuf,
+}
+
+impl Settings {
+    /// The settings of this process.
+    ///
+    /// # Panics
+    /// When a knob does not parse: the message is one line that names the knob and the value.
+    pub fn get() -> &'static Self {
+        static SETTINGS: OnceLock<Settings> = OnceLock::new();
+        SETTINGS.get_or_init(|| match Knobs::load() {
+            Ok(knobs) => Self::from_knobs(&knobs),
+            Err(error) => panic!("{error}"),
+        })
+    }
+
+    fn from_knobs(knobs: &Knobs) -> Self {
+        let workspace = knobs::runtime::root();
+        let root_seed = match knobs.seed("MACE_PROD_SEED") {
+            Some(number) => Seed::new(number),
+            None => match knobs::runtime::run_id() {
+                Some(id) => Seed::new(0).derive(&id),
+                None => Seed::from_os(),
+            },
+        };
+        Self {
+            root_seed,
+            bucket_stress_rounds: knobs.count("MACE_PROD_BUCKET_STRESS_ROUNDS"),
+            bucket_churn_rounds: knobs.count("MACE_PROD_BUCKET_CHURN_ROUNDS"),
+            bucket_churn_workers: knobs.count("MACE_PROD_BUCKET_CHURN_WORKERS"),
+            evictor_stress_rounds: knobs.count("MACE_PROD_EVICTOR_STRESS_ROUNDS"),
+            artifacts: workspace.join("target/prod/artifacts"),
+            workspace,
+        }
+    }
+}

@@ -1,0 +1,7 @@
+//! Streams of operations, drawn from a seed. Pure generation: no engine, no thread, no clock.
+
+pub mod plan;
+pub mod value;
+
+pub use plan::{Access, Mix, Op, Source, Sweep, TxnPlan};
+pub use value::{TxnId, Version, marker_key};

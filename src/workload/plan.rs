@@ -1,0 +1,189 @@
+//! Plans of transactions: what a client is going to do, drawn from a seed or swept over a range.
+//! A plan names keys and lengths; the values follow from who writes them (`value.rs`).
+
+use crate::{settings::Draw, workload::value::MIN_VALUE};
+use serde::{Deserialize, Serialize};
+
+/// The prefix of keys that hold merged numbers.
+pub const SUM_PREFIX: &[u8] = b"s/";
+
+/// One operation of a transaction.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Op {
+    /// Reads a key.
+    Read(Vec<u8>),
+    /// Reads every key with this prefix, ascending.
+    Scan(Vec<u8>),
+    /// Writes a key either way; the length is the value's, in bytes.
+    Upsert(Vec<u8>, u32),
+    /// Writes a key that ought to be absent.
+    Put(Vec<u8>, u32),
+    /// Writes a key that ought to be present.
+    Update(Vec<u8>, u32),
+    /// Removes a key.
+    Del(Vec<u8>),
+    /// Adds to a merged number.
+    Add(Vec<u8>, u64),
+}
+
+/// One transaction to be.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TxnPlan {
+    /// Its operations, in order.
+    pub ops: Vec<Op>,
+    /// Whether it ends in a commit or is dropped.
+    pub commits: bool,
+}
+
+/// Where a client's plans come from.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Source {
+    /// Random transactions.
+    Mix(Mix),
+    /// One pass over a range of keys.
+    Sweep(Sweep),
+}
+
+/// Random transactions over a set of keys.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Mix {
+    /// How many different keys there are.
+    pub keys: u64,
+    /// Which of them are taken how often.
+    pub access: Access,
+    /// Operations of a transaction, at the most.
+    pub ops: u64,
+    /// Value lengths in bytes: drawn from these, each as likely as the next.
+    pub lengths: Vec<u32>,
+    /// Weights of read, scan, upsert, put, update, delete, add.
+    pub weights: [u64; 7],
+    /// Per cent of the transactions that are dropped instead of committed.
+    pub abort_pct: u64,
+}
+
+/// How keys are chosen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Access {
+    /// Each as likely as the next.
+    Uniform,
+    /// Nine in ten go to the first few keys.
+    Hotspot {
+        /// How many keys are hot.
+        hot: u64,
+    },
+}
+
+/// One pass over a range of keys, upserting each `step`-th, `per_txn` in a transaction.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Sweep {
+    /// The first key's number.
+    pub first: u64,
+    /// The number after the last key's.
+    pub end: u64,
+    /// Distance between keys.
+    pub step: u64,
+    /// Length of the values, in bytes.
+    pub length: u32,
+    /// Writes in a transaction.
+    pub per_txn: u64,
+    /// Whether the transactions commit or are dropped.
+    pub commits: bool,
+}
+
+impl Default for Mix {
+    fn default() -> Self {
+        Self {
+            keys: 64,
+            access: Access::Uniform,
+            ops: 5,
+            lengths: vec![MIN_VALUE as u32, 100, 255, 1023, 1024, 1025, 3000],
+            weights: [20, 3, 30, 10, 15, 10, 12],
+            abort_pct: 10,
+        }
+    }
+}
+
+/// The key with this number: eight digits keep the order of numbers and of bytes the same.
+pub fn key(number: u64) -> Vec<u8> {
+    format!("k/{number:08}").into_bytes()
+}
+
+/// The key of the merged number with this number.
+pub fn sum_key(number: u64) -> Vec<u8> {
+    [SUM_PREFIX, format!("{:04}", number % 8).as_bytes()].concat()
+}
+
+impl Mix {
+    /// Draws the next transaction.
+    pub fn next(&self, draw: &mut Draw) -> TxnPlan {
+        let count = draw.between(1, self.ops);
+        let ops = (0..count).map(|_| self.op(draw)).collect();
+        TxnPlan { ops, commits: !draw.percent(self.abort_pct) }
+    }
+
+    fn op(&self, draw: &mut Draw) -> Op {
+        let number = match self.access {
+            Access::Hotspot { hot } if draw.percent(90) => draw.below(hot.min(self.keys)),
+            Access::Uniform | Access::Hotspot { .. } => draw.below(self.keys),
+        };
+        let (key, length) = (key(number), *draw.pick(&self.lengths));
+        match draw.weighted(&self.weights) {
+            0 => Op::Read(key),
+            1 => Op::Scan(key[..key.len() - 1].to_vec()),
+            2 => Op::Upsert(key, length),
+            3 => Op::Put(key, length),
+            4 => Op::Update(key, length),
+            5 => Op::Del(key),
+            _ => Op::Add(sum_key(number), draw.between(1, 1000)),
+        }
+    }
+}
+
+impl Sweep {
+    /// An upsert of every key in `first..end`, `per_txn` in a transaction.
+    pub const fn fill(end: u64, length: u32, per_txn: u64) -> Self {
+        Self { first: 0, end, step: 1, length, per_txn, commits: true }
+    }
+
+    /// The transactions of the pass, in order.
+    pub fn plans(&self) -> Vec<TxnPlan> {
+        let numbers: Vec<u64> = (self.first..self.end).step_by(self.step as usize).collect();
+        numbers
+            .chunks(self.per_txn as usize)
+            .map(|chunk| TxnPlan {
+                ops: chunk.iter().map(|&number| Op::Upsert(key(number), self.length)).collect(),
+                commits: self.commits,
+            })
+            .collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::settings::Seed;
+
+    #[test]
+    fn the_same_seed_gives_the_same_plans_and_every_kind_of_operation() {
+        let mix = Mix::default();
+        let plans = |seed| {
+            let mut draw = Seed::new(seed).draw();
+            (0..300).map(|_| mix.next(&mut draw)).collect::<Vec<_>>()
+        };
+        assert_eq!(plans(1), plans(1));
+        assert_ne!(plans(1), plans(2));
+        let kinds: std::collections::BTreeSet<_> = plans(1)
+            .iter()
+            .flat_map(|plan| plan.ops.iter().map(|op| format!("{op:?}")[..3].to_owned()))
+            .collect();
+        assert_eq!(kinds.len(), 7, "{kinds:?}");
+    }
+
+    #[test]
+    fn a_sweep_writes_each_key_once() {
+        let sweep = Sweep { first: 0, end: 10, step: 3, length: 40, per_txn: 3, commits: true };
+        let plans = sweep.plans();
+        assert_eq!(plans.len(), 2);
+        assert_eq!(plans[1].ops, [Op::Upsert(key(9), 40)]);
+    }
+}

@@ -1,0 +1,284 @@
+//! The house rules, as a test: each says what is banned, what to use instead and why, and each has
+//! a test of its own with a planted offence. Reads files only; it never changes them.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    process::Command,
+};
+
+/// The stages in the order in which data flows; a module uses only what stands at or before its
+/// own place. `error` and `testdir` are the base, `scenario` sees everything.
+const STAGES: [&str; 10] = [
+    "error", "testdir", "settings", "engine", "workload", "history", "oracle", "verdict", "report",
+    "scenario",
+];
+
+/// Longer files hide two things in one.
+const MAX_LINES: usize = 400;
+
+/// A tracked text file.
+struct Source {
+    /// Relative to the workspace, with `/`.
+    path: String,
+    text: String,
+}
+
+impl Source {
+    fn new(path: &str, text: &str) -> Self {
+        Self { path: path.to_owned(), text: text.to_owned() }
+    }
+
+    fn is_rust(&self) -> bool {
+        Path::new(&self.path).extension().is_some_and(|extension| extension == "rs")
+    }
+}
+
+fn root() -> PathBuf {
+    // Under an archive run the sources stand where nextest says they do.
+    knobs::runtime::root()
+}
+
+fn sources() -> Vec<Source> {
+    let listed = Command::new("git")
+        .args(["ls-files", "-z", "--cached", "--others", "--exclude-standard"])
+        .current_dir(root())
+        .output()
+        .expect("git lists the files of a checkout");
+    assert!(listed.status.success(), "the house rules are for a git checkout");
+    let names = String::from_utf8(listed.stdout).expect("file names are UTF-8");
+    names
+        .split_terminator('\0')
+        .filter_map(|path| {
+            let text = fs::read_to_string(root().join(path)).ok()?;
+            Some(Source { path: path.to_owned(), text })
+        })
+        .collect()
+}
+
+/// Fails with one line for each offence.
+fn assert_tidy(rule: impl Fn(&Source) -> Vec<String>) {
+    let offences: Vec<String> = sources().iter().flat_map(rule).collect();
+    assert!(offences.is_empty(), "{}", offences.join("\n"));
+}
+
+fn headers(source: &Source) -> Vec<String> {
+    if !source.is_rust() || source.text.starts_with("//!") {
+        return Vec::new();
+    }
+    vec![format!("{}: open with `//!`: what is here and what it may not do", source.path)]
+}
+
+fn lengths(source: &Source) -> Vec<String> {
+    let lines = source.text.lines().count();
+    if !source.is_rust() || lines <= MAX_LINES {
+        return Vec::new();
+    }
+    vec![format!("{}: {lines} lines; split it where it does two things", source.path)]
+}
+
+/// The stage of a file of the library: `src/oracle/scan.rs` belongs to `oracle`.
+fn stage(path: &str) -> Option<usize> {
+    let name = path.strip_prefix("src/")?.split(['/', '.']).next()?;
+    STAGES.iter().position(|stage| *stage == name)
+}
+
+/// The top-level modules that a file names after `crate::`, with their lines.
+fn imports(text: &str) -> Vec<(usize, String)> {
+    let mut found = Vec::new();
+    for (at, _) in text.match_indices("crate::") {
+        let line = text[..at].lines().count().max(1);
+        if text[..at].rsplit('\n').next().is_some_and(|start| start.trim().starts_with("//")) {
+            continue;
+        }
+        let rest = &text[at + "crate::".len()..];
+        match rest.strip_prefix('{') {
+            Some(group) => found.extend(top_names(group).into_iter().map(|name| (line, name))),
+            None => found.push((line, name_at(rest))),
+        }
+    }
+    found
+}
+
+fn name_at(text: &str) -> String {
+    text.chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect()
+}
+
+/// The names at depth 0 of an import group, whose opening brace is already taken.
+fn top_names(group: &str) -> Vec<String> {
+    let (mut depth, mut names, mut fresh) = (0, Vec::new(), true);
+    for (at, c) in group.char_indices() {
+        match c {
+            '}' if depth == 0 => break,
+            '{' => depth += 1,
+            '}' => depth -= 1,
+            ',' if depth == 0 => fresh = true,
+            c if fresh && depth == 0 && (c.is_alphanumeric() || c == '_') => {
+                names.push(name_at(&group[at..]));
+                fresh = false;
+            }
+            _ => {}
+        }
+    }
+    names
+}
+
+fn import_law(source: &Source) -> Vec<String> {
+    let Some(own) = stage(&source.path) else { return Vec::new() };
+    imports(&source.text)
+        .into_iter()
+        .filter(|(_, name)| {
+            STAGES.iter().position(|stage| stage == name).is_some_and(|at| at > own)
+        })
+        .map(|(line, name)| {
+            let path = &source.path;
+            let stage = STAGES[own];
+            format!("{path}:{line}: `{stage}` stands before `{name}` and may not use it")
+        })
+        .collect()
+}
+
+fn engine_imports(source: &Source) -> Vec<String> {
+    let adapter = source.path.starts_with("src/engine/mace")
+        || source.path.starts_with("src/engine/failpoint");
+    let names = ["use mace::", "use mace;", "(mace::", "<mace::", "= mace::", " ::mace"];
+    if !source.path.starts_with("src/") || adapter {
+        return Vec::new();
+    }
+    lines_with(source, &names, "only engine/mace.rs and engine/failpoint.rs import the engine")
+}
+
+fn banned(source: &Source) -> Vec<String> {
+    if !source.is_rust() || source.path == "tests/tidy.rs" {
+        return Vec::new();
+    }
+    let rules: [(&[&str], &str); 4] = [
+        (&["#[ignore"], "`#[ignore]` hides a case; the layer is in the case's name"),
+        (&["#[should_panic"], "`#[should_panic]` takes any panic; compare a value"),
+        (
+            &["#[allow", "#![allow"],
+            "use `#[expect(lint, reason = \"…\")]`, which says when it is over",
+        ),
+        (&["thread::sleep", "sleep_ms("], "sleeping guesses; observe the thing you wait for"),
+    ];
+    rules.iter().flat_map(|(needles, why)| lines_with(source, needles, why)).collect()
+}
+
+fn machine_paths(source: &Source) -> Vec<String> {
+    if source.path == "tests/tidy.rs" {
+        return Vec::new();
+    }
+    let needles = ["/home/", "/root/", "/work/", "/Users/"];
+    lines_with(source, &needles, "no path of a machine; say it relative to the workspace")
+}
+
+fn lines_with(source: &Source, needles: &[&str], why: &str) -> Vec<String> {
+    source
+        .text
+        .lines()
+        .enumerate()
+        .filter(|(_, line)| needles.iter().any(|needle| line.contains(needle)))
+        .filter(|(_, line)| !line.trim_start().starts_with("//"))
+        .map(|(at, _)| format!("{}:{}: {why}", source.path, at + 1))
+        .collect()
+}
+
+fn oracle_headers(source: &Source) -> Vec<String> {
+    if !source.path.starts_with("src/oracle/") {
+        return Vec::new();
+    }
+    let header: String = source
+        .text
+        .lines()
+        .take_while(|line| line.starts_with("//!"))
+        .collect::<Vec<_>>()
+        .join(" ");
+    let header = header.to_lowercase();
+    ["verif", "not"]
+        .iter()
+        .filter(|word| !header.contains(**word))
+        .map(|_| format!("{}: the header says what it verifies and what not", source.path))
+        .collect()
+}
+
+fn undeclared_regressions(all: &[Source]) -> Vec<String> {
+    let binary = all.iter().find(|source| source.path == "tests/prod_regressions.rs");
+    let declared = binary.map_or("", |source| source.text.as_str());
+    all.iter()
+        .filter_map(|source| source.path.strip_prefix("tests/"))
+        .filter(|path| path.starts_with("regressions/"))
+        .filter(|path| !declared.contains(&format!("#[path = \"{path}\"]")))
+        .map(|path| format!("tests/{path}: declare it in tests/prod_regressions.rs"))
+        .collect()
+}
+
+#[test]
+fn every_file_says_what_it_is() {
+    assert_tidy(headers);
+    assert_eq!(headers(&Source::new("src/a.rs", "use std::fs;\n")).len(), 1);
+}
+
+#[test]
+fn no_file_is_longer_than_a_reader_can_hold() {
+    assert_tidy(lengths);
+    let long = "//! x\n".repeat(MAX_LINES + 1);
+    assert_eq!(lengths(&Source::new("src/a.rs", &long)).len(), 1);
+}
+
+#[test]
+fn imports_follow_the_flow_of_data() {
+    assert_tidy(import_law);
+    let sin = "//! x\nuse crate::{\n    engine::{Key, oracle},\n    history::History,\n};\n";
+    assert_eq!(
+        import_law(&Source::new("src/workload/a.rs", sin)),
+        ["src/workload/a.rs:2: `workload` stands before `history` and may not use it"]
+    );
+    assert_eq!(
+        import_law(&Source::new("src/engine.rs", "fn f() { crate::report::say() }")).len(),
+        1
+    );
+    assert_eq!(import_law(&Source::new("src/scenario/a.rs", sin)), [""; 0]);
+}
+
+#[test]
+fn only_the_adapter_knows_the_engine() {
+    assert_tidy(engine_imports);
+    let sin = Source::new("src/history/a.rs", "//! x\nuse mace::Mace;\n");
+    assert_eq!(engine_imports(&sin).len(), 1);
+}
+
+#[test]
+fn nothing_hides_a_failure() {
+    assert_tidy(banned);
+    for sin in ["#[ignore]", "#[should_panic]", "#[allow(x)]", "std::thread::sleep(x);"] {
+        assert_eq!(banned(&Source::new("src/a.rs", sin)).len(), 1, "{sin}");
+    }
+}
+
+#[test]
+fn no_file_knows_the_machine_it_was_written_on() {
+    assert_tidy(machine_paths);
+    assert_eq!(machine_paths(&Source::new("README.md", "see /root/x")).len(), 1);
+}
+
+#[test]
+fn every_oracle_says_what_it_does_not_verify() {
+    assert_tidy(oracle_headers);
+    let sin = Source::new("src/oracle/a.rs", "//! Checks things.\n");
+    assert_eq!(oracle_headers(&sin).len(), 2);
+}
+
+#[test]
+fn every_regression_is_run() {
+    let all = sources();
+    assert_eq!(undeclared_regressions(&all), [""; 0]);
+    let sin = [Source::new("tests/regressions/a.rs", "")];
+    assert_eq!(undeclared_regressions(&sin).len(), 1);
+}
+
+#[test]
+fn the_changelog_knows_this_version() {
+    let text = fs::read_to_string(root().join("CHANGELOG.md")).expect("there is a changelog");
+    let heading = format!("## {}", env!("CARGO_PKG_VERSION"));
+    assert!(text.contains(&heading), "CHANGELOG.md: no heading `{heading}`");
+}
