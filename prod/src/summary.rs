@@ -123,7 +123,7 @@ impl Summary<'_> {
             )?;
             let message = case.message.as_deref().unwrap_or_default();
             writeln!(f, "      {}", message.lines().next().unwrap_or_default())?;
-            if let Some(seed) = case.markers.seed {
+            if let Some(seed) = case.markers.seed.filter(|seed| *seed != self.origin.seed) {
                 writeln!(f, "      case seed {seed} (from root seed {})", self.origin.seed)?;
             }
             writeln!(f, "      {}", self.repro(layer, case))
