@@ -131,6 +131,28 @@ fn cargo_every_sin_is_caught_and_named() {
 }
 
 #[test]
+fn cargo_what_an_earlier_run_left_or_an_entry_dreams_of_is_no_result() {
+    let fixture = Fixture::new();
+    let honest = fixture.prod_with(&["run", "fast", "1"], &[SEED]);
+    assert_eq!(honest.code, Some(0), "{honest:#?}");
+    assert!(fixture.read("target/nextest/fast/junit.xml").contains("b_second"));
+
+    // nextest dies before it can write a report; the green one of the run before is in its place.
+    let sin = [SEED, ("SUITE_SIN", "kill_runner")];
+    let run = fixture.prod_with(&["run", "fast", "1"], &sin);
+    run.ended(2, &["b_second  [fast: missing, ", "layer fast: nextest could not run it"]);
+    assert_eq!(failing(&report(&fixture)).len(), 5, "{run:#?}");
+
+    let findings = fixture.read(".config/known-findings.toml");
+    let renamed = findings.replace("regressions::lost_page", "regressions::was_renamed");
+    fixture.write(".config/known-findings.toml", &renamed);
+    let says = "known finding `lost-page`: no case is called `regressions::was_renamed`";
+    fixture.prod_with(&["run", "all", "2"], &[SEED]).ended(1, &[says, "FAILED (exit 1)"]);
+    // One layer alone cannot know: the case may be in another one.
+    fixture.prod_with(&["run", "stress"], &[SEED]).ended(0, &["failures\n  none\n"]);
+}
+
+#[test]
 fn cargo_a_case_can_be_repeated() {
     let fixture = Fixture::new();
     let run = fixture.prod(&["repro", "b_second", "0x28"]);
