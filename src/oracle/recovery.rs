@@ -1,0 +1,173 @@
+//! Runs the oracles of a crash over a history and the states found at its reopenings: durability,
+//! order, atomicity, contents, stability and scan. Each reopening is judged against the state
+//! found at the one before, so that a broken promise is reported once.
+//!
+//! What is verified stands with each oracle. Not verified here, for all of them: a bucket of which
+//! no dump was taken counts as absent, and a power loss soon after a reopening is judged as if all
+//! that the reopening showed were durable, because the engine promises nothing in between.
+
+use super::{
+    Judged, Violation, atomicity, contents, durability,
+    ledger::Ledger,
+    order,
+    recovered::{Recovered, Terms},
+    scan, stability,
+};
+use crate::{
+    engine::EngineOptions,
+    history::{
+        Event, History,
+        dump::{Dump, Pairs},
+    },
+};
+use std::collections::BTreeSet;
+
+/// Which acknowledgements a state must honour.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Promise {
+    /// All: the process died, or closed cleanly.
+    Acked,
+    /// Those before the last barrier of the relaxed route was asked for: the power failed.
+    Synced,
+    /// Those before this stamp: the state is that of a copy which was asked for then.
+    AckedBefore(u64),
+}
+
+/// How many log streams a transaction may go to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Streams {
+    /// One: what survives is a prefix.
+    One,
+    /// One for each writer group, with no promised order between them.
+    Many,
+}
+
+/// A state found when the database was opened again.
+#[derive(Clone, Debug)]
+pub struct Reopened {
+    /// How many events of the history had happened.
+    pub events: usize,
+    /// What must have survived.
+    pub promise: Promise,
+    /// The state. It holds every bucket that is there and was ever named in the history.
+    pub dump: Dump,
+}
+
+impl Reopened {
+    /// The state found after all of `history` so far, and a death of the process or a clean close.
+    pub fn after(history: &History, dump: Dump) -> Self {
+        Self { events: history.events.len(), promise: Promise::Acked, dump }
+    }
+
+    /// Matches dumps with the `dumped` milestones of crash children, in order.
+    ///
+    /// # Panics
+    /// When there are more dumps than milestones.
+    pub fn at_milestones(history: &History, dumps: Vec<Dump>) -> Vec<Self> {
+        let is_dump = |event: &Event| matches!(event, Event::Phase { name } if name == "dumped");
+        let mut marks = (0..history.events.len()).filter(|&at| is_dump(&history.events[at]));
+        let promise = Promise::Acked;
+        dumps
+            .into_iter()
+            .map(|dump| {
+                let events = marks.next().expect("a dump has its milestone");
+                Self { events, promise, dump }
+            })
+            .collect()
+    }
+}
+
+/// What the engine was configured to promise.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Expect {
+    /// Over how many streams the log was spread.
+    pub streams: Streams,
+}
+
+impl Expect {
+    /// What an engine opened with these options promises: the durable route shares one stream.
+    pub fn of(options: &EngineOptions) -> Self {
+        let one = options.durable || options.writers <= 1;
+        Self { streams: if one { Streams::One } else { Streams::Many } }
+    }
+}
+
+/// Judges the states found at successive reopenings of one database, oldest first. Events after
+/// the last of them are left out.
+pub fn judge(history: &History, reopened: &[Reopened], expect: &Expect) -> Judged {
+    let cuts: Vec<usize> = reopened.iter().map(|state| state.events).collect();
+    let events = &history.events[..cuts.last().copied().unwrap_or_default()];
+    let ledger = Ledger::new(events, &cuts);
+    let mut judged =
+        Judged { transactions_judged: ledger.records.len() as u64, ..Judged::default() };
+    let nothing = Dump::default();
+    for (segment, state) in reopened.iter().enumerate() {
+        let before = segment.checked_sub(1).map_or(&nothing, |at| &reopened[at].dump);
+        let cutoff = cutoff(state.promise, &events[..state.events]);
+        judged.add(scan::dumped(&state.dump));
+        let lives = &ledger.lives[segment];
+        let named: BTreeSet<&str> =
+            lives.keys().copied().chain(state.dump.buckets.keys().map(String::as_str)).collect();
+        for bucket in named {
+            let life = lives.get(bucket).copied().unwrap_or_default();
+            let terms = Terms { bucket, segment, life, cutoff, streams: expect.streams };
+            let same = segment > 0 && incarnation(&ledger, segment - 1, bucket) == life.incarnation;
+            let base = if same { before.buckets.get(bucket) } else { None };
+            judge_bucket(&ledger, terms, base, state.dump.buckets.get(bucket), &mut judged);
+        }
+    }
+    judged.shortened()
+}
+
+fn incarnation(ledger: &Ledger, segment: usize, bucket: &str) -> u32 {
+    ledger.lives[segment].get(bucket).copied().unwrap_or_default().incarnation
+}
+
+fn judge_bucket(
+    ledger: &Ledger,
+    terms: Terms,
+    base: Option<&Pairs>,
+    found: Option<&Pairs>,
+    judged: &mut Judged,
+) {
+    judged.add(durability::bucket(&terms, found.is_some()));
+    if found.is_none() && terms.life.deleting {
+        return;
+    }
+    let empty = Pairs::new();
+    let recovered = Recovered::new(ledger, terms, base.unwrap_or(&empty), found.unwrap_or(&empty));
+    judged.add(durability::judge(&recovered));
+    let (holes, allowed) = order::judge(&recovered);
+    judged.add(holes);
+    judged.allow(order::NAME, order::NO_ORDER_BETWEEN_GROUPS, allowed);
+    judged.allow(atomicity::NAME, atomicity::UNDECIDED, recovered.undecided);
+    judged.add(atomicity::judge(&recovered));
+    judged.add(contents::judge(&recovered));
+    judged.add(stability::judge(&recovered));
+}
+
+/// Acknowledgements before this stamp must be honoured.
+fn cutoff(promise: Promise, events: &[Event]) -> u64 {
+    match promise {
+        Promise::Acked => u64::MAX,
+        Promise::AckedBefore(stamp) => stamp,
+        Promise::Synced => {
+            let barriers = events.iter().filter_map(|event| match event {
+                Event::Synced { asked, .. } => Some(*asked),
+                _ => None,
+            });
+            barriers.max().unwrap_or_default()
+        }
+    }
+}
+
+/// A violation of the promise that `name` guards.
+pub(crate) fn broken(
+    name: &'static str,
+    promise: &'static str,
+    terms: &Terms,
+    witness: &str,
+) -> Violation {
+    let Terms { bucket, segment, .. } = terms;
+    Violation::new(name, promise, format!("reopening {}, bucket {bucket}: {witness}", segment + 1))
+}
