@@ -267,7 +267,8 @@ fn die_after_panic(recorder: &Arc<Recorder>) {
     std::panic::set_hook(Box::new(move |panic| {
         tell(panic);
         if first.swap(false, Ordering::SeqCst) {
-            phase(&recorder, "panicked".to_owned());
+            let what = panic.payload_as_str().unwrap_or_default();
+            phase(&recorder, format!("panicked {}", what.lines().next().unwrap_or_default()));
             std::thread::spawn(|| {
                 let started = Instant::now();
                 while started.elapsed() < AFTER_PANIC {
