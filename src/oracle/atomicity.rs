@@ -57,3 +57,49 @@ pub fn judge(recovered: &Recovered) -> Vec<Violation> {
     }
     torn.values().map(|witness| broken(NAME, PROMISE, &recovered.terms, witness)).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::oracle::hand::{Script, W, found, raised, value};
+
+    #[test]
+    fn accepts_an_unknown_commit_whole_or_absent() {
+        let writes = [("a", W::Del), ("s/1", W::Add(5)), ("c", W::Set)];
+        let script = Script::new().txn("b", 0, &[("a", W::Set)]).unknown("b", 0, &writes);
+        // A failed commit of which the client's later work leaves no trace.
+        let script = script.txn("b", 0, &[("d", W::Set)]);
+        assert_eq!(raised(&script, &[found(&script, script.state("b"))]), [""; 0]);
+        let whole = Script::new().txn("b", 0, &[("a", W::Set)]).txn("b", 0, &writes);
+        let whole = whole.txn("b", 0, &[("d", W::Set)]);
+        assert_eq!(raised(&script, &[found(&script, whole.state("b"))]), [""; 0]);
+    }
+
+    #[test]
+    fn rejects_each_half() {
+        let script = Script::new().txn("b", 0, &[("x", W::Set), ("s/1", W::Add(7))]);
+        let writes = [("a", W::Set), ("x", W::Del), ("s/1", W::Add(5)), ("c", W::Set)];
+        let script = script.txn("b", 0, &writes);
+        for lacking in ["a", "c", "\0m0000"] {
+            let mut state = script.state("b");
+            state.remove(lacking.as_bytes());
+            assert!(raised(&script, &[found(&script, state)]).contains(&NAME), "{lacking:?}");
+        }
+        let mut state = script.state("b");
+        state.insert(b"x".to_vec(), value("x", 0, 1, 0));
+        assert_eq!(raised(&script, &[found(&script, state)]), [NAME]);
+        let mut state = script.state("b");
+        state.insert(b"s/1".to_vec(), 7_u64.to_le_bytes().to_vec());
+        assert_eq!(raised(&script, &[found(&script, state)]), [NAME]);
+    }
+
+    #[test]
+    fn rejects_half_of_an_unknown_commit() {
+        let script = Script::new().unknown("b", 0, &[("a", W::Set), ("c", W::Set)]);
+        let mut state = script.clone().took_effect(0).state("b");
+        state.remove(b"c".as_slice());
+        assert_eq!(raised(&script, &[found(&script, state.clone())]), [NAME]);
+        state.retain(|key, _| key == b"a");
+        assert_eq!(raised(&script, &[found(&script, state)]), [NAME]);
+    }
+}

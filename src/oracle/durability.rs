@@ -50,3 +50,47 @@ pub fn bucket(terms: &Terms, there: bool) -> Vec<Violation> {
     }
     violations
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        history::{BucketChange, Event, dump::Pairs},
+        oracle::hand::{Script, W, found, raised, raised_after_power_loss},
+    };
+
+    #[test]
+    fn accepts_what_is_there_and_an_unknown_commit_either_way() {
+        let script = Script::new().txn("b", 0, &[("a", W::Set)]).unknown("b", 1, &[("c", W::Set)]);
+        assert_eq!(raised(&script, &[found(&script, script.state("b"))]), [""; 0]);
+        let with = script.clone().took_effect(1);
+        assert_eq!(raised(&with, &[found(&with, with.state("b"))]), [""; 0]);
+    }
+
+    #[test]
+    fn rejects_a_lost_acknowledgement() {
+        let script = Script::new().txn("b", 0, &[("a", W::Set)]);
+        let before = script.state("b");
+        let script = script.txn("b", 0, &[("a", W::Set)]);
+        assert_eq!(raised(&script, &[found(&script, before)]), [NAME]);
+        assert_eq!(raised(&script, &[found(&script, Pairs::new())]), [NAME, NAME]);
+    }
+
+    #[test]
+    fn accepts_a_loss_that_no_barrier_covers() {
+        let script = Script::new().txn("b", 0, &[("a", W::Set)]);
+        assert_eq!(raised_after_power_loss(&script, Pairs::new()), (vec![], vec![]));
+        let script = script.event(Event::Synced { asked: 100, stamp: 101 });
+        assert_eq!(raised_after_power_loss(&script, Pairs::new()), (vec![NAME], vec![]));
+    }
+
+    #[test]
+    fn rejects_a_created_bucket_that_is_gone_and_a_deleted_one_that_is_there() {
+        let script = Script::new().changed("x", BucketChange::Created);
+        assert_eq!(raised(&script, &[found(&script, Pairs::new())]), [NAME]);
+        let script = script.changed("x", BucketChange::Deleting);
+        assert_eq!(raised(&script, &[found(&script, Pairs::new())]), [""; 0]);
+        let script = Script::new().txn("b", 0, &[]).deleted("b");
+        assert_eq!(raised(&script, &[found(&script, Pairs::new())]), [NAME]);
+    }
+}

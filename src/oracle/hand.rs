@@ -2,8 +2,12 @@
 //! that an honest engine would show after them, ready to be tampered with. Verifies nothing; not an
 //! oracle.
 
+use super::recovery::{self, Expect, Promise, Reopened, Streams};
 use crate::{
-    history::{BucketChange, Event, History, KeyText, Seen, Write, dump::Pairs},
+    history::{
+        BucketChange, Event, History, KeyText, Seen, Write,
+        dump::{Dump, Pairs},
+    },
     workload::{TxnId, Version, marker_key, value::decode_sum},
 };
 use std::collections::BTreeMap;
@@ -41,6 +45,32 @@ pub(crate) fn saw_nothing(key: &str) -> (KeyText, Seen) {
     (KeyText::new(key.as_bytes()), Seen::Absent)
 }
 
+/// Bucket `b`, found in this state after all of the script so far.
+pub(crate) fn found(script: &Script, pairs: Pairs) -> Reopened {
+    let buckets = BTreeMap::from([("b".to_owned(), pairs)]);
+    Reopened::after(&script.history(), Dump { buckets, ..Dump::default() })
+}
+
+/// Which oracles raise something, with a single log, each as often as it does.
+pub(crate) fn raised(script: &Script, states: &[Reopened]) -> Vec<&'static str> {
+    let expect = Expect { streams: Streams::One };
+    let judged = recovery::judge(&script.history(), states, &expect);
+    judged.violations.iter().map(|violation| violation.oracle).collect()
+}
+
+/// The same with a log for each writer group, when the power failed before any barrier; and how
+/// often something was allowed.
+pub(crate) fn raised_after_power_loss(
+    script: &Script,
+    pairs: Pairs,
+) -> (Vec<&'static str>, Vec<u64>) {
+    let state = Reopened { promise: Promise::Synced, ..found(script, pairs) };
+    let expect = Expect { streams: Streams::Many };
+    let judged = recovery::judge(&script.history(), &[state], &expect);
+    let raised = judged.violations.iter().map(|violation| violation.oracle).collect();
+    (raised, judged.allowances.iter().map(|allowance| allowance.count).collect())
+}
+
 /// A history under construction.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Script {
@@ -59,10 +89,6 @@ impl Script {
 
     pub(crate) fn len(&self) -> usize {
         self.events.len()
-    }
-
-    pub(crate) fn stamp(&self) -> u64 {
-        self.stamp
     }
 
     pub(crate) fn history(&self) -> History {
@@ -90,7 +116,7 @@ impl Script {
 
     pub(crate) fn commit(mut self, client: u16, writes: &[(&str, W)]) -> Self {
         let txn = self.current(client);
-        let writes = self.writes(txn, writes, true);
+        let writes = numbered(txn, writes, true);
         let (stamp, reads) = (self.tick(), std::mem::take(&mut self.reads));
         self.events.push(Event::Commit { txn, stamp, reads, writes });
         self
@@ -116,17 +142,20 @@ impl Script {
     pub(crate) fn aborted(self, bucket: &str, client: u16, writes: &[(&str, W)]) -> Self {
         let mut script = self.begin(bucket, client);
         let txn = script.current(client);
-        let writes = script.writes(txn, writes, false);
+        let writes = numbered(txn, writes, false);
         let stamp = script.tick();
         script.events.push(Event::Abort { txn, stamp, writes, denial: None });
         script
     }
 
     pub(crate) fn deleted(mut self, bucket: &str) -> Self {
-        let stamp = self.tick();
-        let (name, change) = (bucket.to_owned(), BucketChange::Deleted);
-        self.events.push(Event::Bucket { name, change, stamp });
         self.state.remove(bucket);
+        self.changed(bucket, BucketChange::Deleted)
+    }
+
+    pub(crate) fn changed(mut self, bucket: &str, change: BucketChange) -> Self {
+        let stamp = self.tick();
+        self.events.push(Event::Bucket { name: bucket.to_owned(), change, stamp });
         self
     }
 
@@ -175,21 +204,22 @@ impl Script {
     fn current(&self, client: u16) -> TxnId {
         id(client, self.seqs[&client])
     }
+}
 
-    fn writes(&self, txn: TxnId, writes: &[(&str, W)], ending: bool) -> Vec<(KeyText, Write)> {
-        let marker = marker_key(txn.client);
-        let plain = writes.iter().map(|(key, write)| (key.as_bytes(), *write));
-        let marks = ending.then_some((marker.as_slice(), W::Set));
-        let numbered = (0..).zip(plain.chain(marks));
-        numbered
-            .map(|(op, (key, write))| {
-                let write = match write {
-                    W::Set => Write::Set(version(txn.client, txn.seq, op)),
-                    W::Del => Write::Del,
-                    W::Add(number) => Write::Add(number),
-                };
-                (KeyText::new(key), write)
-            })
-            .collect()
-    }
+/// Each write gets its number; one that commits marks its client last.
+fn numbered(txn: TxnId, writes: &[(&str, W)], ending: bool) -> Vec<(KeyText, Write)> {
+    let marker = marker_key(txn.client);
+    let plain = writes.iter().map(|(key, write)| (key.as_bytes(), *write));
+    let marks = ending.then_some((marker.as_slice(), W::Set));
+    let numbered = (0..).zip(plain.chain(marks));
+    numbered
+        .map(|(op, (key, write))| {
+            let write = match write {
+                W::Set => Write::Set(version(txn.client, txn.seq, op)),
+                W::Del => Write::Del,
+                W::Add(number) => Write::Add(number),
+            };
+            (KeyText::new(key), write)
+        })
+        .collect()
 }

@@ -109,3 +109,58 @@ impl<'a> After<'a> {
         (begun > lost.end()).then(|| (id, "began after it had returned".to_owned()))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::oracle::{
+        durability,
+        hand::{Script, W, found, raised, raised_after_power_loss, saw},
+    };
+
+    /// Two clients; the second one read what the first one wrote.
+    fn chained() -> Script {
+        Script::new().txn("b", 0, &[("a", W::Set)]).reading(&[saw("a", 0, 1, 0)]).txn(
+            "b",
+            1,
+            &[("c", W::Set)],
+        )
+    }
+
+    #[test]
+    fn accepts_each_prefix() {
+        let script = Script::new().begin("b", 0).commit(0, &[("a", W::Set)]);
+        let script = script.begin("b", 1).commit(1, &[("c", W::Set)]);
+        for state in [script.clone(), script.clone().took_effect(0), script.clone().took_effect(1)]
+        {
+            assert_eq!(raised(&script, &[found(&script, state.state("b"))]), [""; 0]);
+        }
+    }
+
+    #[test]
+    fn rejects_a_reader_that_outlives_what_it_read() {
+        let script = chained();
+        let mut state = script.state("b");
+        state.retain(|key, _| key == b"c" || key == b"\0m0001");
+        assert_eq!(raised(&script, &[found(&script, state.clone())]), [durability::NAME, NAME]);
+        let unknown = Script::new().unknown("b", 0, &[("a", W::Set)]).reading(&[saw("a", 0, 1, 0)]);
+        let unknown = unknown.txn("b", 1, &[("c", W::Set)]);
+        assert_eq!(raised(&unknown, &[found(&unknown, state)]), [NAME]);
+    }
+
+    #[test]
+    fn rejects_a_hole_in_a_client() {
+        let script = Script::new().txn("b", 0, &[("a", W::Set)]).txn("b", 0, &[("c", W::Set)]);
+        let mut state = script.state("b");
+        state.remove(b"a".as_slice());
+        assert_eq!(raised(&script, &[found(&script, state)]), [durability::NAME, NAME]);
+    }
+
+    #[test]
+    fn counts_a_hole_between_logs_that_no_barrier_covers() {
+        let script = chained();
+        let mut state = script.state("b");
+        state.retain(|key, _| key == b"c" || key == b"\0m0001");
+        assert_eq!(raised_after_power_loss(&script, state), (vec![], vec![1]));
+    }
+}

@@ -284,3 +284,6 @@ impl<'a> Reader<'a> {
         Violation::new(NAME, promise, format!("{id} in {bucket}: {witness}"))
     }
 }
+
+#[cfg(test)]
+mod tests;
