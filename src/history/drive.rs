@@ -147,6 +147,7 @@ impl Client<'_> {
             Ok(txn) => txn,
             Err(denial) => return self.drop_txn(id, Vec::new(), Some(denial)),
         };
+        let begun = self.recorder.stamp();
         let mut attempt = Attempt::new(id, self.recorder);
         let done = plan.ops.iter().try_for_each(|op| attempt.apply(txn.as_ref(), op));
         let done =
@@ -162,7 +163,13 @@ impl Client<'_> {
         }
         let stamp = self.recorder.stamp();
         let reads = reads.into_iter().collect();
-        self.recorder.record(Event::Commit { txn: id, stamp, reads, writes: writes.clone() });
+        self.recorder.record(Event::Commit {
+            txn: id,
+            stamp,
+            begun,
+            reads,
+            writes: writes.clone(),
+        });
         self.answered(id, writes, txn.commit())
     }
 
