@@ -191,6 +191,7 @@ impl<'a> Course<'a> {
             }
             let expected = self.reference.step(op);
             if expected == Answer::LeftOut {
+                said("begin", frame.leave_out(op))?;
                 self.figures.add("left_out", 1);
             } else {
                 let copy = self.dir.join(format!("copy-{}", self.at));
