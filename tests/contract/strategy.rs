@@ -27,7 +27,7 @@ use std::{
     fs,
     ops::Bound,
     path::Path,
-    sync::atomic::Ordering,
+    sync::{LazyLock, atomic::Ordering},
 };
 
 /// The longest key, measured and from the source: packed with its version and length it fills
@@ -195,6 +195,11 @@ fn left_out(len: usize) -> bool {
 
 /// Keys where order, prefixes, packing and limits change, short ones first.
 fn edge_keys() -> Vec<Key> {
+    static KEYS: LazyLock<Vec<Key>> = LazyLock::new(make_edge_keys);
+    KEYS.clone()
+}
+
+fn make_edge_keys() -> Vec<Key> {
     let shared = |tail: &[u8]| [&[b'p'; 200][..], tail].concat();
     let mut keys: Vec<Vec<u8>> = [
         &b"a"[..],
@@ -230,6 +235,11 @@ fn edge_keys() -> Vec<Key> {
 
 /// Keys so long that each costs as much as a hundred others.
 fn long_keys() -> Vec<Key> {
+    static KEYS: LazyLock<Vec<Key>> = LazyLock::new(make_long_keys);
+    KEYS.clone()
+}
+
+fn make_long_keys() -> Vec<Key> {
     let ends = |len: usize, last: u8| {
         let mut key = vec![b'l'; len];
         key[len - 1] = last;
@@ -373,6 +383,8 @@ fn engine_options(family: Family) -> impl Strategy<Value = EngineOptions> {
             wal_file_bytes,
             file_handles,
             lru_bytes: data_file_bytes,
+            // One for each of thirty-two writers on the relaxed route.
+            wal_buffer_bytes: 1 << 20,
             ..family.engine()
         },
     )

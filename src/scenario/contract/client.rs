@@ -85,6 +85,14 @@ impl<'a> Frame<'a> {
         Ok(Answer::DONE)
     }
 
+    /// Leaves a write out; its transaction is opened all the same.
+    pub(super) fn leave_out(&mut self, op: &Op) -> Outcome<()> {
+        if let Op::Write { txn, .. } = op {
+            self.txn(*txn)?;
+        }
+        Ok(())
+    }
+
     fn begin(&mut self, slot: usize) -> Outcome<()> {
         self.txns[slot] = None;
         self.txns[slot] = Some(self.buckets[bucket_of_txn(slot)].begin()?);
