@@ -26,7 +26,7 @@ const FAIRNESS: u64 = 100;
 #[derive(Debug)]
 pub struct Aftermath<'a> {
     /// How it is opened.
-    pub options: &'a EngineOptions,
+    pub options: EngineOptions,
     /// What its new buckets are like.
     pub family: Family,
     /// What it may promise, in all the ways in which it was opened before.
@@ -39,7 +39,7 @@ impl Aftermath<'_> {
     /// Opens the database again and again and judges it; then its copies.
     pub fn judge(&mut self, mut database: Database) -> Result<Vec<Violation>, Verdict> {
         let mut violations = self.copies(&database)?;
-        let look = Stage::looking(self.options);
+        let look = Stage::looking(&self.options);
         let work = Stage { steps: recipes::epilogue(self.family), ..look.clone() };
         let check = Stage { end: End::CloseAndCheck, ..look.clone() };
         for (stage, when) in [
@@ -83,7 +83,7 @@ impl Aftermath<'_> {
             let Event::Phase { name } = event else { continue };
             let Some(name) = name.strip_prefix("copying ") else { continue };
             let Some(mut copy) = must(database.published_copy(name)) else { continue };
-            let check = Stage { end: End::CloseAndCheck, ..Stage::looking(self.options) };
+            let check = Stage { end: End::CloseAndCheck, ..Stage::looking(&self.options) };
             let exit = must(copy.process(&check, self.figures));
             ended(&copy, &exit, check.end, &format!("at the opening of the copy `{name}`"))?;
             self.figures.add("copies", 1);

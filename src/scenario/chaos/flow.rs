@@ -16,7 +16,7 @@ use crate::{
             Fault, Position,
             aftermath::Aftermath,
             exits::{self, Met, SIGABRT, ended, must, unexpected},
-            recipes::Stages,
+            recipes::{self, Stages},
         },
         database::{Database, Stage},
     },
@@ -59,7 +59,7 @@ impl Flow<'_> {
         };
         let database = self.arm(&base, nth)?;
         let mut aftermath = Aftermath {
-            options: &self.stages.armed.options,
+            options: recipes::without_rotation(&self.stages.armed.options),
             family: self.fault.family(),
             expect: self.expect(),
             figures: &mut self.case.figures,

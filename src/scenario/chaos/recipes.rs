@@ -191,7 +191,7 @@ impl Recipe {
     /// How the database is opened before the fault. The log rotates where nothing is dropped and
     /// nothing conflicts, and nowhere else: known finding `aborted-across-log-files`.
     fn options(self, family: Family) -> EngineOptions {
-        let options = EngineOptions { wal_file_bytes: 1 << 20, ..family.engine() };
+        let options = without_rotation(&family.engine());
         match self {
             Self::Rotate => EngineOptions { wal_file_bytes: 4 << 10, ..options },
             Self::ObsoleteBlobs => EngineOptions { blob_file_bytes: 8 << 10, ..options },
@@ -297,6 +297,11 @@ impl Recipe {
         }
         steps
     }
+}
+
+/// The same with log files that take all that a case writes.
+pub fn without_rotation(options: &EngineOptions) -> EngineOptions {
+    EngineOptions { wal_file_bytes: 1 << 20, ..options.clone() }
 }
 
 fn open(bucket: &str, family: Family) -> Step {
