@@ -210,14 +210,16 @@ impl Event {
 
 impl History {
     /// A history of events that several threads recorded: by stamp, and those without one stay
-    /// behind the event that they were recorded after.
+    /// behind all the events that they were recorded after.
     pub fn ordered(events: Vec<Event>) -> Self {
         let mut last = 0;
         let mut keyed: Vec<(u64, Event)> = events
             .into_iter()
             .map(|event| {
-                last = event.stamp().unwrap_or(last);
-                (last, event)
+                // A thread may record after others what it stamped before them.
+                let at = event.stamp().unwrap_or(last);
+                last = last.max(at);
+                (at, event)
             })
             .collect();
         keyed.sort_by_key(|(stamp, _)| *stamp);
@@ -233,6 +235,16 @@ impl History {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_milestone_stays_behind_everything_recorded_before_it() {
+        let txn = TxnId { client: 0, seq: 1 };
+        let opened = || Event::Phase { name: "opened".to_owned() };
+        let late = Event::Ok { txn, stamp: 4 };
+        let recorded = vec![Event::Ok { txn, stamp: 5 }, late.clone(), opened()];
+        let ordered = History::ordered(recorded).events;
+        assert_eq!(ordered, [late, Event::Ok { txn, stamp: 5 }, opened()]);
+    }
 
     #[test]
     fn a_key_survives_its_text() {
