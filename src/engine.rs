@@ -5,6 +5,7 @@
 //! [`Capabilities`], and the cases that need it skip with that reason.
 
 pub mod failpoint;
+pub mod lying;
 pub mod mace;
 pub mod model;
 pub mod options;

@@ -2,7 +2,7 @@
 //! children left behind. Judges no value; a malformed history is a bug of ours and panics.
 //!
 //! Stamps come from one atomic counter. A transaction's `begin` stamp is taken before the engine
-//! is asked to begin, its `commit` stamp before the engine is asked to commit, its `end` stamp
+//! is asked to begin, its `begun` stamp after the engine did, its `commit` stamp before the engine is asked to commit, its `end` stamp
 //! after the engine answered. So if T2 saw T1 or wrote after it, then T1.commit < T2.commit, and
 //! if T1.end < T2.begin then T1 returned before T2 began.
 
@@ -36,6 +36,8 @@ pub enum Event {
         txn: TxnId,
         /// The counter.
         stamp: u64,
+        /// The counter after the engine had begun it: its snapshot was taken before.
+        begun: u64,
         /// First reads of keys at the snapshot, own writes excluded.
         reads: Vec<(KeyText, Seen)>,
         /// Writes in order.
@@ -208,14 +210,16 @@ impl Event {
 
 impl History {
     /// A history of events that several threads recorded: by stamp, and those without one stay
-    /// behind the event that they were recorded after.
+    /// behind all the events that they were recorded after.
     pub fn ordered(events: Vec<Event>) -> Self {
         let mut last = 0;
         let mut keyed: Vec<(u64, Event)> = events
             .into_iter()
             .map(|event| {
-                last = event.stamp().unwrap_or(last);
-                (last, event)
+                // A thread may record after others what it stamped before them.
+                let at = event.stamp().unwrap_or(last);
+                last = last.max(at);
+                (at, event)
             })
             .collect();
         keyed.sort_by_key(|(stamp, _)| *stamp);
@@ -231,6 +235,16 @@ impl History {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_milestone_stays_behind_everything_recorded_before_it() {
+        let txn = TxnId { client: 0, seq: 1 };
+        let opened = || Event::Phase { name: "opened".to_owned() };
+        let late = Event::Ok { txn, stamp: 4 };
+        let recorded = vec![Event::Ok { txn, stamp: 5 }, late.clone(), opened()];
+        let ordered = History::ordered(recorded).events;
+        assert_eq!(ordered, [late, Event::Ok { txn, stamp: 5 }, opened()]);
+    }
 
     #[test]
     fn a_key_survives_its_text() {

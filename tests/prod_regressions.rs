@@ -2,8 +2,8 @@
 //! broken promise. A finding that shows itself prints its marker and passes; `prod` counts it
 //! apart, and fails the run when a finding that ought to show itself does not.
 
-#[path = "regressions/abort_over_log_files.rs"]
-mod abort_over_log_files;
+#[path = "regressions/aborted_across_log_files.rs"]
+mod aborted_across_log_files;
 #[path = "regressions/copy_during_checkpoint.rs"]
 mod copy_during_checkpoint;
 #[path = "regressions/empty_bucket_name.rs"]

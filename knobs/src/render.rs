@@ -1,25 +1,23 @@
 //! The page of `just knobs`: each knob, its effective value and where the value came from.
 //! Text only: it prints nothing and knows no terminal.
 
-use crate::{Knobs, Setting, Source};
+use crate::{Knob, Knobs, Setting, Source};
 use std::{fmt::Write, path::Path};
 
-pub(crate) fn page(knobs: &Knobs) -> String {
-    let width = |of: fn(&Setting) -> usize| knobs.settings().iter().map(of).max().unwrap_or(0);
+pub(crate) fn page(knobs: &Knobs, chosen: impl Fn(&Knob) -> bool) -> String {
+    let settings = knobs.settings().iter().filter(|setting| chosen(setting.knob));
+    let settings: Vec<_> = settings.collect();
+    let width = |of: fn(&Setting) -> usize| settings.iter().map(|s| of(s)).max().unwrap_or(0);
     let names = width(|setting| setting.knob.name.len());
     // One long value must not push the sources of all others off the screen.
-    let values = width(|setting| shown(setting).len()).min(24);
+    let values = width(|setting| shown(setting).len()).min(30);
     let mut page = String::new();
-    for setting in knobs.settings() {
+    for setting in settings {
+        let (name, value) = (setting.knob.name, shown(setting));
         let source = source(&setting.source, knobs.root());
-        writeln!(
-            page,
-            "{:names$}  {:values$}  {source:20}  {}",
-            setting.knob.name,
-            shown(setting),
-            setting.knob.meaning
-        )
-        .expect("writing to a string cannot fail");
+        let meaning = setting.knob.meaning;
+        writeln!(page, "{name:names$}  {value:values$}  {source:20}  {meaning}")
+            .expect("writing to a string cannot fail");
     }
     page
 }

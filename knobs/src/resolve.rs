@@ -188,7 +188,12 @@ impl Knobs {
 
     /// Every effective knob, its value and its source, one a line: the page of `just knobs`.
     pub fn render(&self) -> String {
-        render::page(self)
+        render::page(self, |_| true)
+    }
+
+    /// The same, but only the knobs that live in one of `homes`.
+    pub fn render_of(&self, homes: &[Home]) -> String {
+        render::page(self, |knob| homes.contains(&knob.home))
     }
 
     fn file_of(&self, home: Home) -> (Option<PathBuf>, bool) {

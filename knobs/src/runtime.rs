@@ -49,6 +49,24 @@ pub fn in_ci() -> bool {
     os("CI").is_some()
 }
 
+/// The names of all variables that nextest sets or reads. A nested nextest must not see them: they
+/// would choose its profile and its retries.
+pub fn nextest_variables() -> Vec<OsString> {
+    let names = env::vars_os().map(|(name, _)| name);
+    names.filter(|name| name.as_encoded_bytes().starts_with(b"NEXTEST")).collect()
+}
+
+/// The faults that the engine itself would arm in this process and its children.
+pub fn armed_failpoints() -> Option<String> {
+    text("MACE_FAILPOINT")
+}
+
+/// Where cargo puts the programs that it installs.
+pub fn cargo_bin() -> Option<PathBuf> {
+    let home = os("CARGO_HOME").map(PathBuf::from);
+    home.or_else(|| env::home_dir().map(|home| home.join(".cargo"))).map(|home| home.join("bin"))
+}
+
 /// A variable that the suite hands to its own children.
 ///
 /// Panics when `name` does not start with `MACE_PROD_INTERNAL_`: a user could set it.

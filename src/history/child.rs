@@ -18,7 +18,11 @@ use std::{
     fs::{self, File},
     path::{Path, PathBuf},
     process::{Command, ExitStatus, Stdio},
-    time::Duration,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::{Duration, Instant},
 };
 use wait_timeout::ChildExt;
 
@@ -30,6 +34,10 @@ const TAIL: usize = 2000;
 
 /// Exit code of a child whose engine declined to open.
 const CODE_REFUSED: i32 = 40;
+
+/// How long a child may go on after a panic in any of its threads. The engine runs on threads of
+/// its own, and one that is gone leaves its callers waiting; no verdict depends on how long.
+const AFTER_PANIC: Duration = Duration::from_millis(300);
 
 /// What a child is to do.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -74,7 +82,8 @@ pub enum ExitClass {
     Died(i32),
     /// It panicked.
     Panicked,
-    /// It was still there at its deadline and we ended it.
+    /// It was still there at its deadline, or a while after a panic of one of its threads, and was
+    /// ended.
     Hung,
 }
 
@@ -134,9 +143,13 @@ fn classify(status: ExitStatus) -> ExitClass {
         Some(0) => ExitClass::Done,
         Some(CODE_REFUSED) => ExitClass::Refused,
         Some(_) => ExitClass::Panicked,
+        None if signal(status) == KILLED => ExitClass::Hung,
         None => ExitClass::Died(signal(status)),
     }
 }
+
+/// SIGKILL: nobody sends it but we.
+const KILLED: i32 = 9;
 
 #[cfg(unix)]
 fn signal(status: ExitStatus) -> i32 {
@@ -165,16 +178,26 @@ pub fn read_dump(path: &Path) -> Result<Dump> {
 /// When the plan or the journal cannot be used.
 pub fn obey(path: &Path) -> i32 {
     die_with_parent();
+    leave_no_core();
     let text = fs::read(path).unwrap_or_else(|error| panic!("{}", Error::new("read", path, error)));
     let plan: Plan = serde_json::from_slice(&text).expect("the parent wrote a plan");
     let recorder = Recorder::file(&plan.journal).unwrap_or_else(|error| panic!("{error}"));
-    match carry_out(&plan, &recorder) {
+    let recorder = Arc::new(recorder);
+    die_after_panic(&recorder);
+    let code = match carry_out(&plan, &recorder) {
         Ok(()) => 0,
         Err(denial) => {
             phase(&recorder, format!("denied {denial}"));
             CODE_REFUSED
         }
+    };
+    for name in &plan.count {
+        phase(&recorder, format!("hits {name} {}", failpoint::hits(name)));
     }
+    if code == 0 && plan.end == End::Die {
+        std::process::abort();
+    }
+    code
 }
 
 fn carry_out(plan: &Plan, recorder: &Recorder) -> crate::engine::Outcome<()> {
@@ -190,22 +213,13 @@ fn carry_out(plan: &Plan, recorder: &Recorder) -> crate::engine::Outcome<()> {
     runner.run(&plan.steps)?;
     phase(recorder, format!("scripted {}", runner.tally.committed()));
     drop(runner);
-    let hits = |recorder| {
-        for name in &plan.count {
-            phase(recorder, format!("hits {name} {}", failpoint::hits(name)));
-        }
-    };
-    match plan.end {
-        End::Die => {
-            hits(recorder);
-            std::process::abort()
-        }
-        End::Close | End::CloseAndCheck => {
-            drop(engine);
-            hits(recorder);
-            phase(recorder, "closed".to_owned());
-        }
+    if plan.end == End::Die {
+        // Whoever dies with the database open does not run what closing it runs.
+        std::mem::forget(engine);
+        return Ok(());
     }
+    drop(engine);
+    phase(recorder, "closed".to_owned());
     if plan.end == End::CloseAndCheck {
         for complaint in driver.check(&plan.dir)? {
             let oracle = "checker".to_owned();
@@ -245,6 +259,49 @@ fn keys_of(history: &crate::history::History) -> Vec<Vec<u8>> {
 fn phase(recorder: &Recorder, name: String) {
     recorder.record(Event::Phase { name });
 }
+
+/// Ends the process a while after a panic in any thread, when it has not ended by itself.
+fn die_after_panic(recorder: &Arc<Recorder>) {
+    let (recorder, tell) = (Arc::clone(recorder), std::panic::take_hook());
+    let first = AtomicBool::new(true);
+    std::panic::set_hook(Box::new(move |panic| {
+        tell(panic);
+        if first.swap(false, Ordering::SeqCst) {
+            let what = panic.payload_as_str().unwrap_or_default();
+            phase(&recorder, format!("panicked {}", what.lines().next().unwrap_or_default()));
+            std::thread::spawn(|| {
+                let started = Instant::now();
+                while started.elapsed() < AFTER_PANIC {
+                    std::thread::park_timeout(AFTER_PANIC.saturating_sub(started.elapsed()));
+                }
+                end_at_once();
+            });
+        }
+    }));
+}
+
+#[cfg(unix)]
+fn end_at_once() {
+    use rustix::process::{Signal, getpid, kill_process};
+    let _ = kill_process(getpid(), Signal::KILL);
+}
+
+#[cfg(not(unix))]
+fn end_at_once() {
+    std::process::exit(CODE_REFUSED + 1);
+}
+
+/// A child that is meant to die needs no image of its memory, and writing one takes long.
+#[cfg(unix)]
+fn leave_no_core() {
+    use rustix::process::{Resource, Rlimit, setrlimit};
+    let none = Rlimit { current: Some(0), maximum: Some(0) };
+    // A system that refuses costs us time and nothing else.
+    let _ = setrlimit(Resource::Core, none);
+}
+
+#[cfg(not(unix))]
+fn leave_no_core() {}
 
 /// A child must not outlive a case that is killed.
 #[cfg(target_os = "linux")]

@@ -3,6 +3,8 @@
 //! budget). Judges only what a client can see on the spot: an answer that contradicts what the
 //! same transaction just read.
 
+mod turns;
+
 use crate::{
     engine::{Bucket, Denial, Keys, Order, Outcome, Reason, Scan, Txn},
     history::{Event, KeyText, Seen, Write, journal::Recorder},
@@ -13,6 +15,7 @@ use crate::{
 };
 use serde::{Deserialize, Serialize};
 use std::{collections::BTreeMap, thread};
+use turns::{AtWork, Turns};
 
 /// Attempts that a client may spend on each planned transaction, on average.
 const ATTEMPTS: u64 = 50;
@@ -67,12 +70,13 @@ impl Traffic {
     /// draws from one of its own.
     pub fn run(&self, name: &str, bucket: &dyn Bucket, recorder: &Recorder, seed: Seed) -> Tally {
         let numbers = self.first_client..self.first_client + self.clients;
+        let turns = &Turns::of(self.clients);
         thread::scope(|scope| {
             let clients: Vec<_> = numbers
                 .map(|number| {
                     let client = Client { number, name, bucket, recorder };
                     let plans = self.plans(seed.derive(&format!("client {number}")));
-                    scope.spawn(move || client.run(plans))
+                    scope.spawn(move || client.run(plans, &turns.at_work()))
                 })
                 .collect();
             let mut tally = Tally::default();
@@ -112,7 +116,7 @@ enum Ended {
 }
 
 impl Client<'_> {
-    fn run(&self, plans: Vec<TxnPlan>) -> Tally {
+    fn run(&self, plans: Vec<TxnPlan>, at_work: &AtWork) -> Tally {
         let mut tally = Tally::default();
         let commits = tally.commits.entry(self.number).or_default();
         let mut budget = plans.len() as u64 * ATTEMPTS;
@@ -128,11 +132,11 @@ impl Client<'_> {
                     Ended::Unknown => tally.unknown += 1,
                     Ended::Conflicted => {
                         tally.conflicts += 1;
-                        // The other writer needs the processor to get out of the way.
-                        thread::yield_now();
+                        at_work.conflicted();
                         continue;
                     }
                 }
+                at_work.ended();
                 break;
             }
         }
@@ -147,6 +151,7 @@ impl Client<'_> {
             Ok(txn) => txn,
             Err(denial) => return self.drop_txn(id, Vec::new(), Some(denial)),
         };
+        let begun = self.recorder.stamp();
         let mut attempt = Attempt::new(id, self.recorder);
         let done = plan.ops.iter().try_for_each(|op| attempt.apply(txn.as_ref(), op));
         let done =
@@ -162,7 +167,13 @@ impl Client<'_> {
         }
         let stamp = self.recorder.stamp();
         let reads = reads.into_iter().collect();
-        self.recorder.record(Event::Commit { txn: id, stamp, reads, writes: writes.clone() });
+        self.recorder.record(Event::Commit {
+            txn: id,
+            stamp,
+            begun,
+            reads,
+            writes: writes.clone(),
+        });
         self.answered(id, writes, txn.commit())
     }
 

@@ -13,7 +13,7 @@
 //!   `merge-admission-sees-only-the-newest-version` are left out, one by one, and counted; its
 //!   regression goes on exercising them;
 //! - transactions that are dropped after their writes went to several log files, see the known
-//!   finding `abort-over-log-files`: a list of operations either lets the log rotate or drops
+//!   finding `aborted-across-log-files`: a list of operations either lets the log rotate or drops
 //!   transactions ([`without_drops`]), not both;
 //! - keys whose packed length takes another byte, see the known finding `key-of-115-bytes`, and
 //!   empty values, see `empty-value-is-a-deletion`;

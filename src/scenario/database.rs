@@ -3,7 +3,7 @@
 
 use crate::{
     engine::EngineOptions,
-    error::Result,
+    error::{Error, Result},
     history::{
         Event, History,
         child::{self, End, Exit, Plan},
@@ -13,8 +13,10 @@ use crate::{
     },
     report::Figures,
     settings::Seed,
+    testdir,
 };
 use std::{
+    fs,
     path::{Path, PathBuf},
     time::Duration,
 };
@@ -87,9 +89,32 @@ pub struct Database {
 impl Database {
     /// A database that is not there yet, in `root`.
     pub fn new(root: PathBuf, seed: Seed) -> Result<Self> {
-        std::fs::create_dir_all(&root)
-            .map_err(|error| crate::error::Error::new("create", &root, error))?;
+        fs::create_dir_all(&root).map_err(|error| Error::new("create", &root, error))?;
         Ok(Self { root, seed, processes: 0, dumps: Vec::new() })
+    }
+
+    /// A copy of the database as it is now, with all that was recorded, in `root`. It must not be
+    /// open. Its next process draws what the original's next process draws.
+    pub fn fork(&self, root: PathBuf) -> Result<Self> {
+        if root.exists() {
+            fs::remove_dir_all(&root).map_err(|error| Error::new("replace", &root, error))?;
+        }
+        testdir::copy_tree(&self.root, &root)?;
+        Ok(Self { root, seed: self.seed, processes: self.processes, dumps: self.dumps.clone() })
+    }
+
+    /// A copy that the engine made, as a database of its own with all that was recorded so far;
+    /// nothing when there is none under that name.
+    pub fn published_copy(&self, name: &str) -> Result<Option<Self>> {
+        let copy = self.root.join(name);
+        if !copy.exists() {
+            return Ok(None);
+        }
+        let root = self.root.join(format!("{name}-opened"));
+        testdir::copy_tree(&copy, &root.join("db"))?;
+        let (from, to) = (self.journal(), root.join("journal"));
+        fs::copy(&from, &to).map_err(|error| Error::new("copy", &from, error))?;
+        Ok(Some(Self { root, seed: self.seed, processes: self.processes, dumps: Vec::new() }))
     }
 
     /// The engine's folder.

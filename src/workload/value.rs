@@ -34,6 +34,18 @@ pub fn marker_key(client: u16) -> Vec<u8> {
     format!("\0m{client:04}").into_bytes()
 }
 
+/// The client whose marker this key is.
+pub fn marker_client(key: &[u8]) -> Option<u16> {
+    let digits = std::str::from_utf8(key.strip_prefix(b"\0m")?).ok()?;
+    let client = digits.parse().ok()?;
+    (marker_key(client) == key).then_some(client)
+}
+
+/// The number in the stored bytes of a sum; see [`super::plan::SUM_PREFIX`].
+pub fn decode_sum(bytes: &[u8]) -> Option<u64> {
+    Some(u64::from_le_bytes(bytes.try_into().ok()?))
+}
+
 /// One written version of one key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Version {
@@ -106,6 +118,15 @@ mod tests {
             damaged[at] ^= 1;
             assert_eq!(Version::decode(b"key", &damaged), None, "byte {at}");
         }
+    }
+
+    #[test]
+    fn a_marker_names_its_client() {
+        for client in [0, 7, 9999, u16::MAX] {
+            assert_eq!(marker_client(&marker_key(client)), Some(client));
+        }
+        assert_eq!(marker_client(b"\0m7"), None);
+        assert_eq!(marker_client(b"a"), None);
     }
 
     #[test]

@@ -1,0 +1,268 @@
+//! Reads the failpoints out of the engine's source: every name that `failpoint::check` or
+//! `failpoint::crash` is asked about, the filesystem operations, the kinds of I/O error. Works on
+//! text that is handed in; opens no file. Shared by `build.rs` and its test.
+//!
+//! What counts as a failpoint: a string literal within such a call, or within the `fn` or `const`
+//! that the call names (the engine chooses some names in a `match`). A literal that looks like a
+//! name and stands anywhere else counts as well, with its kind not seen: rather one case too many
+//! than a failpoint that nobody notices. Not seen: a name put together at run time within a macro
+//! or another crate; within a call it is an error. The lines that are given for a name are those
+//! that hold it in quotes, for people; nothing rests on them.
+
+use proc_macro2::{Delimiter, Group, TokenStream, TokenTree};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// What a failpoint can do besides ending the process.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Kind {
+    /// Returns an error when it is told to.
+    Check,
+    /// Has no error to return.
+    Crash,
+    /// The literal stands apart from its call.
+    Unseen,
+}
+
+/// Everything found.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(crate) struct Catalogue {
+    /// Named points: their kind, and the files and lines that hold the name.
+    pub(crate) points: BTreeMap<String, (Kind, BTreeSet<(String, usize)>)>,
+    /// Filesystem operations, `mace_fs_…`.
+    pub(crate) fs_ops: BTreeSet<String>,
+    /// Kinds of I/O error that `io(KIND)` takes, in the order of the source.
+    pub(crate) io_kinds: Vec<String>,
+}
+
+/// The file that implements failpoints; the names in it are no points.
+const IMPLEMENTATION: &str = "failpoint.rs";
+
+/// The function there that knows the kinds of I/O error.
+const KINDS: &str = "parse_io_kind";
+
+/// Literals with the engine's prefix that name something else.
+const OTHER: [&str; 1] = ["mace_tmp_"];
+
+/// Extracts from source files, given as (path for messages, text).
+pub(crate) fn extract(files: &[(String, String)]) -> Result<Catalogue, String> {
+    let mut catalogue = Catalogue::default();
+    for (path, text) in files.iter().filter(|(_, text)| text.contains("mace_")) {
+        let stream: TokenStream =
+            text.parse().map_err(|error| format!("{path} is no Rust source: {error}"))?;
+        let mut file = File { path, text, ..File::default() };
+        file.walk(&tokens(stream));
+        file.sort_into(&mut catalogue)?;
+    }
+    for (what, found) in [
+        ("failpoint", !catalogue.points.is_empty()),
+        ("filesystem operation", !catalogue.fs_ops.is_empty()),
+        ("kind of I/O error", !catalogue.io_kinds.is_empty()),
+    ] {
+        if !found {
+            return Err(format!("found no {what} in {} source files", files.len()));
+        }
+    }
+    Ok(catalogue)
+}
+
+#[derive(Default)]
+struct File<'a> {
+    path: &'a str,
+    text: &'a str,
+    /// Literals that a call contains, with the call's kind.
+    direct: Vec<(String, Kind)>,
+    /// Names that a call contains, with the call's kind.
+    named: BTreeMap<String, Kind>,
+    /// Literals of each `fn` and `const`.
+    items: BTreeMap<String, Vec<String>>,
+    all: Vec<String>,
+}
+
+impl File<'_> {
+    fn walk(&mut self, tokens: &[TokenTree]) {
+        for (at, token) in tokens.iter().enumerate() {
+            match token {
+                TokenTree::Group(group) => {
+                    let inner = self::tokens(group.stream());
+                    if let Some(kind) = called(tokens, at, group) {
+                        self.direct.extend(literals(&inner).into_iter().map(|text| (text, kind)));
+                        self.named.extend(names(&inner).into_iter().map(|name| (name, kind)));
+                    }
+                    self.walk(&inner);
+                }
+                TokenTree::Ident(word)
+                    if ["fn", "const", "static"].contains(&&*word.to_string()) =>
+                {
+                    if let Some(TokenTree::Ident(name)) = tokens.get(at + 1) {
+                        let item = &tokens[at..at + item_length(&tokens[at..])];
+                        self.items.entry(name.to_string()).or_default().extend(literals(item));
+                    }
+                }
+                TokenTree::Literal(_) => self.all.extend(text_of(token)),
+                _ => {}
+            }
+        }
+    }
+
+    fn sort_into(mut self, catalogue: &mut Catalogue) -> Result<(), String> {
+        if self.path.ends_with(IMPLEMENTATION) {
+            let op = |text: &&String| is_name(text) && is_fs(text);
+            catalogue.fs_ops.extend(self.all.iter().filter(op).cloned());
+            let kinds = self.items.remove(KINDS).unwrap_or_default();
+            catalogue.io_kinds.extend(kinds.into_iter().filter(|kind| is_kind(kind)));
+            return Ok(());
+        }
+        let mut found = std::mem::take(&mut self.direct);
+        for (name, kind) in &self.named {
+            let chosen = self.items.get(name).into_iter().flatten().filter(|text| is_name(text));
+            found.extend(chosen.map(|text| (text.clone(), *kind)));
+        }
+        if let Some((text, _)) = found.iter().find(|(text, _)| !is_name(text)) {
+            return Err(format!("{}: {text:?} is no failpoint's name", self.path));
+        }
+        let apart = |text: &&String| {
+            is_name(text)
+                && !OTHER.iter().any(|other| text.starts_with(other))
+                && !found.iter().any(|(seen, _)| seen == *text)
+        };
+        let apart: Vec<String> = self.all.iter().filter(apart).cloned().collect();
+        found.extend(apart.into_iter().map(|text| (text, Kind::Unseen)));
+        for (name, kind) in found {
+            let sites = self.lines_with(&name);
+            let (known, all) = catalogue.points.entry(name).or_insert((kind, BTreeSet::new()));
+            *known = kind.min(*known);
+            all.extend(sites.into_iter().map(|line| (self.path.to_owned(), line)));
+        }
+        Ok(())
+    }
+
+    fn lines_with(&self, name: &str) -> Vec<usize> {
+        let quoted = format!("\"{name}\"");
+        let lines = self.text.lines().zip(1..);
+        let holds = |line: &str| line.contains(&quoted) && !line.trim_start().starts_with("//");
+        lines.filter(|(line, _)| holds(line)).map(|(_, number)| number).collect()
+    }
+}
+
+/// The tokens without attributes and without items that only tests have.
+fn tokens(stream: TokenStream) -> Vec<TokenTree> {
+    let all: Vec<TokenTree> = stream.into_iter().collect();
+    let (mut kept, mut at) = (Vec::new(), 0);
+    while at < all.len() {
+        match attribute(&all[at..]) {
+            Some((length, for_tests)) => {
+                at += length;
+                if for_tests {
+                    while let Some((length, _)) = attribute(&all[at..]) {
+                        at += length;
+                    }
+                    at += item_length(&all[at..]);
+                }
+            }
+            None => {
+                kept.push(all[at].clone());
+                at += 1;
+            }
+        }
+    }
+    kept
+}
+
+/// The length of the attribute that these tokens start with, and whether it is `cfg(test)`.
+fn attribute(tokens: &[TokenTree]) -> Option<(usize, bool)> {
+    let is = |at: usize, c: char| matches!(tokens.get(at), Some(TokenTree::Punct(p)) if p.as_char() == c);
+    if !is(0, '#') {
+        return None;
+    }
+    let at = if is(1, '!') { 2 } else { 1 };
+    match tokens.get(at) {
+        Some(TokenTree::Group(group)) if group.delimiter() == Delimiter::Bracket => {
+            let text: String =
+                group.stream().to_string().chars().filter(|c| !c.is_whitespace()).collect();
+            let for_tests =
+                text == "test" || text == "cfg(test)" || text.starts_with("cfg(all(test,");
+            Some((at + 1, for_tests))
+        }
+        _ => None,
+    }
+}
+
+/// How many tokens the item or statement has that these start with.
+fn item_length(tokens: &[TokenTree]) -> usize {
+    let mut angles = 0_i32;
+    for (at, token) in tokens.iter().enumerate() {
+        let after_dash = at > 0
+            && matches!(&tokens[at - 1], TokenTree::Punct(p) if ['-', '='].contains(&p.as_char()));
+        match token {
+            TokenTree::Group(group) if group.delimiter() == Delimiter::Brace => return at + 1,
+            TokenTree::Punct(p) => match p.as_char() {
+                ';' => return at + 1,
+                ',' if angles == 0 => return at + 1,
+                '<' => angles += 1,
+                '>' if !after_dash => angles -= 1,
+                _ => {}
+            },
+            _ => {}
+        }
+    }
+    tokens.len()
+}
+
+/// The kind of the call whose arguments `group` are: `…check(…)` or `…crash(…)`.
+fn called(tokens: &[TokenTree], at: usize, group: &Group) -> Option<Kind> {
+    if group.delimiter() != Delimiter::Parenthesis || at == 0 {
+        return None;
+    }
+    let TokenTree::Ident(function) = &tokens[at - 1] else { return None };
+    let kind = match function.to_string().as_str() {
+        "check" => Kind::Check,
+        "crash" => Kind::Crash,
+        _ => return None,
+    };
+    let path: Vec<String> =
+        tokens[at.saturating_sub(4)..at - 1].iter().map(ToString::to_string).collect();
+    let imported = literals(&self::tokens(group.stream())).iter().any(|text| is_name(text));
+    (path == ["failpoint", ":", ":"] || imported).then_some(kind)
+}
+
+fn literals(tokens: &[TokenTree]) -> Vec<String> {
+    let inner = |token: &TokenTree| match token {
+        TokenTree::Group(group) => literals(&self::tokens(group.stream())),
+        token => text_of(token).into_iter().collect(),
+    };
+    tokens.iter().flat_map(inner).collect()
+}
+
+fn names(tokens: &[TokenTree]) -> Vec<String> {
+    let inner = |token: &TokenTree| match token {
+        TokenTree::Group(group) => names(&self::tokens(group.stream())),
+        TokenTree::Ident(name) => vec![name.to_string()],
+        _ => Vec::new(),
+    };
+    tokens.iter().flat_map(inner).collect()
+}
+
+fn text_of(token: &TokenTree) -> Option<String> {
+    let TokenTree::Literal(literal) = token else { return None };
+    let text = literal.to_string();
+    let text = text.trim_start_matches('r').trim_matches('#');
+    Some(text.strip_prefix('"')?.strip_suffix('"')?.to_owned())
+}
+
+fn is_name(text: &str) -> bool {
+    text.strip_prefix("mace_")
+        .is_some_and(|rest| !rest.is_empty() && rest.chars().all(is_name_char))
+}
+
+fn is_fs(text: &str) -> bool {
+    text.strip_prefix("mace_fs_").is_some_and(|op| !op.is_empty())
+}
+
+/// The function replaces separators by `_`, which is no kind by itself.
+fn is_kind(text: &str) -> bool {
+    text != "_" && text.chars().all(is_name_char)
+}
+
+fn is_name_char(c: char) -> bool {
+    c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_'
+}

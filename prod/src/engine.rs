@@ -1,0 +1,92 @@
+//! Which engine cargo resolved: its version, and where its source is. Reads `cargo metadata` and
+//! git; never builds, never opens the engine.
+
+use crate::error::{Error, Result};
+use cargo_metadata::{MetadataCommand, Package};
+use std::{
+    fmt,
+    path::{Path, PathBuf},
+    process::Command,
+};
+
+/// The package under test.
+pub(crate) const PACKAGE: &str = "mace-kv";
+
+/// The engine under test.
+#[derive(Debug, Clone)]
+pub(crate) struct Engine {
+    pub(crate) version: String,
+    /// The checkout, for an engine that is not from a registry.
+    pub(crate) checkout: Option<Checkout>,
+}
+
+/// A folder that the engine is built from.
+#[derive(Debug, Clone)]
+pub(crate) struct Checkout {
+    pub(crate) path: PathBuf,
+    /// The commit, marked when files differ from it; `None` outside git.
+    pub(crate) commit: Option<String>,
+}
+
+impl fmt::Display for Engine {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{PACKAGE} {}", self.version)?;
+        match &self.checkout {
+            None => write!(f, " (registry)"),
+            Some(Checkout { path, commit: None }) => write!(f, " ({}, no git)", path.display()),
+            Some(Checkout { path, commit: Some(commit) }) => {
+                write!(f, " ({} at {commit})", path.display())
+            }
+        }
+    }
+}
+
+impl Engine {
+    /// The engine that the workspace of `manifest` resolves to.
+    pub(crate) fn resolved(manifest: &Path) -> Result<Self> {
+        let metadata = MetadataCommand::new().manifest_path(manifest).exec().map_err(|error| {
+            let what = format!("cargo cannot resolve the workspace ({})", gist(&error));
+            let remedy = "`cargo metadata` there shows why";
+            Error::new(what, manifest.display(), remedy).because(error)
+        })?;
+        let engines: Vec<_> =
+            metadata.packages.iter().filter(|package| package.name.as_str() == PACKAGE).collect();
+        match engines.as_slice() {
+            [engine] => Ok(Self::of(engine)),
+            found => Err(Error::new(
+                format!("{} packages called {PACKAGE} instead of one", found.len()),
+                manifest.display(),
+                "make the suite depend on exactly one",
+            )),
+        }
+    }
+
+    fn of(package: &Package) -> Self {
+        let folder = package.manifest_path.parent().expect("a manifest is in a folder");
+        let checkout = package.source.is_none().then(|| Checkout {
+            path: folder.as_std_path().to_owned(),
+            commit: commit(folder.as_std_path()),
+        });
+        Self { version: package.version.to_string(), checkout }
+    }
+}
+
+/// The last line of cargo's complaint that says something: the root cause.
+fn gist(error: &cargo_metadata::Error) -> String {
+    let text = error.to_string();
+    let mut lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
+    lines.next_back().unwrap_or_default().to_owned()
+}
+
+fn commit(folder: &Path) -> Option<String> {
+    let git = |args: &[&str]| {
+        let output = Command::new("git").arg("-C").arg(folder).args(args).output().ok()?;
+        let text = String::from_utf8_lossy(&output.stdout).trim().to_owned();
+        output.status.success().then_some(text)
+    };
+    let commit = git(&["rev-parse", "HEAD"])?;
+    // An ignored folder inside another repository (`target/`) is not in git, whatever HEAD is.
+    let tracked = git(&["ls-files", "--error-unmatch", "Cargo.toml"]).is_some();
+    let clean = git(&["status", "--porcelain", "--", "."])?.is_empty();
+    tracked.then(|| if clean { commit } else { format!("{commit} with local changes") })
+}

@@ -1,0 +1,99 @@
+//! Cargo manifests rewritten for another engine: the dependency on it points elsewhere, everything
+//! else stays as it is, features included. Text in, text out; no files.
+
+use crate::{engine::PACKAGE, wanted::Wanted};
+use toml_edit::{DocumentMut, InlineTable, Item, TableLike, Value};
+
+const KINDS: [&str; 3] = ["dependencies", "dev-dependencies", "build-dependencies"];
+
+/// Keys that say where a dependency comes from; the rest say how it is used.
+const SOURCES: [&str; 9] =
+    ["version", "path", "git", "branch", "tag", "rev", "registry", "registry-index", "base"];
+
+/// Points every dependency on the engine at `wanted`; returns the text and how many there were.
+pub(crate) fn repoint(
+    text: &str,
+    wanted: &Wanted,
+) -> Result<(String, usize), toml_edit::TomlError> {
+    let mut document: DocumentMut = text.parse()?;
+    let mut count = 0;
+    let root = document.as_table_mut();
+    count += repoint_kinds(root, wanted);
+    if let Some(workspace) = root.get_mut("workspace").and_then(Item::as_table_like_mut) {
+        count += repoint_kinds(workspace, wanted);
+    }
+    if let Some(targets) = root.get_mut("target").and_then(Item::as_table_like_mut) {
+        for (_, target) in targets.iter_mut() {
+            count += target.as_table_like_mut().map_or(0, |target| repoint_kinds(target, wanted));
+        }
+    }
+    Ok((document.to_string(), count))
+}
+
+fn repoint_kinds(table: &mut dyn TableLike, wanted: &Wanted) -> usize {
+    let mut count = 0;
+    for kind in KINDS {
+        let Some(dependencies) = table.get_mut(kind).and_then(Item::as_table_like_mut) else {
+            continue;
+        };
+        for (name, dependency) in dependencies.iter_mut() {
+            count += usize::from(repoint_one(name.get(), dependency, wanted));
+        }
+    }
+    count
+}
+
+fn repoint_one(name: &str, dependency: &mut Item, wanted: &Wanted) -> bool {
+    let package = dependency.get("package").and_then(Item::as_str).unwrap_or(name);
+    let inherited = dependency.get("workspace").is_some();
+    if package != PACKAGE || inherited {
+        return false;
+    }
+    if dependency.is_str() {
+        *dependency = Item::Value(Value::InlineTable(InlineTable::new()));
+    }
+    let Some(table) = dependency.as_table_like_mut() else { return false };
+    for source in SOURCES {
+        table.remove(source);
+    }
+    let (key, value) = match wanted {
+        Wanted::Path(path) => ("path", path.display().to_string()),
+        Wanted::Version(version) => ("version", format!("={version}")),
+        Wanted::Locked => return false,
+    };
+    table.insert(key, toml_edit::value(value));
+    true
+}
+
+#[cfg(test)]
+mod tests {
+    use super::repoint;
+    use crate::wanted::Wanted;
+
+    #[test]
+    fn every_way_to_depend_on_the_engine_is_found_and_its_use_is_kept() {
+        let text = r#"
+[workspace.dependencies]
+mace-kv = "=0.2.0" # pinned
+[dependencies]
+mace-kv.workspace = true
+engine = { package = "mace-kv", version = "0.2", features = ["x"], default-features = false }
+other = "1"
+[target.'cfg(unix)'.dev-dependencies.mace-kv]
+git = "https://example.com/mace"
+rev = "abc"
+optional = true
+"#;
+        let (path, count) = repoint(text, &Wanted::Path("/checkout".into())).unwrap();
+        assert_eq!(count, 3, "{path}");
+        assert!(path.contains("mace-kv = { path = \"/checkout\" }"), "{path}");
+        assert!(path.contains("mace-kv.workspace = true") && path.contains("other = \"1\""));
+        let kept = "features = [\"x\"], default-features = false";
+        assert!(path.contains("package = \"mace-kv\"") && path.contains(kept), "{path}");
+        assert!(path.contains("optional = true\npath = \"/checkout\""), "{path}");
+        assert!(!path.contains("0.2") && !path.contains("rev"), "{path}");
+
+        let (version, _) = repoint(text, &Wanted::Version("0.1.2".into())).unwrap();
+        assert!(version.contains("mace-kv = { version = \"=0.1.2\" }"), "{version}");
+    }
+}

@@ -1,0 +1,143 @@
+//! Children and signals: every child runs in a process group of its own, and a signal that asks
+//! this process to end is passed on to that group, so that none of it survives and nextest can
+//! still write its report. Knows nothing of what the children do.
+
+use crate::exit::Outcome;
+use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process_group, waitid};
+use signal_hook::{
+    consts::{SIGHUP, SIGINT, SIGTERM},
+    iterator::Signals,
+};
+use std::{
+    io::{self, BufRead, BufReader, Read},
+    os::unix::process::CommandExt,
+    process::{Child, Command, ExitStatus, Stdio},
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicI32, Ordering},
+    },
+    thread,
+};
+
+/// Receives the signals that ask this process to end.
+#[derive(Debug, Clone)]
+pub(crate) struct Interrupts {
+    shared: Arc<Shared>,
+}
+
+#[derive(Debug, Default)]
+struct Shared {
+    /// The first signal received, 0 for none: what the exit code tells.
+    received: AtomicI32,
+    /// The group to pass signals on to. Held while signalling and while reaping, so that a signal
+    /// never reaches a stranger that got the number of a child that is gone.
+    group: Mutex<Option<Pid>>,
+}
+
+impl Interrupts {
+    /// From here on a signal no longer ends this process but is passed on and remembered.
+    pub(crate) fn install() -> io::Result<Self> {
+        let shared = Arc::new(Shared::default());
+        let mut signals = Signals::new([SIGINT, SIGTERM, SIGHUP])?;
+        let receiver = Arc::clone(&shared);
+        thread::Builder::new().name("signals".into()).spawn(move || {
+            for signal in signals.forever() {
+                receiver.pass_on(signal);
+            }
+        })?;
+        Ok(Self { shared })
+    }
+
+    /// How the run has ended, once a signal has asked for it.
+    pub(crate) fn outcome(&self) -> Option<Outcome> {
+        self.received().map(Outcome::Interrupted)
+    }
+
+    fn received(&self) -> Option<i32> {
+        match self.shared.received.load(Ordering::SeqCst) {
+            0 => None,
+            signal => Some(signal),
+        }
+    }
+
+    /// Runs `command` and hands each line of its standard error to `on_line`.
+    pub(crate) fn stream(
+        &self,
+        command: &mut Command,
+        on_line: &mut dyn FnMut(&str),
+    ) -> io::Result<ExitStatus> {
+        let mut child = self.spawn(command.stderr(Stdio::piped()))?;
+        let stderr = child.stderr.take().expect("standard error was piped");
+        let mut lines = BufReader::new(stderr);
+        let mut line = Vec::new();
+        while lines.read_until(b'\n', &mut line)? > 0 {
+            on_line(String::from_utf8_lossy(&line).trim_end_matches(['\n', '\r']));
+            line.clear();
+        }
+        self.reap(child)
+    }
+
+    /// Runs `command` and returns its standard output.
+    pub(crate) fn capture(&self, command: &mut Command) -> io::Result<(ExitStatus, Vec<u8>)> {
+        let mut child = self.spawn(command.stdout(Stdio::piped()))?;
+        let mut output = Vec::new();
+        child.stdout.take().expect("standard output was piped").read_to_end(&mut output)?;
+        Ok((self.reap(child)?, output))
+    }
+
+    /// Runs `command` with its output where ours goes.
+    pub(crate) fn run(&self, command: &mut Command) -> io::Result<ExitStatus> {
+        let child = self.spawn(command)?;
+        self.reap(child)
+    }
+
+    fn spawn(&self, command: &mut Command) -> io::Result<Child> {
+        // A group of its own is in the terminal's background, where reading would stop it.
+        let child = command.stdin(Stdio::null()).process_group(0).spawn()?;
+        *self.shared.lock() = Some(pid(&child));
+        // A signal that came before the group was known has reached nobody.
+        if let Some(signal) = self.received() {
+            self.shared.send(signal);
+        }
+        Ok(child)
+    }
+
+    fn reap(&self, mut child: Child) -> io::Result<ExitStatus> {
+        // Wait without reaping first: until the number is reaped it cannot be given away.
+        let ended = WaitIdOptions::EXITED | WaitIdOptions::NOWAIT;
+        while let Err(error) = waitid(WaitId::Pid(pid(&child)), ended) {
+            if error != rustix::io::Errno::INTR {
+                return Err(error.into());
+            }
+        }
+        let mut group = self.shared.lock();
+        if self.received().is_some() {
+            // What outlived its parent in the group has had its chance to clean up.
+            let _ = kill_process_group(pid(&child), Signal::KILL);
+        }
+        *group = None;
+        child.wait()
+    }
+}
+
+impl Shared {
+    fn pass_on(&self, signal: i32) {
+        let _ = self.received.compare_exchange(0, signal, Ordering::SeqCst, Ordering::SeqCst);
+        self.send(signal);
+    }
+
+    fn send(&self, signal: i32) {
+        if let (Some(group), Some(signal)) = (*self.lock(), Signal::from_named_raw(signal)) {
+            // The group may have ended by itself, which is what the signal wants.
+            let _ = kill_process_group(group, signal);
+        }
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, Option<Pid>> {
+        self.group.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn pid(child: &Child) -> Pid {
+    Pid::from_child(child)
+}

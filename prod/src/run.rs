@@ -1,0 +1,162 @@
+//! `prod run` and `prod test`: build and list everything, run every part, judge, merge, sum up.
+//! The only module that sees all stages; each does its own work elsewhere.
+
+use crate::{
+    console,
+    error::{Error, Result},
+    exit::Outcome,
+    judge::{self, Facts, Layer},
+    merge::{self, Origin},
+    nextest::{self, Inventory, Nextest},
+    part::Part,
+    process::Interrupts,
+    record,
+    session::Session,
+    summary::Summary,
+};
+use std::{fs, path::Path, time::Instant};
+
+/// What to run, beyond the session.
+pub(crate) struct Order {
+    pub(crate) parts: Vec<Part>,
+    pub(crate) threads: u32,
+    /// Every layer runs, so each known finding must have its case somewhere.
+    pub(crate) complete: bool,
+    /// End with the counts alone on a line.
+    pub(crate) counts: bool,
+}
+
+/// Runs the parts of `order`, one after the other, whatever becomes of each.
+pub(crate) fn run(session: &Session, order: &Order, interrupts: &Interrupts) -> Result<Outcome> {
+    remove_old_reports(&session.out)?;
+    nextest::announce(session);
+    let nextest = Nextest::new(session, interrupts);
+    let Some(inventories) = inventories(&nextest, &order.parts, interrupts)? else {
+        return Ok(interrupts.outcome().expect("only a signal ends the building early"));
+    };
+    let (mut layers, mut notes) = (Vec::new(), Vec::new());
+    for (part, inventory) in order.parts.iter().zip(&inventories) {
+        match run_part(session, &nextest, part, inventory, (order.threads, interrupts)) {
+            Ok(layer) => layers.push(layer),
+            // One part that cannot run must not keep the others from running.
+            Err(error) => notes.push((Outcome::Broken, error.to_string())),
+        }
+        if interrupts.outcome().is_some() {
+            break;
+        }
+    }
+    for layer in layers.iter().filter(|layer| layer.outcome == Outcome::Broken) {
+        let line = format!("layer {}: nextest could not run it, see above", layer.part.label);
+        notes.push((Outcome::Broken, line));
+    }
+    if order.complete && interrupts.outcome().is_none() {
+        let engine = &session.engine.version;
+        for finding in judge::homeless(&session.findings, engine, &layers) {
+            let line = format!(
+                "known finding `{}`: no case is called `{}`: correct its entry",
+                finding.id, finding.case
+            );
+            notes.push((Outcome::Failed, line));
+        }
+    }
+    finish(session, order, &layers, notes, interrupts)
+}
+
+fn finish(
+    session: &Session,
+    order: &Order,
+    layers: &[Layer],
+    notes: Vec<(Outcome, String)>,
+    interrupts: &Interrupts,
+) -> Result<Outcome> {
+    let parts = layers.iter().map(|layer| layer.outcome);
+    let worst = parts.chain(notes.iter().map(|(outcome, _)| *outcome)).max();
+    let outcome = interrupts.outcome().or(worst).unwrap_or(Outcome::Broken);
+    let notes: Vec<_> = notes.into_iter().map(|(_, line)| line).collect();
+    let origin = Origin::of(session);
+    write_report(&session.out, layers, &origin)?;
+    let summary = Summary { layers, origin: &origin, notes: &notes, outcome };
+    console::page(&format!("\n{summary}"));
+    if order.counts {
+        console::page(&summary.counts());
+    }
+    Ok(outcome)
+}
+
+/// Builds each part and lists its cases; `None` when the run was interrupted meanwhile.
+fn inventories(
+    nextest: &Nextest<'_>,
+    parts: &[Part],
+    interrupts: &Interrupts,
+) -> Result<Option<Vec<Inventory>>> {
+    let mut inventories = Vec::new();
+    for part in parts {
+        let inventory = nextest.inventory(part);
+        if interrupts.outcome().is_some() {
+            return Ok(None);
+        }
+        let inventory = inventory?;
+        if inventory.is_empty() {
+            let what = "the layer has no case";
+            let remedy =
+                "a run of nothing proves nothing: check the filter in .config/nextest.toml";
+            return Err(Error::new(what, format_args!("layer {}", part.label), remedy));
+        }
+        inventories.push(inventory);
+    }
+    Ok(Some(inventories))
+}
+
+fn run_part(
+    session: &Session,
+    nextest: &Nextest<'_>,
+    part: &Part,
+    inventory: &Inventory,
+    (threads, interrupts): (u32, &Interrupts),
+) -> Result<Layer> {
+    let start = Instant::now();
+    let status = nextest.run(part, threads, inventory.len())?;
+    let wall = start.elapsed();
+    let outcome = interrupts.outcome().unwrap_or(Outcome::of_nextest(status.code()));
+    let path = nextest.report_path(part);
+    if path.is_file() {
+        // The plain pass has the profile of the fast layer, and its report the same path.
+        let copy = session.out.join(format!("{}.junit.xml", part.slug));
+        fs::copy(&path, &copy)
+            .map_err(|error| Error::io("keep the report", &copy, "make room for it", error))?;
+    }
+    Ok(judge::judge(Facts {
+        part,
+        inventory,
+        report: record::read(&path),
+        findings: &session.findings,
+        engine: &session.engine.version,
+        outcome,
+        ended: nextest::ended(status),
+        wall,
+    }))
+}
+
+fn write_report(out: &Path, layers: &[Layer], origin: &Origin) -> Result<()> {
+    let path = out.join("junit.xml");
+    let text = merge::merge(layers, origin).to_string().map_err(|error| {
+        let what = format!("cannot render the report ({error})");
+        Error::new(what, path.display(), "report this as a bug of the runner").because(error)
+    })?;
+    fs::write(&path, text)
+        .map_err(|error| Error::io("write the report", &path, "make the folder writable", error))
+}
+
+/// Removes what earlier runs left, so that nothing old can be taken for a result of this one.
+fn remove_old_reports(out: &Path) -> Result<()> {
+    let remedy = "make the folder writable";
+    let unreadable = |error| Error::io("read the folder", out, remedy, error);
+    for entry in fs::read_dir(out).map_err(unreadable)? {
+        let path = entry.map_err(unreadable)?.path();
+        if path.file_name().is_some_and(|name| name.as_encoded_bytes().ends_with(b"junit.xml")) {
+            fs::remove_file(&path)
+                .map_err(|error| Error::io("remove the old report", &path, remedy, error))?;
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,113 @@
+//! Which engine was asked for, and whether the one that cargo resolved is it. Never believes that
+//! an override worked: a run against the wrong engine would be worse than none.
+
+use crate::{
+    engine::{Engine, PACKAGE},
+    error::{Error, Result},
+};
+use knobs::Knobs;
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
+
+/// The engine that the user asked for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Wanted {
+    /// The one that the repository's lock file names.
+    Locked,
+    /// The one in this folder, whatever its version number.
+    Path(PathBuf),
+    /// This published version.
+    Version(String),
+}
+
+impl Wanted {
+    /// What the knobs ask for. A path that holds no engine is refused here.
+    pub(crate) fn of(knobs: &Knobs) -> Result<Self> {
+        match (knobs.path("MACE_ENGINE_PATH"), knobs.optional("MACE_ENGINE")) {
+            (None, None) => Ok(Self::Locked),
+            (None, Some(version)) => Ok(Self::Version(version.to_owned())),
+            (Some(path), None) => Ok(Self::Path(checkout(&path)?)),
+            (Some(_), Some(_)) => Err(Error::new(
+                "two engines were asked for",
+                "MACE_ENGINE_PATH and MACE_ENGINE",
+                "unset one of them",
+            )),
+        }
+    }
+
+    /// Refuses an engine that is not the wanted one.
+    pub(crate) fn check(&self, engine: &Engine, manifest: &Path) -> Result<()> {
+        let resolved = engine.checkout.as_ref().map(|checkout| canonical(&checkout.path));
+        let (is_it, wanted) = match self {
+            Self::Locked => (true, String::new()),
+            Self::Path(path) => (resolved.as_ref() == Some(path), path.display().to_string()),
+            Self::Version(version) => {
+                (resolved.is_none() && engine.version == *version, format!("version {version}"))
+            }
+        };
+        if is_it {
+            return Ok(());
+        }
+        Err(Error::new(
+            format_args!("cargo resolved {engine} instead of {wanted}"),
+            manifest.display(),
+            "remove that generated folder and try again",
+        ))
+    }
+}
+
+/// The folder itself, proved to hold the engine.
+fn checkout(path: &Path) -> Result<PathBuf> {
+    let no_engine = |why: &str| {
+        Error::new(
+            format_args!("MACE_ENGINE_PATH is no engine ({why})"),
+            path.display(),
+            format_args!("point it at the folder that holds {PACKAGE}'s Cargo.toml"),
+        )
+    };
+    let text = fs::read_to_string(path.join("Cargo.toml"))
+        .map_err(|error| no_engine(&format!("no readable Cargo.toml: {error}")).because(error))?;
+    let manifest: toml::Table =
+        toml::from_str(&text).map_err(|error| no_engine(error.message()).because(error.clone()))?;
+    let name = manifest.get("package").and_then(|package| package.get("name")?.as_str());
+    match name {
+        Some(PACKAGE) => Ok(canonical(path)),
+        Some(other) => Err(no_engine(&format!("the package there is `{other}`"))),
+        None => Err(no_engine("its Cargo.toml declares no package")),
+    }
+}
+
+fn canonical(path: &Path) -> PathBuf {
+    fs::canonicalize(path).unwrap_or_else(|_| path.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Wanted;
+    use crate::engine::{Checkout, Engine};
+    use std::path::Path;
+
+    fn engine(version: &str, path: Option<&str>) -> Engine {
+        let checkout = |path: &str| Checkout { path: path.into(), commit: None };
+        Engine { version: version.into(), checkout: path.map(checkout) }
+    }
+
+    #[test]
+    fn only_the_wanted_engine_is_accepted() {
+        let (here, there) = (Wanted::Path("/here".into()), Wanted::Version("0.1.2".into()));
+        for (wanted, engine, accepted) in [
+            (&Wanted::Locked, engine("0.2.0", None), true),
+            (&here, engine("7.0.0", Some("/here")), true),
+            (&here, engine("0.2.0", Some("/elsewhere")), false),
+            (&here, engine("0.2.0", None), false),
+            (&there, engine("0.1.2", None), true),
+            (&there, engine("0.2.0", None), false),
+            (&there, engine("0.1.2", Some("/here")), false),
+        ] {
+            let checked = wanted.check(&engine, Path::new("Cargo.toml"));
+            assert_eq!(checked.is_ok(), accepted, "{wanted:?} {engine:?}");
+        }
+    }
+}

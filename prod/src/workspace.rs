@@ -1,0 +1,175 @@
+//! A workspace for another engine: `target/engine/<id>` mirrors the repository with links to its
+//! sources and copies of its manifests in which the engine is another one. The repository's own
+//! manifests and lock file stay untouched; cargo's `--config patch` would rewrite the lock file,
+//! and ignores a patch whose version does not fit.
+
+use crate::{
+    engine::PACKAGE,
+    error::{Error, Result},
+    manifest,
+    wanted::Wanted,
+};
+use cargo_metadata::MetadataCommand;
+use std::{
+    collections::{BTreeSet, hash_map::DefaultHasher},
+    ffi::OsString,
+    fs,
+    hash::{Hash, Hasher},
+    io,
+    os::unix::fs::symlink,
+    path::{Path, PathBuf},
+};
+
+/// What is not mirrored: the workspace gets a lock file of its own, and builds where we do.
+const LEFT_OUT: [&str; 4] = ["Cargo.toml", "Cargo.lock", "target", ".git"];
+
+/// A generated workspace.
+#[derive(Debug)]
+pub(crate) struct Generated {
+    pub(crate) manifest: PathBuf,
+    /// The repository's own build folder: the dependencies are the same there.
+    pub(crate) target: PathBuf,
+}
+
+/// Generates, or brings up to date, the workspace for `wanted`. What has not changed is not
+/// written, so that cargo rebuilds nothing because of it.
+pub(crate) fn generate(root: &Path, wanted: &Wanted) -> Result<Generated> {
+    let own = root.join("Cargo.toml");
+    let metadata =
+        MetadataCommand::new().manifest_path(&own).no_deps().exec().map_err(|error| {
+            let remedy = "`cargo metadata` there shows why";
+            Error::new("cargo cannot read the workspace", own.display(), remedy).because(error)
+        })?;
+    let members: BTreeSet<PathBuf> = metadata
+        .workspace_packages()
+        .iter()
+        .filter_map(|package| Some(package.manifest_path.parent()?.as_std_path().to_owned()))
+        .collect();
+    let folder = root.join("target/engine").join(id(wanted));
+    let mut mirror = Mirror { members, wanted, repointed: 0 };
+    mirror.folder(root, &folder)?;
+    if mirror.repointed == 0 {
+        let what = format!("no dependency on {PACKAGE} to replace");
+        return Err(Error::new(what, own.display(), "run this in a checkout of the suite"));
+    }
+    seed_lock(root, &folder)?;
+    Ok(Generated {
+        manifest: folder.join("Cargo.toml"),
+        target: metadata.target_directory.into_std_path_buf(),
+    })
+}
+
+/// A folder name for the engine, the same for the same engine.
+fn id(wanted: &Wanted) -> String {
+    match wanted {
+        Wanted::Locked => "locked".to_owned(),
+        Wanted::Version(version) => format!("version-{version}"),
+        Wanted::Path(path) => {
+            let mut hasher = DefaultHasher::new();
+            path.hash(&mut hasher);
+            let name = path.file_name().unwrap_or_default().to_string_lossy();
+            format!("path-{name}-{:016x}", hasher.finish())
+        }
+    }
+}
+
+struct Mirror<'w> {
+    /// The folders that hold a package of the workspace.
+    members: BTreeSet<PathBuf>,
+    wanted: &'w Wanted,
+    repointed: usize,
+}
+
+impl Mirror<'_> {
+    /// Mirrors one folder: folders on the way to a package are made, all others are linked.
+    fn folder(&mut self, source: &Path, mirror: &Path) -> Result<()> {
+        fs::create_dir_all(mirror).map_err(|error| cannot("create the folder", mirror, error))?;
+        if source.join("Cargo.toml").is_file() {
+            self.manifest(&source.join("Cargo.toml"), &mirror.join("Cargo.toml"))?;
+        }
+        let mut kept = BTreeSet::new();
+        for name in names(source)? {
+            let (from, to) = (source.join(&name), mirror.join(&name));
+            if LEFT_OUT.iter().any(|left_out| name == *left_out) {
+                continue;
+            }
+            if self.members.iter().any(|member| member.starts_with(&from)) {
+                self.folder(&from, &to)?;
+            } else {
+                link(&from, &to)?;
+            }
+            kept.insert(name);
+        }
+        // A link to what is gone from the repository would be a case that is gone, and yet runs.
+        for name in names(mirror)? {
+            let path = mirror.join(&name);
+            if path.is_symlink() && !kept.contains(&name) {
+                fs::remove_file(&path).map_err(|error| cannot("remove the link", &path, error))?;
+            }
+        }
+        Ok(())
+    }
+
+    fn manifest(&mut self, source: &Path, copy: &Path) -> Result<()> {
+        let text = fs::read_to_string(source)
+            .map_err(|error| cannot("read the manifest", source, error))?;
+        let (text, count) = manifest::repoint(&text, self.wanted).map_err(|error| {
+            let what = format!("malformed manifest ({})", error.message());
+            Error::new(what, source.display(), "correct the file").because(error.clone())
+        })?;
+        self.repointed += count;
+        write_if_changed(copy, &text)
+    }
+}
+
+/// Starts the generated lock file from ours, so that all other dependencies are the locked ones.
+/// It is kept from then on: cargo has completed it for this engine.
+fn seed_lock(root: &Path, folder: &Path) -> Result<()> {
+    let (ours, seed) = (root.join("Cargo.lock"), folder.join("seed.lock"));
+    let text = match fs::read_to_string(&ours) {
+        Ok(text) => text,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        Err(error) => return Err(cannot("read the lock file", &ours, error)),
+    };
+    let lock = folder.join("Cargo.lock");
+    let seeded = fs::read_to_string(&seed).is_ok_and(|seed| seed == text) && lock.is_file();
+    if !seeded {
+        fs::write(&lock, &text).map_err(|error| cannot("write the lock file", &lock, error))?;
+        fs::write(&seed, &text).map_err(|error| cannot("write the lock file", &seed, error))?;
+    }
+    Ok(())
+}
+
+fn names(folder: &Path) -> Result<Vec<OsString>> {
+    let unreadable = |error| cannot("read the folder", folder, error);
+    let entries = fs::read_dir(folder).map_err(unreadable)?;
+    entries.map(|entry| Ok(entry.map_err(unreadable)?.file_name())).collect()
+}
+
+fn link(target: &Path, link: &Path) -> Result<()> {
+    if fs::read_link(link).is_ok_and(|old| old == target) {
+        return Ok(());
+    }
+    let remove = if link.is_dir() && !link.is_symlink() { fs::remove_dir_all } else { remove_file };
+    remove(link)
+        .and_then(|()| symlink(target, link))
+        .map_err(|error| cannot("link the sources", link, error))
+}
+
+fn remove_file(path: &Path) -> io::Result<()> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        other => other,
+    }
+}
+
+fn write_if_changed(path: &Path, text: &str) -> Result<()> {
+    if fs::read_to_string(path).is_ok_and(|old| old == text) {
+        return Ok(());
+    }
+    fs::write(path, text).map_err(|error| cannot("write the manifest", path, error))
+}
+
+fn cannot(verb: &str, path: &Path, error: io::Error) -> Error {
+    Error::io(verb, path, "make target/engine writable, or remove it", error)
+}

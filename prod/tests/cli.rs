@@ -1,0 +1,18 @@
+//! The `prod` binary as a user meets it: what it refuses, what it runs, how it ends. One binary;
+//! each theme has a module. Cases named `cargo_…` build a small workspace with the real cargo and
+//! nextest, and so run one at a time.
+
+#[path = "cli/bad_input.rs"]
+mod bad_input;
+#[path = "cli/bootstrap.rs"]
+mod bootstrap;
+#[path = "cli/engines.rs"]
+mod engines;
+#[path = "cli/fixture.rs"]
+mod fixture;
+#[path = "cli/layers.rs"]
+mod layers;
+#[path = "cli/runs.rs"]
+mod runs;
+#[path = "cli/signals.rs"]
+mod signals;

@@ -1,0 +1,188 @@
+//! Whole runs over the suite in miniature: the honest one, and each sin planted in turn. One build
+//! serves all runs of a test.
+
+use crate::fixture::Fixture;
+use quick_junit::{Report, TestSuite};
+
+const SEED: (&str, &str) = ("MACE_PROD_SEED", "40");
+
+fn report(fixture: &Fixture) -> Report {
+    Report::deserialize_from_str(&fixture.read("target/prod/junit.xml")).unwrap()
+}
+
+fn suite<'r>(report: &'r Report, layer: &str) -> &'r TestSuite {
+    let name = format!("{layer}/suite::prod_cases");
+    report.test_suites.iter().find(|suite| suite.name.as_str() == name).unwrap()
+}
+
+/// The failing (layer, case) pairs that the merged report names.
+fn failing(report: &Report) -> Vec<(String, String)> {
+    let mut failing = Vec::new();
+    for suite in &report.test_suites {
+        for case in &suite.test_cases {
+            if matches!(case.status, quick_junit::TestCaseStatus::NonSuccess { .. }) {
+                let layer = suite.name.split('/').next().unwrap_or_default();
+                failing.push((layer.to_owned(), case.name.as_str().to_owned()));
+            }
+        }
+    }
+    failing
+}
+
+#[test]
+fn cargo_an_honest_suite_passes_and_says_what_it_did() {
+    let fixture = Fixture::new();
+    fixture.write("target/prod/stress.junit.xml", "of an earlier run");
+    fixture.write("target/prod/junit.xml", "of an earlier run");
+    let run = fixture.prod_with(&["run", "all", "2"], &[SEED]);
+    run.ended(
+        0,
+        &[
+            "engine mace-kv 0.2.0 (",
+            "root seed 40",
+            "\nfast                      5         4         0         0         0         1",
+            "\nfast (plain engine)       5",
+            "fast:                reopenings 1, transactions 11\n",
+            "\nknown findings\n  fast  regressions::lost_page: lost-page\n",
+            "\nfailures\n  none\n\npassed (exit 0): 12 cases, 2 known findings counted apart\n",
+        ],
+    );
+    assert!(run.stderr.contains("FAST_TIMEOUT") && run.stderr.contains(".config/nextest.toml"));
+    for slug in ["fast", "stress", "chaos", "fast-plain"] {
+        let kept = fixture.read(&format!("target/prod/{slug}.junit.xml"));
+        assert!(kept.contains("<testsuites"), "{slug}: {kept}");
+    }
+    let report = report(&fixture);
+    assert_eq!((report.tests, report.failures, report.errors), (12, 0, 0));
+    let seeds = |layer| {
+        let cases = &suite(&report, layer).test_cases;
+        let case = cases.iter().find(|case| case.name.as_str() == "a_first").unwrap();
+        let seed = case.properties.iter().find(|property| property.name.as_str() == "seed");
+        seed.unwrap().value.as_str().to_owned()
+    };
+    assert_eq!((seeds("fast"), seeds("fast (plain engine)")), ("41".into(), "41".into()));
+
+    // `test` is the same with the project's own tests before it and the counts alone at the end.
+    let run = fixture.prod_with(&["test", "2"], &[SEED]);
+    run.ended(0, &["\nown ", "\npassed (exit 0): 13 cases"]);
+    assert_eq!(run.stdout.lines().last(), Some("13 passed, 0 failed, 0 skipped"));
+}
+
+#[test]
+fn cargo_every_sin_is_caught_and_named() {
+    let fixture = Fixture::new();
+    let sin = |args: &[&str], name: &str, says: &[&str], expected: &[(&str, &str)]| {
+        let run = fixture.prod_with(args, &[SEED, ("SUITE_SIN", name)]);
+        run.ended(1, says);
+        let failures = run.stdout.find("\nfailures\n").expect("the heading");
+        let verdict = run.stdout.find("\nFAILED (exit 1): ").expect("the verdict");
+        assert!(failures < verdict, "{}", run.stdout);
+        let expected: Vec<_> =
+            expected.iter().map(|(l, c)| ((*l).to_owned(), (*c).to_owned())).collect();
+        assert_eq!(failing(&report(&fixture)), expected, "{}", run.stdout);
+    };
+    sin(
+        &["run", "all", "2"],
+        "fail",
+        &[
+            "\n  b_second  [fast: failed, suite::prod_cases]\n      the planted failure (",
+            "      seed 40 (the case's own, derived from it: 41)\n      just repro b_second 40\n",
+            "      just repro b_second 40 --plain\n",
+        ],
+        &[("fast", "b_second"), ("fast (plain engine)", "b_second")],
+    );
+    sin(
+        &["run", "all"],
+        "plain",
+        &["      just repro plain_only 40 --plain\n", "FAILED (exit 1): 1 failures in 12 cases"],
+        &[("fast (plain engine)", "plain_only")],
+    );
+    sin(&["run", "stress"], "abort", &["SIGABRT"], &[("stress", "stress_rounds")]);
+    sin(&["run", "chaos"], "flaky", &[": flaky, ", "attempt 2"], &[("chaos", "chaos_point")]);
+    sin(
+        &["run"],
+        "vanish",
+        &[": vanished, ", "known finding `lost-page` no longer shows", "gone_in"],
+        &[("fast", "regressions::lost_page")],
+    );
+    sin(
+        &["run", "fast", "1", "--set", "FAST_TIMEOUT=1"],
+        "timeout",
+        &[": missing, ", "in the inventory and has no result", "just repro b_second 40"],
+        &[
+            ("fast", "a_first"),
+            ("fast", "b_second"),
+            ("fast", "engine_is"),
+            ("fast", "plain_only"),
+            ("fast", "regressions::lost_page"),
+        ],
+    );
+    let run = fixture
+        .prod_with(&["run", "chaos"], &[SEED, ("SUITE_SIN", "flaky"), ("CHAOS_FLAKY", "pass")]);
+    run.ended(
+        0,
+        &["flaky, and let pass by CHAOS_FLAKY\n  chaos  chaos_point: passed on attempt 2"],
+    );
+    let run =
+        fixture.prod_with(&["run", "chaos"], &[SEED, ("SUITE_SIN", "flaky"), ("CHAOS_RETRY", "1")]);
+    run.ended(1, &[": failed, ", "only the first attempt"]);
+    let run = fixture.prod_with(&["run", "chaos"], &[SEED, ("FEATURES", "")]);
+    run.ended(0, &["\nskipped\n  chaos  1 cases: needs failpoints\n"]);
+}
+
+#[test]
+fn cargo_what_an_earlier_run_left_or_an_entry_dreams_of_is_no_result() {
+    let fixture = Fixture::new();
+    let honest = fixture.prod_with(&["run", "fast", "1"], &[SEED]);
+    assert_eq!(honest.code, Some(0), "{honest:#?}");
+    assert!(fixture.read("target/nextest/fast/junit.xml").contains("b_second"));
+
+    // nextest dies before it can write a report; the green one of the run before is in its place.
+    let sin = [SEED, ("SUITE_SIN", "kill_runner")];
+    let run = fixture.prod_with(&["run", "fast", "1"], &sin);
+    run.ended(2, &["b_second  [fast: missing, ", "layer fast: nextest could not run it"]);
+    assert_eq!(failing(&report(&fixture)).len(), 5, "{run:#?}");
+
+    let findings = fixture.read(".config/known-findings.toml");
+    let renamed = findings.replace("regressions::lost_page", "regressions::was_renamed");
+    fixture.write(".config/known-findings.toml", &renamed);
+    let says = "known finding `lost-page`: no case is called `regressions::was_renamed`";
+    fixture.prod_with(&["run", "all", "2"], &[SEED]).ended(1, &[says, "FAILED (exit 1)"]);
+    // One layer alone cannot know: the case may be in another one.
+    fixture.prod_with(&["run", "stress"], &[SEED]).ended(0, &["failures\n  none\n"]);
+}
+
+#[test]
+fn cargo_a_case_can_be_repeated() {
+    let fixture = Fixture::new();
+    let run = fixture.prod(&["repro", "b_second", "0x28"]);
+    assert!(run.code == Some(0) && run.stdout.contains("seed=41"), "{run:#?}");
+    assert!(!run.stdout.contains("case=a_first"), "more than the one case ran: {run:#?}");
+    let sin = [("SUITE_SIN", "plain")];
+    assert_eq!(fixture.prod_with(&["repro", "plain_only", "40"], &sin).code, Some(0));
+    assert_eq!(fixture.prod_with(&["repro", "plain_only", "40", "--plain"], &sin).code, Some(1));
+    assert_eq!(fixture.prod(&["repro", "own_case", "40"]).code, Some(0), "an own test");
+
+    let run = fixture.prod(&["repro", "b_secund", "40"]);
+    let line = run.stderr.lines().last().unwrap_or_default();
+    assert_eq!(run.code, Some(2), "{run:#?}");
+    assert!(line.starts_with("prod: no case is called") && line.contains("`b_second`"), "{line}");
+}
+
+#[test]
+fn cargo_what_cannot_run_is_no_failure_of_a_case() {
+    let fixture = Fixture::new();
+    let ended_with = |says: &str| {
+        let run = fixture.prod(&["run", "chaos"]);
+        let line = run.stderr.lines().last().unwrap_or_default();
+        assert_eq!(run.code, Some(2), "{run:#?}");
+        assert!(line.starts_with("prod: ") && line.contains(says), "{line}");
+    };
+    let cases = fixture.read("tests/prod_cases.rs");
+    fixture.write("tests/prod_cases.rs", &cases.replace("fn chaos_point", "fn cahos_point"));
+    ended_with("the layer has no case: layer chaos");
+    fixture.write("tests/prod_cases.rs", "fn broken(");
+    ended_with("cannot build or list the cases (nextest exit code 101)");
+    let run = fixture.prod(&["run", "--set", "FEATURES=nonsense"]);
+    assert_eq!(run.code, Some(2), "{run:#?}");
+}

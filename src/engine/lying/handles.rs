@@ -1,0 +1,288 @@
+//! The open database, its buckets and views as a lying engine hands them out.
+
+use super::{
+    Books, Shared, Sin,
+    book::{Book, Work},
+    force, reopening,
+    txn::LyingTxn,
+};
+use crate::engine::{
+    Bucket, BucketOptions, Denial, Engine, Keys, Merge, Order, Outcome, Read, Scan, Txn,
+};
+use std::{
+    cell::Cell,
+    fs,
+    ops::Bound,
+    path::{Path, PathBuf},
+    sync::{Arc, Mutex, PoisonError},
+};
+
+pub(super) struct LyingEngine {
+    pub(super) inner: Box<dyn Engine>,
+    pub(super) shared: Arc<Shared>,
+    pub(super) books: Books,
+    pub(super) dir: PathBuf,
+}
+
+impl LyingEngine {
+    fn bucket(&self, name: &str, inner: Box<dyn Bucket>) -> Box<dyn Bucket> {
+        self.shared.book().there.insert(name.to_owned());
+        let (shared, dir) = (self.shared.clone(), self.dir.clone());
+        Box::new(LyingBucket { inner, shared, name: name.to_owned(), dir })
+    }
+}
+
+impl Engine for LyingEngine {
+    fn create_bucket(&self, name: &str, options: &BucketOptions) -> Outcome<Box<dyn Bucket>> {
+        let inner = self.inner.create_bucket(name, options)?;
+        if self.shared.sins(Sin::SuccessorSeesFormer) {
+            let mut book = self.shared.book();
+            let pairs = book.gone.get(name);
+            let former = pairs.and_then(|pairs| pairs.iter().rfind(|(key, _)| key[0] == b'k'));
+            if let Some((key, value)) = former {
+                let one = [(key.clone(), value.clone())].into_iter().collect();
+                force(inner.as_ref(), &one)?;
+                book.sins += 1;
+            }
+        }
+        Ok(self.bucket(name, inner))
+    }
+
+    fn open_bucket(&self, name: &str, merge: Merge) -> Outcome<Box<dyn Bucket>> {
+        let inner = self.inner.open_bucket(name, merge)?;
+        Ok(self.bucket(name, inner))
+    }
+
+    fn bucket_options(&self, name: &str) -> Outcome<BucketOptions> {
+        self.inner.bucket_options(name)
+    }
+
+    fn change_bucket_options(&self, name: &str, options: &BucketOptions) -> Outcome<()> {
+        self.inner.change_bucket_options(name, options)
+    }
+
+    fn unload_bucket(&self, name: &str) -> Outcome<()> {
+        self.inner.unload_bucket(name)
+    }
+
+    fn delete_bucket(&self, name: &str) -> Outcome<()> {
+        self.inner.delete_bucket(name)?;
+        let mut book = self.shared.book();
+        let pairs = reopening::pairs(&book, name);
+        book.there.remove(name);
+        book.gone.insert(name.to_owned(), pairs);
+        book.committed.retain(|work| work.bucket != name);
+        Ok(())
+    }
+
+    fn loaded_buckets(&self) -> Vec<String> {
+        self.inner.loaded_buckets()
+    }
+
+    fn bucket_count(&self) -> u64 {
+        self.inner.bucket_count()
+    }
+
+    fn collect_garbage(&self) {
+        self.inner.collect_garbage();
+        let mut book = self.shared.book();
+        for number in 1..book.files {
+            let file = self.dir.join(format!("checkpoint-{number}"));
+            if !file.exists() {
+                continue;
+            }
+            if self.shared.sins(Sin::FileStays) {
+                book.sins += 1;
+            } else {
+                fs::remove_file(&file).expect("a file that is there can be removed");
+            }
+        }
+    }
+
+    fn set_collection(&self, on: bool) {
+        self.inner.set_collection(on);
+    }
+
+    fn collected(&self) -> (u64, u64) {
+        self.inner.collected()
+    }
+
+    fn sync(&self) -> Outcome<()> {
+        self.inner.sync()?;
+        let mut book = self.shared.book();
+        book.synced = book.committed.len();
+        Ok(())
+    }
+
+    fn copy_to(&self, target: &Path) -> Outcome<()> {
+        self.inner.copy_to(target)?;
+        let book = Book { copied: true, ..self.shared.book().clone() };
+        let shared = Shared { sin: self.shared.sin, book: Mutex::new(book) };
+        let mut books = self.books.lock().unwrap_or_else(PoisonError::into_inner);
+        books.insert(target.to_owned(), Arc::new(shared));
+        Ok(())
+    }
+}
+
+pub(super) struct LyingBucket {
+    pub(super) inner: Box<dyn Bucket>,
+    pub(super) shared: Arc<Shared>,
+    pub(super) name: String,
+    dir: PathBuf,
+}
+
+impl LyingBucket {
+    /// A call of a dead process is never answered; here it says so.
+    pub(super) fn alive(&self) -> Outcome<()> {
+        let dead = self.shared.book().dead;
+        if dead { Err(Denial::Failed("the engine is dead".to_owned())) } else { Ok(()) }
+    }
+
+    /// A new file for every checkpoint; the ones before are collected.
+    fn write_file(&self, book: &mut Book) {
+        if !self.dir.is_dir() {
+            return;
+        }
+        let pairs = reopening::pairs(book, &self.name);
+        let bytes: Vec<u8> =
+            pairs.into_iter().flat_map(|(key, value)| [key, value]).flatten().collect();
+        let (number, content) = if self.shared.sins(Sin::FileGrows) {
+            book.sins += 1;
+            let file = self.dir.join("checkpoint-1");
+            (1, [fs::read(file).unwrap_or_default(), bytes].concat())
+        } else {
+            (book.files + 1, bytes)
+        };
+        book.files = number;
+        fs::write(self.dir.join(format!("checkpoint-{number}")), content)
+            .expect("a folder of a test can be written");
+    }
+}
+
+impl Bucket for LyingBucket {
+    fn begin(&self) -> Outcome<Box<dyn Txn + '_>> {
+        self.alive()?;
+        let mut book = self.shared.book();
+        book.begun += 1;
+        let inner = self.inner.begin()?;
+        let work = Work {
+            bucket: self.name.clone(),
+            txn: book.begun,
+            seen: book.committed.len(),
+            writes: Vec::new(),
+        };
+        Ok(Box::new(LyingTxn::new(self, inner, work)))
+    }
+
+    fn view(&self) -> Outcome<Box<dyn Read + '_>> {
+        self.alive()?;
+        let inner = self.inner.view()?;
+        let committed = self.shared.book().committed.len();
+        Ok(Box::new(LyingView { bucket: self, inner, committed, reads: Cell::new(0) }))
+    }
+
+    fn checkpoint(&self) {
+        self.inner.checkpoint();
+    }
+
+    fn checkpoint_and_wait(&self) {
+        self.inner.checkpoint_and_wait();
+        let mut book = self.shared.book();
+        self.write_file(&mut book);
+        if self.shared.sins(Sin::CheckpointDrops) && book.committed.pop().is_some() {
+            let state = reopening::pairs(&book, &self.name);
+            if force(self.inner.as_ref(), &state).is_ok() {
+                book.sins += 1;
+            }
+        }
+    }
+
+    fn id(&self) -> u64 {
+        self.inner.id()
+    }
+}
+
+struct LyingView<'a> {
+    bucket: &'a LyingBucket,
+    inner: Box<dyn Read + 'a>,
+    /// Commits when it was opened.
+    committed: usize,
+    reads: Cell<u32>,
+}
+
+impl LyingView<'_> {
+    fn sinned(&self) {
+        self.bucket.shared.book().sins += 1;
+    }
+
+    /// Puts the second half of the answer back to before the last commit.
+    fn tear(&self, pairs: &mut [(Vec<u8>, Vec<u8>)]) {
+        let book = self.bucket.shared.book();
+        let Some((_, before)) = book.committed[..self.committed].split_last() else { return };
+        let old = super::book::replay(before, &self.bucket.name);
+        drop(book);
+        let half = pairs.len() / 2;
+        for (key, value) in &mut pairs[half..] {
+            if let Some(before) = old.get(key).filter(|before| *before != value) {
+                value.clone_from(before);
+                self.sinned();
+            }
+        }
+    }
+}
+
+impl Read for LyingView<'_> {
+    fn get(&self, key: &[u8]) -> Outcome<Vec<u8>> {
+        self.bucket.alive()?;
+        let value = self.inner.get(key)?;
+        self.reads.set(self.reads.get() + 1);
+        if self.bucket.shared.sins(Sin::PointReadMisses) && self.reads.get().is_multiple_of(4) {
+            self.sinned();
+            return Err(Denial::Absent);
+        }
+        Ok(value)
+    }
+
+    fn scan(&self, scan: &Scan) -> Outcome<Vec<(Vec<u8>, Vec<u8>)>> {
+        self.bucket.alive()?;
+        if self.bucket.shared.sins(Sin::ViewMoves) {
+            let moved = self.bucket.shared.book().committed.len() > self.committed;
+            if moved {
+                self.sinned();
+                return self.bucket.inner.view()?.scan(scan);
+            }
+        }
+        let mut pairs = self.inner.scan(scan)?;
+        if self.bucket.shared.sins(Sin::ViewTorn) {
+            self.tear(&mut pairs);
+        } else if let Some(sin) = self.bucket.shared.sin
+            && disorder(sin, scan, &mut pairs)
+        {
+            self.sinned();
+        }
+        Ok(pairs)
+    }
+}
+
+/// Commits a sin of scanning; whether it did.
+pub(super) fn disorder(sin: Sin, scan: &Scan, pairs: &mut Vec<(Vec<u8>, Vec<u8>)>) -> bool {
+    let (count, forward) = (pairs.len(), scan.order == Order::Forward);
+    match sin {
+        Sin::ScanSkips if forward && count > 4 => drop(pairs.remove(4)),
+        Sin::ScanRepeats if forward && count > 4 => pairs.insert(4, pairs[3].clone()),
+        Sin::BackwardDisordered if scan.order == Order::Backward && count > 4 => pairs.swap(3, 4),
+        Sin::BoundExcluded => {
+            let Keys::Range(Bound::Included(low), _) = &scan.keys else { return false };
+            let before = pairs.len();
+            pairs.retain(|(key, _)| key != low);
+            return pairs.len() < before;
+        }
+        Sin::EndsOverlap
+            if scan.order == Order::Alternating && (1..scan.limit).contains(&count) =>
+        {
+            pairs.push(pairs[count - 1].clone());
+        }
+        _ => return false,
+    }
+    true
+}

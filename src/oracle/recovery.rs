@@ -1,0 +1,213 @@
+//! Runs the oracles of a crash over a history and the states found at its reopenings: durability,
+//! order, atomicity, contents, stability and scan. Each reopening is judged against the state
+//! found at the one before, so that a broken promise is reported once.
+//!
+//! What is verified stands with each oracle. Not verified here, for all of them: a bucket of which
+//! no dump was taken counts as absent, and a power loss soon after a reopening is judged as if all
+//! that the reopening showed were durable, because the engine promises nothing in between.
+
+use super::{
+    Judged, Violation, atomicity, contents, durability,
+    ledger::Ledger,
+    order,
+    recovered::{Recovered, Terms},
+    scan, stability,
+};
+use crate::{
+    engine::EngineOptions,
+    history::{
+        Event, History,
+        dump::{Dump, Pairs},
+    },
+};
+use std::collections::BTreeSet;
+
+/// Which acknowledgements a state must honour.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Promise {
+    /// All: the process died, or closed cleanly.
+    Acked,
+    /// Those before the last barrier of the relaxed route was asked for: the power failed.
+    Synced,
+    /// Those before this stamp: the state is that of a copy which was asked for then.
+    AckedBefore(u64),
+}
+
+/// How many log streams a transaction may go to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Streams {
+    /// One: what survives is a prefix.
+    One,
+    /// One for each writer group, with no promised order between them.
+    Many,
+}
+
+/// A state found when the database was opened again.
+#[derive(Clone, Debug)]
+pub struct Reopened {
+    /// How many events of the history had happened.
+    pub events: usize,
+    /// What must have survived.
+    pub promise: Promise,
+    /// The state. It holds every bucket that is there and was ever named in the history.
+    pub dump: Dump,
+}
+
+impl Reopened {
+    /// The state found after all of `history` so far, and a death of the process or a clean close.
+    pub fn after(history: &History, dump: Dump) -> Self {
+        Self { events: history.events.len(), promise: Promise::Acked, dump }
+    }
+
+    /// Matches dumps with the `dumped` milestones of crash children, in order.
+    ///
+    /// # Panics
+    /// When there are more dumps than milestones.
+    pub fn at_milestones(history: &History, dumps: Vec<Dump>) -> Vec<Self> {
+        let is_dump = |event: &Event| matches!(event, Event::Phase { name } if name == "dumped");
+        let mut marks = (0..history.events.len()).filter(|&at| is_dump(&history.events[at]));
+        let promise = Promise::Acked;
+        dumps
+            .into_iter()
+            .map(|dump| {
+                let events = marks.next().expect("a dump has its milestone");
+                Self { events, promise, dump }
+            })
+            .collect()
+    }
+}
+
+/// What the engine was configured to promise.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Expect {
+    /// Over how many streams the log was spread.
+    pub streams: Streams,
+}
+
+impl Expect {
+    /// What an engine opened with these options promises: the durable route shares one stream.
+    pub fn of(options: &EngineOptions) -> Self {
+        let one = options.durable || options.writers <= 1;
+        Self { streams: if one { Streams::One } else { Streams::Many } }
+    }
+}
+
+/// Judges the states found at successive reopenings of one database, oldest first. Events after
+/// the last of them are left out.
+pub fn judge(history: &History, reopened: &[Reopened], expect: &Expect) -> Judged {
+    let cuts: Vec<usize> = reopened.iter().map(|state| state.events).collect();
+    let events = &history.events[..cuts.last().copied().unwrap_or_default()];
+    let ledger = Ledger::new(events, &cuts);
+    let mut judged =
+        Judged { transactions_judged: ledger.records.len() as u64, ..Judged::default() };
+    let nothing = Dump::default();
+    for (segment, state) in reopened.iter().enumerate() {
+        let before = segment.checked_sub(1).map_or(&nothing, |at| &reopened[at].dump);
+        let cutoff = cutoff(state.promise, &events[..state.events]);
+        judged.add(scan::dumped(&state.dump));
+        let lives = &ledger.lives[segment];
+        let named: BTreeSet<&str> =
+            lives.keys().copied().chain(state.dump.buckets.keys().map(String::as_str)).collect();
+        for bucket in named {
+            let life = lives.get(bucket).copied().unwrap_or_default();
+            let terms = Terms { bucket, segment, life, cutoff, streams: expect.streams };
+            let same = segment > 0 && incarnation(&ledger, segment - 1, bucket) == life.incarnation;
+            let base = if same { before.buckets.get(bucket) } else { None };
+            judge_bucket(&ledger, terms, base, state.dump.buckets.get(bucket), &mut judged);
+        }
+    }
+    judged.shortened()
+}
+
+fn incarnation(ledger: &Ledger, segment: usize, bucket: &str) -> u32 {
+    ledger.lives[segment].get(bucket).copied().unwrap_or_default().incarnation
+}
+
+fn judge_bucket(
+    ledger: &Ledger,
+    terms: Terms,
+    base: Option<&Pairs>,
+    found: Option<&Pairs>,
+    judged: &mut Judged,
+) {
+    judged.add(durability::bucket(&terms, found.is_some()));
+    if found.is_none() && terms.life.deleting {
+        return;
+    }
+    let empty = Pairs::new();
+    let recovered = Recovered::new(ledger, terms, base.unwrap_or(&empty), found.unwrap_or(&empty));
+    judged.add(durability::judge(&recovered));
+    let (holes, allowed) = order::judge(&recovered);
+    judged.add(holes);
+    judged.allow(order::NAME, order::NO_ORDER_BETWEEN_GROUPS, allowed);
+    judged.allow(atomicity::NAME, atomicity::UNDECIDED, recovered.undecided);
+    judged.add(atomicity::judge(&recovered));
+    judged.add(contents::judge(&recovered));
+    judged.add(stability::judge(&recovered));
+}
+
+/// Acknowledgements before this stamp must be honoured.
+fn cutoff(promise: Promise, events: &[Event]) -> u64 {
+    match promise {
+        Promise::Acked => u64::MAX,
+        Promise::AckedBefore(stamp) => stamp,
+        Promise::Synced => {
+            let barriers = events.iter().filter_map(|event| match event {
+                Event::Synced { asked, .. } => Some(*asked),
+                _ => None,
+            });
+            barriers.max().unwrap_or_default()
+        }
+    }
+}
+
+/// A violation of the promise that `name` guards.
+pub(crate) fn broken(
+    name: &'static str,
+    promise: &'static str,
+    terms: &Terms,
+    witness: &str,
+) -> Violation {
+    let Terms { bucket, segment, .. } = terms;
+    Violation::new(name, promise, format!("reopening {}, bucket {bucket}: {witness}", segment + 1))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::oracle::hand::{Script, W, found, raised};
+
+    #[test]
+    fn a_dump_belongs_to_its_milestone() {
+        let dumped = || Event::Phase { name: "dumped".to_owned() };
+        let script = Script::new().event(dumped()).txn("b", 0, &[("a", W::Set)]).event(dumped());
+        let dumps = vec![Dump::default(), Dump::default()];
+        let states = Reopened::at_milestones(&script.history(), dumps);
+        assert_eq!(states.iter().map(|state| state.events).collect::<Vec<_>>(), [0, 4]);
+        assert_eq!(raised(&script, &states), ["durability"]);
+    }
+
+    #[test]
+    fn the_durable_route_has_one_log_whatever_its_width() {
+        let options = |durable, writers| EngineOptions { durable, writers, ..Default::default() };
+        let streams = |durable, writers| Expect::of(&options(durable, writers)).streams;
+        assert_eq!([streams(true, 8), streams(false, 1)], [Streams::One; 2]);
+        assert_eq!(streams(false, 2), Streams::Many);
+    }
+
+    #[test]
+    fn a_number_that_too_many_may_have_added_to_is_counted_and_not_judged() {
+        let unknown = |script: Script, _| script.unknown("b", 0, &[("s/1", W::Add(1))]);
+        let judged = |count: u32| {
+            let script = (0..count).fold(Script::new(), unknown).txn("b", 0, &[]);
+            let mut state = script.state("b");
+            state.insert(b"s/1".to_vec(), 7_u64.to_le_bytes().to_vec());
+            let expect = Expect { streams: Streams::One };
+            judge(&script.history(), &[found(&script, state)], &expect)
+        };
+        assert_eq!(judged(10), Judged { transactions_judged: 11, ..Judged::default() });
+        assert_eq!(judged(6).violations[0].oracle, contents::NAME);
+        let undecided = judged(20);
+        assert_eq!((undecided.violations.len(), undecided.allowances[0].count), (0, 1));
+    }
+}

@@ -1,0 +1,225 @@
+//! Chaos: every failpoint of the engine, one case for each point, action and position. The list of
+//! points comes from the engine's source, the recipes from `chaos/recipes.rs`, what a case does
+//! from `chaos/flow.rs`; here they are joined into named cases.
+//!
+//! A point without a recipe fails each of its cases, a recipe without a point is said.
+
+pub mod aftermath;
+pub mod exits;
+pub mod flow;
+pub mod recipes;
+
+use crate::{
+    engine::{
+        Driver, Family, Identity,
+        failpoint::{self, Action, Kind, Point},
+        mace::MaceDriver,
+    },
+    scenario::Case,
+    verdict::Verdict,
+};
+use flow::Flow;
+use recipes::{Recipe, Row};
+
+/// The engine's prefix of names.
+const PREFIX: &str = "mace_";
+
+/// At which of its hits a point is armed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Position {
+    /// The first.
+    First,
+    /// One in the middle.
+    Middle,
+    /// The last.
+    Last,
+}
+
+/// What is armed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Fault {
+    /// The point without the engine's prefix; of a filesystem operation on certain paths, with
+    /// their common part in brackets.
+    pub point: &'static str,
+    /// What it does.
+    pub action: Action,
+    /// At which hit.
+    pub position: Position,
+}
+
+impl Fault {
+    /// The point as the engine and its rules name it.
+    pub fn full_name(&self) -> String {
+        format!("{PREFIX}{}", self.point)
+    }
+
+    /// The configuration that the case runs in: the positions of one point take different ones.
+    fn family(&self) -> Family {
+        match self.position {
+            Position::First => Family::OneWriter,
+            Position::Middle => Family::Compressed,
+            Position::Last if recipes::DURABLE_ONLY.contains(&self.point) => Family::Tiny,
+            Position::Last => Family::Relaxed,
+        }
+    }
+
+    /// What the offline checker says after this fault because the fault itself was not true: the
+    /// engine was told that a file is not there, so it left the file and forgot it.
+    fn contradictions(&self) -> &'static [&'static str] {
+        match (self.point, self.action) {
+            ("fs_remove_file", Action::IoKind("not_found")) => {
+                &["does not match its oldest segment", "is missing segment(s)"]
+            }
+            ("fs_remove_file[/data/]", Action::IoKind("not_found")) => {
+                &["is named by no stat record, orphan marker or obsolete entry"]
+            }
+            _ => &[],
+        }
+    }
+}
+
+/// Why a point is or is not exercised.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Coverage {
+    /// By this recipe.
+    Recipe(Recipe),
+    /// The engine has it, and nobody wrote a recipe; where the engine has it.
+    Uncovered(String),
+    /// The recipe is for another engine version.
+    Gone,
+}
+
+/// One chaos case.
+#[derive(Clone, Debug)]
+pub struct ChaosCase {
+    fault: Fault,
+    coverage: Coverage,
+}
+
+/// All cases for the engine that the suite was built with.
+pub fn cases() -> Vec<ChaosCase> {
+    cases_of(failpoint::points(), failpoint::fs_ops(), recipes::ROWS)
+}
+
+/// All cases for an engine with these failpoints, when these recipes are there.
+pub fn cases_of(points: &[Point], fs_ops: &[&'static str], rows: &'static [Row]) -> Vec<ChaosCase> {
+    let mut cases = Vec::new();
+    for point in points {
+        let rows = rows_of(point.name, rows);
+        cases.extend(product(
+            point.name,
+            &point.sites.join(", "),
+            &rows,
+            &named_actions(point.kind),
+        ));
+    }
+    for op in fs_ops {
+        let rows = rows_of(op, rows);
+        cases.extend(product(op, "a filesystem operation", &rows, &fs_actions()));
+    }
+    let gone = rows.iter().filter(|(name, _)| {
+        let is = |full: &str| full.strip_prefix(PREFIX) == Some(base(name));
+        !points.iter().any(|point| is(point.name)) && !fs_ops.iter().any(|op| is(op))
+    });
+    cases.extend(gone.map(|(name, _)| ChaosCase {
+        fault: Fault { point: name, action: Action::Abort, position: Position::First },
+        coverage: Coverage::Gone,
+    }));
+    cases
+}
+
+/// A row's name without the part of a path.
+fn base(name: &str) -> &str {
+    name.split_once('[').map_or(name, |(base, _)| base)
+}
+
+fn rows_of(point: &str, rows: &'static [Row]) -> Vec<&'static Row> {
+    rows.iter().filter(|(name, _)| point.strip_prefix(PREFIX) == Some(base(name))).collect()
+}
+
+fn product(
+    point: &'static str,
+    place: &str,
+    rows: &[&'static Row],
+    actions: &[(Action, Position)],
+) -> Vec<ChaosCase> {
+    let short = point.strip_prefix(PREFIX).unwrap_or(point);
+    let uncovered = (short, Coverage::Uncovered(place.to_owned()));
+    let covered = rows.iter().map(|(name, recipe)| (*name, Coverage::Recipe(*recipe)));
+    let all: Vec<_> = if rows.is_empty() { vec![uncovered] } else { covered.collect() };
+    let with_actions = |(point, coverage): (&'static str, Coverage)| {
+        actions.iter().map(move |&(action, position)| ChaosCase {
+            fault: Fault { point, action, position },
+            coverage: coverage.clone(),
+        })
+    };
+    all.into_iter().flat_map(with_actions).collect()
+}
+
+const ABORTS: [(Action, Position); 3] = [
+    (Action::Abort, Position::First),
+    (Action::Abort, Position::Middle),
+    (Action::Abort, Position::Last),
+];
+
+fn named_actions(kind: Kind) -> Vec<(Action, Position)> {
+    let mut actions = ABORTS.to_vec();
+    actions.push((Action::Panic, Position::First));
+    match kind {
+        Kind::Check | Kind::Unseen => actions.push((Action::Io, Position::First)),
+        Kind::Crash => {}
+    }
+    actions
+}
+
+fn fs_actions() -> Vec<(Action, Position)> {
+    let kinds = failpoint::io_kinds().iter();
+    let errors = kinds.map(|kind| (Action::IoKind(kind), Position::First));
+    ABORTS.into_iter().chain(errors).collect()
+}
+
+impl ChaosCase {
+    /// The case's name: `chaos_point::<point>::<action>_<position>`, or `chaos_fs::…` for a
+    /// filesystem operation.
+    pub fn name(&self) -> String {
+        let Fault { point, action, position } = self.fault;
+        let (group, short) = match point.strip_prefix("fs_") {
+            Some(op) => ("chaos_fs", op.replace('[', "_in_").replace(['/', ']'], "")),
+            None => ("chaos_point", point.to_owned()),
+        };
+        let position = match position {
+            Position::First => "first",
+            Position::Middle => "middle",
+            Position::Last => "last",
+        };
+        match action {
+            Action::Abort => format!("{group}::{short}::abort_{position}"),
+            Action::Panic => format!("{group}::{short}::panic_{position}"),
+            Action::Io => format!("{group}::{short}::io_{position}"),
+            Action::IoKind(kind) => format!("{group}::{short}::io_{kind}"),
+        }
+    }
+
+    /// Runs the case.
+    pub fn run(&self, case: &mut Case) -> Verdict {
+        let Identity { name, version, .. } = MaceDriver.identity();
+        match &self.coverage {
+            _ if !MaceDriver.capabilities().failpoints => {
+                case.skip("this build of the engine has no failpoints")
+            }
+            Coverage::Recipe(recipe) => {
+                let stages = recipe.stages(self.fault.family());
+                Flow { case, fault: self.fault, stages }.run()
+            }
+            Coverage::Uncovered(place) => Verdict::Inconclusive(format!(
+                "uncovered: {name} {version} has the failpoint {} ({place}) and the suite has no \
+                 recipe for it",
+                self.fault.full_name()
+            )),
+            Coverage::Gone => {
+                let point = self.fault.full_name();
+                case.skip(&format!("{name} {version} has no failpoint {point}"))
+            }
+        }
+    }
+}

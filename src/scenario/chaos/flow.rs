@@ -1,0 +1,183 @@
+//! What a chaos case does: a first child counts the hits of the point, a second one on an equal
+//! database meets the fault, and `aftermath.rs` opens what it left behind. A hit that does not come
+//! is armed again, a few times.
+
+use crate::{
+    engine::{
+        EngineOptions,
+        failpoint::{Action, Rule},
+    },
+    history::child::ExitClass,
+    oracle::{Violation, recovery},
+    report,
+    scenario::{
+        Case,
+        chaos::{
+            Fault, Position,
+            aftermath::Aftermath,
+            exits::{self, Met, SIGABRT, ended, must, unexpected},
+            recipes::{self, Stages},
+        },
+        database::{Database, Stage},
+    },
+    verdict::Verdict,
+};
+use std::time::Duration;
+
+/// How often a point is armed whose hit does not come: threads do not take the same turns twice.
+const ARMINGS: u32 = 4;
+
+/// When a child is ended that a panic left hanging without a word.
+const PANIC_DEADLINE: Duration = Duration::from_secs(3);
+
+/// One case while it runs.
+#[derive(Debug)]
+pub struct Flow<'a> {
+    /// Its folder, seed and figures.
+    pub case: &'a mut Case,
+    /// What is armed.
+    pub fault: Fault,
+    /// The processes before and at the fault.
+    pub stages: Stages,
+}
+
+impl Flow<'_> {
+    /// Runs the case.
+    pub fn run(mut self) -> Verdict {
+        self.steps().unwrap_or_else(|verdict| verdict)
+    }
+
+    /// `Err` is a verdict that was reached early.
+    fn steps(&mut self) -> Result<Verdict, Verdict> {
+        let base = self.set_up()?;
+        let nth = match self.fault.action {
+            Action::Abort => {
+                let hits = self.count(&base)?;
+                self.nth(hits)
+            }
+            Action::Panic | Action::Io | Action::IoKind(_) => 1,
+        };
+        let database = self.arm(&base, nth)?;
+        let mut aftermath = Aftermath {
+            options: recipes::without_rotation(&self.stages.armed.options),
+            family: self.fault.family(),
+            expect: self.expect(),
+            figures: &mut self.case.figures,
+        };
+        let mut violations = aftermath.judge(database)?;
+        violations.retain(|violation| !self.explained(violation));
+        Ok(Verdict::from_violations(violations))
+    }
+
+    /// Whether the fault is the reason for what the checker says.
+    fn explained(&self, violation: &Violation) -> bool {
+        let expected = self.fault.contradictions().iter();
+        let explained = violation.oracle == "checker"
+            && expected.into_iter().any(|sentence| violation.witness.contains(sentence));
+        if explained {
+            report::say(&format!("chaos: said because of the fault: {}", violation.witness));
+        }
+        explained
+    }
+
+    /// The database before the fault.
+    fn set_up(&mut self) -> Result<Database, Verdict> {
+        let root = self.case.dir().join("base");
+        let mut base = must(Database::new(root, self.case.seed()));
+        for stage in &self.stages.setup {
+            let exit = must(base.process(stage, &mut self.case.figures));
+            if stage.rules.is_empty() {
+                ended(&base, &exit, stage.end, "before the fault")?;
+            } else if exit.class != ExitClass::Died(SIGABRT) || !exit.stderr.trim().is_empty() {
+                return Err(unexpected(&base, &exit, "under the rules of the setup"));
+            }
+        }
+        Ok(base)
+    }
+
+    /// How often an undisturbed process comes by the point.
+    fn count(&mut self, base: &Database) -> Result<u64, Verdict> {
+        let point = self.fault.full_name();
+        for counting in 1..=ARMINGS {
+            let mut counted = must(base.fork(self.case.dir().join("counting")));
+            let stage = self.armed(&Rule::counting(&point));
+            let exit = must(counted.process(&stage, &mut self.case.figures));
+            ended(&counted, &exit, stage.end, "while hits were counted")?;
+            match must(counted.hits(&point)).unwrap_or_default() {
+                0 => report::say(&format!("chaos: counting {counting} of {ARMINGS}: no hit")),
+                hits => return Ok(hits),
+            }
+        }
+        Err(Verdict::Inconclusive(format!("{point} was never hit")))
+    }
+
+    /// The hit that the position stands for.
+    fn nth(&self, hits: u64) -> u64 {
+        let nth = match self.fault.position {
+            Position::First => 1,
+            Position::Middle => hits.div_ceil(2),
+            Position::Last => hits,
+        };
+        let same = match self.fault.position {
+            Position::Middle | Position::Last if nth == 1 => ", which is the first one too",
+            Position::First | Position::Middle | Position::Last => "",
+        };
+        let family = self.fault.family().name();
+        report::say(&format!("chaos: armed at hit {nth} of {hits}{same}, configuration {family}"));
+        nth
+    }
+
+    fn armed(&self, rule: &Rule) -> Stage {
+        // Of several rules for one operation the engine takes the last.
+        let others = &self.stages.armed.rules;
+        let rules = if others.is_empty() { rule.to_string() } else { format!("{others},{rule}") };
+        let count = vec![rule.point.clone()];
+        Stage { count, rules, ..self.stages.armed.clone() }
+    }
+
+    /// The database as the fault left it.
+    fn arm(&mut self, base: &Database, mut nth: u64) -> Result<Database, Verdict> {
+        let point = self.fault.full_name();
+        for arming in 1..=ARMINGS {
+            let mut armed = must(base.fork(self.case.dir().join("armed")));
+            let mut stage = self.armed(&Rule::new(&point, self.fault.action, nth));
+            if self.fault.action == Action::Panic {
+                stage.deadline = PANIC_DEADLINE;
+            }
+            let exit = must(armed.process(&stage, &mut self.case.figures));
+            let hits = must(armed.hits(&point)).unwrap_or_default();
+            let met = match self.fault.action {
+                Action::Abort => exits::met_abort(&armed, &exit, hits, nth),
+                Action::Panic => exits::met_panic(&armed, &exit, &point),
+                Action::Io => exits::met_error(&armed, &exit, hits, true),
+                Action::IoKind(_) => exits::met_error(&armed, &exit, hits, false),
+            };
+            match met? {
+                Met::Fault(how) => {
+                    self.case.figures.add("faults_hit", 1);
+                    report::say(&format!("chaos: {point} hit: {how}"));
+                    return Ok(armed);
+                }
+                Met::Nothing(hits) => {
+                    report::say(&format!(
+                        "chaos: arming {arming} of {ARMINGS}: hit {nth} did not come, there were \
+                         {hits}"
+                    ));
+                    nth = nth.min(hits.max(1));
+                }
+            }
+        }
+        Err(Verdict::Inconclusive(format!(
+            "hit {nth} of {point} did not come in {ARMINGS} armings"
+        )))
+    }
+
+    /// What the weakest of the options promises that the database was opened with.
+    fn expect(&self) -> recovery::Expect {
+        let setup = self.stages.setup.iter().map(|stage| &stage.options);
+        let all: Vec<&EngineOptions> = setup.chain([&self.stages.armed.options]).collect();
+        let expects = all.into_iter().map(recovery::Expect::of);
+        let weakest = expects.max_by_key(|expect| expect.streams == recovery::Streams::Many);
+        weakest.expect("there is an armed stage")
+    }
+}

@@ -1,0 +1,366 @@
+//! Recipes: for every failpoint of the engine the smallest work that comes by it, as data. Each is
+//! mixed with committed traffic of several clients before, around and after, so that the oracles
+//! have something to judge wherever the crash falls. Runs nothing.
+//!
+//! Garbage appears only after a leaf was folded (its delta chain reached `consolidate_deltas`) and
+//! the old versions fell below the oldest snapshot; that is why the collection recipes overwrite
+//! few keys often.
+
+use crate::{
+    engine::{
+        EngineOptions, Family,
+        failpoint::{Action, Rule},
+    },
+    history::{drive::Traffic, script::Step},
+    scenario::database::Stage,
+    workload::{Mix, Source, Sweep},
+};
+
+/// The bucket that most of the work is in.
+const BUCKET: &str = "a";
+
+/// A second one, which comes and goes.
+const OTHER: &str = "b";
+
+/// A way to come by a failpoint.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Recipe {
+    /// Commits, aborts and a checkpoint.
+    Commits,
+    /// Logs that rotate and are recycled.
+    Rotate,
+    /// Buckets are made while another one is written.
+    Create,
+    /// A bucket is deleted, reaped and made again.
+    Delete,
+    /// Data files full of garbage are rewritten.
+    RewriteData,
+    /// Data files without live pages are removed.
+    ObsoleteData,
+    /// Blob files full of garbage are rewritten.
+    RewriteBlobs,
+    /// Blob files without live values are removed.
+    ObsoleteBlobs,
+    /// Overwriting what an earlier process wrote.
+    Masks,
+    /// More data than the cache holds.
+    Evict,
+    /// A copy of the open database.
+    Copy,
+    /// A copy to a place where files can be neither linked nor copied.
+    CopyRefused,
+    /// A copy to a place where files cannot be linked.
+    CopyUnlinked,
+    /// An opening after a crash.
+    Reopen,
+    /// An opening after a crash that takes the other durability route.
+    SwitchRoute,
+    /// An opening after a crash that widens the log.
+    SwitchWidth,
+    /// An opening after a crash within the publication of a checkpoint.
+    Orphans,
+}
+
+/// A failpoint and its recipe. A filesystem operation may have several, each for paths that contain
+/// the part in brackets.
+pub type Row = (&'static str, Recipe);
+
+/// Every failpoint of mace-kv 0.2.0, without its prefix.
+pub const ROWS: &[Row] = &[
+    ("txn_commit_begin", Recipe::Commits),
+    ("txn_commit_after_record_commit", Recipe::Commits),
+    ("txn_commit_after_wal_sync", Recipe::Commits),
+    ("txn_abort_after_wal_sync", Recipe::Commits),
+    ("wal_after_checkpoint_write", Recipe::Commits),
+    ("wal_after_file_sync_before_dir_sync", Recipe::Rotate),
+    ("wal_generation_before_file_sync", Recipe::Commits),
+    ("wal_tail_corrupt", Recipe::Commits),
+    ("wal_generation_after_file_sync_before_complete", Recipe::Commits),
+    ("wal_rotation_after_file_create", Recipe::Rotate),
+    ("wal_recycle_before_intent_commit", Recipe::Rotate),
+    ("wal_recycle_after_remove_before_dir_sync", Recipe::Rotate),
+    ("wal_recycle_after_dir_sync_before_done_commit", Recipe::Rotate),
+    ("wal_recycle_after_done_commit_before_publish", Recipe::Rotate),
+    ("manifest_before_multi_commit", Recipe::Create),
+    ("bucket_create_before_manifest_commit", Recipe::Create),
+    ("bucket_create_after_manifest_commit", Recipe::Create),
+    ("bucket_delete_before_manifest_commit", Recipe::Delete),
+    ("bucket_delete_after_manifest_commit", Recipe::Delete),
+    ("pending_bucket_reap_after_batch_before_finalize", Recipe::Delete),
+    ("pending_bucket_reap_after_finalize_before_meta_commit", Recipe::Delete),
+    ("pending_bucket_reap_after_manifest_commit", Recipe::Delete),
+    ("delete_files_after_dir_sync_before_meta_commit", Recipe::RewriteData),
+    ("stat_load_persisted_inner", Recipe::RewriteData),
+    ("stat_mask_before_load", Recipe::Masks),
+    ("flush_after_data_sync", Recipe::Commits),
+    ("flush_after_old_stat_delta", Recipe::Masks),
+    ("flush_after_data_dir_sync", Recipe::Commits),
+    ("flush_before_manifest_commit", Recipe::Commits),
+    ("flush_after_manifest_commit", Recipe::Commits),
+    ("evictor_before_evict_once", Recipe::Evict),
+    ("checkpoint_after_metadata_copy", Recipe::Copy),
+    ("checkpoint_after_payload_copy_before_wal_cut", Recipe::Copy),
+    ("checkpoint_after_write_before_rename", Recipe::Copy),
+    ("checkpoint_after_rename_before_dir_sync", Recipe::Copy),
+    ("checkpoint_after_dir_sync", Recipe::Copy),
+    ("switch_after_epoch_writer_install_before_writeback", Recipe::SwitchRoute),
+    ("switch_after_context_install_before_options_writeback", Recipe::SwitchWidth),
+    ("switch_after_options_writeback", Recipe::SwitchRoute),
+    ("switch_before_forced_checkpoint", Recipe::SwitchRoute),
+    ("switch_after_forced_checkpoint_before_wipe", Recipe::SwitchRoute),
+    ("switch_after_wipe_before_writeback", Recipe::SwitchRoute),
+    ("recovery_eviction_force_fsync", Recipe::SwitchRoute),
+    ("recovery_eviction_flush", Recipe::Reopen),
+    ("recovery_abort_clean_after_drain_before_start", Recipe::Reopen),
+    ("recovery_abort_clean_stabilize_force_fsync", Recipe::SwitchRoute),
+    ("recovery_orphan_cleanup_after_data_dir_sync_before_marker_clear", Recipe::Orphans),
+    ("gc_data_obsolete_after_meta_commit", Recipe::ObsoleteData),
+    ("gc_data_obsolete_after_retired_mark", Recipe::ObsoleteData),
+    ("gc_data_obsolete_after_remove_stat", Recipe::ObsoleteData),
+    ("gc_blob_obsolete_after_meta_commit", Recipe::ObsoleteBlobs),
+    ("gc_blob_obsolete_after_retired_mark", Recipe::ObsoleteBlobs),
+    ("gc_blob_obsolete_after_remove_stat", Recipe::ObsoleteBlobs),
+    ("gc_data_rewrite_after_stage_marker", Recipe::RewriteData),
+    ("gc_data_rewrite_after_data_dir_sync", Recipe::RewriteData),
+    ("gc_data_rewrite_before_meta_commit", Recipe::RewriteData),
+    ("gc_data_rewrite_after_meta_commit", Recipe::RewriteData),
+    ("gc_blob_rewrite_after_stage_marker", Recipe::RewriteBlobs),
+    ("gc_blob_rewrite_after_data_dir_sync", Recipe::RewriteBlobs),
+    ("gc_blob_rewrite_before_meta_commit", Recipe::RewriteBlobs),
+    ("gc_blob_rewrite_after_meta_commit", Recipe::RewriteBlobs),
+    ("fs_open", Recipe::Rotate),
+    ("fs_open[/log/]", Recipe::Rotate),
+    ("fs_open[/data/]", Recipe::RewriteBlobs),
+    ("fs_try_exists", Recipe::Rotate),
+    ("fs_try_exists[/data/]", Recipe::RewriteData),
+    ("fs_create_dir", Recipe::Copy),
+    ("fs_create_dir_all", Recipe::Copy),
+    ("fs_create_dir_all[/copy]", Recipe::Copy),
+    ("fs_read_dir", Recipe::Reopen),
+    ("fs_remove_file", Recipe::Rotate),
+    ("fs_remove_file[/data/]", Recipe::RewriteData),
+    ("fs_remove_dir_all", Recipe::CopyRefused),
+    ("fs_sync_dir", Recipe::Rotate),
+    ("fs_sync_dir[/data]", Recipe::RewriteData),
+    ("fs_rename", Recipe::Copy),
+    ("fs_hard_link", Recipe::Copy),
+    ("fs_copy_file", Recipe::CopyUnlinked),
+];
+
+/// Failpoints on the durable route alone.
+pub const DURABLE_ONLY: &[&str] = &[
+    "txn_abort_after_wal_sync",
+    "wal_generation_before_file_sync",
+    "wal_tail_corrupt",
+    "wal_generation_after_file_sync_before_complete",
+];
+
+/// What the processes of a case do before and at the fault.
+#[derive(Clone, Debug)]
+pub struct Stages {
+    /// Processes that have come to their ends before the fault.
+    pub setup: Vec<Stage>,
+    /// The process that meets it.
+    pub armed: Stage,
+}
+
+impl Recipe {
+    /// The processes, opening the database as a configuration family does.
+    pub fn stages(self, family: Family) -> Stages {
+        let options = self.options(family);
+        let setup = match self {
+            Self::Masks => vec![Stage::closing(&options, self.prologue(family))],
+            Self::Reopen | Self::SwitchRoute | Self::SwitchWidth => {
+                vec![Stage::dying(&options, self.prologue(family))]
+            }
+            Self::Orphans => {
+                let crash = Rule::new("mace_flush_before_manifest_commit", Action::Abort, 2);
+                vec![Stage::dying(&options, self.prologue(family)).under(crash.to_string())]
+            }
+            _ => Vec::new(),
+        };
+        let armed = Stage::closing(&self.options_when_armed(family), self.steps(family));
+        let rules = match self {
+            Self::CopyRefused => "mace_fs_hard_link[data]=io,mace_fs_copy_file[data]=io",
+            Self::CopyUnlinked => "mace_fs_hard_link=io",
+            _ => "",
+        };
+        Stages { setup, armed: armed.under(rules) }
+    }
+
+    /// How the database is opened before the fault. The log rotates where nothing is dropped and
+    /// nothing conflicts, and nowhere else: known finding `aborted-across-log-files`.
+    fn options(self, family: Family) -> EngineOptions {
+        let options = without_rotation(&family.engine());
+        match self {
+            Self::Rotate => EngineOptions { wal_file_bytes: 4 << 10, ..options },
+            Self::ObsoleteBlobs => EngineOptions { blob_file_bytes: 8 << 10, ..options },
+            _ => options,
+        }
+    }
+
+    /// How the process opens it that meets the fault, and every one after it.
+    fn options_when_armed(self, family: Family) -> EngineOptions {
+        let before = self.options(family);
+        match self {
+            Self::SwitchRoute => EngineOptions { durable: !before.durable, ..before },
+            Self::SwitchWidth if before.writers > 1 => EngineOptions { writers: 1, ..before },
+            Self::SwitchWidth => EngineOptions { writers: 4, ..before },
+            _ => before,
+        }
+    }
+
+    /// What goes before the process that meets the fault.
+    fn prologue(self, family: Family) -> Vec<Step> {
+        match self {
+            Self::Masks => vec![open(BUCKET, family), fill(300, 100)],
+            Self::Orphans => {
+                vec![open(BUCKET, family), mixed(2, 6), checkpoint(), mixed(2, 6), checkpoint()]
+            }
+            _ => vec![open(BUCKET, family), mixed(3, 8), checkpoint(), mixed(3, 8)],
+        }
+    }
+
+    /// What the process does that meets the fault.
+    fn steps(self, family: Family) -> Vec<Step> {
+        let mut steps = vec![open(BUCKET, family)];
+        match self {
+            Self::Commits => steps.extend([mixed(3, 8), checkpoint(), mixed(2, 6)]),
+            Self::Rotate => {
+                steps.push(open(OTHER, family));
+                for _ in 0..3 {
+                    steps.extend([apart(10), fill(40, 100), checkpoint()]);
+                    steps.extend([checkpoint_of(OTHER), Step::Collect { rounds: 3 }]);
+                }
+            }
+            Self::Create => {
+                steps.push(mixed(2, 4));
+                for name in ["b", "c", "d"] {
+                    steps.extend([open(name, family), traffic(name, 2, 3, 0)]);
+                }
+                steps.push(mixed(2, 4));
+            }
+            Self::Delete => {
+                let delete = Step::Delete { bucket: OTHER.to_owned() };
+                steps.extend([mixed(2, 6), open(OTHER, family), traffic(OTHER, 2, 8, 0)]);
+                steps.push(checkpoint_of(OTHER));
+                steps.extend([delete, mixed(2, 4), Step::Reap]);
+                steps.extend([open(OTHER, family), traffic(OTHER, 2, 4, 0), mixed(2, 4)]);
+            }
+            Self::RewriteData => {
+                steps.extend([fill(600, 100), mixed(2, 4), checkpoint()]);
+                steps.extend((0..20).map(|_| overwrite(600, 200, 100)));
+                steps.extend([checkpoint(), collect(), mixed(2, 4)]);
+            }
+            Self::ObsoleteData => {
+                steps.extend([fill(40, 900), checkpoint()]);
+                for _ in 0..3 {
+                    steps.extend((0..6).map(|_| overwrite(40, 2, 900)));
+                    steps.extend([checkpoint(), collect()]);
+                }
+                steps.extend([mixed(2, 4), collect()]);
+            }
+            Self::RewriteBlobs => {
+                steps.extend([fill(40, 3000), checkpoint()]);
+                steps.extend((0..20).map(|_| overwrite(40, 4, 3000)));
+                steps.extend([
+                    checkpoint(),
+                    mixed(2, 4),
+                    checkpoint(),
+                    collect_blobs(),
+                    mixed(2, 4),
+                ]);
+            }
+            Self::ObsoleteBlobs => {
+                steps.extend([fill(4, 3000), checkpoint()]);
+                steps.extend((0..20).map(|_| overwrite(4, 1, 3000)));
+                steps.extend([checkpoint(), mixed(2, 4), checkpoint(), collect(), mixed(2, 4)]);
+            }
+            Self::Masks => {
+                steps.extend([mixed(2, 4), overwrite(300, 3, 100), checkpoint(), mixed(2, 4)]);
+            }
+            Self::Evict => {
+                let read = Step::ReadAll { bucket: BUCKET.to_owned() };
+                steps.extend([mixed(2, 4), fill(600, 200), checkpoint(), read, mixed(2, 4)]);
+            }
+            Self::Copy | Self::CopyRefused | Self::CopyUnlinked => {
+                let copy = |name: &str| {
+                    let copy = Step::Copy { name: name.to_owned() };
+                    Step::Attempt { step: Box::new(copy) }
+                };
+                steps.extend([mixed(2, 6), checkpoint(), mixed(2, 4), copy("copy"), mixed(2, 4)]);
+                steps.extend([checkpoint(), copy("copy-2"), mixed(2, 4), copy("copy-3")]);
+            }
+            Self::Reopen | Self::SwitchRoute | Self::SwitchWidth | Self::Orphans => {
+                steps.push(mixed(2, 6));
+            }
+        }
+        steps
+    }
+}
+
+/// The same with log files that take all that a case writes.
+pub fn without_rotation(options: &EngineOptions) -> EngineOptions {
+    EngineOptions { wal_file_bytes: 1 << 20, ..options.clone() }
+}
+
+fn open(bucket: &str, family: Family) -> Step {
+    Step::Open { bucket: bucket.to_owned(), options: family.bucket() }
+}
+
+/// Random transactions in the main bucket, some of them dropped.
+fn mixed(clients: u16, txns: u64) -> Step {
+    traffic(BUCKET, clients, txns, 15)
+}
+
+fn traffic(bucket: &str, clients: u16, txns: u64, abort_pct: u64) -> Step {
+    let mix = Mix { keys: 24, abort_pct, ..Mix::default() };
+    let traffic = Traffic { first_client: 1, clients, source: Source::Mix(mix), txns };
+    Step::Traffic { bucket: bucket.to_owned(), traffic }
+}
+
+fn sweep(sweep: Sweep) -> Step {
+    Step::Traffic { bucket: BUCKET.to_owned(), traffic: Traffic::sweep(sweep) }
+}
+
+fn fill(end: u64, length: u32) -> Step {
+    sweep(Sweep::fill(end, length, 20))
+}
+
+fn overwrite(end: u64, step: u64, length: u32) -> Step {
+    sweep(Sweep { step, ..Sweep::fill(end, length, 20) })
+}
+
+fn checkpoint() -> Step {
+    checkpoint_of(BUCKET)
+}
+
+fn checkpoint_of(bucket: &str) -> Step {
+    Step::Checkpoint { bucket: bucket.to_owned() }
+}
+
+/// One client in each bucket, so that nothing conflicts, and nothing is dropped.
+fn apart(txns: u64) -> Step {
+    let part = |bucket: &str, first_client| {
+        let mix = Mix { keys: 24, abort_pct: 0, ..Mix::default() };
+        let traffic = Traffic { first_client, clients: 1, source: Source::Mix(mix), txns };
+        (bucket.to_owned(), traffic)
+    };
+    Step::Parallel { parts: vec![part(BUCKET, 1), part(OTHER, 2)] }
+}
+
+fn collect() -> Step {
+    Step::Collect { rounds: 1 }
+}
+
+fn collect_blobs() -> Step {
+    Step::CollectUntil { data: 0, blob: 1, rounds: 2000 }
+}
+
+/// What a process does that goes on after a crash. Nothing is dropped, so that each of its clients
+/// has to get somewhere.
+pub fn epilogue(family: Family) -> Vec<Step> {
+    let (main, other) = (traffic(BUCKET, 2, 5, 0), traffic(OTHER, 1, 2, 0));
+    let steps = [open(BUCKET, family), main.clone(), open(OTHER, family), other];
+    steps.into_iter().chain([checkpoint(), collect(), main]).collect()
+}
