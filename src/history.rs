@@ -10,7 +10,10 @@ pub mod child;
 pub mod drive;
 pub mod dump;
 pub mod journal;
+pub mod kill;
+pub mod reach;
 pub mod script;
+pub mod watch;
 
 use crate::{
     engine::Denial,
@@ -208,14 +211,17 @@ impl Event {
 
 impl History {
     /// A history of events that several threads recorded: by stamp, and those without one stay
-    /// behind the event that they were recorded after.
+    /// behind all events that they were recorded after.
     pub fn ordered(events: Vec<Event>) -> Self {
         let mut last = 0;
         let mut keyed: Vec<(u64, Event)> = events
             .into_iter()
             .map(|event| {
-                last = event.stamp().unwrap_or(last);
-                (last, event)
+                // Clients take stamps and record them in different orders, so what has no stamp
+                // stays behind the highest one and not only behind the one before it.
+                let at = event.stamp().unwrap_or(last);
+                last = at.max(last);
+                (at, event)
             })
             .collect();
         keyed.sort_by_key(|(stamp, _)| *stamp);
@@ -231,6 +237,14 @@ impl History {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_milestone_stays_behind_all_that_was_recorded_before_it() {
+        let ok = |stamp| Event::Ok { txn: TxnId { client: 0, seq: 1 }, stamp };
+        let milestone = Event::Phase { name: "dumped".to_owned() };
+        let history = History::ordered(vec![ok(3), ok(2), milestone.clone(), ok(4)]);
+        assert_eq!(history.events, [ok(2), ok(3), milestone, ok(4)]);
+    }
 
     #[test]
     fn a_key_survives_its_text() {

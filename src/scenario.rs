@@ -2,7 +2,9 @@
 //! test runs: it prints its seed first, owns its folder, and fails with the verdict's text.
 
 pub mod chaos;
+pub mod crashes;
 pub mod database;
+pub mod live;
 
 use crate::{
     engine::{Driver, mace::MaceDriver},

@@ -5,7 +5,7 @@
 use crate::{
     engine::{Bucket, BucketOptions, Denial, Engine, Outcome, Reason},
     history::{
-        BucketChange, Event,
+        BucketChange, Event, History, KeyText,
         drive::{Tally, Traffic},
         journal::Recorder,
     },
@@ -258,11 +258,21 @@ impl<'a> Runner<'a> {
 }
 
 /// Buckets that a history ever named, in order of their names.
-pub fn buckets_named(history: &crate::history::History) -> BTreeSet<String> {
+pub fn buckets_named(history: &History) -> BTreeSet<String> {
     let named = history.events.iter().filter_map(|event| match event {
         Event::Begin { bucket, .. } => Some(bucket.clone()),
         Event::Bucket { name, .. } => Some(name.clone()),
         _ => None,
     });
     named.collect()
+}
+
+/// Keys that a history ever wrote, in order.
+pub fn keys_of(history: &History) -> Vec<Vec<u8>> {
+    let written = history.events.iter().flat_map(|event| match event {
+        Event::Commit { writes, .. } | Event::Abort { writes, .. } => writes.as_slice(),
+        _ => &[],
+    });
+    let keys: BTreeSet<&KeyText> = written.map(|(key, _)| key).collect();
+    keys.into_iter().map(KeyText::bytes).collect()
 }
