@@ -237,12 +237,14 @@ impl Scan {
 impl Keys {
     /// Whether a key belongs to the set.
     pub fn contains(&self, key: &[u8]) -> bool {
-        use std::ops::{Bound, RangeBounds};
-        let as_slice = |bound: &Bound<Vec<u8>>| bound.clone();
+        use std::ops::RangeBounds;
         match self {
             Self::All => true,
             Self::Prefix(prefix) => key.starts_with(prefix),
-            Self::Range(low, high) => (as_slice(low), as_slice(high)).contains(&key.to_vec()),
+            Self::Range(low, high) => {
+                let bounds = (low.as_ref().map(Vec::as_slice), high.as_ref().map(Vec::as_slice));
+                RangeBounds::<[u8]>::contains(&bounds, key)
+            }
         }
     }
 }

@@ -2,7 +2,7 @@
 //! children left behind. Judges no value; a malformed history is a bug of ours and panics.
 //!
 //! Stamps come from one atomic counter. A transaction's `begin` stamp is taken before the engine
-//! is asked to begin, its `commit` stamp before the engine is asked to commit, its `end` stamp
+//! is asked to begin, its `begun` stamp after the engine did, its `commit` stamp before the engine is asked to commit, its `end` stamp
 //! after the engine answered. So if T2 saw T1 or wrote after it, then T1.commit < T2.commit, and
 //! if T1.end < T2.begin then T1 returned before T2 began.
 
@@ -39,6 +39,8 @@ pub enum Event {
         txn: TxnId,
         /// The counter.
         stamp: u64,
+        /// The counter after the engine had begun it: its snapshot was taken before.
+        begun: u64,
         /// First reads of keys at the snapshot, own writes excluded.
         reads: Vec<(KeyText, Seen)>,
         /// Writes in order.

@@ -2,5 +2,15 @@
 //! broken promise. A finding that shows itself prints its marker and passes; `prod` counts it
 //! apart, and fails the run when a finding that ought to show itself does not.
 
+#[path = "regressions/aborted_across_log_files.rs"]
+mod aborted_across_log_files;
+#[path = "regressions/empty_bucket_name.rs"]
+mod empty_bucket_name;
+#[path = "regressions/empty_value.rs"]
+mod empty_value;
 #[path = "regressions/handle_cache_below_shards.rs"]
 mod handle_cache_below_shards;
+#[path = "regressions/key_of_115_bytes.rs"]
+mod key_of_115_bytes;
+#[path = "regressions/merge_admission.rs"]
+mod merge_admission;

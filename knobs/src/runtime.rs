@@ -56,6 +56,11 @@ pub fn nextest_variables() -> Vec<OsString> {
     names.filter(|name| name.as_encoded_bytes().starts_with(b"NEXTEST")).collect()
 }
 
+/// The faults that the engine itself would arm in this process and its children.
+pub fn armed_failpoints() -> Option<String> {
+    text("MACE_FAILPOINT")
+}
+
 /// Where cargo puts the programs that it installs.
 pub fn cargo_bin() -> Option<PathBuf> {
     let home = os("CARGO_HOME").map(PathBuf::from);

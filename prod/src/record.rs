@@ -85,14 +85,17 @@ fn record(binary: &str, element: TestCase) -> Record {
             (ended, message, reruns.runs.len())
         }
     };
-    let output = element.system_out.as_deref().unwrap_or_default();
+    let mut markers = marker::parse(element.system_out.as_deref().unwrap_or_default());
+    // A case that cannot tell panics with its marker, and panics speak on standard error.
+    let complaints = marker::parse(element.system_err.as_deref().unwrap_or_default());
+    markers.inconclusive = markers.inconclusive.or(complaints.inconclusive);
     Record {
         id: CaseId { binary: binary.to_owned(), name: element.name.to_string() },
         ended,
         message,
         time: element.time.unwrap_or_default(),
         attempts: 1 + reruns,
-        markers: marker::parse(output),
+        markers,
         element,
     }
 }
@@ -101,8 +104,14 @@ fn record(binary: &str, element: TestCase) -> Record {
 fn panic_message(description: &str) -> Option<String> {
     let mut lines = description.lines();
     let (_, place) = lines.next()?.split_once(" panicked at ")?;
-    let said = lines.next().map(str::trim).filter(|line| !line.is_empty())?;
-    Some(format!("{said} ({})", place.trim_end_matches(':')))
+    // A verdict's first line counts its violations; the next ones say what they are.
+    let is_end = |line: &&str| {
+        ["stack backtrace:", "note: ", "repeat: "].iter().any(|end| line.starts_with(end))
+    };
+    let said = lines.map(str::trim).take_while(|line| !is_end(line));
+    let said: Vec<_> = said.filter(|line| !line.is_empty()).take(3).collect();
+    let place = place.trim_end_matches(':');
+    (!said.is_empty()).then(|| format!("{} ({place})", said.join("; ")))
 }
 
 #[cfg(test)]
@@ -139,8 +148,7 @@ mod tests {
             );
         }
         let said = find(&records, "fails").message.as_deref();
-        let expected =
-            "assertion `left == right` failed: the sum is off (tests/prod_recorded.rs:3:65)";
+        let expected = "assertion `left == right` failed: the sum is off; left: 2; right: 3 (tests/prod_recorded.rs:3:65)";
         assert_eq!(said, Some(expected));
         assert_eq!(find(&records, "passes").markers.seed, Some(42));
         assert!(find(&records, "passes").id.binary.ends_with("::prod_recorded"));

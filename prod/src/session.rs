@@ -9,7 +9,7 @@ use crate::{
     wanted::Wanted,
     workspace::{self, Generated},
 };
-use knobs::{Knobs, findings::Findings};
+use knobs::{Knobs, findings::Findings, runtime};
 use std::{
     collections::hash_map::RandomState,
     fs,
@@ -41,6 +41,10 @@ impl Session {
     /// Validates the surroundings and resolves the engine.
     pub(crate) fn open(flags: &[(&str, &str)]) -> Result<Self> {
         let knobs = Knobs::load_with(flags)?;
+        if let Some(faults) = runtime::armed_failpoints() {
+            let what = format!("MACE_FAILPOINT = {faults:?} would arm faults in every case");
+            return Err(Error::new(what, "environment", "unset it: the cases arm their own"));
+        }
         let root = knobs.root().to_owned();
         let manifest = root.join("Cargo.toml");
         if !manifest.is_file() {

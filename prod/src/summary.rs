@@ -5,8 +5,12 @@ use crate::{
     exit::Outcome,
     judge::{Judged, Layer, Verdict},
     merge::Origin,
+    part::Build,
 };
-use std::fmt::{self, Write};
+use std::{
+    collections::BTreeMap,
+    fmt::{self, Write},
+};
 
 /// Everything the end of a run says.
 pub(crate) struct Summary<'s> {
@@ -88,7 +92,7 @@ impl Summary<'_> {
 
     /// Skips by reason: a hundred cases that skip for one reason are one fact.
     fn skips(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut reasons = std::collections::BTreeMap::<(&str, &str), usize>::new();
+        let mut reasons = BTreeMap::<(&str, &str), usize>::new();
         for (layer, case) in self.cases().filter(|(_, case)| case.verdict == Verdict::Skipped) {
             let reason = case.message.as_deref().unwrap_or_default();
             *reasons.entry((layer.part.label, reason)).or_default() += 1;
@@ -102,45 +106,36 @@ impl Summary<'_> {
         Ok(())
     }
 
+    /// The heading stands in every run, so that a script can look for what is below it.
     fn failures(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let interrupted = matches!(self.outcome, Outcome::Interrupted(_));
         // After Ctrl-C the cases that did not run are a number, not failures to look at.
         let shown = |case: &Judged| !(interrupted && case.verdict == Verdict::Missing);
-        let mut failures = self.cases().filter(|(_, case)| case.verdict.fails() && shown(case));
-        let mut heading = false;
-        failures.try_for_each(|(layer, case)| {
-            if !heading {
-                writeln!(f, "\nfailures")?;
-                heading = true;
-            }
-            let label = layer.part.label;
-            writeln!(
-                f,
-                "  {label}  {} {}  [{}]",
-                case.id.binary,
-                case.id.name,
-                case.verdict.name()
-            )?;
+        let mut none = true;
+        writeln!(f, "\nfailures")?;
+        for (layer, case) in self.cases().filter(|(_, case)| case.verdict.fails() && shown(case)) {
+            none = false;
+            let (name, binary) = (&case.id.name, &case.id.binary);
+            writeln!(f, "  {name}  [{}: {}, {binary}]", layer.part.label, case.verdict.name())?;
             let message = case.message.as_deref().unwrap_or_default();
             writeln!(f, "      {}", message.lines().next().unwrap_or_default())?;
-            if let Some(seed) = case.markers.seed {
-                writeln!(f, "      case seed {seed} (from root seed {})", self.origin.seed)?;
+            write!(f, "      seed {}", self.origin.seed)?;
+            if let Some(own) = case.markers.seed.filter(|own| *own != self.origin.seed) {
+                write!(f, " (the case's own, derived from it: {own})")?;
             }
-            writeln!(f, "      {}", self.repro(layer, case))
-        })?;
-        for (index, note) in self.notes.iter().enumerate() {
-            if index == 0 && !heading {
-                writeln!(f, "\nfailures")?;
-            }
+            writeln!(f, "\n      {}", self.repro(layer, case))?;
+        }
+        for note in self.notes {
+            none = false;
             writeln!(f, "  {note}")?;
         }
-        Ok(())
+        if none { writeln!(f, "  none") } else { Ok(()) }
     }
 
     /// The one command that runs the case again as it ran.
     fn repro(&self, layer: &Layer, case: &Judged) -> String {
         let mut command = String::new();
-        if let crate::part::Build::Suite(features) = &layer.part.build
+        if let Build::Suite(features) = &layer.part.build
             && features != "failpoints"
             && !features.is_empty()
         {

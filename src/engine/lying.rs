@@ -153,7 +153,8 @@ impl Sin {
 /// How and when an engine stops answering.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Death {
-    /// It dies in this commit, counted from 1 over all openings.
+    /// It dies in this commit, counted from 1 over all openings, or in the first one after it
+    /// that wrote more than one key.
     pub at_commit: u64,
     /// Whether the commits under way take effect.
     pub kept: bool,

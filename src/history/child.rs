@@ -9,7 +9,7 @@ use crate::{
         Event,
         dump::Dump,
         journal::{self, Recorder},
-        kill::{self, Mark, OPENING_WRITES, Opening},
+        kill::{self, Mark, OPENING, Opening},
         script::{Runner, Step, buckets_named, keys_of},
     },
     settings::Seed,
@@ -206,16 +206,14 @@ pub fn obey(path: &Path) -> i32 {
     code
 }
 
-fn carry_out(plan: &Plan, recorder: &Arc<Recorder>) -> crate::engine::Outcome<()> {
+fn carry_out(plan: &Plan, recorder: &Recorder) -> crate::engine::Outcome<()> {
     phase(recorder, "started".to_owned());
     let driver = MaceDriver;
-    let opening = Opening::watch(recorder, plan.kill);
+    let opening = Opening::begin(plan.kill);
     let engine = driver.open(&plan.dir, &plan.options)?;
-    let writes = opening.opened();
+    let allocations = opening.opened();
     phase(recorder, "opened".to_owned());
-    if let Some(writes) = writes {
-        phase(recorder, format!("{OPENING_WRITES}{writes}"));
-    }
+    phase(recorder, format!("{OPENING}{allocations}"));
     if let Some(path) = &plan.dump {
         dump(plan, engine.as_ref(), path)?;
         phase(recorder, "dumped".to_owned());

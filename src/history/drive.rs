@@ -19,6 +19,9 @@ use std::{collections::BTreeMap, thread};
 /// Attempts that a client may spend on each planned transaction, on average.
 const ATTEMPTS: u64 = 50;
 
+/// How often a client gives way after a conflict while nobody gets on.
+const YIELDS: u32 = 200;
+
 /// Clients and their work in one bucket.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Traffic {
@@ -134,8 +137,7 @@ impl Client<'_> {
                     Ended::Unknown => tally.unknown += 1,
                     Ended::Conflicted => {
                         tally.conflicts += 1;
-                        // The other writer needs the processor to get out of the way.
-                        thread::yield_now();
+                        self.wait_for_others();
                         continue;
                     }
                 }
@@ -143,6 +145,18 @@ impl Client<'_> {
             }
         }
         tally
+    }
+
+    /// Gives way until another transaction got on, which the one in the way may be. Not for long:
+    /// that one may have met a conflict itself, or have got on already.
+    fn wait_for_others(&self) {
+        let before = self.recorder.settled();
+        for _ in 0..YIELDS {
+            thread::yield_now();
+            if self.recorder.settled() != before {
+                break;
+            }
+        }
     }
 
     fn attempt(&self, plan: &TxnPlan) -> Ended {
@@ -153,6 +167,7 @@ impl Client<'_> {
             Ok(txn) => txn,
             Err(denial) => return self.drop_txn(id, Vec::new(), Some(denial)),
         };
+        let begun = self.recorder.stamp();
         let mut attempt = Attempt::new(id, self.recorder);
         let done = plan.ops.iter().try_for_each(|op| {
             // Gives way between any two operations: short transactions on few processors would
@@ -173,7 +188,13 @@ impl Client<'_> {
         }
         let stamp = self.recorder.stamp();
         let reads = reads.into_iter().collect();
-        self.recorder.record(Event::Commit { txn: id, stamp, reads, writes: writes.clone() });
+        self.recorder.record(Event::Commit {
+            txn: id,
+            stamp,
+            begun,
+            reads,
+            writes: writes.clone(),
+        });
         self.answered(id, writes, txn.commit())
     }
 

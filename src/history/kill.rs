@@ -1,11 +1,11 @@
-//! Deaths at counted points: a child that is to be killed counts its own journal, or the calls
-//! with which it writes, and sends itself SIGKILL. Nothing runs after that, in no thread.
+//! Deaths at counted points: a child that is to be killed counts its own journal, or what it
+//! allocates, and sends itself SIGKILL. Nothing runs after that, in no thread.
 
-use crate::history::{Event, journal::Recorder, reach};
+use crate::history::Event;
 use serde::{Deserialize, Serialize};
-use std::sync::{
-    Arc,
-    atomic::{AtomicBool, AtomicU64, Ordering},
+use std::{
+    alloc::{GlobalAlloc, Layout, System},
+    sync::atomic::{AtomicU64, Ordering},
 };
 
 /// Where a child is killed. Whatever other clients are doing at that moment stays undone.
@@ -15,15 +15,15 @@ pub enum Mark {
     Acked(u64),
     /// After so many commits of this process were about to be asked for.
     Asked(u64),
-    /// While the database is being opened, after so many calls that write.
+    /// While the database is being opened, at this allocation.
     Opening(u64),
 }
 
-/// The start of the phase that a child records before it kills itself.
+/// The phase that a child records before it kills itself in its work.
 pub const KILLED: &str = "killed";
 
-/// The start of the phase that says with how many calls an opening wrote.
-pub const OPENING_WRITES: &str = "opening_writes ";
+/// The start of the phase that says how many allocations an opening took.
+pub const OPENING: &str = "opening ";
 
 /// Counts events until a mark.
 #[derive(Debug)]
@@ -63,36 +63,51 @@ pub fn die() {
     std::process::abort();
 }
 
-/// Watches an opening from the side and kills the process at the mark.
+/// The system's allocator, counting. The child program uses it, so that an opening can be killed at
+/// a counted point of whatever it does, on whichever thread, in every build of an engine.
 #[derive(Debug)]
-pub struct Opening {
-    writes_before: u64,
-    over: Arc<AtomicBool>,
-}
+pub struct CountingAllocator;
 
-impl Opening {
-    /// Watches from now on.
-    pub fn watch(recorder: &Arc<Recorder>, mark: Option<Mark>) -> Self {
-        let writes_before = reach::process_writes().unwrap_or_default();
-        let over = Arc::new(AtomicBool::new(false));
-        if let Some(Mark::Opening(writes)) = mark {
-            let (recorder, over) = (Arc::clone(recorder), Arc::clone(&over));
-            std::thread::spawn(move || {
-                while !over.load(Ordering::SeqCst) {
-                    let written = reach::process_writes().unwrap_or_default() - writes_before;
-                    if written >= writes {
-                        recorder.record(Event::Phase { name: format!("{KILLED} {written}") });
-                        die();
-                    }
-                }
-            });
+static ALLOCATIONS: AtomicU64 = AtomicU64::new(0);
+
+/// The allocation to die at; none is number 0.
+static LAST_ALLOCATION: AtomicU64 = AtomicU64::new(0);
+
+// SAFETY: every call is passed on to the system's allocator as it came; counting and dying allocate
+// nothing.
+unsafe impl GlobalAlloc for CountingAllocator {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        let number = ALLOCATIONS.fetch_add(1, Ordering::Relaxed) + 1;
+        if number == LAST_ALLOCATION.load(Ordering::Relaxed) {
+            die();
         }
-        Self { writes_before, over }
+        // SAFETY: the caller keeps the contract of `alloc`, which is the same there.
+        unsafe { System.alloc(layout) }
     }
 
-    /// The database is open; with how many calls the opening wrote, where they are counted.
-    pub fn opened(self) -> Option<u64> {
-        self.over.store(true, Ordering::SeqCst);
-        Some(reach::process_writes()? - self.writes_before)
+    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
+        // SAFETY: `pointer` came from `alloc` above, hence from the system's allocator.
+        unsafe { System.dealloc(pointer, layout) }
+    }
+}
+
+/// Counts the allocations of an opening.
+#[derive(Debug)]
+pub struct Opening(u64);
+
+impl Opening {
+    /// Counts from now on, and kills the process at the mark.
+    pub fn begin(mark: Option<Mark>) -> Self {
+        let before = ALLOCATIONS.load(Ordering::SeqCst);
+        if let Some(Mark::Opening(allocations)) = mark {
+            LAST_ALLOCATION.store(before + allocations, Ordering::SeqCst);
+        }
+        Self(before)
+    }
+
+    /// The database is open. Says how many allocations that took.
+    pub fn opened(self) -> u64 {
+        LAST_ALLOCATION.store(0, Ordering::SeqCst);
+        ALLOCATIONS.load(Ordering::SeqCst) - self.0
     }
 }

@@ -1,6 +1,6 @@
-//! What the operating system counted for us: bytes that a thread read, calls with which a process
-//! wrote. Cases use it to show that they reached what they are there for, in every build of an
-//! engine. Only Linux counts; elsewhere the answer is nothing.
+//! What the operating system counted for us: bytes that a thread read. Cases use it to show that
+//! they reached what they are there for, in every build of an engine. Only Linux counts; elsewhere
+//! the answer is nothing.
 
 /// Bytes that asking for a count reads at the most.
 pub const ASKING: u64 = 1024;
@@ -9,11 +9,6 @@ pub const ASKING: u64 = 1024;
 /// memory leaves it alone.
 pub fn thread_bytes_read() -> Option<u64> {
     counted("/proc/thread-self/io", "rchar")
-}
-
-/// Calls with which this process has written so far.
-pub fn process_writes() -> Option<u64> {
-    counted("/proc/self/io", "syscw")
 }
 
 fn counted(path: &str, name: &str) -> Option<u64> {

@@ -156,7 +156,7 @@ impl Watcher<'_> {
         let first = self.read(view.as_ref())?;
         let (reads, writes) = (self.seen(&first), Vec::new());
         let stamp = self.recorder.stamp();
-        self.recorder.record(Event::Commit { txn, stamp, reads, writes });
+        self.recorder.record(Event::Commit { txn, stamp, begun: opened, reads, writes });
         let stamp = self.recorder.stamp();
         self.recorder.record(Event::Ok { txn, stamp });
         let mut readings = 1;

@@ -6,8 +6,8 @@
 //! each counted once.
 //!
 //! Does not verify:
-//! - a removal by a dropped transaction when a survivor's write is also missing there: one of the
-//!   two is named, whichever the history explains better;
+//! - whether a dropped transaction's removal took effect or a survivor's write is missing, where
+//!   both look the same: atomicity and this oracle then both speak;
 //! - which operands a number is made of, when several sets add up to it;
 //! - free space, deleted versions, or anything that no read returns: the engine's own checker
 //!   looks there.

@@ -77,6 +77,7 @@ pub(crate) struct Script {
     events: Vec<Event>,
     stamp: u64,
     seqs: BTreeMap<u16, u32>,
+    begun: BTreeMap<u16, u64>,
     reads: Vec<(KeyText, Seen)>,
     /// What an honest engine shows, bucket by bucket.
     state: BTreeMap<String, Pairs>,
@@ -105,7 +106,12 @@ impl Script {
         self
     }
 
-    pub(crate) fn begin(mut self, bucket: &str, client: u16) -> Self {
+    pub(crate) fn begin(self, bucket: &str, client: u16) -> Self {
+        self.begin_asked(bucket, client).begun(client)
+    }
+
+    /// The engine is asked to begin a transaction.
+    pub(crate) fn begin_asked(mut self, bucket: &str, client: u16) -> Self {
         let seq = self.seqs.entry(client).or_default();
         *seq += 1;
         let txn = id(client, *seq);
@@ -114,11 +120,19 @@ impl Script {
         self
     }
 
+    /// The engine has begun it.
+    pub(crate) fn begun(mut self, client: u16) -> Self {
+        let begun = self.tick();
+        self.begun.insert(client, begun);
+        self
+    }
+
     pub(crate) fn commit(mut self, client: u16, writes: &[(&str, W)]) -> Self {
         let txn = self.current(client);
         let writes = numbered(txn, writes, true);
         let (stamp, reads) = (self.tick(), std::mem::take(&mut self.reads));
-        self.events.push(Event::Commit { txn, stamp, reads, writes });
+        let begun = self.begun[&client];
+        self.events.push(Event::Commit { txn, stamp, begun, reads, writes });
         self
     }
 

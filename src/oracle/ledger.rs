@@ -31,6 +31,8 @@ pub struct Record<'h> {
     pub incarnation: u32,
     /// Stamp before the engine was asked to begin.
     pub begin: u64,
+    /// Stamp after the engine had begun it; the end of time when that is not known.
+    pub begun: u64,
     /// Stamp before the engine was asked to commit; nothing when it was not.
     pub commit: Option<u64>,
     /// Its fate.
@@ -150,10 +152,11 @@ impl<'h> Ledger<'h> {
                     life.deleting = false;
                     ledger.begin(*txn, bucket, *stamp, segment, life.incarnation);
                 }
-                Event::Commit { txn, stamp, reads, writes } => {
+                Event::Commit { txn, stamp, begun, reads, writes } => {
                     let record = ledger.running(*txn, segment);
                     assert!(record.commit.is_none(), "{txn} commits twice");
                     (record.commit, record.status) = (Some(*stamp), Status::Unknown);
+                    record.begun = *begun;
                     (record.reads, record.writes) = (reads, writes);
                 }
                 Event::Ok { txn, stamp } => {
@@ -192,6 +195,7 @@ impl<'h> Ledger<'h> {
             segment,
             incarnation,
             begin,
+            begun: u64::MAX,
             commit: None,
             status: Status::Aborted,
             reads: &[],

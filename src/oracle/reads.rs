@@ -4,16 +4,16 @@
 //! Verifies, for each transaction that asked to commit, from the stamps alone: every version it
 //! read was written to that key, for good, by a transaction of this bucket that had asked to
 //! commit and was not dropped; nothing it read was replaced by work that had returned, or that
-//! another had already seen, before it began; all it read fits one moment between its begin and
-//! its commit; of a transaction it saw a part of, it saw every key it looked at; and nobody
-//! committed a key between its read and its own write of that key.
+//! another had already seen, before it began; all it read fits one moment while it was beginning;
+//! of a transaction it saw a part of, it saw every key it looked at; and nobody committed a key
+//! between its snapshot and its own write of that key.
 //!
 //! Does not verify:
 //! - serializability: the engine documents snapshot isolation and allows write skew;
 //! - reads of transactions that were dropped: their histories hold no reads;
 //! - reads of a transaction's own writes, and repeated reads: the client checks them on the spot
 //!   (`history/drive.rs`), because a history holds only first reads;
-//! - a blind write's snapshot beyond what its reads say about it;
+//! - two writes of one key of which one never had its commit acknowledged nor seen;
 //! - which of several removals a read of nothing saw: it takes the newest, so it may miss a stale
 //!   one;
 //! - sums beyond bounds: operands commute, and several sets of them add up to one number.
@@ -78,9 +78,9 @@ impl<'a> Chains<'a> {
         let mut visible: HashMap<TxnId, u64> = HashMap::new();
         for record in &ledger.records {
             for (_, seen) in record.reads {
-                if let (Seen::Version(version), Some(commit)) = (seen, record.commit) {
-                    let by = visible.entry(version.txn).or_insert(commit);
-                    *by = commit.min(*by);
+                if let Seen::Version(version) = seen {
+                    let by = visible.entry(version.txn).or_insert(record.begun);
+                    *by = record.begun.min(*by);
                 }
             }
         }
@@ -124,7 +124,7 @@ impl<'a> Reader<'a> {
     fn new(chains: &'a Chains<'a>, record: &'a Record<'a>) -> Self {
         let commit = record.commit.expect("only those that asked to commit are judged");
         let after = (record.begin, "it began".to_owned());
-        let before = (commit, "it asked to commit".to_owned());
+        let before = (record.begun, "its begin had returned".to_owned());
         Self { chains, record, commit, after, before }
     }
 
@@ -134,9 +134,15 @@ impl<'a> Reader<'a> {
                 Seen::Garbage(text) => {
                     return Err(self.violation(WRITTEN, &format!("read {}: {text}", key.0)));
                 }
+                Seen::Version(version) => self.origin(key, *version)?,
+                Seen::Sum(_) | Seen::Absent => {}
+            }
+        }
+        for (key, seen) in self.record.reads {
+            match seen {
+                Seen::Garbage(_) => {}
                 Seen::Sum(number) => self.sum(key, *number)?,
                 Seen::Version(version) => {
-                    self.origin(key, *version)?;
                     self.whole(key, version.txn)?;
                     let writer = self.chains.ledger.get(version.txn).and_then(|by| by.commit);
                     self.link(key, seen, writer)?;
@@ -144,13 +150,14 @@ impl<'a> Reader<'a> {
                 Seen::Absent => {
                     let chain = self.chains.at(self.record, key).iter().rev();
                     let removal = chain
-                        .filter(|link| link.commit < self.commit)
+                        .filter(|link| link.commit < self.record.begun)
                         .find(|link| link.effect == Effect::Del);
                     let removal = removal.map(|link| link.commit);
                     self.link(key, seen, removal)?;
                 }
             }
         }
+        self.blind_writes()?;
         let ((after, what), (before, until)) = (&self.after, &self.before);
         if after < before {
             return Ok(());
@@ -182,8 +189,8 @@ impl<'a> Reader<'a> {
         if self.chains.effects[&version.txn].get(key) != Some(&Effect::Set(version)) {
             return wrong(COMMITTED, "which its own transaction replaced");
         }
-        if writer.commit >= Some(self.commit) {
-            return wrong(COMMITTED, "of a transaction that had not asked to commit");
+        if writer.commit >= Some(self.record.begun) {
+            return wrong(COMMITTED, "of a transaction that had not asked to commit by then");
         }
         Ok(())
     }
@@ -199,7 +206,7 @@ impl<'a> Reader<'a> {
                 }
                 (Some(Effect::Set(_)), Seen::Absent) => {
                     let later = self.chains.at(self.record, other).iter().filter(|link| {
-                        Some(link.commit) > commit_of(writer) && link.commit < self.commit
+                        Some(link.commit) > commit_of(writer) && link.commit < self.record.begun
                     });
                     !later.into_iter().any(|link| link.effect == Effect::Del)
                 }
@@ -260,6 +267,26 @@ impl<'a> Reader<'a> {
         }
     }
 
+    /// Whether it wrote over work that its snapshot cannot have held, without having read the key.
+    fn blind_writes(&self) -> Result<(), Violation> {
+        for (key, effect) in &self.chains.effects[&self.record.id] {
+            if matches!(effect, Effect::Add(_)) {
+                continue;
+            }
+            let chain = self.chains.at(self.record, key).iter().rev();
+            let mut earlier = chain.filter(|link| link.commit < self.commit);
+            let over = earlier.find(|link| link.visible < u64::MAX);
+            if let Some(over) = over.filter(|link| link.commit > self.before.0) {
+                let text = format!(
+                    "wrote {} over {}, which asked to commit after {}",
+                    key.0, over.id, self.before.1
+                );
+                return Err(self.violation(FIRST_WRITER, &text));
+            }
+        }
+        Ok(())
+    }
+
     /// A number lies between what must be in it and what can be.
     fn sum(&self, key: &'a KeyText, number: u64) -> Result<(), Violation> {
         let (mut low, mut high) = (0_i128, 0_i128);
@@ -268,7 +295,7 @@ impl<'a> Reader<'a> {
             let operand = i128::from(operand.cast_signed());
             if link.visible < self.record.begin {
                 (low, high) = (low + operand, high + operand);
-            } else if link.commit < self.commit && link.id != self.record.id {
+            } else if link.commit < self.record.begun {
                 (low, high) = (low + operand.min(0), high + operand.max(0));
             }
         }

@@ -209,19 +209,24 @@ impl<'a> Recovered<'a> {
             None => self.wrongly_absent(slot, expected, &aborted),
             Some(found) => self.wrongly_present(key, slot, found, expected),
         };
-        self.differences.push(Difference { key: key.clone(), flaw });
+        // A write that is missing and a removal that was dropped look the same: both are named.
+        // Who removed what was written had seen it, so began after its commit was asked for.
+        let removed = matches!(flaw, Flaw::Missing(_)) && slot.found.is_none();
+        let written = expected.by.and_then(|id| self.ledger.get(id)).and_then(|by| by.commit);
+        let remover = aborted.deleter(written.unwrap_or_default()).filter(|_| removed);
+        let flaws = [Some(flaw), remover.map(Flaw::Aborted)];
+        let difference = |flaw| Difference { key: key.clone(), flaw };
+        self.differences.extend(flaws.into_iter().flatten().map(difference));
     }
 
     fn wrongly_absent(&self, slot: &Slot, expected: Expected, aborted: &Aborted) -> Flaw {
         let half = slot.effects.iter().rev().find(|(record, effect)| {
             *effect == Effect::Del && !self.survivors.contains(&record.id)
         });
-        // Who removed the expected version had seen it, so began after its commit was asked for.
-        let written = expected.by.and_then(|id| self.ledger.get(id)).and_then(|by| by.commit);
-        match (aborted.deleter(written.unwrap_or_default()), half, expected.by) {
-            (Some(id), _, _) => Flaw::Aborted(id),
-            (None, Some((record, _)), _) => Flaw::HalfThere(record.id),
-            (None, None, Some(id)) => Flaw::Missing(id),
+        match (half, expected.by, aborted.deleter(0)) {
+            (Some((record, _)), ..) => Flaw::HalfThere(record.id),
+            (None, Some(id), _) => Flaw::Missing(id),
+            (None, None, Some(id)) => Flaw::Aborted(id),
             (None, None, None) => Flaw::Changed("it was there and is not any more".to_owned()),
         }
     }
@@ -273,12 +278,23 @@ impl<'a> Recovered<'a> {
         let before = slot.base.and_then(decode_sum).unwrap_or_default();
         let number = if let Value::Sum(number) = expected.value { number } else { before };
         if slot.effects.is_empty() && !aborted.explain(found.wrapping_sub(number)) {
-            return Flaw::Changed(format!("it was {before} and is {found}"));
+            return match slot.base {
+                Some(_) => Flaw::Changed(format!("it was {before} and is {found}")),
+                None => Flaw::Off(found, 0),
+            };
         }
         let (over, under) = (found.wrapping_sub(number), number.wrapping_sub(found));
+        // One operand, or all of a transaction's together.
         let adds = |amount: u64| {
-            let same = move |(_, effect): &&(&Record, Effect)| *effect == Effect::Add(amount);
-            slot.effects.iter().filter(same).map(|(record, _)| record.id).collect::<Vec<_>>()
+            let one = |record: &Record| {
+                let mut writes = record.writes.iter();
+                writes.any(|(at, write)| at == aborted.key && *write == Write::Add(amount))
+            };
+            let added = slot
+                .effects
+                .iter()
+                .filter(|(record, effect)| *effect == Effect::Add(amount) || one(record));
+            added.map(|(record, _)| record.id).collect::<Vec<_>>()
         };
         let survived = |id: &TxnId| self.survivors.contains(id);
         if over.cast_signed() > 0 {

@@ -63,8 +63,14 @@ impl Survivors {
             reading.place(terms, record);
         }
         reading.open_that_show();
-        reading.open_that_are_denied();
-        reading.open_that_add_up();
+        // What is known of one transaction can be what settles another.
+        let mut before = usize::MAX;
+        while reading.open.len() < before {
+            before = reading.open.len();
+            reading.open_that_are_denied();
+            reading.open_that_removed();
+            reading.open_that_add_up();
+        }
         reading.drop_wholly_missing();
         reading.so_far
     }
@@ -117,7 +123,7 @@ impl<'a> Reading<'a> {
         self.so_far.ids.insert(id);
     }
 
-    /// A key shows an open transaction's version, or is gone and only an open one removed it.
+    /// A key shows an open transaction's version.
     fn open_that_show(&mut self) {
         let mut found = Vec::new();
         for (key, slot) in self.slots {
@@ -130,6 +136,10 @@ impl<'a> Reading<'a> {
         for id in found {
             self.survives(id);
         }
+    }
+
+    /// A key is gone and, of all that may have happened, only an open transaction removed it.
+    fn open_that_removed(&mut self) {
         let slots = self.slots;
         for slot in slots.values().filter(|slot| slot.found.is_none()) {
             let newest = slot.effects.iter().rev();
@@ -146,34 +156,43 @@ impl<'a> Reading<'a> {
     }
 
     fn expected_gone(&self, slot: &Slot) -> bool {
-        match slot.expected(|id| self.survived(id)).value {
+        Self::gone(slot, |id| self.survived(id))
+    }
+
+    fn gone_without(&self, slot: &Slot, last: TxnId) -> bool {
+        Self::gone(slot, |id| id != last && self.survived(id))
+    }
+
+    fn gone(slot: &Slot, took_effect: impl Fn(TxnId) -> bool) -> bool {
+        match slot.expected(took_effect).value {
             Value::Base => slot.base.is_none(),
             Value::Absent => true,
             Value::Version(_) | Value::Sum(_) => false,
         }
     }
 
-    /// A key on which an open transaction would have the last word shows something else.
+    /// A key on which an open transaction would have the last word shows something else. One that
+    /// agrees with what is shown hides those before it.
     fn open_that_are_denied(&mut self) {
         for (key, slot) in self.slots {
-            let above: Vec<_> = slot
-                .effects
-                .iter()
-                .rev()
-                .take_while(|(record, _)| !self.survived(record.id))
-                .filter(|(record, _)| self.open.contains_key(&record.id))
-                .map(|(record, effect)| (record.id, *effect))
-                .collect();
-            for (id, effect) in above {
+            for (record, effect) in slot.effects.iter().rev() {
+                let id = record.id;
                 let value = match effect {
-                    Effect::Set(version) => Value::Version(version),
+                    Effect::Set(version) => Value::Version(*version),
                     Effect::Del => Value::Absent,
-                    Effect::Add(_) => continue,
+                    Effect::Add(_) => break,
                 };
-                if !slot.shows(&key.bytes(), value) {
-                    self.open.remove(&id);
-                    self.so_far.lost.insert(id, format!("{} shows an older state", key.0));
+                if self.survived(id) {
+                    break;
                 }
+                if !self.open.contains_key(&id) {
+                    continue;
+                }
+                if slot.shows(&key.bytes(), value) {
+                    break;
+                }
+                self.open.remove(&id);
+                self.so_far.lost.insert(id, format!("{} shows an older state", key.0));
             }
         }
     }
@@ -199,6 +218,7 @@ impl<'a> Reading<'a> {
         }
         adders.sort_unstable();
         adders.dedup();
+        self.so_far.undecided.clear();
         if adders.len() > MOST_OPEN {
             self.so_far.undecided.extend(sums.into_iter().map(|sum| sum.key.clone()));
             return;
@@ -258,6 +278,8 @@ impl<'a> Reading<'a> {
             let bytes = key.bytes();
             let (at, ids) = match expected.value {
                 Value::Sum(number) => self.adders(slot, number),
+                // A removal of what was not there without it either shows nothing.
+                Value::Absent if self.gone_without(slot, last) => continue,
                 value if slot.shows(&bytes, value) => (true, vec![last]),
                 _ if shows_older(&bytes, slot, last) => (false, vec![last]),
                 _ => continue,
@@ -286,13 +308,15 @@ impl<'a> Reading<'a> {
     }
 }
 
-/// Whether the key shows what it was before the transaction's last word on it.
+/// Whether the key shows what it was before the transaction's last word on it, and not what a
+/// later one made of it.
 fn shows_older(key: &[u8], slot: &Slot, last: TxnId) -> bool {
-    let before = slot.effects.iter().take_while(|(record, _)| record.id != last);
-    slot.found == slot.base
-        || before.clone().any(|(_, effect)| match effect {
-            Effect::Set(version) => slot.shows(key, Value::Version(*version)),
-            Effect::Del => slot.found.is_none(),
-            Effect::Add(_) => false,
-        })
+    let at = slot.effects.iter().position(|(record, _)| record.id == last);
+    let (before, after) = slot.effects.split_at(at.unwrap_or_default());
+    let shows = |(_, effect): &(&Record, Effect)| match effect {
+        Effect::Set(version) => slot.shows(key, Value::Version(*version)),
+        Effect::Del => slot.found.is_none(),
+        Effect::Add(_) => false,
+    };
+    !after.iter().skip(1).any(shows) && (slot.found == slot.base || before.iter().any(shows))
 }

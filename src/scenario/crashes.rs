@@ -7,7 +7,7 @@ use crate::{
     history::{
         Event,
         child::{End, Exit, ExitClass, KILLED},
-        kill::{self, Mark, OPENING_WRITES},
+        kill::{self, Mark, OPENING},
         script::Step,
     },
     oracle::{
@@ -29,7 +29,7 @@ const ABORTED: i32 = 6;
 
 const SERVES: &str = "a database that died can be opened and serves";
 
-/// How often a kill inside of an opening is tried that came too late.
+/// How often a kill inside of an opening is tried that did not come.
 const TRIES: u32 = 5;
 
 /// The database, and the weakest of the promises that it was opened under.
@@ -83,35 +83,33 @@ impl<'a> Crashes<'a> {
         Err(unexpected(&phases, &exit))
     }
 
-    /// Kills openings of the database in the first, a middle and the last of the calls with which
-    /// an undisturbed opening writes, each on what the one before left. Says how many that were;
-    /// nothing where the system does not count.
-    pub fn killed_in_openings(&mut self, options: &EngineOptions) -> Judging<Option<u64>> {
-        let Some(writes) = self.opening_writes(options)? else { return Ok(None) };
-        if writes == 0 {
-            return Err(Verdict::Inconclusive("an opening that does not write".to_owned()));
+    /// Kills openings of the database at the first, a middle and a late one of the allocations
+    /// that an undisturbed opening takes, each on what the one before left.
+    pub fn killed_in_openings(&mut self, options: &EngineOptions) -> Judging<()> {
+        let most = self.allocations_of_opening(options)?;
+        // Threads of the engine share the count, so that the very last one need not come again.
+        let marks: BTreeSet<u64> = [1, most / 3, most / 10 * 9].into();
+        for mark in marks {
+            self.killed_in_opening(options, mark.max(1))?;
         }
-        let marks: BTreeSet<u64> = [1, writes.div_ceil(2), writes].into();
-        for mark in &marks {
-            self.killed_in_opening(options, *mark)?;
-        }
-        Ok(Some(marks.len() as u64))
+        Ok(())
     }
 
-    fn opening_writes(&mut self, options: &EngineOptions) -> Judging<Option<u64>> {
+    fn allocations_of_opening(&mut self, options: &EngineOptions) -> Judging<u64> {
         let mut counting = must(self.database.fork(self.case.dir().join("counting")));
         std::mem::swap(&mut counting, &mut self.database);
         let ended = self.ends(&Stage::dying(options, Vec::new()));
         std::mem::swap(&mut counting, &mut self.database);
         ended?;
         let phases = must(counting.phases());
-        Ok(phases.iter().find_map(|name| name.strip_prefix(OPENING_WRITES)?.parse().ok()))
+        let allocations = phases.iter().find_map(|name| name.strip_prefix(OPENING)?.parse().ok());
+        Ok(allocations.expect("a child that opened says how"))
     }
 
-    fn killed_in_opening(&mut self, options: &EngineOptions, mut writes: u64) -> Judging<()> {
+    fn killed_in_opening(&mut self, options: &EngineOptions, mut mark: u64) -> Judging<()> {
         for attempt in 1..=TRIES {
-            let stage = Stage::killed(options, Vec::new(), Mark::Opening(writes));
-            let root = self.case.dir().join(format!("opening-{writes}-{attempt}"));
+            let stage = Stage::killed(options, Vec::new(), Mark::Opening(mark));
+            let root = self.case.dir().join(format!("opening-{mark}-{attempt}"));
             let mut killed = must(self.database.fork(root));
             let exit = must(killed.process(&stage, &mut self.case.figures));
             let phases = must(killed.phases());
@@ -122,14 +120,14 @@ impl<'a> Crashes<'a> {
                     self.database = killed;
                     return Ok(());
                 }
-                ExitClass::Died(KILLED | ABORTED) if opened => {
-                    say(&format!("the kill after {writes} writes of an opening came too late"));
-                    writes = writes.saturating_sub(writes / 8).max(1);
+                ExitClass::Died(ABORTED) if opened => {
+                    say(&format!("allocation {mark} of an opening did not come"));
+                    mark = (mark / 4 * 3).max(1);
                 }
                 _ => return Err(unexpected(&phases, &exit)),
             }
         }
-        Err(Verdict::Inconclusive(format!("no kill in an opening came in time in {TRIES} tries")))
+        Err(Verdict::Inconclusive(format!("no kill in an opening came in {TRIES} tries")))
     }
 
     /// Judges all states that were found, and everything that clients saw.

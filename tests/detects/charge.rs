@@ -17,9 +17,7 @@ pub(crate) struct Charge {
 /// The charge of a sin.
 pub(crate) fn charge(sin: Sin) -> Charge {
     let (play, oracle, promise): (fn(Play) -> Outcome, _, _) = match sin {
-        Sin::AcknowledgedDropped | Sin::AcknowledgedThenDropped => {
-            (closed, "durability", "acknowledged commit survives")
-        }
+        Sin::AcknowledgedDropped => (closed, "durability", "acknowledged commit survives"),
         Sin::LastWriteDropped | Sin::FirstWriteDropped | Sin::OperandDropped => {
             (closed, "atomicity", "whole or absent")
         }
@@ -41,7 +39,7 @@ pub(crate) fn charge(sin: Sin) -> Charge {
         Sin::BarrierDoesNothing => (powerless, "durability", "acknowledged commit survives"),
         Sin::CheckpointDrops => (stage::checkpoint, "durability", "acknowledged commit survives"),
         Sin::CopyDrops => (stage::copy, "durability", "acknowledged commit survives"),
-        Sin::StaleRead => (closed, "reads", "before it began"),
+        Sin::StaleRead | Sin::AcknowledgedThenDropped => (closed, "reads", "before it began"),
         Sin::DirtyRead | Sin::ReplacedWriteRead => (closed, "reads", "committed work only"),
         Sin::ConflictMissed => (closed, "reads", "first writer"),
         Sin::ScanSkips

@@ -26,7 +26,7 @@ use mace_prod::{
     settings::Seed,
     testdir::TestDir,
     workload::{
-        Mix, Source,
+        Mix, Source, Sweep,
         plan::{key, sum_key},
     },
 };
@@ -210,7 +210,8 @@ pub(crate) fn buckets(play: Play, followed: bool) -> Outcome {
         delete(engine, "b", recorder);
         if followed {
             let bucket = open(engine, "b", recorder);
-            weave("b", bucket.as_ref(), recorder, seed.derive("successor"), 12);
+            let elsewhere = Sweep { first: 100, ..Sweep::fill(102, 40, 1) };
+            Traffic::sweep(elsewhere).run("b", bucket.as_ref(), recorder, seed);
         }
     });
     stage.process(|_, _| ());
@@ -294,7 +295,7 @@ pub(crate) fn views(play: Play) -> Outcome {
     outcome(&stage, violations)
 }
 
-/// Money moves between accounts, and views add it up.
+/// Money moves from the first accounts to the last ones, and views add it up.
 pub(crate) fn bank(play: Play) -> Outcome {
     const ACCOUNTS: u64 = 8;
     let mut stage = Stage::new(play, None);
@@ -308,7 +309,7 @@ pub(crate) fn bank(play: Play) -> Outcome {
         }
         opening.commit().expect("a lone transaction commits");
         for transfer in 0..10 {
-            let (from, to) = (draw.below(ACCOUNTS), draw.below(ACCOUNTS));
+            let (from, to) = (draw.below(ACCOUNTS / 2), draw.between(ACCOUNTS / 2, ACCOUNTS - 1));
             let txn = bucket.begin().expect("a transaction begins");
             for (account, amount) in [(from, (-7_i64).cast_unsigned()), (to, 7)] {
                 txn.merge(&sum_key(account), &amount.to_le_bytes()).expect("a merge is taken");
@@ -331,7 +332,7 @@ pub(crate) fn files(play: Play) -> Outcome {
     let mut samples = Vec::new();
     stage.process(|engine, recorder| {
         let bucket = open(engine, "b", recorder);
-        let traffic = Traffic::sweep(mace_prod::workload::Sweep::fill(10, 64, 5));
+        let traffic = Traffic::sweep(Sweep::fill(10, 64, 5));
         for _ in 0..8 {
             traffic.run("b", bucket.as_ref(), recorder, play.seed);
             bucket.checkpoint_and_wait();

@@ -20,6 +20,7 @@ const VALUE: u32 = 40;
 /// One transaction under way.
 struct Thread<'a> {
     id: TxnId,
+    begun: u64,
     txn: Box<dyn Txn + 'a>,
     reads: BTreeMap<KeyText, Seen>,
     writes: Vec<(KeyText, Write)>,
@@ -56,7 +57,10 @@ fn begin<'a>(name: &str, bucket: &'a dyn Bucket, recorder: &Recorder, client: u1
     let stamp = recorder.stamp();
     recorder.record(Event::Begin { txn: id, bucket: name.to_owned(), stamp });
     match bucket.begin() {
-        Ok(txn) => (Some(Thread { id, txn, reads: BTreeMap::new(), writes: Vec::new() }), Ok(())),
+        Ok(txn) => {
+            let (begun, reads, writes) = (recorder.stamp(), BTreeMap::new(), Vec::new());
+            (Some(Thread { id, begun, txn, reads, writes }), Ok(()))
+        }
         Err(denial) => (None, Err(denial)),
     }
 }
@@ -93,9 +97,9 @@ fn commit<'a>(mut thread: Thread<'a>, recorder: &Recorder) -> Stepped<'a> {
         }
         return (None, Err(denial));
     }
-    let Thread { id: txn, txn: inner, reads, writes } = thread;
+    let Thread { id: txn, begun, txn: inner, reads, writes } = thread;
     let (stamp, reads) = (recorder.stamp(), reads.into_iter().collect());
-    recorder.record(Event::Commit { txn, stamp, reads, writes: writes.clone() });
+    recorder.record(Event::Commit { txn, stamp, begun, reads, writes: writes.clone() });
     let answer = inner.commit();
     let stamp = recorder.stamp();
     match answer.clone() {

@@ -33,7 +33,7 @@ in_families!(money_is_conserved:
 /// Transfers that meet, auditors that add up every snapshot.
 fn money_is_conserved(case: &mut Case, family: Family) -> Judging<Verdict> {
     let mut live = Live::new(&MaceDriver, case.dir().join("bank"), case.seed());
-    live.session(&family.engine(), |session| {
+    live.session(&family.engine().one_log_file(), |session| {
         let opening =
             Traffic { first_client: 0, clients: 1, source: Source::Opening(BANK), txns: 1 };
         session.run(&[open(family), traffic(opening)])?;
@@ -51,7 +51,7 @@ fn money_is_conserved(case: &mut Case, family: Family) -> Judging<Verdict> {
         }
         Ok(())
     })?;
-    live.look(&family.engine())?;
+    live.look(&family.engine().one_log_file())?;
     live.check()?;
     let verdict = live.judge(&mut case.figures).and(live.conserved(&BANK));
     Ok(verdict
@@ -80,12 +80,12 @@ fn a_snapshot_stands_still(case: &mut Case, family: Family) -> Judging<Verdict> 
         Watch { client: 101, keys, hold: Hold::Stamps(60), ..watch() },
     ];
     let mut live = Live::new(&MaceDriver, case.dir().join("views"), case.seed());
-    live.session(&family.engine(), |session| {
+    live.session(&family.engine().one_log_file(), |session| {
         session.run(&[open(family), clients(0, 20)])?;
         session.watched_under_upkeep("a", &watches, &[clients(0, 40)])?;
         session.watched(&watches, &[clients(3, 10), checkpoint(), Step::Collect { rounds: 2 }])
     })?;
-    live.look(&family.engine())?;
+    live.look(&family.engine().one_log_file())?;
     live.check()?;
     let verdict = live.judge(&mut case.figures);
     Ok(verdict.and(reached("a commit beside an open snapshot", live.overtaken())))
@@ -113,7 +113,7 @@ fn a_lost_update_is_refused_and_everybody_gets_on(
         abort_pct: 5,
     };
     let mut live = Live::new(&MaceDriver, case.dir().join("updates"), case.seed());
-    live.session(&family.engine(), |session| {
+    live.session(&family.engine().one_log_file(), |session| {
         session.run(&[open(family)])?;
         let clients = Traffic { first_client: 0, clients: 4, source: Source::Mix(mix), txns: 60 };
         for _ in 0..ROUNDS {
@@ -124,7 +124,7 @@ fn a_lost_update_is_refused_and_everybody_gets_on(
         }
         Ok(())
     })?;
-    live.look(&family.engine())?;
+    live.look(&family.engine().one_log_file())?;
     let verdict = live.judge(&mut case.figures);
     Ok(verdict.and(reached("a conflict", live.evidence.tally.conflicts)))
 }

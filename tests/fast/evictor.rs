@@ -33,9 +33,9 @@ in_families!(evicted_pages_come_back_whole:
 
 fn evicted_pages_come_back_whole(case: &mut Case, family: Family) -> Judging<Verdict> {
     let bucket = || "a".to_owned();
-    let mix = Mix { keys: KEYS, lengths: vec![100, 200, 300], ..Mix::default() };
+    let mix = Mix { keys: KEYS, lengths: vec![100, 200, 300], abort_pct: 0, ..Mix::default() };
     let fill = Traffic::sweep(Sweep::fill(KEYS, 200, 30));
-    let clients = Traffic { first_client: 1, clients: 2, source: Source::Mix(mix), txns: 60 };
+    let clients = Traffic { first_client: 1, clients: 1, source: Source::Mix(mix), txns: 80 };
     let work = |traffic| Step::Traffic { bucket: bucket(), traffic };
     let checkpoint = Step::Checkpoint { bucket: bucket() };
     let watch = Watch { bucket: bucket(), client: 100, keys: Vec::new(), hold: Hold::Throughout };

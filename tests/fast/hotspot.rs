@@ -26,11 +26,11 @@ fn hot_keys_stay_exact(case: &mut Case, family: Family) -> Judging<Verdict> {
     let bucket = || "a".to_owned();
     let work = Step::Traffic { bucket: bucket(), traffic };
     let mut live = Live::new(&MaceDriver, case.dir().join("hotspot"), case.seed());
-    live.session(&family.engine(), |session| {
+    live.session(&family.engine().one_log_file(), |session| {
         session.run(&[Step::Open { bucket: bucket(), options: family.bucket() }])?;
         session.run_equals(&[work, Step::Checkpoint { bucket: bucket() }])
     })?;
-    live.look(&family.engine())?;
+    live.look(&family.engine().one_log_file())?;
     live.check()?;
     let verdict = live.judge(&mut case.figures);
     Ok(verdict.and(reached("a conflict", live.evidence.tally.conflicts)))

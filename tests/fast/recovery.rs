@@ -24,7 +24,7 @@ fn acknowledged_work_survives_kills_at_counted_commits(
     case: &mut Case,
     family: Family,
 ) -> Judging<Verdict> {
-    let options = family.engine();
+    let options = family.engine().one_log_file();
     let mut crashes = Crashes::new(case);
     for mark in [Mark::Acked(1), Mark::Acked(57), Mark::Asked(100)] {
         crashes.killed(&options, work(family, 40), mark)?;
@@ -43,7 +43,7 @@ in_families!(recovery_survives_being_killed:
 
 /// Killed in its work, then three times in the opening that follows.
 fn recovery_survives_being_killed(case: &mut Case, family: Family) -> Judging<Verdict> {
-    let options = family.engine();
+    let options = family.engine().one_log_file();
     let mut crashes = Crashes::new(case);
     crashes.killed(&options, work(family, 40), Mark::Acked(90))?;
     crashes.killed_in_openings(&options)?;
@@ -60,7 +60,7 @@ fn a_closed_database_reopens_to_the_same_state_twice(
     case: &mut Case,
     family: Family,
 ) -> Judging<Verdict> {
-    let options = family.engine();
+    let options = family.engine().one_log_file();
     let mut crashes = Crashes::new(case);
     crashes.ends(&Stage::closing(&options, work(family, 30)))?;
     finish(crashes, &options)
@@ -77,8 +77,8 @@ fn the_durability_route_may_change_at_every_reopening(
     case: &mut Case,
     family: Family,
 ) -> Judging<Verdict> {
-    let durable = EngineOptions { durable: true, ..family.engine() };
-    let relaxed = EngineOptions { durable: false, ..family.engine() };
+    let durable = EngineOptions { durable: true, ..family.engine().one_log_file() };
+    let relaxed = EngineOptions { durable: false, ..family.engine().one_log_file() };
     let mut crashes = Crashes::new(case);
     crashes.killed(&durable, work(family, 25), Mark::Acked(40))?;
     crashes.killed_in_openings(&relaxed)?;
@@ -99,7 +99,7 @@ fn the_number_of_writers_may_change_at_every_reopening(
     case: &mut Case,
     family: Family,
 ) -> Judging<Verdict> {
-    let with = |writers| EngineOptions { writers, ..family.engine() };
+    let with = |writers| EngineOptions { writers, ..family.engine().one_log_file() };
     let mut crashes = Crashes::new(case);
     for writers in [1, 4, 32] {
         crashes.killed(&with(writers), work(family, 20), Mark::Acked(30))?;
@@ -117,6 +117,34 @@ fn work(family: Family, txns: u64) -> Vec<Step> {
     let clients = Step::Traffic { bucket: bucket(), traffic };
     let open = Step::Open { bucket: bucket(), options: family.bucket() };
     vec![open, clients.clone(), Step::Checkpoint { bucket: bucket() }, clients]
+}
+
+in_families!(a_rotating_log_survives_kills:
+    tiny Tiny,
+    compressed Compressed,
+    relaxed Relaxed,
+    one_writer OneWriter,
+    many_writers ManyWriters,
+);
+
+/// One client in each of two buckets that drops nothing, so that the log may rotate under it.
+fn a_rotating_log_survives_kills(case: &mut Case, family: Family) -> Judging<Verdict> {
+    let options = family.engine();
+    let source = Source::Mix(Mix { keys: 60, abort_pct: 0, ..Mix::default() });
+    let client =
+        |first_client| Traffic { first_client, clients: 1, source: source.clone(), txns: 80 };
+    let open = |name: &str| Step::Open { bucket: name.to_owned(), options: family.bucket() };
+    let both =
+        Step::Parallel { parts: vec![("a".to_owned(), client(0)), ("b".to_owned(), client(10))] };
+    let checkpoint = Step::Checkpoint { bucket: "a".to_owned() };
+    let steps =
+        vec![open("a"), open("b"), both.clone(), checkpoint, Step::Collect { rounds: 1 }, both];
+    let mut crashes = Crashes::new(case);
+    for mark in [Mark::Acked(70), Mark::Asked(250)] {
+        crashes.killed(&options, steps.clone(), mark)?;
+    }
+    crashes.killed_in_openings(&options)?;
+    finish(crashes, &options)
 }
 
 /// Looks twice, closes and has the checker look, and judges.

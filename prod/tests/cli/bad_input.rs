@@ -40,6 +40,8 @@ fn an_environment_that_does_not_parse() {
         fixture.prod_with(&["run"], &[(name, value)]).refused(&[name, "environment", says]);
         fixture.prod_with(&["knobs"], &[(name, value)]).refused(&[name]);
     }
+    let armed = [("MACE_FAILPOINT", "mace_flush=abort")];
+    fixture.prod_with(&["run"], &armed).refused(&["MACE_FAILPOINT", "environment", "unset it"]);
 }
 
 #[test]

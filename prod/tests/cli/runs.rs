@@ -44,7 +44,7 @@ fn cargo_an_honest_suite_passes_and_says_what_it_did() {
             "\nfast (plain engine)       5",
             "fast:                reopenings 1, transactions 11\n",
             "\nknown findings\n  fast  regressions::lost_page: lost-page\n",
-            "\npassed (exit 0): 12 cases, 2 known findings counted apart\n",
+            "\nfailures\n  none\n\npassed (exit 0): 12 cases, 2 known findings counted apart\n",
         ],
     );
     assert!(run.stderr.contains("FAST_TIMEOUT") && run.stderr.contains(".config/nextest.toml"));
@@ -84,7 +84,11 @@ fn cargo_every_sin_is_caught_and_named() {
     sin(
         &["run", "all", "2"],
         "fail",
-        &["the planted failure", "case seed 41", "      just repro b_second 40\n", " --plain\n"],
+        &[
+            "\n  b_second  [fast: failed, suite::prod_cases]\n      the planted failure (",
+            "      seed 40 (the case's own, derived from it: 41)\n      just repro b_second 40\n",
+            "      just repro b_second 40 --plain\n",
+        ],
         &[("fast", "b_second"), ("fast (plain engine)", "b_second")],
     );
     sin(
@@ -94,17 +98,17 @@ fn cargo_every_sin_is_caught_and_named() {
         &[("fast (plain engine)", "plain_only")],
     );
     sin(&["run", "stress"], "abort", &["SIGABRT"], &[("stress", "stress_rounds")]);
-    sin(&["run", "chaos"], "flaky", &["[flaky]", "attempt 2"], &[("chaos", "chaos_point")]);
+    sin(&["run", "chaos"], "flaky", &[": flaky, ", "attempt 2"], &[("chaos", "chaos_point")]);
     sin(
         &["run"],
         "vanish",
-        &["[vanished]", "known finding `lost-page` no longer shows", "gone_in"],
+        &[": vanished, ", "known finding `lost-page` no longer shows", "gone_in"],
         &[("fast", "regressions::lost_page")],
     );
     sin(
         &["run", "fast", "1", "--set", "FAST_TIMEOUT=1"],
         "timeout",
-        &["[missing]", "in the inventory and has no result", "just repro b_second 40"],
+        &[": missing, ", "in the inventory and has no result", "just repro b_second 40"],
         &[
             ("fast", "a_first"),
             ("fast", "b_second"),
@@ -121,9 +125,31 @@ fn cargo_every_sin_is_caught_and_named() {
     );
     let run =
         fixture.prod_with(&["run", "chaos"], &[SEED, ("SUITE_SIN", "flaky"), ("CHAOS_RETRY", "1")]);
-    run.ended(1, &["[failed]", "only the first attempt"]);
+    run.ended(1, &[": failed, ", "only the first attempt"]);
     let run = fixture.prod_with(&["run", "chaos"], &[SEED, ("FEATURES", "")]);
     run.ended(0, &["\nskipped\n  chaos  1 cases: needs failpoints\n"]);
+}
+
+#[test]
+fn cargo_what_an_earlier_run_left_or_an_entry_dreams_of_is_no_result() {
+    let fixture = Fixture::new();
+    let honest = fixture.prod_with(&["run", "fast", "1"], &[SEED]);
+    assert_eq!(honest.code, Some(0), "{honest:#?}");
+    assert!(fixture.read("target/nextest/fast/junit.xml").contains("b_second"));
+
+    // nextest dies before it can write a report; the green one of the run before is in its place.
+    let sin = [SEED, ("SUITE_SIN", "kill_runner")];
+    let run = fixture.prod_with(&["run", "fast", "1"], &sin);
+    run.ended(2, &["b_second  [fast: missing, ", "layer fast: nextest could not run it"]);
+    assert_eq!(failing(&report(&fixture)).len(), 5, "{run:#?}");
+
+    let findings = fixture.read(".config/known-findings.toml");
+    let renamed = findings.replace("regressions::lost_page", "regressions::was_renamed");
+    fixture.write(".config/known-findings.toml", &renamed);
+    let says = "known finding `lost-page`: no case is called `regressions::was_renamed`";
+    fixture.prod_with(&["run", "all", "2"], &[SEED]).ended(1, &[says, "FAILED (exit 1)"]);
+    // One layer alone cannot know: the case may be in another one.
+    fixture.prod_with(&["run", "stress"], &[SEED]).ended(0, &["failures\n  none\n"]);
 }
 
 #[test]

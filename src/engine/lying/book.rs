@@ -80,9 +80,10 @@ impl Book {
     }
 
     /// Whether the process dies in the commit that is asked for now.
-    pub(super) fn dies_now(&mut self) -> bool {
+    pub(super) fn dies_now(&mut self, work: &Work) -> bool {
         self.asked += 1;
-        let dies = self.death.is_some_and(|death| death.at_commit == self.asked);
+        let several = work.writes.windows(2).any(|pair| pair[0].0 != pair[1].0);
+        let dies = self.death.is_some_and(|death| several && death.at_commit <= self.asked);
         self.dead |= dies;
         self.died |= dies;
         self.dead

@@ -37,7 +37,8 @@ impl Engine for LyingEngine {
         let inner = self.inner.create_bucket(name, options)?;
         if self.shared.sins(Sin::SuccessorSeesFormer) {
             let mut book = self.shared.book();
-            let former = book.gone.get(name).and_then(|pairs| pairs.last_key_value());
+            let pairs = book.gone.get(name);
+            let former = pairs.and_then(|pairs| pairs.range(..b"l".to_vec()).next_back());
             if let Some((key, value)) = former {
                 let one = [(key.clone(), value.clone())].into_iter().collect();
                 force(inner.as_ref(), &one)?;

@@ -77,13 +77,11 @@ fn edit(sin: Sin, book: &mut Book) -> Option<()> {
             book.committed.remove(victim);
         }
         Sin::AbortedRevived => {
-            let sets = |work: &&Work| matches!(work.writes.last(), Some((_, Change::Set(_))));
-            let work = book.dropped.iter().rfind(sets)?.clone();
+            let work = book.dropped.iter().rfind(|work| sets_for_good(work))?.clone();
             book.committed.push(work);
         }
         Sin::UncommittedKept => {
-            let sets = |work: &&Work| matches!(work.writes.last(), Some((_, Change::Set(_))));
-            let work = book.cut.iter().rfind(sets)?.clone();
+            let work = book.cut.iter().rfind(|work| sets_for_good(work))?.clone();
             book.committed.push(work);
         }
         Sin::InFlightTorn => {
@@ -167,6 +165,12 @@ fn wide(book: &mut Book) -> Option<&mut Work> {
     let at = book.committed.iter().rposition(wide)?;
     let hidden = book.committed[at].writes.iter().any(|(key, _)| replaced(book, at, key));
     book.committed.get_mut(at).filter(|_| !hidden)
+}
+
+/// Whether the work leaves a value at some key.
+fn sets_for_good(work: &Work) -> bool {
+    let last = |key: &[u8]| work.writes.iter().rfind(|(at, _)| at == key);
+    work.writes.iter().any(|(key, _)| matches!(last(key), Some((_, Change::Set(_)))))
 }
 
 /// Whether a later commit wrote the key too.

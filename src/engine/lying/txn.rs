@@ -8,7 +8,10 @@ use super::{
     reopening::twice_set,
 };
 use crate::engine::{Denial, Outcome, Read, Scan, Txn};
-use std::cell::{Cell, RefCell};
+use std::{
+    cell::{Cell, RefCell},
+    collections::BTreeSet,
+};
 
 pub(super) struct LyingTxn<'a> {
     bucket: &'a LyingBucket,
@@ -17,11 +20,17 @@ pub(super) struct LyingTxn<'a> {
     work: RefCell<Work>,
     /// It met a conflict and goes on as if it had not.
     blind: Cell<bool>,
+    /// What it has read so far. Only a first reading lies: the second one would show it.
+    read: RefCell<BTreeSet<Vec<u8>>>,
+    /// How often it was shown a wrong value. That is a sin once it asks to commit: what a dropped
+    /// transaction saw, nobody hears of.
+    lied: Cell<u64>,
 }
 
 impl<'a> LyingTxn<'a> {
     pub(super) fn new(bucket: &'a LyingBucket, inner: Box<dyn Txn + 'a>, work: Work) -> Self {
-        Self { bucket, inner: Some(inner), work: RefCell::new(work), blind: Cell::new(false) }
+        let (work, blind, lied) = (RefCell::new(work), Cell::new(false), Cell::new(0));
+        Self { bucket, inner: Some(inner), work, blind, read: RefCell::default(), lied }
     }
 
     fn inner(&self) -> &dyn Txn {
@@ -41,7 +50,7 @@ impl<'a> LyingTxn<'a> {
     /// The value that a sinning engine shows instead, if it can.
     fn wrong_value(&self, key: &[u8]) -> Option<Vec<u8>> {
         let name = &self.bucket.name;
-        let mut book = self.bucket.shared.book();
+        let book = self.bucket.shared.book();
         let wrong = match self.bucket.shared.sin? {
             Sin::StaleRead => book.before_last(name, key)?.0,
             Sin::DirtyRead => {
@@ -59,8 +68,10 @@ impl<'a> LyingTxn<'a> {
             }
             _ => None,
         };
-        book.sins += u64::from(wrong.is_some());
-        wrong
+        drop(book);
+        let wrong = wrong.filter(|wrong| self.inner().get(key).as_ref() != Ok(wrong))?;
+        self.lied.set(self.lied.get() + 1);
+        Some(wrong)
     }
 
     fn write(
@@ -113,7 +124,12 @@ impl<'a> LyingTxn<'a> {
         }
         inner.commit()?;
         let mut book = self.bucket.shared.book();
-        book.sins += 1;
+        // A conflict with work that was dropped since is none.
+        let since = &book.committed[work.seen..];
+        let over = |(key, change): &(Vec<u8>, Change)| {
+            !matches!(change, Change::Add(_)) && since.iter().any(|w| w.touches(&work.bucket, key))
+        };
+        book.sins += u64::from(work.writes.iter().any(over));
         book.committed.push(work);
         Ok(())
     }
@@ -140,6 +156,7 @@ impl Read for LyingTxn<'_> {
             Some(Change::Set(value)) if self.blind.get() => Ok(value),
             Some(Change::Del) if self.blind.get() => Err(Denial::Absent),
             Some(_) => self.inner().get(key),
+            None if !self.read.borrow_mut().insert(key.to_vec()) => self.inner().get(key),
             None => self.wrong_value(key).map_or_else(|| self.inner().get(key), Ok),
         }
     }
@@ -192,7 +209,8 @@ impl Txn for LyingTxn<'_> {
         let writes = !work.writes.is_empty();
         let (dies, unsure) = {
             let mut book = self.bucket.shared.book();
-            (book.dies_now(), book.unsure_now())
+            book.sins += self.lied.get();
+            (book.dies_now(&work), book.unsure_now())
         };
         if dies {
             return Err(self.die(inner, work));

@@ -80,14 +80,29 @@ fn rejects_what_nobody_wrote_there() {
 
 #[test]
 fn rejects_a_mixture_of_snapshots() {
-    let torn = Script::new().txn("b", 0, &[("a", W::Set), ("c", W::Set)]).begin("b", 1);
-    let torn = torn.txn("b", 0, &[("a", W::Set), ("c", W::Set)]);
-    let half = torn.reading(&[saw("a", 0, 2, 0), saw("c", 0, 1, 1)]).commit(1, &[]).ok(1);
-    assert_eq!(broken(&half), [SNAPSHOT]);
-    let moved = Script::new().txn("b", 0, &[("a", W::Set)]).begin("b", 1);
-    let moved = moved.txn("b", 0, &[("a", W::Set)]).txn("b", 0, &[("c", W::Set)]);
+    let both = [("a", W::Set), ("c", W::Set)];
+    let torn = Script::new().txn("b", 0, &both).begin("b", 0).commit(0, &both).begin("b", 1).ok(0);
+    let torn = torn.reading(&[saw("a", 0, 2, 0), saw("c", 0, 1, 1)]).commit(1, &[]).ok(1);
+    assert_eq!(broken(&torn), [SNAPSHOT]);
+    let moved = Script::new().txn("b", 0, &[("a", W::Set)]).begin_asked("b", 1);
+    let moved = moved.txn("b", 0, &[("a", W::Set)]).txn("b", 0, &[("c", W::Set)]).begun(1);
     let moved = moved.reading(&[saw("a", 0, 1, 0), saw("c", 0, 3, 0)]).commit(1, &[]).ok(1);
     assert_eq!(broken(&moved), [SNAPSHOT]);
+}
+
+#[test]
+fn rejects_a_read_of_what_was_committed_after_the_snapshot() {
+    let script = Script::new().begin("b", 1).txn("b", 0, &[("a", W::Set)]);
+    let script = script.reading(&[saw("a", 0, 1, 0)]).commit(1, &[]).ok(1);
+    assert_eq!(broken(&script), [COMMITTED]);
+}
+
+#[test]
+fn rejects_a_blind_write_over_what_its_snapshot_lacked() {
+    let script = Script::new().begin("b", 1).txn("b", 0, &[("a", W::Set)]);
+    assert_eq!(broken(&script.commit(1, &[("a", W::Set)]).ok(1)), [FIRST_WRITER]);
+    let merges = Script::new().begin("b", 1).txn("b", 0, &[("s/1", W::Add(1))]);
+    assert_eq!(broken(&merges.commit(1, &[("s/1", W::Add(1))]).ok(1)), [""; 0]);
 }
 
 #[test]

@@ -1,0 +1,286 @@
+//! The contract of a single client: a list of operations is carried out on an engine, and every
+//! answer has to be the one that an ordered map would give.
+//!
+//! What it verifies: each operation's answer down to the reason of a refusal; every open view and
+//! transaction against a copy of the map taken when it was opened; the whole state by scans both
+//! ways and point reads; the same after unloading, after a clean reopening with other options,
+//! and in a copy; that the offline checker has nothing to say in the end.
+//!
+//! What it does not verify, and why:
+//! - several clients at once: their order is not known, which is what the histories are for;
+//! - crashes: see recovery and chaos;
+//! - writes of one key that overlap in the way of the known finding
+//!   `merge-admission-sees-only-the-newest-version` are left out, one by one, and counted; its
+//!   regression goes on exercising them;
+//! - transactions that are dropped after their writes went to several log files, see the known
+//!   finding `aborted-across-log-files`: a list of operations either lets the log rotate or drops
+//!   transactions ([`without_drops`]), not both;
+//! - keys whose packed length takes another byte, see the known finding `key-of-115-bytes`, and
+//!   empty values, see `empty-value-is-a-deletion`;
+//! - empty keys: the engine documents them as not allowed and does not check them in the plain
+//!   build;
+//! - values near the limit of 1 GiB: the log, the page and the copy would each hold one, which no
+//!   fast layer can afford.
+
+mod answer;
+mod client;
+mod op;
+mod reference;
+
+pub use answer::Answer;
+pub use op::{
+    BUCKETS, Filling, How, Key, Op, Reader, Run, Span, Sweep, TXNS, VIEWS, Value, bucket_of_txn,
+};
+pub use reference::Reference;
+
+use crate::{
+    engine::{Bucket, BucketOptions, Denial, Driver, Engine, Merge, Outcome},
+    report::Figures,
+};
+use client::{Frame, ask, committed};
+use std::{
+    any::Any,
+    fs::File,
+    io::Write,
+    panic::{AssertUnwindSafe, catch_unwind},
+    path::Path,
+};
+
+/// The promise in one sentence.
+pub const PROMISE: &str = "a single client is answered as by an ordered map with snapshots";
+
+/// The name of the list of operations in the case's folder: each is written down before it is
+/// carried out, so that the list survives the death of the process.
+pub const EVIDENCE: &str = "operations.txt";
+
+/// The operation whose answer was wrong, and how.
+#[derive(Clone, Debug)]
+pub struct Mismatch {
+    /// Which operation, from 0; the number of operations stands for the end of the list.
+    pub at: usize,
+    /// What was answered instead of what.
+    pub text: String,
+}
+
+/// Carries out the operations, beginning at the reference's start, on a fresh database in `dir`.
+///
+/// # Panics
+/// When the evidence cannot be written.
+pub fn check(
+    driver: &dyn Driver,
+    dir: &Path,
+    start: &Reference,
+    ops: &[Op],
+    figures: &mut Figures,
+) -> Result<(), Mismatch> {
+    let mut course = Course {
+        driver,
+        dir,
+        reference: start.clone(),
+        ids: [0; 2],
+        ops,
+        at: 0,
+        evidence: File::create(dir.join(EVIDENCE)).expect("the case's folder takes files"),
+        figures,
+    };
+    // A panic is an answer, too: no call of the engine is documented to panic on legal input.
+    let ended = catch_unwind(AssertUnwindSafe(|| course.run()));
+    let ended = ended.unwrap_or_else(|panic| Err(format!("it panicked: {}", said_last(&*panic))));
+    ended.map_err(|text| Mismatch { at: course.at, text })
+}
+
+fn said_last(panic: &(dyn Any + Send)) -> &str {
+    let literal = panic.downcast_ref::<&str>().copied();
+    literal.or_else(|| panic.downcast_ref::<String>().map(String::as_str)).unwrap_or("nothing")
+}
+
+/// The list with every transaction committed where it was dropped, and with one transaction at a
+/// time in each bucket, so that none has to be dropped for a conflict either.
+#[must_use]
+pub fn without_drops(ops: &[Op]) -> Vec<Op> {
+    let slot = |slot: usize| if bucket_of_txn(slot) == 0 { 0 } else { slot };
+    let reader = |reader: &Reader| match reader {
+        Reader::Txn(txn) => Reader::Txn(slot(*txn)),
+        view @ Reader::View(_) => *view,
+    };
+    let last = TXNS - 1;
+    let mut list = Vec::new();
+    for op in ops {
+        match op.clone() {
+            Op::Begin(txn) => list.extend([Op::Commit(slot(txn)), Op::Begin(slot(txn))]),
+            Op::Write { txn, how, key, value } => {
+                list.push(Op::Write { txn: slot(txn), how, key, value });
+            }
+            Op::Get(who, key) => list.push(Op::Get(reader(&who), key)),
+            Op::Scan(who, sweep) => list.push(Op::Scan(reader(&who), sweep)),
+            Op::Commit(txn) | Op::Abort(txn) => list.push(Op::Commit(slot(txn))),
+            op @ (Op::Fill(..) | Op::Thin(_)) => list.extend([Op::Commit(0), Op::Commit(last), op]),
+            op if op.is_structural() => list.extend([Op::Commit(0), Op::Commit(last), op]),
+            op => list.push(op),
+        }
+    }
+    list.extend([Op::Commit(0), Op::Commit(last)]);
+    list
+}
+
+/// A list of operations while it is carried out.
+struct Course<'a> {
+    driver: &'a dyn Driver,
+    dir: &'a Path,
+    reference: Reference,
+    /// What the engine calls the buckets in this incarnation.
+    ids: [u64; 2],
+    ops: &'a [Op],
+    at: usize,
+    evidence: File,
+    figures: &'a mut Figures,
+}
+
+type Handles = [Box<dyn Bucket>; 2];
+
+impl<'a> Course<'a> {
+    fn run(&mut self) -> Result<(), String> {
+        let root = self.dir.join("db");
+        let mut fresh = true;
+        loop {
+            let engine = said("open", self.driver.open(&root, &self.reference.engine))?;
+            let reopening = self.session(engine.as_ref(), fresh)?;
+            drop(engine);
+            fresh = false;
+            self.figures.add("reopenings", 1);
+            let Some(op) = reopening else { break };
+            self.reference.step(op);
+            self.at += 1;
+        }
+        let complaints = said("check", self.driver.check(&root))?;
+        if !complaints.is_empty() {
+            return Err(format!("the offline checker: {}", complaints.join("; ")));
+        }
+        let engine = said("open", self.driver.open(&root, &self.reference.engine))?;
+        let handles = self.handles(engine.as_ref(), false)?;
+        self.agrees("after closing", &handles)
+    }
+
+    /// One opening of the database, until an operation wants another one or the list ends.
+    fn session(&mut self, engine: &dyn Engine, mut fresh: bool) -> Result<Option<&'a Op>, String> {
+        loop {
+            let handles = self.handles(engine, fresh)?;
+            if !fresh {
+                self.agrees("after opening", &handles)?;
+            }
+            fresh = false;
+            let ended_by = self.frame(engine, &handles)?;
+            drop(handles);
+            self.reference.give_back();
+            match ended_by {
+                None | Some(Op::Reopen(_)) => return Ok(ended_by),
+                Some(op) => self.restructure(engine, op)?,
+            }
+            self.at += 1;
+        }
+    }
+
+    /// Operations that need no handle given back, and the first that does.
+    fn frame(&mut self, engine: &dyn Engine, handles: &Handles) -> Result<Option<&'a Op>, String> {
+        let buckets = [handles[0].as_ref(), handles[1].as_ref()];
+        let mut frame = Frame::new(self.driver, engine, buckets);
+        while let Some(op) = self.ops.get(self.at) {
+            writeln!(self.evidence, "{} {op:?}", self.at).expect("the case's folder takes files");
+            if op.is_structural() {
+                return Ok(Some(op));
+            }
+            let expected = self.reference.step(op);
+            if expected == Answer::LeftOut {
+                said("begin", frame.leave_out(op))?;
+                self.figures.add("left_out", 1);
+            } else {
+                let copy = self.dir.join(format!("copy-{}", self.at));
+                let answer = said("carry it out", frame.perform(op, &self.reference, &copy))?;
+                if answer != expected {
+                    return Err(answer.difference(&expected));
+                }
+                self.figures.add("operations", 1);
+            }
+            self.at += 1;
+        }
+        Ok(None)
+    }
+
+    fn handles(&mut self, engine: &dyn Engine, fresh: bool) -> Result<Handles, String> {
+        let mut handle = |at: usize| {
+            let (name, options) = (BUCKETS[at], &self.reference.buckets[at].options);
+            let bucket = if fresh {
+                said("create a bucket", engine.create_bucket(name, options))?
+            } else {
+                said("open a bucket", engine.open_bucket(name, options.merge))?
+            };
+            self.ids[at] = bucket.id();
+            Ok::<_, String>(bucket)
+        };
+        Ok([handle(0)?, handle(1)?])
+    }
+
+    fn agrees(&self, when: &str, handles: &Handles) -> Result<(), String> {
+        let buckets = [handles[0].as_ref(), handles[1].as_ref()];
+        let found = said("read", committed(&buckets, &self.reference))?;
+        if found.is_empty() { Ok(()) } else { Err(format!("{when}, {}", found.join("; "))) }
+    }
+
+    fn restructure(&mut self, engine: &dyn Engine, op: &Op) -> Result<(), String> {
+        let (Op::Reload(at) | Op::Change(at, _) | Op::Recreate(at)) = op else {
+            unreachable!("a frame ends before these only")
+        };
+        let (at, name) = (*at, BUCKETS[*at]);
+        let patient = self.reference.buckets[at].aborted;
+        let expected = self.reference.step(op);
+        let options = &self.reference.buckets[at].options;
+        let collect = || engine.collect_garbage();
+        if matches!(op, Op::Recreate(_)) {
+            said("delete", eventually(patient, || engine.delete_bucket(name), collect))?;
+            let gone = engine.open_bucket(name, options.merge).map(|_| ());
+            wants(
+                &Answer::Done(gone),
+                &Answer::Done(Err(Denial::Absent)),
+                "open a deleted bucket",
+            )?;
+            let successor = said("create its successor", engine.create_bucket(name, options))?;
+            if successor.id() == self.ids[at] {
+                return Err(format!("the successor has its predecessor's number {}", self.ids[at]));
+            }
+            return Ok(());
+        }
+        said("unload", eventually(patient, || engine.unload_bucket(name), collect))?;
+        if engine.loaded_buckets().iter().any(|loaded| loaded == name) {
+            return Err("the unloaded bucket is listed as loaded".to_owned());
+        }
+        if let Op::Change(_, wanted) = op {
+            let changed = Answer::Done(engine.change_bucket_options(name, wanted));
+            wants(&changed, &expected, "change the options")?;
+        }
+        let stored = said("read the options", engine.bucket_options(name))?;
+        let options = BucketOptions { merge: Merge::None, ..options.clone() };
+        if stored == options { Ok(()) } else { Err(format!("{stored:?} instead of {options:?}")) }
+    }
+}
+
+/// A question that may be refused as busy for a while when `patient`, else not once.
+fn eventually(
+    patient: bool,
+    mut question: impl FnMut() -> Outcome<()>,
+    between: impl Fn(),
+) -> Outcome<()> {
+    if patient { ask(question, between) } else { question() }
+}
+
+fn wants(answer: &Answer, expected: &Answer, what: &str) -> Result<(), String> {
+    if answer == expected {
+        Ok(())
+    } else {
+        Err(format!("asked to {what}: {}", answer.difference(expected)))
+    }
+}
+
+/// What the engine has to be able to do at this point.
+fn said<T>(what: &str, outcome: Outcome<T>) -> Result<T, String> {
+    outcome.map_err(|denial| format!("asked to {what}: {denial}"))
+}

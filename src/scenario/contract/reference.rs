@@ -1,0 +1,386 @@
+//! What the single client should be answered: an ordered map for each bucket, a copy of it for
+//! each open view and transaction, and the rule that the first writer wins. It shares no code
+//! with the model engine, so that each can be tested against the other.
+
+use super::{
+    answer::Answer,
+    op::{How, Key, Op, Reader, Run, Sweep, TXNS, VIEWS, Value, bucket_of_txn, bucket_of_view},
+};
+use crate::engine::{
+    BucketOptions, Denial, EngineOptions, Family, Merge, Order, Outcome, Reason,
+    model::{MAX_KEY_BYTES, clamp, sum},
+};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
+
+/// An ordered map whose copies share their bytes.
+pub(super) type Map = BTreeMap<Arc<[u8]>, Arc<[u8]>>;
+
+/// A log file that no list of operations fills.
+const NEVER_FULL: u64 = 64 << 20;
+
+/// The slot of transactions that begin and end within one operation.
+const BULK: usize = TXNS;
+
+/// The state that the engine should be in.
+#[derive(Clone, Debug)]
+pub struct Reference {
+    /// How the database is open.
+    pub(super) engine: EngineOptions,
+    rotates: bool,
+    pub(super) buckets: [Bucket; 2],
+    txns: [Option<Txn>; TXNS + 1],
+    views: [Option<Arc<Map>>; VIEWS],
+    clock: u64,
+}
+
+#[derive(Clone, Debug)]
+pub(super) struct Bucket {
+    pub(super) pairs: Arc<Map>,
+    pub(super) options: BucketOptions,
+    /// Since it was loaded, a transaction that had written was dropped: the engine may say
+    /// `Busy` until it has cleaned up.
+    pub(super) aborted: bool,
+    /// Every key that was ever written.
+    pub(super) keys: BTreeSet<Arc<[u8]>>,
+    /// When each key was last committed, by plain writes and by merges.
+    commits: BTreeMap<Arc<[u8]>, Touched<u64>>,
+}
+
+/// Something about plain writes to a key, and the same about merges.
+#[derive(Clone, Copy, Debug, Default)]
+struct Touched<T> {
+    plain: T,
+    merged: T,
+}
+
+#[derive(Clone, Debug)]
+struct Txn {
+    bucket: usize,
+    started: u64,
+    doomed: bool,
+    /// What the transaction sees, its own writes included.
+    now: Map,
+    touched: BTreeMap<Arc<[u8]>, Touched<bool>>,
+    /// Operands in order, for keys that were only merged.
+    operands: BTreeMap<Arc<[u8]>, Vec<Vec<u8>>>,
+}
+
+/// What other transactions did to a key that one cannot see.
+enum Overlap {
+    None,
+    Conflict,
+    /// See the header of `contract.rs`.
+    KnownFinding,
+}
+
+impl Reference {
+    /// Two empty buckets in this configuration. Where the log does not rotate its files are so
+    /// large that one is enough, whatever later operations ask for.
+    pub fn new(family: Family, rotates: bool) -> Self {
+        let bucket = |merge| Bucket {
+            pairs: Arc::default(),
+            options: BucketOptions { merge, ..family.bucket() },
+            aborted: false,
+            keys: BTreeSet::new(),
+            commits: BTreeMap::new(),
+        };
+        let mut engine = family.engine();
+        if !rotates {
+            engine.wal_file_bytes = NEVER_FULL;
+        }
+        Self {
+            engine,
+            rotates,
+            buckets: [bucket(Merge::Sum), bucket(Merge::None)],
+            txns: Default::default(),
+            views: Default::default(),
+            clock: 0,
+        }
+    }
+
+    /// Some keys that are there, for a generator to choose from.
+    pub fn some_keys(&self, bucket: usize, most: usize) -> Vec<Key> {
+        let pairs = &self.buckets[bucket].pairs;
+        let stride = pairs.len().div_ceil(most).max(1);
+        pairs.keys().step_by(stride).map(|key| Key(key.clone())).collect()
+    }
+
+    /// Whether the log may rotate while the list runs.
+    pub fn rotates(&self) -> bool {
+        self.rotates
+    }
+
+    /// The options of a bucket.
+    pub fn bucket_options(&self, bucket: usize) -> &BucketOptions {
+        &self.buckets[bucket].options
+    }
+
+    pub(super) fn open_views(&self) -> impl Iterator<Item = (usize, &Map)> {
+        self.views.iter().enumerate().filter_map(|(slot, view)| Some((slot, view.as_deref()?)))
+    }
+
+    pub(super) fn open_txns(&self) -> impl Iterator<Item = (usize, &Map)> {
+        self.txns.iter().enumerate().filter_map(|(slot, txn)| Some((slot, &txn.as_ref()?.now)))
+    }
+
+    /// Carries an operation out and says what the engine should answer.
+    pub fn step(&mut self, op: &Op) -> Answer {
+        if op.is_structural() {
+            return self.restructure(op);
+        }
+        match op {
+            Op::Begin(slot) => self.begin(*slot, bucket_of_txn(*slot)),
+            Op::Write { txn, how, key, value } => {
+                self.ensure_txn(*txn);
+                match self.write(*txn, *how, &key.0, value) {
+                    Some(outcome) => return Answer::Done(outcome),
+                    None => return Answer::LeftOut,
+                }
+            }
+            Op::Get(reader, key) => {
+                let value = self.map(*reader).get(&key.0).map(|value| value.to_vec());
+                return Answer::Value(value.ok_or(Denial::Absent));
+            }
+            Op::Scan(reader, sweep) => return Answer::Pairs(Ok(scan(self.map(*reader), sweep))),
+            Op::Commit(slot) => {
+                self.ensure_txn(*slot);
+                return Answer::Done(self.commit(*slot));
+            }
+            Op::Abort(slot) => self.abort(*slot),
+            Op::View(slot) => self.view(*slot),
+            Op::Close(slot) => self.views[*slot] = None,
+            Op::Fill(run, value) => return self.bulk(*run, How::Upsert, value),
+            Op::Thin(run) => return self.bulk(*run, How::Del, &Value::NONE),
+            Op::Held { .. } => return Answer::Done(Err(Denial::Refused(Reason::Busy))),
+            Op::Copy | Op::Audit => return Answer::Sound(Vec::new()),
+            Op::Checkpoint { .. } | Op::Collect | Op::Collection(_) | Op::Sync => {}
+            Op::Reload(_) | Op::Change(..) | Op::Recreate(_) | Op::Reopen(_) => {
+                unreachable!("handled above")
+            }
+        }
+        Answer::DONE
+    }
+
+    /// Drops every transaction and closes every view.
+    pub(super) fn give_back(&mut self) {
+        (0..self.txns.len()).for_each(|slot| self.abort(slot));
+        self.views = Default::default();
+    }
+
+    fn restructure(&mut self, op: &Op) -> Answer {
+        self.give_back();
+        match op {
+            Op::Change(bucket, wanted) => {
+                let bucket = &mut self.buckets[*bucket];
+                bucket.aborted = false;
+                let (old, wanted) = (&bucket.options, clamp(wanted));
+                if wanted.inline_bytes > old.inline_bytes || wanted.split_keys != old.split_keys {
+                    return Answer::Done(Err(Denial::Refused(Reason::Invalid)));
+                }
+                bucket.options = BucketOptions { merge: old.merge, ..wanted };
+            }
+            Op::Recreate(bucket) => {
+                let bucket = &mut self.buckets[*bucket];
+                bucket.aborted = false;
+                bucket.pairs = Arc::default();
+                bucket.commits.clear();
+            }
+            Op::Reload(bucket) => self.buckets[*bucket].aborted = false,
+            Op::Reopen(options) => {
+                self.engine = *options.clone();
+                if !self.rotates {
+                    self.engine.wal_file_bytes = NEVER_FULL;
+                }
+                self.buckets.iter_mut().for_each(|bucket| bucket.aborted = false);
+            }
+            _ => unreachable!("no other operation is structural"),
+        }
+        Answer::DONE
+    }
+
+    fn begin(&mut self, slot: usize, bucket: usize) {
+        self.abort(slot);
+        self.txns[slot] = Some(Txn {
+            bucket,
+            started: self.clock,
+            doomed: false,
+            now: (*self.buckets[bucket].pairs).clone(),
+            touched: BTreeMap::new(),
+            operands: BTreeMap::new(),
+        });
+    }
+
+    fn view(&mut self, slot: usize) {
+        self.views[slot] = Some(self.buckets[bucket_of_view(slot)].pairs.clone());
+    }
+
+    fn ensure_txn(&mut self, slot: usize) {
+        if self.txns[slot].is_none() {
+            self.begin(slot, bucket_of_txn(slot));
+        }
+    }
+
+    fn map(&mut self, reader: Reader) -> &Map {
+        match reader {
+            Reader::Txn(slot) => {
+                self.ensure_txn(slot);
+                &self.txns[slot].as_ref().expect("it was opened above").now
+            }
+            Reader::View(slot) => {
+                if self.views[slot].is_none() {
+                    self.view(slot);
+                }
+                self.views[slot].as_ref().expect("it was opened above")
+            }
+        }
+    }
+
+    /// `None` when the write belongs to a known finding.
+    fn write(
+        &mut self,
+        slot: usize,
+        how: How,
+        key: &Arc<[u8]>,
+        value: &Value,
+    ) -> Option<Outcome<()>> {
+        let overlap = self.overlap(slot, key, how == How::Merge);
+        let txn = self.txns[slot].as_mut().expect("writes go to open transactions");
+        let bucket = &mut self.buckets[txn.bucket];
+        if txn.doomed {
+            return Some(Err(Denial::Conflict));
+        }
+        if how == How::Merge && (bucket.options.merge == Merge::None || value.len == 0) {
+            return Some(Err(Denial::Refused(Reason::Invalid)));
+        }
+        if key.len() > MAX_KEY_BYTES {
+            return Some(Err(Denial::Refused(Reason::TooLarge)));
+        }
+        match overlap {
+            Overlap::None => {}
+            Overlap::KnownFinding => return None,
+            Overlap::Conflict => {
+                txn.doomed = true;
+                return Some(Err(Denial::Conflict));
+            }
+        }
+        let there = txn.now.contains_key(key);
+        match how {
+            How::Put if there => return Some(Err(Denial::Refused(Reason::Exists))),
+            How::Update | How::Del if !there => return Some(Err(Denial::Absent)),
+            How::ResetMerge if !there => return Some(Ok(())),
+            How::Del | How::ResetMerge => drop(txn.now.remove(key)),
+            How::Put | How::Update | How::Upsert => {
+                txn.now.insert(key.clone(), value.bytes().into());
+            }
+            How::Merge => {
+                let total = sum(txn.now.get(key).map(|base| &**base), [&value.bytes()[..]]);
+                txn.now.insert(key.clone(), total.into());
+                txn.operands.entry(key.clone()).or_default().push(value.bytes());
+            }
+        }
+        bucket.keys.insert(key.clone());
+        let touched = txn.touched.entry(key.clone()).or_default();
+        if how == How::Merge {
+            touched.merged = true
+        } else {
+            touched.plain = true
+        }
+        Some(Ok(()))
+    }
+
+    fn overlap(&self, slot: usize, key: &Arc<[u8]>, merge: bool) -> Overlap {
+        let me = self.txns[slot].as_ref().expect("writes go to open transactions");
+        let commits = self.buckets[me.bucket].commits.get(key).copied().unwrap_or_default();
+        let mut others =
+            Touched { plain: commits.plain > me.started, merged: commits.merged > me.started };
+        for (other, txn) in self.txns.iter().enumerate() {
+            let Some(txn) = txn.as_ref().filter(|txn| other != slot && txn.bucket == me.bucket)
+            else {
+                continue;
+            };
+            let touched = txn.touched.get(key).copied().unwrap_or_default();
+            others.plain |= touched.plain;
+            others.merged |= touched.merged;
+        }
+        let own_merge = me.touched.get(key).is_some_and(|touched| touched.merged);
+        match (others.plain, others.merged) {
+            (false, false) => Overlap::None,
+            (false, true) if merge => Overlap::None,
+            (true, true) if merge => Overlap::KnownFinding,
+            _ if !merge && own_merge => Overlap::KnownFinding,
+            _ => Overlap::Conflict,
+        }
+    }
+
+    fn commit(&mut self, slot: usize) -> Outcome<()> {
+        if self.txns[slot].as_ref().is_some_and(|txn| txn.doomed) {
+            self.abort(slot);
+            return Err(Denial::Conflict);
+        }
+        let txn = self.txns[slot].take().expect("it was opened above");
+        self.clock += 1;
+        let bucket = &mut self.buckets[txn.bucket];
+        let pairs = Arc::make_mut(&mut bucket.pairs);
+        for (key, touched) in &txn.touched {
+            let commits = bucket.commits.entry(key.clone()).or_default();
+            if touched.merged {
+                commits.merged = self.clock;
+            }
+            if touched.plain {
+                commits.plain = self.clock;
+                match txn.now.get(key) {
+                    Some(value) => drop(pairs.insert(key.clone(), value.clone())),
+                    None => drop(pairs.remove(key)),
+                }
+            } else {
+                let operands = txn.operands[key].iter().map(Vec::as_slice);
+                let total = sum(pairs.get(key).map(|base| &**base), operands);
+                pairs.insert(key.clone(), total.into());
+            }
+        }
+        Ok(())
+    }
+
+    fn abort(&mut self, slot: usize) {
+        if let Some(txn) = self.txns[slot].take() {
+            self.buckets[txn.bucket].aborted |= !txn.touched.is_empty();
+        }
+    }
+
+    fn bulk(&mut self, run: Run, how: How, value: &Value) -> Answer {
+        self.begin(BULK, run.bucket);
+        let mut steps = Vec::new();
+        for (number, key) in (value.number..).zip(run.keys()) {
+            let value = Value { number, ..*value };
+            let outcome = self.write(BULK, how, &key.into(), &value);
+            steps.push(outcome.expect("a transaction that merges nothing meets no known finding"));
+            if steps.last() == Some(&Err(Denial::Conflict)) {
+                break;
+            }
+        }
+        steps.push(self.commit(BULK));
+        Answer::Steps(steps)
+    }
+}
+
+fn scan(map: &Map, sweep: &Sweep) -> Vec<(Vec<u8>, Vec<u8>)> {
+    let keys = sweep.scan().keys;
+    let mut left = map.iter().filter(|(key, _)| keys.contains(key));
+    let mut pairs = Vec::new();
+    while pairs.len() < sweep.limit {
+        let next = match sweep.order {
+            Order::Forward => left.next(),
+            Order::Backward => left.next_back(),
+            Order::Alternating if pairs.len() % 2 == 0 => left.next(),
+            Order::Alternating => left.next_back(),
+        };
+        match next {
+            Some((key, value)) => pairs.push((key.to_vec(), value.to_vec())),
+            None => break,
+        }
+    }
+    pairs
+}

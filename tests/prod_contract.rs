@@ -1,0 +1,53 @@
+//! The contract of a single client, by random lists of operations with shrinking, once for each
+//! configuration family. What is compared, and what is left out, stands in the header of
+//! `src/scenario/contract.rs`. Clients that run at the same time are not tested here.
+
+#[path = "contract/strategy.rs"]
+mod strategy;
+
+use mace_prod::{
+    engine::{Family, mace::MaceDriver},
+    scenario::Case,
+};
+use strategy::{Effort, judge};
+
+/// What the fast layer can afford: see the layer's budget.
+const EFFORT: Effort = Effort { lists: 4, operations: 160, shrinking: 600, attempts: 3 };
+
+#[track_caller]
+fn holds(family: Family) {
+    Case::run(|case| {
+        let dir = case.dir().to_owned();
+        judge(&MaceDriver, &dir, family, case.seed(), EFFORT, &mut case.figures)
+    });
+}
+
+#[test]
+fn contract_holds_in_defaults() {
+    holds(Family::Defaults);
+}
+
+#[test]
+fn contract_holds_in_tiny() {
+    holds(Family::Tiny);
+}
+
+#[test]
+fn contract_holds_in_compressed() {
+    holds(Family::Compressed);
+}
+
+#[test]
+fn contract_holds_in_relaxed() {
+    holds(Family::Relaxed);
+}
+
+#[test]
+fn contract_holds_in_one_writer() {
+    holds(Family::OneWriter);
+}
+
+#[test]
+fn contract_holds_in_many_writers() {
+    holds(Family::ManyWriters);
+}

@@ -1,0 +1,76 @@
+//! Cause: a transaction that is dropped leaves its records and an abort record in the log. The log
+//! files that hold them are kept until the aborted versions are removed, and recycled after that.
+//! When the transaction's records span two files, the first can go while the second stays, as the
+//! newest. At the next opening recovery scans what is there, meets the abort record again and
+//! follows the transaction's chain of records backwards from the file that stayed into the one
+//! that went: `validate_abort_clean_link` (`src/store/gc.rs`) finds the link outside of the
+//! retained files and returns `Corruption`, which `Recovery::phase2` passes on.
+//!
+//! Sequence: write more in one transaction than the current log file takes, so that the log
+//! rotates under it; drop the transaction; checkpoint, collect garbage, close cleanly; open.
+//!
+//! Symptom: the database cannot be opened any more: `Corruption`, each time. The offline checker
+//! finds nothing wrong with it.
+//!
+//! Broken promise: dropping a transaction aborts it and nothing else, and a graceful close leaves
+//! everything in data files, independent of the log.
+
+use mace_prod::{
+    engine::{EngineOptions, Family},
+    history::{child::ExitClass, drive::Traffic, script::Step},
+    scenario::{
+        Case,
+        database::{Database, Stage},
+    },
+    verdict::Verdict,
+    workload::Sweep,
+};
+
+const ID: &str = "aborted-across-log-files";
+
+/// A log file that takes all of a case.
+const LARGE: u64 = 1 << 20;
+
+/// Log files of which the dropped transaction needs several.
+const SMALL: u64 = 16 << 10;
+
+#[test]
+fn a_dropped_transaction_that_spans_log_files_leaves_the_database_openable() {
+    Case::run(|case| {
+        let control = opened_after_drop(case, LARGE);
+        if control != "closed" {
+            return Verdict::Crashed(format!("the control, all in one log file: {control}"));
+        }
+        match opened_after_drop(case, SMALL).as_str() {
+            "denied failed (Corruption)" => case.known_finding(ID),
+            "closed" => Verdict::Pass,
+            other => Verdict::Crashed(format!("the dropped transaction spans log files: {other}")),
+        }
+    });
+}
+
+/// The last milestone of a process that opens and closes a database in which a transaction was
+/// dropped.
+fn opened_after_drop(case: &mut Case, wal_file_bytes: u64) -> String {
+    let options = EngineOptions { wal_file_bytes, ..Family::OneWriter.engine() };
+    let root = case.dir().join(format!("log-files-of-{wal_file_bytes}"));
+    let mut database = Database::new(root, case.seed()).expect("the case's folder takes files");
+    let bucket = || "a".to_owned();
+    let sweep = |sweep| Step::Traffic { bucket: bucket(), traffic: Traffic::sweep(sweep) };
+    let steps = vec![
+        Step::Open { bucket: bucket(), options: Family::Tiny.bucket() },
+        sweep(Sweep { commits: false, ..Sweep::fill(30, 900, 30) }),
+        sweep(Sweep::fill(1, 100, 1)),
+        Step::Checkpoint { bucket: bucket() },
+        Step::Collect { rounds: 3 },
+    ];
+    let mut run = |stage: &Stage| {
+        let exit = database.process(stage, &mut case.figures);
+        exit.expect("the child program is built with the tests").class
+    };
+    let dropped = run(&Stage::closing(&options, steps));
+    assert_eq!(dropped, ExitClass::Done, "a drop is no reason not to close cleanly");
+    run(&Stage::closing(&options, Vec::new()));
+    let phases = database.phases().expect("the journal can be read");
+    phases.last().cloned().unwrap_or_default()
+}

@@ -1,0 +1,48 @@
+//! Cause: a record is a tombstone when it has no bytes (`Record::is_tombstone`,
+//! `src/types/data.rs`), and nothing keeps a client from writing a value without bytes: only an
+//! empty merge operand is refused.
+//!
+//! Sequence: put an empty value, commit, read the key.
+//!
+//! Symptom: put and commit answer that all is well, and the key is not there: neither to point
+//! reads nor to scans, and a second `put` succeeds as well. An update with an empty value deletes.
+//!
+//! Broken promise: a commit that was acknowledged is there. That the key must not be empty is
+//! documented at every call; that the value must not be is documented nowhere, and not refused.
+
+use mace_prod::{
+    engine::{Bucket, Denial, Driver, Family, Scan, mace::MaceDriver},
+    oracle::Violation,
+    scenario::Case,
+    verdict::Verdict,
+};
+
+const ID: &str = "empty-value-is-a-deletion";
+
+#[test]
+fn an_empty_value_is_a_value() {
+    Case::run(|case| {
+        let engine = MaceDriver.open(&case.dir().join("db"), &Family::Defaults.engine());
+        let engine = engine.expect("a fresh database opens");
+        let bucket = engine.create_bucket("b", &Family::Defaults.bucket()).expect("a fresh bucket");
+        write(bucket.as_ref(), b"one", b"1");
+        write(bucket.as_ref(), b"empty", b"");
+        let view = bucket.view().expect("a view opens");
+        let keys = view.scan(&Scan::all()).expect("a scan").len();
+        match (view.get(b"empty"), keys) {
+            (Err(Denial::Absent), 1) => case.known_finding(ID),
+            (Ok(value), 2) if value.is_empty() => Verdict::Pass,
+            other => {
+                let witness = format!("the point read and the number of keys scanned: {other:?}");
+                let promise = "an acknowledged commit is there";
+                Verdict::Violated(vec![Violation::new("contract", promise, witness)])
+            }
+        }
+    });
+}
+
+fn write(bucket: &dyn Bucket, key: &[u8], value: &[u8]) {
+    let txn = bucket.begin().expect("a transaction begins");
+    txn.put(key, value).expect("nothing says that the value is illegal");
+    txn.commit().expect("a commit on a healthy disk");
+}

@@ -1,0 +1,87 @@
+//! Cause: a packed key is its length as a variable-length number, its version (12 bytes) and its
+//! bytes. `Key::encode_to`, `LeafSeg::encode_to` and `IntlKey::encode_to` (`src/types/data.rs`)
+//! ask how long that number is for the *packed* length, number included, while `packed_size` asks
+//! for the length without it. Where the two differ by a byte the key does not fit into the room
+//! that was made for it.
+//!
+//! Sequence: write a key of 115, 16,370 or 16,371 bytes. Or let a page strip what its keys have in
+//! common (ten bytes of keys of 125), or divide between keys of 127 bytes.
+//!
+//! Symptom: `copy_from_slice: source slice length (115) does not match destination slice length
+//! (114)`, a panic: in the client's call for the first form, at a later write of any other key for
+//! the second, when pages are folded and divided.
+//!
+//! Broken promise: keys up to 64 KiB packed are legal; a key beyond the limit is refused, and none
+//! makes a call panic.
+
+use mace_prod::{
+    engine::{Driver, Family, mace::MaceDriver},
+    oracle::Violation,
+    scenario::Case,
+    verdict::Verdict,
+};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+const ID: &str = "key-of-115-bytes";
+
+#[test]
+fn every_length_of_key_can_be_written() {
+    Case::run(|case| {
+        let controls = [one_key(case, 114), one_key(case, 116), one_key(case, 16_372)];
+        let common = [many_keys(case, 10, 124), many_keys(case, 0, 128)];
+        if controls.contains(&false) || common.contains(&false) {
+            return wrong("a key of another length panicked, too");
+        }
+        let alone = [115, 16_370, 16_371].map(|len| !one_key(case, len));
+        // Folded after ten bytes in common were stripped, and divided.
+        let common = [many_keys(case, 10, 125), many_keys(case, 0, 127)].map(|fine| !fine);
+        match [&alone[..], &common].concat() {
+            all if !all.contains(&false) => case.known_finding(ID),
+            none if !none.contains(&true) => Verdict::Pass,
+            some => wrong(&format!("only some of the lengths panic: {some:?}")),
+        }
+    });
+}
+
+fn wrong(witness: &str) -> Verdict {
+    Verdict::Violated(vec![Violation::new("contract", "no legal key makes a call panic", witness)])
+}
+
+/// Whether one key of this length can be written and read.
+fn one_key(case: &Case, len: usize) -> bool {
+    let key = vec![b'k'; len];
+    survives(case, &format!("one-{len}"), std::slice::from_ref(&key))
+}
+
+/// Whether some hundred keys of this length, alike in their first bytes, can be.
+fn many_keys(case: &Case, common: usize, len: usize) -> bool {
+    let keys: Vec<Vec<u8>> = (0..400_u64)
+        .map(|number| {
+            let mut key = vec![b'p'; common];
+            key.extend(number.wrapping_mul(0x9E37_79B9_7F4A_7C15).to_be_bytes());
+            key.resize(len, b'x');
+            key
+        })
+        .collect();
+    survives(case, &format!("many-{common}-{len}"), &keys)
+}
+
+fn survives(case: &Case, name: &str, keys: &[Vec<u8>]) -> bool {
+    let engine = MaceDriver.open(&case.dir().join(name), &Family::Relaxed.engine());
+    let engine = engine.expect("a fresh database opens");
+    let bucket = engine.create_bucket("b", &Family::Relaxed.bucket()).expect("a fresh bucket");
+    let ended = catch_unwind(AssertUnwindSafe(|| {
+        for key in keys {
+            let txn = bucket.begin().expect("a transaction begins");
+            txn.put(key, b"value").expect("a legal key is taken");
+            txn.commit().expect("a commit on a healthy disk");
+        }
+        let view = bucket.view().expect("a view opens");
+        assert!(keys.iter().all(|key| view.get(key).is_ok()), "what was committed is there");
+    }));
+    if ended.is_err() {
+        // An engine that panicked in the middle of a write cannot be closed: its locks are held.
+        std::mem::forget((bucket, engine));
+    }
+    ended.is_ok()
+}

@@ -1,0 +1,81 @@
+//! Cause: whether a write is admitted is decided by the newest version of its key alone
+//! (`resolve_latest_meta_for_write` and `…_for_merge`, `src/index/txn.rs`), and versions are
+//! ordered by the number of their transaction, not by when they were written. Merges may stand
+//! beside merges, so that the newest version need not be the only one that nobody may overlook:
+//! a transaction's own operand hides the operands of others below it, and an operand on top hides
+//! a plain write below.
+//!
+//! Sequence, first form: an older and a younger transaction merge one key, the older commits; the
+//! younger, which cannot see that, writes the key plainly (or deletes it) and commits. Second
+//! form: the younger writes a key plainly and merges it; the older merges it and commits; the
+//! younger commits.
+//!
+//! Symptom: all calls succeed, and the committed merge of the older transaction is gone: it was
+//! overwritten by a transaction that began before it was committed. A lost update.
+//!
+//! Broken promise: `TxnKV::merge`: "Concurrent merge/merge writes may coexist; other overlapping
+//! writes use first-writer-wins".
+
+use mace_prod::{
+    engine::{Bucket, BucketOptions, Denial, Driver, Family, Merge, Outcome, mace::MaceDriver},
+    oracle::Violation,
+    scenario::Case,
+    verdict::Verdict,
+};
+
+const ID: &str = "merge-admission-sees-only-the-newest-version";
+
+#[test]
+fn no_plain_write_overlaps_a_merge() {
+    Case::run(|case| {
+        let engine = MaceDriver.open(&case.dir().join("db"), &Family::Defaults.engine());
+        let engine = engine.expect("a fresh database opens");
+        let options = BucketOptions { merge: Merge::Sum, ..Family::Defaults.bucket() };
+        let bucket = engine.create_bucket("b", &options).expect("a fresh bucket");
+        let found = [own_operand_hides(bucket.as_ref()), operand_hides_a_write(bucket.as_ref())];
+        let lost = [(Ok(()), number(0)), (Ok(()), number(6))];
+        let refused = found.iter().all(|(answer, _)| *answer == Err(Denial::Conflict));
+        if found == lost {
+            case.known_finding(ID)
+        } else if refused {
+            Verdict::Pass
+        } else {
+            let promise = "merges overlap with merges only, the first writer wins otherwise";
+            Verdict::Violated(vec![Violation::new("contract", promise, format!("{found:?}"))])
+        }
+    });
+}
+
+type Found = (Outcome<()>, Vec<u8>);
+
+fn number(value: u64) -> Vec<u8> {
+    value.to_le_bytes().to_vec()
+}
+
+/// What the younger transaction's plain write was answered, and what is there in the end.
+fn own_operand_hides(bucket: &dyn Bucket) -> Found {
+    let key = b"own";
+    let (older, younger) = (bucket.begin().expect("begins"), bucket.begin().expect("begins"));
+    younger.merge(key, &number(1)).expect("the first operand");
+    older.merge(key, &number(1)).expect("merges stand beside merges");
+    older.commit().expect("a commit on a healthy disk");
+    let answer = younger.upsert(key, &number(0));
+    if answer.is_ok() {
+        younger.commit().expect("a commit on a healthy disk");
+    }
+    (answer, bucket.view().expect("a view opens").get(key).expect("both wrote it"))
+}
+
+/// What the older transaction's merge was answered, and what is there in the end.
+fn operand_hides_a_write(bucket: &dyn Bucket) -> Found {
+    let key = b"hidden";
+    let (older, younger) = (bucket.begin().expect("begins"), bucket.begin().expect("begins"));
+    younger.upsert(key, &number(5)).expect("nobody else wrote it");
+    younger.merge(key, &number(1)).expect("its own");
+    let answer = older.merge(key, &number(1));
+    if answer.is_ok() {
+        older.commit().expect("a commit on a healthy disk");
+    }
+    younger.commit().expect("a commit on a healthy disk");
+    (answer, bucket.view().expect("a view opens").get(key).expect("one wrote it"))
+}
