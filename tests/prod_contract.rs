@@ -1,7 +1,14 @@
 //! The contract of a single client, by random lists of operations with shrinking, once for each
 //! configuration family. What is compared, and what is left out, stands in the header of
-//! `src/scenario/contract.rs`. Clients that run at the same time are not tested here.
+//! `src/scenario/contract.rs`. Beside them, directed cases on the life of buckets and on options.
+//! Clients that run at the same time are not tested here.
 
+#[path = "contract/buckets.rs"]
+mod buckets;
+#[path = "contract/claims.rs"]
+mod claims;
+#[path = "contract/options.rs"]
+mod options;
 #[path = "contract/strategy.rs"]
 mod strategy;
 

@@ -14,3 +14,5 @@ mod handle_cache_below_shards;
 mod key_of_115_bytes;
 #[path = "regressions/merge_admission.rs"]
 mod merge_admission;
+#[path = "regressions/scan_over_checkpoint.rs"]
+mod scan_over_checkpoint;

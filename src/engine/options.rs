@@ -111,6 +111,15 @@ impl Default for BucketOptions {
     }
 }
 
+impl BucketOptions {
+    /// The same with room for all that a case writes before a checkpoint is due: the engine then
+    /// writes one when it is asked to, and only then. See [`super::apart`].
+    #[must_use]
+    pub fn checkpoints_when_asked(self) -> Self {
+        Self { pool_bytes: 256 * MIB, checkpoint_bytes: 256 * MIB, ..self }
+    }
+}
+
 /// What merge operands mean.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Merge {

@@ -4,6 +4,7 @@
 //! same transaction just read.
 
 mod transfer;
+mod turns;
 
 use crate::{
     engine::{Bucket, Denial, Keys, Order, Outcome, Reason, Scan, Txn},
@@ -15,12 +16,10 @@ use crate::{
 };
 use serde::{Deserialize, Serialize};
 use std::{collections::BTreeMap, thread};
+use turns::{AtWork, Turns};
 
 /// Attempts that a client may spend on each planned transaction, on average.
 const ATTEMPTS: u64 = 50;
-
-/// How often a client gives way after a conflict while nobody gets on.
-const YIELDS: u32 = 200;
 
 /// Clients and their work in one bucket.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -72,12 +71,13 @@ impl Traffic {
     /// draws from one of its own.
     pub fn run(&self, name: &str, bucket: &dyn Bucket, recorder: &Recorder, seed: Seed) -> Tally {
         let numbers = self.first_client..self.first_client + self.clients;
+        let turns = &Turns::of(self.clients);
         thread::scope(|scope| {
             let clients: Vec<_> = numbers
                 .map(|number| {
                     let client = Client { number, name, bucket, recorder };
                     let plans = self.plans(seed.derive(&format!("client {number}")));
-                    scope.spawn(move || client.run(plans))
+                    scope.spawn(move || client.run(plans, &turns.at_work()))
                 })
                 .collect();
             let mut tally = Tally::default();
@@ -121,7 +121,7 @@ enum Ended {
 }
 
 impl Client<'_> {
-    fn run(&self, plans: Vec<TxnPlan>) -> Tally {
+    fn run(&self, plans: Vec<TxnPlan>, at_work: &AtWork) -> Tally {
         let mut tally = Tally::default();
         let commits = tally.commits.entry(self.number).or_default();
         let mut budget = plans.len() as u64 * ATTEMPTS;
@@ -137,26 +137,15 @@ impl Client<'_> {
                     Ended::Unknown => tally.unknown += 1,
                     Ended::Conflicted => {
                         tally.conflicts += 1;
-                        self.wait_for_others();
+                        at_work.conflicted();
                         continue;
                     }
                 }
+                at_work.ended();
                 break;
             }
         }
         tally
-    }
-
-    /// Gives way until another transaction got on, which the one in the way may be. Not for long:
-    /// that one may have met a conflict itself, or have got on already.
-    fn wait_for_others(&self) {
-        let before = self.recorder.settled();
-        for _ in 0..YIELDS {
-            thread::yield_now();
-            if self.recorder.settled() != before {
-                break;
-            }
-        }
     }
 
     fn attempt(&self, plan: &TxnPlan) -> Ended {

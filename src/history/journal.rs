@@ -3,7 +3,6 @@
 //! the next thing. Judges nothing.
 
 use crate::{
-    engine::Denial,
     error::{Error, Result},
     history::{
         Event, History,
@@ -26,7 +25,6 @@ use std::{
 #[derive(Debug)]
 pub struct Recorder {
     stamp: AtomicU64,
-    settled: AtomicU64,
     next_seq: Mutex<BTreeMap<u16, u32>>,
     sink: Sink,
     countdown: Option<Countdown>,
@@ -64,13 +62,7 @@ impl Recorder {
             }
         }
         let stamp = AtomicU64::new(earlier.last_stamp() + 1);
-        Self {
-            stamp,
-            settled: AtomicU64::new(0),
-            next_seq: Mutex::new(next_seq),
-            sink,
-            countdown: None,
-        }
+        Self { stamp, next_seq: Mutex::new(next_seq), sink, countdown: None }
     }
 
     /// The same, killing the process at a mark.
@@ -83,11 +75,6 @@ impl Recorder {
     /// The next stamp.
     pub fn stamp(&self) -> u64 {
         self.stamp.fetch_add(1, Ordering::SeqCst)
-    }
-
-    /// How many transactions have ended in another way than by a conflict.
-    pub fn settled(&self) -> u64 {
-        self.settled.load(Ordering::SeqCst)
     }
 
     /// A client's next attempt.
@@ -103,14 +90,6 @@ impl Recorder {
     /// # Panics
     /// When the journal cannot be written: without it nothing can be judged.
     pub fn record(&self, event: Event) {
-        let conflicted = Some(Denial::Conflict);
-        if match &event {
-            Event::Ok { .. } | Event::Info { .. } => true,
-            Event::Abort { denial, .. } => *denial != conflicted,
-            _ => false,
-        } {
-            self.settled.fetch_add(1, Ordering::SeqCst);
-        }
         match &self.sink {
             Sink::Memory(events) => {
                 events.lock().expect("no client panics while it holds this").push(event);

@@ -3,7 +3,7 @@
 //! must succeed: one that does not is recorded as wrong.
 
 use crate::{
-    engine::{Bucket, BucketOptions, Denial, Engine, Outcome, Reason},
+    engine::{Bucket, BucketOptions, Denial, Engine, Merge, Outcome, Reason, Scan},
     history::{
         BucketChange, Event, History, KeyText,
         drive::{Tally, Traffic},
@@ -87,6 +87,16 @@ pub enum Step {
         /// The bucket.
         bucket: String,
     },
+    /// Opens a snapshot of a bucket, takes steps, and scans the snapshot; in the middle of the
+    /// scan, after the first pair, it takes more steps.
+    ScanAmid {
+        /// The bucket.
+        bucket: String,
+        /// Between the opening of the snapshot and the scan.
+        before: Vec<Step>,
+        /// In the middle of the scan.
+        amid: Vec<Step>,
+    },
     /// Dies without a word, as if killed.
     Die,
 }
@@ -166,10 +176,31 @@ impl<'a> Runner<'a> {
             Step::Copy { name } => self.engine.copy_to(&self.dir.with_file_name(name)),
             Step::ReadAll { bucket } => {
                 let view = self.bucket(bucket).view()?;
-                view.scan(&crate::engine::Scan::all()).map(|_| ())
+                view.scan(&Scan::all()).map(|_| ())
             }
+            Step::ScanAmid { bucket, before, amid } => self.scan_amid(bucket, before, amid),
             Step::Die => std::process::abort(),
         }
+    }
+
+    fn scan_amid(&mut self, name: &str, before: &[Step], amid: &[Step]) -> Outcome<()> {
+        let bucket = self.engine.open_bucket(name, Merge::Sum)?;
+        let view = bucket.view()?;
+        let scan = Scan::all();
+        let first = view.scan(&scan)?;
+        self.run(before)?;
+        let (mut again, mut done) = (Vec::new(), Ok(()));
+        view.visit(&scan, &mut |key, value| {
+            if again.is_empty() {
+                done = self.run(amid);
+            }
+            again.push((key.to_vec(), value.to_vec()));
+        })?;
+        if first != again {
+            let witness = format!("{name}: a snapshot changed in the middle of a scan");
+            self.recorder.record(Event::Wrong { oracle: "reads".to_owned(), witness });
+        }
+        done
     }
 
     fn open(&mut self, name: &str, options: &BucketOptions) -> Outcome<()> {

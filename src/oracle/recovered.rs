@@ -211,9 +211,9 @@ impl<'a> Recovered<'a> {
         };
         // A write that is missing and a removal that was dropped look the same: both are named.
         // Who removed what was written had seen it, so began after its commit was asked for.
-        let removed = matches!(flaw, Flaw::Missing(_)) && slot.found.is_none();
+        let ambiguous = matches!(flaw, Flaw::Missing(_)) && slot.found.is_none();
         let written = expected.by.and_then(|id| self.ledger.get(id)).and_then(|by| by.commit);
-        let remover = aborted.deleter(written.unwrap_or_default()).filter(|_| removed);
+        let remover = aborted.deleter(written.unwrap_or_default()).filter(|_| ambiguous);
         let flaws = [Some(flaw), remover.map(Flaw::Aborted)];
         let difference = |flaw| Difference { key: key.clone(), flaw };
         self.differences.extend(flaws.into_iter().flatten().map(difference));

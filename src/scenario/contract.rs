@@ -104,23 +104,24 @@ pub fn without_drops(ops: &[Op]) -> Vec<Op> {
         view @ Reader::View(_) => *view,
     };
     let last = TXNS - 1;
-    let mut list = Vec::new();
+    let mut rewritten = Vec::new();
     for op in ops {
         match op.clone() {
-            Op::Begin(txn) => list.extend([Op::Commit(slot(txn)), Op::Begin(slot(txn))]),
+            Op::Begin(txn) => rewritten.extend([Op::Commit(slot(txn)), Op::Begin(slot(txn))]),
             Op::Write { txn, how, key, value } => {
-                list.push(Op::Write { txn: slot(txn), how, key, value });
+                rewritten.push(Op::Write { txn: slot(txn), how, key, value });
             }
-            Op::Get(who, key) => list.push(Op::Get(reader(&who), key)),
-            Op::Scan(who, sweep) => list.push(Op::Scan(reader(&who), sweep)),
-            Op::Commit(txn) | Op::Abort(txn) => list.push(Op::Commit(slot(txn))),
-            op @ (Op::Fill(..) | Op::Thin(_)) => list.extend([Op::Commit(0), Op::Commit(last), op]),
-            op if op.is_structural() => list.extend([Op::Commit(0), Op::Commit(last), op]),
-            op => list.push(op),
+            Op::Get(who, key) => rewritten.push(Op::Get(reader(&who), key)),
+            Op::Scan(who, sweep) => rewritten.push(Op::Scan(reader(&who), sweep)),
+            Op::Commit(txn) | Op::Abort(txn) => rewritten.push(Op::Commit(slot(txn))),
+            op if op.is_structural() || matches!(op, Op::Fill(..) | Op::Thin(_)) => {
+                rewritten.extend([Op::Commit(0), Op::Commit(last), op]);
+            }
+            op => rewritten.push(op),
         }
     }
-    list.extend([Op::Commit(0), Op::Commit(last)]);
-    list
+    rewritten.extend([Op::Commit(0), Op::Commit(last)]);
+    rewritten
 }
 
 /// A list of operations while it is carried out.

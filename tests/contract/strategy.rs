@@ -383,6 +383,8 @@ fn engine_options(family: Family) -> impl Strategy<Value = EngineOptions> {
             wal_file_bytes,
             file_handles,
             lru_bytes: data_file_bytes,
+            // One for each of thirty-two writers on the relaxed route.
+            wal_buffer_bytes: 1 << 20,
             ..family.engine()
         },
     )

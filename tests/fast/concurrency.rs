@@ -2,7 +2,11 @@
 //! while checkpoints are written and garbage is collected.
 
 use mace_prod::{
-    engine::{Family, mace::MaceDriver},
+    engine::{
+        Family,
+        apart::{Apart, From},
+        mace::MaceDriver,
+    },
     history::{
         drive::Traffic,
         script::Step,
@@ -32,7 +36,8 @@ in_families!(money_is_conserved:
 
 /// Transfers that meet, auditors that add up every snapshot.
 fn money_is_conserved(case: &mut Case, family: Family) -> Judging<Verdict> {
-    let mut live = Live::new(&MaceDriver, case.dir().join("bank"), case.seed());
+    let driver = Apart::new(&MaceDriver, From::Upkeep);
+    let mut live = Live::new(&driver, case.dir().join("bank"), case.seed());
     live.session(&family.engine().one_log_file(), |session| {
         let opening =
             Traffic { first_client: 0, clients: 1, source: Source::Opening(BANK), txns: 1 };
@@ -79,7 +84,8 @@ fn a_snapshot_stands_still(case: &mut Case, family: Family) -> Judging<Verdict> 
         Watch { client: 100, keys: keys.clone(), hold: Hold::Throughout, ..watch() },
         Watch { client: 101, keys, hold: Hold::Stamps(60), ..watch() },
     ];
-    let mut live = Live::new(&MaceDriver, case.dir().join("views"), case.seed());
+    let driver = Apart::new(&MaceDriver, From::Upkeep);
+    let mut live = Live::new(&driver, case.dir().join("views"), case.seed());
     live.session(&family.engine().one_log_file(), |session| {
         session.run(&[open(family), clients(0, 20)])?;
         session.watched_under_upkeep("a", &watches, &[clients(0, 40)])?;
@@ -130,7 +136,7 @@ fn a_lost_update_is_refused_and_everybody_gets_on(
 }
 
 fn open(family: Family) -> Step {
-    Step::Open { bucket: "a".to_owned(), options: family.bucket() }
+    Step::Open { bucket: "a".to_owned(), options: family.bucket().checkpoints_when_asked() }
 }
 
 fn traffic(traffic: Traffic) -> Step {

@@ -3,7 +3,11 @@
 //! and nothing was reopened, so bytes that it reads from files are those of pages that come back.
 
 use mace_prod::{
-    engine::{Family, mace::MaceDriver},
+    engine::{
+        Family,
+        apart::{Apart, From},
+        mace::MaceDriver,
+    },
     history::{
         drive::Traffic,
         script::Step,
@@ -39,10 +43,12 @@ fn evicted_pages_come_back_whole(case: &mut Case, family: Family) -> Judging<Ver
     let work = |traffic| Step::Traffic { bucket: bucket(), traffic };
     let checkpoint = Step::Checkpoint { bucket: bucket() };
     let watch = Watch { bucket: bucket(), client: 100, keys: Vec::new(), hold: Hold::Throughout };
-    let mut live = Live::new(&MaceDriver, case.dir().join("evictor"), case.seed());
+    let driver = Apart::new(&MaceDriver, From::Checkpoints);
+    let mut live = Live::new(&driver, case.dir().join("evictor"), case.seed());
     let mut reloaded = None;
     live.session(&family.engine(), |session| {
-        let open = Step::Open { bucket: bucket(), options: family.bucket() };
+        let open =
+            Step::Open { bucket: bucket(), options: family.bucket().checkpoints_when_asked() };
         session.run(&[open, work(fill), checkpoint.clone()])?;
         session.watched(&[watch], &[work(clients), checkpoint])?;
         for _ in 0..READINGS {

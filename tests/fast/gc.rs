@@ -2,7 +2,11 @@
 //! readers beside it see exactly their snapshots.
 
 use mace_prod::{
-    engine::{Family, mace::MaceDriver},
+    engine::{
+        Family,
+        apart::{Apart, From},
+        mace::MaceDriver,
+    },
     history::{
         drive::Traffic,
         script::Step,
@@ -61,8 +65,10 @@ fn blob_files_are_collected_beside_readers(case: &mut Case, family: Family) -> J
     Ok(verdict.and(reached("a collected blob file", live.evidence.collected.1)))
 }
 
+const DRIVER: Apart<'static> = Apart::new(&MaceDriver, From::Checkpoints);
+
 fn live(case: &Case) -> Live<'static> {
-    Live::new(&MaceDriver, case.dir().join("gc"), case.seed())
+    Live::new(&DRIVER, case.dir().join("gc"), case.seed())
 }
 
 fn bound() -> Bound {
@@ -86,7 +92,8 @@ fn cycle(
     let mut writing: Vec<Step> = (0..rewrites).map(|_| work(again)).collect();
     writing.push(checkpoint.clone());
     live.session(&family.engine(), |session| {
-        let open = Step::Open { bucket: bucket(), options: family.bucket() };
+        let open =
+            Step::Open { bucket: bucket(), options: family.bucket().checkpoints_when_asked() };
         session.run(&[open, work(fill), checkpoint.clone()])?;
         for round in 1..=ROUNDS {
             session.watched(std::slice::from_ref(&watch), &writing)?;

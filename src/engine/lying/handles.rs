@@ -38,7 +38,7 @@ impl Engine for LyingEngine {
         if self.shared.sins(Sin::SuccessorSeesFormer) {
             let mut book = self.shared.book();
             let pairs = book.gone.get(name);
-            let former = pairs.and_then(|pairs| pairs.range(..b"l".to_vec()).next_back());
+            let former = pairs.and_then(|pairs| pairs.iter().rfind(|(key, _)| key[0] == b'k'));
             if let Some((key, value)) = former {
                 let one = [(key.clone(), value.clone())].into_iter().collect();
                 force(inner.as_ref(), &one)?;

@@ -283,11 +283,8 @@ impl Reference {
         }
         bucket.keys.insert(key.clone());
         let touched = txn.touched.entry(key.clone()).or_default();
-        if how == How::Merge {
-            touched.merged = true
-        } else {
-            touched.plain = true
-        }
+        touched.merged |= how == How::Merge;
+        touched.plain |= how != How::Merge;
         Some(Ok(()))
     }
 
@@ -371,12 +368,12 @@ fn scan(map: &Map, sweep: &Sweep) -> Vec<(Vec<u8>, Vec<u8>)> {
     let mut left = map.iter().filter(|(key, _)| keys.contains(key));
     let mut pairs = Vec::new();
     while pairs.len() < sweep.limit {
-        let next = match sweep.order {
-            Order::Forward => left.next(),
-            Order::Backward => left.next_back(),
-            Order::Alternating if pairs.len() % 2 == 0 => left.next(),
-            Order::Alternating => left.next_back(),
+        let from_back = match sweep.order {
+            Order::Forward => false,
+            Order::Backward => true,
+            Order::Alternating => pairs.len() % 2 == 1,
         };
+        let next = if from_back { left.next_back() } else { left.next() };
         match next {
             Some((key, value)) => pairs.push((key.to_vec(), value.to_vec())),
             None => break,

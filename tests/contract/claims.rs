@@ -1,0 +1,118 @@
+//! Claims of a directed case: what was answered against what has to be, collected into a verdict.
+//! Included by the cases; asks no engine anything itself, except for the patience of `eventually`.
+
+use mace_prod::{
+    engine::{Bucket, Denial, Engine, Outcome, Reason, Scan},
+    oracle::Violation,
+    verdict::Verdict,
+};
+use std::fmt::Debug;
+
+/// How often a call that may be busy for a while is repeated. After an abort some 250 collections
+/// were measured; what needs a thousand times that is stuck.
+const ASKED_AT_MOST: u32 = 250_000;
+
+/// What a case found out so far.
+pub(crate) struct Claims {
+    promise: &'static str,
+    made: u64,
+    broken: Vec<Violation>,
+    stuck: Option<String>,
+}
+
+impl Claims {
+    pub(crate) fn new(promise: &'static str) -> Self {
+        Self { promise, made: 0, broken: Vec::new(), stuck: None }
+    }
+
+    /// What was seen has to be what was wanted.
+    pub(crate) fn same<T: Debug + PartialEq>(&mut self, what: &str, seen: &T, wanted: &T) {
+        self.made += 1;
+        if seen != wanted {
+            let witness = format!("{what}: {} instead of {}", short(seen), short(wanted));
+            self.broken.push(Violation::new("contract", self.promise, witness));
+        }
+    }
+
+    /// The two must not be the same.
+    pub(crate) fn differ<T: Debug + PartialEq>(&mut self, what: &str, one: &T, other: &T) {
+        self.same(&format!("{what}, whether they differ"), &(one != other), &true);
+    }
+
+    /// The call has to succeed; its result, if it did.
+    pub(crate) fn granted<T>(&mut self, what: &str, outcome: Outcome<T>) -> Option<T> {
+        self.same(what, &outcome.as_ref().err(), &None);
+        outcome.ok()
+    }
+
+    /// The call has to be declined in this way.
+    pub(crate) fn declined<T>(&mut self, what: &str, outcome: Outcome<T>, denial: &Denial) {
+        self.same(what, &outcome.err().as_ref(), &Some(denial));
+    }
+
+    /// The call has to succeed in the end, however often it is busy before.
+    pub(crate) fn eventually(
+        &mut self,
+        what: &str,
+        engine: &dyn Engine,
+        mut call: impl FnMut() -> Outcome<()>,
+    ) {
+        for _ in 0..ASKED_AT_MOST {
+            match call() {
+                Err(Denial::Refused(Reason::Busy)) => engine.collect_garbage(),
+                outcome => return self.same(what, &outcome, &Ok(())),
+            }
+            std::thread::yield_now();
+        }
+        self.stuck = Some(format!("{what} was still busy after {ASKED_AT_MOST} collections"));
+    }
+
+    /// The verdict; a case that claimed nothing proves nothing.
+    pub(crate) fn verdict(self) -> Verdict {
+        match self.stuck {
+            Some(how) => Verdict::Stuck(how),
+            None if self.made == 0 => Verdict::Inconclusive("nothing was claimed".to_owned()),
+            None => Verdict::from_violations(self.broken),
+        }
+    }
+}
+
+fn short(value: &impl Debug) -> String {
+    const SHOWN: usize = 300;
+    let text = format!("{value:?}");
+    if text.len() <= SHOWN {
+        text
+    } else {
+        format!("{}…", text.chars().take(SHOWN).collect::<String>())
+    }
+}
+
+/// Commits one pair, whether the key is there or not.
+pub(crate) fn store(bucket: &dyn Bucket, key: &[u8], value: &[u8]) -> Outcome<()> {
+    let txn = bucket.begin()?;
+    txn.upsert(key, value)?;
+    txn.commit()
+}
+
+/// Everything in a bucket.
+pub(crate) fn contents(bucket: &dyn Bucket) -> Outcome<Vec<(Vec<u8>, Vec<u8>)>> {
+    bucket.view()?.scan(&Scan::all())
+}
+
+/// Makes one test for each of two families from a function of a family.
+macro_rules! in_two_families {
+    ($($case:ident: $one:ident $One:ident, $other:ident $Other:ident;)+) => {
+        $(mod $case {
+            #[test]
+            fn $one() {
+                super::case(mace_prod::engine::Family::$One, super::$case);
+            }
+
+            #[test]
+            fn $other() {
+                super::case(mace_prod::engine::Family::$Other, super::$case);
+            }
+        })+
+    };
+}
+pub(crate) use in_two_families;

@@ -1,0 +1,255 @@
+//! Options of buckets and of the engine: kept, reported, brought into range, changed where that is
+//! allowed and refused where it is not. What they do to speed or space is not for here.
+
+use crate::claims::{Claims, contents, in_two_families, store};
+use mace_prod::{
+    engine::{
+        Bucket, BucketOptions, Denial, Driver, Engine, EngineOptions, Family, Merge, Reason,
+        mace::MaceDriver,
+    },
+    scenario::Case,
+};
+use std::path::Path;
+
+/// A test of this module: what it claims stands in its name.
+#[track_caller]
+fn case(family: Family, claims: fn(Family, &Path, &mut Claims)) {
+    Case::run(|case| {
+        let mut made = Claims::new("options are kept, and changes of them do no harm");
+        claims(family, case.dir(), &mut made);
+        made.verdict()
+    });
+}
+
+in_two_families! {
+    bucket_options_outlive_the_process: in_defaults Defaults, in_tiny Tiny;
+    bucket_options_are_brought_into_range: in_defaults Defaults, in_one_writer OneWriter;
+    bucket_options_change_only_while_unloaded: in_tiny Tiny, in_compressed Compressed;
+    engine_options_change_at_every_opening: in_tiny Tiny, in_defaults Defaults;
+    operands_need_their_operator: in_relaxed Relaxed, in_defaults Defaults;
+}
+
+const INVALID: Denial = Denial::Refused(Reason::Invalid);
+const BUSY: Denial = Denial::Refused(Reason::Busy);
+
+fn open(options: &EngineOptions, dir: &Path, claims: &mut Claims) -> Box<dyn Engine> {
+    let engine = claims.granted("open", MaceDriver.open(&dir.join("db"), options));
+    engine.expect("a case cannot go on without its database")
+}
+
+fn bucket(engine: &dyn Engine, name: &str, claims: &mut Claims) -> Box<dyn Bucket> {
+    let bucket = engine.open_bucket(name, Merge::None);
+    claims.granted("open a bucket", bucket).expect("a case cannot go on without it")
+}
+
+/// What a family's buckets are stored with: the operator is not stored.
+fn stored(family: Family) -> BucketOptions {
+    BucketOptions { merge: Merge::None, ..family.bucket() }
+}
+
+/// No field has the default's value.
+fn unusual() -> BucketOptions {
+    BucketOptions {
+        cache_bytes: 123_456,
+        evict_pct: 33,
+        pool_bytes: 2_345_678,
+        checkpoint_bytes: 234_567,
+        inline_bytes: 777,
+        split_keys: 99,
+        consolidate_deltas: 31,
+        compression: true,
+        backpressure: false,
+        merge: Merge::None,
+    }
+}
+
+fn bucket_options_outlive_the_process(family: Family, dir: &Path, claims: &mut Claims) {
+    let all = [("default", BucketOptions::default()), ("unusual", unusual())];
+    let engine = open(&family.engine(), dir, claims);
+    for (name, options) in &all {
+        claims.granted("create", engine.create_bucket(name, options).map(|_| ()));
+        claims.same("while loaded", &engine.bucket_options(name), &Ok(options.clone()));
+        claims.granted("unload", engine.unload_bucket(name));
+        claims.same("while unloaded", &engine.bucket_options(name), &Ok(options.clone()));
+    }
+    drop(engine);
+    let engine = open(&family.engine(), dir, claims);
+    for (name, options) in &all {
+        claims.same("after reopening", &engine.bucket_options(name), &Ok(options.clone()));
+    }
+}
+
+fn bucket_options_are_brought_into_range(family: Family, dir: &Path, claims: &mut Claims) {
+    let engine = open(&family.engine(), dir, claims);
+    let default = BucketOptions::default();
+    let nothing = BucketOptions {
+        cache_bytes: 0,
+        evict_pct: 0,
+        pool_bytes: 0,
+        checkpoint_bytes: 0,
+        inline_bytes: 0,
+        split_keys: 0,
+        consolidate_deltas: 0,
+        ..default.clone()
+    };
+    let least = BucketOptions {
+        evict_pct: 10,
+        inline_bytes: 256,
+        split_keys: 64,
+        consolidate_deltas: 16,
+        ..default.clone()
+    };
+    let much = BucketOptions {
+        evict_pct: 100,
+        pool_bytes: 1 << 20,
+        checkpoint_bytes: 2 << 20,
+        inline_bytes: 4097,
+        split_keys: u16::MAX,
+        consolidate_deltas: u16::MAX,
+        ..default.clone()
+    };
+    let most = BucketOptions {
+        evict_pct: 80,
+        pool_bytes: 1 << 20,
+        // No more than the pool holds.
+        checkpoint_bytes: 1 << 20,
+        inline_bytes: 4096,
+        split_keys: 512,
+        // Half of the keys of a node.
+        consolidate_deltas: 256,
+        ..default.clone()
+    };
+    let half = BucketOptions { split_keys: 100, consolidate_deltas: 51, ..default.clone() };
+    let halved = BucketOptions { split_keys: 100, consolidate_deltas: 50, ..default };
+    for (name, asked, got) in
+        [("least", nothing, least), ("most", much, most), ("half", half, halved)]
+    {
+        let made = claims.granted("create", engine.create_bucket(name, &asked));
+        let made = made.expect("a case cannot go on without it");
+        claims.same("brought into range", &engine.bucket_options(name), &Ok(got));
+        claims.same("store", &store(made.as_ref(), b"key", &[1; 5000]), &Ok(()));
+        let pairs = vec![(b"key".to_vec(), vec![1; 5000])];
+        claims.same("and it works", &contents(made.as_ref()), &Ok(pairs));
+    }
+}
+
+/// Stores values around every threshold of inlining under keys that begin with `mark`.
+fn around_thresholds(
+    bucket: &dyn Bucket,
+    mark: u8,
+    pairs: &mut Vec<(Vec<u8>, Vec<u8>)>,
+    claims: &mut Claims,
+) {
+    for (number, len) in [1, 255, 256, 257, 599, 600, 601, 1023, 1024, 1025].iter().enumerate() {
+        let (key, value) = (vec![mark, number as u8], vec![mark; *len]);
+        claims.same("store", &store(bucket, &key, &value), &Ok(()));
+        pairs.push((key, value));
+    }
+}
+
+fn bucket_options_change_only_while_unloaded(family: Family, dir: &Path, claims: &mut Claims) {
+    let engine = open(&family.engine(), dir, claims);
+    let mut now = stored(family);
+    let mut pairs = Vec::new();
+    claims.granted("create", engine.create_bucket("b", &now).map(|_| ()));
+    for (mark, inline_bytes) in [(1, 1024), (2, 600), (3, 256)] {
+        let handle = bucket(engine.as_ref(), "b", claims);
+        around_thresholds(handle.as_ref(), mark, &mut pairs, claims);
+        handle.checkpoint_and_wait();
+        let lower = BucketOptions { inline_bytes, ..now.clone() };
+        claims.declined("while loaded", engine.change_bucket_options("b", &lower), &BUSY);
+        drop(handle);
+        claims.declined("given back, loaded", engine.change_bucket_options("b", &lower), &BUSY);
+        claims.granted("unload", engine.unload_bucket("b"));
+
+        let higher = BucketOptions { inline_bytes: now.inline_bytes + 1, ..now.clone() };
+        let split = BucketOptions { split_keys: now.split_keys + 1, ..now.clone() };
+        claims.declined("raise", engine.change_bucket_options("b", &higher), &INVALID);
+        claims.declined("split", engine.change_bucket_options("b", &split), &INVALID);
+        claims.same("untouched", &engine.bucket_options("b"), &Ok(now.clone()));
+
+        now = BucketOptions {
+            compression: !now.compression,
+            backpressure: !now.backpressure,
+            consolidate_deltas: now.consolidate_deltas + 1,
+            ..lower
+        };
+        claims.granted("change", engine.change_bucket_options("b", &now));
+        claims.granted("the same again", engine.change_bucket_options("b", &now));
+        claims.same("changed", &engine.bucket_options("b"), &Ok(now.clone()));
+        let handle = bucket(engine.as_ref(), "b", claims);
+        claims.same("pairs", &contents(handle.as_ref()), &Ok(pairs.clone()));
+    }
+    drop(engine);
+    let engine = open(&family.engine(), dir, claims);
+    claims.same("after reopening", &engine.bucket_options("b"), &Ok(now));
+    let handle = bucket(engine.as_ref(), "b", claims);
+    claims.same("after reopening", &contents(handle.as_ref()), &Ok(pairs));
+}
+
+fn engine_options_change_at_every_opening(family: Family, dir: &Path, claims: &mut Claims) {
+    // Every writer of the relaxed route has a buffer of its own, and there will be 128 of them.
+    let plain = EngineOptions { wal_buffer_bytes: 1 << 20, ..family.engine() };
+    let width = |writers, durable| EngineOptions { writers, durable, ..plain.clone() };
+    let openings = [
+        width(1, true),
+        width(32, true),
+        width(32, false),
+        width(4, false),
+        // Rounded up to 4, and down to 128 and up to 1.
+        width(3, true),
+        width(255, false),
+        width(0, true),
+        EngineOptions { data_file_bytes: 1 << 20, blob_file_bytes: 8 << 10, ..plain.clone() },
+        EngineOptions { wal_file_bytes: 1 << 20, lru_bytes: 1 << 20, ..plain.clone() },
+        EngineOptions { file_handles: 8, stat_mask_entries: 1, ..plain.clone() },
+        // Zero is the default's.
+        EngineOptions { data_file_bytes: 0, blob_file_bytes: 0, lru_bytes: 0, ..plain.clone() },
+    ];
+    let mut pairs = Vec::new();
+    for (opening, options) in openings.iter().enumerate() {
+        let engine = open(options, dir, claims);
+        if opening == 0 {
+            claims.granted("create", engine.create_bucket("b", &family.bucket()).map(|_| ()));
+        }
+        let handle = bucket(engine.as_ref(), "b", claims);
+        claims.same("pairs", &contents(handle.as_ref()), &Ok(pairs.clone()));
+        for number in 0..30_u8 {
+            let (key, value) = (vec![opening as u8, number], vec![number; 50 * opening + 1]);
+            claims.same("store", &store(handle.as_ref(), &key, &value), &Ok(()));
+            pairs.push((key, value));
+        }
+    }
+    let engine = open(&plain, dir, claims);
+    let handle = bucket(engine.as_ref(), "b", claims);
+    claims.same("in the end", &contents(handle.as_ref()), &Ok(pairs));
+}
+
+fn operands_need_their_operator(family: Family, dir: &Path, claims: &mut Claims) {
+    let engine = open(&family.engine(), dir, claims);
+    let options = BucketOptions { merge: Merge::Sum, ..family.bucket() };
+    let sums = claims.granted("create", engine.create_bucket("b", &options));
+    let sums = sums.expect("a case cannot go on without it");
+    let txn = claims.granted("begin", sums.begin()).expect("a healthy bucket");
+    claims.same("merge", &txn.merge(b"sum", &5_u64.to_le_bytes()), &Ok(()));
+    claims.same("an empty operand", &txn.merge(b"sum", b""), &Err(INVALID));
+    claims.same("commit", &txn.commit(), &Ok(()));
+    claims.same("stored options", &engine.bucket_options("b"), &Ok(stored(family)));
+    claims.granted("open without", engine.open_bucket("b", Merge::None).map(|_| ()));
+    claims.granted("open with the same", engine.open_bucket("b", Merge::Sum).map(|_| ()));
+    drop(sums);
+    claims.granted("unload", engine.unload_bucket("b"));
+
+    let plain = bucket(engine.as_ref(), "b", claims);
+    let txn = claims.granted("begin", plain.begin()).expect("a healthy bucket");
+    claims.same("merge without operator", &txn.merge(b"sum", &[1; 8]), &Err(INVALID));
+    drop(txn);
+    claims.declined("another operator", engine.open_bucket("b", Merge::Sum), &INVALID);
+    drop(plain);
+    claims.granted("unload", engine.unload_bucket("b"));
+
+    let sums = claims.granted("open with it", engine.open_bucket("b", Merge::Sum));
+    let sums = sums.expect("a case cannot go on without it");
+    let five = vec![(b"sum".to_vec(), 5_u64.to_le_bytes().to_vec())];
+    claims.same("the sum", &contents(sums.as_ref()), &Ok(five));
+}
