@@ -58,7 +58,7 @@ fn scanned(case: &mut Case, name: &str, checkpoint: bool) -> (ExitClass, String)
     let mut amid = overwrite.clone();
     amid.extend(checkpoint.then(|| Step::Checkpoint { bucket: bucket() }));
     let steps = vec![
-        Step::Open { bucket: bucket(), options: Family::Tiny.bucket() },
+        Step::Open { bucket: bucket(), options: Family::Tiny.bucket().checkpoints_when_asked() },
         sweep(),
         Step::ScanAmid { bucket: bucket(), before: overwrite, amid },
     ];
