@@ -4,6 +4,7 @@
 //! An answer is `Ok` (done) or a [`Denial`]. An adapter that lacks something says so in its
 //! [`Capabilities`], and the cases that need it skip with that reason.
 
+pub mod apart;
 pub mod failpoint;
 pub mod lying;
 pub mod mace;
@@ -161,6 +162,12 @@ pub trait Read {
 
     /// The pairs that a scan meets, in the order in which it meets them.
     fn scan(&self, scan: &Scan) -> Outcome<Vec<(Vec<u8>, Vec<u8>)>>;
+
+    /// The same, pair by pair while the scan is under way.
+    fn visit(&self, scan: &Scan, visit: &mut dyn FnMut(&[u8], &[u8])) -> Outcome<()> {
+        self.scan(scan)?.iter().for_each(|(key, value)| visit(key, value));
+        Ok(())
+    }
 }
 
 /// A read-write transaction. Dropping it aborts it.

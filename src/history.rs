@@ -10,7 +10,10 @@ pub mod child;
 pub mod drive;
 pub mod dump;
 pub mod journal;
+pub mod kill;
+pub mod reach;
 pub mod script;
+pub mod watch;
 
 use crate::{
     engine::Denial,

@@ -3,7 +3,9 @@
 
 pub mod chaos;
 pub mod contract;
+pub mod crashes;
 pub mod database;
+pub mod live;
 
 use crate::{
     engine::{Driver, mace::MaceDriver},

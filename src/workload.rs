@@ -1,7 +1,9 @@
 //! Streams of operations, drawn from a seed. Pure generation: no engine, no thread, no clock.
 
+pub mod bank;
 pub mod plan;
 pub mod value;
 
+pub use bank::Bank;
 pub use plan::{Access, Mix, Op, Source, Sweep, TxnPlan};
 pub use value::{TxnId, Version, marker_key};

@@ -16,5 +16,7 @@ mod handle_cache_below_shards;
 mod key_of_115_bytes;
 #[path = "regressions/merge_admission.rs"]
 mod merge_admission;
+#[path = "regressions/scan_over_checkpoint.rs"]
+mod scan_over_checkpoint;
 #[path = "regressions/split_without_its_child.rs"]
 mod split_without_its_child;

@@ -228,18 +228,27 @@ impl Bucket for MaceBucket {
 
 struct MaceView<'a>(TxnView<'a>);
 
+impl MaceView<'_> {
+    fn iter(&self, keys: &Keys) -> Iter<'_> {
+        match keys {
+            Keys::All => self.0.range::<Vec<u8>, _>(..),
+            Keys::Prefix(prefix) => self.0.seek(prefix),
+            Keys::Range(low, high) => self.0.range(bounds(low, high)),
+        }
+    }
+}
+
 impl Read for MaceView<'_> {
     fn get(&self, key: &[u8]) -> Outcome<Vec<u8>> {
         self.0.get(key).map(|value| value.slice().to_vec()).map_err(deny)
     }
 
     fn scan(&self, scan: &Scan) -> Outcome<Vec<(Vec<u8>, Vec<u8>)>> {
-        let iter = match &scan.keys {
-            Keys::All => self.0.range::<Vec<u8>, _>(..),
-            Keys::Prefix(prefix) => self.0.seek(prefix),
-            Keys::Range(low, high) => self.0.range(bounds(low, high)),
-        };
-        walk(iter, scan)
+        collected(self.iter(&scan.keys), scan)
+    }
+
+    fn visit(&self, scan: &Scan, visit: &mut dyn FnMut(&[u8], &[u8])) -> Outcome<()> {
+        walk(self.iter(&scan.keys), scan, visit)
     }
 }
 
@@ -251,6 +260,14 @@ struct MaceTxn<'a> {
 }
 
 impl MaceTxn<'_> {
+    fn iter(&self, keys: &Keys) -> Iter<'_> {
+        match keys {
+            Keys::All => self.txn.range::<Vec<u8>, _>(..),
+            Keys::Prefix(prefix) => self.txn.seek(prefix),
+            Keys::Range(low, high) => self.txn.range(bounds(low, high)),
+        }
+    }
+
     fn write(&self, answer: impl FnOnce() -> Result<(), OpCode>) -> Outcome<()> {
         if self.doomed.get() {
             return Err(Denial::Conflict);
@@ -269,12 +286,11 @@ impl Read for MaceTxn<'_> {
     }
 
     fn scan(&self, scan: &Scan) -> Outcome<Vec<(Vec<u8>, Vec<u8>)>> {
-        let iter = match &scan.keys {
-            Keys::All => self.txn.range::<Vec<u8>, _>(..),
-            Keys::Prefix(prefix) => self.txn.seek(prefix),
-            Keys::Range(low, high) => self.txn.range(bounds(low, high)),
-        };
-        walk(iter, scan)
+        collected(self.iter(&scan.keys), scan)
+    }
+
+    fn visit(&self, scan: &Scan, visit: &mut dyn FnMut(&[u8], &[u8])) -> Outcome<()> {
+        walk(self.iter(&scan.keys), scan, visit)
     }
 }
 
@@ -321,19 +337,24 @@ fn bounds(low: &Bound<Vec<u8>>, high: &Bound<Vec<u8>>) -> Bounds {
     (low.clone(), high.clone())
 }
 
-fn walk(mut iter: Iter<'_>, scan: &Scan) -> Outcome<Vec<(Vec<u8>, Vec<u8>)>> {
-    let mut pairs = Vec::new();
-    while pairs.len() < scan.limit {
+fn walk(mut iter: Iter<'_>, scan: &Scan, mut visit: impl FnMut(&[u8], &[u8])) -> Outcome<()> {
+    for met in 0..scan.limit {
         let from_back = match scan.order {
             Order::Forward => false,
             Order::Backward => true,
-            Order::Alternating => pairs.len() % 2 == 1,
+            Order::Alternating => met % 2 == 1,
         };
         let step = if from_back { iter.try_next_back() } else { iter.try_next() };
         match step.map_err(deny)? {
-            Some(item) => pairs.push((item.key().to_vec(), item.val().to_vec())),
+            Some(item) => visit(item.key(), item.val()),
             None => break,
         }
     }
+    Ok(())
+}
+
+fn collected(iter: Iter<'_>, scan: &Scan) -> Outcome<Vec<(Vec<u8>, Vec<u8>)>> {
+    let mut pairs = Vec::new();
+    walk(iter, scan, |key, value| pairs.push((key.to_vec(), value.to_vec())))?;
     Ok(pairs)
 }

@@ -59,6 +59,16 @@ impl Default for EngineOptions {
     }
 }
 
+impl EngineOptions {
+    /// The same with log files that take all of a case. For work that drops transactions or meets
+    /// conflicts: the log must not rotate under those, by the known finding
+    /// `aborted-across-log-files`.
+    #[must_use]
+    pub fn one_log_file(self) -> Self {
+        Self { wal_file_bytes: 64 * MIB, ..self }
+    }
+}
+
 /// How a bucket is made.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct BucketOptions {
@@ -98,6 +108,15 @@ impl Default for BucketOptions {
             backpressure: true,
             merge: Merge::None,
         }
+    }
+}
+
+impl BucketOptions {
+    /// The same with room for all that a case writes before a checkpoint is due: the engine then
+    /// writes one when it is asked to, and only then. See [`super::apart`].
+    #[must_use]
+    pub fn checkpoints_when_asked(self) -> Self {
+        Self { pool_bytes: 256 * MIB, checkpoint_bytes: 256 * MIB, ..self }
     }
 }
 

@@ -6,10 +6,11 @@ use crate::{
     engine::{Driver, Engine, EngineOptions, failpoint, mace::MaceDriver},
     error::{Error, Result},
     history::{
-        Event, KeyText,
+        Event,
         dump::Dump,
         journal::{self, Recorder},
-        script::{Runner, Step, buckets_named},
+        kill::{self, Mark, OPENING, Opening},
+        script::{Runner, Step, buckets_named, keys_of},
     },
     settings::Seed,
 };
@@ -58,6 +59,8 @@ pub struct Plan {
     pub count: Vec<String>,
     /// How to end.
     pub end: End,
+    /// Where to be killed before that.
+    pub kill: Option<Mark>,
 }
 
 /// How a child ends that reaches its end.
@@ -118,7 +121,10 @@ impl Plan {
             .wait_timeout(deadline)
             .map_err(|error| Error::new("wait for", &program, error))?;
         let class = if let Some(status) = ended {
-            classify(status)
+            match classify(status) {
+                ExitClass::Hung if self.kill.is_some() => ExitClass::Died(KILLED),
+                class => class,
+            }
         } else {
             child.kill().map_err(|error| Error::new("kill", &program, error))?;
             child.wait().map_err(|error| Error::new("wait for", &program, error))?;
@@ -149,7 +155,7 @@ fn classify(status: ExitStatus) -> ExitClass {
 }
 
 /// SIGKILL: nobody sends it but we.
-const KILLED: i32 = 9;
+pub const KILLED: i32 = 9;
 
 #[cfg(unix)]
 fn signal(status: ExitStatus) -> i32 {
@@ -182,7 +188,7 @@ pub fn obey(path: &Path) -> i32 {
     let text = fs::read(path).unwrap_or_else(|error| panic!("{}", Error::new("read", path, error)));
     let plan: Plan = serde_json::from_slice(&text).expect("the parent wrote a plan");
     let recorder = Recorder::file(&plan.journal).unwrap_or_else(|error| panic!("{error}"));
-    let recorder = Arc::new(recorder);
+    let recorder = Arc::new(recorder.killing(plan.kill));
     die_after_panic(&recorder);
     let code = match carry_out(&plan, &recorder) {
         Ok(()) => 0,
@@ -203,8 +209,11 @@ pub fn obey(path: &Path) -> i32 {
 fn carry_out(plan: &Plan, recorder: &Recorder) -> crate::engine::Outcome<()> {
     phase(recorder, "started".to_owned());
     let driver = MaceDriver;
+    let opening = Opening::begin(plan.kill);
     let engine = driver.open(&plan.dir, &plan.options)?;
+    let allocations = opening.opened();
     phase(recorder, "opened".to_owned());
+    phase(recorder, format!("{OPENING}{allocations}"));
     if let Some(path) = &plan.dump {
         dump(plan, engine.as_ref(), path)?;
         phase(recorder, "dumped".to_owned());
@@ -247,15 +256,6 @@ fn dump(plan: &Plan, engine: &dyn Engine, path: &Path) -> crate::engine::Outcome
     Ok(())
 }
 
-fn keys_of(history: &crate::history::History) -> Vec<Vec<u8>> {
-    let written = history.events.iter().flat_map(|event| match event {
-        Event::Commit { writes, .. } | Event::Abort { writes, .. } => writes.as_slice(),
-        _ => &[],
-    });
-    let keys: std::collections::BTreeSet<&KeyText> = written.map(|(key, _)| key).collect();
-    keys.into_iter().map(KeyText::bytes).collect()
-}
-
 fn phase(recorder: &Recorder, name: String) {
     recorder.record(Event::Phase { name });
 }
@@ -274,21 +274,10 @@ fn die_after_panic(recorder: &Arc<Recorder>) {
                 while started.elapsed() < AFTER_PANIC {
                     std::thread::park_timeout(AFTER_PANIC.saturating_sub(started.elapsed()));
                 }
-                end_at_once();
+                kill::die();
             });
         }
     }));
-}
-
-#[cfg(unix)]
-fn end_at_once() {
-    use rustix::process::{Signal, getpid, kill_process};
-    let _ = kill_process(getpid(), Signal::KILL);
-}
-
-#[cfg(not(unix))]
-fn end_at_once() {
-    std::process::exit(CODE_REFUSED + 1);
 }
 
 /// A child that is meant to die needs no image of its memory, and writing one takes long.

@@ -3,12 +3,13 @@
 //! budget). Judges only what a client can see on the spot: an answer that contradicts what the
 //! same transaction just read.
 
+mod transfer;
 mod turns;
 
 use crate::{
     engine::{Bucket, Denial, Keys, Order, Outcome, Reason, Scan, Txn},
     history::{Event, KeyText, Seen, Write, journal::Recorder},
-    settings::Seed,
+    settings::{Draw, Seed},
     workload::{
         Op, Source, TxnId, TxnPlan, Version, marker_key, plan::SUM_PREFIX, value::MIN_VALUE,
     },
@@ -93,11 +94,15 @@ impl Traffic {
     fn plans(&self, seed: Seed) -> Vec<TxnPlan> {
         match &self.source {
             Source::Sweep(sweep) => sweep.plans(),
-            Source::Mix(mix) => {
-                let mut draw = seed.draw();
-                (0..self.txns).map(|_| mix.next(&mut draw)).collect()
-            }
+            Source::Opening(bank) => vec![bank.opening()],
+            Source::Mix(mix) => self.drawn(seed, |draw| mix.next(draw)),
+            Source::Bank(bank) => self.drawn(seed, |draw| bank.next(draw)),
         }
+    }
+
+    fn drawn(&self, seed: Seed, next: impl Fn(&mut Draw) -> TxnPlan) -> Vec<TxnPlan> {
+        let mut draw = seed.draw();
+        (0..self.txns).map(|_| next(&mut draw)).collect()
     }
 }
 
@@ -153,7 +158,12 @@ impl Client<'_> {
         };
         let begun = self.recorder.stamp();
         let mut attempt = Attempt::new(id, self.recorder);
-        let done = plan.ops.iter().try_for_each(|op| attempt.apply(txn.as_ref(), op));
+        let done = plan.ops.iter().try_for_each(|op| {
+            // Gives way between any two operations: short transactions on few processors would
+            // otherwise hardly ever overlap.
+            thread::yield_now();
+            attempt.apply(txn.as_ref(), op)
+        });
         let done =
             done.and_then(|()| if plan.commits { attempt.mark(txn.as_ref()) } else { Ok(()) });
         let Attempt { reads, writes, .. } = attempt;
@@ -248,6 +258,7 @@ impl<'a> Attempt<'a> {
                 let answer = txn.del(key);
                 self.expect("del", key, answer, &Denial::Absent)
             }
+            Op::Move { from, to, amount } => self.transfer(txn, from, to, *amount),
             Op::Add(key, number) => match txn.merge(key, &number.to_le_bytes()) {
                 // An engine or a bucket without merge: the plan's other work still counts.
                 Err(Denial::Refused(Reason::Unsupported | Reason::Invalid)) => Ok(()),

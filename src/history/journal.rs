@@ -4,7 +4,10 @@
 
 use crate::{
     error::{Error, Result},
-    history::{Event, History},
+    history::{
+        Event, History,
+        kill::{self, Countdown, Mark},
+    },
     workload::TxnId,
 };
 use std::{
@@ -24,6 +27,7 @@ pub struct Recorder {
     stamp: AtomicU64,
     next_seq: Mutex<BTreeMap<u16, u32>>,
     sink: Sink,
+    countdown: Option<Countdown>,
 }
 
 #[derive(Debug)]
@@ -58,7 +62,14 @@ impl Recorder {
             }
         }
         let stamp = AtomicU64::new(earlier.last_stamp() + 1);
-        Self { stamp, next_seq: Mutex::new(next_seq), sink }
+        Self { stamp, next_seq: Mutex::new(next_seq), sink, countdown: None }
+    }
+
+    /// The same, killing the process at a mark.
+    #[must_use]
+    pub fn killing(mut self, mark: Option<Mark>) -> Self {
+        self.countdown = mark.map(Countdown::new);
+        self
     }
 
     /// The next stamp.
@@ -89,6 +100,10 @@ impl Recorder {
                 let mut file = file;
                 file.write_all(&line)
                     .unwrap_or_else(|error| panic!("{}", Error::new("write", path, error)));
+                if self.countdown.as_ref().is_some_and(|count| count.ends_with(&event)) {
+                    self.record(Event::Phase { name: kill::KILLED.to_owned() });
+                    kill::die();
+                }
             }
         }
     }

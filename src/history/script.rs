@@ -3,9 +3,9 @@
 //! must succeed: one that does not is recorded as wrong.
 
 use crate::{
-    engine::{Bucket, BucketOptions, Denial, Engine, Outcome, Reason},
+    engine::{Bucket, BucketOptions, Denial, Engine, Merge, Outcome, Reason, Scan},
     history::{
-        BucketChange, Event,
+        BucketChange, Event, History, KeyText,
         drive::{Tally, Traffic},
         journal::Recorder,
     },
@@ -91,6 +91,16 @@ pub enum Step {
     Attempt {
         /// The step.
         step: Box<Step>,
+    },
+    /// Opens a snapshot of a bucket, takes steps, and scans the snapshot; in the middle of the
+    /// scan, after the first pair, it takes more steps.
+    ScanAmid {
+        /// The bucket.
+        bucket: String,
+        /// Between the opening of the snapshot and the scan.
+        before: Vec<Step>,
+        /// In the middle of the scan.
+        amid: Vec<Step>,
     },
     /// Dies without a word, as if killed.
     Die,
@@ -180,10 +190,31 @@ impl<'a> Runner<'a> {
             }
             Step::ReadAll { bucket } => {
                 let view = self.bucket(bucket).view()?;
-                view.scan(&crate::engine::Scan::all()).map(|_| ())
+                view.scan(&Scan::all()).map(|_| ())
             }
+            Step::ScanAmid { bucket, before, amid } => self.scan_amid(bucket, before, amid),
             Step::Die => std::process::abort(),
         }
+    }
+
+    fn scan_amid(&mut self, name: &str, before: &[Step], amid: &[Step]) -> Outcome<()> {
+        let bucket = self.engine.open_bucket(name, Merge::Sum)?;
+        let view = bucket.view()?;
+        let scan = Scan::all();
+        let first = view.scan(&scan)?;
+        self.run(before)?;
+        let (mut again, mut done) = (Vec::new(), Ok(()));
+        view.visit(&scan, &mut |key, value| {
+            if again.is_empty() {
+                done = self.run(amid);
+            }
+            again.push((key.to_vec(), value.to_vec()));
+        })?;
+        if first != again {
+            let witness = format!("{name}: a snapshot changed in the middle of a scan");
+            self.recorder.record(Event::Wrong { oracle: "reads".to_owned(), witness });
+        }
+        done
     }
 
     fn open(&mut self, name: &str, options: &BucketOptions) -> Outcome<()> {
@@ -276,11 +307,21 @@ impl<'a> Runner<'a> {
 }
 
 /// Buckets that a history ever named, in order of their names.
-pub fn buckets_named(history: &crate::history::History) -> BTreeSet<String> {
+pub fn buckets_named(history: &History) -> BTreeSet<String> {
     let named = history.events.iter().filter_map(|event| match event {
         Event::Begin { bucket, .. } => Some(bucket.clone()),
         Event::Bucket { name, .. } => Some(name.clone()),
         _ => None,
     });
     named.collect()
+}
+
+/// Keys that a history ever wrote, in order.
+pub fn keys_of(history: &History) -> Vec<Vec<u8>> {
+    let written = history.events.iter().flat_map(|event| match event {
+        Event::Commit { writes, .. } | Event::Abort { writes, .. } => writes.as_slice(),
+        _ => &[],
+    });
+    let keys: BTreeSet<&KeyText> = written.map(|(key, _)| key).collect();
+    keys.into_iter().map(KeyText::bytes).collect()
 }

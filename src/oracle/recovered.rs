@@ -173,7 +173,8 @@ impl<'a> Recovered<'a> {
         };
         let mut work: Vec<&Record> = ledger.records.iter().filter(here).collect();
         let aborted: Vec<&Record> = work.iter().copied().filter(|record| dropped(record)).collect();
-        work.retain(|record| !dropped(record));
+        // Who wrote nothing leaves no marker and nothing to survive: a snapshot that was watched.
+        work.retain(|record| !dropped(record) && !record.writes.is_empty());
         work.sort_by_key(|record| record.commit);
         let slots = slots(&work, base, found);
         let Survivors { ids: survivors, lost, shown, undecided } =

@@ -9,6 +9,7 @@ use crate::{
         child::{self, End, Exit, Plan},
         dump::Dump,
         journal,
+        kill::Mark,
         script::Step,
     },
     report::Figures,
@@ -42,6 +43,8 @@ pub struct Stage {
     pub rules: String,
     /// When it is ended if it has not ended by itself.
     pub deadline: Duration,
+    /// Where it is killed.
+    pub kill: Option<Mark>,
 }
 
 impl Stage {
@@ -55,7 +58,13 @@ impl Stage {
             end: End::Die,
             rules: String::new(),
             deadline: DEADLINE,
+            kill: None,
         }
+    }
+
+    /// A process that is killed at a counted point of its steps, or of its opening.
+    pub fn killed(options: &EngineOptions, steps: Vec<Step>, mark: Mark) -> Self {
+        Self { kill: Some(mark), ..Self::dying(options, steps) }
     }
 
     /// The same, closing the database cleanly at the end.
@@ -145,6 +154,7 @@ impl Database {
             steps: stage.steps.clone(),
             count: stage.count.clone(),
             end: stage.end,
+            kill: stage.kill,
         };
         let exit = plan.run(&stage.rules, stage.deadline)?;
         figures.add("crash_children", 1);

@@ -1,7 +1,10 @@
 //! Plans of transactions: what a client is going to do, drawn from a seed or swept over a range.
 //! A plan names keys and lengths; the values follow from who writes them (`value.rs`).
 
-use crate::{settings::Draw, workload::value::MIN_VALUE};
+use crate::{
+    settings::Draw,
+    workload::{bank::Bank, value::MIN_VALUE},
+};
 use serde::{Deserialize, Serialize};
 
 /// The prefix of keys that hold merged numbers.
@@ -24,6 +27,16 @@ pub enum Op {
     Del(Vec<u8>),
     /// Adds to a merged number.
     Add(Vec<u8>, u64),
+    /// Reads two merged numbers and writes both back, with up to so much moved from one to the
+    /// other. Not to be mixed with additions to the same numbers in one transaction.
+    Move {
+        /// Whose number falls.
+        from: Vec<u8>,
+        /// Whose number grows.
+        to: Vec<u8>,
+        /// By how much, at the most.
+        amount: u64,
+    },
 }
 
 /// One transaction to be.
@@ -42,6 +55,10 @@ pub enum Source {
     Mix(Mix),
     /// One pass over a range of keys.
     Sweep(Sweep),
+    /// The one transaction that opens a bank's accounts.
+    Opening(Bank),
+    /// Random transfers between a bank's accounts.
+    Bank(Bank),
 }
 
 /// Random transactions over a set of keys.

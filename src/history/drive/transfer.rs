@@ -1,0 +1,45 @@
+//! Transfers between merged numbers by reading and writing them back: what a lost update would
+//! show in. Recorded as operands, because that is what a transfer adds up to when none is lost.
+
+use super::Attempt;
+use crate::{
+    engine::{Denial, Outcome, Txn},
+    history::{KeyText, Seen, Write},
+};
+
+impl Attempt<'_> {
+    /// Moves up to `amount` between two numbers, never below zero.
+    pub(super) fn transfer(
+        &mut self,
+        txn: &dyn Txn,
+        from: &[u8],
+        to: &[u8],
+        amount: u64,
+    ) -> Outcome<()> {
+        let (payer, payee) = (self.balance(txn, from)?, self.balance(txn, to)?);
+        let amount = amount.min(payer);
+        self.store(txn, from, payer, amount.wrapping_neg())?;
+        self.store(txn, to, payee, amount)
+    }
+
+    fn balance(&mut self, txn: &dyn Txn, key: &[u8]) -> Outcome<u64> {
+        let first = !self.own.contains_key(key);
+        let seen = self.read(txn, key)?;
+        let Seen::Sum(balance) = seen else {
+            let key = KeyText::new(key).0;
+            self.wrong("conservation", format!("{}: account {key} is {seen:?}", self.id));
+            return Err(Denial::Failed("an account that is none".to_owned()));
+        };
+        if first {
+            self.reads.insert(KeyText::new(key), seen);
+        }
+        Ok(balance)
+    }
+
+    fn store(&mut self, txn: &dyn Txn, key: &[u8], was: u64, added: u64) -> Outcome<()> {
+        let now = was.wrapping_add(added);
+        txn.update(key, &now.to_le_bytes())?;
+        self.wrote(key, Write::Add(added), Seen::Sum(now));
+        Ok(())
+    }
+}

@@ -1,0 +1,191 @@
+//! Watchers: readers that hold snapshots open beside the work of clients, read them again and
+//! again in every way, and keep the first and the last reading. Each snapshot is recorded as a
+//! transaction that only reads, so that it is judged like one. Judges only what `dump.rs` does:
+//! ways of reading one snapshot that disagree.
+
+use crate::{
+    engine::{Bucket, Engine, Outcome, Read},
+    history::{
+        Event, KeyText, Seen,
+        drive::seen,
+        dump::{Pairs, read_all},
+        journal::Recorder,
+    },
+};
+use std::{
+    sync::{
+        Barrier,
+        atomic::{AtomicBool, Ordering},
+    },
+    thread,
+};
+
+/// A watcher to be.
+#[derive(Clone, Debug)]
+pub struct Watch {
+    /// The bucket it reads.
+    pub bucket: String,
+    /// Its number, one that no client has.
+    pub client: u16,
+    /// Keys to ask for besides those that scans meet.
+    pub keys: Vec<Vec<u8>>,
+    /// How long it holds a snapshot.
+    pub hold: Hold,
+}
+
+/// How long a watcher holds a snapshot.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Hold {
+    /// From before the work until after it.
+    Throughout,
+    /// Until so many stamps were handed out, three for each committed transaction; then it takes
+    /// another.
+    Stamps(u64),
+}
+
+/// A snapshot that was read more than once.
+#[derive(Clone, Debug)]
+pub struct Snapshot {
+    /// Which one, in words.
+    pub what: String,
+    /// The stamp after it was opened.
+    pub opened: u64,
+    /// The stamp before its last reading.
+    pub closed: u64,
+    /// How often it was read.
+    pub readings: u64,
+    /// The first reading.
+    pub first: Pairs,
+    /// The last reading, and the first that differed when one did.
+    pub last: Pairs,
+}
+
+/// Runs work with watchers beside it. All of them have a snapshot open before the work begins and
+/// read once more after it has ended.
+pub fn beside<T>(
+    watches: &[(Watch, Box<dyn Bucket>)],
+    recorder: &Recorder,
+    work: impl FnOnce() -> T,
+) -> (T, Outcome<Vec<Snapshot>>) {
+    let (gate, over) = (Barrier::new(watches.len() + 1), AtomicBool::new(false));
+    thread::scope(|scope| {
+        let watchers: Vec<_> = watches
+            .iter()
+            .map(|(watch, bucket)| {
+                let (bucket, over, gate) = (bucket.as_ref(), &over, &gate);
+                let watcher = Watcher { watch, bucket, recorder, over };
+                scope.spawn(move || watcher.run(gate))
+            })
+            .collect();
+        gate.wait();
+        let done = {
+            // Watchers end when the work does, also when it ends in a panic.
+            let _over = SetOnDrop(&over);
+            work()
+        };
+        let mut snapshots = Ok(Vec::new());
+        for watcher in watchers {
+            match watcher.join() {
+                Ok(Ok(more)) => {
+                    let _ = snapshots.as_mut().map(|all: &mut Vec<_>| all.extend(more));
+                }
+                Ok(Err(denial)) => snapshots = Err(denial),
+                Err(panic) => std::panic::resume_unwind(panic),
+            }
+        }
+        (done, snapshots)
+    })
+}
+
+/// Runs work while another thread writes checkpoints of a bucket and collects garbage, one after
+/// the other, until the work has ended.
+pub fn upkeep<T>(engine: &dyn Engine, bucket: &dyn Bucket, work: impl FnOnce() -> T) -> T {
+    let over = AtomicBool::new(false);
+    thread::scope(|scope| {
+        scope.spawn(|| {
+            while !over.load(Ordering::SeqCst) {
+                bucket.checkpoint_and_wait();
+                engine.collect_garbage();
+                thread::yield_now();
+            }
+        });
+        let _over = SetOnDrop(&over);
+        work()
+    })
+}
+
+struct SetOnDrop<'a>(&'a AtomicBool);
+
+impl Drop for SetOnDrop<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::SeqCst);
+    }
+}
+
+struct Watcher<'a> {
+    watch: &'a Watch,
+    bucket: &'a dyn Bucket,
+    recorder: &'a Recorder,
+    over: &'a AtomicBool,
+}
+
+impl Watcher<'_> {
+    fn run(&self, gate: &Barrier) -> Outcome<Vec<Snapshot>> {
+        let mut snapshots = vec![self.snapshot(Some(gate))?];
+        while !self.over.load(Ordering::SeqCst) {
+            let snapshot = self.snapshot(None)?;
+            let moved = snapshot.first != snapshot.last;
+            snapshots.push(snapshot);
+            if moved {
+                break;
+            }
+        }
+        Ok(snapshots)
+    }
+
+    fn snapshot(&self, gate: Option<&Barrier>) -> Outcome<Snapshot> {
+        let txn = self.recorder.next_txn(self.watch.client);
+        let (bucket, stamp) = (self.watch.bucket.clone(), self.recorder.stamp());
+        self.recorder.record(Event::Begin { txn, bucket, stamp });
+        let view = self.bucket.view();
+        let opened = self.recorder.stamp();
+        if let Some(gate) = gate {
+            gate.wait();
+        }
+        let view = view?;
+        let first = self.read(view.as_ref())?;
+        let (reads, writes) = (self.seen(&first), Vec::new());
+        let stamp = self.recorder.stamp();
+        self.recorder.record(Event::Commit { txn, stamp, begun: opened, reads, writes });
+        let stamp = self.recorder.stamp();
+        self.recorder.record(Event::Ok { txn, stamp });
+        let mut readings = 1;
+        loop {
+            thread::yield_now();
+            // Asked before the reading, so that one reading comes after the end of the work.
+            let over = self.over.load(Ordering::SeqCst);
+            let closed = self.recorder.stamp();
+            let last = self.read(view.as_ref())?;
+            readings += 1;
+            let renew = matches!(self.watch.hold, Hold::Stamps(most) if closed - opened >= most);
+            if over || renew || last != first {
+                let what = format!("{txn} in {}, reading {readings}", self.watch.bucket);
+                return Ok(Snapshot { what, opened, closed, readings, first, last });
+            }
+        }
+    }
+
+    fn read(&self, view: &dyn Read) -> Outcome<Pairs> {
+        let (pairs, disagreements) = read_all(&self.watch.bucket, view, &self.watch.keys)?;
+        for witness in disagreements {
+            self.recorder.record(Event::Wrong { oracle: "scan".to_owned(), witness });
+        }
+        Ok(pairs)
+    }
+
+    fn seen(&self, pairs: &Pairs) -> Vec<(KeyText, Seen)> {
+        let there = pairs.iter().map(|(key, value)| (KeyText::new(key), seen(key, value)));
+        let missing = self.watch.keys.iter().filter(|key| !pairs.contains_key(*key));
+        there.chain(missing.map(|key| (KeyText::new(key), Seen::Absent))).collect()
+    }
+}

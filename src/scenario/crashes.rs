@@ -1,0 +1,170 @@
+//! A database whose processes are killed at counted points, one after the other, and what is to be
+//! said of how each of them ended. The last verb judges everything with the recovery oracles.
+
+use crate::{
+    engine::EngineOptions,
+    error,
+    history::{
+        Event,
+        child::{End, Exit, ExitClass, KILLED},
+        kill::{self, Mark, OPENING},
+        script::Step,
+    },
+    oracle::{
+        Violation, live,
+        recovery::{self, Expect, Reopened, Streams},
+    },
+    report::say,
+    scenario::{
+        Case,
+        database::{Database, Stage},
+        live::{Judging, count},
+    },
+    verdict::Verdict,
+};
+use std::collections::BTreeSet;
+
+/// SIGABRT: how a child ends that is to die with its database open.
+const ABORTED: i32 = 6;
+
+const SERVES: &str = "a database that died can be opened and serves";
+
+/// How often a kill inside of an opening is tried that did not come.
+const TRIES: u32 = 5;
+
+/// The database, and the weakest of the promises that it was opened under.
+pub struct Crashes<'a> {
+    case: &'a mut Case,
+    database: Database,
+    streams: Streams,
+}
+
+impl<'a> Crashes<'a> {
+    /// A database that is not there yet.
+    ///
+    /// # Panics
+    /// When its folder cannot be made.
+    pub fn new(case: &'a mut Case) -> Self {
+        let root = case.dir().join("crashes");
+        let database = must(Database::new(root, case.seed()));
+        Self { case, database, streams: Streams::One }
+    }
+
+    /// Runs a process that comes to the end it was told.
+    pub fn ends(&mut self, stage: &Stage) -> Judging<()> {
+        let exit = self.process(stage);
+        let (class, phase) = match stage.end {
+            End::Die => (ExitClass::Died(ABORTED), "scripted"),
+            End::Close => (ExitClass::Done, "closed"),
+            End::CloseAndCheck => (ExitClass::Done, "checked"),
+        };
+        let phases = must(self.database.phases());
+        let there = phases.iter().any(|name| name.starts_with(phase));
+        if exit.class == class && there && exit.stderr.trim().is_empty() {
+            return Ok(());
+        }
+        Err(unexpected(&phases, &exit))
+    }
+
+    /// Runs a process that is killed at its mark.
+    pub fn killed(&mut self, options: &EngineOptions, steps: Vec<Step>, mark: Mark) -> Judging<()> {
+        // What the child finds is judged before it goes on: the kill before this one is in it.
+        let stage = Stage { dump: true, ..Stage::killed(options, steps, mark) };
+        let exit = self.process(&stage);
+        let phases = must(self.database.phases());
+        let killed = phases.last().is_some_and(|name| name.starts_with(kill::KILLED));
+        if exit.class == ExitClass::Died(KILLED) && killed {
+            self.case.figures.add("kills", 1);
+            return Ok(());
+        }
+        if phases.iter().any(|name| name.starts_with("scripted")) {
+            return Err(Verdict::Inconclusive(format!("the work ended before {mark:?}")));
+        }
+        Err(unexpected(&phases, &exit))
+    }
+
+    /// Kills openings of the database at the first, a middle and a late one of the allocations
+    /// that an undisturbed opening takes, each on what the one before left.
+    pub fn killed_in_openings(&mut self, options: &EngineOptions) -> Judging<()> {
+        let most = self.allocations_of_opening(options)?;
+        // Threads of the engine share the count, so that the very last one need not come again.
+        let marks: BTreeSet<u64> = [1, most / 3, most / 10 * 9].into();
+        for mark in marks {
+            self.killed_in_opening(options, mark.max(1))?;
+        }
+        Ok(())
+    }
+
+    fn allocations_of_opening(&mut self, options: &EngineOptions) -> Judging<u64> {
+        let mut counting = must(self.database.fork(self.case.dir().join("counting")));
+        std::mem::swap(&mut counting, &mut self.database);
+        let ended = self.ends(&Stage::dying(options, Vec::new()));
+        std::mem::swap(&mut counting, &mut self.database);
+        ended?;
+        let phases = must(counting.phases());
+        let allocations = phases.iter().find_map(|name| name.strip_prefix(OPENING)?.parse().ok());
+        Ok(allocations.expect("a child that opened says how"))
+    }
+
+    fn killed_in_opening(&mut self, options: &EngineOptions, mut mark: u64) -> Judging<()> {
+        for attempt in 1..=TRIES {
+            let stage = Stage::killed(options, Vec::new(), Mark::Opening(mark));
+            let root = self.case.dir().join(format!("opening-{mark}-{attempt}"));
+            let mut killed = must(self.database.fork(root));
+            let exit = must(killed.process(&stage, &mut self.case.figures));
+            let phases = must(killed.phases());
+            let opened = phases.iter().any(|name| name == "opened");
+            match exit.class {
+                ExitClass::Died(KILLED) if !opened => {
+                    self.case.figures.add("kills_in_recovery", 1);
+                    self.database = killed;
+                    return Ok(());
+                }
+                ExitClass::Died(ABORTED) if opened => {
+                    say(&format!("allocation {mark} of an opening did not come"));
+                    mark = (mark / 4 * 3).max(1);
+                }
+                _ => return Err(unexpected(&phases, &exit)),
+            }
+        }
+        Err(Verdict::Inconclusive(format!("no kill in an opening came in {TRIES} tries")))
+    }
+
+    /// Judges all states that were found, and everything that clients saw.
+    pub fn judge(mut self) -> Verdict {
+        let history = must(self.database.history());
+        let dumps = std::mem::take(&mut self.database.dumps);
+        let states = Reopened::at_milestones(&history, dumps);
+        let judged = recovery::judge(&history, &states, &Expect { streams: self.streams });
+        for allowed in &judged.allowances {
+            say(&format!("{} let {} pass: {}", allowed.oracle, allowed.count, allowed.sentence));
+        }
+        let judged = judged.and(live::judge(&history));
+        count(&history, &mut self.case.figures);
+        let asked = history.events.iter().filter(|event| matches!(event, Event::Commit { .. }));
+        let answered = history.events.iter().filter(|event| matches!(event, Event::Ok { .. }));
+        let open = asked.count().saturating_sub(answered.count());
+        self.case.figures.add("commits_in_flight", open as u64);
+        Verdict::from_violations(judged.violations)
+    }
+
+    fn process(&mut self, stage: &Stage) -> Exit {
+        if Expect::of(&stage.options).streams == Streams::Many {
+            self.streams = Streams::Many;
+        }
+        must(self.database.process(stage, &mut self.case.figures))
+    }
+}
+
+fn unexpected(phases: &[String], exit: &Exit) -> Verdict {
+    let how = format!("{:?} after {phases:?}: {}", exit.class, exit.stderr.trim());
+    match exit.class {
+        ExitClass::Hung => Verdict::Stuck(how),
+        ExitClass::Refused => Verdict::Violated(vec![Violation::new("answers", SERVES, how)]),
+        _ => Verdict::Crashed(how),
+    }
+}
+
+fn must<T>(result: error::Result<T>) -> T {
+    result.unwrap_or_else(|error| panic!("{error}"))
+}

@@ -1,0 +1,37 @@
+//! Hot keys: nine operations in ten go to three keys, over every operation a transaction has.
+
+use mace_prod::{
+    engine::{Family, mace::MaceDriver},
+    history::{drive::Traffic, script::Step},
+    scenario::{
+        Case,
+        live::{Judging, Live, reached},
+    },
+    verdict::Verdict,
+    workload::{Access, Mix, Source},
+};
+
+in_families!(hot_keys_stay_exact:
+    defaults Defaults,
+    tiny Tiny,
+    compressed Compressed,
+    relaxed Relaxed,
+    many_writers ManyWriters,
+);
+
+fn hot_keys_stay_exact(case: &mut Case, family: Family) -> Judging<Verdict> {
+    let mix = Mix { keys: 200, access: Access::Hotspot { hot: 3 }, ..Mix::default() };
+    let source = Source::Mix(mix);
+    let traffic = Traffic { first_client: 0, clients: 4, source, txns: 80 };
+    let bucket = || "a".to_owned();
+    let work = Step::Traffic { bucket: bucket(), traffic };
+    let mut live = Live::new(&MaceDriver, case.dir().join("hotspot"), case.seed());
+    live.session(&family.engine().one_log_file(), |session| {
+        session.run(&[Step::Open { bucket: bucket(), options: family.bucket() }])?;
+        session.run_equals(&[work, Step::Checkpoint { bucket: bucket() }])
+    })?;
+    live.look(&family.engine().one_log_file())?;
+    live.check()?;
+    let verdict = live.judge(&mut case.figures);
+    Ok(verdict.and(reached("a conflict", live.evidence.tally.conflicts)))
+}
