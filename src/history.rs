@@ -213,16 +213,15 @@ impl Event {
 
 impl History {
     /// A history of events that several threads recorded: by stamp, and those without one stay
-    /// behind all events that they were recorded after.
+    /// behind all the events that they were recorded after.
     pub fn ordered(events: Vec<Event>) -> Self {
         let mut last = 0;
         let mut keyed: Vec<(u64, Event)> = events
             .into_iter()
             .map(|event| {
-                // Clients take stamps and record them in different orders, so what has no stamp
-                // stays behind the highest one and not only behind the one before it.
+                // A thread may record after others what it stamped before them.
                 let at = event.stamp().unwrap_or(last);
-                last = at.max(last);
+                last = last.max(at);
                 (at, event)
             })
             .collect();
@@ -241,11 +240,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_milestone_stays_behind_all_that_was_recorded_before_it() {
-        let ok = |stamp| Event::Ok { txn: TxnId { client: 0, seq: 1 }, stamp };
-        let milestone = Event::Phase { name: "dumped".to_owned() };
-        let history = History::ordered(vec![ok(3), ok(2), milestone.clone(), ok(4)]);
-        assert_eq!(history.events, [ok(2), ok(3), milestone, ok(4)]);
+    fn a_milestone_stays_behind_everything_recorded_before_it() {
+        let txn = TxnId { client: 0, seq: 1 };
+        let opened = || Event::Phase { name: "opened".to_owned() };
+        let late = Event::Ok { txn, stamp: 4 };
+        let recorded = vec![Event::Ok { txn, stamp: 5 }, late.clone(), opened()];
+        let ordered = History::ordered(recorded).events;
+        assert_eq!(ordered, [late, Event::Ok { txn, stamp: 5 }, opened()]);
     }
 
     #[test]

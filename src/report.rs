@@ -3,7 +3,8 @@
 //!
 //! Lines for `prod`, each alone on a line of standard output:
 //!
-//! - `mace-prod: seed=<root seed> case=<name> engine=<name>-<version> build=<build>`, always first;
+//! - `mace-prod: seed=<the case's> root=<the run's> case=<name> engine=<name>-<version>
+//!   build=<build>`, always first;
 //! - `mace-prod: figures <key>=<number> …`, once, at the end;
 //! - `mace-prod: skip reason=<text>`; the case passes without having judged anything;
 //! - `mace-prod: known-finding id=<id> case=<name>`;
@@ -43,9 +44,11 @@ pub fn say(line: &str) {
 }
 
 /// The first line of every case.
-pub fn announce(seed: Seed, case: &str, engine: &Identity) {
+pub fn announce(seed: Seed, root: Seed, case: &str, engine: &Identity) {
     let Identity { name, version, build } = engine;
-    say(&format!("mace-prod: seed={seed} case={case} engine={name}-{version} build={build}"));
+    say(&format!(
+        "mace-prod: seed={seed} root={root} case={case} engine={name}-{version} build={build}"
+    ));
 }
 
 /// The line of figures.

@@ -45,9 +45,9 @@ impl Case {
     #[track_caller]
     pub fn run_named(name: &str, body: impl FnOnce(&mut Case) -> Verdict) {
         let settings = Settings::get();
-        report::announce(settings.root_seed, name, &MaceDriver.identity());
-        let dir = TestDir::new(name).unwrap_or_else(|error| panic!("{error}"));
         let seed = settings.root_seed.derive(name);
+        report::announce(seed, settings.root_seed, name, &MaceDriver.identity());
+        let dir = TestDir::new(name).unwrap_or_else(|error| panic!("{error}"));
         let mut case = Self { name: name.to_owned(), seed, dir, figures: Figures::default() };
         let outcome = catch_unwind(AssertUnwindSafe(|| body(&mut case)));
         report::figures(&case.figures);

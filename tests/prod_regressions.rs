@@ -4,6 +4,8 @@
 
 #[path = "regressions/aborted_across_log_files.rs"]
 mod aborted_across_log_files;
+#[path = "regressions/copy_during_checkpoint.rs"]
+mod copy_during_checkpoint;
 #[path = "regressions/empty_bucket_name.rs"]
 mod empty_bucket_name;
 #[path = "regressions/empty_value.rs"]
@@ -16,3 +18,5 @@ mod key_of_115_bytes;
 mod merge_admission;
 #[path = "regressions/scan_over_checkpoint.rs"]
 mod scan_over_checkpoint;
+#[path = "regressions/split_without_its_child.rs"]
+mod split_without_its_child;

@@ -217,7 +217,9 @@ fn passed(record: &Record, expected: &[&Finding], plain: Verdict) -> (Verdict, O
     }
     let unknown = markers.known.iter().find(|id| expected.iter().all(|known| known.id != **id));
     if let Some(id) = unknown {
-        let message = format!("finding `{id}` is not accepted on this engine in this build");
+        let message = format!(
+            "finding `{id}` shows, but its entry does not accept it on this version in this build"
+        );
         return (Verdict::Failed, Some(message));
     }
     let owed = expected.iter().find(|finding| {

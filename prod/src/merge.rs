@@ -4,7 +4,9 @@
 use crate::{
     judge::{Judged, Layer, Verdict},
     session::Session,
+    wanted::Wanted,
 };
+use knobs::{Home, Setting, Source};
 use quick_junit::{NonSuccessKind, Property, Report, TestCase, TestCaseStatus, TestSuite};
 use std::{collections::BTreeMap, time::Duration};
 
@@ -13,11 +15,30 @@ use std::{collections::BTreeMap, time::Duration};
 pub(crate) struct Origin {
     pub(crate) seed: u64,
     pub(crate) engine: String,
+    /// What the environment or a flag had set, and a repetition has to set again.
+    pub(crate) settings: Vec<(&'static str, String)>,
 }
+
+/// Set by the repetition's own arguments.
+const BY_ARGUMENT: [&str; 2] = ["MACE_PROD_SEED", "FEATURES"];
 
 impl Origin {
     pub(crate) fn of(session: &Session) -> Self {
-        Self { seed: session.seed, engine: session.engine.to_string() }
+        let mut settings = Vec::new();
+        for Setting { knob, value, source } in session.knobs.settings() {
+            let turned = matches!(source, Source::Flag | Source::Environment);
+            let Some(value) = value.as_ref().filter(|_| turned && knob.home == Home::Prod) else {
+                continue;
+            };
+            match &session.wanted {
+                _ if BY_ARGUMENT.contains(&knob.name) => {}
+                Wanted::Path(path) if knob.name == "MACE_ENGINE_PATH" => {
+                    settings.push((knob.name, path.display().to_string()));
+                }
+                _ => settings.push((knob.name, value.clone())),
+            }
+        }
+        Self { seed: session.seed, engine: session.engine.to_string(), settings }
     }
 }
 

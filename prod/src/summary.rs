@@ -135,6 +135,9 @@ impl Summary<'_> {
     /// The one command that runs the case again as it ran.
     fn repro(&self, layer: &Layer, case: &Judged) -> String {
         let mut command = String::new();
+        for (name, value) in &self.origin.settings {
+            let _ = write!(command, "{name}={} ", quoted(value));
+        }
         if let Build::Suite(features) = &layer.part.build
             && features != "failpoints"
             && !features.is_empty()

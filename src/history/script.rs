@@ -87,6 +87,11 @@ pub enum Step {
         /// The bucket.
         bucket: String,
     },
+    /// Carries out a step that the engine may deny, and goes on either way.
+    Attempt {
+        /// The step.
+        step: Box<Step>,
+    },
     /// Opens a snapshot of a bucket, takes steps, and scans the snapshot; in the middle of the
     /// scan, after the first pair, it takes more steps.
     ScanAmid {
@@ -173,7 +178,16 @@ impl<'a> Runner<'a> {
             Step::Delete { bucket } => self.delete(bucket),
             Step::Reap => self.reap(),
             Step::Sync => self.sync(),
-            Step::Copy { name } => self.engine.copy_to(&self.dir.with_file_name(name)),
+            Step::Copy { name } => {
+                self.phase(format!("copying {name}"));
+                self.engine.copy_to(&self.dir.with_file_name(name))
+            }
+            Step::Attempt { step } => {
+                if let Err(denial) = self.step(step) {
+                    self.phase(format!("let pass {denial}"));
+                }
+                Ok(())
+            }
             Step::ReadAll { bucket } => {
                 let view = self.bucket(bucket).view()?;
                 view.scan(&Scan::all()).map(|_| ())
@@ -280,6 +294,10 @@ impl<'a> Runner<'a> {
             answer = ask(self.engine);
         }
         answer
+    }
+
+    fn phase(&self, name: String) {
+        self.recorder.record(Event::Phase { name });
     }
 
     fn note(&self, name: &str, change: BucketChange) {

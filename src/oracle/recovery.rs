@@ -171,3 +171,43 @@ pub(crate) fn broken(
     let Terms { bucket, segment, .. } = terms;
     Violation::new(name, promise, format!("reopening {}, bucket {bucket}: {witness}", segment + 1))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::oracle::hand::{Script, W, found, raised};
+
+    #[test]
+    fn a_dump_belongs_to_its_milestone() {
+        let dumped = || Event::Phase { name: "dumped".to_owned() };
+        let script = Script::new().event(dumped()).txn("b", 0, &[("a", W::Set)]).event(dumped());
+        let dumps = vec![Dump::default(), Dump::default()];
+        let states = Reopened::at_milestones(&script.history(), dumps);
+        assert_eq!(states.iter().map(|state| state.events).collect::<Vec<_>>(), [0, 4]);
+        assert_eq!(raised(&script, &states), ["durability"]);
+    }
+
+    #[test]
+    fn the_durable_route_has_one_log_whatever_its_width() {
+        let options = |durable, writers| EngineOptions { durable, writers, ..Default::default() };
+        let streams = |durable, writers| Expect::of(&options(durable, writers)).streams;
+        assert_eq!([streams(true, 8), streams(false, 1)], [Streams::One; 2]);
+        assert_eq!(streams(false, 2), Streams::Many);
+    }
+
+    #[test]
+    fn a_number_that_too_many_may_have_added_to_is_counted_and_not_judged() {
+        let unknown = |script: Script, _| script.unknown("b", 0, &[("s/1", W::Add(1))]);
+        let judged = |count: u32| {
+            let script = (0..count).fold(Script::new(), unknown).txn("b", 0, &[]);
+            let mut state = script.state("b");
+            state.insert(b"s/1".to_vec(), 7_u64.to_le_bytes().to_vec());
+            let expect = Expect { streams: Streams::One };
+            judge(&script.history(), &[found(&script, state)], &expect)
+        };
+        assert_eq!(judged(10), Judged { transactions_judged: 11, ..Judged::default() });
+        assert_eq!(judged(6).violations[0].oracle, contents::NAME);
+        let undecided = judged(20);
+        assert_eq!((undecided.violations.len(), undecided.allowances[0].count), (0, 1));
+    }
+}

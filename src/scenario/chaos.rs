@@ -4,18 +4,21 @@
 //!
 //! A point without a recipe fails each of its cases, a recipe without a point is said.
 
+pub mod aftermath;
+pub mod exits;
 pub mod flow;
 pub mod recipes;
 
 use crate::{
     engine::{
-        Driver, Identity,
+        Driver, Family, Identity,
         failpoint::{self, Action, Kind, Point},
         mace::MaceDriver,
     },
     scenario::Case,
     verdict::Verdict,
 };
+use flow::Flow;
 use recipes::{Recipe, Row};
 
 /// The engine's prefix of names.
@@ -35,12 +38,44 @@ pub enum Position {
 /// What is armed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Fault {
-    /// The point, with the engine's prefix.
+    /// The point without the engine's prefix; of a filesystem operation on certain paths, with
+    /// their common part in brackets.
     pub point: &'static str,
     /// What it does.
     pub action: Action,
     /// At which hit.
     pub position: Position,
+}
+
+impl Fault {
+    /// The point as the engine and its rules name it.
+    pub fn full_name(&self) -> String {
+        format!("{PREFIX}{}", self.point)
+    }
+
+    /// The configuration that the case runs in: the positions of one point take different ones.
+    fn family(&self) -> Family {
+        match self.position {
+            Position::First => Family::OneWriter,
+            Position::Middle => Family::Compressed,
+            Position::Last if recipes::DURABLE_ONLY.contains(&self.point) => Family::Tiny,
+            Position::Last => Family::Relaxed,
+        }
+    }
+
+    /// What the offline checker says after this fault because the fault itself was not true: the
+    /// engine was told that a file is not there, so it left the file and forgot it.
+    fn contradictions(&self) -> &'static [&'static str] {
+        match (self.point, self.action) {
+            ("fs_remove_file", Action::IoKind("not_found")) => {
+                &["does not match its oldest segment", "is missing segment(s)"]
+            }
+            ("fs_remove_file[/data/]", Action::IoKind("not_found")) => {
+                &["is named by no stat record, orphan marker or obsolete entry"]
+            }
+            _ => &[],
+        }
+    }
 }
 
 /// Why a point is or is not exercised.
@@ -67,45 +102,58 @@ pub fn cases() -> Vec<ChaosCase> {
 }
 
 /// All cases for an engine with these failpoints, when these recipes are there.
-pub fn cases_of(points: &[Point], fs_ops: &[&'static str], rows: &[Row]) -> Vec<ChaosCase> {
+pub fn cases_of(points: &[Point], fs_ops: &[&'static str], rows: &'static [Row]) -> Vec<ChaosCase> {
     let mut cases = Vec::new();
     for point in points {
-        let coverage = coverage(point.name, &point.sites.join(", "), rows);
-        cases.extend(product(point.name, named_actions(point.kind), &coverage));
+        let rows = rows_of(point.name, rows);
+        cases.extend(product(
+            point.name,
+            &point.sites.join(", "),
+            &rows,
+            &named_actions(point.kind),
+        ));
     }
     for op in fs_ops {
-        cases.extend(product(op, fs_actions(), &coverage(op, "the filesystem calls", rows)));
+        let rows = rows_of(op, rows);
+        cases.extend(product(op, "a filesystem operation", &rows, &fs_actions()));
     }
-    for (name, _) in rows {
-        let known = |full: &str| full.strip_prefix(PREFIX) == Some(name);
-        if !points.iter().any(|point| known(point.name)) && !fs_ops.iter().any(|op| known(op)) {
-            let actions = vec![(Action::Abort, Position::First)];
-            cases.extend(product(name, actions, &Coverage::Gone));
-        }
-    }
+    let gone = rows.iter().filter(|(name, _)| {
+        let is = |full: &str| full.strip_prefix(PREFIX) == Some(base(name));
+        !points.iter().any(|point| is(point.name)) && !fs_ops.iter().any(|op| is(op))
+    });
+    cases.extend(gone.map(|(name, _)| ChaosCase {
+        fault: Fault { point: name, action: Action::Abort, position: Position::First },
+        coverage: Coverage::Gone,
+    }));
     cases
 }
 
-fn coverage(name: &str, place: &str, rows: &[Row]) -> Coverage {
-    let row = rows.iter().find(|(row, _)| name.strip_prefix(PREFIX) == Some(row));
-    row.map_or_else(
-        || Coverage::Uncovered(place.to_owned()),
-        |(_, recipe)| Coverage::Recipe(*recipe),
-    )
+/// A row's name without the part of a path.
+fn base(name: &str) -> &str {
+    name.split_once('[').map_or(name, |(base, _)| base)
+}
+
+fn rows_of(point: &str, rows: &'static [Row]) -> Vec<&'static Row> {
+    rows.iter().filter(|(name, _)| point.strip_prefix(PREFIX) == Some(base(name))).collect()
 }
 
 fn product(
     point: &'static str,
-    actions: Vec<(Action, Position)>,
-    coverage: &Coverage,
+    place: &str,
+    rows: &[&'static Row],
+    actions: &[(Action, Position)],
 ) -> Vec<ChaosCase> {
-    actions
-        .into_iter()
-        .map(|(action, position)| ChaosCase {
+    let short = point.strip_prefix(PREFIX).unwrap_or(point);
+    let uncovered = (short, Coverage::Uncovered(place.to_owned()));
+    let covered = rows.iter().map(|(name, recipe)| (*name, Coverage::Recipe(*recipe)));
+    let all: Vec<_> = if rows.is_empty() { vec![uncovered] } else { covered.collect() };
+    let with_actions = |(point, coverage): (&'static str, Coverage)| {
+        actions.iter().map(move |&(action, position)| ChaosCase {
             fault: Fault { point, action, position },
             coverage: coverage.clone(),
         })
-        .collect()
+    };
+    all.into_iter().flat_map(with_actions).collect()
 }
 
 const ABORTS: [(Action, Position); 3] = [
@@ -135,10 +183,9 @@ impl ChaosCase {
     /// filesystem operation.
     pub fn name(&self) -> String {
         let Fault { point, action, position } = self.fault;
-        let short = point.strip_prefix(PREFIX).unwrap_or(point);
-        let (group, short) = match short.strip_prefix("fs_") {
-            Some(op) => ("chaos_fs", op),
-            None => ("chaos_point", short),
+        let (group, short) = match point.strip_prefix("fs_") {
+            Some(op) => ("chaos_fs", op.replace('[', "_in_").replace(['/', ']'], "")),
+            None => ("chaos_point", point.to_owned()),
         };
         let position = match position {
             Position::First => "first",
@@ -160,15 +207,18 @@ impl ChaosCase {
             _ if !MaceDriver.capabilities().failpoints => {
                 case.skip("this build of the engine has no failpoints")
             }
-            Coverage::Recipe(recipe) => flow::run(case, self.fault, *recipe),
+            Coverage::Recipe(recipe) => {
+                let stages = recipe.stages(self.fault.family());
+                Flow { case, fault: self.fault, stages }.run()
+            }
             Coverage::Uncovered(place) => Verdict::Inconclusive(format!(
                 "uncovered: {name} {version} has the failpoint {} ({place}) and the suite has no \
                  recipe for it",
-                self.fault.point
+                self.fault.full_name()
             )),
             Coverage::Gone => {
-                let point = self.fault.point;
-                case.skip(&format!("{name} {version} has no failpoint {PREFIX}{point}"))
+                let point = self.fault.full_name();
+                case.skip(&format!("{name} {version} has no failpoint {point}"))
             }
         }
     }

@@ -17,6 +17,7 @@
 //!   transactions ([`without_drops`]), not both;
 //! - keys whose packed length takes another byte, see the known finding `key-of-115-bytes`, and
 //!   empty values, see `empty-value-is-a-deletion`;
+//! - copies while a checkpoint is under way, see `copy-during-checkpoint`;
 //! - empty keys: the engine documents them as not allowed and does not check them in the plain
 //!   build;
 //! - values near the limit of 1 GiB: the log, the page and the copy would each hold one, which no

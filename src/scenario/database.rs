@@ -112,6 +112,20 @@ impl Database {
         Ok(Self { root, seed: self.seed, processes: self.processes, dumps: self.dumps.clone() })
     }
 
+    /// A copy that the engine made, as a database of its own with all that was recorded so far;
+    /// nothing when there is none under that name.
+    pub fn published_copy(&self, name: &str) -> Result<Option<Self>> {
+        let copy = self.root.join(name);
+        if !copy.exists() {
+            return Ok(None);
+        }
+        let root = self.root.join(format!("{name}-opened"));
+        testdir::copy_tree(&copy, &root.join("db"))?;
+        let (from, to) = (self.journal(), root.join("journal"));
+        fs::copy(&from, &to).map_err(|error| Error::new("copy", &from, error))?;
+        Ok(Some(Self { root, seed: self.seed, processes: self.processes, dumps: Vec::new() }))
+    }
+
     /// The engine's folder.
     pub fn dir(&self) -> PathBuf {
         self.root.join("db")

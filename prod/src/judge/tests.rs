@@ -192,7 +192,8 @@ fn the_merged_report_tells_the_kinds_apart_and_loses_nothing() {
     use crate::merge::{Origin, merge};
     use quick_junit::{Report, TestCaseStatus};
 
-    let origin = Origin { seed: 99, engine: "mace-kv 0.2.0 (registry)".into() };
+    let origin =
+        Origin { seed: 99, engine: "mace-kv 0.2.0 (registry)".into(), settings: Vec::new() };
     let known = findings(FINDING);
     let layers = [
         judged(&fast("failpoints"), &known, Outcome::Failed, |_, inventory| {

@@ -73,7 +73,9 @@ fn cargo_a_checkout_is_what_runs_and_the_repository_stays_as_it_is() {
     let report = fixture.read("target/prod/junit.xml");
     assert!(report.contains(&format!("({path} at {commit})")), "{report}");
     assert_eq!(run(&["repro", "engine_is", "1"], "checkout").code, Some(0));
-    run(&["run"], "locked").ended(1, &["engine_is"]);
+    let again = format!("      MACE_ENGINE_PATH={path} just repro engine_is 5\n");
+    let sin = ["run", "--set", "MACE_PROD_SEED=5", "--set", "FEATURES=failpoints"];
+    run(&sin, "locked").ended(1, &["engine_is", &again]);
 
     // Sources come and go in the repository; the generated workspace follows.
     fixture.write("tests/prod_more.rs", "#[test]\nfn one_more() {}\n");

@@ -7,7 +7,10 @@
 //! few keys often.
 
 use crate::{
-    engine::{EngineOptions, Family},
+    engine::{
+        EngineOptions, Family,
+        failpoint::{Action, Rule},
+    },
     history::{drive::Traffic, script::Step},
     scenario::database::Stage,
     workload::{Mix, Source, Sweep},
@@ -58,7 +61,8 @@ pub enum Recipe {
     Orphans,
 }
 
-/// A failpoint and its recipe.
+/// A failpoint and its recipe. A filesystem operation may have several, each for paths that contain
+/// the part in brackets.
 pub type Row = (&'static str, Recipe);
 
 /// Every failpoint of mace-kv 0.2.0, without its prefix.
@@ -125,16 +129,30 @@ pub const ROWS: &[Row] = &[
     ("gc_blob_rewrite_before_meta_commit", Recipe::RewriteBlobs),
     ("gc_blob_rewrite_after_meta_commit", Recipe::RewriteBlobs),
     ("fs_open", Recipe::Rotate),
+    ("fs_open[/log/]", Recipe::Rotate),
+    ("fs_open[/data/]", Recipe::RewriteBlobs),
     ("fs_try_exists", Recipe::Rotate),
+    ("fs_try_exists[/data/]", Recipe::RewriteData),
     ("fs_create_dir", Recipe::Copy),
     ("fs_create_dir_all", Recipe::Copy),
+    ("fs_create_dir_all[/copy]", Recipe::Copy),
     ("fs_read_dir", Recipe::Reopen),
     ("fs_remove_file", Recipe::Rotate),
+    ("fs_remove_file[/data/]", Recipe::RewriteData),
     ("fs_remove_dir_all", Recipe::CopyRefused),
     ("fs_sync_dir", Recipe::Rotate),
+    ("fs_sync_dir[/data]", Recipe::RewriteData),
     ("fs_rename", Recipe::Copy),
     ("fs_hard_link", Recipe::Copy),
     ("fs_copy_file", Recipe::CopyUnlinked),
+];
+
+/// Failpoints on the durable route alone.
+pub const DURABLE_ONLY: &[&str] = &[
+    "txn_abort_after_wal_sync",
+    "wal_generation_before_file_sync",
+    "wal_tail_corrupt",
+    "wal_generation_after_file_sync_before_complete",
 ];
 
 /// What the processes of a case do before and at the fault.
@@ -147,21 +165,21 @@ pub struct Stages {
 }
 
 impl Recipe {
-    /// The processes.
-    pub fn stages(self) -> Stages {
-        let options = self.options();
+    /// The processes, opening the database as a configuration family does.
+    pub fn stages(self, family: Family) -> Stages {
+        let options = self.options(family);
         let setup = match self {
-            Self::Masks => vec![Stage::closing(&options, self.prologue())],
+            Self::Masks => vec![Stage::closing(&options, self.prologue(family))],
             Self::Reopen | Self::SwitchRoute | Self::SwitchWidth => {
-                vec![Stage::dying(&options, self.prologue())]
+                vec![Stage::dying(&options, self.prologue(family))]
             }
             Self::Orphans => {
-                let crash = "mace_flush_before_manifest_commit=abort@2";
-                vec![Stage::dying(&options, self.prologue()).under(crash)]
+                let crash = Rule::new("mace_flush_before_manifest_commit", Action::Abort, 2);
+                vec![Stage::dying(&options, self.prologue(family)).under(crash.to_string())]
             }
             _ => Vec::new(),
         };
-        let armed = Stage::closing(&self.options_when_armed(), self.steps());
+        let armed = Stage::closing(&self.options_when_armed(family), self.steps(family));
         let rules = match self {
             Self::CopyRefused => "mace_fs_hard_link[data]=io,mace_fs_copy_file[data]=io",
             Self::CopyUnlinked => "mace_fs_hard_link=io",
@@ -170,60 +188,64 @@ impl Recipe {
         Stages { setup, armed: armed.under(rules) }
     }
 
-    /// How the database is opened before the fault.
-    fn options(self) -> EngineOptions {
-        let tiny = Family::OneWriter.engine();
+    /// How the database is opened before the fault. The log rotates where nothing is dropped and
+    /// nothing conflicts, and nowhere else: known finding `aborted-across-log-files`.
+    fn options(self, family: Family) -> EngineOptions {
+        let options = without_rotation(&family.engine());
         match self {
-            Self::Rotate => EngineOptions { wal_file_bytes: 8 << 10, ..tiny },
-            Self::ObsoleteBlobs => EngineOptions { blob_file_bytes: 8 << 10, ..tiny },
-            _ => tiny,
+            Self::Rotate => EngineOptions { wal_file_bytes: 4 << 10, ..options },
+            Self::ObsoleteBlobs => EngineOptions { blob_file_bytes: 8 << 10, ..options },
+            _ => options,
         }
     }
 
     /// How the process opens it that meets the fault, and every one after it.
-    fn options_when_armed(self) -> EngineOptions {
-        let before = self.options();
+    fn options_when_armed(self, family: Family) -> EngineOptions {
+        let before = self.options(family);
         match self {
             Self::SwitchRoute => EngineOptions { durable: !before.durable, ..before },
+            Self::SwitchWidth if before.writers > 1 => EngineOptions { writers: 1, ..before },
             Self::SwitchWidth => EngineOptions { writers: 4, ..before },
             _ => before,
         }
     }
 
     /// What goes before the process that meets the fault.
-    fn prologue(self) -> Vec<Step> {
+    fn prologue(self, family: Family) -> Vec<Step> {
         match self {
-            Self::Masks => vec![open(BUCKET), fill(300, 100)],
+            Self::Masks => vec![open(BUCKET, family), fill(300, 100)],
             Self::Orphans => {
-                vec![open(BUCKET), mixed(2, 6), checkpoint(), mixed(2, 6), checkpoint()]
+                vec![open(BUCKET, family), mixed(2, 6), checkpoint(), mixed(2, 6), checkpoint()]
             }
-            _ => vec![open(BUCKET), mixed(3, 8), checkpoint(), mixed(3, 8)],
+            _ => vec![open(BUCKET, family), mixed(3, 8), checkpoint(), mixed(3, 8)],
         }
     }
 
     /// What the process does that meets the fault.
-    fn steps(self) -> Vec<Step> {
-        let mut steps = vec![open(BUCKET)];
+    fn steps(self, family: Family) -> Vec<Step> {
+        let mut steps = vec![open(BUCKET, family)];
         match self {
             Self::Commits => steps.extend([mixed(3, 8), checkpoint(), mixed(2, 6)]),
             Self::Rotate => {
-                for _ in 0..2 {
-                    steps.extend([mixed(2, 12), fill(40, 100), checkpoint(), collect()]);
+                steps.push(open(OTHER, family));
+                for _ in 0..3 {
+                    steps.extend([apart(10), fill(40, 100), checkpoint()]);
+                    steps.extend([checkpoint_of(OTHER), Step::Collect { rounds: 3 }]);
                 }
             }
             Self::Create => {
                 steps.push(mixed(2, 4));
                 for name in ["b", "c", "d"] {
-                    steps.extend([open(name), traffic(name, 2, 3, 0)]);
+                    steps.extend([open(name, family), traffic(name, 2, 3, 0)]);
                 }
                 steps.push(mixed(2, 4));
             }
             Self::Delete => {
                 let delete = Step::Delete { bucket: OTHER.to_owned() };
-                let other = Step::Checkpoint { bucket: OTHER.to_owned() };
-                steps.extend([mixed(2, 6), open(OTHER), traffic(OTHER, 2, 8, 0), other]);
+                steps.extend([mixed(2, 6), open(OTHER, family), traffic(OTHER, 2, 8, 0)]);
+                steps.push(checkpoint_of(OTHER));
                 steps.extend([delete, mixed(2, 4), Step::Reap]);
-                steps.extend([open(OTHER), traffic(OTHER, 2, 4, 0), mixed(2, 4)]);
+                steps.extend([open(OTHER, family), traffic(OTHER, 2, 4, 0), mixed(2, 4)]);
             }
             Self::RewriteData => {
                 steps.extend([fill(600, 100), mixed(2, 4), checkpoint()]);
@@ -262,7 +284,10 @@ impl Recipe {
                 steps.extend([mixed(2, 4), fill(600, 200), checkpoint(), read, mixed(2, 4)]);
             }
             Self::Copy | Self::CopyRefused | Self::CopyUnlinked => {
-                let copy = |name: &str| Step::Copy { name: name.to_owned() };
+                let copy = |name: &str| {
+                    let copy = Step::Copy { name: name.to_owned() };
+                    Step::Attempt { step: Box::new(copy) }
+                };
                 steps.extend([mixed(2, 6), checkpoint(), mixed(2, 4), copy("copy"), mixed(2, 4)]);
                 steps.extend([checkpoint(), copy("copy-2"), mixed(2, 4), copy("copy-3")]);
             }
@@ -274,8 +299,13 @@ impl Recipe {
     }
 }
 
-fn open(bucket: &str) -> Step {
-    Step::Open { bucket: bucket.to_owned(), options: Family::Tiny.bucket() }
+/// The same with log files that take all that a case writes.
+pub fn without_rotation(options: &EngineOptions) -> EngineOptions {
+    EngineOptions { wal_file_bytes: 1 << 20, ..options.clone() }
+}
+
+fn open(bucket: &str, family: Family) -> Step {
+    Step::Open { bucket: bucket.to_owned(), options: family.bucket() }
 }
 
 /// Random transactions in the main bucket, some of them dropped.
@@ -302,7 +332,21 @@ fn overwrite(end: u64, step: u64, length: u32) -> Step {
 }
 
 fn checkpoint() -> Step {
-    Step::Checkpoint { bucket: BUCKET.to_owned() }
+    checkpoint_of(BUCKET)
+}
+
+fn checkpoint_of(bucket: &str) -> Step {
+    Step::Checkpoint { bucket: bucket.to_owned() }
+}
+
+/// One client in each bucket, so that nothing conflicts, and nothing is dropped.
+fn apart(txns: u64) -> Step {
+    let part = |bucket: &str, first_client| {
+        let mix = Mix { keys: 24, abort_pct: 0, ..Mix::default() };
+        let traffic = Traffic { first_client, clients: 1, source: Source::Mix(mix), txns };
+        (bucket.to_owned(), traffic)
+    };
+    Step::Parallel { parts: vec![part(BUCKET, 1), part(OTHER, 2)] }
 }
 
 fn collect() -> Step {
@@ -313,7 +357,10 @@ fn collect_blobs() -> Step {
     Step::CollectUntil { data: 0, blob: 1, rounds: 2000 }
 }
 
-/// What a process does that goes on after a crash.
-pub fn epilogue() -> Vec<Step> {
-    vec![open(BUCKET), traffic(BUCKET, 2, 5, 0), open(OTHER), traffic(OTHER, 1, 2, 0)]
+/// What a process does that goes on after a crash. Nothing is dropped, so that each of its clients
+/// has to get somewhere.
+pub fn epilogue(family: Family) -> Vec<Step> {
+    let (main, other) = (traffic(BUCKET, 2, 5, 0), traffic(OTHER, 1, 2, 0));
+    let steps = [open(BUCKET, family), main.clone(), open(OTHER, family), other];
+    steps.into_iter().chain([checkpoint(), collect(), main]).collect()
 }

@@ -162,7 +162,9 @@ impl<'a> Frame<'a> {
         Ok(found)
     }
 
+    /// No checkpoint may be under way: see the known finding `copy-during-checkpoint`.
     fn copy(&self, after: &Reference, target: &Path) -> Outcome<Vec<String>> {
+        self.buckets.iter().for_each(|bucket| bucket.checkpoint_and_wait());
         self.engine.copy_to(target)?;
         let again = self.engine.copy_to(target);
         let mut found = Vec::new();

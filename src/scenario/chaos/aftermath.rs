@@ -1,0 +1,114 @@
+//! What comes after the fault. Four openings: look and die; look, write more and die; look, close
+//! and have the engine's offline checker look; look once more, because a clean close has to leave
+//! an openable database too. Each copy that was published is opened and checked as well. All the
+//! oracles of a crash judge what was found.
+
+use crate::{
+    engine::{EngineOptions, Family},
+    history::{Event, History, child::End},
+    oracle::{Violation, live, progress, recovery},
+    report::{self, Figures},
+    scenario::{
+        chaos::{
+            exits::{ended, must, newest},
+            recipes,
+        },
+        database::{Database, Stage},
+    },
+    verdict::Verdict,
+};
+use std::collections::BTreeMap;
+
+/// No client of equal work may come to this many times less than another.
+const FAIRNESS: u64 = 100;
+
+/// Opens what a fault left behind.
+#[derive(Debug)]
+pub struct Aftermath<'a> {
+    /// How it is opened.
+    pub options: EngineOptions,
+    /// What its new buckets are like.
+    pub family: Family,
+    /// What it may promise, in all the ways in which it was opened before.
+    pub expect: recovery::Expect,
+    /// Where openings and judged transactions are counted.
+    pub figures: &'a mut Figures,
+}
+
+impl Aftermath<'_> {
+    /// Opens the database again and again and judges it; then its copies.
+    pub fn judge(&mut self, mut database: Database) -> Result<Vec<Violation>, Verdict> {
+        let mut violations = self.copies(&database)?;
+        let look = Stage::looking(&self.options);
+        let work = Stage { steps: recipes::epilogue(self.family), ..look.clone() };
+        let check = Stage { end: End::CloseAndCheck, ..look.clone() };
+        for (stage, when) in [
+            (&look, "at the first opening after the fault"),
+            (&work, "at the second opening after the fault"),
+            (&check, "at the third opening after the fault"),
+            (&look, "at the opening after the clean close"),
+        ] {
+            let exit = must(database.process(stage, self.figures));
+            ended(&database, &exit, stage.end, when)?;
+            if !stage.steps.is_empty() {
+                let commits = commits_of_newest(&must(database.history()));
+                violations.extend(progress::judge(&commits, FAIRNESS));
+            }
+        }
+        violations.extend(self.states(&mut database));
+        Ok(violations)
+    }
+
+    fn states(&mut self, database: &mut Database) -> Vec<Violation> {
+        let history = must(database.history());
+        let dumps = std::mem::take(&mut database.dumps);
+        let states = recovery::Reopened::at_milestones(&history, dumps);
+        let judged = recovery::judge(&history, &states, &self.expect);
+        for allowed in &judged.allowances {
+            let (oracle, count, sentence) = (allowed.oracle, allowed.count, allowed.sentence);
+            report::say(&format!("chaos: {oracle} let {count} pass: {sentence}"));
+        }
+        self.figures.add("transactions", judged.transactions_judged);
+        let mut violations = judged.violations;
+        violations.extend(live::judge(&history).violations);
+        violations
+    }
+
+    /// A copy that stands at its place holds all that was acknowledged before it was asked for;
+    /// no client worked while it was made, so nothing else either.
+    fn copies(&mut self, database: &Database) -> Result<Vec<Violation>, Verdict> {
+        let history = must(database.history());
+        let mut violations = Vec::new();
+        for (at, event) in history.events.iter().enumerate() {
+            let Event::Phase { name } = event else { continue };
+            let Some(name) = name.strip_prefix("copying ") else { continue };
+            let Some(mut copy) = must(database.published_copy(name)) else { continue };
+            let check = Stage { end: End::CloseAndCheck, ..Stage::looking(&self.options) };
+            let exit = must(copy.process(&check, self.figures));
+            ended(&copy, &exit, check.end, &format!("at the opening of the copy `{name}`"))?;
+            self.figures.add("copies", 1);
+            let dump = copy.dumps.pop().expect("a process that was to dump did");
+            let before = History { events: history.events[..=at].to_vec() };
+            let state = recovery::Reopened::after(&before, dump);
+            violations.extend(recovery::judge(&before, &[state], &self.expect).violations);
+            let found = must(copy.history());
+            let wrong = newest(&found).to_vec();
+            violations.extend(live::judge(&History { events: wrong }).violations);
+        }
+        Ok(violations)
+    }
+}
+
+fn commits_of_newest(history: &History) -> BTreeMap<u16, u64> {
+    let mut commits = BTreeMap::new();
+    for event in newest(history) {
+        match event {
+            Event::Begin { txn, .. } => {
+                commits.entry(txn.client).or_default();
+            }
+            Event::Ok { txn, .. } => *commits.entry(txn.client).or_default() += 1,
+            _ => {}
+        }
+    }
+    commits
+}

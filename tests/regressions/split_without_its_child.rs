@@ -1,0 +1,98 @@
+//! Cause: not understood to the end. What is on disk after a checkpoint is a parent page that
+//! names a child which the page table does not have; the child was made by a split at the time of
+//! that checkpoint. The place to look is how a checkpoint chooses its pages while a split is
+//! published (`CheckpointTask::snapshot`, `src/map/data.rs`: pages above `snap_addr` are carried
+//! over to the next generation, one by one).
+//!
+//! Sequence: write until pages divide while checkpoints run because the pool fills, then let the
+//! engine rest, and take the files as they are, as a killed process leaves them. Seen in about one
+//! of eighty such images; first found when a process that had been idle was killed.
+//!
+//! Symptom: the engine's own offline checker says "references child page id … with no page-table
+//! mapping". The image opens, and reads of the child's keys never return (`Tree::find_leaf` asks
+//! again for ever); in all images that were tried. The living engine reads them all.
+//!
+//! Broken promise: a commit that returned with `sync_on_write` survives the death of the process.
+
+use mace_prod::{
+    engine::{Bucket, BucketOptions, Driver, EngineOptions, Family, Merge, mace::MaceDriver},
+    scenario::Case,
+    testdir::{TestDir, copy_tree},
+    verdict::Verdict,
+};
+use std::{collections::BTreeMap, fs, path::Path};
+
+const ID: &str = "split-without-its-child";
+/// One of eighty was measured; so many without one mean that it is gone.
+const ATTEMPTS: u32 = 1500;
+
+#[test]
+fn stress_a_killed_process_leaves_no_dangling_page() {
+    Case::run(|case| {
+        for attempt in 0..ATTEMPTS {
+            let dir = TestDir::new(case.name()).expect("a folder for a database");
+            case.figures.add("images", 1);
+            let complaints = image(dir.path(), attempt % 2 == 1);
+            if complaints.iter().any(|line| line.starts_with("bad_page_chain")) {
+                return case.known_finding(ID);
+            }
+        }
+        Verdict::Pass
+    });
+}
+
+/// What the checker says about the files of a database that rests.
+fn image(dir: &Path, reload: bool) -> Vec<String> {
+    let (db, image) = (dir.join("db"), dir.join("image"));
+    let family = Family::Compressed;
+    let options = EngineOptions { wal_file_bytes: 64 << 20, ..family.engine() };
+    let engine = MaceDriver.open(&db, &options).expect("a fresh database opens");
+    let small = BucketOptions { cache_bytes: 16 << 10, evict_pct: 80, ..family.bucket() };
+    let mut bucket = engine.create_bucket("b", &small).expect("a fresh bucket");
+    fill(bucket.as_ref(), 26, 85, 2, 1024);
+    engine.collect_garbage();
+    fill(bucket.as_ref(), 156, 30, 3, 100_000);
+    if reload {
+        drop(bucket);
+        engine.unload_bucket("b").expect("nothing holds it");
+        bucket = engine.open_bucket("b", Merge::None).expect("it is there");
+    }
+    bucket.checkpoint_and_wait();
+    fill(bucket.as_ref(), 0, 1, 1, 1);
+    engine.collect_garbage();
+    fill(bucket.as_ref(), 144, 99, 1, 256);
+    fill(bucket.as_ref(), 300, 99, 1, 256);
+    fill(bucket.as_ref(), 1, 1, 1, 1);
+    // The files are taken at rest: they are the same before and after they were copied.
+    loop {
+        let before = files(&db);
+        copy_tree(&db, &image).expect("the case's folder takes files");
+        if before == files(&db) && before == files(&image) {
+            break;
+        }
+        fs::remove_dir_all(&image).expect("what was made can be removed");
+    }
+    MaceDriver.check(&image).expect("the checker runs on any folder")
+}
+
+fn fill(bucket: &dyn Bucket, first: u32, count: u32, step: u32, len: usize) {
+    let txn = bucket.begin().expect("a transaction begins");
+    for number in 0..count {
+        let key = format!("run/{:05}", first + number * step);
+        txn.upsert(key.as_bytes(), &vec![7; len]).expect("the only writer");
+    }
+    txn.commit().expect("a commit on a healthy disk");
+}
+
+fn files(db: &Path) -> BTreeMap<String, Vec<u8>> {
+    ["data", "log"]
+        .iter()
+        .flat_map(|part| fs::read_dir(db.join(part)).expect("a database has these folders"))
+        .flatten()
+        // A file that is removed between listing and reading makes the next look differ.
+        .map(|entry| {
+            let bytes = fs::read(entry.path()).unwrap_or_default();
+            (entry.file_name().to_string_lossy().into_owned(), bytes)
+        })
+        .collect()
+}
