@@ -16,8 +16,8 @@ use std::{
     io::Write,
     path::{Path, PathBuf},
     sync::{
-        Mutex,
-        atomic::{AtomicU64, Ordering},
+        Condvar, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, AtomicU64, Ordering},
     },
 };
 
@@ -28,6 +28,8 @@ pub struct Recorder {
     next_seq: Mutex<BTreeMap<u16, u32>>,
     sink: Sink,
     countdown: Option<Countdown>,
+    /// Told when a stamp was handed out, for those who wait for one.
+    moved: (Mutex<()>, Condvar),
 }
 
 #[derive(Debug)]
@@ -62,7 +64,13 @@ impl Recorder {
             }
         }
         let stamp = AtomicU64::new(earlier.last_stamp() + 1);
-        Self { stamp, next_seq: Mutex::new(next_seq), sink, countdown: None }
+        Self {
+            stamp,
+            next_seq: Mutex::new(next_seq),
+            sink,
+            countdown: None,
+            moved: Default::default(),
+        }
     }
 
     /// The same, killing the process at a mark.
@@ -74,7 +82,28 @@ impl Recorder {
 
     /// The next stamp.
     pub fn stamp(&self) -> u64 {
-        self.stamp.fetch_add(1, Ordering::SeqCst)
+        let stamp = self.stamp.fetch_add(1, Ordering::SeqCst);
+        self.tell();
+        stamp
+    }
+
+    /// Waits until so many stamps were handed out, or until it is over. Whoever says that it is
+    /// over also calls [`Recorder::tell`].
+    pub fn wait_for(&self, stamps: u64, over: &AtomicBool) {
+        let mut waiting = self.waiting();
+        while self.stamp.load(Ordering::SeqCst) < stamps && !over.load(Ordering::SeqCst) {
+            waiting = self.moved.1.wait(waiting).unwrap_or_else(PoisonError::into_inner);
+        }
+    }
+
+    /// Has those who wait look again.
+    pub fn tell(&self) {
+        drop(self.waiting());
+        self.moved.1.notify_all();
+    }
+
+    fn waiting(&self) -> MutexGuard<'_, ()> {
+        self.moved.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// A client's next attempt.

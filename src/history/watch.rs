@@ -20,6 +20,13 @@ use std::{
     thread,
 };
 
+/// Stamps between two readings of a snapshot: a few transactions, so that there is something to
+/// see, and reading does not take the processors from the work.
+const PACE: u64 = 12;
+
+/// Stamps between two rounds of upkeep.
+const UPKEEP_PACE: u64 = 60;
+
 /// A watcher to be.
 #[derive(Clone, Debug)]
 pub struct Watch {
@@ -79,8 +86,7 @@ pub fn beside<T>(
             .collect();
         gate.wait();
         let done = {
-            // Watchers end when the work does, also when it ends in a panic.
-            let _over = SetOnDrop(&over);
+            let _over = Over { over: &over, recorder };
             work()
         };
         let mut snapshots = Ok(Vec::new());
@@ -99,26 +105,36 @@ pub fn beside<T>(
 
 /// Runs work while another thread writes checkpoints of a bucket and collects garbage, one after
 /// the other, until the work has ended.
-pub fn upkeep<T>(engine: &dyn Engine, bucket: &dyn Bucket, work: impl FnOnce() -> T) -> T {
+pub fn upkeep<T>(
+    engine: &dyn Engine,
+    bucket: &dyn Bucket,
+    recorder: &Recorder,
+    work: impl FnOnce() -> T,
+) -> T {
     let over = AtomicBool::new(false);
     thread::scope(|scope| {
         scope.spawn(|| {
             while !over.load(Ordering::SeqCst) {
                 bucket.checkpoint_and_wait();
                 engine.collect_garbage();
-                thread::yield_now();
+                recorder.wait_for(recorder.stamp() + UPKEEP_PACE, &over);
             }
         });
-        let _over = SetOnDrop(&over);
+        let _over = Over { over: &over, recorder };
         work()
     })
 }
 
-struct SetOnDrop<'a>(&'a AtomicBool);
+/// Says that the work is over, also when it ended in a panic.
+struct Over<'a> {
+    over: &'a AtomicBool,
+    recorder: &'a Recorder,
+}
 
-impl Drop for SetOnDrop<'_> {
+impl Drop for Over<'_> {
     fn drop(&mut self) {
-        self.0.store(true, Ordering::SeqCst);
+        self.over.store(true, Ordering::SeqCst);
+        self.recorder.tell();
     }
 }
 
@@ -161,7 +177,7 @@ impl Watcher<'_> {
         self.recorder.record(Event::Ok { txn, stamp });
         let mut readings = 1;
         loop {
-            thread::yield_now();
+            self.recorder.wait_for(self.recorder.stamp() + PACE, self.over);
             // Asked before the reading, so that one reading comes after the end of the work.
             let over = self.over.load(Ordering::SeqCst);
             let closed = self.recorder.stamp();

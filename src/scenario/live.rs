@@ -208,7 +208,11 @@ impl<'a> Live<'a> {
     }
 
     /// Judges the sizes that were sampled.
-    pub fn bounded(&self, bound: Bound) -> Verdict {
+    pub fn bounded(&self, bound: Bound, figures: &mut Figures) -> Verdict {
+        if let Some(last) = self.evidence.samples.last() {
+            figures.add("live_bytes", last.live_bytes);
+            figures.add("file_bytes", last.file_bytes);
+        }
         Verdict::from_violations(space::judge(&self.evidence.samples, bound))
     }
 
@@ -261,8 +265,8 @@ impl Session<'_> {
     ) -> Outcome<()> {
         let kept = self.engine.open_bucket(bucket, Merge::Sum)?;
         self.equals(|session| {
-            let engine = session.engine;
-            watch::upkeep(engine, kept.as_ref(), || session.watched(watches, steps))
+            let (engine, recorder) = (session.engine, session.recorder);
+            watch::upkeep(engine, kept.as_ref(), recorder, || session.watched(watches, steps))
         })
     }
 
