@@ -227,6 +227,7 @@ fn claim_one_more(database: &Database) {
     ];
     let bucket = "a".to_owned();
     recorder.record(Event::Begin { txn, bucket, stamp: recorder.stamp() });
-    recorder.record(Event::Commit { txn, stamp: recorder.stamp(), reads: Vec::new(), writes });
+    let (begun, stamp, reads) = (recorder.stamp(), recorder.stamp(), Vec::new());
+    recorder.record(Event::Commit { txn, begun, stamp, reads, writes });
     recorder.record(Event::Ok { txn, stamp: recorder.stamp() });
 }
