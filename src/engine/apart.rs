@@ -5,9 +5,12 @@
 //! uses it also keeps the engine from writing checkpoints unasked
 //! ([`BucketOptions::checkpoints_when_asked`]). Changes no answer.
 
-use crate::engine::{
-    Bucket, BucketOptions, Capabilities, Driver, Engine, EngineOptions, Identity, Merge, Outcome,
-    Read, Scan, Txn,
+use crate::{
+    engine::{
+        Bucket, BucketOptions, Capabilities, Driver, Engine, EngineOptions, Identity, Merge,
+        Outcome, Read, Scan, Txn,
+    },
+    settings::leaves_out,
 };
 use std::{
     path::Path,
@@ -60,6 +63,9 @@ impl Driver for Apart<'_> {
 
     fn open(&self, dir: &Path, options: &EngineOptions) -> Outcome<Box<dyn Engine>> {
         let engine = self.driver.open(dir, options)?;
+        if !leaves_out("scan-over-checkpoint") {
+            return Ok(engine);
+        }
         Ok(Box::new(ApartEngine { engine, from: self.from, gate: Gate(Arc::default()) }))
     }
 

@@ -7,9 +7,12 @@ use super::{
     op::{How, Key, Op, Reader, Run, Sweep, TXNS, VIEWS, Value, bucket_of_txn, bucket_of_view},
     overlap::{Commits, Overlap, Touched},
 };
-use crate::engine::{
-    BucketOptions, Denial, EngineOptions, Family, Merge, Order, Outcome, Reason,
-    model::{MAX_KEY_BYTES, clamp, sum},
+use crate::{
+    engine::{
+        BucketOptions, Denial, EngineOptions, Family, Merge, Order, Outcome, Reason,
+        model::{MAX_KEY_BYTES, clamp, sum},
+    },
+    settings::leaves_out,
 };
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -251,8 +254,10 @@ impl Reference {
         }
         match overlap {
             Overlap::None => {}
-            Overlap::KnownFinding => return None,
-            Overlap::Conflict => {
+            Overlap::KnownFinding if leaves_out("merge-admission-sees-only-the-newest-version") => {
+                return None;
+            }
+            Overlap::KnownFinding | Overlap::Conflict => {
                 txn.doomed = true;
                 return Some(Err(Denial::Conflict));
             }
