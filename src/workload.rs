@@ -1,6 +1,7 @@
 //! Streams of operations, drawn from a seed. Pure generation: no engine, no thread, no clock.
 
 pub mod bank;
+pub mod churn;
 pub mod plan;
 pub mod value;
 

@@ -73,16 +73,33 @@ static ALLOCATIONS: AtomicU64 = AtomicU64::new(0);
 /// The allocation to die at; none is number 0.
 static LAST_ALLOCATION: AtomicU64 = AtomicU64::new(0);
 
+fn count_allocation() {
+    let number = ALLOCATIONS.fetch_add(1, Ordering::Relaxed) + 1;
+    if number == LAST_ALLOCATION.load(Ordering::Relaxed) {
+        die();
+    }
+}
+
 // SAFETY: every call is passed on to the system's allocator as it came; counting and dying allocate
 // nothing.
 unsafe impl GlobalAlloc for CountingAllocator {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        let number = ALLOCATIONS.fetch_add(1, Ordering::Relaxed) + 1;
-        if number == LAST_ALLOCATION.load(Ordering::Relaxed) {
-            die();
-        }
+        count_allocation();
         // SAFETY: the caller keeps the contract of `alloc`, which is the same there.
         unsafe { System.alloc(layout) }
+    }
+
+    // The default would write zeros over large buffers that the system hands out as zeros.
+    unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
+        count_allocation();
+        // SAFETY: the caller keeps the contract of `alloc_zeroed`, which is the same there.
+        unsafe { System.alloc_zeroed(layout) }
+    }
+
+    unsafe fn realloc(&self, pointer: *mut u8, layout: Layout, size: usize) -> *mut u8 {
+        count_allocation();
+        // SAFETY: `pointer` came from the system's allocator, and the caller keeps the contract.
+        unsafe { System.realloc(pointer, layout, size) }
     }
 
     unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {

@@ -14,7 +14,9 @@ use crate::{
 use serde::{Deserialize, Serialize};
 use std::{
     collections::{BTreeMap, BTreeSet},
+    panic::{AssertUnwindSafe, catch_unwind, resume_unwind},
     path::Path,
+    sync::atomic::{AtomicBool, Ordering},
     thread,
 };
 
@@ -43,6 +45,15 @@ pub enum Step {
     Parallel {
         /// The buckets with their clients.
         parts: Vec<(String, Traffic)>,
+    },
+    /// Clients work in a bucket while steps are taken, again and again until those are done.
+    Beside {
+        /// The clients' bucket.
+        bucket: String,
+        /// The clients and their work.
+        traffic: Traffic,
+        /// The steps.
+        steps: Vec<Step>,
     },
     /// Writes a checkpoint of a bucket and waits for it.
     Checkpoint {
@@ -153,6 +164,7 @@ impl<'a> Runner<'a> {
                 self.parallel(parts, seed);
                 Ok(())
             }
+            Step::Beside { bucket, traffic, steps } => self.beside(bucket, traffic, steps, seed),
             Step::Checkpoint { bucket } => {
                 self.bucket(bucket).checkpoint_and_wait();
                 Ok(())
@@ -194,6 +206,35 @@ impl<'a> Runner<'a> {
             }
             Step::ScanAmid { bucket, before, amid } => self.scan_amid(bucket, before, amid),
             Step::Die => std::process::abort(),
+        }
+    }
+
+    fn beside(&mut self, name: &str, traffic: &Traffic, steps: &[Step], seed: Seed) -> Outcome<()> {
+        let (bucket, over) = (self.engine.open_bucket(name, Merge::Sum)?, AtomicBool::new(false));
+        let recorder = self.recorder;
+        let clients = || {
+            let mut tally = Tally::default();
+            for turn in 0.. {
+                let seed = seed.derive(&format!("turn {turn}"));
+                tally.join(traffic.run(name, bucket.as_ref(), recorder, seed));
+                if over.load(Ordering::SeqCst) {
+                    break;
+                }
+            }
+            tally
+        };
+        let (done, tally) = thread::scope(|scope| {
+            let clients = scope.spawn(clients);
+            let done = catch_unwind(AssertUnwindSafe(|| self.run(steps)));
+            over.store(true, Ordering::SeqCst);
+            (done, clients.join())
+        });
+        match (done, tally) {
+            (Ok(done), Ok(tally)) => {
+                self.tally.join(tally);
+                done
+            }
+            (Err(panic), _) | (_, Err(panic)) => resume_unwind(panic),
         }
     }
 
@@ -277,7 +318,7 @@ impl<'a> Runner<'a> {
         for tally in tallies {
             match tally {
                 Ok(tally) => self.tally.join(tally),
-                Err(panic) => std::panic::resume_unwind(panic),
+                Err(panic) => resume_unwind(panic),
             }
         }
     }

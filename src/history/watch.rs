@@ -11,6 +11,7 @@ use crate::{
         dump::{Pairs, read_all},
         journal::Recorder,
     },
+    workload::TxnId,
 };
 use std::{
     sync::{
@@ -103,6 +104,12 @@ pub fn beside<T>(
     })
 }
 
+/// Reads a bucket once, in every way, and records it like a watcher's snapshot.
+pub fn glance(watch: &Watch, bucket: &dyn Bucket, recorder: &Recorder) -> Outcome<()> {
+    let over = AtomicBool::new(true);
+    Watcher { watch, bucket, recorder, over: &over }.open(None).map(|_| ())
+}
+
 /// Runs work while another thread writes checkpoints of a bucket and collects garbage, one after
 /// the other, until the work has ended.
 pub fn upkeep<T>(
@@ -138,6 +145,14 @@ impl Drop for Over<'_> {
     }
 }
 
+/// A snapshot that was read once.
+struct Opened<'a> {
+    txn: TxnId,
+    view: Box<dyn Read + 'a>,
+    begun: u64,
+    first: Pairs,
+}
+
 struct Watcher<'a> {
     watch: &'a Watch,
     bucket: &'a dyn Bucket,
@@ -159,12 +174,13 @@ impl Watcher<'_> {
         Ok(snapshots)
     }
 
-    fn snapshot(&self, gate: Option<&Barrier>) -> Outcome<Snapshot> {
+    /// Opens a snapshot, reads it and records what it read.
+    fn open(&self, gate: Option<&Barrier>) -> Outcome<Opened<'_>> {
         let txn = self.recorder.next_txn(self.watch.client);
         let (bucket, stamp) = (self.watch.bucket.clone(), self.recorder.stamp());
         self.recorder.record(Event::Begin { txn, bucket, stamp });
         let view = self.bucket.view();
-        let opened = self.recorder.stamp();
+        let begun = self.recorder.stamp();
         if let Some(gate) = gate {
             gate.wait();
         }
@@ -172,9 +188,14 @@ impl Watcher<'_> {
         let first = self.read(view.as_ref())?;
         let (reads, writes) = (self.seen(&first), Vec::new());
         let stamp = self.recorder.stamp();
-        self.recorder.record(Event::Commit { txn, stamp, begun: opened, reads, writes });
+        self.recorder.record(Event::Commit { txn, stamp, begun, reads, writes });
         let stamp = self.recorder.stamp();
         self.recorder.record(Event::Ok { txn, stamp });
+        Ok(Opened { txn, view, begun, first })
+    }
+
+    fn snapshot(&self, gate: Option<&Barrier>) -> Outcome<Snapshot> {
+        let Opened { txn, view, begun: opened, first } = self.open(gate)?;
         let mut readings = 1;
         loop {
             self.recorder.wait_for(self.recorder.stamp() + PACE, self.over);

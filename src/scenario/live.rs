@@ -270,6 +270,11 @@ impl Session<'_> {
         })
     }
 
+    /// Reads a bucket in every way, to be judged like a transaction that only reads.
+    pub fn glance(&mut self, watch: &Watch) -> Outcome<()> {
+        watch::glance(watch, self.runner.bucket(&watch.bucket), self.recorder)
+    }
+
     /// Reads a bucket in every way and says how many bytes came from files; nothing where the
     /// system does not count them.
     pub fn reload(&mut self, bucket: &str) -> Outcome<Option<u64>> {
