@@ -18,3 +18,5 @@ mod key_of_115_bytes;
 mod merge_admission;
 #[path = "regressions/split_without_its_child.rs"]
 mod split_without_its_child;
+#[path = "regressions/unload_loses_commits.rs"]
+mod unload_loses_commits;

@@ -1,8 +1,9 @@
-//! Cause: not understood to the end. What is on disk after a checkpoint is a parent page that
-//! names a child which the page table does not have; the child was made by a split at the time of
-//! that checkpoint. The place to look is how a checkpoint chooses its pages while a split is
-//! published (`CheckpointTask::snapshot`, `src/map/data.rs`: pages above `snap_addr` are carried
-//! over to the next generation, one by one).
+//! Cause, as far as it is understood: what is on disk after a checkpoint is a parent page that
+//! names a child which the page table does not have; the child was made by a split shortly before.
+//! When the evictor (or a writer) replaces a page after the checkpoint's cut, the page has an
+//! address above `snap_addr` and is left to the next checkpoint, while its parent is written by
+//! this one (`CheckpointTask::snapshot`, `src/map/data.rs`). Until the next one the child has no
+//! address on disk at all. See also `unload_loses_commits.rs`.
 //!
 //! Sequence: write until pages divide while checkpoints run because the pool fills, then let the
 //! engine rest, and take the files as they are, as a killed process leaves them. Seen in about one
