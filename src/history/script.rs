@@ -84,8 +84,14 @@ pub enum Step {
         /// The bucket.
         bucket: String,
     },
-    /// Collects until no deleted bucket counts against the quota any more.
+    /// Collects until no deleted bucket counts against the quota any more, when all others are
+    /// loaded.
     Reap,
+    /// Collects until so many buckets count against the quota.
+    ReapTo {
+        /// How many.
+        buckets: u64,
+    },
     /// The barrier of the relaxed route.
     Sync,
     /// Copies the open database to a folder beside it.
@@ -188,7 +194,8 @@ impl<'a> Runner<'a> {
                 self.patiently(|engine| engine.unload_bucket(bucket))
             }
             Step::Delete { bucket } => self.delete(bucket),
-            Step::Reap => self.reap(),
+            Step::Reap => self.reap(self.engine.loaded_buckets().len() as u64),
+            Step::ReapTo { buckets } => self.reap(*buckets),
             Step::Sync => self.sync(),
             Step::Copy { name } => {
                 self.phase(format!("copying {name}"));
@@ -284,10 +291,9 @@ impl<'a> Runner<'a> {
         Ok(())
     }
 
-    fn reap(&self) -> Outcome<()> {
-        let loaded = self.engine.loaded_buckets().len() as u64;
+    fn reap(&self, buckets: u64) -> Outcome<()> {
         for _ in 0..ASKS {
-            if self.engine.bucket_count() <= loaded {
+            if self.engine.bucket_count() <= buckets {
                 return Ok(());
             }
             self.engine.collect_garbage();
