@@ -5,8 +5,32 @@ mod seed;
 
 pub use seed::{Draw, Seed};
 
-use knobs::Knobs;
+use knobs::{
+    Knobs,
+    findings::{Build, Findings},
+};
 use std::{path::PathBuf, sync::OnceLock};
+
+/// The version of the engine that this suite was built with.
+pub const ENGINE_VERSION: &str = env!("RESOLVED_ENGINE_VERSION");
+
+/// How that engine was built.
+pub const ENGINE_BUILD: Build =
+    if cfg!(feature = "failpoints") { Build::Failpoints } else { Build::Plain };
+
+/// Whether random cases leave out the input class of this known finding: its entry in
+/// `.config/known-findings.toml` names a class and holds for the engine under test. Where the
+/// finding is gone, the class is in again without a change of code.
+///
+/// # Panics
+/// When there is no such entry, or when the file cannot be used.
+pub fn leaves_out(id: &str) -> bool {
+    static FINDINGS: OnceLock<Findings> = OnceLock::new();
+    let load = || Findings::load(&knobs::runtime::root()).unwrap_or_else(|error| panic!("{error}"));
+    let finding = FINDINGS.get_or_init(load).find(id);
+    let finding = finding.unwrap_or_else(|| panic!("no entry `{id}` among the known findings"));
+    finding.leaves_out.is_some() && finding.is_expected(ENGINE_VERSION, ENGINE_BUILD)
+}
 
 /// What the knobs mean to a case.
 #[derive(Clone, Debug)]

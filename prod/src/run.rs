@@ -75,7 +75,8 @@ fn finish(
     let notes: Vec<_> = notes.into_iter().map(|(_, line)| line).collect();
     let origin = Origin::of(session);
     write_report(&session.out, layers, &origin)?;
-    let summary = Summary { layers, origin: &origin, notes: &notes, outcome };
+    let summary =
+        Summary { layers, origin: &origin, findings: &session.findings, notes: &notes, outcome };
     console::page(&format!("\n{summary}"));
     if order.counts {
         console::page(&summary.counts());

@@ -7,8 +7,9 @@ use crate::{
     merge::Origin,
     part::Build,
 };
+use knobs::findings::Findings;
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     fmt::{self, Write},
 };
 
@@ -16,6 +17,8 @@ use std::{
 pub(crate) struct Summary<'s> {
     pub(crate) layers: &'s [Layer],
     pub(crate) origin: &'s Origin,
+    /// What is known to be wrong with the engine.
+    pub(crate) findings: &'s Findings,
     /// What failed besides cases, one line each.
     pub(crate) notes: &'s [String],
     pub(crate) outcome: Outcome,
@@ -74,6 +77,7 @@ impl Summary<'_> {
     }
 
     fn reasons(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.known(f)?;
         let heading = |f: &mut fmt::Formatter<'_>, text: &str, verdict, line: Line| {
             let mut chosen = self.cases().filter(|(_, case)| case.verdict == verdict).peekable();
             if chosen.peek().is_some() {
@@ -83,11 +87,33 @@ impl Summary<'_> {
                 writeln!(f, "  {}  {}: {}", layer.part.label, case.id.name, line(case))
             })
         };
-        heading(f, "known findings", Verdict::Known, |case| case.markers.known.join(", "))?;
         heading(f, "flaky, and let pass by CHAOS_FLAKY", Verdict::FlakyPassed, |case| {
             format!("passed on attempt {}", case.attempts)
         })?;
         self.skips(f)
+    }
+
+    /// Each known finding once, whatever number of layers and builds it showed in.
+    fn known(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut seen = BTreeMap::<&str, BTreeSet<&str>>::new();
+        for (layer, case) in self.cases().filter(|(_, case)| case.verdict == Verdict::Known) {
+            for id in &case.markers.known {
+                seen.entry(id).or_default().insert(layer.part.label);
+            }
+        }
+        if !seen.is_empty() {
+            writeln!(f, "\nknown findings")?;
+        }
+        for (id, labels) in seen {
+            let labels: Vec<&str> = labels.into_iter().collect();
+            let entry = self.findings.find(id);
+            let summary = entry.map_or("", |finding| finding.summary.as_str());
+            writeln!(f, "  {id}: {summary} [{}]", labels.join(", "))?;
+            if let Some(class) = entry.and_then(|finding| finding.leaves_out.as_deref()) {
+                writeln!(f, "      left out of random cases: {class}")?;
+            }
+        }
+        Ok(())
     }
 
     /// Skips by reason: a hundred cases that skip for one reason are one fact.

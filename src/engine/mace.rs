@@ -1,9 +1,12 @@
 //! The adapter for mace-kv 0.2.0, and with `failpoint.rs` the only importer of the engine.
 //! It translates calls and answers one to one; it never retries, sleeps or judges.
 
-use crate::engine::{
-    Bucket, BucketOptions, Capabilities, Denial, Driver, Engine, EngineOptions, Identity, Keys,
-    Merge, Order, Outcome, Read, Reason, Scan, Txn,
+use crate::{
+    engine::{
+        Bucket, BucketOptions, Capabilities, Denial, Driver, Engine, EngineOptions, Identity, Keys,
+        Merge, Order, Outcome, Read, Reason, Scan, Txn,
+    },
+    settings::{ENGINE_BUILD, ENGINE_VERSION},
 };
 use mace::{Iter, Mace, MergeOperator, OpCode, Options, TxnKV, TxnView, U64AddOperator};
 use std::{
@@ -25,8 +28,8 @@ impl Driver for MaceDriver {
     fn identity(&self) -> Identity {
         Identity {
             name: "mace-kv".to_owned(),
-            version: env!("RESOLVED_ENGINE_VERSION").to_owned(),
-            build: if cfg!(feature = "failpoints") { "failpoints" } else { "plain" }.to_owned(),
+            version: ENGINE_VERSION.to_owned(),
+            build: ENGINE_BUILD.name().to_owned(),
         }
     }
 

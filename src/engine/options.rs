@@ -1,6 +1,7 @@
 //! Options of an engine and its buckets in our words, and the configuration families that every
 //! case runs in more than one of. Units are in the names; nothing here opens anything.
 
+use crate::settings::leaves_out;
 use serde::{Deserialize, Serialize};
 
 const KIB: u64 = 1 << 10;
@@ -65,7 +66,11 @@ impl EngineOptions {
     /// `aborted-across-log-files`.
     #[must_use]
     pub fn one_log_file(self) -> Self {
-        Self { wal_file_bytes: 64 * MIB, ..self }
+        if leaves_out("aborted-across-log-files") {
+            Self { wal_file_bytes: 64 * MIB, ..self }
+        } else {
+            self
+        }
     }
 }
 
@@ -184,8 +189,7 @@ impl Family {
             blob_garbage_pct: 1,
             lru_bytes: 64 * KIB,
             stat_mask_entries: 4,
-            // Fewer than eight hang every reader: known finding `handle-cache-below-shards`.
-            file_handles: 8,
+            file_handles: if leaves_out("handle-cache-below-shards") { 8 } else { 1 },
             ..EngineOptions::default()
         };
         match self {

@@ -200,6 +200,11 @@ impl ChaosCase {
         }
     }
 
+    /// Whether there is a recipe, or no point that would need one.
+    pub fn is_covered(&self) -> bool {
+        !matches!(self.coverage, Coverage::Uncovered(_))
+    }
+
     /// Runs the case.
     pub fn run(&self, case: &mut Case) -> Verdict {
         let Identity { name, version, .. } = MaceDriver.identity();

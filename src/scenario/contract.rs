@@ -26,6 +26,7 @@
 mod answer;
 mod client;
 mod op;
+mod overlap;
 mod reference;
 
 pub use answer::Answer;

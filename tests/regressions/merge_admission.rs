@@ -3,12 +3,14 @@
 //! ordered by the number of their transaction, not by when they were written. Merges may stand
 //! beside merges, so that the newest version need not be the only one that nobody may overlook:
 //! a transaction's own operand hides the operands of others below it, and an operand on top hides
-//! a plain write below.
+//! a plain write below, or an operand of an older transaction.
 //!
 //! Sequence, first form: an older and a younger transaction merge one key, the older commits; the
 //! younger, which cannot see that, writes the key plainly (or deletes it) and commits. Second
-//! form: the younger writes a key plainly and merges it; the older merges it and commits; the
-//! younger commits.
+//! form: the younger merges a key and commits; the older merges it as well, and before it commits
+//! a third writes the key plainly, on top of the younger's operand, and commits. Third form: the
+//! younger writes a key plainly and merges it; the older merges it and commits; the younger
+//! commits.
 //!
 //! Symptom: all calls succeed, and the committed merge of the older transaction is gone: it was
 //! overwritten by a transaction that began before it was committed. A lost update.
@@ -32,8 +34,13 @@ fn no_plain_write_overlaps_a_merge() {
         let engine = engine.expect("a fresh database opens");
         let options = BucketOptions { merge: Merge::Sum, ..Family::Defaults.bucket() };
         let bucket = engine.create_bucket("b", &options).expect("a fresh bucket");
-        let found = [own_operand_hides(bucket.as_ref()), operand_hides_a_write(bucket.as_ref())];
-        let lost = [(Ok(()), number(0)), (Ok(()), number(6))];
+        let bucket = bucket.as_ref();
+        let found = [
+            own_operand_hides(bucket),
+            younger_operand_hides(bucket),
+            operand_hides_a_write(bucket),
+        ];
+        let lost = [(Ok(()), number(0)), (Ok(()), number(0)), (Ok(()), number(6))];
         let refused = found.iter().all(|(answer, _)| *answer == Err(Denial::Conflict));
         if found == lost {
             case.known_finding(ID)
@@ -64,6 +71,22 @@ fn own_operand_hides(bucket: &dyn Bucket) -> Found {
         younger.commit().expect("a commit on a healthy disk");
     }
     (answer, bucket.view().expect("a view opens").get(key).expect("both wrote it"))
+}
+
+/// What the third transaction's plain write was answered, and what is there in the end.
+fn younger_operand_hides(bucket: &dyn Bucket) -> Found {
+    let key = b"younger";
+    let (older, younger) = (bucket.begin().expect("begins"), bucket.begin().expect("begins"));
+    younger.merge(key, &number(1)).expect("the first operand");
+    younger.commit().expect("a commit on a healthy disk");
+    older.merge(key, &number(1)).expect("merges stand beside merges");
+    let third = bucket.begin().expect("begins");
+    let answer = third.upsert(key, &number(0));
+    if answer.is_ok() {
+        third.commit().expect("a commit on a healthy disk");
+    }
+    older.commit().expect("a commit on a healthy disk");
+    (answer, bucket.view().expect("a view opens").get(key).expect("all wrote it"))
 }
 
 /// What the older transaction's merge was answered, and what is there in the end.

@@ -13,6 +13,7 @@ use crate::{
     },
     history::{drive::Traffic, script::Step},
     scenario::database::Stage,
+    settings::leaves_out,
     workload::{Mix, Source, Sweep},
 };
 
@@ -299,8 +300,12 @@ impl Recipe {
     }
 }
 
-/// The same with log files that take all that a case writes.
+/// The same with log files that take all that a case writes, as long as the engine has the known
+/// finding `aborted-across-log-files`.
 pub fn without_rotation(options: &EngineOptions) -> EngineOptions {
+    if !leaves_out("aborted-across-log-files") {
+        return options.clone();
+    }
     EngineOptions { wal_file_bytes: 1 << 20, ..options.clone() }
 }
 

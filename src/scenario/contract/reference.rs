@@ -5,10 +5,14 @@
 use super::{
     answer::Answer,
     op::{How, Key, Op, Reader, Run, Sweep, TXNS, VIEWS, Value, bucket_of_txn, bucket_of_view},
+    overlap::{Commits, Overlap, Touched},
 };
-use crate::engine::{
-    BucketOptions, Denial, EngineOptions, Family, Merge, Order, Outcome, Reason,
-    model::{MAX_KEY_BYTES, clamp, sum},
+use crate::{
+    engine::{
+        BucketOptions, Denial, EngineOptions, Family, Merge, Order, Outcome, Reason,
+        model::{MAX_KEY_BYTES, clamp, sum},
+    },
+    settings::leaves_out,
 };
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -34,6 +38,7 @@ pub struct Reference {
     txns: [Option<Txn>; TXNS + 1],
     views: [Option<Arc<Map>>; VIEWS],
     clock: u64,
+    begun: u64,
 }
 
 #[derive(Clone, Debug)]
@@ -46,34 +51,20 @@ pub(super) struct Bucket {
     /// Every key that was ever written.
     pub(super) keys: BTreeSet<Arc<[u8]>>,
     /// When each key was last committed, by plain writes and by merges.
-    commits: BTreeMap<Arc<[u8]>, Touched<u64>>,
-}
-
-/// Something about plain writes to a key, and the same about merges.
-#[derive(Clone, Copy, Debug, Default)]
-struct Touched<T> {
-    plain: T,
-    merged: T,
+    commits: BTreeMap<Arc<[u8]>, Commits>,
 }
 
 #[derive(Clone, Debug)]
 struct Txn {
     bucket: usize,
+    number: u64,
     started: u64,
     doomed: bool,
     /// What the transaction sees, its own writes included.
     now: Map,
-    touched: BTreeMap<Arc<[u8]>, Touched<bool>>,
+    touched: BTreeMap<Arc<[u8]>, Touched>,
     /// Operands in order, for keys that were only merged.
     operands: BTreeMap<Arc<[u8]>, Vec<Vec<u8>>>,
-}
-
-/// What other transactions did to a key that one cannot see.
-enum Overlap {
-    None,
-    Conflict,
-    /// See the header of `contract.rs`.
-    KnownFinding,
 }
 
 impl Reference {
@@ -98,6 +89,7 @@ impl Reference {
             txns: Default::default(),
             views: Default::default(),
             clock: 0,
+            begun: 0,
         }
     }
 
@@ -203,8 +195,10 @@ impl Reference {
 
     fn begin(&mut self, slot: usize, bucket: usize) {
         self.abort(slot);
+        self.begun += 1;
         self.txns[slot] = Some(Txn {
             bucket,
+            number: self.begun,
             started: self.clock,
             doomed: false,
             now: (*self.buckets[bucket].pairs).clone(),
@@ -260,8 +254,10 @@ impl Reference {
         }
         match overlap {
             Overlap::None => {}
-            Overlap::KnownFinding => return None,
-            Overlap::Conflict => {
+            Overlap::KnownFinding if leaves_out("merge-admission-sees-only-the-newest-version") => {
+                return None;
+            }
+            Overlap::KnownFinding | Overlap::Conflict => {
                 txn.doomed = true;
                 return Some(Err(Denial::Conflict));
             }
@@ -283,33 +279,19 @@ impl Reference {
         }
         bucket.keys.insert(key.clone());
         let touched = txn.touched.entry(key.clone()).or_default();
-        touched.merged |= how == How::Merge;
-        touched.plain |= how != How::Merge;
+        touched.add(txn.number, how == How::Merge);
         Some(Ok(()))
     }
 
     fn overlap(&self, slot: usize, key: &Arc<[u8]>, merge: bool) -> Overlap {
         let me = self.txns[slot].as_ref().expect("writes go to open transactions");
         let commits = self.buckets[me.bucket].commits.get(key).copied().unwrap_or_default();
-        let mut others =
-            Touched { plain: commits.plain > me.started, merged: commits.merged > me.started };
-        for (other, txn) in self.txns.iter().enumerate() {
-            let Some(txn) = txn.as_ref().filter(|txn| other != slot && txn.bucket == me.bucket)
-            else {
-                continue;
-            };
-            let touched = txn.touched.get(key).copied().unwrap_or_default();
-            others.plain |= touched.plain;
-            others.merged |= touched.merged;
-        }
-        let own_merge = me.touched.get(key).is_some_and(|touched| touched.merged);
-        match (others.plain, others.merged) {
-            (false, false) => Overlap::None,
-            (false, true) if merge => Overlap::None,
-            (true, true) if merge => Overlap::KnownFinding,
-            _ if !merge && own_merge => Overlap::KnownFinding,
-            _ => Overlap::Conflict,
-        }
+        let touched = |at: usize, txn: &Option<Txn>| {
+            let txn = txn.as_ref().filter(|txn| txn.bucket == me.bucket)?;
+            Some((at == slot, *txn.touched.get(key)?))
+        };
+        let open = self.txns.iter().enumerate().filter_map(|(at, txn)| touched(at, txn));
+        Overlap::of(merge, me.started, commits, open)
     }
 
     fn commit(&mut self, slot: usize) -> Outcome<()> {
@@ -323,11 +305,8 @@ impl Reference {
         let pairs = Arc::make_mut(&mut bucket.pairs);
         for (key, touched) in &txn.touched {
             let commits = bucket.commits.entry(key.clone()).or_default();
-            if touched.merged {
-                commits.merged = self.clock;
-            }
+            commits.add(touched, self.clock);
             if touched.plain {
-                commits.plain = self.clock;
                 match txn.now.get(key) {
                     Some(value) => drop(pairs.insert(key.clone(), value.clone())),
                     None => drop(pairs.remove(key)),
@@ -352,8 +331,11 @@ impl Reference {
         let mut steps = Vec::new();
         for (number, key) in (value.number..).zip(run.keys()) {
             let value = Value { number, ..*value };
-            let outcome = self.write(BULK, how, &key.into(), &value);
-            steps.push(outcome.expect("a transaction that merges nothing meets no known finding"));
+            let Some(outcome) = self.write(BULK, how, &key.into(), &value) else {
+                self.txns[BULK] = None;
+                return Answer::LeftOut;
+            };
+            steps.push(outcome);
             if steps.last() == Some(&Err(Denial::Conflict)) {
                 break;
             }
