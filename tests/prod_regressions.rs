@@ -14,6 +14,8 @@ mod empty_value;
 mod handle_cache_below_shards;
 #[path = "regressions/key_of_115_bytes.rs"]
 mod key_of_115_bytes;
+#[path = "regressions/killed_in_route_switch.rs"]
+mod killed_in_route_switch;
 #[path = "regressions/merge_admission.rs"]
 mod merge_admission;
 #[path = "regressions/scan_over_checkpoint.rs"]

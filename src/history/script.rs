@@ -18,11 +18,13 @@ use std::{
     path::Path,
     sync::atomic::{AtomicBool, Ordering},
     thread,
+    time::{Duration, Instant},
 };
 
-/// How often a call that the engine may answer with "busy" is asked again. Each time a round of
-/// collection runs in between, which is what the engine needs to get unbusy.
-const ASKS: u32 = 20_000;
+/// How long a call that the engine may answer with "busy" is asked again, with a round of
+/// collection each time, which is what the engine needs to get unbusy. Some of its work waits for
+/// timers of its own (1.3 s were measured), so a number of rounds would say nothing.
+const PATIENCE: Duration = Duration::from_secs(30);
 
 /// One step of a script.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -84,8 +86,14 @@ pub enum Step {
         /// The bucket.
         bucket: String,
     },
-    /// Collects until no deleted bucket counts against the quota any more.
+    /// Collects until no deleted bucket counts against the quota any more, when all others are
+    /// loaded.
     Reap,
+    /// Collects until so many buckets count against the quota.
+    ReapTo {
+        /// How many.
+        buckets: u64,
+    },
     /// The barrier of the relaxed route.
     Sync,
     /// Copies the open database to a folder beside it.
@@ -188,7 +196,8 @@ impl<'a> Runner<'a> {
                 self.patiently(|engine| engine.unload_bucket(bucket))
             }
             Step::Delete { bucket } => self.delete(bucket),
-            Step::Reap => self.reap(),
+            Step::Reap => self.reap(self.engine.loaded_buckets().len() as u64),
+            Step::ReapTo { buckets } => self.reap(*buckets),
             Step::Sync => self.sync(),
             Step::Copy { name } => {
                 self.phase(format!("copying {name}"));
@@ -284,15 +293,16 @@ impl<'a> Runner<'a> {
         Ok(())
     }
 
-    fn reap(&self) -> Outcome<()> {
-        let loaded = self.engine.loaded_buckets().len() as u64;
-        for _ in 0..ASKS {
-            if self.engine.bucket_count() <= loaded {
-                return Ok(());
+    fn reap(&self, buckets: u64) -> Outcome<()> {
+        let asked = Instant::now();
+        while self.engine.bucket_count() > buckets {
+            if asked.elapsed() > PATIENCE {
+                let left = self.engine.bucket_count();
+                return Err(Denial::Failed(format!("{left} buckets after {PATIENCE:?}")));
             }
             self.engine.collect_garbage();
         }
-        Err(Denial::Failed(format!("{} buckets after {ASKS} rounds", self.engine.bucket_count())))
+        Ok(())
     }
 
     fn sync(&self) -> Outcome<()> {
@@ -325,11 +335,9 @@ impl<'a> Runner<'a> {
 
     /// Asks again while the engine says that it is busy, with a round of collection in between.
     fn patiently(&self, ask: impl Fn(&dyn Engine) -> Outcome<()>) -> Outcome<()> {
+        let asked = Instant::now();
         let mut answer = ask(self.engine);
-        for _ in 0..ASKS {
-            if answer != Err(Denial::Refused(Reason::Busy)) {
-                break;
-            }
+        while answer == Err(Denial::Refused(Reason::Busy)) && asked.elapsed() <= PATIENCE {
             self.engine.collect_garbage();
             thread::yield_now();
             answer = ask(self.engine);

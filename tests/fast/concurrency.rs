@@ -2,11 +2,7 @@
 //! while checkpoints are written and garbage is collected.
 
 use mace_prod::{
-    engine::{
-        Family,
-        apart::{Apart, From},
-        mace::MaceDriver,
-    },
+    engine::{Family, apart::Apart, mace::MaceDriver},
     history::{
         drive::Traffic,
         script::Step,
@@ -36,7 +32,7 @@ in_families!(money_is_conserved:
 
 /// Transfers that meet, auditors that add up every snapshot.
 fn money_is_conserved(case: &mut Case, family: Family) -> Judging<Verdict> {
-    let driver = Apart::new(&MaceDriver, From::Upkeep);
+    let driver = Apart::new(&MaceDriver);
     let mut live = Live::new(&driver, case.dir().join("bank"), case.seed());
     live.session(&family.engine().one_log_file(), |session| {
         let opening =
@@ -47,7 +43,7 @@ fn money_is_conserved(case: &mut Case, family: Family) -> Judging<Verdict> {
             Watch { client: 101, hold: Hold::Throughout, ..watch() },
         ];
         let transfers =
-            Traffic { first_client: 1, clients: 4, source: Source::Bank(BANK), txns: 40 };
+            Traffic { first_client: 1, clients: 4, source: Source::Bank(BANK), txns: 25 };
         for _ in 0..ROUNDS {
             session.watched_under_upkeep("a", &auditors, &[traffic(transfers.clone())])?;
             if session.runner.tally.conflicts > 0 {
@@ -84,7 +80,7 @@ fn a_snapshot_stands_still(case: &mut Case, family: Family) -> Judging<Verdict> 
         Watch { client: 100, keys: keys.clone(), hold: Hold::Throughout, ..watch() },
         Watch { client: 101, keys, hold: Hold::Stamps(60), ..watch() },
     ];
-    let driver = Apart::new(&MaceDriver, From::Upkeep);
+    let driver = Apart::new(&MaceDriver);
     let mut live = Live::new(&driver, case.dir().join("views"), case.seed());
     live.session(&family.engine().one_log_file(), |session| {
         session.run(&[open(family), clients(0, 20)])?;
@@ -121,7 +117,7 @@ fn a_lost_update_is_refused_and_everybody_gets_on(
     let mut live = Live::new(&MaceDriver, case.dir().join("updates"), case.seed());
     live.session(&family.engine().one_log_file(), |session| {
         session.run(&[open(family)])?;
-        let clients = Traffic { first_client: 0, clients: 4, source: Source::Mix(mix), txns: 60 };
+        let clients = Traffic { first_client: 0, clients: 3, source: Source::Mix(mix), txns: 40 };
         for _ in 0..ROUNDS {
             session.run_equals(&[traffic(clients.clone())])?;
             if session.runner.tally.conflicts > 0 {

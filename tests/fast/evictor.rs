@@ -3,11 +3,7 @@
 //! and nothing was reopened, so bytes that it reads from files are those of pages that come back.
 
 use mace_prod::{
-    engine::{
-        Family,
-        apart::{Apart, From},
-        mace::MaceDriver,
-    },
+    engine::{Family, apart::Apart, mace::MaceDriver},
     history::{
         drive::Traffic,
         script::Step,
@@ -44,7 +40,7 @@ fn evicted_pages_come_back_whole(case: &mut Case, family: Family) -> Judging<Ver
     let corner = Traffic::sweep(Sweep::fill(16, 200, 2));
     let checkpoint = Step::Checkpoint { bucket: bucket() };
     let watch = Watch { bucket: bucket(), client: 100, keys: Vec::new(), hold: Hold::Throughout };
-    let driver = Apart::new(&MaceDriver, From::Checkpoints);
+    let driver = Apart::new(&MaceDriver);
     let mut live = Live::new(&driver, case.dir().join("evictor"), case.seed());
     let mut reloaded = None;
     live.session(&family.engine(), |session| {

@@ -2,11 +2,7 @@
 //! readers beside it see exactly their snapshots.
 
 use mace_prod::{
-    engine::{
-        Family,
-        apart::{Apart, From},
-        mace::MaceDriver,
-    },
+    engine::{Family, apart::Apart, mace::MaceDriver},
     history::{
         drive::Traffic,
         script::Step,
@@ -30,8 +26,7 @@ const COLLECTIONS: u32 = 400;
 /// Bytes for pages that are not full and for the tables of each file.
 const SLACK: u64 = 128 << 10;
 
-/// Nothing here drops a transaction, so collection runs freely beside the readers.
-const DRIVER: Apart<'static> = Apart::new(&MaceDriver, From::Checkpoints);
+const DRIVER: Apart<'static> = Apart::new(&MaceDriver);
 
 in_families!(data_files_are_collected_beside_readers:
     defaults Defaults,
@@ -43,7 +38,7 @@ in_families!(data_files_are_collected_beside_readers:
 );
 
 fn data_files_are_collected_beside_readers(case: &mut Case, family: Family) -> Judging<Verdict> {
-    let fill = Sweep::fill(600, 100, 50);
+    let fill = Sweep::fill(400, 100, 50);
     let again = Sweep { step: 40, per_txn: 15, ..fill.clone() };
     let (live, verdict) = cycle(case, family, &fill, &again, (1, 0))?;
     Ok(verdict.and(reached("a collected data file", live.evidence.collected.0)))

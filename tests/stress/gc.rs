@@ -1,11 +1,7 @@
 //! Large values that are overwritten and collected for many rounds, beside readers.
 
 use mace_prod::{
-    engine::{
-        Family,
-        apart::{Apart, From},
-        mace::MaceDriver,
-    },
+    engine::{Family, apart::Apart, mace::MaceDriver},
     history::{
         drive::Traffic,
         script::Step,
@@ -42,7 +38,7 @@ fn stress_blobs_are_collected_for_ever(case: &mut Case, family: Family) -> Judgi
     let work = |sweep: Sweep| Step::Traffic { bucket: bucket(), traffic: Traffic::sweep(sweep) };
     let checkpoint = Step::Checkpoint { bucket: bucket() };
     let watch = Watch { bucket: bucket(), client: 100, keys: Vec::new(), hold: Hold::Stamps(36) };
-    let driver = Apart::new(&MaceDriver, From::Checkpoints);
+    let driver = Apart::new(&MaceDriver);
     let mut live = Live::new(&driver, case.dir().join("gc"), case.seed());
     live.session(&family.engine(), |session| {
         let options = family.bucket().checkpoints_when_asked();

@@ -1,11 +1,7 @@
 //! Hot keys and hot accounts, for longer than the fast layer has time.
 
 use mace_prod::{
-    engine::{
-        Family,
-        apart::{Apart, From},
-        mace::MaceDriver,
-    },
+    engine::{Family, apart::Apart, mace::MaceDriver},
     history::{
         drive::Traffic,
         script::Step,
@@ -64,11 +60,11 @@ fn stress_money_is_conserved(case: &mut Case, family: Family) -> Judging<Verdict
     let bucket = || "a".to_owned();
     let work = |traffic| Step::Traffic { bucket: bucket(), traffic };
     let opening = Traffic { first_client: 0, clients: 1, source: Source::Opening(BANK), txns: 1 };
-    let transfers = Traffic { first_client: 1, clients: 4, source: Source::Bank(BANK), txns: 120 };
+    let transfers = Traffic { first_client: 1, clients: 4, source: Source::Bank(BANK), txns: 60 };
     let watch = |client, hold| Watch { bucket: bucket(), client, keys: Vec::new(), hold };
     let auditors = [watch(100, Hold::Stamps(80)), watch(101, Hold::Throughout)];
     let options = family.engine().one_log_file();
-    let driver = Apart::new(&MaceDriver, From::Upkeep);
+    let driver = Apart::new(&MaceDriver);
     let mut live = Live::new(&driver, case.dir().join("bank"), case.seed());
     for session_number in 0..SESSIONS {
         live.session(&options, |session| {
