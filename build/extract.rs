@@ -149,20 +149,17 @@ fn tokens(stream: TokenStream) -> Vec<TokenTree> {
     let all: Vec<TokenTree> = stream.into_iter().collect();
     let (mut kept, mut at) = (Vec::new(), 0);
     while at < all.len() {
-        match attribute(&all[at..]) {
-            Some((length, for_tests)) => {
+        let Some((length, for_tests)) = attribute(&all[at..]) else {
+            kept.push(all[at].clone());
+            at += 1;
+            continue;
+        };
+        at += length;
+        if for_tests {
+            while let Some((length, _)) = attribute(&all[at..]) {
                 at += length;
-                if for_tests {
-                    while let Some((length, _)) = attribute(&all[at..]) {
-                        at += length;
-                    }
-                    at += item_length(&all[at..]);
-                }
             }
-            None => {
-                kept.push(all[at].clone());
-                at += 1;
-            }
+            at += item_length(&all[at..]);
         }
     }
     kept

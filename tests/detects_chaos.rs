@@ -16,8 +16,8 @@ use mace_prod::{
     scenario::{
         Case,
         chaos::{
-            Fault, Position, aftermath::Aftermath, cases, cases_of, exits::must, flow::Flow,
-            recipes::Recipe,
+            ChaosCase, Fault, Position, aftermath::Aftermath, cases, cases_of, exits::must,
+            flow::Flow, recipes::Recipe,
         },
         database::{Database, Stage},
     },
@@ -109,7 +109,7 @@ fn finding_nothing_and_names_made_at_run_time_are_errors_of_one_line() {
 
 #[test]
 fn this_engine_has_points_operations_and_kinds_and_each_is_covered() {
-    let names: Vec<String> = cases().iter().map(|case| case.name()).collect();
+    let names: Vec<String> = cases().iter().map(ChaosCase::name).collect();
     let distinct: BTreeSet<&String> = names.iter().collect();
     assert_eq!(distinct.len(), names.len(), "each case has a name of its own");
     assert!(names.iter().all(|name| name.starts_with("chaos_")));

@@ -4,7 +4,8 @@
 //! newest. At the next opening recovery scans what is there, meets the abort record again and
 //! follows the transaction's chain of records backwards from the file that stayed into the one
 //! that went: `validate_abort_clean_link` (`src/store/gc.rs`) finds the link outside of the
-//! retained files and returns `Corruption`, which `Recovery::phase2` passes on.
+//! files that were scanned and returns `Corruption`, which `Recovery::phase2` passes on. A conflict
+//! drops a transaction as well, and so does a crash.
 //!
 //! Sequence: write more in one transaction than the current log file takes, so that the log
 //! rotates under it; drop the transaction; checkpoint, collect garbage, close cleanly; open.

@@ -54,8 +54,14 @@ mod record {
     pub(super) const OTHER_TXN: usize = 1;
 }
 
-/// A record of a transaction without a commit whose predecessor is in a file before the oldest.
+/// After an opening that was refused as corrupt: a record of a transaction without a commit, whose
+/// predecessor is in an earlier file. Recovery follows it out of the files that it scanned, whether
+/// or not the earlier one is still there.
 fn dangling_abort(database: &Database) -> Option<String> {
+    let refused = |phase: &String| phase == "denied failed (Corruption)";
+    if !must(database.phases()).iter().any(refused) {
+        return None;
+    }
     let mut streams: Vec<(String, u64, Vec<u8>)> = Vec::new();
     for entry in fs::read_dir(database.dir().join("log")).ok()?.flatten() {
         let name = entry.file_name().to_string_lossy().into_owned();
@@ -66,14 +72,12 @@ fn dangling_abort(database: &Database) -> Option<String> {
     let commits: BTreeSet<u64> =
         streams.iter().flat_map(|(_, _, log)| records(log)).filter_map(Record::committed).collect();
     streams.iter().find_map(|(stream, number, log)| {
-        let files = streams.iter().filter(|(other, _, _)| other == stream);
-        let oldest = files.map(|(_, number, _)| *number).min()?;
-        let dangles = |found: &Record| match found {
-            Record::Update { txn, previous } => *previous < oldest && !commits.contains(txn),
+        let leads_back = |found: &Record| match found {
+            Record::Update { txn, previous } => previous < number && !commits.contains(txn),
             Record::Commit(_) | Record::Other => false,
         };
-        let found = records(log).into_iter().find(dangles)?;
-        Some(format!("{stream}_{number} holds {found:?}, the oldest file is {oldest}"))
+        let found = records(log).into_iter().find(leads_back)?;
+        Some(format!("{stream}_{number} holds {found:?}, which has no commit"))
     })
 }
 

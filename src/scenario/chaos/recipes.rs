@@ -226,7 +226,10 @@ impl Recipe {
     fn steps(self, family: Family) -> Vec<Step> {
         let mut steps = vec![open(BUCKET, family)];
         match self {
-            Self::Commits => steps.extend([mixed(3, 8), checkpoint(), mixed(2, 6)]),
+            Self::Commits => {
+                // Enough keys that pages divide.
+                steps.extend([mixed(3, 8), fill(150, 100), checkpoint(), mixed(2, 6)]);
+            }
             Self::Rotate => {
                 steps.push(open(OTHER, family));
                 for _ in 0..3 {
@@ -248,34 +251,9 @@ impl Recipe {
                 steps.extend([delete, mixed(2, 4), Step::Reap]);
                 steps.extend([open(OTHER, family), traffic(OTHER, 2, 4, 0), mixed(2, 4)]);
             }
-            Self::RewriteData => {
-                steps.extend([fill(600, 100), mixed(2, 4), checkpoint()]);
-                steps.extend((0..20).map(|_| overwrite(600, 200, 100)));
-                steps.extend([checkpoint(), collect(), mixed(2, 4)]);
-            }
-            Self::ObsoleteData => {
-                steps.extend([fill(40, 900), checkpoint()]);
-                for _ in 0..3 {
-                    steps.extend((0..6).map(|_| overwrite(40, 2, 900)));
-                    steps.extend([checkpoint(), collect()]);
-                }
-                steps.extend([mixed(2, 4), collect()]);
-            }
-            Self::RewriteBlobs => {
-                steps.extend([fill(40, 3000), checkpoint()]);
-                steps.extend((0..20).map(|_| overwrite(40, 4, 3000)));
-                steps.extend([
-                    checkpoint(),
-                    mixed(2, 4),
-                    checkpoint(),
-                    collect_blobs(),
-                    mixed(2, 4),
-                ]);
-            }
-            Self::ObsoleteBlobs => {
-                steps.extend([fill(4, 3000), checkpoint()]);
-                steps.extend((0..20).map(|_| overwrite(4, 1, 3000)));
-                steps.extend([checkpoint(), mixed(2, 4), checkpoint(), collect(), mixed(2, 4)]);
+            Self::RewriteData | Self::ObsoleteData | Self::RewriteBlobs | Self::ObsoleteBlobs => {
+                steps.extend(self.collecting());
+                steps.push(mixed(2, 4));
             }
             Self::Masks => {
                 steps.extend([mixed(2, 4), overwrite(300, 3, 100), checkpoint(), mixed(2, 4)]);
@@ -294,6 +272,37 @@ impl Recipe {
             }
             Self::Reopen | Self::SwitchRoute | Self::SwitchWidth | Self::Orphans => {
                 steps.push(mixed(2, 6));
+            }
+        }
+        steps
+    }
+    /// Makes garbage and collects it. Whole files of it are removed, files that hold some are
+    /// rewritten.
+    fn collecting(self) -> Vec<Step> {
+        let mut steps = Vec::new();
+        match self {
+            Self::ObsoleteData => {
+                steps.extend([fill(40, 900), checkpoint()]);
+                for _ in 0..3 {
+                    steps.extend((0..6).map(|_| overwrite(40, 2, 900)));
+                    steps.extend([checkpoint(), collect()]);
+                }
+                steps.extend([mixed(2, 4), collect()]);
+            }
+            Self::RewriteBlobs => {
+                steps.extend([fill(40, 3000), checkpoint()]);
+                steps.extend((0..20).map(|_| overwrite(40, 4, 3000)));
+                steps.extend([checkpoint(), mixed(2, 4), checkpoint(), collect_blobs()]);
+            }
+            Self::ObsoleteBlobs => {
+                steps.extend([fill(4, 3000), checkpoint()]);
+                steps.extend((0..20).map(|_| overwrite(4, 1, 3000)));
+                steps.extend([checkpoint(), mixed(2, 4), checkpoint(), collect()]);
+            }
+            _ => {
+                steps.extend([fill(600, 100), mixed(2, 4), checkpoint()]);
+                steps.extend((0..20).map(|_| overwrite(600, 200, 100)));
+                steps.extend([checkpoint(), collect()]);
             }
         }
         steps
