@@ -67,7 +67,7 @@ fn keys(live: &mut Live<'_>) -> Judging<Verdict> {
     live.session(&options, |session| {
         session.run(&[open(), clients(0, 2, Source::Mix(mix.clone()), 15)])?;
         let watches = [watch(100, Hold::Stamps(20)), watch(101, Hold::Throughout)];
-        session.watched_equals(&watches, &[clients(0, 3, Source::Mix(mix), 20)])?;
+        session.watched_under_upkeep("a", &watches, &[clients(0, 3, Source::Mix(mix), 20)])?;
         session.glance(&watch(102, Hold::Throughout))
     })?;
     live.look(&options)?;

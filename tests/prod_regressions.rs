@@ -22,3 +22,5 @@ mod merge_admission;
 mod scan_over_checkpoint;
 #[path = "regressions/split_without_its_child.rs"]
 mod split_without_its_child;
+#[path = "regressions/unload_loses_commits.rs"]
+mod unload_loses_commits;

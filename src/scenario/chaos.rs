@@ -7,6 +7,7 @@
 pub mod aftermath;
 pub mod exits;
 pub mod flow;
+pub mod known;
 pub mod recipes;
 
 use crate::{

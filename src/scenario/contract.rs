@@ -18,6 +18,7 @@
 //! - keys whose packed length takes another byte, see the known finding `key-of-115-bytes`, and
 //!   empty values, see `empty-value-is-a-deletion`;
 //! - copies while a checkpoint is under way, see `copy-during-checkpoint`;
+//! - unloading a bucket with no checkpoint before, see `unload-races-the-evictor`;
 //! - empty keys: the engine documents them as not allowed and does not check them in the plain
 //!   build;
 //! - values near the limit of 1 GiB: the log, the page and the copy would each hold one, which no
@@ -173,6 +174,10 @@ impl<'a> Course<'a> {
             }
             fresh = false;
             let ended_by = self.frame(engine, &handles)?;
+            if let Some(Op::Reload(at) | Op::Change(at, _)) = ended_by {
+                // Without it commits are lost: see the known finding `unload-races-the-evictor`.
+                handles[*at].checkpoint_and_wait();
+            }
             drop(handles);
             self.reference.give_back();
             match ended_by {

@@ -56,7 +56,7 @@ impl<'a> Crashes<'a> {
         let (class, phase) = match stage.end {
             End::Die => (ExitClass::Died(ABORTED), "scripted"),
             End::Close => (ExitClass::Done, "closed"),
-            End::CloseAndCheck => (ExitClass::Done, "checked"),
+            End::CloseAndCheck | End::CheckUnopened => (ExitClass::Done, "checked"),
         };
         let phases = must(self.database.phases());
         let there = phases.iter().any(|name| name.starts_with(phase));

@@ -1,8 +1,10 @@
-//! Cause: not understood to the end. What is on disk after a checkpoint is a parent page that
-//! names a child which the page table does not have; the child was made by a split at the time of
-//! that checkpoint. The place to look is how a checkpoint chooses its pages while a split is
-//! published (`CheckpointTask::snapshot`, `src/map/data.rs`: pages above `snap_addr` are carried
-//! over to the next generation, one by one).
+//! Cause: a checkpoint cuts the dirty pages by an address: pages up to `snap_addr` are written,
+//! later ones wait for the next checkpoint (`Pool::checkpoint`, `src/map/buffer.rs`). A writer that
+//! began before the cut goes on allocating after it. A split allocates its left half, fills it, and
+//! then allocates its right half (`Node::split`, `src/types/node.rs`); dirty bytes count from the
+//! allocation on, so the left half itself can make the pool full, and whoever commits meanwhile -
+//! another client, or the evictor - cuts between the two. The checkpoint then writes the left half,
+//! whose right sibling is a page that waits (`CheckpointTask::snapshot`, `src/map/data.rs`).
 //!
 //! Sequence: write until pages divide while checkpoints run because the pool fills, then let the
 //! engine rest, and take the files as they are, as a killed process leaves them. Seen in about one

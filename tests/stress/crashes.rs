@@ -29,10 +29,10 @@ fn stress_an_aging_database_survives_every_crash(
     let mut crashes = Crashes::new(case);
     let bucket = || "a".to_owned();
     // Pages divide here; checkpoints are then written in between only.
-    let made = match leaves_out("split-without-its-child") {
-        true => family.bucket().checkpoints_when_asked(),
-        false => family.bucket(),
-    };
+    let mut made = family.bucket();
+    if leaves_out("split-without-its-child") {
+        made = made.checkpoints_when_asked();
+    }
     let open = Step::Open { bucket: bucket(), options: made };
     let fill =
         Step::Traffic { bucket: bucket(), traffic: Traffic::sweep(Sweep::fill(300, 100, 20)) };

@@ -5,17 +5,19 @@
 
 use crate::{
     engine::{EngineOptions, Family},
-    history::{Event, History, child::End},
+    history::{
+        Event, History,
+        child::{End, Exit},
+    },
     oracle::{Violation, live, progress, recovery},
     report::{self, Figures},
     scenario::{
         chaos::{
-            exits::{ended, must, newest},
+            exits::{self, Stopped, must, newest},
             recipes,
         },
         database::{Database, Stage},
     },
-    verdict::Verdict,
 };
 use std::collections::BTreeMap;
 
@@ -37,7 +39,7 @@ pub struct Aftermath<'a> {
 
 impl Aftermath<'_> {
     /// Opens the database again and again and judges it; then its copies.
-    pub fn judge(&mut self, mut database: Database) -> Result<Vec<Violation>, Verdict> {
+    pub fn judge(&mut self, mut database: Database) -> Result<Vec<Violation>, Stopped> {
         let mut violations = self.copies(&database)?;
         let look = Stage::looking(&self.options);
         let work = Stage { steps: recipes::epilogue(self.family), ..look.clone() };
@@ -49,7 +51,7 @@ impl Aftermath<'_> {
             (&look, "at the opening after the clean close"),
         ] {
             let exit = must(database.process(stage, self.figures));
-            ended(&database, &exit, stage.end, when)?;
+            self.ended(&database, &exit, stage.end, when)?;
             if !stage.steps.is_empty() {
                 let commits = commits_of_newest(&must(database.history()));
                 violations.extend(progress::judge(&commits, FAIRNESS));
@@ -57,6 +59,17 @@ impl Aftermath<'_> {
         }
         violations.extend(self.states(&mut database));
         Ok(violations)
+    }
+
+    fn ended(
+        &mut self,
+        database: &Database,
+        exit: &Exit,
+        end: End,
+        when: &str,
+    ) -> Result<(), Stopped> {
+        exits::ended(database, exit, end, when)
+            .map_err(|verdict| Stopped::unless_known(verdict, database, self.figures))
     }
 
     fn states(&mut self, database: &mut Database) -> Vec<Violation> {
@@ -76,7 +89,7 @@ impl Aftermath<'_> {
 
     /// A copy that stands at its place holds all that was acknowledged before it was asked for;
     /// no client worked while it was made, so nothing else either.
-    fn copies(&mut self, database: &Database) -> Result<Vec<Violation>, Verdict> {
+    fn copies(&mut self, database: &Database) -> Result<Vec<Violation>, Stopped> {
         let history = must(database.history());
         let mut violations = Vec::new();
         for (at, event) in history.events.iter().enumerate() {
@@ -85,7 +98,8 @@ impl Aftermath<'_> {
             let Some(mut copy) = must(database.published_copy(name)) else { continue };
             let check = Stage { end: End::CloseAndCheck, ..Stage::looking(&self.options) };
             let exit = must(copy.process(&check, self.figures));
-            ended(&copy, &exit, check.end, &format!("at the opening of the copy `{name}`"))?;
+            let when = format!("at the opening of the copy `{name}`");
+            self.ended(&copy, &exit, check.end, &when)?;
             self.figures.add("copies", 1);
             let dump = copy.dumps.pop().expect("a process that was to dump did");
             let before = History { events: history.events[..=at].to_vec() };

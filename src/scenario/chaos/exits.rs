@@ -9,9 +9,39 @@ use crate::{
         child::{End, Exit, ExitClass},
     },
     oracle::Violation,
-    scenario::database::Database,
+    report::{self, Figures},
+    scenario::{chaos::known, database::Database},
     verdict::Verdict,
 };
+
+/// Why a case ended before its time.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Stopped {
+    /// A verdict was reached.
+    By(Verdict),
+    /// A child ended badly, and the state on disk shows this known finding.
+    Known(&'static str),
+}
+
+impl From<Verdict> for Stopped {
+    fn from(verdict: Verdict) -> Self {
+        Self::By(verdict)
+    }
+}
+
+impl Stopped {
+    /// A verdict on a child, unless what its database shows on disk is a known finding.
+    pub fn unless_known(verdict: Verdict, database: &Database, figures: &mut Figures) -> Self {
+        match known::of(database, figures) {
+            Some((id, evidence)) => {
+                report::say(&format!("chaos: {verdict:?}"));
+                report::say(&format!("chaos: that is `{id}`: {evidence}"));
+                Self::Known(id)
+            }
+            None => Self::By(verdict),
+        }
+    }
+}
 
 /// `abort()` on every Unix.
 pub const SIGABRT: i32 = 6;
@@ -87,7 +117,9 @@ pub fn ended(database: &Database, exit: &Exit, end: End, when: &str) -> Result<(
     let as_told = match end {
         End::Die => exit.class == ExitClass::Died(SIGABRT) && reached("scripted"),
         End::Close => exit.class == ExitClass::Done && reached("closed"),
-        End::CloseAndCheck => exit.class == ExitClass::Done && reached("checked"),
+        End::CloseAndCheck | End::CheckUnopened => {
+            exit.class == ExitClass::Done && reached("checked")
+        }
     };
     if as_told { Ok(()) } else { Err(unexpected(database, exit, when)) }
 }

@@ -15,7 +15,7 @@ use crate::{
         chaos::{
             Fault, Position,
             aftermath::Aftermath,
-            exits::{self, Met, SIGABRT, ended, must, unexpected},
+            exits::{self, Met, SIGABRT, Stopped, ended, must, unexpected},
             recipes::{self, Stages},
         },
         database::{Database, Stage},
@@ -44,11 +44,13 @@ pub struct Flow<'a> {
 impl Flow<'_> {
     /// Runs the case.
     pub fn run(mut self) -> Verdict {
-        self.steps().unwrap_or_else(|verdict| verdict)
+        match self.steps() {
+            Ok(verdict) | Err(Stopped::By(verdict)) => verdict,
+            Err(Stopped::Known(id)) => self.case.known_finding(id),
+        }
     }
 
-    /// `Err` is a verdict that was reached early.
-    fn steps(&mut self) -> Result<Verdict, Verdict> {
+    fn steps(&mut self) -> Result<Verdict, Stopped> {
         let base = self.set_up()?;
         let nth = match self.fault.action {
             Action::Abort => {
@@ -81,34 +83,36 @@ impl Flow<'_> {
     }
 
     /// The database before the fault.
-    fn set_up(&mut self) -> Result<Database, Verdict> {
+    fn set_up(&mut self) -> Result<Database, Stopped> {
         let root = self.case.dir().join("base");
         let mut base = must(Database::new(root, self.case.seed()));
-        for stage in &self.stages.setup {
+        for stage in &self.stages.setup.clone() {
             let exit = must(base.process(stage, &mut self.case.figures));
             if stage.rules.is_empty() {
-                ended(&base, &exit, stage.end, "before the fault")?;
+                let ended = ended(&base, &exit, stage.end, "before the fault");
+                ended.map_err(|verdict| self.unless_known(verdict, &base))?;
             } else if exit.class != ExitClass::Died(SIGABRT) || !exit.stderr.trim().is_empty() {
-                return Err(unexpected(&base, &exit, "under the rules of the setup"));
+                return Err(unexpected(&base, &exit, "under the rules of the setup").into());
             }
         }
         Ok(base)
     }
 
     /// How often an undisturbed process comes by the point.
-    fn count(&mut self, base: &Database) -> Result<u64, Verdict> {
+    fn count(&mut self, base: &Database) -> Result<u64, Stopped> {
         let point = self.fault.full_name();
         for counting in 1..=ARMINGS {
             let mut counted = must(base.fork(self.case.dir().join("counting")));
             let stage = self.armed(&Rule::counting(&point));
             let exit = must(counted.process(&stage, &mut self.case.figures));
-            ended(&counted, &exit, stage.end, "while hits were counted")?;
+            let ended = ended(&counted, &exit, stage.end, "while hits were counted");
+            ended.map_err(|verdict| self.unless_known(verdict, &counted))?;
             match must(counted.hits(&point)).unwrap_or_default() {
                 0 => report::say(&format!("chaos: counting {counting} of {ARMINGS}: no hit")),
                 hits => return Ok(hits),
             }
         }
-        Err(Verdict::Inconclusive(format!("{point} was never hit")))
+        Err(Verdict::Inconclusive(format!("{point} was never hit")).into())
     }
 
     /// The hit that the position stands for.
@@ -136,7 +140,7 @@ impl Flow<'_> {
     }
 
     /// The database as the fault left it.
-    fn arm(&mut self, base: &Database, mut nth: u64) -> Result<Database, Verdict> {
+    fn arm(&mut self, base: &Database, mut nth: u64) -> Result<Database, Stopped> {
         let point = self.fault.full_name();
         for arming in 1..=ARMINGS {
             let mut armed = must(base.fork(self.case.dir().join("armed")));
@@ -152,7 +156,7 @@ impl Flow<'_> {
                 Action::Io => exits::met_error(&armed, &exit, hits, true),
                 Action::IoKind(_) => exits::met_error(&armed, &exit, hits, false),
             };
-            match met? {
+            match met.map_err(|verdict| self.unless_known(verdict, &armed))? {
                 Met::Fault(how) => {
                     self.case.figures.add("faults_hit", 1);
                     report::say(&format!("chaos: {point} hit: {how}"));
@@ -169,7 +173,12 @@ impl Flow<'_> {
         }
         Err(Verdict::Inconclusive(format!(
             "hit {nth} of {point} did not come in {ARMINGS} armings"
-        )))
+        ))
+        .into())
+    }
+
+    fn unless_known(&mut self, verdict: Verdict, database: &Database) -> Stopped {
+        Stopped::unless_known(verdict, database, &mut self.case.figures)
     }
 
     /// What the weakest of the options promises that the database was opened with.

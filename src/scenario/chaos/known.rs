@@ -1,0 +1,121 @@
+//! Known findings that a crash can run into anywhere, each recognised by what it leaves on disk and
+//! by nothing else. A case that ended badly asks here whether one of them is the reason.
+
+use crate::{
+    engine::EngineOptions,
+    history::{Event, child::End},
+    report::Figures,
+    scenario::{
+        chaos::exits::{must, newest},
+        database::{Database, Stage},
+    },
+};
+use std::{collections::BTreeSet, fs};
+
+/// A checkpoint that was cut within a split holds the left half alone.
+pub const TORN_SPLIT: &str = "split-without-its-child";
+
+/// The log of a dropped transaction leads into a file that was recycled.
+pub const ABORTED_ACROSS_LOG_FILES: &str = "aborted-across-log-files";
+
+/// The finding that the database in this state shows, with the evidence. The database must not be
+/// open; a copy of it is looked at.
+pub fn of(database: &Database, figures: &mut Figures) -> Option<(&'static str, String)> {
+    dangling_abort(database)
+        .map(|evidence| (ABORTED_ACROSS_LOG_FILES, evidence))
+        .or_else(|| torn_split(database, figures).map(|evidence| (TORN_SPLIT, evidence)))
+}
+
+/// The offline checker's sentence about a page whose sibling or child is not there.
+pub fn torn_split(database: &Database, figures: &mut Figures) -> Option<String> {
+    let mut copy = must(database.fork(database.root().with_extension("looked-at")));
+    let options = EngineOptions::default();
+    let check = Stage { end: End::CheckUnopened, ..Stage::closing(&options, Vec::new()) };
+    must(copy.process(&check, figures));
+    newest(&must(copy.history())).iter().find_map(|event| match event {
+        Event::Wrong { witness, .. } if witness.contains("with no page-table mapping") => {
+            Some(witness.clone())
+        }
+        _ => None,
+    })
+}
+
+/// Sizes and offsets of log records in mace-kv 0.2.0 (`src/cc/wal.rs`), packed little-endian.
+mod record {
+    pub(super) const UPDATE: u8 = 0;
+    pub(super) const COMMIT: u8 = 2;
+    pub(super) const CHECKPOINT: u8 = 4;
+    pub(super) const UPDATE_BYTES: usize = 51;
+    pub(super) const CHECKPOINT_BYTES: usize = 21;
+    pub(super) const OTHER_BYTES: usize = 13;
+    pub(super) const UPDATE_PAYLOAD: usize = 11;
+    pub(super) const UPDATE_TXN: usize = 23;
+    pub(super) const UPDATE_PREVIOUS: usize = 31;
+    pub(super) const OTHER_TXN: usize = 1;
+}
+
+/// A record of a transaction without a commit whose predecessor is in a file before the oldest.
+fn dangling_abort(database: &Database) -> Option<String> {
+    let mut streams: Vec<(String, u64, Vec<u8>)> = Vec::new();
+    for entry in fs::read_dir(database.dir().join("log")).ok()?.flatten() {
+        let name = entry.file_name().to_string_lossy().into_owned();
+        let Some((stream, number)) = name.rsplit_once('_') else { continue };
+        let (Ok(number), true) = (number.parse(), stream.contains("wal")) else { continue };
+        streams.push((stream.to_owned(), number, fs::read(entry.path()).ok()?));
+    }
+    let commits: BTreeSet<u64> =
+        streams.iter().flat_map(|(_, _, log)| records(log)).filter_map(Record::committed).collect();
+    streams.iter().find_map(|(stream, number, log)| {
+        let files = streams.iter().filter(|(other, _, _)| other == stream);
+        let oldest = files.map(|(_, number, _)| *number).min()?;
+        let dangles = |found: &Record| match found {
+            Record::Update { txn, previous } => *previous < oldest && !commits.contains(txn),
+            Record::Commit(_) | Record::Other => false,
+        };
+        let found = records(log).into_iter().find(dangles)?;
+        Some(format!("{stream}_{number} holds {found:?}, the oldest file is {oldest}"))
+    })
+}
+
+#[derive(Debug)]
+enum Record {
+    /// The transaction, and the file of the record before this one.
+    Update {
+        txn: u64,
+        previous: u64,
+    },
+    Commit(u64),
+    Other,
+}
+
+impl Record {
+    fn committed(self) -> Option<u64> {
+        if let Self::Commit(txn) = self { Some(txn) } else { None }
+    }
+}
+
+/// The records of a log file up to the first that is not whole.
+fn records(log: &[u8]) -> Vec<Record> {
+    let number = |at: usize| Some(u64::from_le_bytes(log.get(at..at + 8)?.try_into().ok()?));
+    let (mut records, mut at) = (Vec::new(), 0);
+    while let Some(&kind) = log.get(at) {
+        let read = match kind {
+            record::UPDATE => (|| {
+                let txn = number(at + record::UPDATE_TXN)?;
+                let previous = number(at + record::UPDATE_PREVIOUS)?;
+                let payload = number(at + record::UPDATE_PAYLOAD)? & u64::from(u32::MAX);
+                let length = record::UPDATE_BYTES + payload as usize;
+                Some((Record::Update { txn, previous }, length))
+            })(),
+            record::COMMIT => {
+                number(at + record::OTHER_TXN).map(|txn| (Record::Commit(txn), record::OTHER_BYTES))
+            }
+            record::CHECKPOINT => Some((Record::Other, record::CHECKPOINT_BYTES)),
+            _ => Some((Record::Other, record::OTHER_BYTES)),
+        };
+        let Some((found, length)) = read else { break };
+        records.push(found);
+        at += length;
+    }
+    records
+}
