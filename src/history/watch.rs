@@ -77,12 +77,12 @@ pub fn beside<T>(
 ) -> (T, Outcome<Vec<Snapshot>>) {
     let (gate, over) = (Barrier::new(watches.len() + 1), AtomicBool::new(false));
     thread::scope(|scope| {
-        let watchers: Vec<_> = watches
+        let running: Vec<_> = watches
             .iter()
             .map(|(watch, bucket)| {
                 let (bucket, over, gate) = (bucket.as_ref(), &over, &gate);
-                let watcher = Watcher { watch, bucket, recorder, over };
-                scope.spawn(move || watcher.run(gate))
+                let reader = Watcher { watch, bucket, recorder, over };
+                scope.spawn(move || reader.run(gate))
             })
             .collect();
         gate.wait();
@@ -91,7 +91,7 @@ pub fn beside<T>(
             work()
         };
         let mut snapshots = Ok(Vec::new());
-        for watcher in watchers {
+        for watcher in running {
             match watcher.join() {
                 Ok(Ok(more)) => {
                     let _ = snapshots.as_mut().map(|all: &mut Vec<_>| all.extend(more));

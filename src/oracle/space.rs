@@ -17,8 +17,9 @@ pub const NAME: &str = "space";
 const BOUNDED: &str = "collection keeps files within their garbage ratio";
 const COLLECTED: &str = "a file without live data is collected";
 
-/// Samples that a steady growth must last for: one growth more than two rounds can be in arrears.
-const STEADY: usize = 4;
+/// Samples that a steady growth must last for. A collection in arrears makes three growths in a row
+/// now and then (seen: 2, 3, 4, 7 files); seven come in a row by chance in one of 40,320 orders.
+const STEADY: usize = 8;
 
 /// A database's files at one moment after collection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -76,13 +77,13 @@ mod tests {
 
     #[test]
     fn accepts_files_that_come_and_go() {
-        assert_eq!(judge(&samples(&[2, 3, 4, 3, 4, 5]), BOUND), []);
+        assert_eq!(judge(&samples(&[2, 3, 4, 7, 3, 4, 5, 6]), BOUND), []);
         assert_eq!(judge(&[], BOUND), []);
     }
 
     #[test]
     fn rejects_a_file_that_stays_after_every_round() {
-        assert_eq!(judge(&samples(&[2, 3, 4, 5]), BOUND).len(), 1);
+        assert_eq!(judge(&samples(&[2, 3, 4, 5, 6, 7, 8, 9]), BOUND).len(), 1);
     }
 
     #[test]

@@ -18,7 +18,7 @@ use mace_prod::{
 };
 
 /// Rounds of overwriting and collecting; a file that stays after each of them shows.
-const ROUNDS: u64 = 6;
+const ROUNDS: u64 = 9;
 
 /// Collections after which what was not collected will not be.
 const COLLECTIONS: u32 = 400;

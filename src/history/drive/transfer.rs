@@ -16,10 +16,10 @@ impl Attempt<'_> {
         to: &[u8],
         amount: u64,
     ) -> Outcome<()> {
-        let (payer, payee) = (self.balance(txn, from)?, self.balance(txn, to)?);
-        let amount = amount.min(payer);
-        self.store(txn, from, payer, amount.wrapping_neg())?;
-        self.store(txn, to, payee, amount)
+        let (held, other) = (self.balance(txn, from)?, self.balance(txn, to)?);
+        let amount = amount.min(held);
+        self.store(txn, from, held, amount.wrapping_neg())?;
+        self.store(txn, to, other, amount)
     }
 
     fn balance(&mut self, txn: &dyn Txn, key: &[u8]) -> Outcome<u64> {
