@@ -18,6 +18,8 @@ mod key_of_115_bytes;
 mod killed_in_route_switch;
 #[path = "regressions/merge_admission.rs"]
 mod merge_admission;
+#[path = "regressions/merge_lost_in_recovery.rs"]
+mod merge_lost_in_recovery;
 #[path = "regressions/scan_over_checkpoint.rs"]
 mod scan_over_checkpoint;
 #[path = "regressions/split_without_its_child.rs"]

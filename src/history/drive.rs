@@ -9,7 +9,7 @@ mod turns;
 use crate::{
     engine::{Bucket, Denial, Keys, Order, Outcome, Reason, Scan, Txn},
     history::{Event, KeyText, Seen, Write, journal::Recorder},
-    settings::{Draw, Seed},
+    settings::{Draw, Seed, leaves_out},
     workload::{
         Op, Source, TxnId, TxnPlan, Version, marker_key, plan::SUM_PREFIX, value::MIN_VALUE,
     },
@@ -76,7 +76,11 @@ impl Traffic {
             let clients: Vec<_> = numbers
                 .map(|number| {
                     let client = Client { number, name, bucket, recorder };
-                    let plans = self.plans(seed.derive(&format!("client {number}")));
+                    let mut plans = self.plans(seed.derive(&format!("client {number}")));
+                    let killed = recorder.survives() && matches!(self.source, Source::Mix(_));
+                    if killed && leaves_out("merge-lost-in-recovery") {
+                        plans.iter_mut().for_each(|plan| plan.own_sums(number));
+                    }
                     scope.spawn(move || client.run(plans, &turns.at_work()))
                 })
                 .collect();

@@ -80,6 +80,11 @@ impl Recorder {
         self
     }
 
+    /// Whether the events are to survive the process, because it is going to be killed.
+    pub fn survives(&self) -> bool {
+        matches!(self.sink, Sink::File(..))
+    }
+
     /// The next stamp.
     pub fn stamp(&self) -> u64 {
         let stamp = self.stamp.fetch_add(1, Ordering::SeqCst);

@@ -48,6 +48,17 @@ pub struct TxnPlan {
     pub commits: bool,
 }
 
+impl TxnPlan {
+    /// Gives the client numbers of its own to add to, so that no two clients merge one key.
+    pub fn own_sums(&mut self, client: u16) {
+        for op in &mut self.ops {
+            if let Op::Add(key, _) = op {
+                key.extend(format!("/{client}").bytes());
+            }
+        }
+    }
+}
+
 /// Where a client's plans come from.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Source {

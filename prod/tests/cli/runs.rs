@@ -43,7 +43,7 @@ fn cargo_an_honest_suite_passes_and_says_what_it_did() {
             "\nfast                      5         4         0         0         0         1",
             "\nfast (plain engine)       5",
             "fast:                reopenings 1, transactions 11\n",
-            "\nknown findings\n  fast  regressions::lost_page: lost-page\n",
+            "\nknown findings\n  lost-page: a page is lost [fast, fast (plain engine)]\n",
             "\nfailures\n  none\n\npassed (exit 0): 12 cases, 2 known findings counted apart\n",
         ],
     );
