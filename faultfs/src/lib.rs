@@ -1,0 +1,31 @@
+//! Power loss and failing disks for embedded storage engines. Knows neither an engine nor a test
+//! suite: a caller runs a store under a session, explores what a crash could leave of its folder,
+//! and judges each remainder. See the README for a first test.
+
+mod content;
+mod error;
+mod frame;
+mod image;
+mod names;
+mod op;
+mod plan;
+mod session;
+mod trace;
+
+#[cfg(all(target_os = "linux", target_env = "gnu"))]
+mod fault;
+#[cfg(all(target_os = "linux", target_env = "gnu"))]
+mod fd;
+#[cfg(all(target_os = "linux", target_env = "gnu"))]
+mod hook;
+#[cfg(all(target_os = "linux", target_env = "gnu"))]
+mod real;
+#[cfg(all(target_os = "linux", target_env = "gnu"))]
+mod record;
+
+pub use error::{Error, Result};
+pub use image::Image;
+pub use op::{Call, Event, Ino, Kind, Mark, MarkKind, Name, Op, Scope};
+pub use plan::{Plan, Rule, VARIABLE};
+pub use session::{Recording, Session, acked, begun, note};
+pub use trace::{Refusal, RuleHits, Summary, Trace};
