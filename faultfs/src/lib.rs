@@ -2,12 +2,15 @@
 //! suite: a caller runs a store under a session, explores what a crash could leave of its folder,
 //! and judges each remainder. See the README for a first test.
 
+mod build;
 mod content;
+mod crash;
 mod error;
 mod frame;
 mod image;
 mod names;
 mod op;
+mod persist;
 mod plan;
 mod session;
 mod trace;
@@ -23,9 +26,11 @@ mod real;
 #[cfg(all(target_os = "linux", target_env = "gnu"))]
 mod record;
 
+pub use crash::{Garbage, State, Step, Tear};
 pub use error::{Error, Result};
 pub use image::Image;
 pub use op::{Call, Event, Ino, Kind, Mark, MarkKind, Name, Op, Scope};
+pub use persist::Profile;
 pub use plan::{Plan, Rule, VARIABLE};
 pub use session::{Recording, Session, acked, begun, note};
 pub use trace::{Refusal, RuleHits, Summary, Trace};
