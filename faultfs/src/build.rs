@@ -29,7 +29,7 @@ struct Anchor<T> {
 
 impl Builder {
     pub(crate) fn new(model: Arc<Model>) -> Self {
-        let names = Anchor { applied: 0, value: base_names(&model) };
+        let names = Anchor { applied: 0, value: model.trace.base_names() };
         Self { model, names, files: BTreeMap::new() }
     }
 
@@ -44,7 +44,7 @@ impl Builder {
         let model = &self.model;
         let (solid, end) = span(model, &model.entries, state);
         if solid < self.names.applied {
-            self.names = Anchor { applied: 0, value: base_names(model) };
+            self.names = Anchor { applied: 0, value: model.trace.base_names() };
         }
         let op = |id: &u32| &model.trace.events[model.units[*id as usize].seq as usize].op;
         for id in &model.entries[self.names.applied..solid] {
@@ -86,14 +86,6 @@ impl Builder {
         }
         content
     }
-}
-
-fn base_names(model: &Model) -> Names {
-    let mut names = Names::new();
-    let base = &model.trace.base;
-    base.kinds.iter().for_each(|(ino, kind)| names.declare(*ino, kind.clone()));
-    base.names().for_each(|(dir, name, ino)| names.set(dir, &name, ino));
-    names
 }
 
 fn declare(names: &mut Names, op: &Op) {

@@ -12,7 +12,7 @@ const MAGIC: &[u8; 8] = b"faultfs\0";
 pub(crate) const FORMAT_VERSION: u32 = 1;
 
 /// Bytes before a frame's payload: its length and the low half of its hash.
-const HEAD: usize = 8;
+pub(crate) const HEAD: usize = 8;
 
 /// What a file begins with.
 pub(crate) fn header() -> Vec<u8> {
@@ -27,6 +27,11 @@ pub(crate) fn push(bytes: &mut Vec<u8>, value: &impl Serialize) {
     bytes.extend((payload.len() as u32).to_le_bytes());
     bytes.extend((xxh3_64(&payload) as u32).to_le_bytes());
     bytes.extend(payload);
+}
+
+/// How many bytes follow a frame's head.
+pub(crate) fn payload_len(head: &[u8]) -> usize {
+    u32::from_le_bytes(head[..4].try_into().expect("a head has eight bytes")) as usize
 }
 
 /// The frames of a file, up to the first that is torn.
@@ -44,6 +49,11 @@ impl<'a> Frames<'a> {
             return Err(format!("format {version}; this build reads format {FORMAT_VERSION}"));
         }
         Ok(Self { rest })
+    }
+
+    /// Frames without a header, as they travel through a pipe.
+    pub(crate) fn bare(bytes: &'a [u8]) -> Self {
+        Self { rest: bytes }
     }
 
     /// The next value, `None` at the end or where the file is torn.

@@ -6,15 +6,20 @@ mod build;
 mod content;
 mod crash;
 mod error;
+mod finding;
 mod frame;
 mod image;
+mod judge;
 mod names;
 mod op;
 mod persist;
 mod plan;
+mod report;
 mod session;
 mod trace;
 
+#[cfg(all(target_os = "linux", target_env = "gnu"))]
+mod explore;
 #[cfg(all(target_os = "linux", target_env = "gnu"))]
 mod fault;
 #[cfg(all(target_os = "linux", target_env = "gnu"))]
@@ -25,12 +30,21 @@ mod hook;
 mod real;
 #[cfg(all(target_os = "linux", target_env = "gnu"))]
 mod record;
+#[cfg(all(target_os = "linux", target_env = "gnu"))]
+mod shrink;
+#[cfg(all(target_os = "linux", target_env = "gnu"))]
+mod worker;
 
 pub use crash::{Garbage, State, Step, Tear};
 pub use error::{Error, Result};
+#[cfg(all(target_os = "linux", target_env = "gnu"))]
+pub use explore::Explore;
+pub use finding::Finding;
 pub use image::Image;
+pub use judge::{Case, Outcome, command};
 pub use op::{Call, Event, Ino, Kind, Mark, MarkKind, Name, Op, Scope};
 pub use persist::Profile;
 pub use plan::{Plan, Rule, VARIABLE};
+pub use report::{Report, Tally};
 pub use session::{Recording, Session, acked, begun, note};
 pub use trace::{Refusal, RuleHits, Summary, Trace};

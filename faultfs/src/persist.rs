@@ -159,7 +159,7 @@ impl Model {
     }
 
     fn add_units(&mut self, seq: u32, op: &Op, sizes: &mut BTreeMap<Ino, u64>) {
-        let mut file = |model: &mut Self, ino: Ino, what| {
+        let file = |model: &mut Self, ino: Ino, what| {
             model.by_file.entry(ino).or_default().push(model.units.len() as u32);
             model.units.push(Unit { seq, what, ino, covered: NEVER });
         };

@@ -254,6 +254,11 @@ pub(crate) fn disarm() -> Option<(Image, Vec<Event>, Summary, Option<rustix::io:
     Some((recorder.base, recorder.events, summary, recorder.log_error))
 }
 
+/// Whether a session runs in this process.
+pub(crate) fn is_armed() -> bool {
+    ARMED.load(Ordering::Relaxed)
+}
+
 /// Forgets a session that belongs to the parent of this process. For a child right after `fork`,
 /// whose copy of the lock may be held by a thread that does not exist here.
 pub(crate) extern "C" fn forget_after_fork() {

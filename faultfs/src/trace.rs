@@ -3,11 +3,13 @@
 
 use crate::{
     content::Content,
+    crash::State,
     error::{Error, Result},
     frame,
     image::{Image, Packed},
     names::Names,
-    op::{Call, Event, Ino, Mark, MarkKind, Op, Scope},
+    op::{Call, Event, Ino, Kind, Mark, MarkKind, Op, Scope},
+    persist::{Model, What},
 };
 use serde::{Deserialize, Serialize};
 use std::{
@@ -86,11 +88,17 @@ impl Trace {
         self.whole
     }
 
-    /// The folder as the whole trace leaves it, with nothing lost.
-    pub fn final_image(&self) -> Image {
+    /// The names at the start.
+    pub(crate) fn base_names(&self) -> Names {
         let mut names = Names::new();
         self.base.kinds.iter().for_each(|(ino, kind)| names.declare(*ino, kind.clone()));
         self.base.names().for_each(|(dir, name, ino)| names.set(dir, &name, ino));
+        names
+    }
+
+    /// The folder as the whole trace leaves it, with nothing lost.
+    pub fn final_image(&self) -> Image {
+        let mut names = self.base_names();
         let mut files = self.base.files.clone();
         for event in &self.events {
             names.apply(&event.op);
@@ -144,6 +152,34 @@ impl Trace {
     }
 }
 
+impl Model {
+    /// What a state does without, a line for each unit and event.
+    pub(crate) fn describe(&self, state: &State) -> Vec<String> {
+        let mut damage: BTreeMap<u32, Vec<String>> = BTreeMap::new();
+        let what = |id: u32| match self.units[id as usize].what {
+            What::Data => "data",
+            What::Size { .. } => "size",
+            What::Entry => "name",
+        };
+        let mut note = |seq: u32, text: String| damage.entry(seq).or_default().push(text);
+        let seq = |id: u32| self.units[id as usize].seq;
+        state.lost.iter().for_each(|id| note(seq(*id), format!("lost the {} of", what(*id))));
+        for (id, tear) in &state.torn {
+            note(seq(*id), format!("torn ({tear:?}) the {} of", what(*id)));
+        }
+        state.hidden.iter().for_each(|seq| note(*seq, "not yet:".to_owned()));
+        let mut names = self.trace.base_names();
+        let mut lines = Vec::new();
+        for (seq, event) in self.trace.events.iter().enumerate() {
+            for text in damage.remove(&(seq as u32)).unwrap_or_default() {
+                lines.push(format!("{text} {seq}: {}", describe(&names, &event.op)));
+            }
+            names.apply(&event.op);
+        }
+        lines
+    }
+}
+
 /// What an operation does to the bytes and sizes of files when nothing is lost.
 fn apply_bytes(files: &mut BTreeMap<Ino, Content>, op: &Op) {
     match op {
@@ -169,7 +205,7 @@ pub(crate) fn image_of(names: &Names, mut content: impl FnMut(Ino) -> Content) -
     let mut image = Image { entries: names.walk(), ..Image::default() };
     for (_, ino) in &image.entries {
         let kind = names.kind(*ino);
-        if *kind == crate::op::Kind::File && !image.files.contains_key(ino) {
+        if *kind == Kind::File && !image.files.contains_key(ino) {
             image.files.insert(*ino, content(*ino));
         }
         image.kinds.insert(*ino, kind.clone());
@@ -180,9 +216,7 @@ pub(crate) fn image_of(names: &Names, mut content: impl FnMut(Ino) -> Content) -
 /// One line an event: number, thread, call, what it did to which path.
 impl Display for Trace {
     fn fmt(&self, f: &mut Formatter<'_>) -> FmtResult {
-        let mut names = Names::new();
-        self.base.kinds.iter().for_each(|(ino, kind)| names.declare(*ino, kind.clone()));
-        self.base.names().for_each(|(dir, name, ino)| names.set(dir, &name, ino));
+        let mut names = self.base_names();
         for (path, size) in self.base.paths() {
             writeln!(f, "  base {path} ({size} bytes)")?;
         }

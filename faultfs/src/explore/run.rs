@@ -1,0 +1,392 @@
+//! One exploration on its way: enumerates, leaves out duplicates, hands states to the pool, keeps
+//! score, descends into recoveries and makes findings smaller.
+
+use super::Explore;
+use crate::{
+    build::Builder,
+    crash::{Choice, State, Step, belongs},
+    error::{Error, Result},
+    finding::Finding,
+    judge::{Outcome, Promises},
+    op::{MarkKind, Op},
+    persist::{Model, Profile},
+    report::Report,
+    shrink::shrink,
+    trace::Trace,
+    worker::{Check, Pool, Reply, Subject, Task},
+};
+use rand_core::{Rng, SeedableRng};
+use rand_xoshiro::Xoshiro256PlusPlus;
+use std::{
+    collections::{BTreeMap, HashSet},
+    fs,
+    path::PathBuf,
+    sync::Arc,
+    time::Instant,
+};
+use xxhash_rust::xxh3::xxh3_64_with_seed;
+
+/// What is explored: the trace, or the trace of a recovery.
+struct Layer {
+    model: Arc<Model>,
+    /// Of a recovery: where its trace is, which state it recovers from, and what was promised
+    /// before.
+    above: Option<Above>,
+}
+
+#[derive(Clone)]
+struct Above {
+    file: PathBuf,
+    state: State,
+    legal: Vec<Profile>,
+    promises: Promises,
+}
+
+pub(super) struct Run<'a> {
+    settings: &'a Explore,
+    pool: Pool<'a>,
+    report: Report,
+    seen: HashSet<(u128, Promises)>,
+    /// Sound states of the trace, from which recoveries are chosen.
+    sound: Vec<State>,
+    by_gist: BTreeMap<String, usize>,
+    /// Findings as they come, before they are made smaller.
+    raw: Vec<(State, Option<Above>, Outcome)>,
+}
+
+impl<'a> Run<'a> {
+    pub(super) fn new(settings: &'a Explore, trace: Arc<Trace>, check: Check<'a>) -> Result<Self> {
+        let model = Arc::new(Model::new(trace.clone()));
+        let pool = Pool::new(Some(model), check, settings.limits(), settings.own_folder())?;
+        let report = Report {
+            trace: trace.summary.clone(),
+            in_memory: settings.is_in_memory(),
+            workers: settings.workers,
+            ..Report::default()
+        };
+        Ok(Self {
+            settings,
+            pool,
+            report,
+            seen: HashSet::new(),
+            sound: Vec::new(),
+            by_gist: BTreeMap::new(),
+            raw: Vec::new(),
+        })
+    }
+
+    pub(super) fn all(mut self) -> Result<Report> {
+        let begun = Instant::now();
+        let model = self.pool.model().expect("the pool was made with a model");
+        let layer = Layer { model, above: None };
+        let points = points(&layer.model, self.settings);
+        self.report.points = (points.len() as u64, layer.model.trace.events.len() as u64 + 1);
+        for step in self.settings.steps.clone() {
+            self.step(&layer, step, &points)?;
+        }
+        self.recoveries(&layer)?;
+        self.report.elapsed = begun.elapsed();
+        self.conclude(&layer)?;
+        Ok(self.report)
+    }
+
+    fn is_full(&self) -> bool {
+        self.by_gist.len() >= self.settings.findings
+    }
+
+    /// One step over all crash points of a layer.
+    fn step(&mut self, layer: &Layer, step: Step, points: &[u32]) -> Result<()> {
+        if !belongs(self.settings.profile, step) {
+            return Ok(());
+        }
+        let depth = layer.depth();
+        let limit = if depth == 1 { self.settings.limit } else { self.settings.nested_limit };
+        let bounds = self.settings.bounds();
+        let at = |cut: u32| {
+            let choice = Choice::new(&layer.model, layer.model.pending(cut, &[]), &bounds);
+            (choice.states(&layer.model, step, cut, &bounds), choice.beyond_window())
+        };
+        // Counted first, so that a limited step is a sample of the whole and not its beginning.
+        let possible: u64 = points.iter().map(|cut| at(*cut).0.len() as u64).sum();
+        self.report.tally(depth, step).possible += possible;
+        let mut builder = Builder::new(layer.model.clone());
+        let mut cuts = points.iter();
+        let mut waiting: Vec<State> = Vec::new();
+        let mut index = 0;
+        let Self { pool, report, seen, settings, sound, by_gist, raw } = self;
+        let mut score = Score { layer, settings, sound, by_gist, raw, tallies: Vec::new() };
+        let score = std::cell::RefCell::new(&mut score);
+        let mut next = || loop {
+            if score.borrow().by_gist.len() >= settings.findings {
+                return None;
+            }
+            let Some(state) = waiting.pop() else {
+                let (mut states, beyond) = at(*cuts.next()?);
+                if step == Step::DropOne {
+                    report.beyond_window += beyond as u64;
+                }
+                states.reverse();
+                waiting = states;
+                continue;
+            };
+            index += 1;
+            let tally = report.tally(depth, step);
+            if possible > limit && !is_chosen(settings.seed, step, index, limit, possible) {
+                tally.left_out += 1;
+                continue;
+            }
+            let legal = layer.model.legality(&state);
+            if !legal.contains(&settings.profile) {
+                tally.illegal += 1;
+                continue;
+            }
+            let promises = layer.promises(&state);
+            if !seen.insert((builder.image(&state).hash(), promises.clone())) {
+                tally.duplicate += 1;
+                continue;
+            }
+            tally.judged += 1;
+            legal.iter().for_each(|profile| *report.profiles.entry(*profile).or_default() += 1);
+            return Some(layer.task(state, promises));
+        };
+        let mut done = |task: Task, reply: Reply| score.borrow_mut().take(task, &reply);
+        pool.run(&mut next, &mut done)?;
+        let failed = score.borrow().tallies.len() as u64;
+        report.tally(depth, step).failed += failed;
+        Ok(())
+    }
+
+    /// Cuts off the recovery from sampled states.
+    fn recoveries(&mut self, layer: &Layer) -> Result<()> {
+        let mut rng = Xoshiro256PlusPlus::seed_from_u64(self.settings.seed);
+        let mut candidates = std::mem::take(&mut self.sound);
+        // A recovery has the more to do the more is missing; the sample is half of those.
+        let damaged: Vec<State> = candidates.iter().filter(|s| s.damage() > 0).cloned().collect();
+        let mut chosen = Vec::new();
+        while chosen.len() < self.settings.nested && !candidates.is_empty() {
+            let state = if chosen.len() % 2 == 0 && !damaged.is_empty() {
+                damaged[rng.next_u64() as usize % damaged.len()].clone()
+            } else {
+                candidates.swap_remove(rng.next_u64() as usize % candidates.len())
+            };
+            candidates.retain(|other| *other != state);
+            if !chosen.contains(&state) {
+                chosen.push(state);
+            }
+        }
+        for (number, state) in chosen.into_iter().enumerate() {
+            if self.is_full() {
+                break;
+            }
+            self.recovery(layer, number, state)?;
+        }
+        Ok(())
+    }
+
+    fn recovery(&mut self, layer: &Layer, number: usize, state: State) -> Result<()> {
+        self.report.nested.0 += 1;
+        let file = self.pool.folder().join(format!("recovery-{number}"));
+        let promises = layer.promises(&state);
+        let mut task = Some(Task {
+            trace_to: Some(file.clone()),
+            ..layer.task(state.clone(), promises.clone())
+        });
+        let mut reply = None;
+        self.pool.run(&mut || task.take(), &mut |_, said| reply = Some(said))?;
+        let Some(reply) = reply else { return Ok(()) };
+        if let Some(why) = reply.untraced {
+            if !self.report.untraced.contains(&why) {
+                self.report.untraced.push(why);
+            }
+            return Ok(());
+        }
+        if !file.is_file() {
+            return Ok(());
+        }
+        self.report.nested.1 += 1;
+        let legal = layer.model.legality(&state);
+        let inner = Layer {
+            model: Arc::new(Model::new(Arc::new(Trace::read(&file)?))),
+            above: Some(Above { file, state, legal, promises }),
+        };
+        let points = points(&inner.model, self.settings);
+        for step in self.settings.steps.clone() {
+            // Deeper samples and orders add little to a recovery, which is one thread's work.
+            if step < Step::Random {
+                self.step(&inner, step, &points)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Makes the findings smaller, labels and stores them.
+    fn conclude(&mut self, layer: &Layer) -> Result<()> {
+        for (number, (state, above, outcome)) in
+            std::mem::take(&mut self.raw).into_iter().enumerate()
+        {
+            let layer = match above {
+                None => Layer { model: layer.model.clone(), above: None },
+                Some(above) => {
+                    let trace = Arc::new(Trace::read(&above.file)?);
+                    Layer { model: Arc::new(Model::new(trace)), above: Some(above) }
+                }
+            };
+            let finding = self.finding(&layer, number, state, outcome)?;
+            self.report.findings.push(finding);
+        }
+        Ok(())
+    }
+
+    fn finding(
+        &mut self,
+        layer: &Layer,
+        number: usize,
+        state: State,
+        outcome: Outcome,
+    ) -> Result<Finding> {
+        let gist = outcome.gist();
+        let pool = &mut self.pool;
+        let minimal = shrink(&state, self.settings.questions, &mut |smaller| {
+            let mut task = Some(layer.task(smaller.clone(), layer.promises(smaller)));
+            let mut same = false;
+            pool.run(&mut || task.take(), &mut |_, said| same = said.outcome.gist() == gist)?;
+            Ok(same)
+        })?;
+        let file =
+            self.settings.store.as_ref().map(|folder| folder.join(format!("finding-{number}")));
+        let replay = self.settings.replay.as_ref().zip(file.as_ref());
+        let mut finding = Finding {
+            step: state.step,
+            depth: layer.depth(),
+            seed: self.settings.seed,
+            outer: layer.above.as_ref().map(|above| above.state.clone()),
+            lost: layer.model.describe(&minimal),
+            legal: layer.legality(&state),
+            minimal_legal: layer.legality(&minimal),
+            count: self.by_gist[&gist] as u64,
+            replay: replay.map(|(command, file)| command.replace("{}", &file.to_string_lossy())),
+            file: file.clone(),
+            promises: layer.promises(&minimal),
+            outcome,
+            state,
+            minimal,
+        };
+        if let Some(file) = &file {
+            let folder = file.parent().unwrap_or(file);
+            fs::create_dir_all(folder).map_err(|error| Error::new("create", folder, error))?;
+            let image = Builder::new(layer.model.clone()).image(&finding.minimal);
+            finding.store(&image, file)?;
+        }
+        finding.lost.truncate(40);
+        Ok(finding)
+    }
+}
+
+/// What the workers said.
+struct Score<'a> {
+    layer: &'a Layer,
+    settings: &'a Explore,
+    sound: &'a mut Vec<State>,
+    by_gist: &'a mut BTreeMap<String, usize>,
+    raw: &'a mut Vec<(State, Option<Above>, Outcome)>,
+    tallies: Vec<()>,
+}
+
+impl Score<'_> {
+    fn take(&mut self, task: Task, reply: &Reply) {
+        let (Subject::State(state) | Subject::Of(_, state)) = task.subject else { return };
+        if reply.outcome.is_sound() {
+            if self.layer.above.is_none() && self.settings.nested > 0 {
+                self.sound.push(state);
+            }
+            return;
+        }
+        self.tallies.push(());
+        let count = self.by_gist.entry(reply.outcome.gist()).or_default();
+        *count += 1;
+        if *count == 1 {
+            self.raw.push((state, self.layer.above.clone(), reply.outcome.clone()));
+        }
+    }
+}
+
+impl Layer {
+    fn depth(&self) -> u8 {
+        if self.above.is_some() { 2 } else { 1 }
+    }
+
+    fn task(&self, state: State, promises: Promises) -> Task {
+        let subject = match &self.above {
+            None => Subject::State(state),
+            Some(above) => Subject::Of(above.file.clone(), state),
+        };
+        Task { subject, promises, depth: self.depth(), trace_to: None }
+    }
+
+    /// What the workload had said at the crash, and before it.
+    fn promises(&self, state: &State) -> Promises {
+        let mut promises =
+            self.above.as_ref().map(|above| above.promises.clone()).unwrap_or_default();
+        for (seq, kind, id) in &self.model.marks {
+            if *seq >= state.cut {
+                break;
+            }
+            match kind {
+                _ if state.hidden.binary_search(seq).is_ok() => {}
+                MarkKind::Begun => promises.begun.push(*id),
+                MarkKind::Acked => promises.acked.push(*id),
+                MarkKind::Note => {}
+            }
+        }
+        promises
+    }
+
+    /// Both crashes must be possible on one and the same filesystem.
+    fn legality(&self, state: &State) -> Vec<Profile> {
+        let mut legal = self.model.legality(state);
+        if let Some(above) = &self.above {
+            legal.retain(|profile| above.legal.contains(profile));
+        }
+        legal
+    }
+}
+
+/// The crash points: all that are next to a sync or behind an acknowledgement, and a sample of
+/// the others. One right before an acknowledgement is left to the one behind it, which has the
+/// same image and promises more.
+fn points(model: &Model, settings: &Explore) -> Vec<u32> {
+    let events = &model.trace.events;
+    let end = events.len() as u32;
+    let mut near = HashSet::from([0, end]);
+    for (seq, event) in events.iter().enumerate() {
+        let seq = seq as u32;
+        match &event.op {
+            Op::SyncBegin { .. } | Op::SyncEnd { .. } => {
+                near.extend(seq.saturating_sub(1)..=(seq + 2).min(end));
+            }
+            Op::Mark(mark) if mark.kind == MarkKind::Acked => drop(near.insert(seq + 1)),
+            _ => {}
+        }
+    }
+    let others = u64::from(end) + 1 - near.len() as u64;
+    let wanted = settings.points as u64;
+    let is_weaker = |cut: u32| {
+        let next = events.get(cut as usize).map(|event| &event.op);
+        matches!(next, Some(Op::Mark(mark)) if mark.kind == MarkKind::Acked)
+    };
+    (0..=end)
+        .filter(|cut| !is_weaker(*cut))
+        .filter(|cut| {
+            near.contains(cut)
+                || draw(settings.seed, 0x70, u64::from(*cut)) % others.max(1) < wanted
+        })
+        .collect()
+}
+
+fn is_chosen(seed: u64, step: Step, index: u64, limit: u64, possible: u64) -> bool {
+    draw(seed, step as u64, index) % possible < limit
+}
+
+fn draw(seed: u64, stream: u64, index: u64) -> u64 {
+    xxh3_64_with_seed(&[stream.to_le_bytes(), index.to_le_bytes()].concat(), seed)
+}
