@@ -1,0 +1,42 @@
+//! Explores the toy store or one of its broken twins: `toy [SIN]`, or `toy SIN replay FILE`. Exits
+//! with 1 when something is found.
+#![cfg_attr(not(all(target_os = "linux", target_env = "gnu")), expect(unused, reason = "stub"))]
+
+#[cfg(all(target_os = "linux", target_env = "gnu"))]
+mod oracle;
+#[cfg(all(target_os = "linux", target_env = "gnu"))]
+mod store;
+
+#[cfg(all(target_os = "linux", target_env = "gnu"))]
+#[expect(clippy::print_stdout, reason = "an example shows what it found")]
+fn main() -> Result<(), Box<dyn std::error::Error>> {
+    use faultfs::{Explore, Plan};
+    use store::Sin;
+
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let name = arguments.first().map_or("None", String::as_str);
+    let sin = Sin::ALL.into_iter().find(|sin| format!("{sin:?}") == name).ok_or("no such twin")?;
+    let judge = |case: &faultfs::Case| oracle::judge(sin, case);
+    let explore = Explore::new()
+        .store(std::env::temp_dir().join("faultfs-toy"))
+        .replay_command(format!("cargo run -p faultfs --example toy -- {name} replay {{}}"));
+    if let [_, verb, file] = &arguments[..]
+        && verb == "replay"
+    {
+        println!("{}", explore.replay(file.as_ref(), &judge)?);
+        return Ok(());
+    }
+    let faults: Plan = sin.faults().parse()?;
+    let folder = std::env::temp_dir().join(format!("faultfs-toy-{}", std::process::id()));
+    std::fs::create_dir(&folder)?;
+    let trace = oracle::traced(sin, 40, &faults, &folder)?;
+    std::fs::remove_dir_all(&folder)?;
+    let report = explore.run(trace, &judge)?;
+    println!("{report}");
+    std::process::exit(i32::from(!report.findings.is_empty()));
+}
+
+#[cfg(not(all(target_os = "linux", target_env = "gnu")))]
+fn main() -> Result<(), Box<dyn std::error::Error>> {
+    Err("unsupported platform: faultfs interposes glibc on Linux only".into())
+}
