@@ -63,7 +63,7 @@ impl Display for Step {
 }
 
 /// How a unit is damaged that is neither there nor lost.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum Tear {
     /// So many of its first sectors are there.
     First(u32),
@@ -88,7 +88,7 @@ pub enum Tear {
 }
 
 /// What a sector holds that was being written when the power went.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum Garbage {
     /// Zeros.
     Zeros,
@@ -100,7 +100,7 @@ pub enum Garbage {
 }
 
 /// What a crash leaves: events up to a cut, some units lost, some torn.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct State {
     /// How it was chosen.
     pub step: Step,

@@ -101,7 +101,10 @@ impl Display for Outcome {
 /// let report = faultfs::Explore::new().run(faultfs::Trace::read("run.trace".as_ref())?, &judge)?;
 /// # Ok::<(), faultfs::Error>(())
 /// ```
-pub fn command(program: &str, arguments: &[&str]) -> impl Fn(&Case) -> Result<(), String> + Sync {
+pub fn command(
+    program: &str,
+    arguments: &[&str],
+) -> impl Fn(&Case) -> Result<(), String> + Sync + use<> {
     let program = program.to_owned();
     let arguments: Vec<String> = arguments.iter().map(|&argument| argument.to_owned()).collect();
     move |case| {

@@ -87,6 +87,8 @@ pub(crate) struct Unit {
     pub(crate) ino: Ino,
     /// The event that makes it durable.
     pub(crate) covered: u32,
+    /// A sync that was to make it durable failed, and nothing does any more.
+    pub(crate) doubtful: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -161,7 +163,7 @@ impl Model {
     fn add_units(&mut self, seq: u32, op: &Op, sizes: &mut BTreeMap<Ino, u64>) {
         let file = |model: &mut Self, ino: Ino, what| {
             model.by_file.entry(ino).or_default().push(model.units.len() as u32);
-            model.units.push(Unit { seq, what, ino, covered: NEVER });
+            model.units.push(Unit { seq, what, ino, covered: NEVER, doubtful: false });
         };
         match op {
             Op::Write { ino, .. } | Op::Zero { ino, .. } => {
@@ -185,7 +187,13 @@ impl Model {
             | Op::Rename { dir, .. }
             | Op::Exchange { dir, .. } => {
                 self.entries.push(self.units.len() as u32);
-                self.units.push(Unit { seq, what: What::Entry, ino: *dir, covered: NEVER });
+                self.units.push(Unit {
+                    seq,
+                    what: What::Entry,
+                    ino: *dir,
+                    covered: NEVER,
+                    doubtful: false,
+                });
             }
             Op::SyncBegin { .. } | Op::SyncEnd { .. } | Op::Mark(_) | Op::Fault { .. } => {}
         }
@@ -203,8 +211,10 @@ impl Model {
         }
         open.retain(|id| {
             let hit = self.covers(sync, self.units[*id as usize]);
-            if hit && errno == 0 {
-                self.units[*id as usize].covered = sync.end;
+            let unit = &mut self.units[*id as usize];
+            match errno {
+                0 if hit => unit.covered = sync.end,
+                _ => unit.doubtful |= hit,
             }
             !hit
         });
@@ -316,10 +326,11 @@ impl Model {
         (0..self.issued(sync.begin)).rev().find(touches).map_or(0, |id| id + 1)
     }
 
-    /// ext4 writes appended data before the size that shows it.
+    /// ext4 writes appended data before the size that shows it, unless that very write failed.
     fn keeps_appends(&self, state: &State) -> bool {
         let damaged = state.lost.iter().copied().chain(state.torn.iter().map(|(id, _)| *id));
-        damaged.filter(|id| self.units[*id as usize].what == What::Data).all(|id| {
+        let ordered = |unit: Unit| unit.what == What::Data && !unit.doubtful;
+        damaged.filter(|id| ordered(self.units[*id as usize])).all(|id| {
             let mut sizes = self
                 .units_of(self.units[id as usize].seq)
                 .filter(|other| matches!(self.units[*other as usize].what, What::Size { .. }));

@@ -30,8 +30,8 @@ use std::{
 /// What a worker runs on each state.
 pub(crate) type Check<'a> = &'a (dyn Fn(&Case) -> std::result::Result<(), String> + Sync);
 
-/// Bytes of a dead worker's output that a finding shows.
-const TAIL: usize = 2000;
+/// Bytes of a dead worker's output that a finding shows, of its beginning and of its end.
+const TAIL: usize = 1000;
 
 /// States that a worker judges before it makes room for a fresh one, so that what a store leaks
 /// at each open does not add up.
@@ -233,7 +233,7 @@ impl<'a> Pool<'a> {
             (None, code) => format!("exit code {}", code.unwrap_or_default()),
         };
         let said = fs::read(&worker.output).unwrap_or_default();
-        let said = String::from_utf8_lossy(&said[said.len().saturating_sub(TAIL)..]).into_owned();
+        let said = ends(&said);
         if status.exit_status() == Some(GAVE_UP_CODE)
             && let Some(why) = said.strip_prefix(GAVE_UP)
         {
@@ -255,6 +255,15 @@ impl Drop for Pool<'_> {
         }
         let _ = fs::remove_dir_all(&self.folder);
     }
+}
+
+/// The beginning and the end of a long output: a cause comes first, a backtrace last.
+fn ends(output: &[u8]) -> String {
+    let text = String::from_utf8_lossy;
+    if output.len() <= 2 * TAIL {
+        return text(output).into_owned();
+    }
+    format!("{} … {}", text(&output[..TAIL]), text(&output[output.len() - TAIL..]))
 }
 
 fn reply_of(outcome: Outcome) -> Reply {

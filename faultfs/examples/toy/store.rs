@@ -34,7 +34,7 @@ pub(crate) enum Sin {
     SnapshotInPlace,
     /// Takes a record's length for its content.
     TrustLength,
-    /// Counts the records in a header that is written along with them, and believes it.
+    /// Counts the records in a header that no sync keeps behind them, and believes it.
     HeaderWithBody,
     /// Two copies and a pointer that needs one of them, all in one sync.
     PointerWithCopies,
@@ -49,25 +49,6 @@ pub(crate) enum Sin {
 }
 
 impl Sin {
-    /// All of them, the control first.
-    pub(crate) const ALL: [Self; 15] = [
-        Self::None,
-        Self::AckBeforeWrite,
-        Self::NoSync,
-        Self::NoFolderSync,
-        Self::RemoveTooEarly,
-        Self::RemoveFirst,
-        Self::NoSnapshotSync,
-        Self::SnapshotInPlace,
-        Self::TrustLength,
-        Self::HeaderWithBody,
-        Self::PointerWithCopies,
-        Self::WideBlock,
-        Self::AppendAfterTorn,
-        Self::Launder,
-        Self::RetrySync,
-    ];
-
     /// The fault rules without which the sin does not show.
     pub(crate) fn faults(self) -> &'static str {
         if self == Self::RetrySync { "fdatasync[wal]=5*off->1*return(EIO)" } else { "" }
@@ -249,9 +230,9 @@ impl Store {
         if early && let Some(acked) = acked.take() {
             acked(txn);
         }
-        self.write_extras(txn)?;
         let bytes = record(txn, key, &value);
         self.wal.write_all_at(&bytes, self.end)?;
+        self.write_extras(txn)?;
         self.sync_wal()?;
         self.end += bytes.len() as u64;
         (self.last, _) = (txn, self.map.insert(key, value));

@@ -160,6 +160,8 @@ impl<'a> Run<'a> {
     fn recoveries(&mut self, layer: &Layer) -> Result<()> {
         let mut rng = Xoshiro256PlusPlus::seed_from_u64(self.settings.seed);
         let mut candidates = std::mem::take(&mut self.sound);
+        // In the order of the states and not of the workers, so that a seed chooses the same ones.
+        candidates.sort();
         // A recovery has the more to do the more is missing; the sample is half of those.
         let damaged: Vec<State> = candidates.iter().filter(|s| s.damage() > 0).cloned().collect();
         let mut chosen = Vec::new();
@@ -302,10 +304,21 @@ impl Score<'_> {
             return;
         }
         self.tallies.push(());
-        let count = self.by_gist.entry(reply.outcome.gist()).or_default();
+        let gist = reply.outcome.gist();
+        let count = self.by_gist.entry(gist.clone()).or_default();
         *count += 1;
-        if *count == 1 {
-            self.raw.push((state, self.layer.above.clone(), reply.outcome.clone()));
+        let found = (state, self.layer.above.clone(), reply.outcome.clone());
+        // Of those of one step the first in order is shown, whichever worker was faster.
+        match self.raw.iter_mut().find(|(_, _, outcome)| outcome.gist() == gist) {
+            None => self.raw.push(found),
+            Some(known)
+                if known.0.step == found.0.step && known.1.is_none() && found.1.is_none() =>
+            {
+                if found.0 < known.0 {
+                    *known = found;
+                }
+            }
+            Some(_) => {}
         }
     }
 }
