@@ -278,6 +278,8 @@ impl<'a> Run<'a> {
             fs::create_dir_all(folder).map_err(|error| Error::new("create", folder, error))?;
             let image = Builder::new(layer.model.clone()).image(&finding.minimal);
             finding.store(&image, file)?;
+            // The numbers of a finding are those of this trace: of the recovery, when it was one.
+            layer.model.trace.write(&file.with_extension("trace"))?;
         }
         finding.lost.truncate(40);
         Ok(finding)
