@@ -150,10 +150,14 @@ impl Choice {
         let mut groups: Vec<Vec<u32>> = newest.iter().map(|id| vec![*id]).collect();
         let unit = |id: &u32| model.units[*id as usize];
         let mut events: BTreeMap<u32, Vec<u32>> = BTreeMap::new();
-        newest.iter().for_each(|id| events.entry(unit(id).seq).or_default().push(*id));
+        for id in newest {
+            events.entry(unit(id).seq).or_default().push(*id);
+        }
         let mut files: BTreeMap<(bool, Ino), Vec<u32>> = BTreeMap::new();
         let key = |unit: Unit| (unit.what == What::Entry, unit.ino);
-        pending.iter().for_each(|id| files.entry(key(unit(id))).or_default().push(*id));
+        for id in &pending {
+            files.entry(key(unit(id))).or_default().push(*id);
+        }
         groups.extend(events.into_values());
         groups.extend(files.into_values());
         groups.push(older.to_vec());
@@ -298,9 +302,9 @@ fn permuted(model: &Model, cut: u32) -> Vec<State> {
             continue;
         }
         let kept = State { hidden: hidden.clone(), ..State::whole(Step::Permute, cut) };
-        let lost = model.pending(cut, &hidden);
-        if !lost.is_empty() {
-            states.push(State { lost, ..kept.clone() });
+        let pending = model.pending(cut, &hidden);
+        if !pending.is_empty() {
+            states.push(State { lost: pending, ..kept.clone() });
         }
         states.push(kept);
     }

@@ -1,6 +1,7 @@
 //! The exploration: which crash points, which states in which order, which are new, and what the
 //! workers say about them. Knows no store; builds images only to compare their hashes.
 
+mod layer;
 mod run;
 
 use crate::{
@@ -158,7 +159,7 @@ impl Explore {
         trace: Trace,
         judge: &(dyn Fn(&Case) -> std::result::Result<(), String> + Sync),
     ) -> Result<Report> {
-        run::Run::new(self, Arc::new(trace), judge)?.all()
+        run::Run::new(self, &Arc::new(trace), judge)?.all()
     }
 
     /// Judges a stored finding again.

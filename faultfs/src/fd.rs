@@ -24,7 +24,7 @@ pub(crate) fn identity(fd: RawFd) -> Option<Identity> {
 
 /// The size of the file behind a descriptor, in bytes.
 pub(crate) fn size(fd: RawFd) -> Option<u64> {
-    fstat(borrow(fd)?).ok().map(|stat| stat.st_size as u64)
+    fstat(borrow(fd)?).ok().map(|stat| stat.st_size.cast_unsigned())
 }
 
 /// The open flags as they are now: `fcntl` may have changed them since.
@@ -47,7 +47,7 @@ pub(crate) fn identity_at(dir: RawFd, path: &CStr, follow: bool) -> Option<Ident
 /// there or the path ends in no name.
 pub(crate) fn split(dir: RawFd, path: &CStr) -> Option<(Identity, String)> {
     let path = path.to_bytes();
-    let path = &path[..path.iter().rposition(|byte| *byte != b'/')? + 1];
+    let path = &path[..=path.iter().rposition(|byte| *byte != b'/')?];
     let (parent, name) = match path.iter().rposition(|byte| *byte == b'/') {
         None => (&b"."[..], path),
         Some(0) => (&b"/"[..], &path[1..]),

@@ -15,7 +15,7 @@
 //! 7. What cannot be followed is refused with the errno of a filesystem that lacks it, and noted.
 //!
 //! `open`, `openat`, `fcntl` and `syscall` are variadic in C, which stable Rust cannot define. They
-//! are defined with their last arguments fixed: on x86_64 and aarch64 Linux a variadic integer
+//! are defined with their last arguments fixed: on `x86_64` and aarch64 Linux a variadic integer
 //! argument travels in the same register as a fixed one, and one that the caller left out is
 //! whatever the register held, which the kernel ignores as before.
 
@@ -23,6 +23,10 @@ mod data;
 mod file;
 mod kernel;
 mod name;
+#[expect(
+    clippy::many_single_char_names,
+    reason = "registers have no better names than their order"
+)]
 mod raw;
 mod read;
 mod room;

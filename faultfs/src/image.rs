@@ -30,8 +30,11 @@ pub(crate) type Identity = (u64, u64);
 #[derive(Serialize, Deserialize)]
 pub(crate) struct Packed {
     entries: Vec<(String, Ino, Kind)>,
-    files: Vec<(Ino, u64, Vec<(u64, Vec<u8>)>)>,
+    files: Vec<(Ino, u64, Runs)>,
 }
+
+/// Bytes that are not zero, each run with its offset.
+type Runs = Vec<(u64, Vec<u8>)>;
 
 impl Image {
     /// Reads a folder. Hard links are seen as such; sockets, pipes and devices are an error.
@@ -180,7 +183,9 @@ impl Image {
         }
         for (ino, size, runs) in packed.files {
             let mut content = Content::default();
-            runs.iter().for_each(|(at, bytes)| content.write(*at, bytes));
+            for (at, bytes) in &runs {
+                content.write(*at, bytes);
+            }
             content.set_size(size);
             image.files.insert(ino, content);
         }

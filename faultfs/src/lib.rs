@@ -25,6 +25,11 @@ mod fault;
 #[cfg(all(target_os = "linux", target_env = "gnu"))]
 mod fd;
 #[cfg(all(target_os = "linux", target_env = "gnu"))]
+#[expect(
+    clippy::cast_sign_loss,
+    clippy::cast_possible_wrap,
+    reason = "libc's lengths and offsets change sign from call to call; the kernel reads the bits"
+)]
 mod hook;
 #[cfg(all(target_os = "linux", target_env = "gnu"))]
 mod real;

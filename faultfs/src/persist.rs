@@ -127,7 +127,7 @@ pub(crate) struct Model {
 }
 
 impl Model {
-    pub(crate) fn new(trace: Arc<Trace>) -> Self {
+    pub(crate) fn new(trace: &Arc<Trace>) -> Self {
         let mut model = Self {
             units: Vec::new(),
             first: vec![0],

@@ -97,6 +97,7 @@ pub(crate) fn entered() -> u64 {
 
 impl Entry {
     /// The recorder for the length of a real call, so that order in the trace is order of effect.
+    #[expect(clippy::unused_self, reason = "the entry is the proof of being inside one hook")]
     pub(crate) fn locked<R>(&self, act: impl FnOnce(&mut Recorder) -> R) -> Option<R> {
         recorder().as_mut().map(act)
     }

@@ -56,7 +56,7 @@ impl Session {
     /// durable. Fails when the binary is not interposed or a session runs already.
     pub fn start(self, root: &Path) -> Result<Recording> {
         let root = root.canonicalize().map_err(|error| Error::new("trace", root, error))?;
-        arm(self, &root)?;
+        arm(&self, &root)?;
         Ok(Recording { root })
     }
 }
@@ -96,7 +96,7 @@ mod live {
         }
     }
 
-    pub(super) fn arm(session: Session, root: &Path) -> Result<()> {
+    pub(super) fn arm(session: &Session, root: &Path) -> Result<()> {
         static FORK: Once = Once::new();
         // SAFETY: the handler only stores to atomics and to a thread-local without destructor.
         FORK.call_once(|| unsafe {
@@ -153,7 +153,7 @@ mod unsupported {
     use crate::op::MarkKind;
     use std::path::Path;
 
-    pub(super) fn arm(_: Session, root: &Path) -> Result<()> {
+    pub(super) fn arm(_: &Session, root: &Path) -> Result<()> {
         Err(Error::unsupported("trace", root))
     }
 

@@ -25,7 +25,7 @@ fn under(rules: &str, seed: u64, work: impl FnOnce(&Path)) -> Trace {
     let dir = tempfile::tempdir().unwrap();
     let session = Session::new().plan(rules.parse().unwrap()).seed(seed);
     let recording = session.start(dir.path()).unwrap();
-    work(&recording.root().to_owned());
+    work(recording.root());
     recording.finish().unwrap()
 }
 

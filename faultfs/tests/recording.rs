@@ -31,7 +31,7 @@ fn recorded(session: Session, work: impl FnOnce(&Path)) -> faultfs::Result<Trace
     let _alone = alone();
     let dir = tempfile::tempdir().unwrap();
     let recording = session.start(dir.path())?;
-    work(&recording.root().to_owned());
+    work(recording.root());
     recording.finish()
 }
 

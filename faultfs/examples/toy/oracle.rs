@@ -39,12 +39,12 @@ fn reopen(sin: Sin, dir: &Path) -> std::result::Result<Store, String> {
     Store::open(dir, sin).map_err(|error| format!("it does not open: {error}"))
 }
 
-fn check(store: &Store, least: u64, most: u64) -> std::result::Result<(), String> {
+fn check(store: &Store, acked: u64, begun: u64) -> std::result::Result<(), String> {
     let last = store.last();
-    if last < least {
-        return Err(format!("acknowledged transaction {least} is gone, the last is {last}"));
+    if last < acked {
+        return Err(format!("acknowledged transaction {acked} is gone, the last is {last}"));
     }
-    if last > most {
+    if last > begun {
         return Err(format!("transaction {last} was never begun"));
     }
     let mut expected = BTreeMap::new();

@@ -1,15 +1,17 @@
 //! One exploration on its way: enumerates, leaves out duplicates, hands states to the pool, keeps
 //! score, descends into recoveries and makes findings smaller.
 
-use super::Explore;
+use super::{
+    Explore,
+    layer::{Above, Layer, is_chosen, points},
+};
 use crate::{
     build::Builder,
     crash::{Choice, State, Step, belongs},
     error::{Error, Result},
     finding::Finding,
     judge::{Outcome, Promises},
-    op::{MarkKind, Op},
-    persist::{Model, Profile},
+    persist::Model,
     report::Report,
     shrink::shrink,
     trace::Trace,
@@ -20,27 +22,9 @@ use rand_xoshiro::Xoshiro256PlusPlus;
 use std::{
     collections::{BTreeMap, HashSet},
     fs,
-    path::PathBuf,
     sync::Arc,
     time::Instant,
 };
-use xxhash_rust::xxh3::xxh3_64_with_seed;
-
-/// What is explored: the trace, or the trace of a recovery.
-struct Layer {
-    model: Arc<Model>,
-    /// Of a recovery: where its trace is, which state it recovers from, and what was promised
-    /// before.
-    above: Option<Above>,
-}
-
-#[derive(Clone)]
-struct Above {
-    file: PathBuf,
-    state: State,
-    legal: Vec<Profile>,
-    promises: Promises,
-}
 
 pub(super) struct Run<'a> {
     settings: &'a Explore,
@@ -55,8 +39,8 @@ pub(super) struct Run<'a> {
 }
 
 impl<'a> Run<'a> {
-    pub(super) fn new(settings: &'a Explore, trace: Arc<Trace>, check: Check<'a>) -> Result<Self> {
-        let model = Arc::new(Model::new(trace.clone()));
+    pub(super) fn new(settings: &'a Explore, trace: &Arc<Trace>, check: Check<'a>) -> Result<Self> {
+        let model = Arc::new(Model::new(trace));
         let pool = Pool::new(Some(model), check, settings.limits(), settings.own_folder())?;
         let report = Report {
             trace: trace.summary.clone(),
@@ -146,7 +130,9 @@ impl<'a> Run<'a> {
                 continue;
             }
             tally.judged += 1;
-            legal.iter().for_each(|profile| *report.profiles.entry(*profile).or_default() += 1);
+            for profile in legal {
+                *report.profiles.entry(profile).or_default() += 1;
+            }
             return Some(layer.task(state, promises));
         };
         let mut done = |task: Task, reply: Reply| score.borrow_mut().take(task, &reply);
@@ -208,7 +194,7 @@ impl<'a> Run<'a> {
         self.report.nested.1 += 1;
         let legal = layer.model.legality(&state);
         let inner = Layer {
-            model: Arc::new(Model::new(Arc::new(Trace::read(&file)?))),
+            model: Arc::new(Model::new(&Arc::new(Trace::read(&file)?))),
             above: Some(Above { file, state, legal, promises }),
         };
         let points = points(&inner.model, self.settings);
@@ -230,7 +216,7 @@ impl<'a> Run<'a> {
                 None => Layer { model: layer.model.clone(), above: None },
                 Some(above) => {
                     let trace = Arc::new(Trace::read(&above.file)?);
-                    Layer { model: Arc::new(Model::new(trace)), above: Some(above) }
+                    Layer { model: Arc::new(Model::new(&trace)), above: Some(above) }
                 }
             };
             let finding = self.finding(&layer, number, state, outcome)?;
@@ -323,85 +309,4 @@ impl Score<'_> {
             Some(_) => {}
         }
     }
-}
-
-impl Layer {
-    fn depth(&self) -> u8 {
-        if self.above.is_some() { 2 } else { 1 }
-    }
-
-    fn task(&self, state: State, promises: Promises) -> Task {
-        let subject = match &self.above {
-            None => Subject::State(state),
-            Some(above) => Subject::Of(above.file.clone(), state),
-        };
-        Task { subject, promises, depth: self.depth(), trace_to: None }
-    }
-
-    /// What the workload had said at the crash, and before it.
-    fn promises(&self, state: &State) -> Promises {
-        let mut promises =
-            self.above.as_ref().map(|above| above.promises.clone()).unwrap_or_default();
-        for (seq, kind, id) in &self.model.marks {
-            if *seq >= state.cut {
-                break;
-            }
-            match kind {
-                _ if state.hidden.binary_search(seq).is_ok() => {}
-                MarkKind::Begun => promises.begun.push(*id),
-                MarkKind::Acked => promises.acked.push(*id),
-                MarkKind::Note => {}
-            }
-        }
-        promises
-    }
-
-    /// Both crashes must be possible on one and the same filesystem.
-    fn legality(&self, state: &State) -> Vec<Profile> {
-        let mut legal = self.model.legality(state);
-        if let Some(above) = &self.above {
-            legal.retain(|profile| above.legal.contains(profile));
-        }
-        legal
-    }
-}
-
-/// The crash points: all that are next to a sync or behind an acknowledgement, and a sample of
-/// the others. One right before an acknowledgement is left to the one behind it, which has the
-/// same image and promises more.
-fn points(model: &Model, settings: &Explore) -> Vec<u32> {
-    let events = &model.trace.events;
-    let end = events.len() as u32;
-    let mut near = HashSet::from([0, end]);
-    for (seq, event) in events.iter().enumerate() {
-        let seq = seq as u32;
-        match &event.op {
-            Op::SyncBegin { .. } | Op::SyncEnd { .. } => {
-                near.extend(seq.saturating_sub(1)..=(seq + 2).min(end));
-            }
-            Op::Mark(mark) if mark.kind == MarkKind::Acked => drop(near.insert(seq + 1)),
-            _ => {}
-        }
-    }
-    let others = u64::from(end) + 1 - near.len() as u64;
-    let wanted = settings.points as u64;
-    let is_weaker = |cut: u32| {
-        let next = events.get(cut as usize).map(|event| &event.op);
-        matches!(next, Some(Op::Mark(mark)) if mark.kind == MarkKind::Acked)
-    };
-    (0..=end)
-        .filter(|cut| !is_weaker(*cut))
-        .filter(|cut| {
-            near.contains(cut)
-                || draw(settings.seed, 0x70, u64::from(*cut)) % others.max(1) < wanted
-        })
-        .collect()
-}
-
-fn is_chosen(seed: u64, step: Step, index: u64, limit: u64, possible: u64) -> bool {
-    draw(seed, step as u64, index) % possible < limit
-}
-
-fn draw(seed: u64, stream: u64, index: u64) -> u64 {
-    xxh3_64_with_seed(&[stream.to_le_bytes(), index.to_le_bytes()].concat(), seed)
 }

@@ -1,5 +1,5 @@
 //! The hook on libc's `syscall`: numbers that change files go through the hooks of their own names,
-//! io_uring and kernel AIO are refused, and all the others pass. See the hard rules in `hook.rs`.
+//! `io_uring` and kernel AIO are refused, and all the others pass. See the hard rules in `hook.rs`.
 
 use super::{data, fail, file, kernel, name, read, room, sync};
 use crate::{

@@ -66,7 +66,7 @@ pub(super) unsafe extern "C" fn sync() {
     });
 }
 
-/// Promises nothing: neither metadata nor the device's cache (sync_file_range(2), WARNING).
+/// Promises nothing: neither metadata nor the device's cache (`sync_file_range(2)`, WARNING).
 #[unsafe(no_mangle)]
 pub(super) unsafe extern "C" fn sync_file_range(
     fd: c_int,
