@@ -336,3 +336,6 @@ pub(crate) fn belongs(profile: Profile, step: Step) -> bool {
         _ => true,
     }
 }
+
+#[cfg(test)]
+mod tests;
