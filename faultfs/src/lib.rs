@@ -1,6 +1,8 @@
 //! Power loss and failing disks for embedded storage engines. Knows neither an engine nor a test
 //! suite: a caller runs a store under a session, explores what a crash could leave of its folder,
-//! and judges each remainder. See the README for a first test.
+//! and judges each remainder.
+//!
+#![doc = include_str!("../README.md")]
 
 mod build;
 mod content;
