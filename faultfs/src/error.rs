@@ -30,10 +30,7 @@ impl Error {
     }
 
     /// On a platform whose libc cannot be interposed by this crate.
-    #[cfg_attr(
-        all(target_os = "linux", target_env = "gnu"),
-        expect(dead_code, reason = "the supported platform has nothing to refuse")
-    )]
+    #[cfg(not(all(target_os = "linux", target_env = "gnu")))]
     pub(crate) fn unsupported(verb: &'static str, place: impl AsRef<Path>) -> Self {
         Self::new(verb, place, "unsupported platform: faultfs interposes glibc on Linux only")
     }

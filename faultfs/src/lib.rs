@@ -3,6 +3,10 @@
 //! and judges each remainder.
 //!
 #![doc = include_str!("../README.md")]
+#![cfg_attr(
+    not(all(target_os = "linux", target_env = "gnu")),
+    expect(dead_code, reason = "traces can be read everywhere and recorded on glibc only")
+)]
 
 mod build;
 mod content;
