@@ -95,12 +95,6 @@ impl Display for Outcome {
 /// A judge that runs a program, for stores that are not written in Rust: the folder is its last
 /// argument, `FAULTFS_BEGUN` and `FAULTFS_ACKED` hold the numbers with commas between them, and
 /// any exit but 0 is a broken promise in the words of its standard error.
-///
-/// ```no_run
-/// let judge = faultfs::command("./check-store", &["--deep"]);
-/// let report = faultfs::Explore::new().run(faultfs::Trace::read("run.trace".as_ref())?, &judge)?;
-/// # Ok::<(), faultfs::Error>(())
-/// ```
 pub fn command(
     program: &str,
     arguments: &[&str],

@@ -2,7 +2,7 @@
 //! suite: a caller runs a store under a session, explores what a crash could leave of its folder,
 //! and judges each remainder.
 //!
-#![doc = include_str!("../README.md")]
+#![cfg_attr(all(target_os = "linux", target_env = "gnu"), doc = include_str!("../README.md"))]
 #![cfg_attr(
     not(all(target_os = "linux", target_env = "gnu")),
     expect(dead_code, reason = "traces can be read everywhere and recorded on glibc only")

@@ -1,6 +1,5 @@
 //! Explores the toy store or one of its broken twins: `toy [SIN]`, or `toy SIN replay FILE`. Exits
 //! with 1 when something is found.
-#![cfg_attr(not(all(target_os = "linux", target_env = "gnu")), expect(unused, reason = "stub"))]
 
 #[cfg(all(target_os = "linux", target_env = "gnu"))]
 mod oracle;
@@ -10,8 +9,8 @@ mod store;
 #[cfg(all(target_os = "linux", target_env = "gnu"))]
 use store::Sin;
 
-#[cfg(all(target_os = "linux", target_env = "gnu"))]
 /// All of them, the control first.
+#[cfg(all(target_os = "linux", target_env = "gnu"))]
 const TWINS: [Sin; 15] = [
     Sin::None,
     Sin::AckBeforeWrite,
