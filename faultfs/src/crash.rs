@@ -1,0 +1,341 @@
+//! Crash states and the order in which they are tried: cheap and strong first. Enumerates what is
+//! pending at a cut and what a crash there may take; builds no image and judges nothing.
+
+use crate::{
+    op::{Ino, Op},
+    persist::{Model, Profile, Unit, What},
+};
+use rand_core::{Rng, SeedableRng};
+use rand_xoshiro::Xoshiro256PlusPlus;
+use serde::{Deserialize, Serialize};
+use std::{
+    collections::BTreeMap,
+    fmt::{Display, Formatter, Result as FmtResult},
+};
+
+/// Bytes that a disk writes whole or not at all.
+pub(crate) const SECTOR: u64 = 512;
+
+/// The way in which a state was chosen; they are explored in this order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub enum Step {
+    /// Nothing is lost.
+    Prefix,
+    /// Everything that is not durable is lost.
+    DropAll,
+    /// One unit, one operation, one file or everything older is lost, the rest is there.
+    DropOne,
+    /// One of those is there, the rest is lost.
+    KeepOne,
+    /// One write is torn; the rest is there, or only its size.
+    TearOne,
+    /// A seeded choice at 10, 50 and 90 per cent.
+    Random,
+    /// Calls of different threads that overlapped, told in another order.
+    Permute,
+}
+
+impl Step {
+    /// All, in order. Crashes during the recovery from a state repeat them on the recovery.
+    pub const ALL: [Self; 7] = [
+        Self::Prefix,
+        Self::DropAll,
+        Self::DropOne,
+        Self::KeepOne,
+        Self::TearOne,
+        Self::Random,
+        Self::Permute,
+    ];
+}
+
+impl Display for Step {
+    fn fmt(&self, f: &mut Formatter<'_>) -> FmtResult {
+        f.pad(match self {
+            Self::Prefix => "prefix",
+            Self::DropAll => "drop-all",
+            Self::DropOne => "drop-one",
+            Self::KeepOne => "keep-one",
+            Self::TearOne => "tear-one",
+            Self::Random => "random",
+            Self::Permute => "permute",
+        })
+    }
+}
+
+/// How a unit is damaged that is neither there nor lost.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub enum Tear {
+    /// So many of its first sectors are there.
+    First(u32),
+    /// So many of its last sectors are there.
+    Last(u32),
+    /// Every other 4 KiB page is there, beginning with the first.
+    EvenPages,
+    /// Every other 4 KiB page is there, beginning with the second.
+    OddPages,
+    /// The middle third of its sectors is missing.
+    Hole,
+    /// Each sector by the toss of a seeded coin.
+    Random(u64),
+    /// So many of its first bytes are there; hostile.
+    Bytes(u32),
+    /// Its sectors hold something else; hostile.
+    Garbage(Garbage),
+    /// A rename gave the new name and did not take the old one; hostile.
+    BothNames,
+    /// A rename took the old name and did not give the new one; hostile.
+    NoName,
+}
+
+/// What a sector holds that was being written when the power went.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub enum Garbage {
+    /// Zeros.
+    Zeros,
+    /// A pattern that no store writes.
+    Pattern,
+    /// The bytes of the write before it to the same file: what finds a length trusted without a
+    /// checksum.
+    Stale,
+}
+
+/// What a crash leaves: events up to a cut, some units lost, some torn.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct State {
+    /// How it was chosen.
+    pub step: Step,
+    /// How many events of the trace had happened.
+    pub cut: u32,
+    /// The units that are lost, ascending.
+    pub lost: Vec<u32>,
+    /// The units that are damaged, ascending.
+    pub torn: Vec<(u32, Tear)>,
+    /// Events before the cut, ascending, that had not happened: they overlapped the last one.
+    pub hidden: Vec<u32>,
+}
+
+/// Bounds of the choice at one cut. What lies outside is counted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Bounds {
+    /// The newest pending units that are chosen one by one; the older ones go together.
+    pub(crate) window: usize,
+    /// Random states a rate.
+    pub(crate) rounds: usize,
+    pub(crate) seed: u64,
+    pub(crate) hostile: bool,
+}
+
+impl State {
+    pub(crate) fn whole(step: Step, cut: u32) -> Self {
+        Self { step, cut, lost: Vec::new(), torn: Vec::new(), hidden: Vec::new() }
+    }
+
+    /// How many units and events it does without.
+    pub fn damage(&self) -> usize {
+        self.lost.len() + self.torn.len() + self.hidden.len()
+    }
+}
+
+/// Pending units at a cut and the groups that are dropped and kept as one.
+pub(crate) struct Choice {
+    pub(crate) pending: Vec<u32>,
+    groups: Vec<Vec<u32>>,
+    window: usize,
+}
+
+impl Choice {
+    pub(crate) fn new(model: &Model, pending: Vec<u32>, bounds: &Bounds) -> Self {
+        let window = pending.len().saturating_sub(bounds.window);
+        let (older, newest) = pending.split_at(window);
+        let mut groups: Vec<Vec<u32>> = newest.iter().map(|id| vec![*id]).collect();
+        let unit = |id: &u32| model.units[*id as usize];
+        let mut events: BTreeMap<u32, Vec<u32>> = BTreeMap::new();
+        for id in newest {
+            events.entry(unit(id).seq).or_default().push(*id);
+        }
+        let mut files: BTreeMap<(bool, Ino), Vec<u32>> = BTreeMap::new();
+        let key = |unit: Unit| (unit.what == What::Entry, unit.ino);
+        for id in &pending {
+            files.entry(key(unit(id))).or_default().push(*id);
+        }
+        groups.extend(events.into_values());
+        groups.extend(files.into_values());
+        groups.push(older.to_vec());
+        let mut seen = std::collections::HashSet::new();
+        groups.retain(|group| {
+            !group.is_empty() && group.len() < pending.len() && seen.insert(group.clone())
+        });
+        Self { pending, groups, window }
+    }
+
+    /// The units that are not chosen one by one.
+    pub(crate) fn beyond_window(&self) -> usize {
+        self.window
+    }
+
+    /// The states of a step at a cut.
+    pub(crate) fn states(
+        &self,
+        model: &Model,
+        step: Step,
+        cut: u32,
+        bounds: &Bounds,
+    ) -> Vec<State> {
+        let with = |lost: Vec<u32>| State { lost, ..State::whole(step, cut) };
+        match step {
+            Step::Prefix => vec![State::whole(step, cut)],
+            Step::DropAll if self.pending.is_empty() => Vec::new(),
+            Step::DropAll => vec![with(self.pending.clone())],
+            Step::DropOne => self.groups.iter().cloned().map(with).collect(),
+            Step::KeepOne => self.groups.iter().map(|kept| with(self.without(kept))).collect(),
+            Step::TearOne => self.torn(model, cut, bounds),
+            Step::Random => self.random(model, cut, bounds),
+            Step::Permute => permuted(model, cut),
+        }
+    }
+
+    fn without(&self, kept: &[u32]) -> Vec<u32> {
+        self.pending.iter().copied().filter(|id| kept.binary_search(id).is_err()).collect()
+    }
+
+    fn torn(&self, model: &Model, cut: u32, bounds: &Bounds) -> Vec<State> {
+        let mut states = Vec::new();
+        for id in &self.pending[self.window..] {
+            for tear in tears(model, *id, bounds) {
+                let torn = vec![(*id, tear)];
+                let whole = State { torn: torn.clone(), ..State::whole(Step::TearOne, cut) };
+                // Alone, but with the size that shows it.
+                let event: Vec<u32> = model.units_of(model.units[*id as usize].seq).collect();
+                let lost = self.without(&event);
+                if !lost.is_empty() {
+                    states.push(State { lost, torn, ..whole.clone() });
+                }
+                states.push(whole);
+            }
+        }
+        states
+    }
+
+    fn random(&self, model: &Model, cut: u32, bounds: &Bounds) -> Vec<State> {
+        if self.pending.len() < 2 {
+            return Vec::new();
+        }
+        let mut states = Vec::new();
+        let mut rng = Xoshiro256PlusPlus::seed_from_u64(bounds.seed ^ u64::from(cut) << 20);
+        for rate in [10, 50, 90] {
+            for _ in 0..bounds.rounds {
+                let mut state = State::whole(Step::Random, cut);
+                // Everything older than the window has one fate.
+                let older = rng.next_u64() % 100 < rate;
+                for (at, id) in self.pending.iter().enumerate() {
+                    let lost = if at < self.window { older } else { rng.next_u64() % 100 < rate };
+                    let tearable = at >= self.window && sectors(model, *id) > 1;
+                    if lost {
+                        state.lost.push(*id);
+                    } else if tearable && rng.next_u64().is_multiple_of(5) {
+                        state.torn.push((*id, Tear::Random(rng.next_u64())));
+                    }
+                }
+                states.push(state);
+            }
+        }
+        states
+    }
+}
+
+/// How many sectors a unit of data touches, at absolute boundaries; 0 for other units.
+pub(crate) fn sectors(model: &Model, id: u32) -> u64 {
+    let (offset, len) = data_range(model, id);
+    if len == 0 { 0 } else { (offset + len).div_ceil(SECTOR) - offset / SECTOR }
+}
+
+/// Offset and length of a unit of data, in bytes.
+pub(crate) fn data_range(model: &Model, id: u32) -> (u64, u64) {
+    let unit = model.units[id as usize];
+    match &model.trace.events[unit.seq as usize].op {
+        Op::Write { offset, data, .. } if unit.what == What::Data => (*offset, data.len() as u64),
+        Op::Zero { offset, len, .. } if unit.what == What::Data => (*offset, *len),
+        _ => (0, 0),
+    }
+}
+
+/// The tears that make a difference to a unit of this size.
+fn tears(model: &Model, id: u32, bounds: &Bounds) -> Vec<Tear> {
+    let count = sectors(model, id) as u32;
+    let mut tears = Vec::new();
+    if count > 1 {
+        tears.extend([Tear::First(count / 2), Tear::Last(count / 2)]);
+    }
+    if count > 2 {
+        tears.extend([Tear::First(1), Tear::First(count - 1), Tear::Hole]);
+        tears.push(Tear::Random(bounds.seed ^ u64::from(id)));
+    }
+    if count > 8 {
+        tears.extend([Tear::EvenPages, Tear::OddPages]);
+    }
+    let unit = model.units[id as usize];
+    if bounds.hostile && unit.what == What::Data {
+        let len = data_range(model, id).1 as u32;
+        tears.extend([Tear::Bytes(len / 2), Tear::Bytes(len.saturating_sub(1))]);
+        tears.extend([Garbage::Zeros, Garbage::Pattern, Garbage::Stale].map(Tear::Garbage));
+    }
+    if bounds.hostile && matches!(model.trace.events[unit.seq as usize].op, Op::Rename { .. }) {
+        tears.extend([Tear::BothNames, Tear::NoName]);
+    }
+    tears
+}
+
+/// The other orders of calls that overlapped the last one before the cut: for each earlier event
+/// of another thread that was still running when the last call began, the state in which it, what
+/// its thread did after it, and whatever had to wait for those have not happened.
+fn permuted(model: &Model, cut: u32) -> Vec<State> {
+    let Some(last) = (cut as usize).checked_sub(1).map(|at| &model.trace.events[at]) else {
+        return Vec::new();
+    };
+    let mut states: Vec<State> = Vec::new();
+    for first in last.entered..cut - 1 {
+        if model.trace.events[first as usize].thread == last.thread {
+            continue;
+        }
+        let hidden = after(model, first, cut);
+        if hidden.last() == Some(&(cut - 1)) || states.iter().any(|state| state.hidden == hidden) {
+            continue;
+        }
+        let kept = State { hidden: hidden.clone(), ..State::whole(Step::Permute, cut) };
+        let pending = model.pending(cut, &hidden);
+        if !pending.is_empty() {
+            states.push(State { lost: pending, ..kept.clone() });
+        }
+        states.push(kept);
+    }
+    states
+}
+
+/// An event and everything before the cut that cannot have happened without it: later events of
+/// its thread, and calls that began after it had taken effect.
+fn after(model: &Model, first: u32, cut: u32) -> Vec<u32> {
+    let events = &model.trace.events;
+    let mut hidden = vec![first];
+    for seq in first + 1..cut {
+        let event = &events[seq as usize];
+        let waits = hidden.iter().any(|earlier| {
+            events[*earlier as usize].thread == event.thread || event.entered > *earlier
+        });
+        if waits {
+            hidden.push(seq);
+        }
+    }
+    hidden
+}
+
+/// Whether a profile generates a step at all: the two kindest know one state a cut.
+pub(crate) fn belongs(profile: Profile, step: Step) -> bool {
+    match profile {
+        Profile::ProcessKill => matches!(step, Step::Prefix | Step::Permute),
+        Profile::StrictLoss => matches!(step, Step::DropAll | Step::Permute),
+        _ => true,
+    }
+}
+
+#[cfg(test)]
+mod tests;

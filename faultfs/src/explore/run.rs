@@ -1,0 +1,312 @@
+//! One exploration on its way: enumerates, leaves out duplicates, hands states to the pool, keeps
+//! score, descends into recoveries and makes findings smaller.
+
+use super::{
+    Explore,
+    layer::{Above, Layer, is_chosen, points},
+};
+use crate::{
+    build::Builder,
+    crash::{Choice, State, Step, belongs},
+    error::{Error, Result},
+    finding::Finding,
+    judge::{Outcome, Promises},
+    persist::Model,
+    report::Report,
+    shrink::shrink,
+    trace::Trace,
+    worker::{Check, Pool, Reply, Subject, Task},
+};
+use rand_core::{Rng, SeedableRng};
+use rand_xoshiro::Xoshiro256PlusPlus;
+use std::{
+    collections::{BTreeMap, HashSet},
+    fs,
+    sync::Arc,
+    time::Instant,
+};
+
+pub(super) struct Run<'a> {
+    settings: &'a Explore,
+    pool: Pool<'a>,
+    report: Report,
+    seen: HashSet<(u128, Promises)>,
+    /// Sound states of the trace, from which recoveries are chosen.
+    sound: Vec<State>,
+    by_gist: BTreeMap<String, usize>,
+    /// Findings as they come, before they are made smaller.
+    raw: Vec<(State, Option<Above>, Outcome)>,
+}
+
+impl<'a> Run<'a> {
+    pub(super) fn new(settings: &'a Explore, trace: &Arc<Trace>, check: Check<'a>) -> Result<Self> {
+        let model = Arc::new(Model::new(trace));
+        let pool = Pool::new(Some(model), check, settings.limits(), settings.own_folder())?;
+        let report = Report {
+            trace: trace.summary.clone(),
+            in_memory: settings.is_in_memory(),
+            workers: settings.workers,
+            ..Report::default()
+        };
+        Ok(Self {
+            settings,
+            pool,
+            report,
+            seen: HashSet::new(),
+            sound: Vec::new(),
+            by_gist: BTreeMap::new(),
+            raw: Vec::new(),
+        })
+    }
+
+    pub(super) fn all(mut self) -> Result<Report> {
+        let begun = Instant::now();
+        let model = self.pool.model().expect("the pool was made with a model");
+        let layer = Layer { model, above: None };
+        let points = points(&layer.model, self.settings);
+        self.report.points = (points.len() as u64, layer.model.trace.events.len() as u64 + 1);
+        for step in self.settings.steps.clone() {
+            self.step(&layer, step, &points)?;
+        }
+        self.recoveries(&layer)?;
+        self.report.elapsed = begun.elapsed();
+        self.conclude(&layer)?;
+        Ok(self.report)
+    }
+
+    fn is_full(&self) -> bool {
+        self.by_gist.len() >= self.settings.findings
+    }
+
+    /// One step over all crash points of a layer.
+    fn step(&mut self, layer: &Layer, step: Step, points: &[u32]) -> Result<()> {
+        if !belongs(self.settings.profile, step) {
+            return Ok(());
+        }
+        let depth = layer.depth();
+        let limit = if depth == 1 { self.settings.limit } else { self.settings.nested_limit };
+        let bounds = self.settings.bounds();
+        let at = |cut: u32| {
+            let choice = Choice::new(&layer.model, layer.model.pending(cut, &[]), &bounds);
+            (choice.states(&layer.model, step, cut, &bounds), choice.beyond_window())
+        };
+        // Counted first, so that a limited step is a sample of the whole and not its beginning.
+        let possible: u64 = points.iter().map(|cut| at(*cut).0.len() as u64).sum();
+        self.report.tally(depth, step).possible += possible;
+        let mut builder = Builder::new(layer.model.clone());
+        let mut cuts = points.iter();
+        let mut waiting: Vec<State> = Vec::new();
+        let mut index = 0;
+        let Self { pool, report, seen, settings, sound, by_gist, raw } = self;
+        let mut score = Score { layer, settings, sound, by_gist, raw, tallies: Vec::new() };
+        let score = std::cell::RefCell::new(&mut score);
+        let mut next = || loop {
+            if score.borrow().by_gist.len() >= settings.findings {
+                return None;
+            }
+            let Some(state) = waiting.pop() else {
+                let (mut states, beyond) = at(*cuts.next()?);
+                if step == Step::DropOne {
+                    report.beyond_window += beyond as u64;
+                }
+                states.reverse();
+                waiting = states;
+                continue;
+            };
+            index += 1;
+            let tally = report.tally(depth, step);
+            if possible > limit && !is_chosen(settings.seed, step, index, limit, possible) {
+                tally.left_out += 1;
+                continue;
+            }
+            let legal = layer.model.legality(&state);
+            if !legal.contains(&settings.profile) {
+                tally.illegal += 1;
+                continue;
+            }
+            let promises = layer.promises(&state);
+            if !seen.insert((builder.image(&state).hash(), promises.clone())) {
+                tally.duplicate += 1;
+                continue;
+            }
+            tally.judged += 1;
+            for profile in legal {
+                *report.profiles.entry(profile).or_default() += 1;
+            }
+            return Some(layer.task(state, promises));
+        };
+        let mut done = |task: Task, reply: Reply| score.borrow_mut().take(task, &reply);
+        pool.run(&mut next, &mut done)?;
+        let failed = score.borrow().tallies.len() as u64;
+        report.tally(depth, step).failed += failed;
+        Ok(())
+    }
+
+    /// Cuts off the recovery from sampled states.
+    fn recoveries(&mut self, layer: &Layer) -> Result<()> {
+        let mut rng = Xoshiro256PlusPlus::seed_from_u64(self.settings.seed);
+        let mut candidates = std::mem::take(&mut self.sound);
+        // In the order of the states and not of the workers, so that a seed chooses the same ones.
+        candidates.sort();
+        // A recovery has the more to do the more is missing; the sample is half of those.
+        let damaged: Vec<State> = candidates.iter().filter(|s| s.damage() > 0).cloned().collect();
+        let mut chosen = Vec::new();
+        while chosen.len() < self.settings.nested && !candidates.is_empty() {
+            let state = if chosen.len() % 2 == 0 && !damaged.is_empty() {
+                damaged[rng.next_u64() as usize % damaged.len()].clone()
+            } else {
+                candidates.swap_remove(rng.next_u64() as usize % candidates.len())
+            };
+            candidates.retain(|other| *other != state);
+            if !chosen.contains(&state) {
+                chosen.push(state);
+            }
+        }
+        for (number, state) in chosen.into_iter().enumerate() {
+            if self.is_full() {
+                break;
+            }
+            self.recovery(layer, number, state)?;
+        }
+        Ok(())
+    }
+
+    fn recovery(&mut self, layer: &Layer, number: usize, state: State) -> Result<()> {
+        self.report.nested.0 += 1;
+        let file = self.pool.folder().join(format!("recovery-{number}"));
+        let promises = layer.promises(&state);
+        let mut task = Some(Task {
+            trace_to: Some(file.clone()),
+            ..layer.task(state.clone(), promises.clone())
+        });
+        let mut reply = None;
+        self.pool.run(&mut || task.take(), &mut |_, said| reply = Some(said))?;
+        let Some(reply) = reply else { return Ok(()) };
+        if let Some(why) = reply.untraced {
+            if !self.report.untraced.contains(&why) {
+                self.report.untraced.push(why);
+            }
+            return Ok(());
+        }
+        if !file.is_file() {
+            return Ok(());
+        }
+        self.report.nested.1 += 1;
+        let legal = layer.model.legality(&state);
+        let inner = Layer {
+            model: Arc::new(Model::new(&Arc::new(Trace::read(&file)?))),
+            above: Some(Above { file, state, legal, promises }),
+        };
+        let points = points(&inner.model, self.settings);
+        for step in self.settings.steps.clone() {
+            // Deeper samples and orders add little to a recovery, which is one thread's work.
+            if step < Step::Random {
+                self.step(&inner, step, &points)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Makes the findings smaller, labels and stores them.
+    fn conclude(&mut self, layer: &Layer) -> Result<()> {
+        for (number, (state, above, outcome)) in
+            std::mem::take(&mut self.raw).into_iter().enumerate()
+        {
+            let layer = match above {
+                None => Layer { model: layer.model.clone(), above: None },
+                Some(above) => {
+                    let trace = Arc::new(Trace::read(&above.file)?);
+                    Layer { model: Arc::new(Model::new(&trace)), above: Some(above) }
+                }
+            };
+            let finding = self.finding(&layer, number, state, outcome)?;
+            self.report.findings.push(finding);
+        }
+        Ok(())
+    }
+
+    fn finding(
+        &mut self,
+        layer: &Layer,
+        number: usize,
+        state: State,
+        outcome: Outcome,
+    ) -> Result<Finding> {
+        let gist = outcome.gist();
+        let pool = &mut self.pool;
+        let minimal = shrink(&state, self.settings.questions, &mut |smaller| {
+            let mut task = Some(layer.task(smaller.clone(), layer.promises(smaller)));
+            let mut same = false;
+            pool.run(&mut || task.take(), &mut |_, said| same = said.outcome.gist() == gist)?;
+            Ok(same)
+        })?;
+        let file =
+            self.settings.store.as_ref().map(|folder| folder.join(format!("finding-{number}")));
+        let replay = self.settings.replay.as_ref().zip(file.as_ref());
+        let mut finding = Finding {
+            step: state.step,
+            depth: layer.depth(),
+            seed: self.settings.seed,
+            outer: layer.above.as_ref().map(|above| above.state.clone()),
+            lost: layer.model.describe(&minimal),
+            legal: layer.legality(&state),
+            minimal_legal: layer.legality(&minimal),
+            count: self.by_gist[&gist] as u64,
+            replay: replay.map(|(command, file)| command.replace("{}", &file.to_string_lossy())),
+            file: file.clone(),
+            promises: layer.promises(&minimal),
+            outcome,
+            state,
+            minimal,
+        };
+        if let Some(file) = &file {
+            let folder = file.parent().unwrap_or(file);
+            fs::create_dir_all(folder).map_err(|error| Error::new("create", folder, error))?;
+            let image = Builder::new(layer.model.clone()).image(&finding.minimal);
+            finding.store(&image, file)?;
+            // The numbers of a finding are those of this trace: of the recovery, when it was one.
+            layer.model.trace.write(&file.with_extension("trace"))?;
+        }
+        finding.lost.truncate(40);
+        Ok(finding)
+    }
+}
+
+/// What the workers said.
+struct Score<'a> {
+    layer: &'a Layer,
+    settings: &'a Explore,
+    sound: &'a mut Vec<State>,
+    by_gist: &'a mut BTreeMap<String, usize>,
+    raw: &'a mut Vec<(State, Option<Above>, Outcome)>,
+    tallies: Vec<()>,
+}
+
+impl Score<'_> {
+    fn take(&mut self, task: Task, reply: &Reply) {
+        let (Subject::State(state) | Subject::Of(_, state)) = task.subject else { return };
+        if reply.outcome.is_sound() {
+            if self.layer.above.is_none() && self.settings.nested > 0 {
+                self.sound.push(state);
+            }
+            return;
+        }
+        self.tallies.push(());
+        let gist = reply.outcome.gist();
+        let count = self.by_gist.entry(gist.clone()).or_default();
+        *count += 1;
+        let found = (state, self.layer.above.clone(), reply.outcome.clone());
+        // Of those of one step the first in order is shown, whichever worker was faster.
+        match self.raw.iter_mut().find(|(_, _, outcome)| outcome.gist() == gist) {
+            None => self.raw.push(found),
+            Some(known)
+                if known.0.step == found.0.step && known.1.is_none() && found.1.is_none() =>
+            {
+                if found.0 < known.0 {
+                    *known = found;
+                }
+            }
+            Some(_) => {}
+        }
+    }
+}

@@ -1,0 +1,99 @@
+//! A finding: what broke, on which state, where such a state is legal, and all that is needed to
+//! see it again. Stores and loads itself; judges nothing.
+
+use crate::{
+    crash::{State, Step},
+    error::{Error, Result},
+    frame,
+    image::{Image, Packed},
+    judge::{Outcome, Promises},
+    persist::Profile,
+};
+use serde::{Deserialize, Serialize};
+use std::{
+    fmt::{Display, Formatter, Result as FmtResult},
+    fs,
+    path::{Path, PathBuf},
+};
+
+/// A state on which the judge found something.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Finding {
+    /// What it found.
+    pub outcome: Outcome,
+    /// The step that found it.
+    pub step: Step,
+    /// 1: a crash of the workload; 2: a crash during the recovery from one.
+    pub depth: u8,
+    /// The seed of the exploration.
+    pub seed: u64,
+    /// The state as it was found.
+    pub state: State,
+    /// For depth 2, the state whose recovery was cut off.
+    pub outer: Option<State>,
+    /// The smallest state of the same cut that fails with the same words.
+    pub minimal: State,
+    /// The operations that the minimal state does without, a line each.
+    pub lost: Vec<String>,
+    /// The profiles on which the found state is legal, the kindest first.
+    pub legal: Vec<Profile>,
+    /// The profiles on which the minimal state is legal, the kindest first.
+    pub minimal_legal: Vec<Profile>,
+    /// How many states broke in the same words.
+    pub count: u64,
+    /// Where it is stored, when the exploration has a folder for findings.
+    pub file: Option<PathBuf>,
+    /// The command that judges it again, when the exploration was told one.
+    pub replay: Option<String>,
+    pub(crate) promises: Promises,
+}
+
+impl Finding {
+    /// The kindest profile on which this, or its minimal form, can happen: how much to believe it.
+    pub fn kindest(&self) -> Option<Profile> {
+        self.legal.iter().chain(&self.minimal_legal).min().copied()
+    }
+
+    /// Stores the finding and the image of its minimal state in one file.
+    pub(crate) fn store(&self, image: &Image, file: &Path) -> Result<()> {
+        let mut bytes = frame::header();
+        frame::push(&mut bytes, self);
+        frame::push(&mut bytes, &image.packed());
+        fs::write(file, bytes).map_err(|error| Error::new("write", file, error))
+    }
+
+    /// Reads a stored finding and the image to judge.
+    pub fn load(file: &Path) -> Result<(Self, Image)> {
+        let bytes = fs::read(file).map_err(|error| Error::new("read", file, error))?;
+        let mut frames = frame::Frames::new(&bytes).map_err(|why| Error::new("read", file, why))?;
+        match (frames.next::<Self>(), frames.next::<Packed>()) {
+            (Some(finding), Some(image)) => Ok((finding, Image::from_packed(image))),
+            _ => Err(Error::new("read", file, "the finding is torn")),
+        }
+    }
+}
+
+impl Display for Finding {
+    fn fmt(&self, f: &mut Formatter<'_>) -> FmtResult {
+        writeln!(f, "{}", self.outcome)?;
+        let depth = if self.depth > 1 { " during recovery" } else { "" };
+        writeln!(
+            f,
+            "  found by {}{depth}, {} state(s), seed {}",
+            self.step, self.count, self.seed
+        )?;
+        writeln!(f, "  crash after event {}", self.minimal.cut)?;
+        self.lost.iter().try_for_each(|line| writeln!(f, "    {line}"))?;
+        writeln!(f, "  legal as found on: {}", list(&self.legal))?;
+        writeln!(f, "  legal when minimal on: {}", list(&self.minimal_legal))?;
+        if let Some(command) = &self.replay {
+            writeln!(f, "  again: {command}")?;
+        }
+        Ok(())
+    }
+}
+
+fn list(profiles: &[Profile]) -> String {
+    let names: Vec<String> = profiles.iter().map(Profile::to_string).collect();
+    if names.is_empty() { "nothing".to_owned() } else { names.join(", ") }
+}

@@ -1,0 +1,157 @@
+//! The hook on libc's `syscall`: numbers that change files go through the hooks of their own names,
+//! `io_uring` and kernel AIO are refused, and all the others pass. See the hard rules in `hook.rs`.
+
+use super::{data, fail, file, kernel, name, read, room, sync};
+use crate::{
+    op::Call,
+    real,
+    record::{Entry, enter},
+};
+use libc::{c_char, c_int, c_long, c_void, iovec, off_t};
+
+/// Every argument of a system call is a register; the casts below say which of them is read how,
+/// as the kernel's own entry table does.
+type Registers = [c_long; 6];
+
+#[unsafe(no_mangle)]
+unsafe extern "C" fn syscall(
+    number: c_long,
+    a: c_long,
+    b: c_long,
+    c: c_long,
+    d: c_long,
+    e: c_long,
+    f: c_long,
+) -> c_long {
+    // The check comes first and alone: futexes of the whole program pass here.
+    if let Some(entry) = enter() {
+        let refused = refuse(&entry, number);
+        drop(entry);
+        if refused {
+            return c_long::from(fail(libc::ENOSYS));
+        }
+        // SAFETY: the caller's arguments, as the numbered call takes them.
+        if let Some(result) = unsafe { dispatch(number, [a, b, c, d, e, f]) } {
+            return result;
+        }
+    }
+    // SAFETY: the caller's arguments.
+    unsafe { real::syscall(number, a, b, c, d, e, f) }
+}
+
+/// What a kernel built without these answers, so that a program with a second way takes it.
+fn refuse(entry: &Entry, number: c_long) -> bool {
+    let why = match number {
+        libc::SYS_io_uring_setup => "io_uring writes without calls",
+        libc::SYS_io_setup => "kernel AIO writes without calls",
+        libc::SYS_openat2 => "openat2 is not followed",
+        _ => return false,
+    };
+    entry.refuse(Call::Syscall, why);
+    true
+}
+
+/// # Safety
+/// The registers hold what the numbered call takes.
+unsafe fn dispatch(number: c_long, registers: Registers) -> Option<c_long> {
+    // SAFETY: passed on.
+    unsafe { on_data(number, registers).or_else(|| on_names(number, registers)) }
+}
+
+/// # Safety
+/// The registers hold what the numbered call takes.
+unsafe fn on_data(number: c_long, [a, b, c, d, e, f]: Registers) -> Option<c_long> {
+    let (fd, bytes, parts) = (a as c_int, b as *const c_void, b as *const iovec);
+    let (len, count, room) = (c as usize, c as c_int, b as *mut c_void);
+    // SAFETY: the hooks take what the numbered calls take.
+    let result = unsafe {
+        match number {
+            libc::SYS_write => data::write(fd, bytes, len),
+            libc::SYS_pwrite64 => data::pwrite64(fd, bytes, len, d),
+            libc::SYS_writev => data::writev(fd, parts, count),
+            libc::SYS_pwritev => data::pwritev64(fd, parts, count, d),
+            libc::SYS_pwritev2 => data::pwritev64v2(fd, parts, count, d, f as c_int),
+            libc::SYS_read => read::read(fd, room, len),
+            libc::SYS_pread64 => read::pread64(fd, room, len, d),
+            libc::SYS_readv => read::readv(fd, parts, count),
+            libc::SYS_preadv => read::preadv64(fd, parts, count, d),
+            libc::SYS_preadv2 => read::preadv64v2(fd, parts, count, d, f as c_int),
+            libc::SYS_copy_file_range => kernel::copy_file_range(
+                fd,
+                b as *mut off_t,
+                c as c_int,
+                d as *mut off_t,
+                e as usize,
+                f as u32,
+            ),
+            libc::SYS_sendfile => kernel::sendfile64(fd, b as c_int, c as *mut off_t, d as usize),
+            libc::SYS_mmap => {
+                let (prot, flags, file) = (c as c_int, d as c_int, e as c_int);
+                return Some(
+                    file::mmap64(a as *mut c_void, b as usize, prot, flags, file, f) as c_long
+                );
+            }
+            _ => {
+                let small = match number {
+                    libc::SYS_fsync => sync::fsync(fd),
+                    libc::SYS_fdatasync => sync::fdatasync(fd),
+                    libc::SYS_syncfs => sync::syncfs(fd),
+                    libc::SYS_sync_file_range => sync::sync_file_range(fd, b, c, d as u32),
+                    libc::SYS_ftruncate => file::ftruncate64(fd, b),
+                    libc::SYS_fallocate => room::fallocate64(fd, b as c_int, c, d),
+                    libc::SYS_dup => file::dup(fd),
+                    libc::SYS_dup3 => file::dup3(fd, b as c_int, c as c_int),
+                    libc::SYS_close => file::close(fd),
+                    libc::SYS_sync => {
+                        sync::sync();
+                        0
+                    }
+                    _ => return None,
+                };
+                return Some(c_long::from(small));
+            }
+        }
+    };
+    Some(result as c_long)
+}
+
+/// # Safety
+/// The registers hold what the numbered call takes.
+unsafe fn on_names(number: c_long, [a, b, c, d, e, _]: Registers) -> Option<c_long> {
+    let (dir, second, fourth) = (a as c_int, b as *const c_char, d as *const c_char);
+    let (path, other) = (a as *const c_char, b as *const c_char);
+    // SAFETY: the hooks take what the numbered calls take.
+    let result = unsafe {
+        match number {
+            libc::SYS_openat => file::openat64(dir, second, c as c_int, d as u32),
+            libc::SYS_truncate => file::truncate64(path, b),
+            libc::SYS_renameat2 => name::renameat2(dir, second, c as c_int, fourth, e as u32),
+            libc::SYS_linkat => name::linkat(dir, second, c as c_int, fourth, e as c_int),
+            libc::SYS_symlinkat => name::symlinkat(path, b as c_int, c as *const c_char),
+            libc::SYS_unlinkat => name::unlinkat(dir, second, c as c_int),
+            libc::SYS_mkdirat => name::mkdirat(dir, second, c as u32),
+            #[cfg(target_arch = "x86_64")]
+            libc::SYS_renameat => name::renameat(dir, second, c as c_int, fourth),
+            #[cfg(target_arch = "x86_64")]
+            libc::SYS_open => file::open64(path, b as c_int, c as u32),
+            #[cfg(target_arch = "x86_64")]
+            libc::SYS_creat => file::creat64(path, b as u32),
+            #[cfg(target_arch = "x86_64")]
+            libc::SYS_dup2 => file::dup2(dir, b as c_int),
+            #[cfg(target_arch = "x86_64")]
+            libc::SYS_rename => name::rename(path, other),
+            #[cfg(target_arch = "x86_64")]
+            libc::SYS_link => name::link(path, other),
+            #[cfg(target_arch = "x86_64")]
+            libc::SYS_symlink => name::symlink(path, other),
+            #[cfg(target_arch = "x86_64")]
+            libc::SYS_unlink => name::unlink(path),
+            #[cfg(target_arch = "x86_64")]
+            libc::SYS_mkdir => name::mkdir(path, b as u32),
+            #[cfg(target_arch = "x86_64")]
+            libc::SYS_rmdir => name::rmdir(path),
+            _ => return None,
+        }
+    };
+    Some(c_long::from(result))
+}

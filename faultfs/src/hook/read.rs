@@ -1,0 +1,130 @@
+//! Hooks that read: nothing is recorded, but reads can be made to fail, to come short or late. See
+//! the hard rules in `hook.rs`.
+
+use super::fail;
+use crate::{
+    fault::{Verdict, ask},
+    op::Call,
+    real,
+    record::enter,
+};
+use libc::{c_int, c_void, iovec, off_t, size_t, ssize_t};
+
+/// `real` reads at most this many bytes.
+fn read_with(call: Call, fd: c_int, len: usize, real: impl Fn(usize) -> ssize_t) -> ssize_t {
+    let Some(entry) = enter() else { return real(len) };
+    let Some(target) = entry.file(call, fd) else { return real(len) };
+    match ask(&entry, call, &target) {
+        Verdict::Fail(errno) => fail(errno) as ssize_t,
+        Verdict::Short(short) => real(len.min(short)),
+        Verdict::Pass | Verdict::Torn { .. } => real(len),
+    }
+}
+
+/// A vector read; cut to its first part when it is to come short.
+fn read_parts(
+    call: Call,
+    fd: c_int,
+    (iov, count): (*const iovec, c_int),
+    real: impl Fn(*const iovec, c_int) -> ssize_t,
+) -> ssize_t {
+    read_with(call, fd, usize::MAX, |len| {
+        if len == usize::MAX || count < 1 || iov.is_null() {
+            return real(iov, count);
+        }
+        // SAFETY: not null, and at least one part, as the caller of libc promises.
+        let mut first = unsafe { *iov };
+        first.iov_len = first.iov_len.min(len);
+        real(&raw const first, 1)
+    })
+}
+
+#[unsafe(no_mangle)]
+pub(super) unsafe extern "C" fn read(fd: c_int, data: *mut c_void, len: size_t) -> ssize_t {
+    // SAFETY: the caller's arguments, with at most a smaller length.
+    read_with(Call::Read, fd, len, |len| unsafe { real::read(fd, data, len) })
+}
+
+#[unsafe(no_mangle)]
+pub(super) unsafe extern "C" fn pread(
+    fd: c_int,
+    data: *mut c_void,
+    len: size_t,
+    at: off_t,
+) -> ssize_t {
+    // SAFETY: the caller's arguments, with at most a smaller length.
+    read_with(Call::Pread, fd, len, |len| unsafe { real::pread(fd, data, len, at) })
+}
+
+#[unsafe(no_mangle)]
+pub(super) unsafe extern "C" fn pread64(
+    fd: c_int,
+    data: *mut c_void,
+    len: size_t,
+    at: off_t,
+) -> ssize_t {
+    // SAFETY: the caller's arguments, with at most a smaller length.
+    read_with(Call::Pread64, fd, len, |len| unsafe { real::pread64(fd, data, len, at) })
+}
+
+#[unsafe(no_mangle)]
+pub(super) unsafe extern "C" fn readv(fd: c_int, iov: *const iovec, count: c_int) -> ssize_t {
+    read_parts(Call::Readv, fd, (iov, count), |iov, count| {
+        // SAFETY: the caller's parts, or the beginning of the first.
+        unsafe { real::readv(fd, iov, count) }
+    })
+}
+
+#[unsafe(no_mangle)]
+pub(super) unsafe extern "C" fn preadv(
+    fd: c_int,
+    iov: *const iovec,
+    count: c_int,
+    at: off_t,
+) -> ssize_t {
+    read_parts(Call::Preadv, fd, (iov, count), |iov, count| {
+        // SAFETY: the caller's parts, or the beginning of the first.
+        unsafe { real::preadv(fd, iov, count, at) }
+    })
+}
+
+#[unsafe(no_mangle)]
+pub(super) unsafe extern "C" fn preadv64(
+    fd: c_int,
+    iov: *const iovec,
+    count: c_int,
+    at: off_t,
+) -> ssize_t {
+    read_parts(Call::Preadv64, fd, (iov, count), |iov, count| {
+        // SAFETY: the caller's parts, or the beginning of the first.
+        unsafe { real::preadv64(fd, iov, count, at) }
+    })
+}
+
+#[unsafe(no_mangle)]
+pub(super) unsafe extern "C" fn preadv2(
+    fd: c_int,
+    iov: *const iovec,
+    count: c_int,
+    at: off_t,
+    flags: c_int,
+) -> ssize_t {
+    read_parts(Call::Preadv2, fd, (iov, count), |iov, count| {
+        // SAFETY: the caller's parts, or the beginning of the first.
+        unsafe { real::preadv2(fd, iov, count, at, flags) }
+    })
+}
+
+#[unsafe(no_mangle)]
+pub(super) unsafe extern "C" fn preadv64v2(
+    fd: c_int,
+    iov: *const iovec,
+    count: c_int,
+    at: off_t,
+    flags: c_int,
+) -> ssize_t {
+    read_parts(Call::Preadv64v2, fd, (iov, count), |iov, count| {
+        // SAFETY: the caller's parts, or the beginning of the first.
+        unsafe { real::preadv64v2(fd, iov, count, at, flags) }
+    })
+}

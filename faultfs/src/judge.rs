@@ -1,0 +1,131 @@
+//! What a judge gets and what comes of it: plain data on both sides of the worker's pipe. Runs
+//! nothing.
+
+use serde::{Deserialize, Serialize};
+use std::{
+    fmt::{Display, Formatter, Result as FmtResult},
+    path::{Path, PathBuf},
+    process::Command,
+};
+
+/// A folder as a crash left it, and what the workload had been promised by then.
+#[derive(Clone, Debug)]
+pub struct Case {
+    pub(crate) dir: PathBuf,
+    pub(crate) promises: Promises,
+    pub(crate) depth: u8,
+}
+
+/// The workload's words before the crash, each in the order of its saying.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub(crate) struct Promises {
+    pub(crate) begun: Vec<u64>,
+    pub(crate) acked: Vec<u64>,
+}
+
+impl Case {
+    /// The folder to open. The judge may change it.
+    pub fn dir(&self) -> &Path {
+        &self.dir
+    }
+
+    /// The work that may have left effects: the numbers given to [`crate::begun`], in order.
+    pub fn begun(&self) -> &[u64] {
+        &self.promises.begun
+    }
+
+    /// The work whose effects must be there: the numbers given to [`crate::acked`], in order.
+    pub fn acked(&self) -> &[u64] {
+        &self.promises.acked
+    }
+
+    /// 1 after a crash of the workload, 2 after a crash during the recovery from such a crash.
+    pub fn depth(&self) -> u8 {
+        self.depth
+    }
+}
+
+/// What came of judging one state.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Outcome {
+    /// The judge found nothing.
+    Sound,
+    /// The judge says which promise is broken.
+    Broken(String),
+    /// Something panicked while the judge ran.
+    Panicked(String),
+    /// The process died: how, and the end of what it printed.
+    Died(String),
+    /// It was not done at its deadline.
+    Hung,
+}
+
+impl Outcome {
+    /// Whether nothing was found.
+    pub fn is_sound(&self) -> bool {
+        *self == Self::Sound
+    }
+
+    /// The words in which two findings are the same one: without numbers.
+    pub(crate) fn gist(&self) -> String {
+        let mut gist = String::new();
+        for c in self.to_string().chars() {
+            match c {
+                '0'..='9' if gist.ends_with('#') => {}
+                '0'..='9' => gist.push('#'),
+                _ => gist.push(c),
+            }
+        }
+        gist
+    }
+}
+
+impl Display for Outcome {
+    fn fmt(&self, f: &mut Formatter<'_>) -> FmtResult {
+        match self {
+            Self::Sound => f.write_str("sound"),
+            Self::Broken(why) => write!(f, "broken promise: {why}"),
+            Self::Panicked(why) => write!(f, "panic: {why}"),
+            Self::Died(how) => write!(f, "died: {how}"),
+            Self::Hung => f.write_str("hung: not done at its deadline"),
+        }
+    }
+}
+
+/// A judge that runs a program, for stores that are not written in Rust: the folder is its last
+/// argument, `FAULTFS_BEGUN` and `FAULTFS_ACKED` hold the numbers with commas between them, and
+/// any exit but 0 is a broken promise in the words of its standard error.
+pub fn command(
+    program: &str,
+    arguments: &[&str],
+) -> impl Fn(&Case) -> Result<(), String> + Sync + use<> {
+    let program = program.to_owned();
+    let arguments: Vec<String> = arguments.iter().map(|&argument| argument.to_owned()).collect();
+    move |case| {
+        let list = |ids: &[u64]| ids.iter().map(u64::to_string).collect::<Vec<_>>().join(",");
+        let output = Command::new(&program)
+            .args(&arguments)
+            .arg(case.dir())
+            .env("FAULTFS_BEGUN", list(case.begun()))
+            .env("FAULTFS_ACKED", list(case.acked()))
+            .output()
+            .map_err(|error| format!("cannot start {program}: {error}"))?;
+        if output.status.success() {
+            return Ok(());
+        }
+        let said = String::from_utf8_lossy(&output.stderr).trim().to_owned();
+        Err(format!("{program} says {}: {said}", output.status))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Outcome;
+
+    #[test]
+    fn findings_that_differ_in_numbers_are_one() {
+        let gist = |text: &str| Outcome::Broken(text.to_owned()).gist();
+        assert_eq!(gist("txn 17 lost at 4096"), gist("txn 3 lost at 0"));
+        assert_ne!(gist("txn 17 lost"), gist("txn 17 torn"));
+    }
+}

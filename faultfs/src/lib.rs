@@ -1,0 +1,61 @@
+//! Power loss and failing disks for embedded storage engines. Knows neither an engine nor a test
+//! suite: a caller runs a store under a session, explores what a crash could leave of its folder,
+//! and judges each remainder.
+//!
+#![cfg_attr(all(target_os = "linux", target_env = "gnu"), doc = include_str!("../README.md"))]
+#![cfg_attr(
+    not(all(target_os = "linux", target_env = "gnu")),
+    expect(dead_code, reason = "traces can be read everywhere and recorded on glibc only")
+)]
+
+mod build;
+mod content;
+mod crash;
+mod error;
+mod finding;
+mod frame;
+mod image;
+mod judge;
+mod names;
+mod op;
+mod persist;
+mod plan;
+mod report;
+mod session;
+mod trace;
+
+#[cfg(all(target_os = "linux", target_env = "gnu"))]
+mod explore;
+#[cfg(all(target_os = "linux", target_env = "gnu"))]
+mod fault;
+#[cfg(all(target_os = "linux", target_env = "gnu"))]
+mod fd;
+#[cfg(all(target_os = "linux", target_env = "gnu"))]
+#[expect(
+    clippy::cast_sign_loss,
+    clippy::cast_possible_wrap,
+    reason = "libc's lengths and offsets change sign from call to call; the kernel reads the bits"
+)]
+mod hook;
+#[cfg(all(target_os = "linux", target_env = "gnu"))]
+mod real;
+#[cfg(all(target_os = "linux", target_env = "gnu"))]
+mod record;
+#[cfg(all(target_os = "linux", target_env = "gnu"))]
+mod shrink;
+#[cfg(all(target_os = "linux", target_env = "gnu"))]
+mod worker;
+
+pub use crash::{Garbage, State, Step, Tear};
+pub use error::{Error, Result};
+#[cfg(all(target_os = "linux", target_env = "gnu"))]
+pub use explore::Explore;
+pub use finding::Finding;
+pub use image::Image;
+pub use judge::{Case, Outcome, command};
+pub use op::{Call, Event, Ino, Kind, Mark, MarkKind, Name, Op, Scope};
+pub use persist::Profile;
+pub use plan::{Plan, Rule, VARIABLE};
+pub use report::{Report, Tally};
+pub use session::{Recording, Session, acked, begun, note};
+pub use trace::{Refusal, RuleHits, Summary, Trace};

@@ -1,0 +1,367 @@
+//! What a power loss may take: the trace cut into units that persist on their own, when each is
+//! durable for good, and which remainders each persistence profile allows. Builds no image and
+//! chooses no state.
+//!
+//! A write is its data and, when it grows the file, its size; the two persist apart (redb 4.1 lost
+//! databases to "header kept, growth lost"; ALICE, OSDI'14, rule 2). A name is a unit of its folder
+//! and apart from both: `fsync` of a file does not cover its name (fsync(2), DESCRIPTION). The
+//! floors are `fsync` and `fdatasync` of a file, data and size (fdatasync(2): the size is needed to
+//! read the data back), `fsync` of a folder, `sync`, `syncfs`, and synchronous writes. `close`,
+//! `rename`, `sync_file_range` and the end of the process make nothing durable.
+
+use crate::{
+    crash::{State, Tear},
+    op::{Ino, MarkKind, Op, Scope},
+    trace::Trace,
+};
+use serde::{Deserialize, Serialize};
+use std::{
+    collections::BTreeMap,
+    fmt::{Display, Formatter, Result as FmtResult},
+    sync::Arc,
+};
+
+/// A set of rules for what a crash may leave, from the kindest to the harshest.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub enum Profile {
+    /// P0: the process dies, the machine does not. Everything issued is there: prefixes of the
+    /// trace. What fails here is a bug of logic, not of durability.
+    ProcessKill,
+    /// P1: everything that is not durable is gone. The model of `RocksDB`'s fault-injection file
+    /// system, of `LazyFS`'s `clear-cache` and of redb's crash backend.
+    StrictLoss,
+    /// P2 on ext4 with `data=ordered`: names and sizes are one journal, of which a beginning
+    /// survives, and every sync of anything commits it up to the call (Goldstein, linux-fsdevel
+    /// msg140973); appended data is on disk before its size (ext4 documentation, `data=ordered`).
+    /// Overwritten data is not ordered with anything.
+    Ext4Ordered,
+    /// P2 on xfs: the journal as on ext4, but a sync commits it only up to the last change of the
+    /// synced inode (Chinner, strictly ordered metadata), and a size may be there without its
+    /// data: unwritten extents read as zeros.
+    Xfs,
+    /// P3: names, sizes and data persist in any combination, unsynced data in 512-byte sectors;
+    /// a rename is atomic. What POSIX permits; the default for findings. (BOB, OSDI'14: single
+    /// sectors are atomic everywhere, nothing larger is.)
+    PosixWeak,
+    /// P4: P3, and data tears inside a sector, unsynced sectors hold garbage or what an older
+    /// write left, and a rename may leave both names or none (ALICE's default model, rule 5;
+    /// `SQLite`'s `test6.c` for the garbage).
+    Hostile,
+}
+
+impl Profile {
+    /// All, the kindest first. The first one under which a state is legal says most about it.
+    pub const ALL: [Self; 6] = [
+        Self::ProcessKill,
+        Self::StrictLoss,
+        Self::Ext4Ordered,
+        Self::Xfs,
+        Self::PosixWeak,
+        Self::Hostile,
+    ];
+}
+
+impl Display for Profile {
+    fn fmt(&self, f: &mut Formatter<'_>) -> FmtResult {
+        f.pad(match self {
+            Self::ProcessKill => "process-kill",
+            Self::StrictLoss => "strict-loss",
+            Self::Ext4Ordered => "ext4-ordered",
+            Self::Xfs => "xfs",
+            Self::PosixWeak => "posix-weak",
+            Self::Hostile => "hostile",
+        })
+    }
+}
+
+/// Never: the place of the sync that makes a unit durable when there is none.
+pub(crate) const NEVER: u32 = u32::MAX;
+
+/// The smallest part of the trace that persists or is lost as a whole (data may be torn).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Unit {
+    /// The event it belongs to.
+    pub(crate) seq: u32,
+    pub(crate) what: What,
+    /// The file, or the folder of the name.
+    pub(crate) ino: Ino,
+    /// The event that makes it durable.
+    pub(crate) covered: u32,
+    /// A sync that was to make it durable failed, and nothing does any more.
+    pub(crate) doubtful: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum What {
+    Data,
+    Size {
+        to: u64,
+        /// `ftruncate` sets the size; a write only ever grows it.
+        exact: bool,
+    },
+    Entry,
+}
+
+/// A sync call that returned.
+#[derive(Clone, Copy, Debug)]
+struct Synced {
+    begin: u32,
+    end: u32,
+    scope: Scope,
+}
+
+/// A trace with its units.
+pub(crate) struct Model {
+    pub(crate) trace: Arc<Trace>,
+    pub(crate) units: Vec<Unit>,
+    /// The units of each event: `first[seq]..first[seq + 1]`.
+    first: Vec<u32>,
+    /// Data and sizes of each file, in order.
+    pub(crate) by_file: BTreeMap<Ino, Vec<u32>>,
+    /// Names, in order.
+    pub(crate) entries: Vec<u32>,
+    /// Successful syncs, in the order of their ends.
+    syncs: Vec<Synced>,
+    /// What the workload said, with its place.
+    pub(crate) marks: Vec<(u32, MarkKind, u64)>,
+}
+
+impl Model {
+    pub(crate) fn new(trace: &Arc<Trace>) -> Self {
+        let mut model = Self {
+            units: Vec::new(),
+            first: vec![0],
+            by_file: BTreeMap::new(),
+            entries: Vec::new(),
+            syncs: Vec::new(),
+            marks: Vec::new(),
+            trace: trace.clone(),
+        };
+        let mut sizes: BTreeMap<Ino, u64> =
+            trace.base.files.iter().map(|(ino, file)| (*ino, file.size())).collect();
+        let mut begins = BTreeMap::new();
+        let mut open: Vec<u32> = Vec::new();
+        for (seq, event) in trace.events.iter().enumerate() {
+            let seq = seq as u32;
+            let before = model.units.len() as u32;
+            model.add_units(seq, &event.op, &mut sizes);
+            open.extend(before..model.units.len() as u32);
+            match &event.op {
+                Op::SyncBegin { call, .. } => drop(begins.insert(*call, seq)),
+                Op::SyncEnd { call, scope, errno } => {
+                    let begin = begins.remove(call).unwrap_or(seq);
+                    model.close(&mut open, Synced { begin, end: seq, scope: *scope }, *errno);
+                }
+                Op::Mark(mark) => model.marks.push((seq, mark.kind, mark.id)),
+                _ => {}
+            }
+            model.first.push(model.units.len() as u32);
+        }
+        model
+    }
+
+    fn add_units(&mut self, seq: u32, op: &Op, sizes: &mut BTreeMap<Ino, u64>) {
+        let file = |model: &mut Self, ino: Ino, what| {
+            model.by_file.entry(ino).or_default().push(model.units.len() as u32);
+            model.units.push(Unit { seq, what, ino, covered: NEVER, doubtful: false });
+        };
+        match op {
+            Op::Write { ino, .. } | Op::Zero { ino, .. } => {
+                file(self, *ino, What::Data);
+                let size = sizes.entry(*ino).or_default();
+                if let Some(to) = grown(op).filter(|to| *to > *size) {
+                    *size = to;
+                    file(self, *ino, What::Size { to, exact: false });
+                }
+            }
+            Op::Truncate { ino, size: to } => {
+                let size = sizes.entry(*ino).or_default();
+                if *to != *size {
+                    *size = *to;
+                    file(self, *ino, What::Size { to: *to, exact: true });
+                }
+            }
+            Op::Create { dir, .. }
+            | Op::Unlink { dir, .. }
+            | Op::Link { dir, .. }
+            | Op::Rename { dir, .. }
+            | Op::Exchange { dir, .. } => {
+                self.entries.push(self.units.len() as u32);
+                self.units.push(Unit {
+                    seq,
+                    what: What::Entry,
+                    ino: *dir,
+                    covered: NEVER,
+                    doubtful: false,
+                });
+            }
+            Op::SyncBegin { .. } | Op::SyncEnd { .. } | Op::Mark(_) | Op::Fault { .. } => {}
+        }
+    }
+
+    /// A sync ended. One that failed leaves its units in doubt for ever: their pages are clean now
+    /// and were perhaps never written, and the next sync succeeds without them (Rebello et al.,
+    /// ATC'20). An interrupted call wrote nothing and cleaned nothing.
+    fn close(&mut self, open: &mut Vec<u32>, sync: Synced, errno: i32) {
+        const EINTR: i32 = 4;
+        if errno == 0 {
+            self.syncs.push(sync);
+        } else if errno == EINTR {
+            return;
+        }
+        open.retain(|id| {
+            let hit = self.covers(sync, self.units[*id as usize]);
+            let unit = &mut self.units[*id as usize];
+            match errno {
+                0 if hit => unit.covered = sync.end,
+                _ => unit.doubtful |= hit,
+            }
+            !hit
+        });
+    }
+
+    /// Whether a sync is about a unit: issued before it began, and of its file or folder.
+    fn covers(&self, sync: Synced, unit: Unit) -> bool {
+        unit.seq < sync.begin
+            && match sync.scope {
+                Scope::All => true,
+                Scope::Write(seq) => unit.seq == seq,
+                Scope::Ino(ino) => unit.ino == ino || self.other_dir(unit) == Some(ino),
+            }
+    }
+
+    /// The folder that a rename takes the name from: syncing either one makes the whole of an
+    /// atomic rename durable.
+    fn other_dir(&self, unit: Unit) -> Option<Ino> {
+        match &self.trace.events[unit.seq as usize].op {
+            Op::Rename { from_dir, .. } | Op::Exchange { from_dir, .. } => Some(*from_dir),
+            _ => None,
+        }
+    }
+
+    /// The units of an event.
+    pub(crate) fn units_of(&self, seq: u32) -> std::ops::Range<u32> {
+        self.first[seq as usize]..self.first[seq as usize + 1]
+    }
+
+    /// The units of all events before a cut.
+    pub(crate) fn issued(&self, cut: u32) -> u32 {
+        self.first[cut as usize]
+    }
+
+    /// Whether a crash at this cut cannot take the unit. Hidden events have not happened, so a
+    /// hidden sync promises nothing; another one may.
+    pub(crate) fn is_durable(&self, id: u32, cut: u32, hidden: &[u32]) -> bool {
+        let unit = self.units[id as usize];
+        if unit.covered >= cut || hidden.is_empty() {
+            return unit.covered < cut;
+        }
+        // Syncs from the first that covered it: an earlier one that failed has not.
+        self.syncs.iter().any(|sync| {
+            sync.end >= unit.covered
+                && sync.end < cut
+                && hidden.binary_search(&sync.end).is_err()
+                && self.covers(*sync, unit)
+        })
+    }
+
+    /// What a crash at this cut can take.
+    pub(crate) fn pending(&self, cut: u32, hidden: &[u32]) -> Vec<u32> {
+        (0..self.issued(cut))
+            .filter(|id| hidden.binary_search(&self.units[*id as usize].seq).is_err())
+            .filter(|id| !self.is_durable(*id, cut, hidden))
+            .collect()
+    }
+
+    /// The profiles that allow a state, the kindest first.
+    pub(crate) fn legality(&self, state: &State) -> Vec<Profile> {
+        Profile::ALL.into_iter().filter(|profile| self.is_legal(*profile, state)).collect()
+    }
+
+    pub(crate) fn is_legal(&self, profile: Profile, state: &State) -> bool {
+        let tame = state.torn.iter().all(|(_, tear)| !tear.is_hostile());
+        match profile {
+            Profile::ProcessKill => state.lost.is_empty() && state.torn.is_empty(),
+            Profile::StrictLoss => {
+                state.torn.is_empty() && state.lost == self.pending(state.cut, &state.hidden)
+            }
+            Profile::Ext4Ordered => {
+                tame && self.is_journalled(state, Self::ext4_floor) && self.keeps_appends(state)
+            }
+            Profile::Xfs => tame && self.is_journalled(state, Self::xfs_floor),
+            Profile::PosixWeak => tame,
+            Profile::Hostile => true,
+        }
+    }
+
+    /// Whether the names and sizes that survive are a beginning of the journal, and at least up to
+    /// the floor that the syncs before the crash have set.
+    fn is_journalled(&self, state: &State, floor: fn(&Self, Synced) -> u32) -> bool {
+        let is_meta = |id: u32| self.units[id as usize].what != What::Data;
+        let Some(first) = state.lost.iter().copied().find(|id| is_meta(*id)) else { return true };
+        let reached =
+            |sync: &&Synced| sync.end < state.cut && state.hidden.binary_search(&sync.end).is_err();
+        if self.syncs.iter().filter(reached).any(|sync| first < floor(self, *sync)) {
+            return false;
+        }
+        (first..self.issued(state.cut))
+            .filter(|id| is_meta(*id))
+            .filter(|id| state.hidden.binary_search(&self.units[*id as usize].seq).is_err())
+            .all(|id| state.lost.binary_search(&id).is_ok())
+    }
+
+    /// ext4: one running transaction; the sync of anything commits all of it.
+    fn ext4_floor(&self, sync: Synced) -> u32 {
+        self.issued(sync.begin)
+    }
+
+    /// xfs: the log is forced up to the last change of the synced inode.
+    fn xfs_floor(&self, sync: Synced) -> u32 {
+        let Scope::Ino(ino) = sync.scope else { return self.issued(sync.begin) };
+        let touches = |id: &u32| {
+            let unit = self.units[*id as usize];
+            unit.what != What::Data
+                && (unit.ino == ino || named(&self.trace.events[unit.seq as usize].op) == Some(ino))
+        };
+        (0..self.issued(sync.begin)).rev().find(touches).map_or(0, |id| id + 1)
+    }
+
+    /// ext4 writes appended data before the size that shows it, unless that very write failed.
+    fn keeps_appends(&self, state: &State) -> bool {
+        let damaged = state.lost.iter().copied().chain(state.torn.iter().map(|(id, _)| *id));
+        let ordered = |unit: Unit| unit.what == What::Data && !unit.doubtful;
+        damaged.filter(|id| ordered(self.units[*id as usize])).all(|id| {
+            let mut sizes = self
+                .units_of(self.units[id as usize].seq)
+                .filter(|other| matches!(self.units[*other as usize].what, What::Size { .. }));
+            sizes.all(|size| state.lost.binary_search(&size).is_ok())
+        })
+    }
+}
+
+/// The end of a write that may grow its file.
+fn grown(op: &Op) -> Option<u64> {
+    match op {
+        Op::Write { offset, data, .. } => Some(offset + data.len() as u64),
+        Op::Zero { offset, len, extends: true, .. } => Some(offset + len),
+        _ => None,
+    }
+}
+
+/// The file that an operation on names is about.
+pub(crate) fn named(op: &Op) -> Option<Ino> {
+    match op {
+        Op::Create { ino, .. }
+        | Op::Unlink { ino, .. }
+        | Op::Link { ino, .. }
+        | Op::Rename { ino, .. } => Some(*ino),
+        _ => None,
+    }
+}
+
+impl Tear {
+    /// Whether only the harshest profile allows it.
+    pub(crate) fn is_hostile(self) -> bool {
+        matches!(self, Self::Bytes(_) | Self::Garbage(_) | Self::BothNames | Self::NoName)
+    }
+}

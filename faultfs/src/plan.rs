@@ -1,0 +1,396 @@
+//! Fault rules as data: a grammar that parses and prints. Checks what a rule may say; fires
+//! nothing and reads nothing but, when asked, the environment.
+//!
+//! `rule = call['[' path-part ']'] '=' step ('->' step)*`, rules separated by `;`. A call is a
+//! symbol, or the beginning of several and a `*`. The steps are those of the `fail` crate, in
+//! whose registry the rules live: `[count*]task[(arguments)]`, tried in order; one that has used
+//! up its count passes on to the next. `return` arguments say what happens to the call:
+//!
+//! | argument | the call |
+//! |---|---|
+//! | `EIO`, `ENOSPC`, `EDQUOT`, `EINTR`, `EMFILE` | fails with it, where the man page lists it |
+//! | `short=N` | transfers at most N bytes and says so |
+//! | `torn`, `torn=N` | writes half its bytes, or N, and fails with `EIO` or a second argument |
+//! | `delay=N` | happens N milliseconds later |
+//! | `crash` | does not happen: the process is killed |
+//! | `p=X` | happens with this probability, from the session's seed |
+
+use crate::{
+    error::{Error, Result},
+    op::Call,
+};
+use std::{
+    fmt::{Display, Formatter, Result as FmtResult},
+    str::FromStr,
+    time::Duration,
+};
+
+/// The variable that [`Plan::from_env`] reads, which is the `fail` crate's own.
+pub const VARIABLE: &str = "FAILPOINTS";
+
+/// Fault rules. The first that fires on a call decides.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Plan {
+    rules: Vec<Rule>,
+}
+
+/// One rule, such as `pwrite64[wal/]=2*off->1*return(EIO)`: the third write below `wal/` fails.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Rule {
+    pattern: String,
+    part: Option<String>,
+    pub(crate) steps: Vec<Step>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Step {
+    pub(crate) count: Option<u32>,
+    pub(crate) task: Task,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum Task {
+    Off,
+    Yield,
+    Return { effect: Effect, probability: Option<f64> },
+}
+
+/// What a rule does to a call.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum Effect {
+    Fail(Errno),
+    Short(u32),
+    Torn { keep: Option<u32>, then: Then },
+    Delay(Duration),
+    Crash,
+}
+
+/// What follows a torn write.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum Then {
+    Fail(Errno),
+    Crash,
+}
+
+/// The errors that a rule may inject, with Linux's numbers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Errno {
+    Eintr = 4,
+    Eio = 5,
+    Emfile = 24,
+    Enospc = 28,
+    Edquot = 122,
+}
+
+const ERRNOS: [(&str, Errno); 5] = [
+    ("EIO", Errno::Eio),
+    ("ENOSPC", Errno::Enospc),
+    ("EDQUOT", Errno::Edquot),
+    ("EINTR", Errno::Eintr),
+    ("EMFILE", Errno::Emfile),
+];
+
+impl Plan {
+    /// The rules in `FAILPOINTS`, none when it is not set. A mistake is an error of one line.
+    pub fn from_env() -> Result<Self> {
+        #[expect(clippy::disallowed_methods, reason = "the one documented variable, read once")]
+        let text = std::env::var(VARIABLE).unwrap_or_default();
+        text.parse().map_err(|error: Error| Error::new("use", VARIABLE, error))
+    }
+
+    /// The rules, in order.
+    pub fn rules(&self) -> &[Rule] {
+        &self.rules
+    }
+}
+
+impl FromStr for Plan {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self> {
+        let mut plan = Self::default();
+        for text in text.split(';').map(str::trim).filter(|text| !text.is_empty()) {
+            let rule = Rule::parse(text).map_err(|why| Error::new("use the rule", text, why))?;
+            if plan.rules.iter().any(|other| other.name() == rule.name()) {
+                return Err(Error::new("use the rule", text, "this name has a rule already"));
+            }
+            plan.rules.push(rule);
+        }
+        Ok(plan)
+    }
+}
+
+impl Rule {
+    /// `call[part]`.
+    pub fn name(&self) -> String {
+        match &self.part {
+            Some(part) => format!("{}[{part}]", self.pattern),
+            None => self.pattern.clone(),
+        }
+    }
+
+    /// Whether the rule is about this call on this path.
+    pub fn matches(&self, call: Call, path: &str) -> bool {
+        self.is_about(call) && self.part.as_ref().is_none_or(|part| path.contains(part.as_str()))
+    }
+
+    fn is_about(&self, call: Call) -> bool {
+        let fits = match self.pattern.strip_suffix('*') {
+            Some(start) => call.name().starts_with(start),
+            None => call.name() == self.pattern,
+        };
+        fits && class(call) != Class::Fixed
+    }
+
+    fn parse(text: &str) -> std::result::Result<Self, String> {
+        let (name, steps) = text.split_once('=').ok_or("a rule is `call[part]=steps`")?;
+        let (pattern, part) = match name.split_once('[') {
+            None => (name, None),
+            Some((pattern, part)) => {
+                let part = part.strip_suffix(']').ok_or("a path part ends with `]`")?;
+                (pattern, Some(part.to_owned()))
+            }
+        };
+        let steps = steps.split("->").map(Step::parse).collect::<std::result::Result<_, _>>()?;
+        let rule = Self { pattern: pattern.to_owned(), part, steps };
+        rule.check()?;
+        Ok(rule)
+    }
+
+    /// Every call that the rule is about must be able to do what the steps say.
+    fn check(&self) -> std::result::Result<(), String> {
+        let calls: Vec<Call> =
+            Call::ALL.iter().copied().filter(|call| self.is_about(*call)).collect();
+        if calls.is_empty() {
+            return Err(format!("`{}` is no call that can fail", self.pattern));
+        }
+        for step in &self.steps {
+            let Task::Return { effect, .. } = step.task else { continue };
+            if let Some(call) = calls.iter().find(|call| !legal(**call, effect)) {
+                return Err(format!("{call} cannot do `{effect}`"));
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Step {
+    fn parse(text: &str) -> std::result::Result<Self, String> {
+        let text = text.trim();
+        let (head, arguments) = match text.split_once('(') {
+            None => (text, None),
+            Some((head, rest)) => (head, Some(rest.strip_suffix(')').ok_or("no closing `)`")?)),
+        };
+        if head.contains('%') {
+            return Err("`%` draws without a seed: use `return(…,p=0.1)`".to_owned());
+        }
+        let (count, task) = match head.split_once('*') {
+            None => (None, head),
+            Some((count, task)) => {
+                (Some(count.parse().map_err(|_| format!("`{count}` is no count"))?), task)
+            }
+        };
+        let task = match (task, arguments) {
+            ("off", None) => Task::Off,
+            ("yield", None) => Task::Yield,
+            ("sleep" | "delay", Some(millis)) => Task::delay(millis)?,
+            ("return", Some(arguments)) => Task::parse_return(arguments)?,
+            _ => return Err(format!("`{text}` is none of off, yield, sleep(ms), return(…)")),
+        };
+        Ok(Self { count, task })
+    }
+}
+
+impl Task {
+    fn delay(millis: &str) -> std::result::Result<Self, String> {
+        let millis = millis.parse().map_err(|_| format!("`{millis}` is no number of ms"))?;
+        Ok(Self::Return { effect: Effect::Delay(Duration::from_millis(millis)), probability: None })
+    }
+
+    fn parse_return(arguments: &str) -> std::result::Result<Self, String> {
+        let (mut effect, mut probability) = (None, None);
+        for argument in arguments.split(',').map(str::trim) {
+            let (key, value) = argument.split_once('=').unwrap_or((argument, ""));
+            let number = || value.parse().map_err(|_| format!("`{argument}` wants a number"));
+            let errno = ERRNOS.iter().find(|(name, _)| *name == argument).map(|(_, code)| *code);
+            effect = Some(match (key, effect) {
+                ("p", _) => {
+                    probability = Some(parse_probability(value)?);
+                    continue;
+                }
+                ("short", None) => Effect::Short(number()?),
+                ("torn", None) => {
+                    let keep = if value.is_empty() { None } else { Some(number()?) };
+                    Effect::Torn { keep, then: Then::Fail(Errno::Eio) }
+                }
+                ("delay", None) => Effect::Delay(Duration::from_millis(number()?.into())),
+                ("crash", None) => Effect::Crash,
+                ("crash", Some(Effect::Torn { keep, .. })) => {
+                    Effect::Torn { keep, then: Then::Crash }
+                }
+                (_, None) if errno.is_some() => Effect::Fail(errno.expect("just seen")),
+                (_, Some(Effect::Torn { keep, .. })) if errno.is_some() => {
+                    Effect::Torn { keep, then: Then::Fail(errno.expect("just seen")) }
+                }
+                _ => return Err(format!("`{argument}` is no fault, or one too many")),
+            });
+        }
+        let effect = effect.ok_or("nothing to do but draw")?;
+        Ok(Self::Return { effect, probability })
+    }
+}
+
+fn parse_probability(text: &str) -> std::result::Result<f64, String> {
+    text.parse()
+        .ok()
+        .filter(|p| (0.0..=1.0).contains(p))
+        .ok_or_else(|| format!("`{text}` is no probability"))
+}
+
+/// What kind of effect a call can have, as far as faults go.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Class {
+    Read,
+    Write,
+    /// Data that the kernel moves: short, never torn by us.
+    Copy,
+    Open,
+    Name,
+    /// `unlink`, `rmdir`: frees space, so it never lacks any.
+    Remove,
+    Sync,
+    Size,
+    Allocate,
+    Close,
+    Duplicate,
+    /// Cannot fail by our hand.
+    Fixed,
+}
+
+fn class(call: Call) -> Class {
+    use Call as C;
+    match call {
+        C::Read
+        | C::Pread
+        | C::Pread64
+        | C::Readv
+        | C::Preadv
+        | C::Preadv64
+        | C::Preadv2
+        | C::Preadv64v2 => Class::Read,
+        C::Write
+        | C::Writev
+        | C::Pwrite
+        | C::Pwrite64
+        | C::Pwritev
+        | C::Pwritev64
+        | C::Pwritev2
+        | C::Pwritev64v2 => Class::Write,
+        C::CopyFileRange | C::Sendfile | C::Sendfile64 => Class::Copy,
+        C::Open | C::Open64 | C::Openat | C::Openat64 | C::Creat | C::Creat64 => Class::Open,
+        C::Rename
+        | C::Renameat
+        | C::Renameat2
+        | C::Link
+        | C::Linkat
+        | C::Symlink
+        | C::Symlinkat
+        | C::Mkdir
+        | C::Mkdirat => Class::Name,
+        C::Unlink | C::Unlinkat | C::Rmdir => Class::Remove,
+        C::Fsync | C::Fdatasync | C::Syncfs | C::SyncFileRange => Class::Sync,
+        C::Ftruncate | C::Ftruncate64 | C::Truncate | C::Truncate64 => Class::Size,
+        C::Fallocate | C::Fallocate64 | C::PosixFallocate | C::PosixFallocate64 => Class::Allocate,
+        C::Close => Class::Close,
+        C::Dup | C::Dup2 | C::Dup3 => Class::Duplicate,
+        C::Sync | C::Fcntl | C::Fcntl64 | C::Mmap | C::Mmap64 | C::Syscall | C::Mark => {
+            Class::Fixed
+        }
+    }
+}
+
+/// Whether Linux's man page of the call lists the error (section ERRORS), or the effect makes
+/// sense for it.
+fn legal(call: Call, effect: Effect) -> bool {
+    let class = class(call);
+    match effect {
+        Effect::Fail(errno) => legal_errno(class, errno),
+        Effect::Short(_) => matches!(class, Class::Read | Class::Write | Class::Copy),
+        Effect::Torn { then: Then::Fail(errno), .. } => {
+            class == Class::Write && legal_errno(class, errno)
+        }
+        Effect::Torn { then: Then::Crash, .. } => class == Class::Write,
+        Effect::Delay(_) | Effect::Crash => true,
+    }
+}
+
+fn legal_errno(class: Class, errno: Errno) -> bool {
+    match errno {
+        Errno::Eio => class != Class::Duplicate,
+        // fsync(2) lists both: delayed allocation finds out late that there is no room.
+        Errno::Enospc | Errno::Edquot => matches!(
+            class,
+            Class::Write | Class::Copy | Class::Open | Class::Name | Class::Sync | Class::Allocate
+        ),
+        Errno::Eintr => matches!(
+            class,
+            Class::Read
+                | Class::Write
+                | Class::Open
+                | Class::Size
+                | Class::Allocate
+                | Class::Close
+                | Class::Duplicate
+        ),
+        Errno::Emfile => matches!(class, Class::Open | Class::Duplicate),
+    }
+}
+
+impl Display for Effect {
+    fn fmt(&self, f: &mut Formatter<'_>) -> FmtResult {
+        let name = |errno: &Errno| ERRNOS.iter().find(|(_, at)| at == errno).map_or("", |(n, _)| n);
+        match self {
+            Self::Fail(errno) => f.write_str(name(errno)),
+            Self::Short(len) => write!(f, "short={len}"),
+            Self::Delay(delay) => write!(f, "delay={}", delay.as_millis()),
+            Self::Crash => f.write_str("crash"),
+            Self::Torn { keep, then } => {
+                f.write_str("torn")?;
+                keep.map_or(Ok(()), |keep| write!(f, "={keep}"))?;
+                match then {
+                    Then::Fail(Errno::Eio) => Ok(()),
+                    Then::Fail(errno) => write!(f, ",{}", name(errno)),
+                    Then::Crash => f.write_str(",crash"),
+                }
+            }
+        }
+    }
+}
+
+impl Display for Rule {
+    fn fmt(&self, f: &mut Formatter<'_>) -> FmtResult {
+        write!(f, "{}=", self.name())?;
+        for (at, step) in self.steps.iter().enumerate() {
+            f.write_str(if at == 0 { "" } else { "->" })?;
+            step.count.map_or(Ok(()), |count| write!(f, "{count}*"))?;
+            match step.task {
+                Task::Off => f.write_str("off")?,
+                Task::Yield => f.write_str("yield")?,
+                Task::Return { effect, probability: None } => write!(f, "return({effect})")?,
+                Task::Return { effect, probability: Some(p) } => {
+                    write!(f, "return({effect},p={p})")?;
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Display for Plan {
+    fn fmt(&self, f: &mut Formatter<'_>) -> FmtResult {
+        for (at, rule) in self.rules.iter().enumerate() {
+            write!(f, "{}{rule}", if at == 0 { "" } else { ";" })?;
+        }
+        Ok(())
+    }
+}

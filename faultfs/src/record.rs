@@ -1,0 +1,277 @@
+//! The recorder behind the hooks: one a process, armed by a session. Holds the names and the
+//! identities of the traced folder and appends events in the order in which they take effect. It
+//! decides no fault and knows no libc signature.
+
+use crate::{
+    error::{Error, Result},
+    fault::Armed,
+    fd, frame,
+    image::{Identity, Image},
+    names::Names,
+    op::{Call, Event, Ino, Kind, Name, Op, Scope},
+    trace::{Frame, Refusal, Summary},
+};
+use rustix::{fd::OwnedFd, thread::gettid};
+use std::{
+    cell::Cell,
+    collections::HashMap,
+    ffi::CStr,
+    path::Path,
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, AtomicU64, Ordering},
+    },
+};
+
+/// Whether a session runs. Everything else is behind it, so that an unarmed hook costs one load.
+static ARMED: AtomicBool = AtomicBool::new(false);
+
+/// Whether the session has fault rules.
+static PLANNED: AtomicBool = AtomicBool::new(false);
+
+/// How many calls entered the hooks while armed: a session proves with it that its binary is
+/// interposed at all.
+static ENTERED: AtomicU64 = AtomicU64::new(0);
+
+static RECORDER: Mutex<Option<Recorder>> = Mutex::new(None);
+
+thread_local! {
+    /// Without a destructor and constant: reading it neither allocates nor registers anything.
+    static INSIDE: Cell<bool> = const { Cell::new(false) };
+}
+
+/// What a session has seen.
+pub(crate) struct Recorder {
+    base: Image,
+    known: HashMap<Identity, Ino>,
+    names: Names,
+    next: u32,
+    events: Vec<Event>,
+    threads: HashMap<i32, u16>,
+    calls: Vec<u64>,
+    refused: Vec<Refusal>,
+    syncs: u32,
+    log: Option<OwnedFd>,
+    log_error: Option<rustix::io::Errno>,
+    plan: Option<Arc<Armed>>,
+}
+
+/// Proof of being inside one hook, outermost of this thread, while a session runs.
+pub(crate) struct Entry(());
+
+/// The file or name that a call is about.
+pub(crate) struct Target {
+    /// The file, or the folder of the name.
+    pub(crate) ino: Ino,
+    /// The name, for calls that take a path.
+    pub(crate) name: Name,
+    /// Relative path; empty unless there are fault rules to match it with.
+    pub(crate) path: String,
+    /// Events at entry.
+    pub(crate) entered: u32,
+}
+
+/// Enters a hook. `None`: nothing is armed, or the call comes from inside a hook of this thread.
+pub(crate) fn enter() -> Option<Entry> {
+    if !ARMED.load(Ordering::Relaxed) || INSIDE.replace(true) {
+        return None;
+    }
+    ENTERED.fetch_add(1, Ordering::Relaxed);
+    Some(Entry(()))
+}
+
+impl Drop for Entry {
+    fn drop(&mut self) {
+        INSIDE.set(false);
+    }
+}
+
+fn recorder() -> MutexGuard<'static, Option<Recorder>> {
+    RECORDER.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Hooks that were entered while armed, in this process so far.
+pub(crate) fn entered() -> u64 {
+    ENTERED.load(Ordering::Relaxed)
+}
+
+impl Entry {
+    /// The recorder for the length of a real call, so that order in the trace is order of effect.
+    #[expect(clippy::unused_self, reason = "the entry is the proof of being inside one hook")]
+    pub(crate) fn locked<R>(&self, act: impl FnOnce(&mut Recorder) -> R) -> Option<R> {
+        recorder().as_mut().map(act)
+    }
+
+    /// The traced file behind a descriptor; counts the call.
+    pub(crate) fn file(&self, call: Call, fd: i32) -> Option<Target> {
+        let identity = fd::identity(fd)?;
+        self.locked(|recorder| {
+            let ino = *recorder.known.get(&identity)?;
+            let path = if PLANNED.load(Ordering::Relaxed) {
+                recorder.names.path(ino).unwrap_or_default()
+            } else {
+                String::new()
+            };
+            Some(recorder.target(call, ino, "".into(), path))
+        })?
+    }
+
+    /// The place of a path whose folder is traced; counts the call.
+    pub(crate) fn place(&self, call: Call, dir: i32, path: &CStr) -> Option<Target> {
+        let (folder, name) = fd::split(dir, path)?;
+        self.locked(|recorder| {
+            let ino = *recorder.known.get(&folder)?;
+            let path = recorder.names.join(ino, &name).unwrap_or_default();
+            Some(recorder.target(call, ino, name.into(), path))
+        })?
+    }
+
+    /// The rules, when there are any.
+    pub(crate) fn plan(&self) -> Option<Arc<Armed>> {
+        PLANNED.load(Ordering::Relaxed).then(|| self.locked(|recorder| recorder.plan.clone()))??
+    }
+
+    /// Notes a call that is refused because its effects could not be followed.
+    pub(crate) fn refuse(&self, call: Call, why: &str) {
+        self.locked(|recorder| recorder.refuse(call, why));
+    }
+}
+
+impl Recorder {
+    fn target(&mut self, call: Call, ino: Ino, name: Name, path: String) -> Target {
+        self.calls[call as usize] += 1;
+        Target { ino, name, path, entered: self.events.len() as u32 }
+    }
+
+    pub(crate) fn refuse(&mut self, call: Call, why: &str) {
+        let refusal = Refusal { call, why: why.to_owned() };
+        if !self.refused.contains(&refusal) {
+            self.refused.push(refusal);
+        }
+    }
+
+    /// Appends an event and returns its place.
+    pub(crate) fn push(&mut self, call: Call, entered: u32, op: Op) -> u32 {
+        let next = self.threads.len() as u16;
+        let thread = *self.threads.entry(gettid().as_raw_nonzero().get()).or_insert(next);
+        self.names.apply(&op);
+        self.events.push(Event { thread, entered, call, op });
+        self.flush_last();
+        self.events.len() as u32 - 1
+    }
+
+    /// Sends the newest event to the log, which a dying process leaves behind.
+    fn flush_last(&mut self) {
+        let (Some(log), Some(event)) = (&self.log, self.events.last()) else { return };
+        let mut bytes = Vec::new();
+        frame::push(&mut bytes, &Frame::Event(event.clone()));
+        if let Err(error) = write_all(log, &bytes) {
+            self.log_error = Some(error);
+            self.log = None;
+        }
+    }
+
+    /// A sync call begins; the number pairs it with its end.
+    pub(crate) fn sync_begin(&mut self, call: Call, entered: u32, scope: Scope) -> u32 {
+        self.syncs += 1;
+        self.push(call, entered, Op::SyncBegin { call: self.syncs, scope });
+        self.syncs
+    }
+
+    /// A new file, folder or symlink at a place, with the identity that the kernel gave it.
+    pub(crate) fn create(&mut self, call: Call, at: &Target, new: Identity, kind: Kind) {
+        let ino = Ino(self.next);
+        self.next += 1;
+        self.known.insert(new, ino);
+        let op = Op::Create { dir: at.ino, name: at.name.clone(), ino, kind };
+        self.push(call, at.entered, op);
+    }
+
+    /// What a place names.
+    pub(crate) fn at(&self, place: &Target) -> Option<Ino> {
+        self.names.get(place.ino, &place.name)
+    }
+
+    pub(crate) fn known(&self, identity: Identity) -> Option<Ino> {
+        self.known.get(&identity).copied()
+    }
+
+    /// How many events there are.
+    pub(crate) fn len(&self) -> u32 {
+        self.events.len() as u32
+    }
+}
+
+/// Starts recording a folder. The log, when there is one, begins with the folder as it is.
+pub(crate) fn arm(root: &Path, log: Option<OwnedFd>, plan: Option<Armed>) -> Result<()> {
+    let (base, known) = Image::read_with_identities(root)?;
+    let mut names = Names::new();
+    base.kinds.iter().for_each(|(ino, kind)| names.declare(*ino, kind.clone()));
+    base.names().for_each(|(dir, name, ino)| names.set(dir, &name, ino));
+    if let Some(log) = &log {
+        let mut bytes = frame::header();
+        frame::push(&mut bytes, &Frame::Base(base.packed()));
+        write_all(log, &bytes).map_err(|error| Error::new("write the log of", root, error))?;
+    }
+    let mut slot = recorder();
+    if slot.is_some() {
+        return Err(Error::new("trace", root, "this process already traces a folder"));
+    }
+    PLANNED.store(plan.is_some(), Ordering::Relaxed);
+    *slot = Some(Recorder {
+        next: known.len() as u32,
+        base,
+        known,
+        names,
+        events: Vec::new(),
+        threads: HashMap::new(),
+        calls: vec![0; Call::ALL.len()],
+        refused: Vec::new(),
+        syncs: 0,
+        log,
+        log_error: None,
+        plan: plan.map(Arc::new),
+    });
+    ARMED.store(true, Ordering::Relaxed);
+    Ok(())
+}
+
+/// Stops recording and hands over what was seen; `None` when nothing was armed.
+pub(crate) fn disarm() -> Option<(Image, Vec<Event>, Summary, Option<rustix::io::Errno>)> {
+    ARMED.store(false, Ordering::Relaxed);
+    PLANNED.store(false, Ordering::Relaxed);
+    let mut recorder = recorder().take()?;
+    let calls = Call::ALL.iter().zip(&recorder.calls).filter(|(_, count)| **count > 0);
+    let summary = Summary {
+        calls: calls.map(|(call, count)| (*call, *count)).collect(),
+        refused: std::mem::take(&mut recorder.refused),
+        rules: recorder.plan.as_ref().map(|plan| plan.hits()).unwrap_or_default(),
+    };
+    if let Some(log) = &recorder.log {
+        let mut bytes = Vec::new();
+        frame::push(&mut bytes, &Frame::End(summary.clone()));
+        recorder.log_error = write_all(log, &bytes).err();
+    }
+    Some((recorder.base, recorder.events, summary, recorder.log_error))
+}
+
+/// Whether a session runs in this process.
+pub(crate) fn is_armed() -> bool {
+    ARMED.load(Ordering::Relaxed)
+}
+
+/// Forgets a session that belongs to the parent of this process. For a child right after `fork`,
+/// whose copy of the lock may be held by a thread that does not exist here.
+pub(crate) extern "C" fn forget_after_fork() {
+    ARMED.store(false, Ordering::Relaxed);
+    PLANNED.store(false, Ordering::Relaxed);
+    INSIDE.set(false);
+}
+
+fn write_all(log: &OwnedFd, mut bytes: &[u8]) -> std::result::Result<(), rustix::io::Errno> {
+    while !bytes.is_empty() {
+        let done = rustix::io::write(log, bytes)?;
+        bytes = &bytes[done..];
+    }
+    Ok(())
+}

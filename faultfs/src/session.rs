@@ -1,0 +1,99 @@
+//! One recording session a process: which folder, under which faults, and at its end the trace.
+//! The workload's own words (`begun`, `acked`, `note`) enter the trace here. Judges nothing.
+
+#[cfg_attr(not(all(target_os = "linux", target_env = "gnu")), path = "session/unsupported.rs")]
+mod live;
+
+use crate::{
+    error::{Error, Result},
+    op::MarkKind,
+    plan::Plan,
+    trace::Trace,
+};
+use live::{arm, disarm, mark};
+use std::path::{Path, PathBuf};
+
+/// How a session is to run.
+#[derive(Clone, Debug, Default)]
+pub struct Session {
+    plan: Plan,
+    seed: u64,
+    log: Option<PathBuf>,
+}
+
+/// A running session. Dropped without [`Recording::finish`] it stops and forgets what it saw; its
+/// log, if it has one, stays.
+#[must_use = "a session that is dropped at once records nothing"]
+pub struct Recording {
+    root: PathBuf,
+}
+
+impl Session {
+    /// A session without faults, without a log.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Injects these faults.
+    #[must_use]
+    pub fn plan(mut self, plan: Plan) -> Self {
+        self.plan = plan;
+        self
+    }
+
+    /// Where rules with a probability draw from. The same seed and the same calls give the same
+    /// faults.
+    #[must_use]
+    pub fn seed(mut self, seed: u64) -> Self {
+        self.seed = seed;
+        self
+    }
+
+    /// Also writes each event to this file as it happens, for a process that may not live to
+    /// finish; [`Trace::read`] reads it. It must be outside the traced folder.
+    #[must_use]
+    pub fn log(mut self, file: impl Into<PathBuf>) -> Self {
+        self.log = Some(file.into());
+        self
+    }
+
+    /// Starts to record every change below `root`, which exists; what is in it now counts as
+    /// durable. Fails when the binary is not interposed or a session runs already.
+    pub fn start(self, root: &Path) -> Result<Recording> {
+        let root = root.canonicalize().map_err(|error| Error::new("trace", root, error))?;
+        arm(&self, &root)?;
+        Ok(Recording { root })
+    }
+}
+
+impl Recording {
+    /// The folder, with symlinks resolved.
+    pub fn root(&self) -> &Path {
+        &self.root
+    }
+
+    /// Ends the session. The store must be closed: fails when the folder is not what the trace
+    /// says, because then something wrote past the hooks and the run says nothing.
+    pub fn finish(self) -> Result<Trace> {
+        let trace = disarm(&self.root)?;
+        trace.compare(&self.root)?;
+        Ok(trace)
+    }
+}
+
+/// Work with this number begins: from here on a crash may leave its effects. Does nothing without
+/// a session.
+pub fn begun(id: u64) {
+    mark(MarkKind::Begun, id);
+}
+
+/// Work with this number was acknowledged as durable: from here on a crash must leave its effects.
+/// Does nothing without a session.
+pub fn acked(id: u64) {
+    mark(MarkKind::Acked, id);
+}
+
+/// Anything else worth seeing in the trace. Does nothing without a session.
+pub fn note(id: u64) {
+    mark(MarkKind::Note, id);
+}

@@ -1,0 +1,63 @@
+//! The session on a platform that can be interposed: arms and disarms the recorder. Judges nothing.
+
+use super::{Recording, Session};
+use crate::{
+    error::{Error, Result},
+    fault::Armed,
+    op::{Call, Mark, MarkKind, Op},
+    record,
+    trace::Trace,
+};
+use rustix::fs::{Mode, OFlags};
+use std::{fs::File, path::Path, sync::Once};
+
+impl Drop for Recording {
+    fn drop(&mut self) {
+        // After `finish` there is nothing left to stop.
+        drop(record::disarm());
+    }
+}
+
+pub(super) fn arm(session: &Session, root: &Path) -> Result<()> {
+    static FORK: Once = Once::new();
+    // SAFETY: the handler only stores to atomics and to a thread-local without destructor.
+    FORK.call_once(|| unsafe {
+        libc::pthread_atfork(None, None, Some(record::forget_after_fork));
+    });
+    let log = session.log.as_ref().map(|path| {
+        let flags = OFlags::CREATE | OFlags::TRUNC | OFlags::WRONLY | OFlags::CLOEXEC;
+        rustix::fs::open(path, flags, Mode::from_raw_mode(0o644))
+            .map_err(|error| Error::new("create", path, error))
+    });
+    let plan = &session.plan;
+    let armed = (!plan.rules().is_empty()).then(|| Armed::new(plan, session.seed)).transpose()?;
+    record::arm(root, log.transpose()?, armed)?;
+    let before = record::entered();
+    // Any call that std makes through libc will do; this one changes nothing.
+    drop(File::open(root));
+    if record::entered() == before {
+        drop(record::disarm());
+        let why = "the calls of this binary do not reach the hooks: is std linked statically?";
+        return Err(Error::new("trace", root, why));
+    }
+    Ok(())
+}
+
+pub(super) fn disarm(root: &Path) -> Result<Trace> {
+    let seen = record::disarm();
+    let Some((base, events, summary, log_error)) = seen else {
+        return Err(Error::new("finish the trace of", root, "the session is over"));
+    };
+    match log_error {
+        Some(error) => Err(Error::new("write the log of", root, error)),
+        None => Ok(Trace::new(base, events, summary)),
+    }
+}
+
+pub(super) fn mark(kind: MarkKind, id: u64) {
+    let Some(entry) = record::enter() else { return };
+    entry.locked(|recorder| {
+        let entered = recorder.len();
+        recorder.push(Call::Mark, entered, Op::Mark(Mark { kind, id }))
+    });
+}

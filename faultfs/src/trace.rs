@@ -1,0 +1,280 @@
+//! A recorded run: what the folder held at the start, every operation since, and what was refused
+//! or injected. Its file format, and a form for people. Draws no conclusion about crashes.
+
+use crate::{
+    content::Content,
+    crash::State,
+    error::{Error, Result},
+    frame,
+    image::{Image, Packed},
+    names::Names,
+    op::{Call, Event, Ino, Kind, Mark, MarkKind, Op, Scope},
+    persist::{Model, What},
+};
+use serde::{Deserialize, Serialize};
+use std::{
+    collections::BTreeMap,
+    fmt::{Display, Formatter, Result as FmtResult},
+    fs,
+    path::Path,
+};
+
+/// A recorded run.
+#[derive(Clone, Default)]
+pub struct Trace {
+    pub(crate) base: Image,
+    pub(crate) events: Vec<Event>,
+    pub(crate) summary: Summary,
+    whole: bool,
+}
+
+/// What a run counted besides its operations.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Summary {
+    /// How often each call reached the traced folder, failed ones included.
+    pub calls: BTreeMap<Call, u64>,
+    /// The calls that were refused because the tool could not have followed them.
+    pub refused: Vec<Refusal>,
+    /// What each fault rule did.
+    pub rules: Vec<RuleHits>,
+}
+
+/// A call that was refused with an errno that a filesystem without the feature would give.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Refusal {
+    /// The call.
+    pub call: Call,
+    /// Why the tool cannot follow it.
+    pub why: String,
+}
+
+/// What a fault rule did.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RuleHits {
+    /// The rule as it was written.
+    pub rule: String,
+    /// How many calls it matched.
+    pub matched: u64,
+    /// How many of them it changed. A run whose rule never fired tested nothing.
+    pub fired: u64,
+}
+
+/// What the frames of a trace file hold, in this order.
+#[derive(Serialize, Deserialize)]
+pub(crate) enum Frame {
+    Base(Packed),
+    Event(Event),
+    End(Summary),
+}
+
+impl Trace {
+    pub(crate) fn new(base: Image, events: Vec<Event>, summary: Summary) -> Self {
+        Self { base, events, summary, whole: true }
+    }
+
+    /// What happened, in order.
+    pub fn events(&self) -> &[Event] {
+        &self.events
+    }
+
+    /// Counts, refusals, fault hits.
+    pub fn summary(&self) -> &Summary {
+        &self.summary
+    }
+
+    /// Whether the recording session was finished. The log of a process that died is not: it
+    /// says what happened up to the death, and nobody compared it with the folder.
+    pub fn is_whole(&self) -> bool {
+        self.whole
+    }
+
+    /// The names at the start.
+    pub(crate) fn base_names(&self) -> Names {
+        let mut names = Names::new();
+        self.base.kinds.iter().for_each(|(ino, kind)| names.declare(*ino, kind.clone()));
+        self.base.names().for_each(|(dir, name, ino)| names.set(dir, &name, ino));
+        names
+    }
+
+    /// The folder as the whole trace leaves it, with nothing lost.
+    pub fn final_image(&self) -> Image {
+        let mut names = self.base_names();
+        let mut files = self.base.files.clone();
+        for event in &self.events {
+            names.apply(&event.op);
+            apply_bytes(&mut files, &event.op);
+        }
+        image_of(&names, |ino| files.get(&ino).cloned().unwrap_or_default())
+    }
+
+    /// Fails with the first difference when the trace does not explain the folder: then something
+    /// wrote past the hooks, and no statement about crashes of this run would hold.
+    pub fn compare(&self, folder: &Path) -> Result<()> {
+        match self.final_image().difference(&Image::read(folder)?) {
+            None => Ok(()),
+            Some(what) => {
+                let why = format!("not seen whole: the folder differs from the trace: {what}");
+                Err(Error::new("trust the trace of", folder, why))
+            }
+        }
+    }
+
+    /// Stores the trace.
+    pub fn write(&self, file: &Path) -> Result<()> {
+        let mut bytes = frame::header();
+        frame::push(&mut bytes, &Frame::Base(self.base.packed()));
+        for event in &self.events {
+            frame::push(&mut bytes, &Frame::Event(event.clone()));
+        }
+        frame::push(&mut bytes, &Frame::End(self.summary.clone()));
+        fs::write(file, bytes).map_err(|error| Error::new("write", file, error))
+    }
+
+    /// Reads a stored trace or a session's log, which may end anywhere.
+    pub fn read(file: &Path) -> Result<Self> {
+        let bytes = fs::read(file).map_err(|error| Error::new("read", file, error))?;
+        let mut frames = frame::Frames::new(&bytes).map_err(|why| Error::new("read", file, why))?;
+        let Some(Frame::Base(base)) = frames.next() else {
+            return Err(Error::new("read", file, "the trace has no beginning"));
+        };
+        let mut trace = Self { base: Image::from_packed(base), ..Self::default() };
+        while let Some(frame) = frames.next() {
+            match frame {
+                Frame::Event(event) => trace.events.push(event),
+                Frame::End(summary) => {
+                    trace.summary = summary;
+                    trace.whole = frames.is_done();
+                }
+                Frame::Base(_) => return Err(Error::new("read", file, "two beginnings")),
+            }
+        }
+        Ok(trace)
+    }
+}
+
+impl Model {
+    /// What a state does without, a line for each unit and event.
+    pub(crate) fn describe(&self, state: &State) -> Vec<String> {
+        let mut damage: BTreeMap<u32, Vec<String>> = BTreeMap::new();
+        let what = |id: u32| match self.units[id as usize].what {
+            What::Data => "data",
+            What::Size { .. } => "size",
+            What::Entry => "name",
+        };
+        let mut note = |seq: u32, text: String| damage.entry(seq).or_default().push(text);
+        let seq = |id: u32| self.units[id as usize].seq;
+        state.lost.iter().for_each(|id| note(seq(*id), format!("lost the {} of", what(*id))));
+        for (id, tear) in &state.torn {
+            note(seq(*id), format!("torn ({tear:?}) the {} of", what(*id)));
+        }
+        state.hidden.iter().for_each(|seq| note(*seq, "not yet:".to_owned()));
+        let mut names = self.trace.base_names();
+        let mut lines = Vec::new();
+        for (seq, event) in self.trace.events.iter().enumerate() {
+            for text in damage.remove(&(seq as u32)).unwrap_or_default() {
+                lines.push(format!("{text} {seq}: {}", describe(&names, &event.op)));
+            }
+            names.apply(&event.op);
+        }
+        lines
+    }
+}
+
+/// What an operation does to the bytes and sizes of files when nothing is lost.
+fn apply_bytes(files: &mut BTreeMap<Ino, Content>, op: &Op) {
+    match op {
+        Op::Write { ino, offset, data } => {
+            let file = files.entry(*ino).or_default();
+            file.write(*offset, data);
+            file.set_size(file.size().max(offset + data.len() as u64));
+        }
+        Op::Zero { ino, offset, len, extends } => {
+            let file = files.entry(*ino).or_default();
+            file.zero(*offset, *len);
+            if *extends {
+                file.set_size(file.size().max(offset + len));
+            }
+        }
+        Op::Truncate { ino, size } => files.entry(*ino).or_default().set_size(*size),
+        _ => {}
+    }
+}
+
+/// The image that these names and these contents make.
+pub(crate) fn image_of(names: &Names, mut content: impl FnMut(Ino) -> Content) -> Image {
+    let mut image = Image { entries: names.walk(), ..Image::default() };
+    for (_, ino) in &image.entries {
+        let kind = names.kind(*ino);
+        if *kind == Kind::File && !image.files.contains_key(ino) {
+            image.files.insert(*ino, content(*ino));
+        }
+        image.kinds.insert(*ino, kind.clone());
+    }
+    image
+}
+
+/// One line an event: number, thread, call, what it did to which path.
+impl Display for Trace {
+    fn fmt(&self, f: &mut Formatter<'_>) -> FmtResult {
+        let mut names = self.base_names();
+        for (path, size) in self.base.paths() {
+            writeln!(f, "  base {path} ({size} bytes)")?;
+        }
+        for (at, event) in self.events.iter().enumerate() {
+            let text = describe(&names, &event.op);
+            writeln!(f, "{at:>6} t{:<3} {:<16} {text}", event.thread, event.call)?;
+            names.apply(&event.op);
+        }
+        for refusal in &self.summary.refused {
+            writeln!(f, "refused {}: {}", refusal.call, refusal.why)?;
+        }
+        for hits in &self.summary.rules {
+            writeln!(f, "rule {}: fired {} of {}", hits.rule, hits.fired, hits.matched)?;
+        }
+        if self.whole { Ok(()) } else { writeln!(f, "the trace has no end: its process died") }
+    }
+}
+
+fn describe(names: &Names, op: &Op) -> String {
+    let file = |ino: &Ino| names.path(*ino).unwrap_or_else(|| format!("#{} (no name)", ino.0));
+    let at = |dir: &Ino, name: &str| names.join(*dir, name).unwrap_or_else(|| name.to_owned());
+    match op {
+        Op::Create { dir, name, kind, .. } => format!("create {} {kind:?}", at(dir, name)),
+        Op::Write { ino, offset, data } => {
+            format!("write {} {offset}..{}", file(ino), offset + data.len() as u64)
+        }
+        Op::Zero { ino, offset, len, extends } => {
+            let how = if *extends { "zero" } else { "zero, size kept" };
+            format!("{how} {} {offset}..{}", file(ino), offset + len)
+        }
+        Op::Truncate { ino, size } => format!("size {} = {size}", file(ino)),
+        Op::Unlink { dir, name, .. } => format!("unlink {}", at(dir, name)),
+        Op::Link { dir, name, ino } => format!("link {} = {}", at(dir, name), file(ino)),
+        Op::Rename { from_dir, from, dir, name, .. } => {
+            format!("rename {} -> {}", at(from_dir, from), at(dir, name))
+        }
+        Op::Exchange { from_dir, from, dir, name, .. } => {
+            format!("exchange {} <-> {}", at(from_dir, from), at(dir, name))
+        }
+        Op::SyncBegin { call, scope } => format!("sync {} begins [{call}]", of(names, *scope)),
+        Op::SyncEnd { call, scope, errno: 0 } => {
+            format!("sync {} done [{call}]", of(names, *scope))
+        }
+        Op::SyncEnd { call, scope, errno } => {
+            format!("sync {} FAILED, errno {errno} [{call}]", of(names, *scope))
+        }
+        Op::Mark(Mark { kind: MarkKind::Begun, id }) => format!("{id} begun"),
+        Op::Mark(Mark { kind: MarkKind::Acked, id }) => format!("{id} acknowledged"),
+        Op::Mark(Mark { kind: MarkKind::Note, id }) => format!("note {id}"),
+        Op::Fault { path, what } => format!("FAULT {path}: {what}"),
+    }
+}
+
+fn of(names: &Names, scope: Scope) -> String {
+    match scope {
+        Scope::Ino(Ino::ROOT) => "the root folder".to_owned(),
+        Scope::Ino(ino) => names.path(ino).unwrap_or_else(|| format!("#{} (no name)", ino.0)),
+        Scope::Write(at) => format!("write {at}"),
+        Scope::All => "everything".to_owned(),
+    }
+}

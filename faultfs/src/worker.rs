@@ -1,0 +1,322 @@
+//! Worker processes: each judges states one after another until it dies, hangs or has done its
+//! share, and is then replaced. They are forks of the caller, so that a judge can be a closure.
+//! Decides neither what is judged nor what the outcome means.
+
+mod life;
+
+use crate::{
+    crash::State,
+    error::{Error, Result},
+    frame,
+    judge::{Case, Outcome, Promises},
+    persist::Model,
+    record,
+};
+use life::{GAVE_UP, GAVE_UP_CODE, Life};
+use rustix::{
+    event::{PollFd, PollFlags, Timespec, poll},
+    fd::{AsFd, BorrowedFd, OwnedFd},
+    process::{Pid, Signal, WaitOptions, WaitStatus, kill_process, waitpid},
+};
+use serde::{Deserialize, Serialize};
+use std::{
+    collections::VecDeque,
+    fs::{self, File},
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+/// What a worker runs on each state.
+pub(crate) type Check<'a> = &'a (dyn Fn(&Case) -> std::result::Result<(), String> + Sync);
+
+/// Bytes of a dead worker's output that a finding shows, of its beginning and of its end.
+const TAIL: usize = 1000;
+
+/// States that a worker judges before it makes room for a fresh one, so that what a store leaks
+/// at each open does not add up.
+const SHARE: u32 = 1000;
+
+/// What is to be judged.
+#[derive(Clone, Serialize, Deserialize)]
+pub(crate) struct Task {
+    pub(crate) subject: Subject,
+    pub(crate) promises: Promises,
+    pub(crate) depth: u8,
+    /// Trace the judging itself and store the trace here.
+    pub(crate) trace_to: Option<PathBuf>,
+}
+
+#[derive(Clone, Serialize, Deserialize)]
+pub(crate) enum Subject {
+    /// A state of the trace that the pool was made for.
+    State(State),
+    /// A state of another trace, in this file.
+    Of(PathBuf, State),
+    /// A packed image.
+    Image(PathBuf),
+}
+
+/// What a worker says.
+#[derive(Serialize, Deserialize)]
+pub(crate) struct Reply {
+    pub(crate) outcome: Outcome,
+    /// Why the judging was not traced although it was to be.
+    pub(crate) untraced: Option<String>,
+}
+
+/// The bounds of a worker.
+#[derive(Clone)]
+pub(crate) struct Limits {
+    pub(crate) workers: usize,
+    /// For one state.
+    pub(crate) deadline: Duration,
+    /// Bytes of private memory, on top of what the caller has.
+    pub(crate) memory: u64,
+}
+
+/// Workers on one trace.
+pub(crate) struct Pool<'a> {
+    model: Option<Arc<Model>>,
+    check: Check<'a>,
+    limits: Limits,
+    folder: PathBuf,
+    workers: Vec<Option<Worker>>,
+}
+
+struct Worker {
+    pid: Pid,
+    to: OwnedFd,
+    from: OwnedFd,
+    job: Option<(Task, Instant)>,
+    done: u32,
+    output: PathBuf,
+}
+
+impl<'a> Pool<'a> {
+    /// Workers start with the first states. `folder` is theirs to fill and to delete.
+    pub(crate) fn new(
+        model: Option<Arc<Model>>,
+        check: Check<'a>,
+        limits: Limits,
+        folder: PathBuf,
+    ) -> Result<Self> {
+        if record::is_armed() {
+            return Err(Error::new("explore in", folder, "a session is still running"));
+        }
+        fs::create_dir_all(&folder).map_err(|error| Error::new("create", &folder, error))?;
+        let workers = (0..limits.workers.max(1)).map(|_| None).collect();
+        Ok(Self { model, check, limits, folder, workers })
+    }
+
+    /// The trace that the pool was made for.
+    pub(crate) fn model(&self) -> Option<Arc<Model>> {
+        self.model.clone()
+    }
+
+    /// The folder that the pool deletes at its end.
+    pub(crate) fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    /// Judges all tasks, several at once; `done` gets each with its outcome, in no fixed order.
+    pub(crate) fn run(
+        &mut self,
+        next: &mut dyn FnMut() -> Option<Task>,
+        done: &mut dyn FnMut(Task, Reply),
+    ) -> Result<()> {
+        let mut ready = VecDeque::new();
+        loop {
+            for index in 0..self.workers.len() {
+                if self.workers[index].as_ref().is_some_and(|worker| worker.job.is_some()) {
+                    continue;
+                }
+                if let Some(task) = ready.pop_front().or_else(&mut *next) {
+                    self.assign(index, task)?;
+                }
+            }
+            // The workers are busy: the time to find what they do next.
+            while ready.len() < self.workers.len()
+                && let Some(task) = next()
+            {
+                ready.push_back(task);
+            }
+            if self.workers.iter().flatten().all(|worker| worker.job.is_none()) {
+                return Ok(());
+            }
+            self.collect(done)?;
+        }
+    }
+
+    fn assign(&mut self, index: usize, task: Task) -> Result<()> {
+        if self.workers[index].as_ref().is_some_and(|worker| worker.done >= SHARE) {
+            self.kill(index)?;
+        }
+        if self.workers[index].is_none() {
+            self.workers[index] = Some(self.spawn(index)?);
+        }
+        let worker = self.workers[index].as_mut().expect("just started");
+        let mut bytes = Vec::new();
+        frame::push(&mut bytes, &task);
+        worker.job = Some((task, Instant::now()));
+        // A worker that is already dead is found by its closed pipe.
+        let _ = send(&worker.to, &bytes);
+        Ok(())
+    }
+
+    /// Waits for the next reply, death or deadline.
+    fn collect(&mut self, done: &mut dyn FnMut(Task, Reply)) -> Result<()> {
+        let now = Instant::now();
+        let busy: Vec<usize> = (0..self.workers.len())
+            .filter(|index| self.workers[*index].as_ref().is_some_and(|w| w.job.is_some()))
+            .collect();
+        let left = |index: &usize| {
+            let worker = self.workers[*index].as_ref().expect("busy");
+            let begun = worker.job.as_ref().expect("busy").1;
+            (begun + self.limits.deadline).saturating_duration_since(now)
+        };
+        let wait = busy.iter().map(left).min().unwrap_or_default();
+        let from = |index: &usize| self.workers[*index].as_ref().expect("busy").from.as_fd();
+        let ready = wait_readable(&busy.iter().map(from).collect::<Vec<_>>(), wait)?;
+        for (index, ready) in busy.into_iter().zip(ready) {
+            let worker = self.workers[index].as_mut().expect("busy");
+            if ready {
+                let reply = receive::<Reply>(&worker.from);
+                let (task, _) = worker.job.take().expect("busy");
+                worker.done += 1;
+                match reply {
+                    Some(reply) => done(task, reply),
+                    None => done(task, reply_of(self.bury(index)?)),
+                }
+            } else if worker.job.as_ref().is_some_and(|job| job.1.elapsed() >= self.limits.deadline)
+            {
+                let (task, _) = worker.job.take().expect("busy");
+                self.kill(index)?;
+                done(task, reply_of(Outcome::Hung));
+            }
+        }
+        Ok(())
+    }
+
+    fn spawn(&self, index: usize) -> Result<Worker> {
+        let fail = |error: rustix::io::Errno| Error::new("start a worker in", &self.folder, error);
+        let (task_out, task_in) = rustix::pipe::pipe().map_err(fail)?;
+        let (reply_out, reply_in) = rustix::pipe::pipe().map_err(fail)?;
+        let home = self.folder.join(format!("worker-{index}"));
+        fs::create_dir_all(&home).map_err(|error| Error::new("create", &home, error))?;
+        let output = home.join("output");
+        let log = File::create(&output).map_err(|error| Error::new("create", &output, error))?;
+        // SAFETY: the child runs only code that needs no other thread: glibc makes its allocator
+        // usable after fork, and `forget_after_fork` does the same for the recorder.
+        match unsafe { libc::fork() } {
+            -1 => Err(Error::new("fork in", &home, std::io::Error::last_os_error())),
+            0 => {
+                drop((task_in, reply_out));
+                let model = self.model.clone();
+                let life = Life { model, check: self.check, home, limits: &self.limits };
+                life.live(&task_out, &reply_in, &log);
+            }
+            pid => {
+                let pid = Pid::from_raw(pid).expect("fork returned a child");
+                Ok(Worker { pid, to: task_in, from: reply_out, job: None, done: 0, output })
+            }
+        }
+    }
+
+    /// A worker whose pipe is closed is dead or on its way: how it died. Killing one that is on its
+    /// way does not change what it dies of.
+    fn bury(&mut self, index: usize) -> Result<Outcome> {
+        let worker = self.workers[index].take().expect("a worker to bury");
+        let status = reap(&worker)?;
+        let how = match (status.terminating_signal(), status.exit_status()) {
+            (Some(signal), _) => format!("signal {signal}"),
+            (None, code) => format!("exit code {}", code.unwrap_or_default()),
+        };
+        let said = fs::read(&worker.output).unwrap_or_default();
+        let said = ends(&said);
+        if status.exit_status() == Some(GAVE_UP_CODE)
+            && let Some(why) = said.strip_prefix(GAVE_UP)
+        {
+            return Err(Error::new("judge in", &self.folder, why));
+        }
+        Ok(Outcome::Died(if said.is_empty() { how } else { format!("{how}; it said: {said}") }))
+    }
+
+    fn kill(&mut self, index: usize) -> Result<()> {
+        self.workers[index].take().map_or(Ok(()), |worker| reap(&worker).map(drop))
+    }
+}
+
+impl Drop for Pool<'_> {
+    fn drop(&mut self) {
+        for index in 0..self.workers.len() {
+            // What cannot be ended dies with this process.
+            let _ = self.kill(index);
+        }
+        let _ = fs::remove_dir_all(&self.folder);
+    }
+}
+
+/// The beginning and the end of a long output: a cause comes first, a backtrace last.
+fn ends(output: &[u8]) -> String {
+    let text = String::from_utf8_lossy;
+    if output.len() <= 2 * TAIL {
+        return text(output).into_owned();
+    }
+    format!("{} … {}", text(&output[..TAIL]), text(&output[output.len() - TAIL..]))
+}
+
+fn reply_of(outcome: Outcome) -> Reply {
+    Reply { outcome, untraced: None }
+}
+
+/// Kills a child of ours by its id and takes its status.
+fn reap(worker: &Worker) -> Result<WaitStatus> {
+    let _ = kill_process(worker.pid, Signal::KILL);
+    match waitpid(Some(worker.pid), WaitOptions::empty()) {
+        Ok(Some((_, status))) => Ok(status),
+        Ok(None) => Err(Error::new("wait for", &worker.output, "it has no status")),
+        Err(error) => Err(Error::new("wait for", &worker.output, error)),
+    }
+}
+
+fn wait_readable(pipes: &[BorrowedFd<'_>], wait: Duration) -> Result<Vec<bool>> {
+    let mut polled: Vec<PollFd<'_>> =
+        pipes.iter().map(|pipe| PollFd::from_borrowed_fd(*pipe, PollFlags::IN)).collect();
+    let wait = Timespec::try_from(wait).unwrap_or_default();
+    match poll(&mut polled, Some(&wait)) {
+        Ok(_) | Err(rustix::io::Errno::INTR) => {}
+        Err(error) => return Err(Error::new("wait for", "the workers", error)),
+    }
+    Ok(polled.iter().map(|pipe| !pipe.revents().is_empty()).collect())
+}
+
+fn send(pipe: &OwnedFd, mut bytes: &[u8]) -> std::result::Result<(), rustix::io::Errno> {
+    while !bytes.is_empty() {
+        let done = rustix::io::write(pipe, bytes)?;
+        bytes = &bytes[done..];
+    }
+    Ok(())
+}
+
+/// Reads one framed value; `None` when the other side is gone.
+fn receive<T: serde::de::DeserializeOwned>(pipe: &OwnedFd) -> Option<T> {
+    let mut bytes = vec![0; frame::HEAD];
+    fill(pipe, &mut bytes)?;
+    let len = frame::payload_len(&bytes);
+    bytes.resize(frame::HEAD + len, 0);
+    fill(pipe, &mut bytes[frame::HEAD..])?;
+    frame::Frames::bare(&bytes).next()
+}
+
+fn fill(pipe: &OwnedFd, mut room: &mut [u8]) -> Option<()> {
+    while !room.is_empty() {
+        match rustix::io::read(pipe, &mut *room) {
+            Ok(0) => return None,
+            Ok(read) => room = &mut room[read..],
+            Err(rustix::io::Errno::INTR) => {}
+            Err(_) => return None,
+        }
+    }
+    Some(())
+}

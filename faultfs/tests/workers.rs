@@ -1,0 +1,136 @@
+//! Workers outlive what stores do to them: a judge that aborts, hangs, panics, exits or eats
+//! memory is a finding, and the states after it are judged all the same. No store is involved.
+#![cfg(all(target_os = "linux", target_env = "gnu"))]
+
+use faultfs::{
+    Case, Explore, Outcome, Profile, Report, Session, Step, Trace, acked, begun, command,
+};
+use std::{
+    fs::{self, File},
+    io::Write,
+    process,
+    sync::{Mutex, PoisonError},
+    time::Duration,
+};
+
+/// A process has one session; `cargo test` runs these as threads.
+static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
+
+/// Three appends, each begun, synced and acknowledged.
+fn trace() -> Trace {
+    let dir = tempfile::tempdir().unwrap();
+    let recording = Session::new().start(dir.path()).unwrap();
+    let mut file = File::create(dir.path().join("f")).unwrap();
+    File::open(dir.path()).unwrap().sync_all().unwrap();
+    for id in 1..=3 {
+        begun(id);
+        file.write_all(&[b'0' + id as u8; 10]).unwrap();
+        file.sync_all().unwrap();
+        acked(id);
+    }
+    recording.finish().unwrap()
+}
+
+/// Explores with a judge that misbehaves on the file of 20 bytes.
+fn explored(explore: &Explore, misbehave: impl Fn() -> Result<(), String> + Sync) -> Report {
+    let _alone = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
+    let judge = |case: &Case| match fs::read(case.dir().join("f")) {
+        Ok(bytes) if bytes.len() == 20 && bytes[10] == b'2' => misbehave(),
+        _ => Ok(()),
+    };
+    explore.run(trace(), &judge).unwrap()
+}
+
+fn only_prefixes() -> Explore {
+    Explore::new().steps(&[Step::Prefix]).nested(0).questions(0)
+}
+
+/// The one finding; every other state was judged.
+#[track_caller]
+fn finding(report: &Report) -> Outcome {
+    let tally = report.tallies[&(1, Step::Prefix)];
+    assert_eq!(report.findings.len(), 1, "{report}");
+    assert_eq!(tally.judged, tally.possible - tally.duplicate, "{report}");
+    assert!(tally.judged > 5 && tally.failed < tally.judged, "{report}");
+    report.findings[0].outcome.clone()
+}
+
+#[test]
+fn a_judge_that_aborts() {
+    let outcome = finding(&explored(&only_prefixes(), || {
+        rustix::io::write(rustix::stdio::stderr(), b"invariant broken").unwrap();
+        process::abort()
+    }));
+    assert_eq!(outcome, Outcome::Died("signal 6; it said: invariant broken".to_owned()));
+}
+
+#[test]
+fn a_judge_that_exits() {
+    assert_eq!(
+        finding(&explored(&only_prefixes(), || process::exit(3))),
+        Outcome::Died("exit code 3".to_owned())
+    );
+}
+
+#[test]
+fn a_judge_that_hangs() {
+    let explore = only_prefixes().deadline(Duration::from_millis(200));
+    let hang = || loop {
+        std::thread::park();
+    };
+    assert_eq!(finding(&explored(&explore, hang)), Outcome::Hung);
+}
+
+#[test]
+fn a_judge_that_panics() {
+    let outcome = finding(&explored(&only_prefixes(), || panic!("no such page")));
+    let Outcome::Panicked(text) = outcome else { panic!("{outcome:?}") };
+    assert!(text.contains("no such page") && text.contains("workers.rs"), "{text}");
+}
+
+#[test]
+fn a_judge_that_eats_memory() {
+    let explore = only_prefixes().memory(64 << 20);
+    let outcome = finding(&explored(&explore, || {
+        let eaten = vec![1_u8; 256 << 20];
+        Err(format!("{} bytes were to be had", eaten.len()))
+    }));
+    let Outcome::Died(text) = outcome else { panic!("{outcome:?}") };
+    assert!(text.starts_with("signal 6") && text.contains("memory allocation"), "{text}");
+}
+
+#[test]
+fn a_judge_that_is_a_program() {
+    let _alone = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
+    let script = r#"test "$(head -c 20 "$1/f" | tail -c 1)" != 2 || { echo "twenty ${FAULTFS_BEGUN%%,*}" >&2; exit 1; }"#;
+    let judge = command("sh", &["-c", script, "sh"]);
+    let report = only_prefixes().run(trace(), &judge).unwrap();
+    let Outcome::Broken(text) = finding(&report) else { panic!("{report}") };
+    assert!(text.starts_with("sh says exit status: 1: twenty 1"), "{text}");
+}
+
+#[test]
+fn states_are_counted_exactly() {
+    // Nothing but ten appended bytes, so that every number can be done by hand. Events: create,
+    // folder sync begins, ends, and three times: begun, write, sync begins, ends, acked.
+    let count = |profile, step| {
+        let explore = Explore::new().profile(profile).steps(&[step]).nested(0).points(1000);
+        let report = explored(&explore, || Ok(()));
+        let tally = report.tallies.get(&(1, step)).copied().unwrap_or_default();
+        (tally.possible, tally.illegal, tally.duplicate, tally.judged)
+    };
+    // 19 places for a crash, less the three right before an acknowledgement. Images: nothing, the
+    // empty file, 10, 20 and 30 bytes; with what was promised at the time: 3 more that begun, 3
+    // more that are acked.
+    assert_eq!(count(Profile::PosixWeak, Step::Prefix), (16, 0, 5, 11));
+    // Something is pending after the create, at the folder's sync, after each write, at its sync.
+    assert_eq!(count(Profile::PosixWeak, Step::DropAll), (8, 0, 4, 4));
+    // Data and size apart: at two places a write, twice.
+    assert_eq!(count(Profile::PosixWeak, Step::DropOne), (12, 0, 6, 6));
+    assert_eq!(count(Profile::PosixWeak, Step::KeepOne), (12, 0, 6, 6));
+    // Ten bytes are one sector, and two units are not many.
+    assert_eq!(count(Profile::PosixWeak, Step::TearOne), (0, 0, 0, 0));
+    // ext4 shows no size without its data, and no data without its size is lost data.
+    assert_eq!(count(Profile::Ext4Ordered, Step::DropOne), (12, 6, 3, 3));
+    assert_eq!(count(Profile::ProcessKill, Step::DropOne), (0, 0, 0, 0));
+}
