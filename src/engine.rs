@@ -10,8 +10,10 @@ pub mod lying;
 pub mod mace;
 pub mod model;
 pub mod options;
+pub mod rules;
 
 pub use options::{BucketOptions, EngineOptions, Family, Merge};
+pub use rules::{RULES, Rules};
 
 use std::path::Path;
 

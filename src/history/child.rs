@@ -236,6 +236,10 @@ fn carry_out(plan: &Plan, recorder: &Recorder) -> crate::engine::Outcome<()> {
 }
 
 fn check(plan: &Plan, recorder: &Recorder) -> crate::engine::Outcome<()> {
+    if !MaceDriver.capabilities().checker {
+        phase(recorder, "checked by nobody: this engine has no offline checker".to_owned());
+        return Ok(());
+    }
     for witness in MaceDriver.check(&plan.dir)? {
         recorder.record(Event::Wrong { oracle: "checker".to_owned(), witness });
     }

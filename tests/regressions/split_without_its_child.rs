@@ -19,19 +19,18 @@
 use mace_prod::{
     engine::{Bucket, BucketOptions, Driver, EngineOptions, Family, Merge, mace::MaceDriver},
     scenario::Case,
+    settings::tries,
     testdir::{TestDir, copy_tree},
     verdict::Verdict,
 };
 use std::{collections::BTreeMap, fs, path::Path};
 
 const ID: &str = "split-without-its-child";
-/// One of eighty was measured; so many without one mean that it is gone.
-const ATTEMPTS: u32 = 1500;
 
 #[test]
 fn stress_a_killed_process_leaves_no_dangling_page() {
     Case::run(|case| {
-        for attempt in 0..ATTEMPTS {
+        for attempt in 0..tries(ID) {
             let dir = TestDir::new(case.name()).expect("a folder for a database");
             case.figures.add("images", 1);
             let complaints = image(dir.path(), attempt % 2 == 1);

@@ -23,12 +23,11 @@ use mace_prod::{
     },
     oracle::Violation,
     scenario::Case,
+    settings::tries,
     verdict::Verdict,
 };
 
 const ID: &str = "unload-races-the-evictor";
-/// One of five was measured; so many without a loss mean that it is gone.
-const ATTEMPTS: usize = 120;
 const PAIRS: usize = 319;
 
 #[test]
@@ -48,7 +47,7 @@ fn unloading_a_bucket_keeps_its_commits() {
             let promise = "a commit that was acknowledged stays";
             return Verdict::Violated(vec![Violation::new("contract", promise, witness)]);
         }
-        if (0..ATTEMPTS).any(|_| kept(engine.as_ref(), false) != PAIRS) {
+        if (0..tries(ID)).any(|_| kept(engine.as_ref(), false) != PAIRS) {
             case.known_finding(ID)
         } else {
             Verdict::Pass
