@@ -115,6 +115,8 @@ impl Plan {
         let mut child = Command::new(&program)
             .arg(&plan)
             .env(failpoint::VARIABLE, rules)
+            // Only the tail is kept, and a backtrace would push the message out of it.
+            .env("RUST_BACKTRACE", "0")
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(log)
