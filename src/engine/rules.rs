@@ -14,6 +14,8 @@ pub struct Rules {
     pub inline_usual: u32,
     /// The greatest.
     pub inline_most: u32,
+    /// A length in bytes of values that live in blob files unless a bucket says otherwise.
+    pub large: u32,
     /// The size may be lowered in a bucket that is there; it may never be raised.
     pub inline_lowers: bool,
     /// A database may be opened with another number of writer groups than before.
@@ -33,6 +35,7 @@ pub const RULES: Rules = if cfg!(engine_api = "0.1") {
         inline_least: 4096,
         inline_usual: 4096,
         inline_most: 16_384,
+        large: 6000,
         inline_lowers: false,
         writers_change: false,
     }
@@ -41,6 +44,7 @@ pub const RULES: Rules = if cfg!(engine_api = "0.1") {
         inline_least: 256,
         inline_usual: 1024,
         inline_most: 4096,
+        large: 3000,
         inline_lowers: true,
         writers_change: true,
     }

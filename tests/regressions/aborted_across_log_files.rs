@@ -63,7 +63,7 @@ fn opened_after_drop(case: &mut Case, wal_file_bytes: u64) -> String {
         sweep(Sweep { commits: false, ..Sweep::fill(30, 900, 30) }),
         sweep(Sweep::fill(1, 100, 1)),
         Step::Checkpoint { bucket: bucket() },
-        Step::Collect { rounds: 3 },
+        Step::Recycle { files: 1 },
     ];
     let mut run = |stage: &Stage| {
         let exit = database.process(stage, &mut case.figures);
