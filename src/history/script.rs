@@ -14,7 +14,6 @@ use crate::{
 use serde::{Deserialize, Serialize};
 use std::{
     collections::{BTreeMap, BTreeSet},
-    fs,
     panic::{AssertUnwindSafe, catch_unwind, resume_unwind},
     path::Path,
     sync::atomic::{AtomicBool, Ordering},
@@ -76,12 +75,6 @@ pub enum Step {
         blob: u64,
         /// How many rounds at the most.
         rounds: u32,
-    },
-    /// Collects until no more log files are there than this, or patience is at its end: the log
-    /// shrinks when aborted versions are gone, which waits for timers of the engine's own.
-    Recycle {
-        /// How many may stay.
-        files: usize,
     },
     /// Closes our handle of a bucket and unloads it.
     Unload {
@@ -203,10 +196,6 @@ impl<'a> Runner<'a> {
                 self.patiently(|engine| engine.unload_bucket(bucket))
             }
             Step::Delete { bucket } => self.delete(bucket),
-            Step::Recycle { files } => {
-                self.recycle(*files);
-                Ok(())
-            }
             Step::Reap => self.reap(self.engine.loaded_buckets().len() as u64),
             Step::ReapTo { buckets } => self.reap(*buckets),
             Step::Sync => self.sync(),
@@ -315,18 +304,6 @@ impl<'a> Runner<'a> {
             self.engine.collect_garbage();
         }
         Ok(())
-    }
-
-    fn recycle(&self, files: usize) {
-        let asked = Instant::now();
-        let there = || {
-            let names = fs::read_dir(self.dir.join("log")).into_iter().flatten().flatten();
-            names.filter(|name| name.file_name().to_string_lossy().contains("wal")).count()
-        };
-        while there() > files && asked.elapsed() <= PATIENCE {
-            self.engine.collect_garbage();
-            thread::yield_now();
-        }
     }
 
     fn sync(&self) -> Outcome<()> {
