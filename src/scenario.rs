@@ -6,6 +6,7 @@ pub mod contract;
 pub mod crashes;
 pub mod database;
 pub mod live;
+pub mod power;
 
 use crate::{
     engine::{Driver, mace::MaceDriver},
