@@ -5,6 +5,7 @@
 //! A trace carries one number for each word that the suite says to it. Numbers are the stamps of
 //! events; milestones, which have no stamp, are counted above all stamps.
 
+pub mod known;
 pub mod works;
 
 use crate::{
@@ -30,6 +31,9 @@ pub const DATABASE: &str = "db";
 const SERVES: &str = "a database that lost its power can be opened and serves";
 const CHECKS: &str = "a database that lost its power passes the engine's own checker";
 const COPIED: &str = "a copy that was acknowledged survives and can be opened";
+
+/// How an answer begins that is a known finding's: its id follows.
+pub const KNOWN: &str = "known finding ";
 
 /// A word to the trace about the work with this number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -76,9 +80,10 @@ impl Words {
                     Word::Asked(number)
                 })
             }
-            Event::Begin { .. } | Event::Abort { .. } | Event::Info { .. } | Event::Wrong { .. } => {
-                None
-            }
+            Event::Begin { .. }
+            | Event::Abort { .. }
+            | Event::Info { .. }
+            | Event::Wrong { .. } => None,
         }
     }
 }
@@ -135,11 +140,14 @@ impl Recorded<'_> {
     /// is broken, the others are the witnesses.
     pub fn judge(&self, folder: &Path, asked: &[u64], promised: &[u64]) -> Result<(), String> {
         let (history, promise) = self.until(asked, promised);
-        let mut violations = self.database(&folder.join(DATABASE), &history, promise);
+        let dir = folder.join(DATABASE);
+        let known = known::of(&dir, &self.options);
+        let mut violations = self.database(&dir, &history, promise);
         if violations.is_empty() {
             violations.extend(self.copies(folder, &history));
         }
-        told(&violations)
+        let told = told(&violations);
+        known.map_or(told.clone(), |id| told.map_err(|what| format!("{KNOWN}{id}\n{what}")))
     }
 
     /// Opens the database, reads it in every way, closes it and has it checked.
@@ -161,7 +169,9 @@ impl Recorded<'_> {
             match self.driver.check(dir) {
                 Err(denial) => violations.extend(refused(&denial)),
                 Ok(complaints) => violations.extend(
-                    complaints.into_iter().map(|witness| Violation::new("checker", CHECKS, witness)),
+                    complaints
+                        .into_iter()
+                        .map(|witness| Violation::new("checker", CHECKS, witness)),
                 ),
             }
         }
@@ -184,7 +194,11 @@ impl Recorded<'_> {
                 let promise = self.promise(&before);
                 violations.extend(self.database(&copy, &before, promise));
             } else if done {
-                violations.push(Violation::new("durability", COPIED, format!("{name} is not there")));
+                violations.push(Violation::new(
+                    "durability",
+                    COPIED,
+                    format!("{name} is not there"),
+                ));
             }
         }
         violations

@@ -6,7 +6,7 @@ use mace_prod::{
     engine::Driver,
     error::Result,
     history::{
-        History,
+        Event,
         child::{self, Plan},
         journal::{self, Recorder},
     },
@@ -52,6 +52,22 @@ impl Places {
         self.root.join("findings")
     }
 
+    /// A recorded run, from its journal.
+    pub(crate) fn recorded<'a>(
+        &self,
+        driver: &'a dyn Driver,
+        stages: &Stages,
+    ) -> Result<Recorded<'a>> {
+        let history = journal::read(&self.journal())?;
+        let started = |event: &Event| matches!(event, Event::Phase { name } if name == "started");
+        let before = history.events.iter().rposition(started).unwrap_or_default();
+        let all = stages.setup.iter().chain([&stages.armed]);
+        let many = all.into_iter().any(|stage| Expect::of(&stage.options).streams == Streams::Many);
+        let streams = if many { Streams::Many } else { Streams::One };
+        let options = stages.armed.options.clone();
+        Ok(Recorded { driver, options, history, before, streams })
+    }
+
     fn plan(&self, stage: &Stage, seed: Seed) -> Plan {
         Plan {
             dir: self.disk().join(DATABASE),
@@ -87,7 +103,6 @@ pub(crate) fn record<'a>(
         let plan = places.plan(stage, seed.derive(&format!("setup {number}")));
         plan.run(&stage.rules, DEADLINE)?;
     }
-    let before = journal::read(&places.journal())?.events.len();
     let plan = places.plan(&stages.armed, seed.derive("recorded"));
     let words = Words::of(&plan.options);
     let outcome = Fork::new(places.root.join("recorded")).deadline(DEADLINE).run(move || {
@@ -104,12 +119,7 @@ pub(crate) fn record<'a>(
         done.map_err(|denial| format!("denied {denial}"))
     });
     let outcome = outcome.unwrap_or_else(|error| panic!("{error}"));
-    let history: History = journal::read(&places.journal())?;
-    let all = stages.setup.iter().chain([&stages.armed]);
-    let many = all.into_iter().any(|stage| Expect::of(&stage.options).streams == Streams::Many);
-    let streams = if many { Streams::Many } else { Streams::One };
-    let options = stages.armed.options.clone();
-    Ok(Recording { outcome, run: Recorded { driver, options, history, before, streams } })
+    Ok(Recording { outcome, run: places.recorded(driver, stages)? })
 }
 
 /// The trace of a recording, as far as it went.

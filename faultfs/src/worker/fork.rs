@@ -55,8 +55,8 @@ impl Fork {
     /// work needs, and open no store here meanwhile.
     pub fn run(&self, work: impl FnOnce() -> std::result::Result<(), String>) -> Result<Outcome> {
         let reply = self.output.with_extension("reply");
-        let log =
-            File::create(&self.output).map_err(|error| Error::new("create", &self.output, error))?;
+        let log = File::create(&self.output)
+            .map_err(|error| Error::new("create", &self.output, error))?;
         let _ = fs::remove_file(&reply);
         // SAFETY: the child runs only code that needs no other thread: glibc makes its allocator
         // usable after fork, and `forget_after_fork` does the same for the recorder.

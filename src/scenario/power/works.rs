@@ -11,6 +11,9 @@ use crate::{
     settings::leaves_out,
 };
 
+/// The barrier of the relaxed route does not reach log files that were rotated away.
+pub const UNSYNCED_ROTATION: &str = "barrier-misses-rotated-logs";
+
 /// A recipe in a configuration.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Work {
@@ -74,7 +77,15 @@ impl Work {
             }
             Stage { steps, ..stage }
         };
-        Stages { setup: setup.into_iter().map(tamed).collect(), armed: tamed(armed) }
+        let mut stages =
+            Stages { setup: setup.into_iter().map(tamed).collect(), armed: tamed(armed) };
+        if !stages.armed.options.durable && leaves_out(UNSYNCED_ROTATION) {
+            // Room for all that is written.
+            for stage in stages.setup.iter_mut().chain([&mut stages.armed]) {
+                stage.options.wal_file_bytes = 1 << 20;
+            }
+        }
+        stages
     }
 }
 
