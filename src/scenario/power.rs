@@ -62,9 +62,8 @@ impl Words {
     pub fn of_event(&self, event: &Event) -> Option<Word> {
         use crate::history::BucketChange as B;
         match event {
-            Event::Commit { stamp, .. } => Some(Word::Asked(*stamp)),
             Event::Ok { stamp, .. } if self.durable => Some(Word::Promised(*stamp)),
-            Event::Ok { stamp, .. } => Some(Word::Asked(*stamp)),
+            Event::Commit { stamp, .. } | Event::Ok { stamp, .. } => Some(Word::Asked(*stamp)),
             Event::Synced { stamp, .. } => Some(Word::Promised(*stamp)),
             Event::Bucket { stamp, change: B::Creating | B::Deleting, .. } => {
                 Some(Word::Asked(*stamp))
