@@ -8,6 +8,8 @@ mod bad_input;
 mod bootstrap;
 #[path = "cli/engines.rs"]
 mod engines;
+#[path = "cli/features.rs"]
+mod features;
 #[path = "cli/fixture.rs"]
 mod fixture;
 #[path = "cli/layers.rs"]
