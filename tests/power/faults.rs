@@ -195,7 +195,9 @@ fn one(case: &Case, places: &Places, work: (&Stages, Seed, &str), score: &Mutex<
     let found = found.unwrap_or_else(|error| panic!("{error}"));
     let mut score = score.lock().unwrap_or_else(PoisonError::into_inner);
     *score.ended.entry(ended).or_default() += 1;
-    label.into_iter().for_each(|label| *score.fired.entry(label).or_default() += 1);
+    if let Some(label) = label {
+        *score.fired.entry(label).or_default() += 1;
+    }
     let hung = (ended == "hung").then(|| "it hung".to_owned());
     let broken = (!found.is_sound()).then(|| found.to_string());
     let known = known_id(&found).or((doubtful && !found.is_sound()).then_some(FAILED_SYNC));
