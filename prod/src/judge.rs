@@ -3,13 +3,13 @@
 //! a plain pass. Pure: no files, no printing.
 
 use crate::{
-    exit::Outcome,
     marker::Markers,
     nextest::{CaseId, Inventory},
     part::Part,
     record::{Ended, Record},
 };
 use knobs::findings::{Build, Finding, Findings};
+use launch::Outcome;
 use quick_junit::TestCase;
 use std::{
     collections::{BTreeMap, BTreeSet},

@@ -4,9 +4,9 @@
 use crate::{
     judge::{Judged, Layer, Verdict},
     session::Session,
-    wanted::Wanted,
 };
 use knobs::{Home, Setting, Source};
+use launch::wanted::Wanted;
 use quick_junit::{NonSuccessKind, Property, Report, TestCase, TestCaseStatus, TestSuite};
 use std::{collections::BTreeMap, time::Duration};
 

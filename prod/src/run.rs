@@ -2,18 +2,16 @@
 //! The only module that sees all stages; each does its own work elsewhere.
 
 use crate::{
-    console,
-    error::{Error, Result},
-    exit::Outcome,
+    exit,
     judge::{self, Facts, Layer},
     merge::{self, Origin},
     nextest::{self, Inventory, Nextest},
     part::Part,
-    process::Interrupts,
     record,
     session::Session,
     summary::Summary,
 };
+use launch::{Error, Interrupts, Outcome, Result, console};
 use std::{fs, path::Path, time::Instant};
 
 /// What to run, beyond the session.
@@ -118,7 +116,7 @@ fn run_part(
     let start = Instant::now();
     let status = nextest.run(part, threads, inventory.len())?;
     let wall = start.elapsed();
-    let outcome = interrupts.outcome().unwrap_or(Outcome::of_nextest(status.code()));
+    let outcome = interrupts.outcome().unwrap_or(exit::of_nextest(status.code()));
     let path = nextest.report_path(part);
     if path.is_file() {
         // The plain pass has the profile of the fast layer, and its report the same path.

@@ -3,16 +3,18 @@
 
 use crate::{
     bootstrap, config,
-    engine::Engine,
-    error::{Error, Result},
     part::{Build, Mode},
+};
+use knobs::{Knobs, findings::Findings, runtime};
+use launch::{
+    Error, Result,
+    engine::Engine,
+    folder,
     wanted::Wanted,
     workspace::{self, Generated},
 };
-use knobs::{Knobs, findings::Findings, runtime};
 use std::{
     collections::hash_map::RandomState,
-    fs,
     hash::{BuildHasher, Hasher},
     path::{Path, PathBuf},
 };
@@ -56,7 +58,7 @@ impl Session {
         }
         let findings = Findings::load(&root)?;
         let wanted = Wanted::of(&knobs)?;
-        let out = writable(&root.join("target/prod"))?;
+        let out = folder::writable(&root.join("target/prod"))?;
         let config = config::effective(&root, &knobs, &out)?;
         require_nextest()?;
         let generated = match &wanted {
@@ -100,17 +102,6 @@ pub(crate) fn threads(text: &str) -> Result<u32> {
             "command line",
             "use a whole number of at least 1",
         )),
-    }
-}
-
-/// Creates the folder and proves that a file can be written there.
-fn writable(folder: &Path) -> Result<PathBuf> {
-    let probe = fs::create_dir_all(folder).and_then(|()| tempfile::tempfile_in(folder));
-    match probe {
-        Ok(_) => Ok(folder.to_owned()),
-        Err(error) => {
-            Err(Error::io("write to the output folder", folder, "make it a writable folder", error))
-        }
     }
 }
 

@@ -2,12 +2,12 @@
 //! the failures with the command that repeats each, then the verdict. Renders only.
 
 use crate::{
-    exit::Outcome,
     judge::{Judged, Layer, Verdict},
     merge::Origin,
     part::Build,
 };
 use knobs::findings::Findings;
+use launch::Outcome;
 use std::{
     collections::{BTreeMap, BTreeSet},
     fmt::{self, Write},
@@ -193,6 +193,8 @@ impl Summary<'_> {
             Outcome::Failed => {
                 format!("FAILED (exit {code}): {failures} failures in {cases} cases, {known}")
             }
+            // No layer ends like this; only the perf gate does.
+            Outcome::Unclear => format!("UNCLEAR (exit {code}): {cases} cases, {known}"),
             Outcome::Broken => {
                 format!(
                     "BROKEN (exit {code}): configuration or build, after {cases} cases, {known}"

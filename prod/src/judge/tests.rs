@@ -3,12 +3,12 @@
 
 use super::{Facts, Judged, Layer, Verdict, homeless, judge};
 use crate::{
-    exit::Outcome,
     nextest::{CaseId, Inventory},
     part::{self, Mode, Part},
     record::Record,
 };
 use knobs::findings::Findings;
+use launch::Outcome;
 use std::{fs, time::Duration};
 
 const FINDING: &str = r#"
