@@ -57,13 +57,13 @@ impl Synthetic {
                 let (mut own, mut refused) = (Vec::new(), false);
                 for _ in 0..draw(3) {
                     let key = draw(self.keys);
+                    if own.iter().any(|&(other, _)| other == key) {
+                        continue;
+                    }
                     self.read(&mut history, key, &values, &lists);
                     refused = written.iter().any(|&(other, _)| other == key);
                     if refused {
                         break;
-                    }
-                    if own.iter().any(|&(other, _)| other == key) {
-                        continue;
                     }
                     own.push((key, version));
                     if self.list == 0 {
