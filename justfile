@@ -27,6 +27,12 @@ repro *args:
 knobs *args:
     @exec cargo run --quiet --package prod -- knobs "$@"
 
+# Show what the last runs left as one HTML page, and print where it is
+[group('validate')]
+[no-exit-message]
+report *args:
+    @exec cargo run --quiet --package prod -- report "$@"
+
 # Run what a change must pass: the project's own tests and all layers
 [group('develop')]
 [no-exit-message]

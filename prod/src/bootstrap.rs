@@ -1,13 +1,8 @@
 //! `prod bootstrap`: fetches cargo-nextest when it is missing, prebuilt where that can be reached,
 //! else from source. It says what it does, and never touches what is already there.
 
-use crate::{
-    console,
-    error::{Error, Result},
-    exit::Outcome,
-    process::Interrupts,
-};
 use knobs::runtime;
+use launch::{Error, Interrupts, Outcome, Result, console};
 use std::process::{Command, Stdio};
 
 /// The version this suite was proved with; `.config/nextest.toml` recommends the same.

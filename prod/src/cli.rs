@@ -1,9 +1,9 @@
-//! The command line, as typed. Arguments that clap takes for text are judged in `settings`, so
-//! that every refusal has the same form; clap's own refusals are put into that form here.
+//! The command line, as typed. Arguments that clap takes for text are judged in `session`, so
+//! that every refusal has the same form.
 
-use crate::error::{Error, Result};
-use clap::{Parser, Subcommand, error::ErrorKind};
-use std::ffi::OsString;
+use clap::{Parser, Subcommand};
+use launch::{Result, cli};
+use std::path::PathBuf;
 
 /// Production validation of an embedded key-value engine: runs the layers and judges their reports.
 #[derive(Debug, Parser)]
@@ -46,49 +46,19 @@ pub(crate) enum Command {
         #[arg(long)]
         plain: bool,
     },
+    /// Show what the last runs left: one HTML page, Markdown, `OpenMetrics`, Bencher's JSON
+    Report {
+        /// Where to write; `target/prod` unless said otherwise
+        #[arg(long, value_name = "FOLDER")]
+        out: Option<PathBuf>,
+    },
     /// Fetch cargo-nextest when it is missing
     Bootstrap,
-}
-
-/// What to do about the command line.
-pub(crate) enum Parsed {
-    Command(Cli),
-    /// Help or version, asked for: to be printed, and nothing else to be done.
-    Text(String),
-}
-
-pub(crate) fn parse(args: impl IntoIterator<Item = OsString>) -> Result<Parsed> {
-    let error = match Cli::try_parse_from(args) {
-        Ok(cli) => return Ok(Parsed::Command(cli)),
-        Err(error) => error,
-    };
-    match error.kind() {
-        ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => {
-            Ok(Parsed::Text(error.render().to_string()))
-        }
-        ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => {
-            Err(Error::new("no command", "command line", "`prod --help` lists them"))
-        }
-        _ => {
-            // clap's first paragraph is the finding; usage and tips follow after a blank line.
-            let text = error.render().to_string();
-            let what = text.split("\n\n").next().unwrap_or_default();
-            let what = what.trim_start_matches("error: ").split_whitespace();
-            let what = what.collect::<Vec<_>>().join(" ");
-            Err(Error::new(what, "command line", "`prod --help` shows the usage").because(error))
-        }
-    }
 }
 
 impl Cli {
     /// The `--set` flags as (knob, value).
     pub(crate) fn flags(&self) -> Result<Vec<(&str, &str)>> {
-        let split = |flag| {
-            str::split_once(flag, '=').ok_or_else(|| {
-                let what = format!("`--set {flag}` has no value");
-                Error::new(what, "command line", "write --set NAME=VALUE")
-            })
-        };
-        self.set.iter().map(|flag| split(flag.as_str())).collect()
+        cli::flags(&self.set)
     }
 }

@@ -1,8 +1,8 @@
 //! The nextest configuration that a run uses: the repository's file, or a rewritten copy of it when
 //! a flag or the environment turns a knob whose home that file is. Never edits the file itself.
 
-use crate::error::{Error, Result};
 use knobs::{Home, Knobs, NextestKey, Setting, Source, nextest_keys};
+use launch::{Error, Result};
 use std::{
     fs,
     path::{Path, PathBuf},

@@ -1,51 +1,21 @@
-//! The one exit code of a run, and what nextest's codes mean in it. Numbers only: no text.
+//! What nextest's exit codes mean for a run. Numbers only: no text.
 
+use launch::Outcome;
 use nextest_metadata::NextestExitCode;
-use std::process::ExitCode;
 
-/// How a run, or a part of it, ended; the worse is the greater.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum Outcome {
-    /// Every case passed or is a known finding.
-    Passed,
-    /// A case failed, or a known finding vanished.
-    Failed,
-    /// Usage, configuration or build.
-    Broken,
-    /// Ended by this signal, after cleaning up.
-    Interrupted(i32),
-}
-
-impl Outcome {
-    /// What nextest's exit code says; `None` is nextest itself killed by a signal.
-    pub(crate) fn of_nextest(code: Option<i32>) -> Self {
-        match code {
-            Some(NextestExitCode::OK) => Self::Passed,
-            Some(NextestExitCode::TEST_RUN_FAILED) => Self::Failed,
-            // 4, 92, 94-96, 101-105, clap's 2: nothing that a case did.
-            _ => Self::Broken,
-        }
-    }
-
-    pub(crate) fn code(self) -> u8 {
-        match self {
-            Self::Passed => 0,
-            Self::Failed => 1,
-            Self::Broken => 2,
-            Self::Interrupted(signal) => u8::try_from(128 + signal).unwrap_or(u8::MAX),
-        }
-    }
-}
-
-impl From<Outcome> for ExitCode {
-    fn from(outcome: Outcome) -> Self {
-        Self::from(outcome.code())
+/// What nextest's exit code says; `None` is nextest itself killed by a signal.
+pub(crate) fn of_nextest(code: Option<i32>) -> Outcome {
+    match code {
+        Some(NextestExitCode::OK) => Outcome::Passed,
+        Some(NextestExitCode::TEST_RUN_FAILED) => Outcome::Failed,
+        // 4, 92, 94-96, 101-105, clap's 2: nothing that a case did.
+        _ => Outcome::Broken,
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::Outcome;
+    use super::of_nextest;
 
     #[test]
     fn nextests_codes_become_the_contracts() {
@@ -65,16 +35,7 @@ mod tests {
             (Some(105), 2),
             (None, 2),
         ] {
-            assert_eq!(Outcome::of_nextest(nextest).code(), ours, "{nextest:?}");
+            assert_eq!(of_nextest(nextest).code(), ours, "{nextest:?}");
         }
-        assert_eq!(Outcome::Interrupted(2).code(), 130);
-        assert_eq!(Outcome::Interrupted(15).code(), 143);
-    }
-
-    #[test]
-    fn the_worst_part_decides() {
-        let parts = [Outcome::Failed, Outcome::Passed, Outcome::Broken];
-        assert_eq!(parts.into_iter().max(), Some(Outcome::Broken));
-        assert!(Outcome::Interrupted(2) > Outcome::Broken);
     }
 }

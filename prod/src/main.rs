@@ -4,57 +4,33 @@
 mod bootstrap;
 mod cli;
 mod config;
-mod console;
-mod engine;
-mod error;
 mod exit;
 mod judge;
-mod manifest;
 mod marker;
 mod merge;
 mod nextest;
 mod part;
-mod process;
+mod progress;
 mod record;
 mod repro;
 mod run;
 mod session;
+mod show;
 mod summary;
-mod wanted;
-mod workspace;
 
-use cli::{Cli, Command, Parsed};
-use error::{Error, Result};
-use exit::Outcome;
+use cli::{Cli, Command};
 use knobs::Knobs;
+use launch::{Interrupts, Outcome, Result, console};
 use part::Mode;
-use process::Interrupts;
 use run::Order;
 use session::Session;
-use std::{env, process::ExitCode};
+use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    let outcome = match cli::parse(env::args_os()) {
-        Ok(Parsed::Command(cli)) => dispatch(&cli),
-        Ok(Parsed::Text(text)) => {
-            console::page(&text);
-            Ok(Outcome::Passed)
-        }
-        Err(error) => Err(error),
-    };
-    outcome
-        .unwrap_or_else(|error| {
-            console::refuse(&error);
-            Outcome::Broken
-        })
-        .into()
+    launch::cli::main(dispatch)
 }
 
-fn dispatch(cli: &Cli) -> Result<Outcome> {
-    let interrupts = Interrupts::install().map_err(|error| {
-        let what = format!("cannot listen for signals ({error})");
-        Error::new(what, "this process", "raise the limit on threads or files").because(error)
-    })?;
+fn dispatch(cli: &Cli, interrupts: &Interrupts) -> Result<Outcome> {
     let flags = cli.flags()?;
     match &cli.command {
         Command::Run { mode, threads } => {
@@ -62,7 +38,7 @@ fn dispatch(cli: &Cli) -> Result<Outcome> {
             let session = Session::open(&flags)?;
             let parts = part::parts(mode, session.knobs.text("FEATURES"));
             let order = Order { parts, threads, complete: mode == Mode::All, counts: false };
-            run::run(&session, &order, &interrupts)
+            run::run(&session, &order, interrupts)
         }
         Command::Test { threads } => {
             let threads = session::threads(threads)?;
@@ -70,7 +46,7 @@ fn dispatch(cli: &Cli) -> Result<Outcome> {
             let mut parts = vec![part::own()];
             parts.extend(part::parts(Mode::All, session.knobs.text("FEATURES")));
             let order = Order { parts, threads, complete: true, counts: true };
-            run::run(&session, &order, &interrupts)
+            run::run(&session, &order, interrupts)
         }
         Command::Knobs => {
             console::page(&Knobs::load_with(&flags)?.render());
@@ -79,8 +55,9 @@ fn dispatch(cli: &Cli) -> Result<Outcome> {
         Command::Repro { case, seed, plain } => {
             let mut flags = flags;
             flags.extend(repro::seed_flag(seed));
-            repro::repro(&Session::open(&flags)?, case, *plain, &interrupts)
+            repro::repro(&Session::open(&flags)?, case, *plain, interrupts)
         }
-        Command::Bootstrap => bootstrap::bootstrap(&interrupts),
+        Command::Report { out } => show::show(&flags, out.as_deref()),
+        Command::Bootstrap => bootstrap::bootstrap(interrupts),
     }
 }

@@ -1,15 +1,9 @@
 //! The commands given to nextest: what exists in a part, and running it. The only module that
 //! starts nextest; it reads its inventory but judges nothing.
 
-use crate::{
-    console::{self, Progress},
-    error::{Error, Result},
-    part::Part,
-    process::Interrupts,
-    session::Session,
-    wanted::Wanted,
-};
+use crate::{part::Part, progress::Progress, session::Session};
 use knobs::{Home, Source, runtime};
+use launch::{Error, Interrupts, Result, console, wanted::Wanted};
 use nextest_metadata::TestListSummary;
 use std::{
     collections::BTreeSet,

@@ -2,14 +2,12 @@
 //! Finds the case by its exact name; runs it once, whatever the layer's retries are.
 
 use crate::{
-    console,
-    error::{Error, Result},
-    exit::Outcome,
+    exit,
     nextest::{Inventory, Nextest},
     part::{Build, Part},
-    process::Interrupts,
     session::Session,
 };
+use launch::{Error, Interrupts, Outcome, Result, console};
 
 /// Runs the case called `name`. The seed has been put into the session.
 pub(crate) fn repro(
@@ -39,7 +37,7 @@ pub(crate) fn repro(
             console::note(&format!("engine     {}", session.engine));
             console::note(&format!("root seed  {}", session.seed));
             let status = nextest.repeat(&part, name)?;
-            return Ok(interrupts.outcome().unwrap_or(Outcome::of_nextest(status.code())));
+            return Ok(interrupts.outcome().unwrap_or(exit::of_nextest(status.code())));
         }
         names.append(&mut all);
     }

@@ -2,18 +2,17 @@
 //! The only module that sees all stages; each does its own work elsewhere.
 
 use crate::{
-    console,
-    error::{Error, Result},
-    exit::Outcome,
+    exit,
     judge::{self, Facts, Layer},
-    merge::{self, Origin},
+    merge::{self, Ending, Origin},
     nextest::{self, Inventory, Nextest},
     part::Part,
-    process::Interrupts,
     record,
     session::Session,
     summary::Summary,
 };
+use launch::{Error, Interrupts, Outcome, Result, console};
+use report::wire;
 use std::{fs, path::Path, time::Instant};
 
 /// What to run, beyond the session.
@@ -75,6 +74,8 @@ fn finish(
     let notes: Vec<_> = notes.into_iter().map(|(_, line)| line).collect();
     let origin = Origin::of(session);
     write_report(&session.out, layers, &origin)?;
+    let record = merge::record(layers, &origin, &Ending { outcome, notes: &notes, shards: 0 });
+    write_record(&session.out, &record)?;
     let summary =
         Summary { layers, origin: &origin, findings: &session.findings, notes: &notes, outcome };
     console::page(&format!("\n{summary}"));
@@ -118,7 +119,7 @@ fn run_part(
     let start = Instant::now();
     let status = nextest.run(part, threads, inventory.len())?;
     let wall = start.elapsed();
-    let outcome = interrupts.outcome().unwrap_or(Outcome::of_nextest(status.code()));
+    let outcome = interrupts.outcome().unwrap_or(exit::of_nextest(status.code()));
     let path = nextest.report_path(part);
     if path.is_file() {
         // The plain pass has the profile of the fast layer, and its report the same path.
@@ -148,13 +149,22 @@ fn write_report(out: &Path, layers: &[Layer], origin: &Origin) -> Result<()> {
         .map_err(|error| Error::io("write the report", &path, "make the folder writable", error))
 }
 
+/// Keeps what the merged report has no place for.
+fn write_record(out: &Path, record: &wire::Run) -> Result<()> {
+    let path = out.join("run.json");
+    let text = serde_json::to_string_pretty(record).expect("a record has only names for keys");
+    fs::write(&path, text)
+        .map_err(|error| Error::io("write the record", &path, "make the folder writable", error))
+}
+
 /// Removes what earlier runs left, so that nothing old can be taken for a result of this one.
 fn remove_old_reports(out: &Path) -> Result<()> {
     let remedy = "make the folder writable";
     let unreadable = |error| Error::io("read the folder", out, remedy, error);
     for entry in fs::read_dir(out).map_err(unreadable)? {
         let path = entry.map_err(unreadable)?.path();
-        if path.file_name().is_some_and(|name| name.as_encoded_bytes().ends_with(b"junit.xml")) {
+        let name = path.file_name().unwrap_or_default().as_encoded_bytes();
+        if name.ends_with(b"junit.xml") || name == b"run.json" {
             fs::remove_file(&path)
                 .map_err(|error| Error::io("remove the old report", &path, remedy, error))?;
         }

@@ -3,18 +3,21 @@
 
 use crate::{
     bootstrap, config,
-    engine::Engine,
-    error::{Error, Result},
     part::{Build, Mode},
+};
+use knobs::{Knobs, findings::Findings, runtime};
+use launch::{
+    Error, Result,
+    engine::Engine,
+    folder,
     wanted::Wanted,
     workspace::{self, Generated},
 };
-use knobs::{Knobs, findings::Findings, runtime};
 use std::{
     collections::hash_map::RandomState,
-    fs,
     hash::{BuildHasher, Hasher},
     path::{Path, PathBuf},
+    time::SystemTime,
 };
 
 /// What all parts of a run share.
@@ -23,6 +26,7 @@ pub(crate) struct Session {
     /// The workspace whose manifests, files and reports these are.
     pub(crate) root: PathBuf,
     pub(crate) knobs: Knobs,
+    pub(crate) started: SystemTime,
     pub(crate) findings: Findings,
     /// The root seed.
     pub(crate) seed: u64,
@@ -40,6 +44,7 @@ pub(crate) struct Session {
 impl Session {
     /// Validates the surroundings and resolves the engine.
     pub(crate) fn open(flags: &[(&str, &str)]) -> Result<Self> {
+        let started = SystemTime::now();
         let knobs = Knobs::load_with(flags)?;
         if let Some(faults) = runtime::armed_failpoints() {
             let what = format!("MACE_FAILPOINT = {faults:?} would arm faults in every case");
@@ -56,7 +61,7 @@ impl Session {
         }
         let findings = Findings::load(&root)?;
         let wanted = Wanted::of(&knobs)?;
-        let out = writable(&root.join("target/prod"))?;
+        let out = folder::writable(&root.join("target/prod"))?;
         let config = config::effective(&root, &knobs, &out)?;
         require_nextest()?;
         let generated = match &wanted {
@@ -67,7 +72,7 @@ impl Session {
         let engine = Engine::resolved(resolving)?;
         wanted.check(&engine, resolving)?;
         let seed = knobs.seed("MACE_PROD_SEED").unwrap_or_else(fresh_seed);
-        Ok(Self { root, knobs, findings, seed, engine, wanted, generated, config, out })
+        Ok(Self { root, knobs, started, findings, seed, engine, wanted, generated, config, out })
     }
 
     /// The manifest that cargo is pointed at for `build`, and the build folder when it is not the
@@ -100,17 +105,6 @@ pub(crate) fn threads(text: &str) -> Result<u32> {
             "command line",
             "use a whole number of at least 1",
         )),
-    }
-}
-
-/// Creates the folder and proves that a file can be written there.
-fn writable(folder: &Path) -> Result<PathBuf> {
-    let probe = fs::create_dir_all(folder).and_then(|()| tempfile::tempfile_in(folder));
-    match probe {
-        Ok(_) => Ok(folder.to_owned()),
-        Err(error) => {
-            Err(Error::io("write to the output folder", folder, "make it a writable folder", error))
-        }
     }
 }
 

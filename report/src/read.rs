@@ -10,6 +10,7 @@ use crate::{
     model::{Model, Problem, Results, Source},
     wire,
 };
+use knobs::findings::Findings;
 use serde::de::DeserializeOwned;
 use std::{
     fs, io,
@@ -31,17 +32,14 @@ pub struct Places {
     pub soak: PathBuf,
 }
 
-/// Reads whatever is there. `knobs` are the effective ones of this moment, or why there are none.
-pub fn read(places: &Places, knobs: Result<Vec<wire::Setting>, Problem>) -> Model {
+/// Reads whatever is there. `knobs` are the effective ones of this moment, for results without a
+/// record of theirs; `findings` are the accepted ones.
+pub fn read(places: &Places, knobs: Vec<wire::Setting>, findings: &Findings) -> Model {
     let mut reader = Reader { places, problems: Vec::new() };
     let mut model = Model { results: reader.results(), ..Model::default() };
     let recorded = model.results.as_ref().and_then(|results| results.record.as_ref());
-    match (recorded.map(|record| record.knobs.clone()), knobs) {
-        (Some(recorded), _) if !recorded.is_empty() => model.knobs = recorded,
-        (_, Ok(now)) => model.knobs = now,
-        (_, Err(problem)) => reader.problems.push(problem),
-    }
-    model.known = known::read(&mut reader, model.results.as_ref());
+    model.knobs = recorded.map_or(knobs, |record| record.knobs.clone());
+    model.known = known::read(&mut reader, findings, model.results.as_ref());
     model.perf = perf::read(&mut reader);
     model.soak = soak::read(&mut reader);
     model.problems = reader.problems;

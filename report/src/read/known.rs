@@ -2,20 +2,15 @@
 //! from the head of the regression that exercises it, and where this run met it.
 
 use super::Reader;
-use crate::model::{Known, Problem, Results};
+use crate::model::{Known, Results};
 use knobs::findings::{Build, Finding, Findings};
 
 /// All entries, in the file's order.
-pub(super) fn read(reader: &mut Reader<'_>, results: Option<&Results>) -> Vec<Known> {
-    let findings = match Findings::load(&reader.places.root) {
-        Ok(findings) => findings,
-        Err(error) => {
-            // The error names the file itself.
-            let file = ".config/known-findings.toml".to_owned();
-            reader.problems.push(Problem { file, what: error.to_string() });
-            return Vec::new();
-        }
-    };
+pub(super) fn read(
+    reader: &mut Reader<'_>,
+    findings: &Findings,
+    results: Option<&Results>,
+) -> Vec<Known> {
     findings.all().iter().map(|finding| known(reader, finding, results)).collect()
 }
 

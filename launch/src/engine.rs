@@ -1,7 +1,7 @@
 //! Which engine cargo resolved: its version, and where its source is. Reads `cargo metadata` and
 //! git; never builds, never opens the engine.
 
-use crate::error::{Error, Result};
+use crate::{Error, Result};
 use cargo_metadata::{MetadataCommand, Package};
 use std::{
     fmt,
@@ -10,22 +10,24 @@ use std::{
 };
 
 /// The package under test.
-pub(crate) const PACKAGE: &str = "mace-kv";
+pub const PACKAGE: &str = "mace-kv";
 
 /// The engine under test.
 #[derive(Debug, Clone)]
-pub(crate) struct Engine {
-    pub(crate) version: String,
+pub struct Engine {
+    /// The version that its manifest says.
+    pub version: String,
     /// The checkout, for an engine that is not from a registry.
-    pub(crate) checkout: Option<Checkout>,
+    pub checkout: Option<Checkout>,
 }
 
 /// A folder that the engine is built from.
 #[derive(Debug, Clone)]
-pub(crate) struct Checkout {
-    pub(crate) path: PathBuf,
+pub struct Checkout {
+    /// The folder of its manifest.
+    pub path: PathBuf,
     /// The commit, marked when files differ from it; `None` outside git.
-    pub(crate) commit: Option<String>,
+    pub commit: Option<String>,
 }
 
 impl fmt::Display for Engine {
@@ -43,7 +45,7 @@ impl fmt::Display for Engine {
 
 impl Engine {
     /// The engine that the workspace of `manifest` resolves to.
-    pub(crate) fn resolved(manifest: &Path) -> Result<Self> {
+    pub fn resolved(manifest: &Path) -> Result<Self> {
         let metadata = MetadataCommand::new().manifest_path(manifest).exec().map_err(|error| {
             let what = format!("cargo cannot resolve the workspace ({})", gist(&error));
             let remedy = "`cargo metadata` there shows why";

@@ -3,12 +3,7 @@
 //! manifests and lock file stay untouched; cargo's `--config patch` would rewrite the lock file,
 //! and ignores a patch whose version does not fit.
 
-use crate::{
-    engine::PACKAGE,
-    error::{Error, Result},
-    manifest,
-    wanted::Wanted,
-};
+use crate::{Error, Result, engine::PACKAGE, manifest, wanted::Wanted};
 use cargo_metadata::MetadataCommand;
 use std::{
     collections::{BTreeSet, hash_map::DefaultHasher},
@@ -25,15 +20,16 @@ const LEFT_OUT: [&str; 4] = ["Cargo.toml", "Cargo.lock", "target", ".git"];
 
 /// A generated workspace.
 #[derive(Debug)]
-pub(crate) struct Generated {
-    pub(crate) manifest: PathBuf,
+pub struct Generated {
+    /// The manifest to point cargo at.
+    pub manifest: PathBuf,
     /// The repository's own build folder: the dependencies are the same there.
-    pub(crate) target: PathBuf,
+    pub target: PathBuf,
 }
 
 /// Generates, or brings up to date, the workspace for `wanted`. What has not changed is not
 /// written, so that cargo rebuilds nothing because of it.
-pub(crate) fn generate(root: &Path, wanted: &Wanted) -> Result<Generated> {
+pub fn generate(root: &Path, wanted: &Wanted) -> Result<Generated> {
     let own = root.join("Cargo.toml");
     let metadata =
         MetadataCommand::new().manifest_path(&own).no_deps().exec().map_err(|error| {

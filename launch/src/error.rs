@@ -1,4 +1,4 @@
-//! Why the runner cannot go on: one line saying what, where and what to do about it. Opaque:
+//! Why a program cannot go on: one line saying what, where and what to do about it. Opaque:
 //! nobody branches on it, `main` prints it and exits with 2. A failing case is never an error.
 
 use knobs::KnobError;
@@ -6,15 +6,17 @@ use std::{error, fmt, io, path::Path};
 
 /// A usage, configuration or build problem.
 #[derive(Debug)]
-pub(crate) struct Error {
+pub struct Error {
     line: String,
     source: Option<Box<dyn error::Error + Send + Sync>>,
 }
 
-pub(crate) type Result<T> = std::result::Result<T, Error>;
+/// What a fallible step of a program returns.
+pub type Result<T> = std::result::Result<T, Error>;
 
 impl Error {
-    pub(crate) fn new(
+    /// One line: what is wrong, where, and what to do about it.
+    pub fn new(
         what: impl fmt::Display,
         place: impl fmt::Display,
         remedy: impl fmt::Display,
@@ -25,14 +27,13 @@ impl Error {
     }
 
     /// A file or folder that resists: `verb` is what was tried, in the infinitive.
-    pub(crate) fn io(verb: &str, path: &Path, remedy: &str, source: io::Error) -> Self {
+    pub fn io(verb: &str, path: &Path, remedy: &str, source: io::Error) -> Self {
         Self::new(format_args!("cannot {verb} ({source})"), path.display(), remedy).because(source)
     }
 
-    pub(crate) fn because(
-        mut self,
-        source: impl Into<Box<dyn error::Error + Send + Sync>>,
-    ) -> Self {
+    /// Keeps the cause for whoever walks the sources.
+    #[must_use]
+    pub fn because(mut self, source: impl Into<Box<dyn error::Error + Send + Sync>>) -> Self {
         self.source = Some(source.into());
         self
     }

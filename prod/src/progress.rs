@@ -1,25 +1,9 @@
-//! The only module that prints. Results go to standard output, progress and complaints to standard
-//! error: a bar on a terminal, plain lines elsewhere. It decides nothing.
+//! The only module that shows progress, on standard error: a bar on a terminal, plain lines
+//! elsewhere. It decides nothing.
 
-use crate::error::Error;
 use indicatif::{ProgressBar, ProgressStyle};
-use std::io::{self, IsTerminal, Write};
-
-/// Prints a page of results.
-pub(crate) fn page(text: &str) {
-    // A reader that has gone (`prod knobs | head -1`) is no failure of the run.
-    let _ = writeln!(io::stdout(), "{}", text.trim_end_matches('\n'));
-}
-
-/// Prints a line about what is going on.
-pub(crate) fn note(text: &str) {
-    let _ = writeln!(io::stderr(), "{text}");
-}
-
-/// Prints the one line that says why the run cannot go on.
-pub(crate) fn refuse(error: &Error) {
-    note(&format!("prod: {error}"));
-}
+use launch::console::note;
+use std::io::{self, IsTerminal};
 
 /// Shows how far a part is, from the lines that nextest prints.
 pub(crate) struct Progress {

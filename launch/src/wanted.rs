@@ -2,8 +2,8 @@
 //! an override worked: a run against the wrong engine would be worse than none.
 
 use crate::{
+    Error, Result,
     engine::{Engine, PACKAGE},
-    error::{Error, Result},
 };
 use knobs::Knobs;
 use std::{
@@ -13,7 +13,7 @@ use std::{
 
 /// The engine that the user asked for.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Wanted {
+pub enum Wanted {
     /// The one that the repository's lock file names.
     Locked,
     /// The one in this folder, whatever its version number.
@@ -24,7 +24,7 @@ pub(crate) enum Wanted {
 
 impl Wanted {
     /// What the knobs ask for. A path that holds no engine is refused here.
-    pub(crate) fn of(knobs: &Knobs) -> Result<Self> {
+    pub fn of(knobs: &Knobs) -> Result<Self> {
         match (knobs.path("MACE_ENGINE_PATH"), knobs.optional("MACE_ENGINE")) {
             (None, None) => Ok(Self::Locked),
             (None, Some(version)) => Ok(Self::Version(version.to_owned())),
@@ -38,7 +38,7 @@ impl Wanted {
     }
 
     /// Refuses an engine that is not the wanted one.
-    pub(crate) fn check(&self, engine: &Engine, manifest: &Path) -> Result<()> {
+    pub fn check(&self, engine: &Engine, manifest: &Path) -> Result<()> {
         let resolved = engine.checkout.as_ref().map(|checkout| canonical(&checkout.path));
         let (is_it, wanted) = match self {
             Self::Locked => (true, String::new()),

@@ -2,7 +2,7 @@
 //! this process to end is passed on to that group, so that none of it survives and nextest can
 //! still write its report. Knows nothing of what the children do.
 
-use crate::exit::Outcome;
+use crate::Outcome;
 use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process_group, waitid};
 use signal_hook::{
     consts::{SIGHUP, SIGINT, SIGTERM},
@@ -21,7 +21,7 @@ use std::{
 
 /// Receives the signals that ask this process to end.
 #[derive(Debug, Clone)]
-pub(crate) struct Interrupts {
+pub struct Interrupts {
     shared: Arc<Shared>,
 }
 
@@ -36,7 +36,7 @@ struct Shared {
 
 impl Interrupts {
     /// From here on a signal no longer ends this process but is passed on and remembered.
-    pub(crate) fn install() -> io::Result<Self> {
+    pub fn install() -> io::Result<Self> {
         let shared = Arc::new(Shared::default());
         let mut signals = Signals::new([SIGINT, SIGTERM, SIGHUP])?;
         let receiver = Arc::clone(&shared);
@@ -49,7 +49,7 @@ impl Interrupts {
     }
 
     /// How the run has ended, once a signal has asked for it.
-    pub(crate) fn outcome(&self) -> Option<Outcome> {
+    pub fn outcome(&self) -> Option<Outcome> {
         self.received().map(Outcome::Interrupted)
     }
 
@@ -61,7 +61,7 @@ impl Interrupts {
     }
 
     /// Runs `command` and hands each line of its standard error to `on_line`.
-    pub(crate) fn stream(
+    pub fn stream(
         &self,
         command: &mut Command,
         on_line: &mut dyn FnMut(&str),
@@ -78,7 +78,7 @@ impl Interrupts {
     }
 
     /// Runs `command` and returns its standard output.
-    pub(crate) fn capture(&self, command: &mut Command) -> io::Result<(ExitStatus, Vec<u8>)> {
+    pub fn capture(&self, command: &mut Command) -> io::Result<(ExitStatus, Vec<u8>)> {
         let mut child = self.spawn(command.stdout(Stdio::piped()))?;
         let mut output = Vec::new();
         child.stdout.take().expect("standard output was piped").read_to_end(&mut output)?;
@@ -86,7 +86,7 @@ impl Interrupts {
     }
 
     /// Runs `command` with its output where ours goes.
-    pub(crate) fn run(&self, command: &mut Command) -> io::Result<ExitStatus> {
+    pub fn run(&self, command: &mut Command) -> io::Result<ExitStatus> {
         let child = self.spawn(command)?;
         self.reap(child)
     }
