@@ -7,6 +7,8 @@ pub(crate) fn amount(value: f64) -> String {
     if !value.is_finite() {
         return "–".to_owned();
     }
+    // An empty sum is a negative zero.
+    let value = value + 0.0;
     let rounded = if value.fract() == 0.0 || value.abs() >= 1000.0 {
         format!("{value:.0}")
     } else if value.abs() >= 1.0 {
@@ -86,7 +88,7 @@ mod tests {
             (amount(0.0), amount(-12.34), amount(0.5)),
             ("0".into(), "−12.3".into(), "0.500".into())
         );
-        assert_eq!(amount(f64::NAN), "–");
+        assert_eq!((amount(f64::NAN), amount(-0.0)), ("–".into(), "0".into()));
         assert_eq!((nanos(950.0), nanos(1500.0)), ("950 ns".into(), "1.50 µs".into()));
         assert_eq!((nanos(2.5e6), nanos(61e9)), ("2.50 ms".into(), "61.0 s".into()));
         assert_eq!(time(Duration::from_millis(1500)), "1.5 s");

@@ -112,15 +112,21 @@ fn message(status: &TestCaseStatus) -> Option<String> {
     }
 }
 
-/// The failure's own text, then what the case printed; each once.
+/// The failure's own text, then earlier and later attempts, then what the case printed; each once.
 fn story(element: &TestCase) -> String {
     let description = match &element.status {
         TestCaseStatus::NonSuccess { description, .. } => description.as_deref(),
         TestCaseStatus::Success { .. } | TestCaseStatus::Skipped { .. } => None,
     };
+    let attempts: Vec<_> = match &element.status {
+        TestCaseStatus::Success { flaky_runs } => flaky_runs.iter().collect(),
+        TestCaseStatus::NonSuccess { reruns, .. } => reruns.runs.iter().collect(),
+        TestCaseStatus::Skipped { .. } => Vec::new(),
+    };
+    let attempts = attempts.into_iter().map(|attempt| attempt.description.as_deref());
     let outputs = [element.system_out.as_deref(), element.system_err.as_deref()];
     let mut story = String::new();
-    for text in [description].into_iter().chain(outputs).flatten().map(str::trim) {
+    for text in [description].into_iter().chain(attempts).chain(outputs).flatten().map(str::trim) {
         if !text.is_empty() && !story.contains(text) {
             story.push_str(text);
             story.push_str("\n\n");
@@ -158,6 +164,12 @@ mod tests {
         assert_eq!(layer.cases.len(), 10);
         assert_eq!(verdict("aborts"), Verdict::Failed);
         assert_eq!(verdict("chaos_flaky"), Verdict::Flaky);
+        let flaky = layer.cases.iter().find(|case| case.name == "chaos_flaky").unwrap();
+        assert!(
+            flaky.story.contains("first time"),
+            "no word on the first attempt: {}",
+            flaky.story
+        );
         assert_eq!(
             layer.cases[0].message.as_deref(),
             Some("process aborted with signal 6 (SIGABRT)")
