@@ -33,6 +33,24 @@ knobs *args:
 report *args:
     @exec cargo run --quiet --package prod -- report "$@"
 
+# Build the layers once, for shards: [fast|stress|chaos|all] [--to FOLDER]
+[group('validate')]
+[no-exit-message]
+archive *args:
+    @exec cargo run --quiet --package prod -- archive "$@"
+
+# Run one slice of the archives: K/N [threads] [--archive FOLDER]
+[group('validate')]
+[no-exit-message]
+shard *args:
+    @exec cargo run --quiet --package prod -- shard "$@"
+
+# Judge the results of all shards as one run: FOLDER...
+[group('validate')]
+[no-exit-message]
+merge *args:
+    @exec cargo run --quiet --package prod -- merge "$@"
+
 # Run what a change must pass: the project's own tests and all layers
 [group('develop')]
 [no-exit-message]

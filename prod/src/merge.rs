@@ -23,7 +23,7 @@ pub(crate) struct Origin {
     pub(crate) seed: u64,
     pub(crate) engine: String,
     /// What the environment or a flag had set, and a repetition has to set again.
-    pub(crate) settings: Vec<(&'static str, String)>,
+    pub(crate) settings: Vec<(String, String)>,
     /// Every knob with its effective value.
     pub(crate) knobs: Vec<wire::Setting>,
     /// When the run started.
@@ -44,9 +44,9 @@ impl Origin {
             match &session.wanted {
                 _ if BY_ARGUMENT.contains(&knob.name) => {}
                 Wanted::Path(path) if knob.name == "MACE_ENGINE_PATH" => {
-                    settings.push((knob.name, path.display().to_string()));
+                    settings.push((knob.name.to_owned(), path.display().to_string()));
                 }
-                _ => settings.push((knob.name, value.clone())),
+                _ => settings.push((knob.name.to_owned(), value.clone())),
             }
         }
         Self {

@@ -25,7 +25,8 @@ pub use html::html;
 pub use markdown::markdown;
 pub use metrics::openmetrics;
 pub use model::{
-    Case, Cycle, Known, Layer, Model, Perf, PerfCase, Point, Problem, Results, Soak, Source,
+    Case, Cycle, Known, Layer, Model, Perf, PerfCase, Point, Problem, Results, Soak, SoakFailure,
+    Source,
 };
 pub use read::{Places, read};
 pub use verdict::Verdict;

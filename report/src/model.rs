@@ -2,6 +2,7 @@
 //! view asks of it; no files, no formats.
 
 use crate::{Verdict, wire};
+use serde::Deserialize;
 use std::{
     collections::{BTreeMap, BTreeSet},
     time::Duration,
@@ -160,8 +161,31 @@ pub struct Soak {
     pub columns: Vec<String>,
     /// What its summary says as (what, value).
     pub facts: Vec<(String, String)>,
-    /// What its summary says about each series or part, as rows of words.
+    /// What its summary says about each aspect, with the figures behind it.
     pub verdicts: Vec<(String, String)>,
+    /// What failed in it.
+    pub failures: Vec<SoakFailure>,
+}
+
+/// A failure in a long run, as its summary says it.
+#[derive(Debug, Clone, Deserialize)]
+pub struct SoakFailure {
+    /// The cycle; the one after the last for the check at the end.
+    pub cycle: u64,
+    /// The layer or step.
+    pub part: String,
+    /// The case, where it was one.
+    #[serde(default)]
+    pub case: Option<String>,
+    /// In a word.
+    pub verdict: String,
+    /// Why, in one line.
+    pub message: String,
+    /// The root seed of the cycle.
+    pub seed: u64,
+    /// The command that repeats it, where there is one.
+    #[serde(default)]
+    pub repro: Option<String>,
 }
 
 /// One cycle.

@@ -1,6 +1,7 @@
 //! The long run: what its summary says, and a curve for each of its columns, with the cycles that
 //! failed marked on every one of them.
 
+use super::findings::breakable;
 use crate::{
     model::{Point, Soak},
     number, svg,
@@ -22,6 +23,15 @@ pub(super) fn soak(soak: &Soak) -> Markup {
         }
         @if !soak.verdicts.is_empty() {
             ul.verdicts { @for (what, verdict) in &soak.verdicts { li { strong { (what) } " " (verdict) } } }
+        }
+        @for failure in &soak.failures {
+            article.finding.failed {
+                h3 { "cycle " (failure.cycle) ": " (breakable(failure.case.as_deref().unwrap_or(&failure.part))) }
+                p.tags { span.tag.failed { (failure.verdict) } span.tag { (failure.part) } }
+                p.message { (failure.message) }
+                p.seed { "root seed " code { (failure.seed) } }
+                @if let Some(repro) = &failure.repro { pre.repro { (repro) } }
+            }
         }
         div.cards {
             @for column in &soak.columns {

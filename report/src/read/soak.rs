@@ -2,14 +2,34 @@
 //! holds numbers becomes a curve, so that a new one needs no change here.
 
 use super::Reader;
-use crate::model::{Cycle, Soak};
+use crate::model::{Cycle, Soak, SoakFailure};
+use serde::Deserialize;
 use serde_json::Value;
 
 /// Columns that are no measurement: they name the cycle or its draw.
-const NAMES: [&str; 3] = ["cycle", "elapsed_secs", "seed"];
+const NAMES: [&str; 5] = ["cycle", "elapsed_secs", "seed", "process", "outcome"];
 
 /// Columns that count what fails a cycle.
 const FAILURES: [&str; 6] = ["failed", "timed_out", "flaky", "missing", "vanished", "failures"];
+
+/// What the soak says about itself.
+#[derive(Debug, Deserialize)]
+struct Summary {
+    #[serde(default)]
+    failures: Vec<SoakFailure>,
+    #[serde(default)]
+    judgements: Vec<Judgement>,
+    #[serde(flatten)]
+    rest: Value,
+}
+
+/// What it says about one aspect.
+#[derive(Debug, Deserialize)]
+struct Judgement {
+    aspect: String,
+    verdict: String,
+    because: String,
+}
 
 /// What is there; `None` when no long run has left anything.
 pub(super) fn read(reader: &mut Reader<'_>) -> Option<Soak> {
@@ -20,11 +40,21 @@ pub(super) fn read(reader: &mut Reader<'_>) -> Option<Soak> {
     if let Some(Err(what)) = rows.as_deref().map(|text| cycles(text, &mut soak)) {
         reader.problem(&path, &what);
     }
-    let summary: Option<Value> = reader.json(&folder.join("summary.json"));
-    if let Some(summary) = &summary {
-        facts("", summary, &mut soak.facts);
+    let summary: Option<Summary> = reader.json(&folder.join("summary.json"));
+    let found = rows.is_some() || summary.is_some();
+    if let Some(summary) = summary {
+        let says = |it: Judgement| {
+            (it.aspect, format!("{}: {}", it.verdict.replace('_', " "), it.because))
+        };
+        soak.verdicts = summary.judgements.into_iter().map(says).collect();
+        let failed_in = |number| summary.failures.iter().any(|failure| failure.cycle == number);
+        for cycle in &mut soak.cycles {
+            cycle.failed |= failed_in(cycle.number);
+        }
+        soak.failures = summary.failures;
+        facts("", &summary.rest, &mut soak.facts);
     }
-    (rows.is_some() || summary.is_some()).then_some(soak)
+    found.then_some(soak)
 }
 
 /// Reads the rows; those before a malformed one stay.
@@ -42,12 +72,11 @@ fn cycles(text: &str, soak: &mut Soak) -> Result<(), String> {
                     let what = |_| format!("cycle {field:?} is no number");
                     cycle.number = field.parse().map_err(what)?;
                 }
+                // The exit code that the cycle alone would have had; a signal is no failure.
+                Ok(code) if name == "outcome" => cycle.failed |= (1.0..=3.0).contains(&code),
                 Ok(value) if value.is_finite() => {
                     cycle.failed |= FAILURES.contains(&name) && value > 0.0;
                     cycle.values.insert(name.to_owned(), value);
-                }
-                _ if name == "verdict" || name == "outcome" => {
-                    cycle.failed |= !["passed", "pass", "ok", ""].contains(&field);
                 }
                 _ => {}
             }

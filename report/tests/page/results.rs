@@ -27,9 +27,10 @@ impl Folder {
             ("target/prod/run.json", RUN.to_owned()),
             ("target/perf_gate/base_summary.json", summary(1.0)),
             ("target/perf_gate/head_summary.json", summary(1.04)),
+            ("target/perf_gate/compare.json", compared()),
             ("target/perf_gate/history.jsonl", history()),
             ("target/prod_soak/perf_cycles.csv", cycles()),
-            ("target/prod_soak/summary.json", "{\"verdict\": \"failed\", \"cycles\": 30}".into()),
+            ("target/prod_soak/summary.json", SOAK.to_owned()),
         ] {
             folder.write(file, &text);
         }
@@ -73,6 +74,16 @@ case = "lost_page::a_page_survives"
 summary = "a page is lost when the log rotates"
 leaves_out = "pages that rotate"
 "#;
+
+const SOAK: &str = r#"{
+  "version": 1, "engine": "mace-kv", "soak_seed": 7, "shard": "1/1", "cycles": 30,
+  "state": "finished", "exit_code": 1,
+  "failures": [{"cycle": 9, "part": "chaos", "case": "chaos_point::x::abort_first",
+    "verdict": "failed", "message": "a hole", "seed": 99,
+    "repro": "just repro chaos_point::x::abort_first 99"}],
+  "judgements": [{"aspect": "memory", "verdict": "found", "because": "250 kB a cycle, p 0.0001",
+    "figures": {"slope_bytes": 250000.0}}]
+}"#;
 
 const STORY: &str = "//! The story of the lost page: cause, sequence, symptom.\n\nuse x;\n";
 
@@ -181,7 +192,7 @@ fn summary(factor: f64) -> String {
     let case = |id: &str, ns: f64| {
         let (ns, low, high) = (ns * factor, ns * factor * 0.98, ns * factor * 1.03);
         format!(
-            "\"{id}\": {{\"median_ns\": {ns}, \"mean_ns\": {ns}, \"median_lower_ns\": {low}, \"median_upper_ns\": {high}}}"
+            "\"{id}\": {{\"median_ns\": {ns}, \"mean_ns\": {ns}, \"median_low_ns\": {low}, \"median_high_ns\": {high}}}"
         )
     };
     let cases = [case("Put/K16-V16/1", 51e6), case("Scan/K100-V1024/4", 2.5e6)];
@@ -189,8 +200,27 @@ fn summary(factor: f64) -> String {
 }
 
 fn history() -> String {
-    let lines = (0..20).map(|n| summary(1.0 + f64::from(n % 5) / 100.0));
-    lines.collect::<Vec<_>>().join("\n")
+    let line = |n: u32| {
+        let put = 51e6 * (1.0 + f64::from(n % 5) / 100.0);
+        format!(
+            "{{\"format\": 1, \"kind\": \"{}\", \"median_ns\": {{\"Put/K16-V16/1\": {put}}}}}",
+            if n.is_multiple_of(7) { "snapshot" } else { "compare" }
+        )
+    };
+    (0..20).map(line).collect::<Vec<_>>().join("\n")
+}
+
+/// What the gate says when it has confirmed a slowdown.
+fn compared() -> String {
+    let origin = "{\"engine\": \"mace-kv 0.2.0 (registry)\", \"commit\": \"abc1234\"}";
+    format!(
+        "{{\"format\": 1, \"gate\": \"failed\", \"identical\": false, \"base_reference\": \
+         \"origin/master\", \"base\": {origin}, \"head\": {origin}, \"notes\": [], \
+         \"threshold_pct\": 5.0, \"load\": 1.5, \"cases\": [\
+         {{\"case\": \"Put/K16-V16/1\", \"verdict\": \"regressed\", \"estimate\": {{\"base_ns\": 5e7, \
+         \"head_ns\": 6e7, \"delta_pct\": 20.0, \"low_pct\": 17.5, \"high_pct\": 22.5}}}}, \
+         {{\"case\": \"Get/K16-V16/1\", \"verdict\": \"too_small\", \"estimate\": null}}]}}"
+    )
 }
 
 fn cycles() -> String {

@@ -21,7 +21,12 @@ fn everything_that_is_there_is_on_the_page() {
         "pwrite64",
         "ENOSPC",
         "cycle 17 failed",
-        "+4.0 %",
+        "cycle 9 failed",
+        "just repro chaos_point::x::abort_first 99",
+        "found: 250 kB a cycle",
+        "+20.0 %",
+        "regressed",
+        "too small",
         "CHAOS_RETRY",
     ] {
         let found = page.to_lowercase().contains(&part.to_lowercase());
@@ -65,7 +70,7 @@ fn what_is_malformed_is_said_and_the_rest_is_shown() {
         ("target/prod/junit.xml", "<testsuites", "malformed"),
         ("target/prod/run.json", "{\"format\": 1", "malformed"),
         ("target/prod/run.json", &run_of_format(9), "format 9 instead of 1"),
-        ("target/perf_gate/head_summary.json", "[]", "malformed"),
+        ("target/perf_gate/compare.json", "[]", "malformed"),
         ("target/perf_gate/history.jsonl", "{}\n", "line 1"),
         ("target/prod_soak/perf_cycles.csv", "cycle,x\n1\n", "perf_cycles.csv"),
         ("target/prod_soak/summary.json", "not json", "malformed"),
@@ -107,8 +112,8 @@ fn numbers_for_machines_are_the_ones_of_the_run() {
         "mace_prod_cases{layer=\"chaos\",verdict=\"timed-out\"} 1",
         "mace_prod_layer_duration_seconds{layer=\"fast\"} 61",
         "mace_prod_figure{layer=\"fast\",figure=\"transactions\"} 4711",
-        "mace_perf_change_ratio{case=\"Put/K16-V16/1\"} 0.04",
-        "mace_soak_cycles{state=\"failed\"} 1",
+        "mace_perf_change_ratio{case=\"Put/K16-V16/1\"} 0.2",
+        "mace_soak_cycles{state=\"failed\"} 2",
     ] {
         let found = metrics.lines().any(|there| there.starts_with(line));
         assert!(found, "`{line}` is missing in\n{metrics}");
@@ -116,6 +121,22 @@ fn numbers_for_machines_are_the_ones_of_the_run() {
     assert!(metrics.ends_with("# EOF\n") && !metrics.contains(HOSTILE));
     let bmf: Value = serde_json::from_str(&bencher(&model)).unwrap();
     let put = &bmf["Put/K16-V16/1"]["latency"];
-    assert!(put["lower_value"].as_f64() < put["value"].as_f64(), "{put}");
+    assert_eq!(put["value"], 6e7, "{bmf}");
     assert_eq!(bmf["layer/chaos"]["failures"]["value"], 2);
+}
+
+#[test]
+fn a_snapshot_and_two_summaries_are_shown_as_well() {
+    let folder = Folder::full();
+    std::fs::remove_file(folder.path().join("target/perf_gate/compare.json")).unwrap();
+    assert!(html(&folder.read()).contains("+4.0 %"));
+    std::fs::remove_file(folder.path().join("target/perf_gate/base_summary.json")).unwrap();
+    std::fs::rename(
+        folder.path().join("target/perf_gate/head_summary.json"),
+        folder.path().join("target/perf_gate/head_snapshot.json"),
+    )
+    .unwrap();
+    let bmf: Value = serde_json::from_str(&bencher(&folder.read())).unwrap();
+    let put = &bmf["Put/K16-V16/1"]["latency"];
+    assert!(put["lower_value"].as_f64() < put["value"].as_f64(), "{put}");
 }
