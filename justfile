@@ -51,6 +51,12 @@ shard *args:
 merge *args:
     @exec cargo run --quiet --package prod -- merge "$@"
 
+# Measure the engine and compare versions: snapshot, compare [BASE], selftest, calibrate, engines A B, history CASE, export
+[group('validate')]
+[no-exit-message]
+perf *args:
+    @exec cargo run --quiet --package perf -- "$@"
+
 # Run what a change must pass: the project's own tests and all layers
 [group('develop')]
 [no-exit-message]
