@@ -316,11 +316,11 @@ mod tests {
 
     #[test]
     fn accepts_write_skew_and_counts_it() {
-        let reads = [("x", Seen::Absent), ("y", Seen::Absent)];
-        let events = [txn(1, 1, &reads, &["x"]), txn(2, 2, &reads, &["y"])].concat();
-        let judged = judge(&History::ordered(events), &[], Streams::One);
-        assert_eq!(judged.violations, []);
-        assert_eq!(judged.seen.write_skews, 1);
+        let both = [("x", Seen::Absent), ("y", Seen::Absent)];
+        let events = [txn(1, 1, &both, &["x"]), txn(2, 2, &both, &["y"])].concat();
+        let told = judge(&History::ordered(events), &[], Streams::One);
+        assert_eq!(told.violations, []);
+        assert_eq!(told.seen.write_skews, 1);
     }
 
     #[test]
@@ -340,8 +340,8 @@ mod tests {
     fn rejects_a_lost_update_and_takes_an_unknown_commit_for_unknown() {
         let reads = [("x", Seen::Absent)];
         let mut events = [txn(1, 1, &reads, &["x"]), txn(2, 2, &reads, &["x"])].concat();
-        let lost = found(events.clone());
-        assert!(lost[0].starts_with("lost update"), "{lost:?}");
+        let twice = found(events.clone());
+        assert!(twice[0].starts_with("lost update"), "{twice:?}");
         let last = events.len() - 1;
         let denial = Denial::Unknown("io".to_owned());
         events[last] = Event::Info { txn: TxnId { client: 2, seq: 1 }, stamp: 32, denial };
