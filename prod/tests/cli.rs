@@ -6,6 +6,8 @@
 mod bad_input;
 #[path = "cli/bootstrap.rs"]
 mod bootstrap;
+#[path = "cli/consumers.rs"]
+mod consumers;
 #[path = "cli/engines.rs"]
 mod engines;
 #[path = "cli/features.rs"]
@@ -20,3 +22,5 @@ mod runs;
 mod shards;
 #[path = "cli/signals.rs"]
 mod signals;
+#[path = "cli/workflows.rs"]
+mod workflows;
