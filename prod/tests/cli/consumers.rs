@@ -90,14 +90,14 @@ fn cargo_the_merged_report_is_read_by_junit2html() {
 
 #[test]
 fn cargo_the_merged_report_is_read_by_two_programs_of_npm() {
-    let (Some(viewer), Some(merger)) = (tool("xunit-viewer"), tool("jrm")) else { return };
+    let (Some(viewer), Some(jrm)) = (tool("xunit-viewer"), tool("jrm")) else { return };
     let fixture = red();
     let report = fixture.path("target/prod/junit.xml");
-    let (content, text) = ask(Command::new(merger).arg(fixture.path("two.xml")).arg(&report));
+    let (content, text) = ask(Command::new(jrm).arg(fixture.path("two.xml")).arg(&report));
     assert!(content, "{text}");
-    let merged = fixture.read("two.xml");
-    assert!(merged.contains("tests=\"12\"") && merged.contains("failures=\"4\""), "{merged}");
-    assert!(merged.contains("flakyFailure") && merged.contains("name=\"seed\""), "{merged}");
+    let two = fixture.read("two.xml");
+    assert!(two.contains("tests=\"12\"") && two.contains("failures=\"4\""), "{two}");
+    assert!(two.contains("flakyFailure") && two.contains("name=\"seed\""), "{two}");
     let page = fixture.path("viewer.html");
     let (_, text) = ask(Command::new(viewer).arg("-r").arg(&report).arg("-o").arg(&page));
     let page = fixture.read("viewer.html");
