@@ -44,7 +44,7 @@ fn code(markdown: &str) -> String {
 /// What is wrong with a workflow, by its lines.
 fn offences(text: &str) -> Vec<String> {
     let mut offences = Vec::new();
-    let (mut job, mut steps) = (0, Vec::new());
+    let mut job = 0;
     for line in text.lines() {
         let (trimmed, indent) = (line.trim_start(), line.len() - line.trim_start().len());
         let body = trimmed.strip_prefix("- ").unwrap_or(trimmed);
@@ -53,12 +53,11 @@ fn offences(text: &str) -> Vec<String> {
             match indent {
                 4 => job = minutes,
                 _ if minutes >= job => {
-                    offences.push(format!("{minutes} minutes are not below the job's {job}"))
+                    offences.push(format!("{minutes} minutes are not below the job's {job}"));
                 }
-                _ => steps.push(minutes),
+                _ => {}
             }
         } else if let Some(run) = body.strip_prefix("run: ") {
-            steps.clear();
             if !run.starts_with("exec just ") && !run.starts_with("for result in") {
                 offences.push(format!("no recipe run with exec: {run}"));
             }
