@@ -10,6 +10,8 @@ pub mod lying;
 pub mod mace;
 pub mod model;
 pub mod options;
+#[cfg(feature = "redb")]
+pub mod redb;
 
 pub use options::{BucketOptions, EngineOptions, Family, Merge};
 
