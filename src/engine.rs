@@ -4,6 +4,7 @@
 //! An answer is `Ok` (done) or a [`Denial`]. An adapter that lacks something says so in its
 //! [`Capabilities`], and the cases that need it skip with that reason.
 
+pub mod altered;
 pub mod apart;
 pub mod failpoint;
 pub mod lying;
@@ -12,6 +13,7 @@ pub mod model;
 pub mod options;
 #[cfg(feature = "redb")]
 pub mod redb;
+pub mod spin;
 
 pub use options::{BucketOptions, EngineOptions, Family, Merge};
 

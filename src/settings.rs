@@ -1,8 +1,10 @@
 //! The suite's view of the knobs, resolved once for the process. Touches no engine, no clock and
 //! no database folder.
 
+mod bench;
 mod seed;
 
+pub use bench::BenchProfile;
 pub use seed::{Draw, Seed};
 
 use knobs::{
