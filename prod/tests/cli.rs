@@ -14,5 +14,7 @@ mod fixture;
 mod layers;
 #[path = "cli/runs.rs"]
 mod runs;
+#[path = "cli/shards.rs"]
+mod shards;
 #[path = "cli/signals.rs"]
 mod signals;
