@@ -11,6 +11,8 @@ pub mod lying;
 pub mod mace;
 pub mod model;
 pub mod options;
+#[cfg(feature = "redb")]
+pub mod redb;
 pub mod rules;
 pub mod spin;
 

@@ -22,23 +22,41 @@ mod short_log_file;
 mod sync_believed_after_failed;
 
 use libtest_mimic::{Arguments, Trial, run};
+#[cfg(feature = "redb")]
+use mace_prod::engine::redb::RedbDriver;
 use mace_prod::{
-    scenario::{Case, power::works},
+    engine::{Driver, mace::MaceDriver},
+    scenario::{
+        Case,
+        power::works::{self, Work},
+    },
     verdict::Verdict,
 };
 
 fn main() {
-    let mut trials: Vec<Trial> = works::ALL
-        .iter()
-        .map(|work| trial(format!("chaos_power::{}", work.name()), |case| judged(case, *work)))
-        .collect();
-    trials.extend(
-        works::FAULTED
-            .iter()
-            .map(|work| trial(format!("chaos_faults::{}", work.name()), |case| met(case, *work))),
-    );
+    let mut trials = of_engine("", &MaceDriver, works::ALL, works::FAULTED);
+    #[cfg(feature = "redb")]
+    trials.extend(of_engine("_redb", &RedbDriver, works::PORTABLE, works::PORTABLE));
     trials.extend(regressions());
     run(&Arguments::from_args(), trials).exit();
+}
+
+/// The cases of one engine: what a power loss leaves of these works, and a failing disk.
+fn of_engine(
+    suffix: &str,
+    driver: &'static dyn Driver,
+    lost: &'static [Work],
+    faulted: &'static [Work],
+) -> Vec<Trial> {
+    let power = lost.iter().map(|work| {
+        let name = format!("chaos_power{suffix}::{}", work.name());
+        trial(name, move |case| judged(case, driver, *work))
+    });
+    let disks = faulted.iter().map(|work| {
+        let name = format!("chaos_faults{suffix}::{}", work.name());
+        trial(name, move |case| met(case, driver, *work))
+    });
+    power.chain(disks).collect()
 }
 
 fn trial(name: String, judge: impl FnOnce(&mut Case) -> Verdict + Send + 'static) -> Trial {
@@ -74,21 +92,21 @@ fn regressions() -> Vec<Trial> {
 }
 
 #[cfg(all(target_os = "linux", target_env = "gnu"))]
-fn judged(case: &mut Case, work: works::Work) -> Verdict {
-    explore::power_loss(case, work)
+fn judged(case: &mut Case, driver: &'static dyn Driver, work: Work) -> Verdict {
+    explore::power_loss(case, driver, work)
 }
 
 #[cfg(all(target_os = "linux", target_env = "gnu"))]
-fn met(case: &mut Case, work: works::Work) -> Verdict {
-    faults::failing_disk(case, work)
+fn met(case: &mut Case, driver: &'static dyn Driver, work: Work) -> Verdict {
+    faults::failing_disk(case, driver, work)
 }
 
 #[cfg(not(all(target_os = "linux", target_env = "gnu")))]
-fn met(case: &mut Case, work: works::Work) -> Verdict {
-    judged(case, work)
+fn met(case: &mut Case, driver: &'static dyn Driver, work: Work) -> Verdict {
+    judged(case, driver, work)
 }
 
 #[cfg(not(all(target_os = "linux", target_env = "gnu")))]
-fn judged(case: &mut Case, _: works::Work) -> Verdict {
+fn judged(case: &mut Case, _: &'static dyn Driver, _: Work) -> Verdict {
     case.skip("file calls are interposed on Linux with glibc only")
 }

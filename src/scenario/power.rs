@@ -228,3 +228,42 @@ fn told(violations: &[Violation]) -> Result<(), String> {
     }
     Err(text)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        engine::{Family, mace::MaceDriver},
+        workload::TxnId,
+    };
+
+    /// One commit, acknowledged at 3, a barrier asked for at 4 that returned at 5.
+    fn recorded(family: Family) -> Recorded<'static> {
+        let txn = TxnId { client: 0, seq: 1 };
+        let events = vec![
+            Event::Phase { name: "started".to_owned() },
+            Event::Begin { txn, bucket: "a".to_owned(), stamp: 1 },
+            Event::Commit { txn, stamp: 2, begun: 1, reads: Vec::new(), writes: Vec::new() },
+            Event::Ok { txn, stamp: 3 },
+            Event::Synced { asked: 4, stamp: 5 },
+        ];
+        let (options, history) = (family.engine(), History { events });
+        Recorded { driver: &MaceDriver, options, history, before: 0, streams: Streams::One }
+    }
+
+    #[test]
+    fn what_was_not_said_before_the_crash_has_not_happened() {
+        let run = recorded(Family::Tiny);
+        let (history, promise) = run.until(&[MILESTONES, 2], &[]);
+        assert_eq!((history.events.len(), promise), (3, Promise::Acked));
+        let (history, _) = run.until(&[MILESTONES, 2], &[3]);
+        assert!(matches!(history.events.last(), Some(Event::Ok { .. })));
+    }
+
+    #[test]
+    fn the_relaxed_route_promises_what_a_barrier_covers() {
+        let run = recorded(Family::Relaxed);
+        assert_eq!(run.until(&[MILESTONES, 2, 3], &[]).1, Promise::AckedBefore(0));
+        assert_eq!(run.until(&[MILESTONES, 2, 3], &[5]).1, Promise::AckedBefore(4));
+    }
+}

@@ -22,13 +22,12 @@ const KEPT: &str = "what a power loss leaves keeps every promise";
 const STEPS: u64 = 6;
 
 /// Records a work and judges what a power loss may leave of it; or one stored finding again.
-pub(crate) fn power_loss(case: &mut Case, work: Work) -> Verdict {
-    let driver = MaceDriver;
+pub(crate) fn power_loss(case: &mut Case, driver: &dyn Driver, work: Work) -> Verdict {
     if let Some(finding) = &Settings::get().power_replay {
-        return replayed(&driver, work, finding);
+        return replayed(driver, work, finding);
     }
     let places = Places::new(case.dir());
-    let recorded = record(&places, &driver, &work.stages(), case.seed(), &Plan::default());
+    let recorded = record(&places, driver, &work.stages(), case.seed(), &Plan::default());
     let recorded = recorded.unwrap_or_else(|error| panic!("{error}"));
     if recorded.outcome != Outcome::Sound {
         return Verdict::Crashed(format!("while it was recorded: {}", recorded.outcome));

@@ -8,7 +8,7 @@ use crate::{
 };
 use faultfs::{Call, Case as State, Explore, Fork, Op, Outcome, Plan, Profile, Step};
 use mace_prod::{
-    engine::mace::MaceDriver,
+    engine::Driver,
     oracle::Violation,
     report::say,
     scenario::{
@@ -87,13 +87,13 @@ struct Score {
 }
 
 /// Runs a work once for each fault and judges what is left.
-pub(crate) fn failing_disk(case: &mut Case, work: Work) -> Verdict {
+pub(crate) fn failing_disk(case: &mut Case, driver: &'static dyn Driver, work: Work) -> Verdict {
     let (stages, seed) = (work.stages(), case.seed());
     let base = Places::new(&case.dir().join("base"));
     set_up(&base, &stages, seed).unwrap_or_else(|error| panic!("{error}"));
     let dry = Places::new(&case.dir().join("dry"));
     copy(&base, &dry);
-    let whole = run(&dry, &stages, seed, "");
+    let whole = run(&dry, (driver, &stages, seed, ""));
     if whole.outcome != Outcome::Sound {
         return Verdict::Crashed(format!("without a fault: {}", whole.outcome));
     }
@@ -113,7 +113,7 @@ pub(crate) fn failing_disk(case: &mut Case, work: Work) -> Verdict {
                     let Some((number, rule)) = next else { break };
                     let places = Places::new(&case.dir().join(format!("fault-{number}")));
                     copy(&base, &places);
-                    one(case, &places, (&stages, seed, rule), &score);
+                    one(case, &places, (driver, &stages, seed, rule), &score);
                 }
             });
         }
@@ -158,15 +158,18 @@ fn copy(from: &Places, to: &Places) {
     testdir::copy_tree(from.root(), to.root()).unwrap_or_else(|error| panic!("{error}"));
 }
 
-fn run(places: &Places, stages: &Stages, seed: Seed, rule: &str) -> Recording<'static> {
+/// The engine, its processes, what they draw from, and the rule that they meet.
+type Armed<'a> = (&'static dyn Driver, &'a Stages, Seed, &'a str);
+
+fn run(places: &Places, (driver, stages, seed, rule): Armed<'_>) -> Recording<'static> {
     let plan: Plan = rule.parse().unwrap_or_else(|error| panic!("{error}"));
-    let recording = recorded(places, &MaceDriver, stages, seed, &plan);
+    let recording = recorded(places, driver, stages, seed, &plan);
     recording.unwrap_or_else(|error| panic!("{error}"))
 }
 
-fn one(case: &Case, places: &Places, work: (&Stages, Seed, &str), score: &Mutex<Score>) {
-    let (stages, seed, rule) = work;
-    let recording = run(places, stages, seed, rule);
+fn one(case: &Case, places: &Places, armed: Armed<'_>, score: &Mutex<Score>) {
+    let rule = armed.3;
+    let recording = run(places, armed);
     let traced = trace(places);
     let is_fault = |op: &Op| matches!(op, Op::Fault { .. });
     let fired = traced.events().iter().find(|event| is_fault(&event.op));

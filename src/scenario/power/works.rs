@@ -66,6 +66,17 @@ pub const FAULTED: &[Work] = &[
     work(Recipe::SwitchWidth, Family::Relaxed),
 ];
 
+/// Those that need no process before the recorded one and nothing that only one engine has, for
+/// other engines.
+pub const PORTABLE: &[Work] = &[
+    work(Recipe::Commits, Family::Tiny),
+    work(Recipe::Commits, Family::Relaxed),
+    work(Recipe::Create, Family::Tiny),
+    work(Recipe::Delete, Family::Tiny),
+    work(Recipe::Rotate, Family::Relaxed),
+    work(Recipe::RewriteData, Family::Tiny),
+];
+
 impl Work {
     /// The name: `rotate::one_writer`.
     pub fn name(self) -> String {

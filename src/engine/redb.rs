@@ -1,0 +1,274 @@
+//! The adapter for redb, a second engine for the cases of `prod_power`, behind the feature of its
+//! name. A bucket is a table, a transaction is redb's one write transaction, in which only the
+//! bucket's own table is used. It translates calls and answers; it never retries, sleeps or judges.
+
+use crate::engine::{
+    Bucket, BucketOptions, Capabilities, Denial, Driver, Engine, EngineOptions, Identity, Keys,
+    Merge, Order, Outcome, Read, Reason, Scan, Txn,
+};
+use redb::{
+    Database, Durability, Error, ReadTransaction, ReadableDatabase, ReadableTable, TableDefinition,
+    TableError, WriteTransaction,
+};
+use std::{ops::Bound, path::Path, sync::Arc};
+
+/// The one file of a database.
+const FILE: &str = "redb";
+
+/// Opens redb.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct RedbDriver;
+
+type Definition<'a> = TableDefinition<'a, &'static [u8], &'static [u8]>;
+
+fn failed(error: impl Into<Error>) -> Denial {
+    Denial::Failed(error.into().to_string())
+}
+
+fn absent(error: TableError) -> Denial {
+    if matches!(error, TableError::TableDoesNotExist(_)) { Denial::Absent } else { failed(error) }
+}
+
+impl Driver for RedbDriver {
+    fn identity(&self) -> Identity {
+        Identity {
+            name: "redb".to_owned(),
+            version: "4.6".to_owned(),
+            build: crate::settings::ENGINE_BUILD.name().to_owned(),
+        }
+    }
+
+    fn capabilities(&self) -> Capabilities {
+        Capabilities { failpoints: false, checker: true, copy: false, merge: false, files: true }
+    }
+
+    fn open(&self, dir: &Path, options: &EngineOptions) -> Outcome<Box<dyn Engine>> {
+        let database = Database::builder().set_cache_size(1 << 20).create(dir.join(FILE));
+        let durable = options.durable;
+        Ok(Box::new(RedbEngine { database: Arc::new(database.map_err(failed)?), durable }))
+    }
+
+    fn check(&self, dir: &Path) -> Outcome<Vec<String>> {
+        let mut database = Database::open(dir.join(FILE)).map_err(failed)?;
+        let sound = database.check_integrity().map_err(failed)?;
+        Ok(if sound { Vec::new() } else { vec!["check_integrity had to repair".to_owned()] })
+    }
+}
+
+struct RedbEngine {
+    database: Arc<Database>,
+    durable: bool,
+}
+
+impl RedbEngine {
+    fn write(&self, act: impl FnOnce(&WriteTransaction) -> Outcome<()>) -> Outcome<()> {
+        let txn = self.database.begin_write().map_err(failed)?;
+        act(&txn)?;
+        txn.commit().map_err(failed)
+    }
+
+    fn bucket(&self, name: &str) -> Box<dyn Bucket> {
+        let (database, name) = (Arc::clone(&self.database), name.to_owned());
+        Box::new(RedbBucket { database, name, durable: self.durable })
+    }
+
+    fn has(&self, name: &str) -> Outcome<()> {
+        let txn = self.database.begin_read().map_err(failed)?;
+        txn.open_table(Definition::new(name)).map(|_| ()).map_err(absent)
+    }
+}
+
+const UNSUPPORTED: Denial = Denial::Refused(Reason::Unsupported);
+
+impl Engine for RedbEngine {
+    fn create_bucket(&self, name: &str, _: &BucketOptions) -> Outcome<Box<dyn Bucket>> {
+        if self.has(name) != Err(Denial::Absent) {
+            return Err(Denial::Refused(Reason::Exists));
+        }
+        self.write(|txn| txn.open_table(Definition::new(name)).map(|_| ()).map_err(failed))?;
+        Ok(self.bucket(name))
+    }
+
+    fn open_bucket(&self, name: &str, _: Merge) -> Outcome<Box<dyn Bucket>> {
+        self.has(name)?;
+        Ok(self.bucket(name))
+    }
+
+    fn bucket_options(&self, _: &str) -> Outcome<BucketOptions> {
+        Err(UNSUPPORTED)
+    }
+
+    fn change_bucket_options(&self, _: &str, _: &BucketOptions) -> Outcome<()> {
+        Err(UNSUPPORTED)
+    }
+
+    fn unload_bucket(&self, _: &str) -> Outcome<()> {
+        Ok(())
+    }
+
+    fn delete_bucket(&self, name: &str) -> Outcome<()> {
+        self.write(|txn| txn.delete_table(Definition::new(name)).map(|_| ()).map_err(failed))
+    }
+
+    fn loaded_buckets(&self) -> Vec<String> {
+        Vec::new()
+    }
+
+    fn bucket_count(&self) -> u64 {
+        0
+    }
+
+    fn collect_garbage(&self) {}
+
+    fn set_collection(&self, _: bool) {}
+
+    fn collected(&self) -> (u64, u64) {
+        (0, 0)
+    }
+
+    /// An empty commit of full durability carries all before it (redb, `Durability::None`).
+    fn sync(&self) -> Outcome<()> {
+        self.write(|_| Ok(()))
+    }
+
+    fn copy_to(&self, _: &Path) -> Outcome<()> {
+        Err(UNSUPPORTED)
+    }
+}
+
+struct RedbBucket {
+    database: Arc<Database>,
+    name: String,
+    durable: bool,
+}
+
+impl Bucket for RedbBucket {
+    fn begin(&self) -> Outcome<Box<dyn Txn + '_>> {
+        let mut txn = self.database.begin_write().map_err(failed)?;
+        if !self.durable {
+            let set = txn.set_durability(Durability::None);
+            set.map_err(|error| Denial::Failed(error.to_string()))?;
+        }
+        Ok(Box::new(RedbTxn { txn, name: &self.name }))
+    }
+
+    fn view(&self) -> Outcome<Box<dyn Read + '_>> {
+        let txn = self.database.begin_read().map_err(failed)?;
+        Ok(Box::new(RedbView { txn, name: &self.name }))
+    }
+
+    fn checkpoint(&self) {}
+
+    fn checkpoint_and_wait(&self) {}
+
+    fn id(&self) -> u64 {
+        0
+    }
+}
+
+struct RedbView<'a> {
+    txn: ReadTransaction,
+    name: &'a str,
+}
+
+struct RedbTxn<'a> {
+    txn: WriteTransaction,
+    name: &'a str,
+}
+
+fn get(table: &impl ReadableTable<&'static [u8], &'static [u8]>, key: &[u8]) -> Outcome<Vec<u8>> {
+    let found = table.get(key).map_err(failed)?;
+    found.map(|value| value.value().to_vec()).ok_or(Denial::Absent)
+}
+
+fn scan(
+    table: &impl ReadableTable<&'static [u8], &'static [u8]>,
+    scan: &Scan,
+) -> Outcome<Vec<(Vec<u8>, Vec<u8>)>> {
+    let all: (Bound<&[u8]>, Bound<&[u8]>) = match &scan.keys {
+        Keys::All => (Bound::Unbounded, Bound::Unbounded),
+        Keys::Prefix(prefix) => (Bound::Included(prefix), Bound::Unbounded),
+        Keys::Range(low, high) => {
+            (low.as_ref().map(Vec::as_slice), high.as_ref().map(Vec::as_slice))
+        }
+    };
+    let mut range = table.range::<&[u8]>(all).map_err(failed)?;
+    let mut pairs = Vec::new();
+    for met in 0..scan.limit {
+        let back = match scan.order {
+            Order::Forward => false,
+            Order::Backward => true,
+            Order::Alternating => met % 2 == 1,
+        };
+        let next = if back { range.next_back() } else { range.next() };
+        let Some(entry) = next else { break };
+        let (key, value) = entry.map_err(failed)?;
+        // A prefix has no upper bound of its own here.
+        if scan.keys.contains(key.value()) {
+            pairs.push((key.value().to_vec(), value.value().to_vec()));
+        }
+    }
+    Ok(pairs)
+}
+
+impl Read for RedbView<'_> {
+    fn get(&self, key: &[u8]) -> Outcome<Vec<u8>> {
+        get(&self.txn.open_table(Definition::new(self.name)).map_err(absent)?, key)
+    }
+
+    fn scan(&self, keys: &Scan) -> Outcome<Vec<(Vec<u8>, Vec<u8>)>> {
+        scan(&self.txn.open_table(Definition::new(self.name)).map_err(absent)?, keys)
+    }
+}
+
+impl Read for RedbTxn<'_> {
+    fn get(&self, key: &[u8]) -> Outcome<Vec<u8>> {
+        get(&self.txn.open_table(Definition::new(self.name)).map_err(absent)?, key)
+    }
+
+    fn scan(&self, keys: &Scan) -> Outcome<Vec<(Vec<u8>, Vec<u8>)>> {
+        scan(&self.txn.open_table(Definition::new(self.name)).map_err(absent)?, keys)
+    }
+}
+
+impl Txn for RedbTxn<'_> {
+    fn put(&self, key: &[u8], value: &[u8]) -> Outcome<()> {
+        match self.get(key) {
+            Err(Denial::Absent) => self.upsert(key, value),
+            Ok(_) => Err(Denial::Refused(Reason::Exists)),
+            Err(denial) => Err(denial),
+        }
+    }
+
+    fn update(&self, key: &[u8], value: &[u8]) -> Outcome<()> {
+        self.get(key)?;
+        self.upsert(key, value)
+    }
+
+    fn upsert(&self, key: &[u8], value: &[u8]) -> Outcome<()> {
+        let mut table = self.txn.open_table(Definition::new(self.name)).map_err(absent)?;
+        table.insert(key, value).map(|_| ()).map_err(failed)
+    }
+
+    fn del(&self, key: &[u8]) -> Outcome<()> {
+        let mut table = self.txn.open_table(Definition::new(self.name)).map_err(absent)?;
+        let removed = table.remove(key).map_err(failed)?;
+        removed.map(|_| ()).ok_or(Denial::Absent)
+    }
+
+    fn merge(&self, _: &[u8], _: &[u8]) -> Outcome<()> {
+        Err(UNSUPPORTED)
+    }
+
+    fn reset_merge(&self, key: &[u8]) -> Outcome<()> {
+        match self.del(key) {
+            Err(Denial::Absent) => Ok(()),
+            answer => answer,
+        }
+    }
+
+    fn commit(self: Box<Self>) -> Outcome<()> {
+        // What an error leaves is known at the next opening only.
+        self.txn.commit().map_err(|error| Denial::Unknown(error.to_string()))
+    }
+}
