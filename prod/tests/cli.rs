@@ -10,6 +10,8 @@ mod bootstrap;
 mod consumers;
 #[path = "cli/engines.rs"]
 mod engines;
+#[path = "cli/features.rs"]
+mod features;
 #[path = "cli/fixture.rs"]
 mod fixture;
 #[path = "cli/layers.rs"]
