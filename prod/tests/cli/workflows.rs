@@ -33,7 +33,8 @@ fn recipes(justfile: &str) -> BTreeSet<&str> {
 fn named(text: &str) -> BTreeSet<&str> {
     let words: Vec<_> = text.split_whitespace().collect();
     let calls = words.windows(2).filter(|pair| ["just", "./run"].contains(&pair[0]));
-    calls.map(|pair| pair[1]).filter(|word| !word.starts_with('-')).collect()
+    let is_name = |word: &&str| *word != "just" && word.bytes().all(|b| b.is_ascii_lowercase());
+    calls.map(|pair| pair[1]).filter(is_name).collect()
 }
 
 /// The code in a page of Markdown: what stands between its backticks.
@@ -118,7 +119,6 @@ fn the_contracts_jobs_are_there() {
         "\n  test-prod-all:\n",
         "\n  perf-regression:\n",
         "fetch-depth: 0",
-        "\nname: Prod Soak Nightly\n",
         "\n  CHAOS_RETRY: \"1\"\n",
         "macos",
         "windows",
