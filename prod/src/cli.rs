@@ -3,6 +3,7 @@
 
 use clap::{Parser, Subcommand};
 use launch::{Result, cli};
+use std::path::PathBuf;
 
 /// Production validation of an embedded key-value engine: runs the layers and judges their reports.
 #[derive(Debug, Parser)]
@@ -44,6 +45,23 @@ pub(crate) enum Command {
         /// Against the plain engine, like the second pass of `run all`
         #[arg(long)]
         plain: bool,
+    },
+    /// Run for long: stress each cycle, chaos and perf snapshots at their cadence, then fast
+    Soak {
+        /// Go on where an earlier soak was killed or interrupted
+        #[arg(long)]
+        resume: bool,
+        /// Take the k-th of n parts of the row of seeds
+        #[arg(long, value_name = "K/N")]
+        shard: Option<String>,
+    },
+    /// Put the seed ledgers of several soaks together: OUT IN…
+    Ledger {
+        /// Where the whole ledger goes
+        out: PathBuf,
+        /// The ledgers
+        #[arg(required = true)]
+        ledgers: Vec<PathBuf>,
     },
     /// Fetch cargo-nextest when it is missing
     Bootstrap,

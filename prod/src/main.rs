@@ -15,6 +15,7 @@ mod record;
 mod repro;
 mod run;
 mod session;
+mod soaking;
 mod summary;
 
 use cli::{Cli, Command};
@@ -56,6 +57,10 @@ fn dispatch(cli: &Cli, interrupts: &Interrupts) -> Result<Outcome> {
             flags.extend(repro::seed_flag(seed));
             repro::repro(&Session::open(&flags)?, case, *plain, interrupts)
         }
+        Command::Soak { resume, shard } => {
+            soaking::soak(&flags, *resume, shard.as_deref(), interrupts)
+        }
+        Command::Ledger { out, ledgers } => soaking::merge_ledgers(out, ledgers),
         Command::Bootstrap => bootstrap::bootstrap(interrupts),
     }
 }

@@ -149,32 +149,13 @@ impl Summary<'_> {
             if let Some(own) = case.markers.seed.filter(|own| *own != self.origin.seed) {
                 write!(f, " (the case's own, derived from it: {own})")?;
             }
-            writeln!(f, "\n      {}", self.repro(layer, case))?;
+            writeln!(f, "\n      {}", repro(self.origin, layer, case))?;
         }
         for note in self.notes {
             none = false;
             writeln!(f, "  {note}")?;
         }
         if none { writeln!(f, "  none") } else { Ok(()) }
-    }
-
-    /// The one command that runs the case again as it ran.
-    fn repro(&self, layer: &Layer, case: &Judged) -> String {
-        let mut command = String::new();
-        for (name, value) in &self.origin.settings {
-            let _ = write!(command, "{name}={} ", quoted(value));
-        }
-        if let Build::Suite(features) = &layer.part.build
-            && features != "failpoints"
-            && !features.is_empty()
-        {
-            let _ = write!(command, "FEATURES={} ", quoted(features));
-        }
-        let _ = write!(command, "just repro {} {}", quoted(&case.id.name), self.origin.seed);
-        if !layer.part.build.has_failpoints() {
-            command.push_str(" --plain");
-        }
-        command
     }
 
     fn verdict(&self) -> String {
@@ -224,6 +205,25 @@ impl Summary<'_> {
 }
 
 type Line = fn(&Judged) -> String;
+
+/// The one command that runs the case again as it ran.
+pub(crate) fn repro(origin: &Origin, layer: &Layer, case: &Judged) -> String {
+    let mut command = String::new();
+    for (name, value) in &origin.settings {
+        let _ = write!(command, "{name}={} ", quoted(value));
+    }
+    if let Build::Suite(features) = &layer.part.build
+        && features != "failpoints"
+        && !features.is_empty()
+    {
+        let _ = write!(command, "FEATURES={} ", quoted(features));
+    }
+    let _ = write!(command, "just repro {} {}", quoted(&case.id.name), origin.seed);
+    if !layer.part.build.has_failpoints() {
+        command.push_str(" --plain");
+    }
+    command
+}
 
 /// `text` as one word of a POSIX shell.
 fn quoted(text: &str) -> String {

@@ -16,3 +16,7 @@ mod layers;
 mod runs;
 #[path = "cli/signals.rs"]
 mod signals;
+#[path = "cli/soak.rs"]
+mod soak;
+#[path = "cli/soak_input.rs"]
+mod soak_input;
