@@ -79,7 +79,9 @@ impl Traffic {
                     let mut plans = self.plans(seed.derive(&format!("client {number}")));
                     let killed = recorder.survives() && matches!(self.source, Source::Mix(_));
                     if killed && leaves_out("merge-lost-in-recovery") {
-                        plans.iter_mut().for_each(|plan| plan.own_sums(number));
+                        for plan in &mut plans {
+                            plan.own_sums(number);
+                        }
                     }
                     scope.spawn(move || client.run(plans, &turns.at_work()))
                 })
