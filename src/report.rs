@@ -11,16 +11,16 @@
 //! - `mace-prod: inconclusive <text>`; the case fails.
 
 use crate::{engine::Identity, settings::Seed, verdict::Verdict};
-use std::{collections::BTreeMap, fmt::Write};
+use std::{borrow::Cow, collections::BTreeMap, fmt::Write};
 
 /// Figures of a case by name; `prod` adds them up over a layer.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Figures(BTreeMap<&'static str, u64>);
+pub struct Figures(BTreeMap<Cow<'static, str>, u64>);
 
 impl Figures {
     /// Adds to a figure.
-    pub fn add(&mut self, name: &'static str, count: u64) {
-        *self.0.entry(name).or_default() += count;
+    pub fn add(&mut self, name: impl Into<Cow<'static, str>>, count: u64) {
+        *self.0.entry(name.into()).or_default() += count;
     }
 
     /// The figure so far.

@@ -7,6 +7,7 @@ pub mod contract;
 pub mod crashes;
 pub mod database;
 pub mod live;
+pub mod power;
 
 use crate::{
     engine::{Driver, mace::MaceDriver},
@@ -17,7 +18,7 @@ use crate::{
 };
 use std::{
     panic::{AssertUnwindSafe, catch_unwind, resume_unwind},
-    path::Path,
+    path::{Path, PathBuf},
 };
 
 /// One validation case while it runs.
@@ -83,6 +84,16 @@ impl Case {
         self.dir.path()
     }
 
+    /// Where the evidence of the case is kept when it fails.
+    pub fn evidence(&self) -> PathBuf {
+        let safe: String = self
+            .name
+            .chars()
+            .map(|c| if c.is_ascii_alphanumeric() || "-_.".contains(c) { c } else { '_' })
+            .collect();
+        Settings::get().artifacts.join(safe)
+    }
+
     /// Says why the case judges nothing here; it then passes, and is reported apart.
     pub fn skip(&self, reason: &str) -> Verdict {
         report::say(&format!("mace-prod: skip reason={reason}"));
@@ -96,12 +107,7 @@ impl Case {
     }
 
     fn leave_evidence(self, text: &str) {
-        let safe: String = self
-            .name
-            .chars()
-            .map(|c| if c.is_ascii_alphanumeric() || "-_.".contains(c) { c } else { '_' })
-            .collect();
-        let target = Settings::get().artifacts.join(safe);
+        let target = self.evidence();
         let kept = std::fs::write(self.dir.join("verdict.txt"), text)
             .map_err(|error| crate::error::Error::new("write", self.dir.path(), error))
             .and_then(|()| self.dir.keep(&target));

@@ -45,6 +45,10 @@ pub struct Settings {
     pub bucket_churn_workers: u64,
     /// Rounds of evict, drop and reload.
     pub evictor_stress_rounds: u64,
+    /// Crash states that a power-loss case judges, about.
+    pub power_states: u64,
+    /// A stored finding that the power-loss case judges again instead.
+    pub power_replay: Option<PathBuf>,
     /// Where a failed case leaves its evidence, `target/prod/artifacts`.
     pub artifacts: PathBuf,
     /// The workspace: where `.config/` is.
@@ -79,6 +83,8 @@ impl Settings {
             bucket_churn_rounds: knobs.count("MACE_PROD_BUCKET_CHURN_ROUNDS"),
             bucket_churn_workers: knobs.count("MACE_PROD_BUCKET_CHURN_WORKERS"),
             evictor_stress_rounds: knobs.count("MACE_PROD_EVICTOR_STRESS_ROUNDS"),
+            power_states: knobs.count("MACE_POWER_STATES"),
+            power_replay: knobs.path("MACE_POWER_REPLAY"),
             artifacts: workspace.join("target/prod/artifacts"),
             workspace,
         }

@@ -5,7 +5,11 @@
 use mace_prod::{
     engine::{
         Bucket, BucketOptions, Capabilities, Driver, Engine, EngineOptions, Identity, Merge,
-        Outcome, apart::Apart, mace::MaceDriver, model::ModelDriver,
+        Outcome,
+        apart::Apart,
+        lying::{Lying, Sin},
+        mace::MaceDriver,
+        model::ModelDriver,
     },
     scenario::aging::{Aging, Request},
     settings::Seed,
@@ -190,6 +194,29 @@ fn an_engine_that_leaks_memory_is_found_within_twelve_cycles() {
 fn an_engine_that_leaves_files_is_found_within_twelve_cycles() {
     if sample::AVAILABLE {
         assert_eq!(found(Leak::Disk), [Resource::Disk]);
+    }
+}
+
+/// What three cycles find in an engine that sins.
+fn told(driver: &dyn Driver) -> String {
+    let dir = TestDir::new("aging").unwrap();
+    let mut aging = Aging::open(driver, dir.path()).unwrap();
+    let answers = (1..=3).map(|cycle| aging.cycle(Request { cycle, seed: 5 * cycle }).found);
+    answers.flatten().collect::<Vec<_>>().join("; ")
+}
+
+#[test]
+fn the_oracles_of_a_cycle_catch_sins_and_let_an_honest_engine_pass() {
+    let honest = || Lying::honest(ModelDriver::default());
+    assert_eq!(told(&honest()), "");
+    for (sin, oracle) in [
+        (Sin::AcknowledgedThenDropped, "contents: "),
+        (Sin::ScanSkips, "scan: "),
+        (Sin::PointReadMisses, "scan: "),
+        (Sin::FileStays, "space: "),
+    ] {
+        let told = told(&honest().sinning(sin));
+        assert!(told.contains(oracle), "{sin:?}: {told}");
     }
 }
 

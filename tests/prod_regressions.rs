@@ -6,6 +6,8 @@
 mod aborted_across_log_files;
 #[path = "regressions/copy_during_checkpoint.rs"]
 mod copy_during_checkpoint;
+#[path = "regressions/cut_off_creation.rs"]
+mod cut_off_creation;
 #[path = "regressions/empty_bucket_name.rs"]
 mod empty_bucket_name;
 #[path = "regressions/empty_value.rs"]

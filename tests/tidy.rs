@@ -202,8 +202,13 @@ fn oracle_headers(source: &Source) -> Vec<String> {
 }
 
 fn undeclared_regressions(all: &[Source]) -> Vec<String> {
-    let binary = all.iter().find(|source| source.path == "tests/prod_regressions.rs");
-    let declared = binary.map_or("", |source| source.text.as_str());
+    // Those that need interposed file calls are in the binary that has them.
+    let binaries = ["tests/prod_regressions.rs", "tests/prod_power.rs"];
+    let declared: String = all
+        .iter()
+        .filter(|source| binaries.contains(&source.path.as_str()))
+        .map(|source| source.text.as_str())
+        .collect();
     all.iter()
         .filter_map(|source| source.path.strip_prefix("tests/"))
         .filter(|path| path.starts_with("regressions/"))

@@ -50,7 +50,8 @@ impl Case {
 pub enum Outcome {
     /// The judge found nothing.
     Sound,
-    /// The judge says which promise is broken.
+    /// The judge says which promise is broken; findings with the same first line, numbers left
+    /// out, count as one.
     Broken(String),
     /// Something panicked while the judge ran.
     Panicked(String),
@@ -66,10 +67,16 @@ impl Outcome {
         *self == Self::Sound
     }
 
-    /// The words in which two findings are the same one: without numbers.
+    /// The words in which two findings are the same one: without numbers, and of what a judge says
+    /// the first line, so that the lines after it can be witnesses.
     pub(crate) fn gist(&self) -> String {
         let mut gist = String::new();
-        for c in self.to_string().chars() {
+        let whole = self.to_string();
+        let words = match self {
+            Self::Broken(_) => whole.lines().next().unwrap_or_default(),
+            _ => whole.as_str(),
+        };
+        for c in words.chars() {
             match c {
                 '0'..='9' if gist.ends_with('#') => {}
                 '0'..='9' => gist.push('#'),
@@ -127,5 +134,6 @@ mod tests {
         let gist = |text: &str| Outcome::Broken(text.to_owned()).gist();
         assert_eq!(gist("txn 17 lost at 4096"), gist("txn 3 lost at 0"));
         assert_ne!(gist("txn 17 lost"), gist("txn 17 torn"));
+        assert_eq!(gist("a hole\nat a"), gist("a hole\nat b"));
     }
 }

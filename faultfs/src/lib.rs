@@ -59,3 +59,5 @@ pub use plan::{Plan, Rule, VARIABLE};
 pub use report::{Report, Tally};
 pub use session::{Recording, Session, acked, begun, note};
 pub use trace::{Refusal, RuleHits, Summary, Trace};
+#[cfg(all(target_os = "linux", target_env = "gnu"))]
+pub use worker::Fork;

@@ -2,6 +2,8 @@
 //! share, and is then replaced. They are forks of the caller, so that a judge can be a closure.
 //! Decides neither what is judged nor what the outcome means.
 
+mod confine;
+mod fork;
 mod life;
 
 use crate::{
@@ -12,6 +14,7 @@ use crate::{
     persist::Model,
     record,
 };
+pub use fork::Fork;
 use life::{GAVE_UP, GAVE_UP_CODE, Life};
 use rustix::{
     event::{PollFd, PollFlags, Timespec, poll},
@@ -228,18 +231,13 @@ impl<'a> Pool<'a> {
     fn bury(&mut self, index: usize) -> Result<Outcome> {
         let worker = self.workers[index].take().expect("a worker to bury");
         let status = reap(&worker)?;
-        let how = match (status.terminating_signal(), status.exit_status()) {
-            (Some(signal), _) => format!("signal {signal}"),
-            (None, code) => format!("exit code {}", code.unwrap_or_default()),
-        };
         let said = fs::read(&worker.output).unwrap_or_default();
-        let said = ends(&said);
         if status.exit_status() == Some(GAVE_UP_CODE)
-            && let Some(why) = said.strip_prefix(GAVE_UP)
+            && let Some(why) = ends(&said).strip_prefix(GAVE_UP)
         {
             return Err(Error::new("judge in", &self.folder, why));
         }
-        Ok(Outcome::Died(if said.is_empty() { how } else { format!("{how}; it said: {said}") }))
+        Ok(died(status, &said))
     }
 
     fn kill(&mut self, index: usize) -> Result<()> {
@@ -264,6 +262,16 @@ fn ends(output: &[u8]) -> String {
         return text(output).into_owned();
     }
     format!("{} … {}", text(&output[..TAIL]), text(&output[output.len() - TAIL..]))
+}
+
+/// How a process died, and the end of what it printed.
+fn died(status: WaitStatus, said: &[u8]) -> Outcome {
+    let how = match (status.terminating_signal(), status.exit_status()) {
+        (Some(signal), _) => format!("signal {signal}"),
+        (None, code) => format!("exit code {}", code.unwrap_or_default()),
+    };
+    let said = ends(said);
+    Outcome::Died(if said.is_empty() { how } else { format!("{how}; it said: {said}") })
 }
 
 fn reply_of(outcome: Outcome) -> Reply {

@@ -6,7 +6,7 @@ use crate::{
     engine::{Driver, Engine, EngineOptions, failpoint, mace::MaceDriver},
     error::{Error, Result},
     history::{
-        Event,
+        Event, History,
         dump::Dump,
         journal::{self, Recorder},
         kill::{self, Mark, OPENING, Opening},
@@ -193,7 +193,7 @@ pub fn obey(path: &Path) -> i32 {
     let recorder = Recorder::file(&plan.journal).unwrap_or_else(|error| panic!("{error}"));
     let recorder = Arc::new(recorder.killing(plan.kill));
     die_after_panic(&recorder);
-    let code = match carry_out(&plan, &recorder) {
+    let code = match carry_out(&MaceDriver, &plan, &recorder) {
         Ok(()) => 0,
         Err(denial) => {
             phase(&recorder, format!("denied {denial}"));
@@ -209,16 +209,25 @@ pub fn obey(path: &Path) -> i32 {
     code
 }
 
-fn carry_out(plan: &Plan, recorder: &Recorder) -> crate::engine::Outcome<()> {
+/// Opens the database and does what the plan says, to its end; a plan that ends in death returns
+/// with the database open.
+pub fn carry_out(
+    driver: &dyn Driver,
+    plan: &Plan,
+    recorder: &Recorder,
+) -> crate::engine::Outcome<()> {
     phase(recorder, "started".to_owned());
-    let driver = MaceDriver;
+    if plan.end == End::CheckUnopened {
+        return check(driver, plan, recorder);
+    }
     let opening = Opening::begin(plan.kill);
     let engine = driver.open(&plan.dir, &plan.options)?;
     let allocations = opening.opened();
     phase(recorder, "opened".to_owned());
     phase(recorder, format!("{OPENING}{allocations}"));
     if let Some(path) = &plan.dump {
-        dump(plan, engine.as_ref(), path)?;
+        let history = journal::read(&plan.journal).unwrap_or_else(|error| panic!("{error}"));
+        store_dump(&dump(engine.as_ref(), &history)?, path);
         phase(recorder, "dumped".to_owned());
     }
     let mut runner = Runner::new(engine.as_ref(), &plan.dir, recorder, plan.seed);
@@ -232,32 +241,35 @@ fn carry_out(plan: &Plan, recorder: &Recorder) -> crate::engine::Outcome<()> {
     }
     drop(engine);
     phase(recorder, "closed".to_owned());
-    if plan.end == End::CloseAndCheck { check(plan, recorder) } else { Ok(()) }
+    if plan.end == End::CloseAndCheck { check(driver, plan, recorder) } else { Ok(()) }
 }
 
-fn check(plan: &Plan, recorder: &Recorder) -> crate::engine::Outcome<()> {
-    for witness in MaceDriver.check(&plan.dir)? {
+fn check(driver: &dyn Driver, plan: &Plan, recorder: &Recorder) -> crate::engine::Outcome<()> {
+    for witness in driver.check(&plan.dir)? {
         recorder.record(Event::Wrong { oracle: "checker".to_owned(), witness });
     }
     phase(recorder, "checked".to_owned());
     Ok(())
 }
 
-/// Dumps every bucket that the journal ever named and that is there.
-fn dump(plan: &Plan, engine: &dyn Engine, path: &Path) -> crate::engine::Outcome<()> {
-    let history = journal::read(&plan.journal).unwrap_or_else(|error| panic!("{error}"));
+/// Dumps every bucket that the history ever named and that is there.
+pub fn dump(engine: &dyn Engine, history: &History) -> crate::engine::Outcome<Dump> {
     let mut dump = Dump::default();
-    for name in buckets_named(&history) {
+    let keys = keys_of(history);
+    for name in buckets_named(history) {
         let bucket = match engine.open_bucket(&name, crate::engine::Merge::Sum) {
             Ok(bucket) => bucket,
             Err(crate::engine::Denial::Absent) => continue,
             Err(denial) => return Err(denial),
         };
-        dump.add(&name, bucket.as_ref(), &keys_of(&history))?;
+        dump.add(&name, bucket.as_ref(), &keys)?;
     }
-    let bytes = postcard::to_allocvec(&dump).expect("dumps are plain data");
+    Ok(dump)
+}
+
+fn store_dump(dump: &Dump, path: &Path) {
+    let bytes = postcard::to_allocvec(dump).expect("dumps are plain data");
     fs::write(path, bytes).unwrap_or_else(|error| panic!("{}", Error::new("write", path, error)));
-    Ok(())
 }
 
 fn phase(recorder: &Recorder, name: String) {

@@ -28,8 +28,18 @@ pub struct Recorder {
     next_seq: Mutex<BTreeMap<u16, u32>>,
     sink: Sink,
     countdown: Option<Countdown>,
+    told: Option<Told>,
     /// Told when a stamp was handed out, for those who wait for one.
     moved: (Mutex<()>, Condvar),
+}
+
+/// Who hears of each event as it is recorded.
+struct Told(Box<dyn Fn(&Event) + Send + Sync>);
+
+impl std::fmt::Debug for Told {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Told")
+    }
 }
 
 #[derive(Debug)]
@@ -69,6 +79,7 @@ impl Recorder {
             next_seq: Mutex::new(next_seq),
             sink,
             countdown: None,
+            told: None,
             moved: Default::default(),
         }
     }
@@ -77,6 +88,13 @@ impl Recorder {
     #[must_use]
     pub fn killing(mut self, mark: Option<Mark>) -> Self {
         self.countdown = mark.map(Countdown::new);
+        self
+    }
+
+    /// The same, telling of each event: before the engine is asked, and after it answered.
+    #[must_use]
+    pub fn telling(mut self, tell: impl Fn(&Event) + Send + Sync + 'static) -> Self {
+        self.told = Some(Told(Box::new(tell)));
         self
     }
 
@@ -124,6 +142,9 @@ impl Recorder {
     /// # Panics
     /// When the journal cannot be written: without it nothing can be judged.
     pub fn record(&self, event: Event) {
+        if let Some(Told(tell)) = &self.told {
+            tell(&event);
+        }
         match &self.sink {
             Sink::Memory(events) => {
                 events.lock().expect("no client panics while it holds this").push(event);

@@ -201,7 +201,9 @@ impl<'a> Runner<'a> {
             Step::Sync => self.sync(),
             Step::Copy { name } => {
                 self.phase(format!("copying {name}"));
-                self.engine.copy_to(&self.dir.with_file_name(name))
+                self.engine.copy_to(&self.dir.with_file_name(name))?;
+                self.phase(format!("copied {name}"));
+                Ok(())
             }
             Step::Attempt { step } => {
                 if let Err(denial) = self.step(step) {

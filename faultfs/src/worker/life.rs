@@ -7,22 +7,18 @@ use crate::{
     error::{Error, Result},
     frame,
     image::Image,
-    judge::{Case, Outcome},
+    judge::Case,
     persist::Model,
     record,
     session::{Recording, Session},
     trace::Trace,
+    worker::confine::{confine, guarded},
 };
-use rustix::{
-    fd::OwnedFd,
-    process::{Resource, Rlimit, Signal, set_parent_process_death_signal, setrlimit},
-};
+use rustix::fd::OwnedFd;
 use std::{
     fs::{self, File},
-    os::fd::AsRawFd,
-    panic::{AssertUnwindSafe, catch_unwind, set_hook},
     path::{Path, PathBuf},
-    sync::{Arc, Mutex, PoisonError},
+    sync::Arc,
 };
 
 /// How a worker says that it could not do its own part, which is no finding.
@@ -37,14 +33,11 @@ pub(super) struct Life<'a> {
     pub(super) limits: &'a Limits,
 }
 
-/// Where the newest panic left its words; the hook runs on whichever thread panicked.
-static LAST_PANIC: Mutex<Option<String>> = Mutex::new(None);
-
 impl Life<'_> {
     /// Judges until there is nothing left to judge. Never returns to the caller's code.
     pub(super) fn live(self, tasks: &OwnedFd, replies: &OwnedFd, log: &File) -> ! {
         record::forget_after_fork();
-        self.confine(log);
+        confine(log, self.limits.memory);
         let mut own = self.model.clone().map(Builder::new);
         let mut other: Option<(PathBuf, Builder)> = None;
         while let Some(task) = receive::<Task>(tasks) {
@@ -67,25 +60,6 @@ impl Life<'_> {
         let _ = fs::write(self.home.join("output"), format!("{GAVE_UP}{error}"));
         // SAFETY: as at the end of `live`.
         unsafe { libc::_exit(GAVE_UP_CODE) }
-    }
-
-    fn confine(&self, log: &File) {
-        // A worker must not outlive its parent, leave core files or eat the machine.
-        let _ = set_parent_process_death_signal(Some(Signal::KILL));
-        let limit = |bytes| Rlimit { current: Some(bytes), maximum: Some(bytes) };
-        let own = data_bytes().unwrap_or(0);
-        let _ = setrlimit(Resource::Data, limit(own + self.limits.memory));
-        let _ = setrlimit(Resource::Core, limit(0));
-        for fd in [1, 2] {
-            // SAFETY: both descriptors are open; what is printed belongs to this worker's log.
-            unsafe { libc::dup2(log.as_raw_fd(), fd) };
-        }
-        set_hook(Box::new(|panic| {
-            let mut last = LAST_PANIC.lock().unwrap_or_else(PoisonError::into_inner);
-            let text = panic.to_string();
-            let _ = rustix::io::write(rustix::stdio::stderr(), text.as_bytes());
-            *last = Some(text);
-        }));
     }
 
     fn image(
@@ -118,14 +92,7 @@ impl Life<'_> {
         }
         let case = Case { dir, promises: task.promises.clone(), depth: task.depth };
         let recording = task.trace_to.as_ref().map(|_| Session::new().start(&case.dir));
-        let outcome = match catch_unwind(AssertUnwindSafe(|| (self.check)(&case))) {
-            Ok(Ok(())) => Outcome::Sound,
-            Ok(Err(why)) => Outcome::Broken(why),
-            Err(_) => {
-                let mut last = LAST_PANIC.lock().unwrap_or_else(PoisonError::into_inner);
-                Outcome::Panicked(last.take().unwrap_or_default())
-            }
-        };
+        let outcome = guarded(|| (self.check)(&case));
         let untraced = task.trace_to.as_ref().zip(recording).and_then(|(file, recording)| {
             let stored = recording.and_then(Recording::finish).and_then(|t| t.write(file));
             stored.err().map(|error| error.to_string())
@@ -142,11 +109,4 @@ fn fresh(dir: &Path) -> Result<()> {
         _ => {}
     }
     fs::create_dir(dir).map_err(|error| Error::new("create", dir, error))
-}
-
-/// Private memory of this process, in bytes: the sixth number of `/proc/self/statm`, in pages.
-fn data_bytes() -> Option<u64> {
-    let text = fs::read_to_string("/proc/self/statm").ok()?;
-    let pages: u64 = text.split_whitespace().nth(5)?.parse().ok()?;
-    Some(pages * rustix::param::page_size() as u64)
 }

@@ -133,7 +133,10 @@ fn cargo_a_part_that_fails_is_recorded_and_the_soak_goes_on() {
     assert!(repro.starts_with("just repro stress_rounds "), "{repro}");
     assert_eq!(of("perf snapshot")[0]["verdict"], "inconclusive");
     let [dead, ..] = of("aging")[..] else { panic!("{summary:#}") };
-    assert!(dead["cycle"] == 2 && dead["message"].as_str().unwrap().contains("exit status: 9"), "{dead}");
+    assert!(
+        dead["cycle"] == 2 && dead["message"].as_str().unwrap().contains("exit status: 9"),
+        "{dead}"
+    );
     let rows = rows(&fixture);
     assert_eq!((rows[0][17].as_str(), rows[2][17].as_str()), ("1", "2"), "another process");
     assert!(rows[1][12].is_empty() && !rows[2][12].is_empty(), "the dead one was sampled");

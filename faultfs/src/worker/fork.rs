@@ -1,0 +1,119 @@
+//! One piece of work in a process of its own, for work that may abort, hang or eat memory: a
+//! workload under faults, or a look at what it left. Knows no trace and no state.
+
+use super::{
+    confine::{confine, guarded},
+    died,
+    life::GAVE_UP_CODE,
+};
+use crate::{
+    error::{Error, Result},
+    frame,
+    judge::Outcome,
+    record,
+};
+use rustix::{
+    event::{PollFd, PollFlags, Timespec, poll},
+    process::{Pid, PidfdFlags, Signal, WaitOptions, kill_process, pidfd_open, waitpid},
+};
+use std::{
+    fs::{self, File},
+    path::{Path, PathBuf},
+    time::{Duration, Instant},
+};
+
+/// How a piece of work runs in a fork of this process. What it is to hand back beyond its outcome
+/// it writes to files.
+#[derive(Clone, Debug)]
+pub struct Fork {
+    output: PathBuf,
+    deadline: Duration,
+    memory: u64,
+}
+
+impl Fork {
+    /// What the work prints goes to this file.
+    pub fn new(output: impl Into<PathBuf>) -> Self {
+        Self { output: output.into(), deadline: Duration::from_secs(20), memory: 2 << 30 }
+    }
+
+    /// Time after which it counts as hung and is ended; default 20 seconds.
+    #[must_use]
+    pub fn deadline(mut self, deadline: Duration) -> Self {
+        self.deadline = deadline;
+        self
+    }
+
+    /// Bytes of private memory that it may have on top of the caller's; default 2 GiB.
+    #[must_use]
+    pub fn memory(mut self, memory: u64) -> Self {
+        self.memory = memory;
+        self
+    }
+
+    /// Runs the work and says how it ended. The fork has only this thread: hold no lock that the
+    /// work needs, and open no store here meanwhile.
+    pub fn run(&self, work: impl FnOnce() -> std::result::Result<(), String>) -> Result<Outcome> {
+        let reply = self.output.with_extension("reply");
+        let log = File::create(&self.output)
+            .map_err(|error| Error::new("create", &self.output, error))?;
+        let _ = fs::remove_file(&reply);
+        // SAFETY: the child runs only code that needs no other thread: glibc makes its allocator
+        // usable after fork, and `forget_after_fork` does the same for the recorder.
+        match unsafe { libc::fork() } {
+            -1 => Err(Error::new("fork for", &self.output, std::io::Error::last_os_error())),
+            0 => self.live(&log, &reply, work),
+            pid => {
+                let status = self.wait(Pid::from_raw(pid).expect("fork returned a child"))?;
+                let Some(status) = status else { return Ok(Outcome::Hung) };
+                match frame::Frames::bare(&fs::read(&reply).unwrap_or_default()).next() {
+                    Some(outcome) if status.exit_status() == Some(0) => {
+                        let _ = fs::remove_file(&reply);
+                        Ok(outcome)
+                    }
+                    _ => Ok(died(status, &fs::read(&self.output).unwrap_or_default())),
+                }
+            }
+        }
+    }
+
+    fn live(
+        &self,
+        log: &File,
+        reply: &Path,
+        work: impl FnOnce() -> std::result::Result<(), String>,
+    ) -> ! {
+        record::forget_after_fork();
+        confine(log, self.memory);
+        let outcome = guarded(work);
+        let mut bytes = Vec::new();
+        frame::push(&mut bytes, &outcome);
+        let code = if fs::write(reply, bytes).is_ok() { 0 } else { GAVE_UP_CODE };
+        // SAFETY: ends this process at once: the caller's destructors are not ours to run.
+        unsafe { libc::_exit(code) }
+    }
+
+    /// Waits for the child's end; `None` when it had to be ended.
+    fn wait(&self, pid: Pid) -> Result<Option<rustix::process::WaitStatus>> {
+        let fail = |error: rustix::io::Errno| Error::new("wait for", &self.output, error);
+        let begun = Instant::now();
+        let handle = pidfd_open(pid, PidfdFlags::empty()).map_err(fail)?;
+        let hung = loop {
+            let left = self.deadline.saturating_sub(begun.elapsed());
+            let wait = Timespec::try_from(left).unwrap_or_default();
+            match poll(&mut [PollFd::new(&handle, PollFlags::IN)], Some(&wait)) {
+                Ok(0) => break true,
+                Ok(_) => break false,
+                Err(rustix::io::Errno::INTR) => {}
+                Err(error) => return Err(fail(error)),
+            }
+        };
+        if hung {
+            let _ = kill_process(pid, Signal::KILL);
+        }
+        let (_, status) = waitpid(Some(pid), WaitOptions::empty())
+            .map_err(fail)?
+            .ok_or_else(|| Error::new("wait for", &self.output, "it has no status"))?;
+        Ok((!hung).then_some(status))
+    }
+}

@@ -1,0 +1,221 @@
+//! Power loss: what a recorded run promised up to a crash, and how a remainder of its folder is
+//! judged. How the run is traced and which remainders there are is the business of `faultfs`, which
+//! only the binary of the power cases is linked with; nothing here knows it.
+//!
+//! A trace carries one number for each word that the suite says to it. Numbers are the stamps of
+//! events; milestones, which have no stamp, are counted above all stamps.
+
+pub mod known;
+pub mod works;
+
+use crate::{
+    engine::{Denial, Driver, EngineOptions},
+    history::{Event, History, child},
+    oracle::{
+        Violation, live,
+        recovery::{self, Expect, Promise, Reopened, Streams},
+    },
+};
+use std::{
+    collections::BTreeSet,
+    path::Path,
+    sync::atomic::{AtomicU64, Ordering},
+};
+
+/// The number of the first milestone of a recorded run: no run hands out so many stamps.
+const MILESTONES: u64 = 1 << 40;
+
+/// The engine's folder within the recorded one; copies stand beside it.
+pub const DATABASE: &str = "db";
+
+const SERVES: &str = "a database that lost its power can be opened and serves";
+const CHECKS: &str = "a database that lost its power passes the engine's own checker";
+const COPIED: &str = "a copy that was acknowledged survives and can be opened";
+
+/// How an answer begins that is a known finding's: its id follows.
+pub const KNOWN: &str = "known finding ";
+
+/// A word to the trace about the work with this number.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Word {
+    /// From here on it may have happened.
+    Asked(u64),
+    /// From here on a power loss must not take it.
+    Promised(u64),
+}
+
+/// What a run says to its trace.
+#[derive(Debug)]
+pub struct Words {
+    durable: bool,
+    milestones: AtomicU64,
+}
+
+impl Words {
+    /// The words of a run on this route: on the durable one an acknowledged commit is promised, on
+    /// the relaxed one only a barrier that returned.
+    pub fn of(options: &EngineOptions) -> Self {
+        Self { durable: options.durable, milestones: AtomicU64::new(MILESTONES) }
+    }
+
+    /// The word that goes with an event, if any.
+    pub fn of_event(&self, event: &Event) -> Option<Word> {
+        use crate::history::BucketChange as B;
+        match event {
+            Event::Ok { stamp, .. } if self.durable => Some(Word::Promised(*stamp)),
+            Event::Commit { stamp, .. } | Event::Ok { stamp, .. } => Some(Word::Asked(*stamp)),
+            Event::Synced { stamp, .. } => Some(Word::Promised(*stamp)),
+            Event::Bucket { stamp, change: B::Creating | B::Deleting, .. } => {
+                Some(Word::Asked(*stamp))
+            }
+            Event::Bucket { stamp, change: B::Created | B::Deleted, .. } => {
+                Some(Word::Promised(*stamp))
+            }
+            Event::Phase { name } => {
+                let number = self.milestones.fetch_add(1, Ordering::SeqCst);
+                Some(if name.starts_with("copied ") {
+                    Word::Promised(number)
+                } else {
+                    Word::Asked(number)
+                })
+            }
+            Event::Begin { .. }
+            | Event::Abort { .. }
+            | Event::Info { .. }
+            | Event::Wrong { .. } => None,
+        }
+    }
+}
+
+/// A recorded run: everything that is needed to judge what a crash leaves of it.
+pub struct Recorded<'a> {
+    /// The engine.
+    pub driver: &'a dyn Driver,
+    /// How the remainder is opened.
+    pub options: EngineOptions,
+    /// All that happened to the database, before the recording and in it.
+    pub history: History,
+    /// How many of the events were before the recording: a power loss does not take them.
+    pub before: usize,
+    /// Over how many streams the log was spread, at the most.
+    pub streams: Streams,
+}
+
+impl Recorded<'_> {
+    /// The history up to a crash before which the run had said these words, and what must be left
+    /// of it.
+    pub fn until(&self, asked: &[u64], promised: &[u64]) -> (History, Promise) {
+        let said: BTreeSet<u64> = asked.iter().chain(promised).copied().collect();
+        let newest = said.range(..MILESTONES).next_back().copied().unwrap_or_default();
+        let words = Words::of(&self.options);
+        let (setup, recorded) = self.history.events.split_at(self.before);
+        let happened = |event: &&Event| match words.of_event(event) {
+            Some(Word::Asked(number) | Word::Promised(number)) => said.contains(&number),
+            None => event.stamp().is_some_and(|stamp| stamp <= newest),
+        };
+        let mut events = setup.to_vec();
+        events.extend(recorded.iter().filter(happened).cloned());
+        let history = History { events };
+        let promise = self.promise(&history);
+        (history, promise)
+    }
+
+    /// On the relaxed route: what was acknowledged before the last barrier was asked for, and all
+    /// that was there before the recording.
+    fn promise(&self, history: &History) -> Promise {
+        if self.options.durable {
+            return Promise::Acked;
+        }
+        let setup = self.history.events[..self.before].iter().filter_map(Event::stamp).max();
+        let barriers = history.events.iter().filter_map(|event| match event {
+            Event::Synced { asked, .. } => Some(*asked),
+            _ => None,
+        });
+        let barrier = barriers.max().unwrap_or_default();
+        Promise::AckedBefore(barrier.max(setup.map_or(0, |stamp| stamp + 1)))
+    }
+
+    /// Judges a remainder of the recorded folder. The first line of the answer says which promise
+    /// is broken, the others are the witnesses.
+    pub fn judge(&self, folder: &Path, asked: &[u64], promised: &[u64]) -> Result<(), String> {
+        let (history, promise) = self.until(asked, promised);
+        let dir = folder.join(DATABASE);
+        let known = known::of(&dir, &self.options);
+        let mut violations = self.database(&dir, &history, promise);
+        if violations.is_empty() {
+            violations.extend(self.copies(folder, &history));
+        }
+        let told = told(&violations);
+        known.map_or(told.clone(), |id| told.map_err(|what| format!("{KNOWN}{id}\n{what}")))
+    }
+
+    /// Opens the database, reads it in every way, closes it and has it checked.
+    fn database(&self, dir: &Path, history: &History, promise: Promise) -> Vec<Violation> {
+        let refused = |denial: &Denial| {
+            vec![Violation::new("answers", SERVES, format!("the opening answers {denial}"))]
+        };
+        let dump = match self.driver.open(dir, &self.options) {
+            Err(denial) => return refused(&denial),
+            Ok(engine) => match child::dump(engine.as_ref(), history) {
+                Err(denial) => return refused(&denial),
+                Ok(dump) => dump,
+            },
+        };
+        let state = Reopened { events: history.events.len(), promise, dump };
+        let expect = Expect { streams: self.streams };
+        let mut violations = recovery::judge(history, &[state], &expect).violations;
+        if self.driver.capabilities().checker {
+            match self.driver.check(dir) {
+                Err(denial) => violations.extend(refused(&denial)),
+                Ok(complaints) => violations.extend(
+                    complaints
+                        .into_iter()
+                        .map(|witness| Violation::new("checker", CHECKS, witness)),
+                ),
+            }
+        }
+        violations
+    }
+
+    /// A copy that was acknowledged is there; one that is there holds all that was acknowledged
+    /// before it was asked for.
+    fn copies(&self, folder: &Path, history: &History) -> Vec<Violation> {
+        let mut violations = Vec::new();
+        for (at, event) in history.events.iter().enumerate().skip(self.before) {
+            let Event::Phase { name } = event else { continue };
+            let Some(name) = name.strip_prefix("copying ") else { continue };
+            let done = history.events[at..].iter().any(
+                |event| matches!(event, Event::Phase { name: done } if done.strip_prefix("copied ") == Some(name)),
+            );
+            let copy = folder.join(name);
+            if copy.exists() {
+                let before = History { events: history.events[..at].to_vec() };
+                let promise = self.promise(&before);
+                violations.extend(self.database(&copy, &before, promise));
+            } else if done {
+                violations.push(Violation::new(
+                    "durability",
+                    COPIED,
+                    format!("{name} is not there"),
+                ));
+            }
+        }
+        violations
+    }
+
+    /// What clients saw while the engine was open.
+    pub fn live(&self) -> Vec<Violation> {
+        live::judge(&self.history).violations
+    }
+}
+
+/// Violations as a judge says them: the first promise alone, then what was seen.
+fn told(violations: &[Violation]) -> Result<(), String> {
+    let Some(first) = violations.first() else { return Ok(()) };
+    let mut text = format!("{}: {}", first.oracle, first.promise);
+    for violation in violations.iter().take(4) {
+        text.push_str("\n      ");
+        text.push_str(&violation.witness);
+    }
+    Err(text)
+}

@@ -1,0 +1,108 @@
+//! The works that lose their power: which recipe of the chaos layer, in which configuration, as the
+//! processes before the recording and the one that is recorded. Runs nothing.
+
+use crate::{
+    engine::Family,
+    history::script::Step,
+    scenario::{
+        chaos::recipes::{Recipe, Stages},
+        database::Stage,
+    },
+    settings::leaves_out,
+};
+
+/// The barrier of the relaxed route does not reach log files that were rotated away.
+pub const UNSYNCED_ROTATION: &str = "barrier-misses-rotated-logs";
+
+/// A recipe in a configuration.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Work {
+    /// What is done.
+    pub recipe: Recipe,
+    /// How the database is opened.
+    pub family: Family,
+}
+
+const fn work(recipe: Recipe, family: Family) -> Work {
+    Work { recipe, family }
+}
+
+/// All of them: each recipe on the durable route and on the relaxed one, where it makes a
+/// difference, with one and with several writer groups.
+pub const ALL: &[Work] = &[
+    work(Recipe::Commits, Family::Tiny),
+    work(Recipe::Commits, Family::Relaxed),
+    work(Recipe::Commits, Family::OneWriter),
+    work(Recipe::Rotate, Family::OneWriter),
+    work(Recipe::Rotate, Family::Relaxed),
+    work(Recipe::Create, Family::Tiny),
+    work(Recipe::Delete, Family::Tiny),
+    work(Recipe::Delete, Family::Relaxed),
+    work(Recipe::RewriteData, Family::Tiny),
+    work(Recipe::ObsoleteData, Family::Relaxed),
+    work(Recipe::RewriteBlobs, Family::Compressed),
+    work(Recipe::ObsoleteBlobs, Family::OneWriter),
+    work(Recipe::Masks, Family::Tiny),
+    work(Recipe::Evict, Family::Compressed),
+    work(Recipe::Copy, Family::Tiny),
+    work(Recipe::Copy, Family::Relaxed),
+    work(Recipe::Reopen, Family::Tiny),
+    work(Recipe::Reopen, Family::ManyWriters),
+    work(Recipe::SwitchRoute, Family::Tiny),
+    work(Recipe::SwitchWidth, Family::Relaxed),
+    work(Recipe::Orphans, Family::Tiny),
+];
+
+impl Work {
+    /// The name: `rotate::one_writer`.
+    pub fn name(self) -> String {
+        let recipe = format!("{:?}", self.recipe);
+        let mut name = String::new();
+        for (at, c) in recipe.char_indices() {
+            if at > 0 && c.is_ascii_uppercase() {
+                name.push('_');
+            }
+            name.push(c.to_ascii_lowercase());
+        }
+        format!("{name}::{}", self.family.name())
+    }
+
+    /// The processes; on the relaxed route each piece of traffic is followed by a barrier.
+    pub fn stages(self) -> Stages {
+        let Stages { setup, armed } = self.recipe.stages(self.family);
+        let tamed = |stage: Stage| {
+            let mut steps: Vec<Step> = stage.steps.into_iter().map(tamed).collect();
+            if !stage.options.durable {
+                steps = steps.into_iter().flat_map(synced).collect();
+            }
+            Stage { steps, ..stage }
+        };
+        let mut stages =
+            Stages { setup: setup.into_iter().map(tamed).collect(), armed: tamed(armed) };
+        if !stages.armed.options.durable && leaves_out(UNSYNCED_ROTATION) {
+            // Room for all that is written.
+            for stage in stages.setup.iter_mut().chain([&mut stages.armed]) {
+                stage.options.wal_file_bytes = 1 << 20;
+            }
+        }
+        stages
+    }
+}
+
+/// A checkpoint must not be written while pages divide, by the known finding
+/// `split-without-its-child`.
+fn tamed(step: Step) -> Step {
+    match step {
+        Step::Open { bucket, options } if leaves_out("split-without-its-child") => {
+            Step::Open { bucket, options: options.checkpoints_when_asked() }
+        }
+        step => step,
+    }
+}
+
+fn synced(step: Step) -> Vec<Step> {
+    match step {
+        step @ (Step::Traffic { .. } | Step::Parallel { .. }) => vec![step, Step::Sync],
+        step => vec![step],
+    }
+}

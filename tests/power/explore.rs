@@ -1,0 +1,140 @@
+//! A power loss: the work is recorded, what a crash may leave of it is rebuilt, opened and judged.
+
+use crate::record::{Places, record, trace};
+use faultfs::{Case as State, Explore, Finding, Outcome, Plan, Report, Step, Trace};
+use mace_prod::{
+    engine::{Driver, mace::MaceDriver},
+    oracle::Violation,
+    report::{Figures, say},
+    scenario::{
+        Case,
+        chaos::recipes::Stages,
+        power::{KNOWN, Recorded, works::Work},
+    },
+    settings::Settings,
+    verdict::Verdict,
+};
+use std::{collections::BTreeSet, path::Path};
+
+const KEPT: &str = "what a power loss leaves keeps every promise";
+
+/// The steps of the exploration that share a budget, of the work and of its recoveries.
+const STEPS: u64 = 6;
+
+/// Records a work and judges what a power loss may leave of it; or one stored finding again.
+pub(crate) fn power_loss(case: &mut Case, work: Work) -> Verdict {
+    let driver = MaceDriver;
+    if let Some(finding) = &Settings::get().power_replay {
+        return replayed(&driver, work, finding);
+    }
+    let places = Places::new(case.dir());
+    let recorded = record(&places, &driver, &work.stages(), case.seed(), &Plan::default());
+    let recorded = recorded.unwrap_or_else(|error| panic!("{error}"));
+    if recorded.outcome != Outcome::Sound {
+        return Verdict::Crashed(format!("while it was recorded: {}", recorded.outcome));
+    }
+    let run = recorded.run;
+    let report = explored(case, &places, &run, trace(&places));
+    let mut violations = run.live();
+    violations.extend(found(case, &report));
+    let wanted = Settings::get().power_states / 20;
+    if violations.is_empty() && report.judged() < wanted {
+        let judged = report.judged();
+        return Verdict::Inconclusive(format!(
+            "{judged} states were judged, at least {wanted} were to be"
+        ));
+    }
+    Verdict::from_violations(violations)
+}
+
+/// Records processes and says in whose words the remainders of these steps break promises.
+pub(crate) fn shown(
+    case: &mut Case,
+    stages: &Stages,
+    steps: &[Step],
+) -> Result<Vec<String>, Verdict> {
+    let (places, driver) = (Places::new(case.dir()), MaceDriver);
+    let recorded = record(&places, &driver, stages, case.seed(), &Plan::default());
+    let recorded = recorded.unwrap_or_else(|error| panic!("{error}"));
+    if recorded.outcome != Outcome::Sound {
+        return Err(Verdict::Crashed(format!("while it was recorded: {}", recorded.outcome)));
+    }
+    let run = recorded.run;
+    let judge = |state: &State| run.judge(state.dir(), state.begun(), state.acked());
+    let explore = Explore::new().steps(steps).nested(0).questions(0).folder(case.dir());
+    let report = explore.run(trace(&places), &judge).unwrap_or_else(|error| panic!("{error}"));
+    report.to_string().lines().for_each(say);
+    Ok(report.findings.iter().map(|finding| finding.outcome.to_string()).collect())
+}
+
+fn explored(case: &mut Case, places: &Places, run: &Recorded<'_>, trace: Trace) -> Report {
+    let states = Settings::get().power_states;
+    let explore = Explore::new()
+        .seed(case.seed().number())
+        .limit(states / STEPS / 2)
+        .nested(8)
+        .nested_limit(states / STEPS / 16)
+        .folder(case.dir())
+        .store(places.findings());
+    let judge = |state: &State| run.judge(state.dir(), state.begun(), state.acked());
+    let report = explore.run(trace, &judge).unwrap_or_else(|error| panic!("{error}"));
+    report.to_string().lines().for_each(say);
+    count(&report, &mut case.figures);
+    report
+}
+
+fn count(report: &Report, figures: &mut Figures) {
+    figures.add("crash_states.distinct", report.judged());
+    figures.add("crash_states.left_out", report.left_out());
+    for (profile, states) in &report.profiles {
+        figures.add(format!("crash_states.{profile}"), *states);
+    }
+    for (call, times) in &report.trace.calls {
+        figures.add(format!("syscalls.{call}"), *times);
+    }
+}
+
+/// What was found: known findings are said, the others are violations with the command that
+/// judges them again.
+fn found(case: &mut Case, report: &Report) -> Vec<Violation> {
+    let (mut violations, mut known) = (Vec::new(), BTreeSet::new());
+    for finding in &report.findings {
+        let label = finding.kindest().map_or_else(|| "nothing".to_owned(), |p| p.to_string());
+        case.figures.add(format!("findings.{label}"), 1);
+        if let Some(id) = known_id(&finding.outcome) {
+            known.insert(id.to_owned());
+            continue;
+        }
+        let again = again(case, finding);
+        violations.push(Violation::new("power", KEPT, format!("{finding}  again: {again}")));
+    }
+    for id in &known {
+        let _ = case.known_finding(id);
+    }
+    violations
+}
+
+pub(crate) fn known_id(outcome: &Outcome) -> Option<&str> {
+    let Outcome::Broken(text) = outcome else { return None };
+    text.strip_prefix(KNOWN)?.lines().next()
+}
+
+fn again(case: &Case, finding: &Finding) -> String {
+    let name = finding.file.as_deref().and_then(Path::file_name).unwrap_or_default();
+    let file = case.evidence().join("findings").join(name);
+    let (file, name, seed) = (file.display(), case.name(), Settings::get().root_seed);
+    format!("MACE_POWER_REPLAY='{file}' just repro '{name}' {seed}")
+}
+
+/// Judges a stored finding again, with the journal that lies beside it.
+fn replayed(driver: &dyn Driver, work: Work, file: &Path) -> Verdict {
+    let root = file.parent().and_then(Path::parent).unwrap_or(file);
+    let run = Places::new(root).recorded(driver, &work.stages());
+    let run = run.unwrap_or_else(|error| panic!("{error}"));
+    let judge = |state: &State| run.judge(state.dir(), state.begun(), state.acked());
+    let outcome = Explore::new().replay(file, &judge).unwrap_or_else(|error| panic!("{error}"));
+    match outcome {
+        Outcome::Sound => Verdict::Pass,
+        found => Verdict::from_violations(vec![Violation::new("power", KEPT, found.to_string())]),
+    }
+}

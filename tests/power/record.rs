@@ -1,0 +1,128 @@
+//! Records a work: the processes before it as children, the one that is recorded in a fork of this
+//! binary, under a session. Judges nothing.
+
+use faultfs::{Fork, Outcome, Plan as Faults, Session, Trace, acked, begun};
+use mace_prod::{
+    engine::Driver,
+    error::Result,
+    history::{
+        Event,
+        child::{self, Plan},
+        journal::{self, Recorder},
+    },
+    oracle::recovery::{Expect, Streams},
+    scenario::{
+        chaos::recipes::Stages,
+        database::{DEADLINE, Stage},
+        power::{DATABASE, Recorded, Word, Words},
+    },
+    settings::Seed,
+};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
+
+/// The folders and files of a recording below the folder of its case.
+#[derive(Clone, Debug)]
+pub(crate) struct Places {
+    root: PathBuf,
+}
+
+impl Places {
+    pub(crate) fn new(root: &Path) -> Self {
+        Self { root: root.to_owned() }
+    }
+
+    /// The folder that is traced: the database, and its copies.
+    pub(crate) fn disk(&self) -> PathBuf {
+        self.root.join("disk")
+    }
+
+    pub(crate) fn journal(&self) -> PathBuf {
+        self.root.join("journal")
+    }
+
+    pub(crate) fn trace(&self) -> PathBuf {
+        self.root.join("trace")
+    }
+
+    /// Where findings are stored.
+    pub(crate) fn findings(&self) -> PathBuf {
+        self.root.join("findings")
+    }
+
+    /// A recorded run, from its journal.
+    pub(crate) fn recorded<'a>(
+        &self,
+        driver: &'a dyn Driver,
+        stages: &Stages,
+    ) -> Result<Recorded<'a>> {
+        let history = journal::read(&self.journal())?;
+        let started = |event: &Event| matches!(event, Event::Phase { name } if name == "started");
+        let before = history.events.iter().rposition(started).unwrap_or_default();
+        let all = stages.setup.iter().chain([&stages.armed]);
+        let many = all.into_iter().any(|stage| Expect::of(&stage.options).streams == Streams::Many);
+        let streams = if many { Streams::Many } else { Streams::One };
+        let options = stages.armed.options.clone();
+        Ok(Recorded { driver, options, history, before, streams })
+    }
+
+    fn plan(&self, stage: &Stage, seed: Seed) -> Plan {
+        Plan {
+            dir: self.disk().join(DATABASE),
+            journal: self.journal(),
+            options: stage.options.clone(),
+            seed,
+            dump: None,
+            steps: stage.steps.clone(),
+            count: Vec::new(),
+            end: stage.end,
+            kill: stage.kill,
+        }
+    }
+}
+
+/// A recording: how it ended, and what was recorded.
+pub(crate) struct Recording<'a> {
+    pub(crate) outcome: Outcome,
+    pub(crate) run: Recorded<'a>,
+}
+
+/// Runs the stages one after the other, the last one under a session with these faults.
+pub(crate) fn record<'a>(
+    places: &Places,
+    driver: &'a dyn Driver,
+    stages: &Stages,
+    seed: Seed,
+    faults: &Faults,
+) -> Result<Recording<'a>> {
+    let dir = places.disk().join(DATABASE);
+    fs::create_dir_all(&dir).expect("the case's folder takes folders");
+    for (number, stage) in stages.setup.iter().enumerate() {
+        let plan = places.plan(stage, seed.derive(&format!("setup {number}")));
+        plan.run(&stage.rules, DEADLINE)?;
+    }
+    let plan = places.plan(&stages.armed, seed.derive("recorded"));
+    let words = Words::of(&plan.options);
+    let outcome = Fork::new(places.root.join("recorded")).deadline(DEADLINE).run(move || {
+        let recorder = Recorder::file(&plan.journal).map_err(|error| error.to_string())?;
+        let recorder = recorder.telling(move |event| match words.of_event(event) {
+            Some(Word::Asked(number)) => begun(number),
+            Some(Word::Promised(number)) => acked(number),
+            None => {}
+        });
+        let session = Session::new().plan(faults.clone()).log(places.trace());
+        let recording = session.start(&places.disk()).map_err(|error| error.to_string())?;
+        let done = child::carry_out(driver, &plan, &recorder);
+        recording.finish().map_err(|error| error.to_string())?;
+        done.map_err(|denial| format!("denied {denial}"))
+    });
+    let outcome = outcome.unwrap_or_else(|error| panic!("{error}"));
+    Ok(Recording { outcome, run: places.recorded(driver, stages)? })
+}
+
+/// The trace of a recording, as far as it went.
+pub(crate) fn trace(places: &Places) -> Trace {
+    Trace::read(&places.trace()).unwrap_or_else(|error| panic!("{error}"))
+}
