@@ -1,0 +1,36 @@
+//! Checks one long synthetic history and says how long that took and how much memory:
+//! `scale <transactions> [keys] [list length]`, in a process of its own for each line of a table.
+
+use isolation::{check, synthetic::Synthetic};
+use std::time::Instant;
+
+#[expect(clippy::print_stdout, reason = "an example speaks to the terminal")]
+fn main() {
+    let mut numbers = std::env::args().skip(1).map(|text| text.parse::<u32>());
+    let mut next = |otherwise| match numbers.next() {
+        Some(Ok(number)) => number,
+        Some(Err(error)) => panic!("scale <transactions> [keys] [list length]: {error}"),
+        None => otherwise,
+    };
+    let (txns, keys, list) = (next(1_000_000), next(10_000), next(0));
+    let history = Synthetic { txns, keys, list, seed: 1 }.history();
+    let started = Instant::now();
+    let report = check(&history).expect("a synthetic history is well formed");
+    let seconds = started.elapsed().as_secs_f64();
+    assert!(report.is_clean(), "{report:?}");
+    println!(
+        "{txns} transactions, {keys} keys, lists of {list}: {seconds:.2} s, {:.0} a second, \
+         {} bytes each in the history, {} at the peak",
+        f64::from(txns) / seconds,
+        history.bytes() as u64 / u64::from(txns),
+        peak_bytes()
+            .map_or_else(|| "unknown".to_owned(), |peak| { (peak / u64::from(txns)).to_string() }),
+    );
+}
+
+/// The largest size that the process had so far. Only Linux says.
+fn peak_bytes() -> Option<u64> {
+    let text = std::fs::read_to_string("/proc/self/status").ok()?;
+    let line = text.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
+    Some(line.split_whitespace().next()?.parse::<u64>().ok()? * 1024)
+}

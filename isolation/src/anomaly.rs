@@ -1,0 +1,253 @@
+//! The names of what can go wrong, and what was found. A finding is a value; only a history that
+//! no recorder could have made is an error.
+
+use crate::history::{Key, Version};
+use std::fmt::{Display, Formatter, Result as FmtResult};
+
+/// What snapshot isolation forbids, the gravest first.
+///
+/// Names and definitions: Adya, "Weak Consistency" (MIT, 1999) for G0 to G-single; Cerone and
+/// Gotsman, "Analysing Snapshot Isolation" (PODC 2016) for the rule that every cycle needs two
+/// adjacent anti-dependencies; Bailis et al. for the fractured read; Elle for G-nonadjacent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Anomaly {
+    /// A read found what nobody wrote there.
+    NeverWritten,
+    /// A transaction's own reads and writes contradict each other.
+    Internal,
+    /// A scan is out of order, repeats a key, leaves its range, or contradicts what its own
+    /// transaction read or wrote.
+    RangeRead,
+    /// G0: transactions wrote over each other in a circle.
+    DirtyWrite,
+    /// G1a: a read of work that was dropped.
+    AbortedRead,
+    /// G1b: a read of a write that its own transaction replaced.
+    IntermediateRead,
+    /// G1c: transactions read or wrote over each other's work in a circle.
+    CyclicInformationFlow,
+    /// Two transactions replaced the same version.
+    LostUpdate,
+    /// A transaction saw one write of another and missed a second one.
+    FracturedRead,
+    /// G-single: a transaction missed work that led to what it saw.
+    GSingle,
+    /// Two transactions saw two independent writes in opposite orders.
+    LongFork,
+    /// G-nonadjacent: a circle with several anti-dependencies, no two of them adjacent.
+    GNonadjacent,
+    /// A scan missed a key, or met one too many, for the snapshot of its transaction.
+    Phantom,
+    /// What the database held before it was opened again is not there any more.
+    NotExtended,
+    /// A session does not see its own earlier work.
+    SessionOrder,
+    /// A transaction does not see work that was acknowledged before it began.
+    RealTimeOrder,
+}
+
+impl Anomaly {
+    /// All of them, the gravest first.
+    pub const ALL: [Self; 16] = [
+        Self::NeverWritten,
+        Self::Internal,
+        Self::RangeRead,
+        Self::DirtyWrite,
+        Self::AbortedRead,
+        Self::IntermediateRead,
+        Self::CyclicInformationFlow,
+        Self::LostUpdate,
+        Self::FracturedRead,
+        Self::GSingle,
+        Self::LongFork,
+        Self::GNonadjacent,
+        Self::Phantom,
+        Self::NotExtended,
+        Self::SessionOrder,
+        Self::RealTimeOrder,
+    ];
+
+    /// The name, as reports give it.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::NeverWritten => "value never written",
+            Self::Internal => "internal inconsistency",
+            Self::RangeRead => "range read",
+            Self::DirtyWrite => "dirty write (G0)",
+            Self::AbortedRead => "aborted read (G1a)",
+            Self::IntermediateRead => "intermediate read (G1b)",
+            Self::CyclicInformationFlow => "cyclic information flow (G1c)",
+            Self::LostUpdate => "lost update",
+            Self::FracturedRead => "fractured read",
+            Self::GSingle => "G-single",
+            Self::LongFork => "long fork",
+            Self::GNonadjacent => "G-nonadjacent",
+            Self::Phantom => "phantom",
+            Self::NotExtended => "history not extended",
+            Self::SessionOrder => "session order",
+            Self::RealTimeOrder => "real-time order",
+        }
+    }
+
+    /// The promise that it breaks, in one sentence.
+    pub const fn promise(self) -> &'static str {
+        match self {
+            Self::NeverWritten => "a value that is read was written, at this key, in full",
+            Self::Internal => "a transaction sees its own writes, and the same value each time",
+            Self::RangeRead => "a scan meets each key of its range once, in order, as it is",
+            Self::DirtyWrite => "nobody writes over work that is not committed",
+            Self::AbortedRead => "nobody sees work that was dropped",
+            Self::IntermediateRead => "nobody sees a write that its own transaction replaced",
+            Self::CyclicInformationFlow => "nobody sees work that is not committed",
+            Self::LostUpdate => "of two transactions that replace one version, one is refused",
+            Self::FracturedRead => "a snapshot holds all of a transaction or nothing of it",
+            Self::GSingle => "a snapshot holds all that led to what it holds",
+            Self::LongFork => "snapshots are ordered: of two, one holds all that the other holds",
+            Self::GNonadjacent => "every snapshot is a state that the database was in",
+            Self::Phantom => "a scan meets exactly the keys that its snapshot holds",
+            Self::NotExtended => "what was acknowledged before a reopening is there after it",
+            Self::SessionOrder => "a session sees its own earlier work",
+            Self::RealTimeOrder => "a snapshot holds all that was acknowledged before it began",
+        }
+    }
+}
+
+impl Display for Anomaly {
+    fn fmt(&self, f: &mut Formatter<'_>) -> FmtResult {
+        f.write_str(self.name())
+    }
+}
+
+/// Why one transaction comes before another.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Why {
+    /// The second one replaced a version that the first one wrote.
+    Ww,
+    /// The second one read what the first one wrote.
+    Wr,
+    /// The first one read a version that the second one replaced (an anti-dependency).
+    Rw,
+    /// Both are of one session.
+    Session,
+    /// The first one was over before the second one began.
+    RealTime,
+    /// The same, with a reopening of the database in between.
+    Reopening,
+}
+
+impl Why {
+    /// The edge's name in reports.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Ww => "ww",
+            Self::Wr => "wr",
+            Self::Rw => "rw",
+            Self::Session => "session",
+            Self::RealTime => "real time",
+            Self::Reopening => "reopening",
+        }
+    }
+}
+
+/// One step of a cycle: why `from` comes before `to`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Edge {
+    /// A transaction's number.
+    pub from: u32,
+    /// Another one's.
+    pub to: u32,
+    /// Why.
+    pub why: Why,
+    /// The key by which it is known; none for orders of time.
+    pub key: Option<Key>,
+    /// The version that both know: written by `from` (`ww`, `wr`), or read by it (`rw`). None for
+    /// a key without a value.
+    pub version: Option<Version>,
+    /// The version that `to` wrote instead (`ww`, `rw`).
+    pub then: Option<Version>,
+    /// It is known by what a scan did not meet.
+    pub scan: bool,
+}
+
+/// What proves an anomaly.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Evidence {
+    /// One transaction read this, and should not have.
+    Read {
+        /// Who read it.
+        txn: u32,
+        /// At which key.
+        key: Key,
+        /// What.
+        version: Version,
+        /// Who wrote it, if anybody did.
+        writer: Option<u32>,
+    },
+    /// One transaction saw a key as this, and then as that.
+    Differs {
+        /// Who.
+        txn: u32,
+        /// Which key.
+        key: Key,
+        /// First.
+        first: Option<Version>,
+        /// Then.
+        then: Option<Version>,
+    },
+    /// One transaction's scan was out of order, or left its range, at this key.
+    Disorder {
+        /// Whose.
+        txn: u32,
+        /// Where.
+        key: Key,
+    },
+    /// The shortest circle that was found.
+    Cycle(Vec<Edge>),
+}
+
+/// One anomaly that was found.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Violation {
+    /// What it is called.
+    pub anomaly: Anomaly,
+    /// What proves it.
+    pub evidence: Evidence,
+}
+
+/// A history that no recorder could have made: a bug of whoever recorded it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Malformed {
+    /// The transaction in which it shows.
+    pub txn: u32,
+    /// What is wrong with it.
+    pub what: &'static str,
+}
+
+impl Display for Malformed {
+    fn fmt(&self, f: &mut Formatter<'_>) -> FmtResult {
+        let Self { txn, what } = self;
+        write!(f, "the history is malformed at transaction {txn}: {what}")
+    }
+}
+
+impl std::error::Error for Malformed {}
+
+/// Violations as they are met; the first of each kind are kept, all are counted.
+#[derive(Debug, Default)]
+pub(crate) struct Found {
+    pub(crate) kept: Vec<Violation>,
+    pub(crate) counts: std::collections::BTreeMap<Anomaly, u64>,
+}
+
+/// Violations of one kind that are kept.
+const KEPT: u64 = 10;
+
+impl Found {
+    pub(crate) fn add(&mut self, anomaly: Anomaly, evidence: Evidence) {
+        let count = self.counts.entry(anomaly).or_default();
+        *count += 1;
+        if *count <= KEPT {
+            self.kept.push(Violation { anomaly, evidence });
+        }
+    }
+}

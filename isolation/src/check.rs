@@ -1,0 +1,149 @@
+//! The checker: a history in, a report out. Linear in the history: one pass for the versions, one
+//! for the edges, one search for a cycle; only a history with a cycle costs more.
+
+use crate::{
+    anomaly::{Anomaly, Found, Malformed, Violation},
+    cycle::Tangle,
+    graph::Graph,
+    history::{History, Op, Outcome},
+    resolve::{Resolved, SetNodes},
+    tangle::tangles,
+};
+use std::collections::BTreeMap;
+
+/// Tangles that are searched for their cycles; further ones are counted.
+const SEARCHED: usize = 50;
+
+/// Anti-dependencies of a transaction beyond which it is not looked at for write skew.
+const SKEW_WIDTH: usize = 64;
+
+/// What was made of a history.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Report {
+    /// The first violations of each kind.
+    pub violations: Vec<Violation>,
+    /// How many of each kind there were: reads one by one, cycles by their tangle.
+    pub counts: BTreeMap<Anomaly, u64>,
+    /// Tangles of transactions whose cycles were not searched, because there were so many.
+    pub unsearched: u64,
+    /// What the history held.
+    pub seen: Seen,
+}
+
+/// What a history held. A verdict is worth what was seen.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Seen {
+    /// Transactions.
+    pub transactions: u64,
+    /// Those that were acknowledged.
+    pub committed: u64,
+    /// Those that were dropped because of a conflict.
+    pub conflicts: u64,
+    /// Those whose commit was unknown.
+    pub unknown: u64,
+    /// Unknown ones whose work was seen.
+    pub unknown_seen: u64,
+    /// Acknowledged transactions that began while another one was under way.
+    pub overlaps: u64,
+    /// Pairs of transactions that each missed the other's write: allowed by snapshot isolation.
+    pub write_skews: u64,
+    /// Reads of what other transactions wrote or had not written yet.
+    pub reads: u64,
+    /// Scans.
+    pub scans: u64,
+    /// Reads of nothing that fit several moments, and were left out.
+    pub ambiguous: u64,
+}
+
+impl Report {
+    /// Whether nothing was found.
+    pub fn is_clean(&self) -> bool {
+        self.counts.is_empty()
+    }
+
+    /// Whether an anomaly was found.
+    pub fn found(&self, anomaly: Anomaly) -> bool {
+        self.counts.contains_key(&anomaly)
+    }
+}
+
+impl Seen {
+    /// What never happened, without which a clean report says little: in one word each.
+    pub fn missing(&self) -> Vec<&'static str> {
+        let all = [
+            ("conflict", self.conflicts),
+            ("overlap", self.overlaps),
+            ("write skew", self.write_skews),
+        ];
+        all.into_iter().filter(|&(_, count)| count == 0).map(|(what, _)| what).collect()
+    }
+}
+
+/// Checks a history for strong snapshot isolation.
+///
+/// # Errors
+/// When no recorder that follows the rules of [`History`] could have made it.
+pub fn check(history: &History) -> Result<Report, Malformed> {
+    let mut found = Found::default();
+    let all = Resolved::new(history, &mut found)?;
+    let sets = SetNodes::new(&all, &mut found);
+    let graph = Graph::new(&all, sets);
+    let mut unsearched = 0;
+    if !graph.is_acyclic() {
+        let tangles = tangles(&graph);
+        unsearched = tangles.len().saturating_sub(SEARCHED) as u64;
+        for txns in tangles.iter().take(SEARCHED) {
+            Tangle::new(&all, txns).name(&mut found);
+        }
+    }
+    let seen = seen(&all, &graph);
+    let Found { mut kept, counts } = found;
+    kept.sort_by_key(|violation| violation.anomaly);
+    Ok(Report { violations: kept, counts, unsearched, seen })
+}
+
+fn seen(all: &Resolved<'_>, graph: &Graph) -> Seen {
+    let history = all.history;
+    let mut seen = Seen {
+        transactions: history.len() as u64,
+        ambiguous: all.ambiguous,
+        overlaps: overlaps(history),
+        ..Seen::default()
+    };
+    for (txn, record) in history.txns().iter().enumerate() {
+        match record.outcome {
+            Outcome::Committed => seen.committed += 1,
+            Outcome::Conflicted => seen.conflicts += 1,
+            Outcome::Unknown => seen.unknown += 1,
+            Outcome::Aborted => {}
+        }
+        if !all.visible[txn] {
+            continue;
+        }
+        let txn = txn as u32;
+        seen.unknown_seen += u64::from(record.outcome == Outcome::Unknown);
+        seen.reads += all.reads(txn).len() as u64;
+        seen.scans += history.ops(txn).filter(|op| matches!(op, Op::Scan(..))).count() as u64;
+        let missed = graph.anti(txn).take(SKEW_WIDTH).filter(|&other| other > txn);
+        let both = missed.filter(|&other| graph.anti(other).take(SKEW_WIDTH).any(|it| it == txn));
+        seen.write_skews += both.count() as u64;
+    }
+    seen.reads += all.sets.len() as u64;
+    seen
+}
+
+/// Acknowledged transactions that began before an older one was over.
+fn overlaps(history: &History) -> u64 {
+    let committed = history.txns().iter().filter(|txn| txn.outcome == Outcome::Committed);
+    let mut spans: Vec<(u32, u32)> = committed.map(|txn| (txn.begin, txn.end)).collect();
+    if !spans.is_sorted() {
+        spans.sort_unstable();
+    }
+    let mut latest = 0;
+    let mut count = 0;
+    for (begin, end) in spans {
+        count += u64::from(begin < latest);
+        latest = latest.max(end);
+    }
+    count
+}

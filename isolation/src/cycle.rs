@@ -1,0 +1,317 @@
+//! The shortest forbidden cycle of a tangle, and its name. Works on the typed edges between the
+//! transactions of one tangle; the gravest kinds are looked for first, orders of time last.
+//!
+//! A tangle may hold thousands of transactions, so the search has a budget of steps. Within it the
+//! cycle of each kind is a shortest one; beyond it, the shortest of those met.
+
+use crate::{
+    anomaly::{Anomaly, Edge, Evidence, Found, Why},
+    history::{History, Op, Outcome},
+    resolve::{BY_SCAN, NONE, Resolved},
+};
+use std::collections::VecDeque;
+
+/// Edges that one search looks at, at the most.
+const BUDGET: u64 = 20_000_000;
+
+/// The typed edges of one tangle; transactions by their place in `txns`.
+pub(crate) struct Tangle<'a> {
+    history: &'a History,
+    txns: &'a [u32],
+    edges: Vec<Vec<Edge>>,
+    /// Places by descending beginnings.
+    by_begin: Vec<u32>,
+}
+
+/// Which edges a cycle may be made of.
+#[derive(Clone, Copy)]
+#[expect(clippy::struct_excessive_bools, reason = "independent kinds of edges, not a state")]
+struct Allowed {
+    wr: bool,
+    rw: Rw,
+    scans: bool,
+    session: bool,
+    real_time: bool,
+}
+
+/// How many anti-dependencies: none, one, or any number of which no two are adjacent.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Rw {
+    None,
+    One,
+    Apart,
+}
+
+impl<'a> Tangle<'a> {
+    pub(crate) fn new(all: &Resolved<'a>, txns: &'a [u32]) -> Self {
+        let history = all.history;
+        let mut edges = vec![Vec::new(); txns.len()];
+        let place = |txn: u32| txns.binary_search(&txn).ok();
+        for (at, &txn) in txns.iter().enumerate() {
+            for &read in all.reads(txn).iter().filter(|&&read| read != NONE) {
+                let (version, scan) = (read & !BY_SCAN, read & BY_SCAN != 0);
+                let (key, shown) = (Some(all.key_of(version)), all.shown(version));
+                let edge = |from, to, why, then| {
+                    let then = if why == Why::Wr { None } else { all.shown(then) };
+                    Edge { from, to, why, key, version: shown, then, scan }
+                };
+                let mut own = None;
+                for then in all.replaced_by(version) {
+                    let Some(to) = all.writer_of(then) else { continue };
+                    if to == txn {
+                        own = Some(then);
+                    } else if place(to).is_some() {
+                        edges[at].push(edge(txn, to, Why::Rw, then));
+                    }
+                }
+                let writer = all.writer_of(version).filter(|&writer| writer != txn);
+                if let Some((from, from_at)) = writer.and_then(|from| Some((from, place(from)?))) {
+                    edges[from_at].push(edge(from, txn, Why::Wr, version));
+                    if let Some(then) = own {
+                        edges[from_at].push(edge(from, txn, Why::Ww, then));
+                    }
+                }
+            }
+        }
+        let mut by_begin: Vec<u32> = (0..txns.len() as u32).collect();
+        by_begin.sort_by_key(|&at| std::cmp::Reverse(history.txn(txns[at as usize]).begin));
+        let mut this = Self { history, txns, edges, by_begin };
+        this.sets(all);
+        this
+    }
+
+    /// The edges that sets make: pair by pair, since few transactions are left.
+    fn sets(&mut self, all: &Resolved<'_>) {
+        let mut added: Vec<(u32, u32, u32)> = Vec::new();
+        for &txn in self.txns {
+            added.extend(self.history.ops(txn).filter_map(|op| match op {
+                Op::Add(key, element) => Some((key, element, txn)),
+                _ => None,
+            }));
+        }
+        added.sort_unstable();
+        let here = |txn: u32| self.txns.binary_search(&txn).ok();
+        for read in &all.sets {
+            let Some(at) = here(read.txn) else { continue };
+            let low = added.partition_point(|add| add.0 < read.key);
+            for &(key, element, writer) in added[low..].iter().take_while(|it| it.0 == read.key) {
+                let Some(by) = here(writer).filter(|&by| by != at) else { continue };
+                let edge = Edge {
+                    from: writer,
+                    to: read.txn,
+                    why: Why::Wr,
+                    key: Some(key),
+                    version: Some(element),
+                    then: None,
+                    scan: false,
+                };
+                if read.elements.binary_search(&element).is_ok() {
+                    self.edges[by].push(edge);
+                } else {
+                    let (from, to, why) = (read.txn, writer, Why::Rw);
+                    let (version, then) = (None, Some(element));
+                    self.edges[at].push(Edge { from, to, why, version, then, ..edge });
+                }
+            }
+        }
+    }
+
+    /// Names what the tangle holds: each kind of anomaly by its shortest cycle. A graver kind hides
+    /// the ones that its cycles are also of, and orders of time count only where nothing else is.
+    pub(crate) fn name(&self, found: &mut Found) {
+        let ww =
+            Allowed { wr: false, rw: Rw::None, scans: false, session: false, real_time: false };
+        let core = Allowed { wr: true, ..ww };
+        let one = Allowed { rw: Rw::One, ..core };
+        let apart = Allowed { rw: Rw::Apart, ..core };
+        let scans = Allowed { scans: true, ..apart };
+        let session = Allowed { session: true, ..scans };
+        let timed = Allowed { real_time: true, ..scans };
+        let groups: [&[(Allowed, Namer)]; 5] = [
+            &[(ww, |_| Anomaly::DirtyWrite), (core, |_| Anomaly::CyclicInformationFlow)],
+            &[(one, name_of_one), (apart, name_of_several)],
+            &[(scans, |_| Anomaly::Phantom)],
+            &[(session, |_| Anomaly::SessionOrder)],
+            &[(timed, name_of_timed)],
+        ];
+        let mut any = false;
+        for (at, group) in groups.into_iter().enumerate() {
+            if at >= 2 && any {
+                break;
+            }
+            let cycles = group.iter().map(|&(allowed, name)| Some((name, self.shortest(allowed)?)));
+            if let Some((name, cycle)) = cycles.flatten().next() {
+                any = true;
+                found.add(name(&cycle), Evidence::Cycle(cycle));
+            }
+        }
+        // A component of this graph always holds a cycle; the budget may not have sufficed.
+        if !any {
+            let txns = self.txns.iter();
+            let edge = |(&from, &to)| self.timed(from, to, Why::RealTime);
+            let cycle = txns.clone().zip(txns.skip(1)).map(edge).collect();
+            found.add(Anomaly::RealTimeOrder, Evidence::Cycle(cycle));
+        }
+    }
+
+    /// The shortest cycle of allowed edges.
+    fn shortest(&self, allowed: Allowed) -> Option<Vec<Edge>> {
+        let mut budget = BUDGET;
+        let mut best: Option<Vec<Edge>> = None;
+        for start in 0..self.txns.len() as u32 {
+            let most = best.as_ref().map_or(u32::MAX, |cycle| cycle.len() as u32 - 1);
+            if most < 2 || budget == 0 {
+                break;
+            }
+            if let Some(cycle) = Search::new(self, allowed, start).run(most, &mut budget) {
+                best = Some(cycle);
+            }
+        }
+        best
+    }
+
+    fn timed(&self, from: u32, to: u32, why: Why) -> Edge {
+        let (over, begin) = (self.history.over(from), self.history.txn(to).begin);
+        let between = |&stamp: &u32| (over..begin).contains(&stamp);
+        let why = match why {
+            Why::RealTime if self.history.reopenings().iter().any(between) => Why::Reopening,
+            why => why,
+        };
+        Edge { from, to, why, key: None, version: None, then: None, scan: false }
+    }
+}
+
+type Namer = fn(&[Edge]) -> Anomaly;
+
+fn name_of_one(cycle: &[Edge]) -> Anomaly {
+    if cycle.len() == 2 { Anomaly::FracturedRead } else { Anomaly::GSingle }
+}
+
+/// Two writers, two readers, each of which saw one of the writers and missed the other.
+fn name_of_several(cycle: &[Edge]) -> Anomaly {
+    let anti = cycle.iter().filter(|edge| edge.why == Why::Rw).count();
+    if cycle.len() == 4 && anti == 2 { Anomaly::LongFork } else { Anomaly::GNonadjacent }
+}
+
+fn name_of_timed(cycle: &[Edge]) -> Anomaly {
+    let over = cycle.iter().any(|edge| edge.why == Why::Reopening);
+    if over { Anomaly::NotExtended } else { Anomaly::RealTimeOrder }
+}
+
+/// A breadth-first search for the shortest way back to where it started. A state is a transaction
+/// and one bit: whether the one anti-dependency was used, or whether the last edge was one.
+struct Search<'s, 'a> {
+    tangle: &'s Tangle<'a>,
+    allowed: Allowed,
+    start: u32,
+    /// By state: the state before it, the edge between them, and the distance from the start.
+    came: Vec<Option<(u32, Edge, u32)>>,
+    queue: VecDeque<u32>,
+    /// How many of `by_begin` were reached by real time.
+    timed: usize,
+}
+
+impl<'s, 'a> Search<'s, 'a> {
+    fn new(tangle: &'s Tangle<'a>, allowed: Allowed, start: u32) -> Self {
+        let came = vec![None; 2 * tangle.txns.len()];
+        Self { tangle, allowed, start, came, queue: VecDeque::from([2 * start]), timed: 0 }
+    }
+
+    fn run(mut self, most: u32, budget: &mut u64) -> Option<Vec<Edge>> {
+        while let Some(state) = self.queue.pop_front() {
+            let distance = self.came[state as usize].map_or(0, |(_, _, distance)| distance);
+            if distance >= most {
+                return None;
+            }
+            let steps = self.steps(state / 2, state % 2 == 1);
+            *budget = budget.saturating_sub(1 + steps.len() as u64);
+            for (to, bit, edge) in steps {
+                let goal = self.allowed.rw == Rw::One;
+                if to == self.start && bit == goal && self.closes(state, &edge) {
+                    return Some(self.way(state, edge));
+                }
+                let next = 2 * to + u32::from(bit);
+                let fresh = self.came[next as usize].is_none() && next != 2 * self.start;
+                if fresh {
+                    self.came[next as usize] = Some((state, edge, distance + 1));
+                    self.queue.push_back(next);
+                }
+            }
+            if *budget == 0 {
+                return None;
+            }
+        }
+        None
+    }
+
+    /// A circle takes two transactions at least.
+    fn closes(&self, state: u32, edge: &Edge) -> bool {
+        state / 2 != self.start && edge.from != edge.to
+    }
+
+    fn steps(&mut self, at: u32, bit: bool) -> Vec<(u32, bool, Edge)> {
+        let Self { tangle, allowed, .. } = *self;
+        let place = |txn: u32| tangle.txns.binary_search(&txn).expect("edges stay in the tangle");
+        let kept = bit && allowed.rw == Rw::One;
+        let mut steps = Vec::new();
+        for &edge in &tangle.edges[at as usize] {
+            let to = place(edge.to) as u32;
+            match edge.why {
+                _ if edge.scan && !allowed.scans => {}
+                Why::Rw if allowed.rw != Rw::None && !bit => steps.push((to, true, edge)),
+                Why::Wr if allowed.wr => steps.push((to, kept, edge)),
+                Why::Ww => steps.push((to, kept, edge)),
+                _ => {}
+            }
+        }
+        let txn = tangle.txns[at as usize];
+        if allowed.session {
+            for to in tangle.later_in_session(txn) {
+                steps.push((place(to) as u32, false, tangle.timed(txn, to, Why::Session)));
+            }
+        }
+        if allowed.real_time {
+            self.later(txn, &mut steps);
+        }
+        steps
+    }
+
+    /// Transactions that began after this one was over, and that real time did not reach yet.
+    fn later(&mut self, txn: u32, steps: &mut Vec<(u32, bool, Edge)>) {
+        let (tangle, over) = (self.tangle, self.tangle.history.over(txn));
+        let begin = |at: u32| tangle.history.txn(tangle.txns[at as usize]).begin;
+        let mut step = |at: u32| {
+            let to = tangle.txns[at as usize];
+            steps.push((at, false, tangle.timed(txn, to, Why::RealTime)));
+        };
+        if begin(self.start) > over {
+            step(self.start);
+        }
+        while let Some(&at) = tangle.by_begin.get(self.timed).filter(|&&at| begin(at) > over) {
+            step(at);
+            self.timed += 1;
+        }
+    }
+
+    fn way(&self, state: u32, last: Edge) -> Vec<Edge> {
+        let (mut way, mut at) = (vec![last], state);
+        while let Some((before, edge, _)) = self.came[at as usize] {
+            way.push(edge);
+            at = before;
+        }
+        way.reverse();
+        way
+    }
+}
+
+impl Tangle<'_> {
+    /// Transactions of the same session that began after this one was acknowledged.
+    fn later_in_session(&self, txn: u32) -> impl Iterator<Item = u32> + '_ {
+        let own = *self.history.txn(txn);
+        self.txns.iter().copied().filter(move |&other| {
+            let other = self.history.txn(other);
+            let acknowledged = own.outcome == Outcome::Committed;
+            acknowledged && other.session == own.session && other.begin > own.end
+        })
+    }
+}

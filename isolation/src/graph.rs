@@ -1,0 +1,248 @@
+//! The graph in which snapshot isolation is the absence of cycles, and the search for one.
+//!
+//! By Cerone and Gotsman (PODC 2016) a history is snapshot isolated when every cycle of its
+//! dependencies has two adjacent anti-dependencies (`rw`). So each transaction is two nodes: *led
+//! to* by a dependency, which may go on by an anti-dependency, and *plain*, which may not. Then
+//! exactly the forbidden cycles are cycles here.
+//!
+//! Real-time order would be quadratic as pairs. Instead each end of a transaction is a barrier; a
+//! transaction leads to the barrier of its end, a barrier to the next one and to the transactions
+//! that began after it and before that. Nodes and edges stay linear in the history.
+
+use crate::resolve::{BY_SCAN, NONE, Resolved, SetNodes};
+
+/// Adjacency in two arrays: `at[n]..at[n + 1]` are the places of `n`'s targets.
+#[derive(Debug, Default)]
+pub(crate) struct Lists {
+    at: Vec<u32>,
+    to: Vec<u32>,
+}
+
+impl Lists {
+    pub(crate) fn of(&self, node: u32) -> &[u32] {
+        let node = node as usize;
+        if node + 1 >= self.at.len() {
+            return &[];
+        }
+        &self.to[self.at[node] as usize..self.at[node + 1] as usize]
+    }
+
+    /// Counts first and fills then; `pairs` is gone through twice.
+    fn new<I: Iterator<Item = (u32, u32)>>(nodes: u32, pairs: impl Fn() -> I) -> Self {
+        let mut at = vec![0u32; nodes as usize + 1];
+        for (from, _) in pairs() {
+            at[from as usize] += 1;
+        }
+        let mut sum = 0;
+        for count in &mut at {
+            sum += *count;
+            *count = sum;
+        }
+        let mut to = vec![0; sum as usize];
+        for (from, target) in pairs() {
+            let place = &mut at[from as usize];
+            *place -= 1;
+            to[*place as usize] = target;
+        }
+        Self { at, to }
+    }
+}
+
+/// Ends of transactions as a set of stamps, each with its rank.
+#[derive(Debug)]
+struct Barriers {
+    words: Vec<u64>,
+    before: Vec<u32>,
+    count: u32,
+}
+
+impl Barriers {
+    fn new(ends: impl Iterator<Item = u32>) -> Self {
+        let mut words: Vec<u64> = Vec::new();
+        for end in ends {
+            let word = end as usize / 64;
+            if word >= words.len() {
+                words.resize(word + word / 4 + 1, 0);
+            }
+            words[word] |= 1 << (end % 64);
+        }
+        let mut count = 0;
+        let mut ranks = Vec::with_capacity(words.len());
+        for word in &words {
+            ranks.push(count);
+            count += word.count_ones();
+        }
+        Self { words, before: ranks, count }
+    }
+
+    /// How many ends came before this stamp.
+    fn before(&self, stamp: u32) -> u32 {
+        let word = stamp as usize / 64;
+        let Some(bits) = self.words.get(word) else { return self.count };
+        let lower = bits & ((1u64 << (stamp % 64)) - 1);
+        self.before[word] + lower.count_ones()
+    }
+}
+
+/// All dependencies of a history.
+///
+/// Nodes: `plain(t)` is `t`, `led(t)` is `n + t`, then the barriers, then the two nodes of each set
+/// position: *holds*, which comes after the work that a position holds, and *lacks*, which comes
+/// before the work of this and later positions.
+#[derive(Debug)]
+pub(crate) struct Graph {
+    txns: u32,
+    /// Of a transaction: transactions, and `txns + p` for set position `p`.
+    depends: Lists,
+    /// The same for anti-dependencies.
+    anti: Lists,
+    /// The barrier of each transaction's end.
+    barrier: Vec<u32>,
+    barriers: u32,
+    /// Of a barrier: the transactions that began next.
+    begins: Lists,
+    last_position: Vec<bool>,
+    readers: Lists,
+    writers: Lists,
+}
+
+impl Graph {
+    pub(crate) fn new(all: &Resolved<'_>, sets: SetNodes) -> Self {
+        let txns = all.history.len() as u32;
+        let visible = || (0..txns).filter(|&txn| all.visible[txn as usize]);
+        let over = |txn| all.history.over(txn);
+        let barriers = Barriers::new(visible().map(over).filter(|&end| end != NONE));
+        let barrier = (0..txns)
+            .map(|txn| match over(txn) {
+                end if end == NONE || !all.visible[txn as usize] => NONE,
+                end => barriers.before(end),
+            })
+            .collect();
+        let begins = Lists::new(barriers.count, || {
+            visible().filter_map(|txn| {
+                let rank = barriers.before(all.history.txn(txn).begin);
+                Some((rank.checked_sub(1)?, txn))
+            })
+        });
+        let reads = || {
+            visible().flat_map(|txn| {
+                let known = all.reads(txn).iter().filter(|&&read| read != NONE);
+                known.map(move |read| (txn, read & !BY_SCAN))
+            })
+        };
+        let added = || sets.writers.iter().map(|&(at, txn)| (txn, txns + at));
+        let depends = Lists::new(txns, || {
+            let by_reads = reads().filter_map(|(txn, version)| {
+                let writer = all.writer_of(version)?;
+                (writer != txn).then_some((writer, txn))
+            });
+            by_reads.chain(added())
+        });
+        let lacked = || sets.readers.iter().map(|&(at, txn)| (at + 1, txn));
+        let anti = Lists::new(txns, || {
+            let by_reads = reads().flat_map(|(txn, version)| {
+                let later = all.replaced_by(version).filter_map(|then| all.writer_of(then));
+                later.filter(move |&writer| writer != txn).map(move |writer| (txn, writer))
+            });
+            // The last position of a key is there for what nobody saw: it has no reader.
+            by_reads.chain(lacked().map(|(at, txn)| (txn, txns + at)))
+        });
+        let readers = Lists::new(sets.len(), || sets.readers.iter().copied());
+        let writers = Lists::new(sets.len(), || sets.writers.iter().copied());
+        let last_position = sets.last;
+        let barriers = barriers.count;
+        Self { txns, depends, anti, barrier, barriers, begins, last_position, readers, writers }
+    }
+
+    /// How many nodes there are.
+    pub(crate) fn nodes(&self) -> u32 {
+        2 * self.txns + self.barriers + 2 * self.last_position.len() as u32
+    }
+
+    /// The transaction that a node stands for.
+    pub(crate) fn txn(&self, node: u32) -> Option<u32> {
+        (node < 2 * self.txns).then(|| node % self.txns)
+    }
+
+    /// Anti-dependencies of a transaction that are known pair by pair.
+    pub(crate) fn anti(&self, txn: u32) -> impl Iterator<Item = u32> + '_ {
+        self.anti.of(txn).iter().copied().filter(|&to| to < self.txns)
+    }
+
+    /// The `cursor`-th successor of a node.
+    pub(crate) fn successor(&self, node: u32, cursor: u32) -> Option<u32> {
+        let (txns, positions) = (self.txns, self.last_position.len() as u32);
+        let holds = 2 * txns + self.barriers;
+        let at = cursor as usize;
+        if node < txns {
+            let depends = self.depends.of(node);
+            if let Some(&to) = depends.get(at) {
+                return Some(if to < txns { txns + to } else { holds + to - txns });
+            }
+            let barrier = self.barrier[node as usize];
+            return (at == depends.len() && barrier != NONE).then(|| 2 * txns + barrier);
+        }
+        if node < 2 * txns {
+            let Some(at) = at.checked_sub(1) else { return Some(node - txns) };
+            let to = *self.anti.of(node - txns).get(at)?;
+            return Some(if to < txns { to } else { holds + positions + to - txns });
+        }
+        if node < holds {
+            let barrier = node - 2 * txns;
+            let next = barrier + 1 < self.barriers;
+            return chained(next.then_some(node + 1), self.begins.of(barrier), at)
+                .map(|(to, is_txn)| if is_txn { txns + to } else { to });
+        }
+        let lacks = node >= holds + positions;
+        let position = node - holds - if lacks { positions } else { 0 };
+        let next = (!self.last_position[position as usize]).then_some(node + 1);
+        let list = if lacks { self.writers.of(position) } else { self.readers.of(position) };
+        chained(next, list, at).map(|(to, is_txn)| match (is_txn, lacks) {
+            (true, false) => txns + to,
+            (true, true) | (false, _) => to,
+        })
+    }
+
+    /// Whether there is no cycle. Visits the youngest transactions first: what they lead to was
+    /// then seen already, mostly, and the path stays short.
+    pub(crate) fn is_acyclic(&self) -> bool {
+        const FRESH: u8 = 0;
+        const OPEN: u8 = 1;
+        const DONE: u8 = 2;
+        let mut state = vec![FRESH; self.nodes() as usize];
+        let mut path: Vec<(u32, u32)> = Vec::new();
+        for root in (0..self.txns).rev().flat_map(|txn| [txn, self.txns + txn]) {
+            if state[root as usize] != FRESH {
+                continue;
+            }
+            state[root as usize] = OPEN;
+            path.push((root, 0));
+            while let Some((node, cursor)) = path.last_mut() {
+                let Some(next) = self.successor(*node, *cursor) else {
+                    state[*node as usize] = DONE;
+                    path.pop();
+                    continue;
+                };
+                *cursor += 1;
+                match state[next as usize] {
+                    FRESH => {
+                        state[next as usize] = OPEN;
+                        path.push((next, 0));
+                    }
+                    OPEN => return false,
+                    _ => {}
+                }
+            }
+        }
+        true
+    }
+}
+
+/// The `at`-th of an optional node that is none of a transaction, and a list of transactions.
+fn chained(next: Option<u32>, list: &[u32], at: usize) -> Option<(u32, bool)> {
+    match (next, at) {
+        (Some(next), 0) => Some((next, false)),
+        (Some(_), at) => list.get(at - 1).map(|&to| (to, true)),
+        (None, at) => list.get(at).map(|&to| (to, true)),
+    }
+}

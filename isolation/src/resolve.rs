@@ -1,0 +1,293 @@
+//! From operations to versions: who wrote each version and what it replaced, what each transaction
+//! read from outside of itself, and whose unknown commits took effect. Finds on the way what one
+//! transaction alone shows; knows no graph.
+//!
+//! One pass over all operations, one over all reads. Tables are indexed by the dense numbers of
+//! keys and versions, so that nothing is looked up by hashing.
+
+mod absence;
+mod own;
+mod sets;
+
+pub(crate) use sets::{SetNodes, SetRead};
+
+use crate::{
+    anomaly::{Anomaly, Edge, Evidence, Found, Malformed, Why},
+    history::{History, Op, Outcome, Txn},
+};
+use absence::Absences;
+
+/// No such transaction, no such version, not to be told.
+pub(crate) const NONE: u32 = u32::MAX;
+
+/// A read that a scan did by not meeting the key: the bit beside the version.
+pub(crate) const BY_SCAN: u32 = 1 << 31;
+
+/// The version was replaced by its own transaction.
+const REPLACED: u8 = 1;
+/// The version is the removal of its key.
+const REMOVAL: u8 = 2;
+/// The version is an element of a set.
+const ELEMENT: u8 = 4;
+
+/// What the history says, in tables.
+pub(crate) struct Resolved<'a> {
+    pub(crate) history: &'a History,
+    /// Who wrote each version.
+    pub(crate) writer: Vec<u32>,
+    key_of: Vec<u32>,
+    flags: Vec<u8>,
+    /// What each version replaced. Versions from `history.versions()` on are the absences before
+    /// the first write of a key: that of key `k` is `versions + k`.
+    prev: Vec<u32>,
+    /// The first version that replaced this one, and the next that replaced what this one did.
+    next: Vec<u32>,
+    sibling: Vec<u32>,
+    reads_at: Vec<u32>,
+    reads: Vec<u32>,
+    pub(crate) sets: Vec<SetRead<'a>>,
+    /// Whether a transaction took effect.
+    pub(crate) visible: Vec<bool>,
+    /// Reads of absence that fit several moments, and were left out.
+    pub(crate) ambiguous: u64,
+}
+
+impl<'a> Resolved<'a> {
+    pub(crate) fn new(history: &'a History, found: &mut Found) -> Result<Self, Malformed> {
+        let versions = history.versions() as usize;
+        let mut this = Self {
+            history,
+            writer: vec![NONE; versions],
+            key_of: vec![NONE; versions],
+            flags: vec![0; versions],
+            prev: vec![NONE; versions],
+            next: vec![NONE; versions + history.keys() as usize],
+            sibling: vec![NONE; versions],
+            reads_at: Vec::with_capacity(history.len() + 1),
+            reads: Vec::new(),
+            sets: Vec::new(),
+            visible: Vec::new(),
+            ambiguous: 0,
+        };
+        this.register()?;
+        let mut absences = Absences::of(history, &this.key_of, &this.flags);
+        own::read_all(&mut this, &mut absences, found)?;
+        this.take_effect();
+        absences.resolve(&mut this);
+        this.judge_reads(found);
+        this.judge_lists(found);
+        this.link(found);
+        Ok(this)
+    }
+
+    /// What a transaction read from outside of itself: versions, with [`BY_SCAN`]; [`NONE`] where
+    /// it cannot be told.
+    pub(crate) fn reads(&self, txn: u32) -> &[u32] {
+        let at = txn as usize;
+        &self.reads[self.reads_at[at] as usize..self.reads_at[at + 1] as usize]
+    }
+
+    /// The versions that replaced this one.
+    pub(crate) fn replaced_by(&self, version: u32) -> impl Iterator<Item = u32> + '_ {
+        let mut at = self.next[version as usize];
+        std::iter::from_fn(move || {
+            let found = (at != NONE).then_some(at)?;
+            at = self.sibling[found as usize];
+            Some(found)
+        })
+    }
+
+    /// Who wrote this version; nobody wrote an absence before the first write.
+    pub(crate) fn writer_of(&self, version: u32) -> Option<u32> {
+        self.writer.get(version as usize).copied().filter(|&txn| txn != NONE)
+    }
+
+    /// The key of a version.
+    pub(crate) fn key_of(&self, version: u32) -> u32 {
+        let absence = version.checked_sub(self.history.versions());
+        absence.unwrap_or_else(|| self.key_of[version as usize])
+    }
+
+    /// The version as a client would name it: none for an absence.
+    pub(crate) fn shown(&self, version: u32) -> Option<u32> {
+        let there = version < self.history.versions() && !self.is(version, REMOVAL);
+        there.then_some(version)
+    }
+
+    /// Whether a transaction wrote this version for good.
+    fn is_final(&self, version: u32) -> bool {
+        !self.is(version, REPLACED)
+    }
+
+    fn is(&self, version: u32, flag: u8) -> bool {
+        self.flags.get(version as usize).is_some_and(|flags| flags & flag != 0)
+    }
+
+    const fn first_absence(&self, key: u32) -> u32 {
+        self.history_versions() + key
+    }
+
+    const fn history_versions(&self) -> u32 {
+        self.writer.len() as u32
+    }
+
+    /// Notes who wrote what.
+    fn register(&mut self) -> Result<(), Malformed> {
+        let history = self.history;
+        for txn in 0..history.len() as u32 {
+            for op in history.ops(txn) {
+                let (key, version, flag) = match op {
+                    Op::Write(key, version) | Op::Extend(key, version) => (key, version, 0),
+                    Op::Delete(key, version) => (key, version, REMOVAL),
+                    Op::Add(key, version) => (key, version, ELEMENT),
+                    Op::Read(..) | Op::List(..) | Op::Set(..) | Op::Scan(..) => continue,
+                };
+                let at = version as usize;
+                if self.writer[at] != NONE {
+                    return Err(Malformed { txn, what: "it writes a version a second time" });
+                }
+                (self.writer[at], self.key_of[at], self.flags[at]) = (txn, key, flag);
+            }
+            let record = history.txn(txn);
+            let ordered = record.begin < record.asked && record.asked < record.end;
+            if record.outcome == Outcome::Committed && !ordered {
+                return Err(Malformed { txn, what: "its stamps are out of order" });
+            }
+        }
+        Ok(())
+    }
+
+    /// An unknown commit took effect when somebody who did saw some of it.
+    fn take_effect(&mut self) {
+        let history = self.history;
+        let is = |outcome| move |txn: &Txn| txn.outcome == outcome;
+        self.visible = history.txns().iter().map(is(Outcome::Committed)).collect();
+        if !history.txns().iter().any(is(Outcome::Unknown)) {
+            return;
+        }
+        let mut sets_of: Vec<Vec<u32>> = vec![Vec::new(); history.len()];
+        for (at, read) in self.sets.iter().enumerate() {
+            sets_of[read.txn as usize].push(at as u32);
+        }
+        let all = 0..history.len() as u32;
+        let mut todo: Vec<u32> = all.filter(|&txn| self.visible[txn as usize]).collect();
+        while let Some(txn) = todo.pop() {
+            let sets = sets_of[txn as usize].iter().flat_map(|&at| self.sets[at as usize].elements);
+            let seen = self.reads(txn).iter().map(|read| read & !BY_SCAN).chain(sets.copied());
+            let writers: Vec<u32> = seen.filter_map(|version| self.writer_of(version)).collect();
+            for writer in writers {
+                let open = history.txn(writer).outcome == Outcome::Unknown;
+                if open && !std::mem::replace(&mut self.visible[writer as usize], true) {
+                    todo.push(writer);
+                }
+            }
+        }
+    }
+
+    /// Judges where each value that was read comes from; what it cannot be is left out from now on.
+    fn judge_reads(&mut self, found: &mut Found) {
+        for txn in 0..self.history.len() as u32 {
+            if !self.visible[txn as usize] {
+                continue;
+            }
+            for at in self.reads_at[txn as usize]..self.reads_at[txn as usize + 1] {
+                let read = self.reads[at as usize];
+                if read != NONE && !self.may_read(txn, read & !BY_SCAN, found) {
+                    self.reads[at as usize] = NONE;
+                }
+            }
+        }
+    }
+
+    /// Judges what stands in lists before their last element, which is judged as a read.
+    fn judge_lists(&self, found: &mut Found) {
+        if !self.history.has_lists() {
+            return;
+        }
+        let all = 0..self.history.len() as u32;
+        for txn in all.filter(|&txn| self.visible[txn as usize]) {
+            for op in self.history.ops(txn) {
+                let Op::List(key, elements) = op else { continue };
+                let mut before = self.first_absence(key);
+                for &version in elements {
+                    let writer = self.writer_of(version);
+                    let dropped = writer.is_some_and(|writer| self.is_dropped(writer));
+                    if dropped || self.prev.get(version as usize) != Some(&before) {
+                        let evidence = Evidence::Read { txn, key, version, writer };
+                        let kind =
+                            if dropped { Anomaly::AbortedRead } else { Anomaly::NeverWritten };
+                        found.add(kind, evidence);
+                        break;
+                    }
+                    before = version;
+                }
+            }
+        }
+    }
+
+    fn is_dropped(&self, txn: u32) -> bool {
+        match self.history.txn(txn).outcome {
+            Outcome::Aborted | Outcome::Conflicted => true,
+            Outcome::Committed | Outcome::Unknown => false,
+        }
+    }
+
+    fn may_read(&self, txn: u32, version: u32, found: &mut Found) -> bool {
+        if version >= self.history.versions() {
+            return true;
+        }
+        let (key, writer) = (self.key_of(version), self.writer_of(version));
+        let evidence = Evidence::Read { txn, key, version, writer };
+        let Some(writer) = writer else {
+            found.add(Anomaly::NeverWritten, evidence);
+            return false;
+        };
+        if self.is_dropped(writer) {
+            found.add(Anomaly::AbortedRead, evidence);
+        } else if !self.is_final(version) {
+            found.add(Anomaly::IntermediateRead, evidence);
+        }
+        !self.is_dropped(writer) && self.is_final(version)
+    }
+
+    /// The version of another transaction that this one stands on.
+    fn replaces(&self, version: u32) -> u32 {
+        let mut at = self.prev[version as usize];
+        while at != NONE && at < self.history.versions() && self.same_writer(at, version) {
+            at = self.prev[at as usize];
+        }
+        at
+    }
+
+    fn same_writer(&self, one: u32, other: u32) -> bool {
+        self.writer[one as usize] == self.writer[other as usize]
+    }
+
+    /// Joins every version to the one it replaced. A version that two transactions replaced is a
+    /// lost update, whoever of them was first.
+    fn link(&mut self, found: &mut Found) {
+        for version in 0..self.history.versions() {
+            let Some(txn) = self.writer_of(version) else { continue };
+            let counts = self.visible[txn as usize] && self.is_final(version);
+            let base = if counts { self.replaces(version) } else { NONE };
+            if base == NONE || self.is(version, ELEMENT) {
+                continue;
+            }
+            let first = self.next[base as usize];
+            if first == NONE {
+                self.next[base as usize] = version;
+                continue;
+            }
+            self.sibling[version as usize] = self.sibling[first as usize];
+            self.sibling[first as usize] = version;
+            let other = self.writer[first as usize];
+            let (key, shown) = (Some(self.key_of(version)), self.shown(base));
+            let edge = |from, to, then| {
+                let (why, scan) = (Why::Rw, false);
+                Edge { from, to, why, key, version: shown, then: self.shown(then), scan }
+            };
+            let cycle = vec![edge(other, txn, version), edge(txn, other, first)];
+            found.add(Anomaly::LostUpdate, Evidence::Cycle(cycle));
+        }
+    }
+}

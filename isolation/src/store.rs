@@ -1,0 +1,286 @@
+//! A small store of versions in memory that keeps snapshot isolation, or commits one named sin. It
+//! is there to test checkers and recorders: a checker that never saw a sin caught proves nothing.
+//!
+//! A sin is committed at the moment that completes it and only then, so that an engine that sinned
+//! has always shown what it is to be accused of. One caller at a time; clients that run at once
+//! share it behind a lock. Nothing here is fast or durable.
+
+mod sin;
+
+pub use sin::Sin;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+/// The transaction was in another one's way and must be dropped.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Conflict;
+
+/// One version of one key.
+#[derive(Clone, Debug)]
+struct Entry<V> {
+    txn: u64,
+    /// The commit's number; none while it is pending.
+    at: Option<u64>,
+    value: Option<V>,
+    /// What the transaction itself had written here before.
+    replaced: Option<V>,
+}
+
+/// A transaction that is under way.
+#[derive(Clone, Debug)]
+struct Active<K, V> {
+    session: u16,
+    snapshot: u64,
+    /// Its number among all beginnings.
+    begun: u64,
+    written: BTreeSet<K>,
+    /// What it read, own writes aside; it reads the same each time.
+    read: BTreeMap<K, Seen<V>>,
+    /// Sins that count when it commits.
+    lies: u64,
+    /// Whose work it must not come to depend on any more.
+    avoids: BTreeSet<u64>,
+    /// Whose pending work it saw.
+    entangled: Option<u64>,
+    /// And the other one saw its own.
+    mutual: bool,
+    /// What it saw must not be committed.
+    doomed: bool,
+}
+
+#[derive(Clone, Debug)]
+struct Seen<V> {
+    /// Whose work it was; 0 is nobody.
+    from: u64,
+    /// When that was committed.
+    at: u64,
+    value: Option<V>,
+    by_scan: bool,
+}
+
+/// A transaction that committed.
+#[derive(Clone, Debug)]
+struct Done<K> {
+    session: u16,
+    snapshot: u64,
+    at: u64,
+    /// How many had begun when its acknowledgement was known to have arrived.
+    acknowledged: Option<u64>,
+    from: BTreeSet<u64>,
+    written: BTreeSet<K>,
+}
+
+/// The store.
+#[derive(Clone, Debug)]
+pub struct Store<K, V> {
+    sin: Option<Sin>,
+    sins: u64,
+    turns: u64,
+    begun: u64,
+    commits: u64,
+    keys: BTreeMap<K, Vec<Entry<V>>>,
+    active: BTreeMap<u64, Active<K, V>>,
+    done: BTreeMap<u64, Done<K>>,
+    /// The newest moment that a session has seen.
+    sessions: BTreeMap<u16, u64>,
+    /// Values that were dropped.
+    graves: BTreeMap<K, V>,
+    /// Who saw whom and missed whom, of transactions that only read.
+    sights: BTreeSet<(u64, u64)>,
+}
+
+impl<K: Ord + Clone, V: Clone + PartialEq> Store<K, V> {
+    /// An empty store, honest or not.
+    pub fn new(sin: Option<Sin>) -> Self {
+        Self {
+            sin,
+            sins: 0,
+            turns: 0,
+            begun: 0,
+            commits: 0,
+            keys: BTreeMap::new(),
+            active: BTreeMap::new(),
+            done: BTreeMap::new(),
+            sessions: BTreeMap::new(),
+            graves: BTreeMap::new(),
+            sights: BTreeSet::new(),
+        }
+    }
+
+    /// How often it sinned.
+    pub fn sins(&self) -> u64 {
+        self.sins
+    }
+
+    /// Begins a transaction at a snapshot of now.
+    pub fn begin(&mut self, session: u16) -> u64 {
+        self.begun += 1;
+        for done in self.done.values_mut().rev() {
+            if done.session == session {
+                // Whoever asks for the next thing has had the last answer.
+                done.acknowledged.get_or_insert(self.begun);
+                break;
+            }
+        }
+        let active = Active {
+            session,
+            snapshot: self.commits,
+            begun: self.begun,
+            written: BTreeSet::new(),
+            read: BTreeMap::new(),
+            lies: 0,
+            avoids: BTreeSet::new(),
+            entangled: None,
+            mutual: false,
+            doomed: false,
+        };
+        self.active.insert(self.begun, active);
+        self.begun
+    }
+
+    /// The value at a key.
+    pub fn get(&mut self, txn: u64, key: &K) -> Option<V> {
+        if self.active[&txn].written.contains(key) {
+            return self.own(txn, key);
+        }
+        if let Some(seen) = self.active[&txn].read.get(key) {
+            return seen.value.clone();
+        }
+        let seen = self.lie(txn, key).unwrap_or_else(|| self.honest(txn, key));
+        let value = seen.value.clone();
+        self.at(txn).read.insert(key.clone(), seen);
+        value
+    }
+
+    /// The pairs with keys in `low..high`, ascending or descending.
+    pub fn scan(&mut self, txn: u64, low: &K, high: &K, backward: bool) -> Vec<(K, V)> {
+        let keys: Vec<K> = self.keys.range(low..high).map(|(key, _)| key.clone()).collect();
+        let hidden = self.hidden(txn, &keys, backward);
+        let mut pairs = Vec::new();
+        for key in keys {
+            if hidden.as_ref() == Some(&key) {
+                continue;
+            }
+            if let Some(value) = self.get(txn, &key) {
+                pairs.push((key.clone(), value));
+            }
+            if let Some(seen) = self.at(txn).read.get_mut(&key) {
+                seen.by_scan = true;
+            }
+        }
+        if backward {
+            pairs.reverse();
+        }
+        pairs
+    }
+
+    /// Writes a key, or removes it.
+    ///
+    /// # Errors
+    /// When another transaction wrote it that this one does not see.
+    pub fn set(&mut self, txn: u64, key: &K, value: Option<V>) -> Result<(), Conflict> {
+        let active = &self.active[&txn];
+        let (snapshot, other) = (active.snapshot, active.entangled.filter(|_| active.mutual));
+        // When the other one is committed, this one has to.
+        let sealed = other.is_some_and(|other| self.done.contains_key(&other));
+        let sin = self.sin;
+        let entries = self.keys.entry(key.clone()).or_default();
+        if let Some(own) = entries.iter_mut().find(|entry| entry.txn == txn) {
+            own.replaced = own.replaced.take().or(own.value.take());
+            own.value = value;
+            return Ok(());
+        }
+        let seen = self.active[&txn].read.get(key).map_or(0, |seen| seen.from);
+        let mut lies = 0;
+        for entry in entries.iter() {
+            let later = entry.at.is_some_and(|at| at > snapshot);
+            let pending = entry.at.is_none();
+            let over_it = sin == Some(Sin::DirtyWrite) && seen == entry.txn;
+            if (later || pending) && !over_it && !sealed {
+                if pending || sin != Some(Sin::LostUpdate) {
+                    return Err(Conflict);
+                }
+                lies += 1;
+            }
+        }
+        // What was read is not what is there, for whatever reason: the honest answer is a conflict.
+        let newest = entries.last().map_or(0, |entry| entry.txn);
+        if self.active[&txn].read.contains_key(key) && newest != seen && lies == 0 && !sealed {
+            return Err(Conflict);
+        }
+        entries.push(Entry { txn, at: None, value, replaced: None });
+        self.at(txn).lies += lies;
+        self.at(txn).written.insert(key.clone());
+        Ok(())
+    }
+
+    /// Commits.
+    ///
+    /// # Errors
+    /// When the transaction must not take effect: it then did not.
+    pub fn commit(&mut self, txn: u64) -> Result<(), Conflict> {
+        if !self.may_commit(txn) {
+            self.abort(txn);
+            return Err(Conflict);
+        }
+        let active = self.active.remove(&txn).expect("a transaction commits once");
+        self.commits += 1;
+        let at = self.commits;
+        for key in &active.written {
+            for entry in self.keys.get_mut(key).into_iter().flatten() {
+                if entry.txn == txn {
+                    entry.at = Some(at);
+                }
+            }
+        }
+        self.sins += active.lies;
+        self.note_sights(&active);
+        let seen = self.sessions.entry(active.session).or_default();
+        *seen = at.max(*seen);
+        let from = active.read.values().map(|seen| seen.from).collect();
+        let Active { session, snapshot, written, .. } = active;
+        let done = Done { session, snapshot, at, acknowledged: None, from, written };
+        self.done.insert(txn, done);
+        Ok(())
+    }
+
+    /// Takes back what a transaction wrote.
+    pub fn abort(&mut self, txn: u64) {
+        let Some(active) = self.active.remove(&txn) else { return };
+        for key in &active.written {
+            let entries = self.keys.get_mut(key).expect("what was written is there");
+            for entry in entries.iter().filter(|entry| entry.txn == txn) {
+                if let Some(value) = &entry.value {
+                    self.graves.insert(key.clone(), value.clone());
+                }
+            }
+            entries.retain(|entry| entry.txn != txn);
+        }
+        for other in self.active.values_mut().filter(|it| it.entangled == Some(txn)) {
+            other.doomed = true;
+        }
+    }
+
+    fn at(&mut self, txn: u64) -> &mut Active<K, V> {
+        self.active.get_mut(&txn).expect("the transaction is under way")
+    }
+
+    /// The newest version that was committed at or before the snapshot.
+    fn honest(&self, txn: u64, key: &K) -> Seen<V> {
+        self.before(key, self.active[&txn].snapshot)
+    }
+
+    fn before(&self, key: &K, moment: u64) -> Seen<V> {
+        let entries = self.keys.get(key).map_or(&[][..], Vec::as_slice);
+        let visible = entries.iter().filter(|entry| entry.at.is_some_and(|at| at <= moment));
+        visible.max_by_key(|entry| entry.at).map_or(
+            Seen { from: 0, at: 0, value: None, by_scan: false },
+            |entry| Seen {
+                from: entry.txn,
+                at: entry.at.unwrap_or_default(),
+                value: entry.value.clone(),
+                by_scan: false,
+            },
+        )
+    }
+}

@@ -1,0 +1,129 @@
+//! Long honest histories out of nothing, to measure a checker with: sixteen sessions at a time work
+//! on one snapshot, read two keys and read and replace up to two more; whoever replaces what
+//! another one of them replaced is refused. Conflicts, overlaps and write skew all occur.
+
+use crate::history::{History, Outcome};
+
+/// Sessions that work on one snapshot.
+const SESSIONS: u32 = 16;
+
+/// Shapes of synthetic histories.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Synthetic {
+    /// Transactions.
+    pub txns: u32,
+    /// Keys, each as likely as the next.
+    pub keys: u32,
+    /// Whether keys hold lists, of at most this many elements; single values when it is 0.
+    pub list: u32,
+    /// The start of the pseudo-random numbers.
+    pub seed: u64,
+}
+
+/// A list, and the key that holds it now: a full one makes room for another.
+struct Lists {
+    elements: Vec<Vec<u32>>,
+    key: Vec<u32>,
+    next: u32,
+}
+
+impl Synthetic {
+    /// Makes the history.
+    pub fn history(self) -> History {
+        let mut draws = self.seed | 1;
+        let mut draw = |bound: u32| {
+            // Knuth's multiplier; the upper half is random enough to choose keys with.
+            draws =
+                draws.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963);
+            ((draws >> 33) % u64::from(bound)) as u32
+        };
+        let mut values: Vec<Option<u32>> = vec![None; self.keys as usize];
+        let mut lists = Lists {
+            elements: vec![Vec::new(); self.keys as usize],
+            key: (0..self.keys).collect(),
+            next: self.keys,
+        };
+        let (mut history, mut version, mut stamp) = (History::new(), 0, 0);
+        let mut written: Vec<(u32, u32)> = Vec::new();
+        for first in (0..self.txns).step_by(SESSIONS as usize) {
+            written.clear();
+            let count = SESSIONS.min(self.txns - first);
+            for session in 0..count {
+                history.begin(session as u16, stamp + session);
+                for _ in 0..2 {
+                    let key = draw(self.keys);
+                    self.read(&mut history, key, &values, &lists);
+                }
+                let (mut own, mut refused) = (Vec::new(), false);
+                for _ in 0..draw(3) {
+                    let key = draw(self.keys);
+                    if own.iter().any(|&(other, _)| other == key) {
+                        continue;
+                    }
+                    self.read(&mut history, key, &values, &lists);
+                    refused = written.iter().any(|&(other, _)| other == key);
+                    if refused {
+                        break;
+                    }
+                    own.push((key, version));
+                    if self.list == 0 {
+                        history.write(key, version);
+                    } else {
+                        history.extend(lists.key[key as usize], version);
+                    }
+                    version += 1;
+                }
+                let outcome = if refused { Outcome::Conflicted } else { Outcome::Committed };
+                let asked = stamp + count + 2 * session;
+                history.end(outcome, asked, asked + 1);
+                if !refused {
+                    written.extend(own);
+                }
+            }
+            stamp += 3 * count;
+            for &(key, version) in &written {
+                values[key as usize] = Some(version);
+                if self.list > 0 {
+                    lists.append(key as usize, version, self.list);
+                }
+            }
+        }
+        history.shrink();
+        history
+    }
+
+    fn read(self, history: &mut History, key: u32, values: &[Option<u32>], lists: &Lists) {
+        if self.list == 0 {
+            history.read(key, values[key as usize]);
+        } else {
+            history.list(lists.key[key as usize], &lists.elements[key as usize]);
+        }
+    }
+}
+
+impl Lists {
+    fn append(&mut self, at: usize, version: u32, most: u32) {
+        self.elements[at].push(version);
+        if self.elements[at].len() as u32 >= most {
+            self.elements[at].clear();
+            self.key[at] = self.next;
+            self.next += 1;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::check;
+
+    #[test]
+    fn it_is_honest_and_holds_all_that_a_verdict_needs() {
+        for list in [0, 8] {
+            let history = Synthetic { txns: 5_000, keys: 100, list, seed: 1 }.history();
+            let report = check(&history).unwrap();
+            assert!(report.is_clean(), "{report:?}");
+            assert_eq!(report.seen.missing(), [""; 0]);
+        }
+    }
+}

@@ -1,0 +1,115 @@
+//! A checker that tries every order of commits, and every snapshot of every transaction, on
+//! histories so small that this ends. The linear one has to agree with it.
+
+use isolation::{History, Op, Outcome, check};
+use proptest::prelude::{ProptestConfig, Strategy, any, proptest};
+use std::collections::BTreeMap;
+
+const KEYS: u32 = 2;
+
+/// Some transactions: for each key whether it is touched, what is read (modulo what there is), and
+/// whether it is written; when it begins, and how long it takes.
+type Plan = Vec<([(bool, u32, bool); KEYS as usize], u32, u32)>;
+
+fn plans() -> impl Strategy<Value = Plan> {
+    let touch = || (any::<bool>(), any::<u32>(), any::<bool>());
+    let txn = ([touch(), touch()], 0..12u32, 0..8u32);
+    proptest::collection::vec(txn, 1..6)
+}
+
+/// Each key is read before it is written, each version is of the transaction and key that wrote it.
+fn history(plan: &Plan) -> History {
+    let version = |txn: usize, key: u32| txn as u32 * KEYS + key;
+    let mut history = History::new();
+    for (number, (touches, begin, length)) in plan.iter().enumerate() {
+        // Stamps are from one counter, so that no two are the same.
+        let stamp = |time: u32, which: u32| (time * 3 + which) * 8 + number as u32 + 1;
+        history.begin(number as u16, stamp(*begin, 0));
+        for (key, &(touched, read, written)) in (0..KEYS).zip(touches) {
+            if !touched {
+                continue;
+            }
+            let writes = |other: &usize| {
+                let (touched, _, written) = plan[*other].0[key as usize];
+                touched && written && *other != number
+            };
+            let others: Vec<usize> = (0..plan.len()).filter(writes).collect();
+            let choice = read as usize % (others.len() + 1);
+            history.read(key, others.get(choice).map(|&other| version(other, key)));
+            if written {
+                history.write(key, version(number, key));
+            }
+        }
+        history.end(Outcome::Committed, stamp(begin + length, 1), stamp(begin + length, 2));
+    }
+    history
+}
+
+type State = BTreeMap<u32, u32>;
+
+fn holds(history: &History) -> bool {
+    let mut order: Vec<u32> = (0..history.len() as u32).collect();
+    permutations(&mut order, 0, &mut |order| explains(history, order))
+}
+
+fn permutations(order: &mut [u32], from: usize, fits: &mut impl FnMut(&[u32]) -> bool) -> bool {
+    if from == order.len() {
+        return fits(order);
+    }
+    (from..order.len()).any(|other| {
+        order.swap(from, other);
+        let found = permutations(order, from + 1, fits);
+        order.swap(from, other);
+        found
+    })
+}
+
+/// Whether commits in this order, each with some snapshot before it, give all that was read.
+fn explains(history: &History, order: &[u32]) -> bool {
+    let mut states = vec![State::new()];
+    for &txn in order {
+        let mut state = states[states.len() - 1].clone();
+        for op in history.ops(txn) {
+            if let Op::Write(key, version) = op {
+                state.insert(key, version);
+            }
+        }
+        states.push(state);
+    }
+    order.iter().enumerate().all(|(at, &txn)| {
+        (0..=at).any(|snapshot| {
+            let late = order[snapshot..].iter();
+            let in_time = late.clone().all(|&it| history.txn(it).end > history.txn(txn).begin);
+            let reads = history.ops(txn).all(|op| match op {
+                Op::Read(key, version) => states[snapshot].get(&key).copied() == version,
+                Op::Write(key, _) => states[snapshot].get(&key) == states[at].get(&key),
+                _ => true,
+            });
+            in_time && reads
+        })
+    })
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig {
+        cases: 4000,
+        failure_persistence: None,
+        ..ProptestConfig::default()
+    })]
+
+    #[test]
+    fn the_linear_checker_agrees_with_trying_everything(plan in plans()) {
+        let history = history(&plan);
+        let report = check(&history).expect("the plan keeps the rules");
+        assert_eq!(report.is_clean(), holds(&history), "{plan:?}: {report:?}");
+    }
+}
+
+#[test]
+fn trying_everything_tells_both_kinds_apart() {
+    // Both read the first absence of key 0 and replace it.
+    let fork = vec![([(true, 1, true), (false, 0, false)], 0, 5); 2];
+    let alone = vec![([(true, 0, true), (true, 0, true)], 0, 5)];
+    assert!(!holds(&history(&fork)));
+    assert!(holds(&history(&alone)));
+}
