@@ -33,6 +33,12 @@ repro *args:
 knobs *args:
     @exec cargo run --quiet --package prod -- knobs "$@"
 
+# Measure the engine and compare versions: snapshot, compare [BASE], selftest, calibrate, engines A B, history CASE, export
+[group('validate')]
+[no-exit-message]
+perf *args:
+    @exec cargo run --quiet --package perf -- "$@"
+
 # Run what a change must pass: the project's own tests and all layers
 [group('develop')]
 [no-exit-message]

@@ -4,12 +4,14 @@
 //! An answer is `Ok` (done) or a [`Denial`]. An adapter that lacks something says so in its
 //! [`Capabilities`], and the cases that need it skip with that reason.
 
+pub mod altered;
 pub mod apart;
 pub mod failpoint;
 pub mod lying;
 pub mod mace;
 pub mod model;
 pub mod options;
+pub mod spin;
 
 pub use options::{BucketOptions, EngineOptions, Family, Merge};
 

@@ -2,6 +2,7 @@
 //! test runs: it prints its seed first, owns its folder, and fails with the verdict's text.
 
 pub mod aging;
+pub mod bench;
 pub mod chaos;
 pub mod contract;
 pub mod crashes;

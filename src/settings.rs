@@ -1,8 +1,10 @@
 //! The suite's view of the knobs, resolved once for the process. Touches no engine, no clock and
 //! no database folder.
 
+mod bench;
 mod seed;
 
+pub use bench::BenchProfile;
 pub use seed::{Draw, Seed};
 
 use knobs::{
@@ -47,6 +49,10 @@ pub struct Settings {
     pub evictor_stress_rounds: u64,
     /// Crash states that a power-loss case judges, about.
     pub power_states: u64,
+    /// Runs that meet a failing disk in each such case, about.
+    pub power_faults: u64,
+    /// The one fault rule that those cases try instead.
+    pub power_rule: Option<String>,
     /// A stored finding that the power-loss case judges again instead.
     pub power_replay: Option<PathBuf>,
     /// Where a failed case leaves its evidence, `target/prod/artifacts`.
@@ -84,6 +90,8 @@ impl Settings {
             bucket_churn_workers: knobs.count("MACE_PROD_BUCKET_CHURN_WORKERS"),
             evictor_stress_rounds: knobs.count("MACE_PROD_EVICTOR_STRESS_ROUNDS"),
             power_states: knobs.count("MACE_POWER_STATES"),
+            power_faults: knobs.count("MACE_POWER_FAULTS"),
+            power_rule: knobs.optional("MACE_POWER_RULE").map(str::to_owned),
             power_replay: knobs.path("MACE_POWER_REPLAY"),
             artifacts: workspace.join("target/prod/artifacts"),
             workspace,

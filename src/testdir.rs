@@ -23,7 +23,11 @@ impl TestDir {
     /// where there is one with room: a process kill keeps the page cache either way, and a
     /// thousand crash cases then cost no disk.
     pub fn new(label: &str) -> Result<Self> {
-        let base = base();
+        Self::below(&base(), label)
+    }
+
+    /// The same in a folder of the caller's choice, for work that is about a disk.
+    pub fn below(base: &Path, label: &str) -> Result<Self> {
         let name: String = label
             .chars()
             .map(|c| if c.is_ascii_alphanumeric() { c } else { '-' })
@@ -31,8 +35,8 @@ impl TestDir {
             .collect();
         let path = tempfile::Builder::new()
             .prefix(&format!("mace-prod-{name}-"))
-            .tempdir_in(&base)
-            .map_err(|error| Error::new("create a folder in", &base, error))?
+            .tempdir_in(base)
+            .map_err(|error| Error::new("create a folder in", base, error))?
             .keep();
         Ok(Self { path, kept: false })
     }

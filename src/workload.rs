@@ -3,6 +3,7 @@
 pub mod bank;
 pub mod churn;
 pub mod plan;
+pub mod records;
 pub mod value;
 
 pub use bank::Bank;

@@ -9,11 +9,17 @@ mod barrier_misses_rotated_logs;
 #[path = "power/explore.rs"]
 mod explore;
 #[cfg(all(target_os = "linux", target_env = "gnu"))]
+#[path = "power/faults.rs"]
+mod faults;
+#[cfg(all(target_os = "linux", target_env = "gnu"))]
 #[path = "power/record.rs"]
 mod record;
 #[cfg(all(target_os = "linux", target_env = "gnu"))]
 #[path = "regressions/short_log_file.rs"]
 mod short_log_file;
+#[cfg(all(target_os = "linux", target_env = "gnu"))]
+#[path = "regressions/sync_believed_after_failed.rs"]
+mod sync_believed_after_failed;
 
 use libtest_mimic::{Arguments, Trial, run};
 use mace_prod::{
@@ -26,6 +32,11 @@ fn main() {
         .iter()
         .map(|work| trial(format!("chaos_power::{}", work.name()), |case| judged(case, *work)))
         .collect();
+    trials.extend(
+        works::FAULTED
+            .iter()
+            .map(|work| trial(format!("chaos_faults::{}", work.name()), |case| met(case, *work))),
+    );
     trials.extend(regressions());
     run(&Arguments::from_args(), trials).exit();
 }
@@ -50,6 +61,10 @@ fn regressions() -> Vec<Trial> {
             named("short_log_file::a_transaction_over_log_files_is_whole_or_absent"),
             short_log_file::judge,
         ),
+        trial(
+            named("sync_believed_after_failed::no_commit_is_acknowledged_behind_a_failed_sync"),
+            sync_believed_after_failed::judge,
+        ),
     ]
 }
 
@@ -61,6 +76,16 @@ fn regressions() -> Vec<Trial> {
 #[cfg(all(target_os = "linux", target_env = "gnu"))]
 fn judged(case: &mut Case, work: works::Work) -> Verdict {
     explore::power_loss(case, work)
+}
+
+#[cfg(all(target_os = "linux", target_env = "gnu"))]
+fn met(case: &mut Case, work: works::Work) -> Verdict {
+    faults::failing_disk(case, work)
+}
+
+#[cfg(not(all(target_os = "linux", target_env = "gnu")))]
+fn met(case: &mut Case, work: works::Work) -> Verdict {
+    judged(case, work)
 }
 
 #[cfg(not(all(target_os = "linux", target_env = "gnu")))]

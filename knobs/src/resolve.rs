@@ -92,6 +92,22 @@ impl Knobs {
         Ok(knobs)
     }
 
+    /// The same knobs, but for these (name, value) pairs, which win as flags do.
+    pub fn with(&self, flags: &[(&str, &str)]) -> Result<Self, KnobError> {
+        let mut knobs = self.clone();
+        for (name, value) in flags {
+            let setting = knobs.settings.iter_mut().find(|setting| setting.knob.name == *name);
+            let Some(setting) = setting else {
+                return Err(table::unknown(name, Source::Flag.to_string()));
+            };
+            if !setting.knob.kind.accepts(value) {
+                return Err(refused(setting.knob, &format!("{value:?}"), &Source::Flag));
+            }
+            (setting.value, setting.source) = (Some((*value).to_owned()), Source::Flag);
+        }
+        Ok(knobs)
+    }
+
     /// Every knob there is.
     pub fn table() -> &'static [Knob] {
         KNOBS

@@ -19,6 +19,7 @@ use std::{
     sync::{
         Arc, Condvar, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicI32, Ordering},
+        mpsc::{self, RecvTimeoutError},
     },
     thread,
     time::Duration,
@@ -105,6 +106,32 @@ impl Interrupts {
         self.reap(child)
     }
 
+    /// The same, for at most so long: a child that is still there then is killed with its group,
+    /// and the answer is `None`.
+    pub fn run_within(
+        &self,
+        command: &mut Command,
+        limit: Duration,
+    ) -> io::Result<Option<ExitStatus>> {
+        let child = self.spawn(command.stdin(Stdio::null()))?;
+        let group = pid(&child);
+        let (done, watched) = mpsc::channel::<()>();
+        let watchdog = thread::Builder::new().name("watchdog".into()).spawn(move || {
+            let late = watched.recv_timeout(limit) == Err(RecvTimeoutError::Timeout);
+            if late {
+                let _ = kill_process_group(group, Signal::KILL);
+            }
+            late
+        })?;
+        // The number is not given away before the watchdog is gone.
+        let ended = wait(&child);
+        drop(done);
+        let late = watchdog.join().expect("the watchdog does not panic");
+        ended?;
+        let status = self.reap(child)?;
+        Ok((!late).then_some(status))
+    }
+
     fn spawn(&self, command: &mut Command) -> io::Result<Child> {
         // A group of its own is in the terminal's background, where reading from it would stop it;
         // so no child has the terminal as its standard input.
@@ -118,13 +145,7 @@ impl Interrupts {
     }
 
     fn reap(&self, mut child: Child) -> io::Result<ExitStatus> {
-        // Wait without reaping first: until the number is reaped it cannot be given away.
-        let ended = WaitIdOptions::EXITED | WaitIdOptions::NOWAIT;
-        while let Err(error) = waitid(WaitId::Pid(pid(&child)), ended) {
-            if error != rustix::io::Errno::INTR {
-                return Err(error.into());
-            }
-        }
+        wait(&child)?;
         let mut groups = self.shared.lock();
         if self.received().is_some() {
             // What outlived its parent in the group has had its chance to clean up.
@@ -157,15 +178,26 @@ impl Shared {
     }
 }
 
+/// Waits without reaping: until the number is reaped it cannot be given away.
+fn wait(child: &Child) -> io::Result<()> {
+    let ended = WaitIdOptions::EXITED | WaitIdOptions::NOWAIT;
+    while let Err(error) = waitid(WaitId::Pid(pid(child)), ended) {
+        if error != rustix::io::Errno::INTR {
+            return Err(error.into());
+        }
+    }
+    Ok(())
+}
+
 fn pid(child: &Child) -> Pid {
     Pid::from_child(child)
 }
 
 #[cfg(test)]
 mod tests {
-    use super::Shared;
-    use crate::{Interrupts, Outcome};
-    use std::{sync::Arc, thread, time::Duration};
+    use super::{Interrupts, Shared};
+    use crate::Outcome;
+    use std::{process::Command, sync::Arc, thread, time::Duration};
 
     #[test]
     fn a_signal_ends_a_pause() {
@@ -176,5 +208,16 @@ mod tests {
         sender.join().unwrap();
         assert_eq!(interrupts.outcome(), Some(Outcome::Interrupted(15)));
         interrupts.pause(Duration::from_hours(1));
+    }
+
+    #[test]
+    fn a_child_past_its_limit_is_killed_and_one_within_it_is_not() {
+        let interrupts = Interrupts::install().unwrap();
+        let run = |script, limit| {
+            let mut command = Command::new("sh");
+            interrupts.run_within(command.args(["-c", script]), limit).unwrap()
+        };
+        assert!(run("exec sleep 600", Duration::from_millis(50)).is_none());
+        assert_eq!(run("exit 7", Duration::from_mins(5)).unwrap().code(), Some(7));
     }
 }

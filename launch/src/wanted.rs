@@ -5,7 +5,7 @@ use crate::{
     Error, Result,
     engine::{Engine, PACKAGE},
 };
-use knobs::Knobs;
+use knobs::{Kind, Knobs};
 use std::{
     fs,
     path::{Path, PathBuf},
@@ -28,13 +28,21 @@ impl Wanted {
         match (knobs.path("MACE_ENGINE_PATH"), knobs.optional("MACE_ENGINE")) {
             (None, None) => Ok(Self::Locked),
             (None, Some(version)) => Ok(Self::Version(version.to_owned())),
-            (Some(path), None) => Ok(Self::Path(checkout(&path)?)),
+            (Some(path), None) => Ok(Self::Path(checkout("MACE_ENGINE_PATH", &path)?)),
             (Some(_), Some(_)) => Err(Error::new(
                 "two engines were asked for",
                 "MACE_ENGINE_PATH and MACE_ENGINE",
                 "unset one of them",
             )),
         }
+    }
+
+    /// The engine that an argument names: a published version, or the folder of a checkout.
+    pub fn parse(text: &str) -> Result<Self> {
+        if Kind::Version.accepts(text) {
+            return Ok(Self::Version(text.to_owned()));
+        }
+        checkout("the argument", Path::new(text)).map(Self::Path)
     }
 
     /// Refuses an engine that is not the wanted one.
@@ -59,10 +67,10 @@ impl Wanted {
 }
 
 /// The folder itself, proved to hold the engine.
-fn checkout(path: &Path) -> Result<PathBuf> {
+fn checkout(named: &str, path: &Path) -> Result<PathBuf> {
     let no_engine = |why: &str| {
         Error::new(
-            format_args!("MACE_ENGINE_PATH is no engine ({why})"),
+            format_args!("{named} is no engine ({why})"),
             path.display(),
             format_args!("point it at the folder that holds {PACKAGE}'s Cargo.toml"),
         )

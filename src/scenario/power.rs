@@ -149,6 +149,15 @@ impl Recorded<'_> {
         known.map_or(told.clone(), |id| told.map_err(|what| format!("{KNOWN}{id}\n{what}")))
     }
 
+    /// Judges the recorded folder as a process left it that met a failing disk and then died or
+    /// closed: the page cache is whole, so everything that was acknowledged counts.
+    pub fn judge_death(&self, folder: &Path) -> Result<(), String> {
+        let dir = folder.join(DATABASE);
+        let known = known::of(&dir, &self.options);
+        let told = told(&self.database(&dir, &self.history, Promise::Acked));
+        known.map_or(told.clone(), |id| told.map_err(|what| format!("{KNOWN}{id}\n{what}")))
+    }
+
     /// Opens the database, reads it in every way, closes it and has it checked.
     fn database(&self, dir: &Path, history: &History, promise: Promise) -> Vec<Violation> {
         let refused = |denial: &Denial| {

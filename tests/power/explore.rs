@@ -53,10 +53,32 @@ pub(crate) fn shown(
     stages: &Stages,
     steps: &[Step],
 ) -> Result<Vec<String>, Verdict> {
-    let (places, driver) = (Places::new(case.dir()), MaceDriver);
-    let recorded = record(&places, &driver, stages, case.seed(), &Plan::default());
+    shown_by(&MaceDriver, case, stages, steps, "")
+}
+
+/// The same under fault rules, which may end the recorded process.
+pub(crate) fn shown_under(
+    case: &mut Case,
+    stages: &Stages,
+    steps: &[Step],
+    faults: &str,
+) -> Result<Vec<String>, Verdict> {
+    shown_by(&MaceDriver, case, stages, steps, faults)
+}
+
+/// The same of another engine.
+pub(crate) fn shown_by(
+    driver: &dyn Driver,
+    case: &mut Case,
+    stages: &Stages,
+    steps: &[Step],
+    faults: &str,
+) -> Result<Vec<String>, Verdict> {
+    let places = Places::new(case.dir());
+    let plan: Plan = faults.parse().unwrap_or_else(|error| panic!("{error}"));
+    let recorded = record(&places, driver, stages, case.seed(), &plan);
     let recorded = recorded.unwrap_or_else(|error| panic!("{error}"));
-    if recorded.outcome != Outcome::Sound {
+    if faults.is_empty() && recorded.outcome != Outcome::Sound {
         return Err(Verdict::Crashed(format!("while it was recorded: {}", recorded.outcome)));
     }
     let run = recorded.run;

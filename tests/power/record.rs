@@ -43,6 +43,10 @@ impl Places {
         self.root.join("journal")
     }
 
+    pub(crate) fn root(&self) -> &Path {
+        &self.root
+    }
+
     pub(crate) fn trace(&self) -> PathBuf {
         self.root.join("trace")
     }
@@ -97,12 +101,29 @@ pub(crate) fn record<'a>(
     seed: Seed,
     faults: &Faults,
 ) -> Result<Recording<'a>> {
+    set_up(places, stages, seed)?;
+    recorded(places, driver, stages, seed, faults)
+}
+
+/// The processes before the recording.
+pub(crate) fn set_up(places: &Places, stages: &Stages, seed: Seed) -> Result<()> {
     let dir = places.disk().join(DATABASE);
     fs::create_dir_all(&dir).expect("the case's folder takes folders");
     for (number, stage) in stages.setup.iter().enumerate() {
         let plan = places.plan(stage, seed.derive(&format!("setup {number}")));
         plan.run(&stage.rules, DEADLINE)?;
     }
+    Ok(())
+}
+
+/// The recorded process, on what was set up.
+pub(crate) fn recorded<'a>(
+    places: &Places,
+    driver: &'a dyn Driver,
+    stages: &Stages,
+    seed: Seed,
+    faults: &Faults,
+) -> Result<Recording<'a>> {
     let plan = places.plan(&stages.armed, seed.derive("recorded"));
     let words = Words::of(&plan.options);
     let outcome = Fork::new(places.root.join("recorded")).deadline(DEADLINE).run(move || {

@@ -15,8 +15,15 @@ pub const CUT_OFF_CREATION: &str = "cut-off-creation";
 /// A log file that is not the newest of its stream lost its end or its name, and newer ones did not.
 pub const SHORT_LOG_FILE: &str = "short-log-file";
 
+/// A sync of the log failed and the next one was believed. Nothing on disk shows it: the class is
+/// every remainder that lacks what such a sync left in doubt.
+pub const FAILED_SYNC: &str = "sync-believed-after-failed";
+
 /// Bytes of the two headers of a manifest, in btree-store 2.1.0 (`src/store.rs`).
 const HEADERS: usize = 8192;
+
+/// Bytes of a header that are used.
+const HEADER: usize = 40;
 
 /// The finding that this database shows, which must not be open.
 pub fn of(dir: &Path, options: &EngineOptions) -> Option<&'static str> {
@@ -30,12 +37,13 @@ pub fn of(dir: &Path, options: &EngineOptions) -> Option<&'static str> {
     leaves_out(shown).then_some(shown)
 }
 
-/// Neither header was written: each ends in something that is not zero.
+/// Neither header was written whole: each ends in its checksum.
 fn has_no_header(dir: &Path) -> bool {
     let mut headers = [0; HEADERS];
     let read = File::open(dir.join("log/manifest"))
         .and_then(|mut manifest| manifest.read_exact(&mut headers));
-    read.is_ok() && headers.iter().all(|byte| *byte == 0)
+    let empty = |header: &[u8]| header[HEADER / 2..HEADER].iter().all(|byte| *byte == 0);
+    read.is_ok() && headers.chunks(HEADERS / 2).all(empty)
 }
 
 /// A stream goes on in a new file when the old one has reached its size, and not before; files are

@@ -53,6 +53,19 @@ pub const ALL: &[Work] = &[
     work(Recipe::Orphans, Family::Tiny),
 ];
 
+/// Those that meet a failing disk.
+pub const FAULTED: &[Work] = &[
+    work(Recipe::Commits, Family::Tiny),
+    work(Recipe::Commits, Family::Relaxed),
+    work(Recipe::Rotate, Family::OneWriter),
+    work(Recipe::Delete, Family::Tiny),
+    work(Recipe::RewriteData, Family::Tiny),
+    work(Recipe::ObsoleteBlobs, Family::OneWriter),
+    work(Recipe::Copy, Family::Tiny),
+    work(Recipe::Reopen, Family::Tiny),
+    work(Recipe::SwitchWidth, Family::Relaxed),
+];
+
 impl Work {
     /// The name: `rotate::one_writer`.
     pub fn name(self) -> String {
@@ -79,9 +92,12 @@ impl Work {
         };
         let mut stages =
             Stages { setup: setup.into_iter().map(tamed).collect(), armed: tamed(armed) };
-        if !stages.armed.options.durable && leaves_out(UNSYNCED_ROTATION) {
-            // Room for all that is written.
-            for stage in stages.setup.iter_mut().chain([&mut stages.armed]) {
+        let rotates = stages.armed.options.durable || !leaves_out(UNSYNCED_ROTATION);
+        for stage in stages.setup.iter_mut().chain([&mut stages.armed]) {
+            // Each opening clears it: most of the time of judging a remainder, otherwise.
+            stage.options.wal_buffer_bytes = 1 << 16;
+            if !rotates {
+                // Room for all that is written.
                 stage.options.wal_file_bytes = 1 << 20;
             }
         }

@@ -1,0 +1,212 @@
+//! Runs the bench program: which cases it has, one short run of one case, or all cases at length.
+//! With `machine` the only module that measures; what comes back are records.
+
+use crate::{
+    build,
+    criterion::{self, Sampled},
+    gate::{Measure, Place},
+    machine,
+    run::{Run, Side},
+    settings::Settings,
+    stats,
+};
+use launch::{Error, Interrupts, Result};
+use std::{
+    collections::BTreeMap,
+    fs::{File, OpenOptions},
+    path::{Path, PathBuf},
+    process::Command,
+    time::{Duration, Instant},
+};
+
+/// A bench program of one side.
+#[derive(Debug, Clone)]
+pub(crate) struct Program {
+    /// The same program in its link layouts, the default one first.
+    pub(crate) layouts: Vec<PathBuf>,
+    /// The manifest that it was built from.
+    pub(crate) manifest: PathBuf,
+    /// Where what it prints goes.
+    pub(crate) log: PathBuf,
+    /// The case that is slowed down, and by how many steps of the constant loop a call.
+    pub(crate) slow: Option<(String, u64)>,
+}
+
+/// Tells the bench program to slow the engine down; see `benches/perf.rs`.
+const SLOW: &str = "MACE_PROD_INTERNAL_BENCH_SLOW";
+
+/// A short run that takes longer than this hangs.
+const LIMIT: Duration = Duration::from_mins(5);
+
+impl Program {
+    fn command(&self, layout: usize, settings: &Settings) -> Command {
+        let mut command = Command::new(&self.layouts[layout.min(self.layouts.len() - 1)]);
+        self.prepare(&mut command, settings);
+        command
+    }
+
+    /// Takes away the knobs that this process was given, and says the ones that make the cases.
+    pub(crate) fn prepare(&self, command: &mut Command, settings: &Settings) {
+        build::clean(command, settings, &self.manifest);
+        let quick = ["MACE_BENCH_QUICK", "MACE_BENCH_THREADS", "MACE_BENCH_KV_CASES"];
+        for name in quick {
+            command.env(name, settings.knobs.text(name));
+        }
+    }
+
+    /// Starts the log anew and returns it.
+    pub(crate) fn open_log(&self) -> Result<File> {
+        let remedy = "make the output folder writable";
+        File::create(&self.log)
+            .map_err(|error| Error::io("write the log", &self.log, remedy, error))
+    }
+
+    /// The names of the cases that the program has.
+    pub(crate) fn list(&self, settings: &Settings, interrupts: &Interrupts) -> Result<Vec<String>> {
+        let mut command = self.command(0, settings);
+        command.args(["--bench", "--list", "--format", "terse"]);
+        let (status, output) =
+            interrupts.capture(&mut command).map_err(|error| cannot_run(self, &error))?;
+        let text = String::from_utf8_lossy(&output);
+        let names: Vec<String> = text
+            .lines()
+            .filter_map(|line| line.strip_suffix(": benchmark").map(str::to_owned))
+            .collect();
+        if interrupts.outcome().is_none() && (names.is_empty() || !status.success()) {
+            let what = format!("the bench program lists no case ({status})");
+            let remedy = "run it with --list to see why";
+            return Err(Error::new(what, self.layouts[0].display(), remedy));
+        }
+        Ok(names)
+    }
+
+    /// Runs every case whose name contains `filter` as long as the knobs say; `None` when a signal
+    /// came.
+    pub(crate) fn measure_all(
+        &self,
+        filter: Option<&str>,
+        settings: &Settings,
+        interrupts: &Interrupts,
+    ) -> Result<Option<BTreeMap<String, Sampled>>> {
+        let home = home()?;
+        let log = self.open_log()?;
+        let errors = log.try_clone().map_err(|error| cannot_run(self, &error))?;
+        let mut command = self.command(0, settings);
+        for setting in settings.knobs.settings() {
+            if let (true, Some(value)) =
+                (setting.knob.name.starts_with("MACE_BENCH_"), &setting.value)
+                && setting.source != knobs::Source::Default
+            {
+                command.env(setting.knob.name, value);
+            }
+        }
+        command.arg("--bench").args(&settings.bench_args).args(filter);
+        command.env("CRITERION_HOME", home.path()).stdout(log).stderr(errors);
+        let status = interrupts.run(&mut command).map_err(|error| cannot_run(self, &error))?;
+        if interrupts.outcome().is_some() {
+            return Ok(None);
+        }
+        if !status.success() {
+            let what = format!("the benches failed ({status})");
+            return Err(Error::new(what, self.log.display(), "read the end of that log"));
+        }
+        criterion::read(home.path()).map(Some)
+    }
+}
+
+fn home() -> Result<tempfile::TempDir> {
+    tempfile::tempdir().map_err(|error| {
+        let what = format!("cannot create a folder ({error})");
+        Error::new(what, "the folder for temporary files", "make room there").because(error)
+    })
+}
+
+fn cannot_run(program: &Program, error: &std::io::Error) -> Error {
+    Error::io(
+        "run the bench program",
+        &program.layouts[0],
+        "build it again",
+        std::io::Error::new(error.kind(), error.to_string()),
+    )
+}
+
+/// The clock: gives the gate its runs.
+pub(crate) struct Clock<'c> {
+    pub(crate) base: &'c Program,
+    pub(crate) head: &'c Program,
+    pub(crate) settings: &'c Settings,
+    pub(crate) interrupts: &'c Interrupts,
+    pub(crate) deadline: Instant,
+    /// Samples for a case, once it is known how long an iteration of it takes.
+    samples: BTreeMap<String, usize>,
+}
+
+/// Criterion's fewest samples, and as many as give a low quantile that is worth its name.
+const SAMPLES: (usize, usize) = (10, 50);
+
+impl<'c> Clock<'c> {
+    pub(crate) fn new(
+        (base, head): (&'c Program, &'c Program),
+        settings: &'c Settings,
+        interrupts: &'c Interrupts,
+    ) -> Self {
+        let deadline = Instant::now() + settings.budget;
+        Self { base, head, settings, interrupts, deadline, samples: BTreeMap::new() }
+    }
+
+    fn command(&self, program: &Program, case: &str, layout: usize, home: &Path) -> Command {
+        let mut command = program.command(layout, self.settings);
+        let samples = self.samples.get(case).copied().unwrap_or(SAMPLES.0);
+        command.env("MACE_BENCH_TOTAL_ITEMS", self.settings.compare_items.to_string());
+        command.env("CRITERION_HOME", home);
+        if let Some((_, steps)) = program.slow.as_ref().filter(|(slow, _)| slow == case) {
+            command.env(SLOW, steps.to_string());
+        }
+        let time = self.settings.run_ms as f64 / 1000.0;
+        command.args(["--bench", "--exact", case]).args(&self.settings.bench_args);
+        // The bootstrap is ours; Criterion's own would take longer than the run.
+        command.args(["--warm-up-time", "0.03", "--nresamples", "1001"]);
+        command.arg("--measurement-time").arg(time.to_string());
+        command.arg("--sample-size").arg(samples.to_string());
+        command
+    }
+}
+
+impl Measure for Clock<'_> {
+    fn run(&mut self, case: &str, place: Place) -> Result<Option<Run>> {
+        if self.interrupts.outcome().is_some() || Instant::now() >= self.deadline {
+            return Ok(None);
+        }
+        let program = if place.side == Side::Base { self.base } else { self.head };
+        let home = home()?;
+        let log = OpenOptions::new().append(true).create(true).open(&program.log);
+        let log = log.and_then(|log| Ok((log.try_clone()?, log)));
+        let (output, errors) = log.map_err(|error| cannot_run(program, &error))?;
+        let mut command = self.command(program, case, place.layout, home.path());
+        command.stdout(output).stderr(errors);
+        let status = self.interrupts.run_within(&mut command, LIMIT);
+        let status = status.map_err(|error| cannot_run(program, &error))?;
+        if self.interrupts.outcome().is_some() {
+            return Ok(None);
+        }
+        let failed = |how: &str| {
+            let what = format!("case {case} {how}");
+            Err(Error::new(what, program.log.display(), "read the end of that log"))
+        };
+        match status {
+            None => return failed("hung for five minutes"),
+            Some(status) if !status.success() => return failed(&format!("failed ({status})")),
+            Some(_) => {}
+        }
+        let Some(sampled) = criterion::read(home.path())?.remove(case) else {
+            return failed("gave no samples");
+        };
+        let fit = stats::whole(self.settings.run_ms as f64 * 1e6 / sampled.median_ns) as usize;
+        let fit = fit.clamp(SAMPLES.0, SAMPLES.1);
+        self.samples.entry(case.to_owned()).or_insert(fit);
+        let Sampled { low_ns, median_ns, mean_ns, samples, .. } = sampled;
+        let Place { side, round, slot, layout } = place;
+        let load = machine::load();
+        Ok(Some(Run { side, round, slot, layout, low_ns, median_ns, mean_ns, samples, load }))
+    }
+}

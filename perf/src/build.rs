@@ -1,0 +1,178 @@
+//! Builds the bench program of one side, in a target folder of its own: with a shared one cargo
+//! takes one side's program for the other's. Also its other link layouts, and whether two programs
+//! are the same machine code. Measures nothing.
+
+use crate::settings::Settings;
+use cargo_metadata::{Message, camino::Utf8PathBuf};
+use launch::{Error, Interrupts, Result};
+use object::{Object, ObjectSection};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    process::Command,
+};
+
+/// One side as a source tree.
+#[derive(Debug, Clone)]
+pub(crate) struct Tree {
+    /// `base` or `head`: the names of its folder and files.
+    pub(crate) name: &'static str,
+    pub(crate) manifest: PathBuf,
+    /// Where cargo builds it; no other side's.
+    pub(crate) target: PathBuf,
+    /// Whether the lock file is the tree's own and must not change.
+    pub(crate) locked: bool,
+}
+
+/// A string that the engine's own assertions leave in a program, and one of its failpoints. A bench
+/// program with either measures an engine that nobody ships.
+const NOT_PLAIN: [&[u8]; 2] = [b"assertion failed: k >= self.lo()", b"failpoint lock poisoned"];
+
+impl Tree {
+    fn command(&self, verb: &[&str]) -> Command {
+        let mut command = Command::new("cargo");
+        command.args(verb).args(["--package", "mace-prod", "--bench", "perf"]);
+        command.args(["--profile", "bench", "--no-default-features", "--quiet"]);
+        command.args(["--message-format", "json-render-diagnostics"]);
+        command.arg("--manifest-path").arg(&self.manifest);
+        if self.locked {
+            command.arg("--locked");
+        }
+        // Told twice, because a configuration file above the tree could name a shared folder.
+        command.arg("--target-dir").arg(&self.target).env("CARGO_TARGET_DIR", &self.target);
+        command.env("CARGO_PROFILE_BENCH_CODEGEN_UNITS", "1");
+        command
+    }
+
+    /// Builds the program and returns where it is; `None` when a signal came.
+    pub(crate) fn build(&self, interrupts: &Interrupts) -> Result<Option<PathBuf>> {
+        let exe = cargo(&mut self.command(&["build"]), interrupts)?;
+        if interrupts.outcome().is_some() {
+            return Ok(None);
+        }
+        let exe = exe.ok_or_else(|| {
+            let remedy = "see cargo's messages above; the benches are in benches/perf.rs";
+            let what = format!("cannot build the benches of {}", self.name);
+            Error::new(what, self.manifest.display(), remedy)
+        })?;
+        let code = read(&exe)?;
+        if NOT_PLAIN.iter().any(|mark| code.windows(mark.len()).any(|window| window == *mark)) {
+            let what = format!("the bench program of {} is not the plain engine", self.name);
+            let remedy = "build it without the features failpoints and extra_check";
+            return Err(Error::new(what, exe.display(), remedy));
+        }
+        Ok(Some(exe))
+    }
+
+    /// Links the program in so many layouts, the default one first, and copies each to `folder`.
+    /// Fewer when the linker cannot shuffle.
+    pub(crate) fn layouts(
+        &self,
+        exe: &Path,
+        count: usize,
+        folder: &Path,
+        interrupts: &Interrupts,
+    ) -> Result<Vec<PathBuf>> {
+        fs::create_dir_all(folder)
+            .map_err(|error| Error::io("create the folder", folder, "make it writable", error))?;
+        let mut layouts = Vec::new();
+        for seed in 0..count {
+            let built = if seed == 0 {
+                exe.to_owned()
+            } else {
+                let mut command = self.command(&["rustc"]);
+                let flag = format!("link-arg=-Wl,--shuffle-sections=.text*={seed}");
+                command.args(["--", "-C", "link-arg=-fuse-ld=lld", "-C", &flag]);
+                command.stderr(std::process::Stdio::null());
+                match cargo(&mut command, interrupts)? {
+                    Some(exe) => exe,
+                    // Another linker, or a signal, which the caller sees.
+                    _ => break,
+                }
+            };
+            let copy = folder.join(format!("{}-{seed}", self.name));
+            fs::copy(&built, &copy)
+                .map_err(|error| Error::io("copy the program", &copy, "make room", error))?;
+            layouts.push(copy);
+        }
+        Ok(layouts)
+    }
+}
+
+/// Runs cargo and returns the program that it made; `None` when it made none.
+fn cargo(command: &mut Command, interrupts: &Interrupts) -> Result<Option<PathBuf>> {
+    let (status, output) = interrupts.capture(command).map_err(|error| {
+        Error::new(format_args!("cannot run cargo ({error})"), "PATH", "install it with rustup")
+    })?;
+    let mut found = None;
+    for message in Message::parse_stream(output.as_slice()).flatten() {
+        if let Message::CompilerArtifact(artifact) = message
+            && artifact.target.name == "perf"
+            && artifact.target.is_bench()
+        {
+            found = artifact.executable.map(Utf8PathBuf::into_std_path_buf);
+        }
+    }
+    Ok(found.filter(|_| status.success()))
+}
+
+fn read(path: &Path) -> Result<Vec<u8>> {
+    fs::read(path).map_err(|error| Error::io("read the program", path, "build it again", error))
+}
+
+/// Whether two programs are the same machine code and the same data: then there is nothing to
+/// measure.
+pub(crate) fn identical(left: &Path, right: &Path) -> Result<bool> {
+    let (left, right) = (read(left)?, read(right)?);
+    Ok(match (sections(&left), sections(&right)) {
+        (Some(left), Some(right)) => left == right,
+        // An unknown format proves nothing.
+        _ => left == right,
+    })
+}
+
+fn sections(program: &[u8]) -> Option<Vec<(&str, &[u8])>> {
+    const CODE: [&str; 6] = [".text", ".rodata", ".data", ".data.rel.ro", "__text", "__const"];
+    let file = object::File::parse(program).ok()?;
+    let mut sections = Vec::new();
+    for section in file.sections() {
+        if let Ok(name) = section.name_bytes()
+            && let Some(code) = CODE.iter().find(|code| code.as_bytes() == name)
+        {
+            sections.push((*code, section.data().ok()?));
+        }
+    }
+    (!sections.is_empty()).then_some(sections)
+}
+
+/// What this run of cargo is told by nobody but us: a bench program reads the same knobs.
+pub(crate) fn clean(command: &mut Command, settings: &Settings, manifest: &Path) {
+    for setting in settings.knobs.settings() {
+        command.env_remove(setting.knob.name);
+    }
+    let folder = manifest.parent().expect("a manifest is in a folder");
+    command.env("CARGO_MANIFEST_DIR", folder).current_dir(folder);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::identical;
+    use std::{env, fs};
+
+    #[test]
+    fn the_same_code_is_identical_and_one_changed_byte_is_not() {
+        let temp = tempfile::tempdir().unwrap();
+        let own = env::current_exe().unwrap();
+        let (copy, other) = (temp.path().join("copy"), temp.path().join("other"));
+        fs::copy(&own, &copy).unwrap();
+        assert!(identical(&own, &copy).unwrap());
+        let mut bytes = fs::read(&own).unwrap();
+        let at = bytes.windows(13).position(|w| w == b"build it agai").unwrap();
+        bytes[at] ^= 1;
+        fs::write(&other, bytes).unwrap();
+        assert!(!identical(&own, &other).unwrap());
+        // What is no program is compared whole.
+        fs::write(&other, "text").unwrap();
+        assert!(identical(&other, &other).unwrap() && !identical(&own, &other).unwrap());
+    }
+}

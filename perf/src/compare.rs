@@ -1,0 +1,198 @@
+//! `perf compare` and `perf engines`: build both sides, look whether there is anything to measure,
+//! measure, judge, write down. Each step does its work elsewhere.
+
+use crate::{
+    bench::{Clock, Program},
+    build,
+    files::{self, Comparison, Origin, Past, Proof, Summary},
+    gate::{self, Gate, Judged},
+    instructions, machine, page,
+    run::Side,
+    settings::Settings,
+    sides::Sides,
+    snapshot::interrupted,
+};
+use launch::{Error, Interrupts, Outcome, Result, console};
+use std::collections::BTreeMap;
+
+/// This tree against its base.
+pub(crate) fn with_base(
+    settings: &Settings,
+    base: Option<&str>,
+    measure: bool,
+    interrupts: &Interrupts,
+) -> Result<Outcome> {
+    let reference = base.unwrap_or_else(|| settings.knobs.text("MACE_PERF_BASE_REF"));
+    run(settings, &Sides::with_base(settings, reference)?, measure, interrupts)
+}
+
+/// Two engines.
+pub(crate) fn engines(
+    settings: &Settings,
+    base: &str,
+    head: &str,
+    interrupts: &Interrupts,
+) -> Result<Outcome> {
+    run(settings, &Sides::engines(settings, base, head)?, false, interrupts)
+}
+
+fn run(
+    settings: &Settings,
+    sides: &Sides,
+    measure: bool,
+    interrupts: &Interrupts,
+) -> Result<Outcome> {
+    console::note(&format!("perf: base {} {}", sides.base.1.commit, sides.base.1.engine));
+    console::note(&format!("perf: head {} {}", sides.head.1.commit, sides.head.1.engine));
+    let Some(base) = sides.base.0.build(interrupts)? else { return Ok(interrupted(interrupts)) };
+    let Some(head) = sides.head.0.build(interrupts)? else { return Ok(interrupted(interrupts)) };
+    let mut result = Comparison {
+        format: 1,
+        gate: Gate::Passed,
+        identical: build::identical(&base, &head)?,
+        base_reference: sides.reference.clone(),
+        base: sides.base.1.clone(),
+        head: sides.head.1.clone(),
+        notes: sides.notes.clone(),
+        seed: fastrand::u64(..),
+        layouts: 1,
+        threshold_pct: settings.limits.regress_pct,
+        max_regress_cases: settings.limits.max_regress_cases,
+        load: machine::load(),
+        cpu_pressure_pct: machine::pressure_pct(),
+        cases: Vec::new(),
+        instructions: Vec::new(),
+    };
+    if result.identical && !measure {
+        return finish(settings, &result, interrupts);
+    }
+    let program = |exe, tree: &build::Tree| Program {
+        layouts: vec![exe],
+        manifest: tree.manifest.clone(),
+        log: settings.file(&format!("{}.bench.log", tree.name)),
+        slow: None,
+    };
+    let (mut base, mut head) = (program(base, &sides.base.0), program(head, &sides.head.0));
+    let cases = common(settings, (&base, &head), &mut result.notes, interrupts)?;
+    if interrupts.outcome().is_some() {
+        return Ok(interrupted(interrupts));
+    }
+    if cases.len() < settings.limits.min_compare_cases {
+        result.gate = Gate::TooFewCases;
+        return finish(settings, &result, interrupts);
+    }
+    for (side, tree) in [(&mut base, &sides.base.0), (&mut head, &sides.head.0)] {
+        let (exe, folder) = (side.layouts[0].clone(), settings.file("layouts"));
+        side.layouts = tree.layouts(&exe, settings.limits.layouts, &folder, interrupts)?;
+    }
+    result.layouts = base.layouts.len().min(head.layouts.len());
+    if result.layouts < settings.limits.layouts && interrupts.outcome().is_none() {
+        let note = "the linker does not shuffle sections: the default layout alone is measured, \
+                    and a small delta can be its luck";
+        result.notes.push(note.to_owned());
+        base.layouts.truncate(result.layouts);
+        head.layouts.truncate(result.layouts);
+    }
+    result.cases = measured(settings, (&base, &head), &cases, result.seed, interrupts)?;
+    if settings.knobs.flag("MACE_PERF_INSTRUCTIONS") {
+        let programs = (&base, &head);
+        result.instructions =
+            instructions::count(programs, &result.cases, settings, interrupts, &mut result.notes);
+    }
+    result.gate = gate::gate(&result.cases, &settings.limits);
+    finish(settings, &result, interrupts)
+}
+
+/// The cases that both sides have, of those that were asked for. What is missing is said.
+fn common(
+    settings: &Settings,
+    (base, head): (&Program, &Program),
+    notes: &mut Vec<String>,
+    interrupts: &Interrupts,
+) -> Result<Vec<String>> {
+    base.open_log()?;
+    head.open_log()?;
+    let (there, here) = (base.list(settings, interrupts)?, head.list(settings, interrupts)?);
+    let mut cases = Vec::new();
+    for case in &settings.cases {
+        match (there.contains(case), here.contains(case)) {
+            (true, true) => cases.push(case.clone()),
+            (true, false) => notes.push(format!("case {case} was removed: head does not have it")),
+            (false, true) => notes.push(format!("case {case} is new: base does not have it")),
+            (false, false) => notes.push(format!(
+                "case {case} is on neither side: see MACE_PERF_COMPARE_FILTERS, MACE_BENCH_THREADS \
+                 and MACE_BENCH_KV_CASES"
+            )),
+        }
+    }
+    Ok(cases)
+}
+
+/// The whole path from programs to judged cases; the self-test goes through it too.
+pub(crate) fn measured(
+    settings: &Settings,
+    programs: (&Program, &Program),
+    cases: &[String],
+    seed: u64,
+    interrupts: &Interrupts,
+) -> Result<Vec<Judged>> {
+    let layouts = programs.0.layouts.len().min(programs.1.layouts.len());
+    console::note(&format!(
+        "perf: measuring {} cases over {layouts} layouts, seed {seed}, at most {} s",
+        cases.len(),
+        settings.budget.as_secs()
+    ));
+    let limits = gate::Limits { layouts, ..settings.limits.clone() };
+    let mut clock = Clock::new(programs, settings, interrupts);
+    gate::compare(&mut clock, cases, &limits, &mut fastrand::Rng::with_seed(seed))
+}
+
+fn finish(settings: &Settings, result: &Comparison, interrupts: &Interrupts) -> Result<Outcome> {
+    let side = |side, origin: &Origin| Summary::of_side(&result.cases, side, origin.clone());
+    let head = side(Side::Head, &result.head);
+    files::write(&settings.file("base_summary.json"), &side(Side::Base, &result.base))?;
+    files::write(&settings.file("head_summary.json"), &head)?;
+    files::write(&settings.file("compare.json"), result)?;
+    if let Some(outcome) = interrupts.outcome() {
+        return Ok(outcome);
+    }
+    if !head.cases.is_empty() {
+        let median_ns: BTreeMap<_, _> =
+            head.cases.iter().map(|(name, case)| (name.clone(), case.median_ns)).collect();
+        let origin = result.head.clone();
+        let past = Past { format: 1, kind: "compare".to_owned(), origin, median_ns };
+        files::append(&settings.file("history.jsonl"), &past)?;
+    }
+    let proofs: Vec<Proof> = files::lines(&settings.file("selftest.jsonl"));
+    let mut newest: BTreeMap<String, Proof> = BTreeMap::new();
+    newest.extend(proofs.into_iter().map(|proof| (proof.kind.clone(), proof)));
+    let newest: Vec<Proof> = newest.into_values().collect();
+    console::page(&page::comparison(result, &newest));
+    Ok(outcome(result.gate))
+}
+
+/// The gate's word as an exit code.
+pub(crate) fn outcome(gate: Gate) -> Outcome {
+    match gate {
+        Gate::Passed => Outcome::Passed,
+        Gate::Failed | Gate::TooFewCases => Outcome::Failed,
+        Gate::Inconclusive => Outcome::Unclear,
+    }
+}
+
+/// The one line for a tree that has none of the cases that were asked for.
+pub(crate) fn no_cases(place: &str) -> Error {
+    let remedy = "see MACE_PERF_COMPARE_FILTERS; `just perf snapshot` prints the names";
+    Error::new("none of the cases is there", place, remedy)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Gate, outcome};
+
+    #[test]
+    fn the_codes_are_the_contracts() {
+        let gates = [Gate::Passed, Gate::Failed, Gate::TooFewCases, Gate::Inconclusive];
+        assert_eq!(gates.map(|gate| outcome(gate).code()), [0, 1, 1, 3]);
+    }
+}

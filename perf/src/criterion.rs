@@ -1,0 +1,127 @@
+//! What Criterion wrote below its home folder: one record a case, read from the samples. Cases go by
+//! Criterion's own full id: names of folders are cut and have characters replaced. Only a home that
+//! was fresh before the run is worth reading, because Criterion never removes old cases.
+
+use crate::stats;
+use launch::{Error, Result};
+use serde::{Deserialize, Serialize};
+use std::{collections::BTreeMap, fs, path::Path};
+
+/// One case as it was measured.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Sampled {
+    /// The 10 % quantile, in nanoseconds for an iteration, like all of these.
+    pub(crate) low_ns: f64,
+    pub(crate) median_ns: f64,
+    pub(crate) mean_ns: f64,
+    /// The 95 % interval of the median.
+    pub(crate) median_low_ns: f64,
+    pub(crate) median_high_ns: f64,
+    pub(crate) samples: usize,
+}
+
+#[derive(Deserialize)]
+struct Benchmark {
+    full_id: String,
+}
+
+#[derive(Deserialize)]
+struct Sample {
+    iters: Vec<f64>,
+    times: Vec<f64>,
+}
+
+/// Every case below `home`, by its full id.
+pub(crate) fn read(home: &Path) -> Result<BTreeMap<String, Sampled>> {
+    let mut cases = BTreeMap::new();
+    visit(home, &mut cases)?;
+    Ok(cases)
+}
+
+fn visit(folder: &Path, cases: &mut BTreeMap<String, Sampled>) -> Result<()> {
+    let unreadable = |error| Error::io("read the folder", folder, "make it readable", error);
+    for entry in fs::read_dir(folder).map_err(unreadable)? {
+        let path = entry.map_err(unreadable)?.path();
+        if !path.is_dir() {
+            continue;
+        }
+        if path.ends_with("new") && path.join("benchmark.json").is_file() {
+            let benchmark: Benchmark = parse(&path.join("benchmark.json"))?;
+            let sample: Sample = parse(&path.join("sample.json"))?;
+            let sampled = summarise(&sample).ok_or_else(|| {
+                let what = format!("case `{}` has no usable sample", benchmark.full_id);
+                Error::new(what, path.display(), "run the bench again; see the bench log")
+            })?;
+            cases.insert(benchmark.full_id, sampled);
+        } else {
+            visit(&path, cases)?;
+        }
+    }
+    Ok(())
+}
+
+fn parse<T: for<'d> Deserialize<'d>>(file: &Path) -> Result<T> {
+    let remedy = "run the bench again; the format is that of Criterion 0.8";
+    let text = fs::read_to_string(file)
+        .map_err(|error| Error::io("read what Criterion wrote", file, remedy, error))?;
+    serde_json::from_str(&text).map_err(|error| {
+        let what = format!("cannot understand what Criterion wrote ({error})");
+        Error::new(what, file.display(), remedy).because(error)
+    })
+}
+
+/// `None` for a sample that is empty, or has a time that is no positive number.
+fn summarise(sample: &Sample) -> Option<Sampled> {
+    if sample.iters.len() != sample.times.len() {
+        return None;
+    }
+    let times: Vec<f64> = sample.iters.iter().zip(&sample.times).map(|(i, t)| t / i).collect();
+    if !times.iter().all(|time| time.is_finite() && *time > 0.0) {
+        return None;
+    }
+    // The same samples give the same interval.
+    let mut rng = fastrand::Rng::with_seed(1);
+    let (median_low_ns, median_high_ns) = stats::median_interval(&times, 0.95, &mut rng)?;
+    Some(Sampled {
+        low_ns: stats::quantile(&times, 0.1)?,
+        median_ns: stats::median(&times)?,
+        mean_ns: stats::mean(&times)?,
+        median_low_ns,
+        median_high_ns,
+        samples: times.len(),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Sample, read, summarise};
+    use std::path::Path;
+
+    #[test]
+    fn recorded_output_is_read_by_full_id() {
+        let home = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/criterion");
+        let cases = read(&home).unwrap();
+        let names: Vec<_> = cases.keys().map(String::as_str).collect();
+        assert_eq!(names, ["Control/spin", "Put/K16-V16/1", "Reopen/K16-V16/killed"]);
+        assert!(cases.values().all(|case| {
+            case.samples == 10
+                && case.low_ns <= case.median_ns
+                && case.median_low_ns <= case.median_ns
+                && case.median_ns <= case.median_high_ns
+        }));
+        assert!(read(&home.join("nowhere")).is_err());
+    }
+
+    #[test]
+    fn a_sample_that_says_nothing_is_no_sample() {
+        let sample = |iters: &[f64], times: &[f64]| {
+            summarise(&Sample { iters: iters.into(), times: times.into() })
+        };
+        assert!(sample(&[], &[]).is_none() && sample(&[1.0], &[]).is_none());
+        for bad in [0.0, f64::NAN, f64::INFINITY, -1.0] {
+            assert!(sample(&[1.0, 1.0], &[5.0, bad]).is_none(), "{bad}");
+        }
+        let linear = sample(&[1.0, 2.0, 3.0], &[10.0, 22.0, 30.0]).unwrap();
+        assert_eq!((linear.median_ns, linear.samples), (10.0, 3));
+    }
+}

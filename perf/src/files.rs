@@ -1,0 +1,209 @@
+//! What the gate writes and reads back: summaries, the comparison, the history. Wire structs with a
+//! format version and units in their names; the contract's keys stay, others may be added.
+
+use crate::{
+    criterion::Sampled,
+    gate::{Gate, Judged},
+    instructions::Counted,
+    machine::Machine,
+    run::{Run, Side},
+    stats,
+};
+use launch::{Error, Result};
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
+use std::{
+    collections::BTreeMap,
+    fs::{self, OpenOptions},
+    io::Write,
+    path::Path,
+    time::{SystemTime, UNIX_EPOCH},
+};
+
+/// Who was measured, where and when.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Origin {
+    /// The engine, its version and where it is from.
+    pub(crate) engine: String,
+    /// The commit of the tree, marked when files differed from it.
+    pub(crate) commit: String,
+    pub(crate) machine: Machine,
+    /// Seconds since 1970.
+    pub(crate) at_secs: u64,
+}
+
+impl Origin {
+    pub(crate) fn now(engine: String, commit: String) -> Self {
+        let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        Self { engine, commit, machine: Machine::here(), at_secs: since.as_secs() }
+    }
+}
+
+/// `base_summary.json`, `head_summary.json` and `head_snapshot.json`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Summary {
+    pub(crate) format: u32,
+    pub(crate) count: usize,
+    pub(crate) cases: BTreeMap<String, Sampled>,
+    pub(crate) origin: Origin,
+}
+
+impl Summary {
+    pub(crate) fn new(cases: BTreeMap<String, Sampled>, origin: Origin) -> Self {
+        Self { format: 1, count: cases.len(), cases, origin }
+    }
+
+    /// One side of a comparison: medians and means over its process runs, and the best low quantile.
+    pub(crate) fn of_side(cases: &[Judged], side: Side, origin: Origin) -> Self {
+        let summary = |case: &Judged| {
+            let runs = case.screening.iter().chain(&case.confirming);
+            let runs: Vec<&Run> = runs.filter(|run| run.side == side).collect();
+            let of = |get: fn(&Run) -> f64| runs.iter().map(|run| get(run)).collect::<Vec<_>>();
+            let medians = of(|run| run.median_ns);
+            let (median_low_ns, median_high_ns) =
+                stats::median_interval(&medians, 0.95, &mut fastrand::Rng::with_seed(1))?;
+            Some(Sampled {
+                low_ns: stats::quantile(&of(|run| run.low_ns), 0.0)?,
+                median_ns: stats::median(&medians)?,
+                mean_ns: stats::mean(&of(|run| run.mean_ns))?,
+                median_low_ns,
+                median_high_ns,
+                samples: runs.iter().map(|run| run.samples).sum(),
+            })
+        };
+        let cases = cases.iter().filter_map(|case| Some((case.case.clone(), summary(case)?)));
+        Self::new(cases.collect(), origin)
+    }
+
+    /// The 50 % and 95 % quantile over the cases' medians, as the contract wants them; the control
+    /// is no case of the engine.
+    pub(crate) fn spread(&self) -> Option<(f64, f64)> {
+        let engine = self.cases.iter().filter(|(name, _)| !name.starts_with("Control/"));
+        let medians: Vec<f64> = engine.map(|(_, case)| case.median_ns).collect();
+        Some((stats::median(&medians)?, stats::quantile(&medians, 0.95)?))
+    }
+}
+
+/// `compare.json`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Comparison {
+    pub(crate) format: u32,
+    pub(crate) gate: Gate,
+    /// Both sides are the same machine code, and nothing was measured.
+    pub(crate) identical: bool,
+    /// What was asked for as base, and what it is.
+    pub(crate) base_reference: String,
+    pub(crate) base: Origin,
+    pub(crate) head: Origin,
+    /// What the reader has to know, one line each.
+    pub(crate) notes: Vec<String>,
+    pub(crate) seed: u64,
+    pub(crate) layouts: usize,
+    pub(crate) threshold_pct: f64,
+    pub(crate) max_regress_cases: usize,
+    pub(crate) load: f64,
+    pub(crate) cpu_pressure_pct: Option<f64>,
+    pub(crate) cases: Vec<Judged>,
+    /// Instructions of the cases of one client, where valgrind is there.
+    pub(crate) instructions: Vec<Counted>,
+}
+
+/// A line of `history.jsonl`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Past {
+    pub(crate) format: u32,
+    /// `snapshot` or `compare`: they measure with different numbers of items.
+    pub(crate) kind: String,
+    pub(crate) origin: Origin,
+    /// Median in nanoseconds, by case.
+    pub(crate) median_ns: BTreeMap<String, f64>,
+}
+
+/// A line of `selftest.jsonl`: how often the gate was right here.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Proof {
+    pub(crate) format: u32,
+    pub(crate) origin: Origin,
+    pub(crate) kind: String,
+    /// Comparisons, and how many of them failed the gate or could not tell.
+    pub(crate) runs: usize,
+    pub(crate) failed: usize,
+    pub(crate) inconclusive: usize,
+    /// Cases compared and flagged that had no slowdown.
+    pub(crate) clean_cases: usize,
+    pub(crate) falsely_flagged: usize,
+    /// Whether base block, then head block, medians flags the same runs.
+    pub(crate) plain_failed: usize,
+    /// The longest comparison, without building.
+    pub(crate) slowest_secs: u64,
+    pub(crate) load: f64,
+}
+
+/// Writes a file whole.
+pub(crate) fn write<T: Serialize>(path: &Path, value: &T) -> Result<()> {
+    let text = serde_json::to_string_pretty(value).expect("the wire structs are plain data");
+    fs::write(path, text + "\n")
+        .map_err(|error| Error::io("write the file", path, "make the folder writable", error))
+}
+
+/// Appends a line to a file that only grows.
+pub(crate) fn append<T: Serialize>(path: &Path, value: &T) -> Result<()> {
+    let text = serde_json::to_string(value).expect("the wire structs are plain data") + "\n";
+    OpenOptions::new()
+        .append(true)
+        .create(true)
+        .open(path)
+        .and_then(|mut file| file.write_all(text.as_bytes()))
+        .map_err(|error| Error::io("append to", path, "make the folder writable", error))
+}
+
+/// Reads a file of one value; `remedy` says how to get it.
+pub(crate) fn read<T: DeserializeOwned>(path: &Path, remedy: &str) -> Result<T> {
+    let text = fs::read_to_string(path)
+        .map_err(|error| Error::io("read the file", path, remedy, error))?;
+    serde_json::from_str(&text).map_err(|error| {
+        Error::new(format_args!("malformed file ({error})"), path.display(), remedy).because(error)
+    })
+}
+
+/// Reads the lines of a file that may not be there. A line that a killed run left torn, or of a
+/// later format, is passed over.
+pub(crate) fn lines<T: DeserializeOwned>(path: &Path) -> Vec<T> {
+    let text = fs::read_to_string(path).unwrap_or_default();
+    text.lines().filter_map(|line| serde_json::from_str(line).ok()).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_torn_line_does_not_hide_the_others() {
+        let temp = tempfile::tempdir().unwrap();
+        let path = temp.path().join("history.jsonl");
+        assert_eq!(lines::<u32>(&path), [0; 0]);
+        append(&path, &1).unwrap();
+        fs::write(&path, "1\n{\"torn\n").unwrap();
+        append(&path, &2).unwrap();
+        assert_eq!(lines::<u32>(&path), [1, 2]);
+    }
+
+    #[test]
+    fn the_summary_has_the_contracts_keys() {
+        let sampled = |median_ns| Sampled {
+            low_ns: 1.0,
+            median_ns,
+            mean_ns: 2.0,
+            median_low_ns: 1.0,
+            median_high_ns: 3.0,
+            samples: 10,
+        };
+        let cases = [("Control/spin", 9e9), ("Put/K16-V16/1", 100.0), ("Get/K16-V16/1", 200.0)];
+        let cases = cases.map(|(name, median)| (name.to_owned(), sampled(median)));
+        let summary = Summary::new(cases.into(), Origin::now("e".into(), "c".into()));
+        assert_eq!(summary.spread(), Some((150.0, 195.0)));
+        let json = serde_json::to_value(&summary).unwrap();
+        assert_eq!(json["count"], 3);
+        assert_eq!(json["cases"]["Put/K16-V16/1"]["median_ns"], 100.0);
+        assert_eq!(json["cases"]["Put/K16-V16/1"]["mean_ns"], 2.0);
+    }
+}

@@ -1,0 +1,239 @@
+//! The algorithm of the gate: which case is run when, who is a suspect, and what the runs prove.
+//! It asks for runs through [`Measure`] and knows no program, file or clock, so that it can be
+//! tried on simulated machines.
+//!
+//! Screening: a few rounds of every case. Confirming: fresh rounds for suspects alone, decided on
+//! those rounds alone, so that the two false-alarm rates multiply. A round is ABBA or BAAB, by the
+//! toss of a coin, over one link layout; cases are shuffled in every round.
+
+use crate::{
+    run::{Estimate, Run, Side, any_round_beyond},
+    stats,
+};
+use launch::Result;
+use serde::{Deserialize, Serialize};
+
+/// Gives runs. `None`: measuring is over (the budget is used up, or a signal came).
+pub(crate) trait Measure {
+    /// Runs the case once on one side; the place in the order is the caller's.
+    fn run(&mut self, case: &str, place: Place) -> Result<Option<Run>>;
+}
+
+/// Where a run stands in the order of runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Place {
+    pub(crate) side: Side,
+    pub(crate) round: usize,
+    pub(crate) slot: usize,
+    pub(crate) layout: usize,
+}
+
+/// What the gate is told.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Limits {
+    /// A confirmed slowdown beyond this fails.
+    pub(crate) regress_pct: f64,
+    /// A case with a smaller base is listed and not gated.
+    pub(crate) min_base_ns: f64,
+    pub(crate) max_regress_cases: usize,
+    pub(crate) min_compare_cases: usize,
+    pub(crate) screen_rounds: usize,
+    pub(crate) confirm_rounds: usize,
+    pub(crate) layouts: usize,
+}
+
+/// A case whose screening shows more than this is a suspect, in per cent.
+const SCREEN_PCT: f64 = 2.0;
+
+/// A single round that shows more than this makes a suspect, in per cent.
+const ROUND_PCT: f64 = 50.0;
+
+/// The chance that is left to one false alarm among all suspects.
+const ALPHA: f64 = 0.05;
+
+impl Limits {
+    /// The lower bound has to lie above this for a slowdown to count.
+    pub(crate) fn bound_pct(&self) -> f64 {
+        self.regress_pct / 3.0
+    }
+}
+
+/// What became of a case.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Verdict {
+    /// Confirmed slower than the limit.
+    Regressed,
+    /// The machine was too noisy, or the time was over.
+    Inconclusive,
+    /// Confirmed, or never suspected.
+    Unchanged,
+    /// Faster than the limit; nothing depends on it.
+    Faster,
+    /// Too small to be gated.
+    TooSmall,
+}
+
+/// A case with its runs and what they prove.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Judged {
+    pub(crate) case: String,
+    pub(crate) verdict: Verdict,
+    /// Of the confirming rounds where there were any, else of the screening.
+    pub(crate) estimate: Option<Estimate>,
+    /// Whether the case was measured again, on fresh rounds.
+    pub(crate) suspect: bool,
+    pub(crate) screening: Vec<Run>,
+    pub(crate) confirming: Vec<Run>,
+}
+
+/// What the whole comparison says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Gate {
+    Passed,
+    Failed,
+    TooFewCases,
+    Inconclusive,
+}
+
+/// Runs the rounds `from..to` of these cases; false when measuring is over.
+fn rounds(
+    measure: &mut dyn Measure,
+    cases: &[String],
+    into: &mut [Vec<Run>],
+    (from, to): (usize, usize),
+    (layouts, rng): (usize, &mut fastrand::Rng),
+) -> Result<bool> {
+    use Side::{Base, Head};
+    let mut order: Vec<usize> = (0..cases.len()).collect();
+    for round in from..to {
+        rng.shuffle(&mut order);
+        for &case in &order {
+            let sides =
+                if rng.bool() { [Base, Head, Head, Base] } else { [Head, Base, Base, Head] };
+            let mut whole = Vec::with_capacity(4);
+            for (slot, side) in sides.into_iter().enumerate() {
+                let place = Place { side, round, slot, layout: round % layouts.max(1) };
+                match measure.run(&cases[case], place)? {
+                    Some(run) => whole.push(run),
+                    None => return Ok(false),
+                }
+            }
+            // Half a round would give one side more chances than the other.
+            into[case].append(&mut whole);
+        }
+    }
+    Ok(true)
+}
+
+/// Compares the cases.
+pub(crate) fn compare(
+    measure: &mut dyn Measure,
+    cases: &[String],
+    limits: &Limits,
+    rng: &mut fastrand::Rng,
+) -> Result<Vec<Judged>> {
+    let mut screening = vec![Vec::new(); cases.len()];
+    let share = (0, limits.screen_rounds);
+    let mut going = rounds(measure, cases, &mut screening, share, (limits.layouts, rng))?;
+    let mut judged: Vec<Judged> = Vec::new();
+    for (case, screening) in cases.iter().zip(screening) {
+        judged.push(screened(case, screening, limits, rng));
+    }
+    let suspects: Vec<usize> = (0..judged.len()).filter(|index| judged[*index].suspect).collect();
+    let names: Vec<String> = suspects.iter().map(|index| judged[*index].case.clone()).collect();
+    let mut confirming = vec![Vec::new(); names.len()];
+    let (mut open, mut done) = ((0..names.len()).collect::<Vec<_>>(), 0);
+    // Twice as many rounds for those that the first lot leaves open, decided on all of them, and
+    // no third look: a side that met its best layout undisturbed only now was never slower.
+    for upto in [limits.confirm_rounds, 2 * limits.confirm_rounds] {
+        if !going || open.is_empty() {
+            break;
+        }
+        let some: Vec<String> = open.iter().map(|at| names[*at].clone()).collect();
+        let mut fresh = vec![Vec::new(); some.len()];
+        going = rounds(measure, &some, &mut fresh, (done, upto), (limits.layouts, rng))?;
+        for (at, runs) in open.iter().zip(fresh) {
+            confirming[*at].extend(runs);
+        }
+        done = upto;
+        open.retain(|at| is_open(&confirming[*at], limits, rng));
+    }
+    let estimates: Vec<_> =
+        confirming.iter().map(|runs| Estimate::of(runs, limits.bound_pct(), rng)).collect();
+    let p_values: Vec<f64> =
+        estimates.iter().map(|e| e.as_ref().map_or(1.0, |e| e.p_value)).collect();
+    let holds = stats::holm(&p_values, ALPHA);
+    for (at, index) in suspects.into_iter().enumerate() {
+        let enough = confirming[at].len() >= 4 * limits.confirm_rounds;
+        let case = &mut judged[index];
+        case.verdict = confirmed(estimates[at].as_ref(), enough, holds[at], limits);
+        case.estimate = estimates[at].clone().or(case.estimate.take());
+        case.confirming = std::mem::take(&mut confirming[at]);
+    }
+    Ok(judged)
+}
+
+fn screened(case: &str, runs: Vec<Run>, limits: &Limits, rng: &mut fastrand::Rng) -> Judged {
+    let estimate = Estimate::of(&runs, limits.bound_pct(), rng);
+    let whole = runs.len() >= 4 * limits.screen_rounds;
+    let small = estimate.as_ref().is_some_and(|e| e.base_ns < limits.min_base_ns);
+    let suspect = !small
+        && whole
+        && estimate.as_ref().is_some_and(|e| {
+            e.delta_pct > SCREEN_PCT.min(limits.regress_pct)
+                || e.floor_pct > limits.regress_pct
+                || any_round_beyond(&runs, ROUND_PCT)
+        });
+    let verdict = match &estimate {
+        _ if small => Verdict::TooSmall,
+        Some(e) if whole && e.delta_pct < -limits.regress_pct => Verdict::Faster,
+        Some(_) if whole => Verdict::Unchanged,
+        _ => Verdict::Inconclusive,
+    };
+    let case = case.to_owned();
+    Judged { case, verdict, estimate, suspect, screening: runs, confirming: Vec::new() }
+}
+
+/// Whether more rounds could tell more: the case is slower than the limit, which has to last; or
+/// the limit lies within the bounds; or base differs from itself by more than the limit.
+fn is_open(runs: &[Run], limits: &Limits, rng: &mut fastrand::Rng) -> bool {
+    Estimate::of(runs, limits.bound_pct(), rng)
+        .is_none_or(|e| e.high_pct > limits.regress_pct || e.floor_pct > limits.regress_pct)
+}
+
+fn confirmed(estimate: Option<&Estimate>, enough: bool, holds: bool, limits: &Limits) -> Verdict {
+    let Some(e) = estimate.filter(|_| enough) else { return Verdict::Inconclusive };
+    let slower = e.delta_pct > limits.regress_pct;
+    let proved = holds && e.low_pct > limits.bound_pct();
+    match (slower, proved) {
+        // What base differs from itself by is no excuse for a slowdown that is far beyond it.
+        (true, true) if e.floor_pct <= limits.regress_pct || e.delta_pct > 3.0 * e.floor_pct => {
+            Verdict::Regressed
+        }
+        (true, _) => Verdict::Inconclusive,
+        _ if e.floor_pct > limits.regress_pct => Verdict::Inconclusive,
+        _ if e.delta_pct < -limits.regress_pct => Verdict::Faster,
+        _ => Verdict::Unchanged,
+    }
+}
+
+/// The gate's rule: the number of confirmed cases against the allowed number. A gate that looked
+/// at too little, or could not tell, has not passed.
+pub(crate) fn gate(cases: &[Judged], limits: &Limits) -> Gate {
+    let count = |verdict| cases.iter().filter(|case| case.verdict == verdict).count();
+    let comparable = cases.len() - count(Verdict::TooSmall);
+    if count(Verdict::Regressed) > limits.max_regress_cases {
+        Gate::Failed
+    } else if comparable < limits.min_compare_cases {
+        Gate::TooFewCases
+    } else if count(Verdict::Inconclusive) > 0 {
+        Gate::Inconclusive
+    } else {
+        Gate::Passed
+    }
+}
+
+#[cfg(test)]
+mod tests;

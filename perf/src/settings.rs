@@ -1,0 +1,65 @@
+//! What the knobs mean to the gate, resolved once. Touches nothing but the output folder.
+
+use crate::gate::Limits;
+use knobs::Knobs;
+use launch::{Result, folder};
+use std::{
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+/// The settings of one run.
+#[derive(Debug)]
+pub(crate) struct Settings {
+    pub(crate) knobs: Knobs,
+    pub(crate) root: PathBuf,
+    /// Created and writable.
+    pub(crate) out: PathBuf,
+    pub(crate) limits: Limits,
+    pub(crate) cases: Vec<String>,
+    pub(crate) bench_args: Vec<String>,
+    /// Items of one iteration in the short runs of a comparison.
+    pub(crate) compare_items: u64,
+    /// How long such a run measures.
+    pub(crate) run_ms: u64,
+    pub(crate) budget: Duration,
+}
+
+impl Settings {
+    /// From flags, environment and files.
+    pub(crate) fn load(flags: &[(&str, &str)]) -> Result<Self> {
+        let knobs = Knobs::load_with(flags)?;
+        let out = knobs.path("MACE_PERF_OUT_DIR").expect("the knob has a default");
+        let out = folder::writable(&out)?;
+        let count = |name| knobs.count(name) as usize;
+        let limits = Limits {
+            regress_pct: knobs.percent("MACE_PERF_REGRESS_PCT"),
+            min_base_ns: knobs.count("MACE_PERF_MIN_BASE_NS") as f64,
+            max_regress_cases: count("MACE_PERF_MAX_REGRESS_CASES"),
+            min_compare_cases: count("MACE_PERF_MIN_COMPARE_CASES"),
+            screen_rounds: count("MACE_PERF_SCREEN_ROUNDS"),
+            confirm_rounds: count("MACE_PERF_CONFIRM_ROUNDS"),
+            layouts: count("MACE_PERF_LAYOUTS"),
+        };
+        let owned = |word: &str| word.to_owned();
+        Ok(Self {
+            root: knobs.root().to_owned(),
+            out,
+            limits,
+            cases: knobs.list("MACE_PERF_COMPARE_FILTERS").into_iter().map(owned).collect(),
+            bench_args: knobs.text("MACE_PERF_BENCH_ARGS").split_whitespace().map(owned).collect(),
+            compare_items: knobs.count("MACE_PERF_COMPARE_ITEMS"),
+            run_ms: knobs.count("MACE_PERF_RUN_MS"),
+            budget: knobs.seconds("MACE_PERF_BUDGET_SECS"),
+            knobs,
+        })
+    }
+
+    pub(crate) fn file(&self, name: &str) -> PathBuf {
+        self.out.join(name)
+    }
+
+    pub(crate) fn manifest(&self) -> PathBuf {
+        Path::join(&self.root, "Cargo.toml")
+    }
+}

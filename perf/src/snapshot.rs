@@ -1,0 +1,52 @@
+//! `perf snapshot`: every case once, read from what Criterion wrote into a fresh home.
+
+use crate::{
+    bench::Program,
+    files::{self, Past, Summary},
+    page,
+    settings::Settings,
+    sides,
+};
+use launch::{Error, Interrupts, Outcome, Result, console};
+
+/// Measures this tree and writes `head_snapshot.json`.
+pub(crate) fn snapshot(
+    settings: &Settings,
+    filter: Option<&str>,
+    interrupts: &Interrupts,
+) -> Result<Outcome> {
+    let (tree, origin) = sides::this_tree(settings)?;
+    console::note(&format!("perf: {} at {}", origin.engine, origin.commit));
+    let Some(exe) = tree.build(interrupts)? else { return Ok(interrupted(interrupts)) };
+    let log = settings.file("snapshot.bench.log");
+    let program = Program { layouts: vec![exe], manifest: tree.manifest, log, slow: None };
+    console::note(&format!(
+        "perf: measuring; what the benches print is in {}",
+        program.log.display()
+    ));
+    let Some(cases) = program.measure_all(filter, settings, interrupts)? else {
+        return Ok(interrupted(interrupts));
+    };
+    if cases.is_empty() {
+        let what = "no case was measured";
+        let remedy = "the filter fits no case: `just perf snapshot` without it measures all";
+        return Err(Error::new(what, filter.unwrap_or("MACE_BENCH_KV_CASES"), remedy));
+    }
+    let summary = Summary::new(cases, origin);
+    files::write(&settings.file("head_snapshot.json"), &summary)?;
+    let median_ns = summary.cases.iter().map(|(name, case)| (name.clone(), case.median_ns));
+    let past = Past {
+        format: 1,
+        kind: "snapshot".to_owned(),
+        origin: summary.origin.clone(),
+        median_ns: median_ns.collect(),
+    };
+    files::append(&settings.file("history.jsonl"), &past)?;
+    console::page(&page::snapshot(&summary));
+    Ok(Outcome::Passed)
+}
+
+/// How a run ends that a signal has ended.
+pub(crate) fn interrupted(interrupts: &Interrupts) -> Outcome {
+    interrupts.outcome().expect("only a signal ends a run without a result")
+}

@@ -1,0 +1,12 @@
+//! The `perf` binary as a user meets it. The benches of the fixture are a program that writes down
+//! times instead of taking them, so that the whole path runs and nothing is measured. Cases named
+//! `cargo_…` build something, and so run one at a time.
+
+#[path = "cli/fixture.rs"]
+mod fixture;
+#[path = "cli/gate.rs"]
+mod gate;
+#[path = "cli/plain.rs"]
+mod plain;
+#[path = "cli/refused.rs"]
+mod refused;

@@ -1,0 +1,57 @@
+//! The real bench program: that it is the engine as its users ship it, and that each of its cases
+//! does its work. Built as tests are, and run once, so that nothing is measured.
+
+use crate::fixture::clean;
+use std::{fs, path::PathBuf, process::Command};
+
+/// What the engine's assertions and failpoints leave in a program; `src/build.rs` refuses both.
+const MARKS: [&[u8]; 2] = [b"assertion failed: k >= self.lo()", b"failpoint lock poisoned"];
+
+fn built(args: &[&str]) -> PathBuf {
+    let mut command = Command::new("cargo");
+    clean(&mut command);
+    command.current_dir(knobs::runtime::root()).args(["build", "--package", "mace-prod"]);
+    let output = command.args(args).args(["--quiet", "--message-format", "json"]).output().unwrap();
+    let text = String::from_utf8(output.stdout).unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let exe = text.lines().rev().find_map(|line| {
+        let message: serde_json::Value = serde_json::from_str(line).ok()?;
+        message["executable"].as_str().map(PathBuf::from)
+    });
+    exe.expect("cargo says where the program is")
+}
+
+fn marks(program: &PathBuf) -> usize {
+    let bytes = fs::read(program).unwrap();
+    let has = |mark: &&[u8]| bytes.windows(mark.len()).any(|window| window == *mark);
+    MARKS.iter().filter(|mark| has(mark)).count()
+}
+
+#[test]
+fn cargo_the_benches_are_the_plain_engine_and_each_does_its_work() {
+    // The marks are really marks: the same engine with its failpoints has both.
+    assert_eq!(marks(&built(&["--bin", "mace-prod-child"])), 2);
+    let program = built(&["--bench", "perf", "--no-default-features"]);
+    assert_eq!(marks(&program), 0, "the benches measure an engine that nobody ships");
+
+    let mut command = Command::new(&program);
+    clean(&mut command);
+    let items = [("MACE_BENCH_TOTAL_ITEMS", "300"), ("MACE_BENCH_KV_CASES", "16:16")];
+    let output = command.current_dir(knobs::runtime::root()).arg("--test").envs(items);
+    let output = output.output().unwrap();
+    let text = String::from_utf8(output.stdout).unwrap();
+    assert!(output.status.success(), "{text}{}", String::from_utf8_lossy(&output.stderr));
+    for case in [
+        "Control/spin",
+        "Put/K16-V16/1",
+        "Put/K16-V16/4",
+        "Get/K16-V16/4",
+        "Scan/K16-V16/1",
+        "Commit/K16-V16/4",
+        "Delete/K16-V16/1",
+        "Reopen/K16-V16/clean",
+        "Reopen/K16-V16/killed",
+    ] {
+        assert!(text.contains(&format!("Testing {case}\nSuccess")), "{case} is missing in {text}");
+    }
+}
