@@ -33,6 +33,30 @@ repro *args:
 knobs *args:
     @exec cargo run --quiet --package prod -- knobs "$@"
 
+# Show what the last runs left as one HTML page, and print where it is
+[group('validate')]
+[no-exit-message]
+report *args:
+    @exec cargo run --quiet --package prod -- report "$@"
+
+# Build the layers once, for shards: [fast|stress|chaos|all] [--to FOLDER]
+[group('validate')]
+[no-exit-message]
+archive *args:
+    @exec cargo run --quiet --package prod -- archive "$@"
+
+# Run one slice of the archives: K/N [threads] [--archive FOLDER]
+[group('validate')]
+[no-exit-message]
+shard *args:
+    @exec cargo run --quiet --package prod -- shard "$@"
+
+# Judge the results of all shards as one run: FOLDER...
+[group('validate')]
+[no-exit-message]
+merge *args:
+    @exec cargo run --quiet --package prod -- merge "$@"
+
 # Measure the engine and compare versions: snapshot, compare [BASE], selftest, calibrate, engines A B, history CASE, export
 [group('validate')]
 [no-exit-message]

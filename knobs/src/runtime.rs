@@ -49,6 +49,11 @@ pub fn in_ci() -> bool {
     os("CI").is_some()
 }
 
+/// Where the CI system takes a job's summary from, in Markdown.
+pub fn step_summary() -> Option<PathBuf> {
+    os("GITHUB_STEP_SUMMARY").map(PathBuf::from)
+}
+
 /// The names of all variables that nextest sets or reads. A nested nextest must not see them: they
 /// would choose its profile and its retries.
 pub fn nextest_variables() -> Vec<OsString> {

@@ -30,6 +30,19 @@ impl Outcome {
     }
 }
 
+impl Outcome {
+    /// The word that the reports use.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Passed => "passed",
+            Self::Unclear => "unclear",
+            Self::Failed => "failed",
+            Self::Broken => "broken",
+            Self::Interrupted(_) => "interrupted",
+        }
+    }
+}
+
 impl From<Outcome> for ExitCode {
     fn from(outcome: Outcome) -> Self {
         Self::from(outcome.code())

@@ -63,6 +63,38 @@ pub(crate) enum Command {
         #[arg(required = true)]
         ledgers: Vec<PathBuf>,
     },
+    /// Build the layers once, into archives that shards run
+    Archive {
+        /// fast, stress, chaos or all
+        #[arg(default_value = "all")]
+        mode: String,
+        /// Where to write; `target/prod/archive` unless said otherwise
+        #[arg(long = "to", value_name = "FOLDER")]
+        archives: Option<PathBuf>,
+    },
+    /// Run one slice of the archives: K/N, such as 2/4
+    Shard {
+        /// Which slice of how many
+        slice: String,
+        /// Cases at a time
+        #[arg(default_value = "8", allow_hyphen_values = true)]
+        threads: String,
+        /// Where the archives are; `target/prod/archive` unless said otherwise
+        #[arg(long = "archive", value_name = "FOLDER")]
+        archives: Option<PathBuf>,
+    },
+    /// Judge the results of all shards of one run as if one machine had run it
+    Merge {
+        /// What each shard left, `target/prod/shard` there
+        #[arg(required = true)]
+        folders: Vec<PathBuf>,
+    },
+    /// Show what the last runs left: one HTML page, Markdown, `OpenMetrics`, Bencher's JSON
+    Report {
+        /// Where to write; `target/prod` unless said otherwise
+        #[arg(long, value_name = "FOLDER")]
+        out: Option<PathBuf>,
+    },
     /// Fetch cargo-nextest when it is missing
     Bootstrap,
 }

@@ -11,63 +11,11 @@ use crate::{
 use knobs::findings::{Build, Finding, Findings};
 use launch::Outcome;
 use quick_junit::TestCase;
+use report::Verdict;
 use std::{
     collections::{BTreeMap, BTreeSet},
     time::Duration,
 };
-
-/// What became of a case.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum Verdict {
-    Passed,
-    /// Met the known findings it is there for, and says so.
-    Known,
-    /// Did not do its work, with a reason.
-    Skipped,
-    /// Passed on a later attempt, which `CHAOS_FLAKY` lets pass.
-    FlakyPassed,
-    /// Passed on a later attempt only.
-    Flaky,
-    Failed,
-    TimedOut,
-    /// In the inventory, but without a result.
-    Missing,
-    /// Has a result, but is not in the inventory.
-    Stray,
-    /// A known finding's case that passed without meeting the finding.
-    Vanished,
-}
-
-impl Verdict {
-    /// Whether the run fails because of it.
-    pub(crate) fn fails(self) -> bool {
-        match self {
-            Self::Passed | Self::Known | Self::Skipped | Self::FlakyPassed => false,
-            Self::Flaky
-            | Self::Failed
-            | Self::TimedOut
-            | Self::Missing
-            | Self::Stray
-            | Self::Vanished => true,
-        }
-    }
-
-    /// The word that the report uses.
-    pub(crate) fn name(self) -> &'static str {
-        match self {
-            Self::Passed => "passed",
-            Self::Known => "known",
-            Self::Skipped => "skipped",
-            Self::FlakyPassed => "flaky-passed",
-            Self::Flaky => "flaky",
-            Self::Failed => "failed",
-            Self::TimedOut => "timed-out",
-            Self::Missing => "missing",
-            Self::Stray => "stray",
-            Self::Vanished => "vanished",
-        }
-    }
-}
 
 /// A case with its verdict.
 #[derive(Debug, Clone)]

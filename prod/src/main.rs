@@ -5,16 +5,20 @@ mod bootstrap;
 mod cli;
 mod config;
 mod exit;
+mod gather;
 mod judge;
 mod marker;
 mod merge;
 mod nextest;
 mod part;
+mod plan;
 mod progress;
 mod record;
 mod repro;
 mod run;
 mod session;
+mod shard;
+mod show;
 mod soaking;
 mod summary;
 
@@ -24,7 +28,10 @@ use launch::{Interrupts, Outcome, Result, console};
 use part::Mode;
 use run::Order;
 use session::Session;
-use std::process::ExitCode;
+use std::{
+    path::{Path, PathBuf},
+    process::ExitCode,
+};
 
 fn main() -> ExitCode {
     launch::cli::main(dispatch)
@@ -61,6 +68,24 @@ fn dispatch(cli: &Cli, interrupts: &Interrupts) -> Result<Outcome> {
             soaking::soak(&flags, *resume, shard.as_deref(), interrupts)
         }
         Command::Ledger { out, ledgers } => soaking::merge_ledgers(out, ledgers),
+        Command::Archive { mode, archives } => {
+            let parsed = session::mode(mode)?;
+            let session = Session::open(&flags)?;
+            let folder = archive_folder(&session, archives.as_deref());
+            shard::archive(&session, (parsed, mode), &folder, interrupts)
+        }
+        Command::Shard { slice, threads, archives } => {
+            let (slice, threads) = (shard::slice(slice)?, session::threads(threads)?);
+            let session = Session::open(&flags)?;
+            let folder = archive_folder(&session, archives.as_deref());
+            shard::shard(session, slice, threads, &folder, interrupts)
+        }
+        Command::Merge { folders } => gather::gather(&flags, folders),
+        Command::Report { out } => show::show(&flags, out.as_deref()),
         Command::Bootstrap => bootstrap::bootstrap(interrupts),
     }
+}
+
+fn archive_folder(session: &Session, stated: Option<&Path>) -> PathBuf {
+    stated.map_or_else(|| session.out.join("archive"), Path::to_owned)
 }

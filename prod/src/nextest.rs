@@ -5,6 +5,7 @@ use crate::{
     part::Part,
     progress::{Progress, Soaking},
     session::Session,
+    shard,
 };
 use knobs::{Home, Source, runtime};
 use launch::{Error, Interrupts, Result, console, wanted::Wanted};
@@ -12,7 +13,7 @@ use nextest_metadata::TestListSummary;
 use std::{
     collections::{BTreeMap, BTreeSet},
     fs, io,
-    path::PathBuf,
+    path::{Path, PathBuf},
     process::{Command, ExitStatus},
 };
 
@@ -37,17 +38,43 @@ pub(crate) struct Listing {
 pub(crate) struct Nextest<'s> {
     session: &'s Session,
     interrupts: &'s Interrupts,
+    archived: Option<&'s Archived>,
     soaking: Option<Soaking>,
+}
+
+/// Cases that were built elsewhere, and the slice of them that is run here.
+#[derive(Debug)]
+pub(crate) struct Archived {
+    pub(crate) folder: PathBuf,
+    /// From 1 to `shards`.
+    pub(crate) shard: u32,
+    pub(crate) shards: u32,
 }
 
 impl<'s> Nextest<'s> {
     pub(crate) fn new(session: &'s Session, interrupts: &'s Interrupts) -> Self {
-        Self { session, interrupts, soaking: None }
+        Self { session, interrupts, archived: None, soaking: None }
     }
 
     /// The same within a soak, which shows where it stands.
     pub(crate) fn soaking(self, soaking: Soaking) -> Self {
         Self { soaking: Some(soaking), ..self }
+    }
+
+    /// Runs what an archive holds instead of building it.
+    pub(crate) fn of_archive(
+        session: &'s Session,
+        interrupts: &'s Interrupts,
+        archived: &'s Archived,
+    ) -> Self {
+        Self { session, interrupts, archived: Some(archived), soaking: None }
+    }
+
+    /// Builds what `part` needs into an archive.
+    pub(crate) fn archive(&self, part: &Part, file: &Path) -> Result<ExitStatus> {
+        let mut command = self.command("archive", part);
+        command.arg("--archive-file").arg(file);
+        self.interrupts.run(&mut command).map_err(|error| cannot_start(&error))
     }
 
     /// Builds what `part` needs and lists its cases. A build that fails is an error here, before
@@ -88,7 +115,13 @@ impl<'s> Nextest<'s> {
         }
         let mut command = self.command("run", part);
         command.arg("-j").arg(threads.to_string());
-        command.args(["--cargo-quiet", "--color", "never", "--no-fail-fast"]);
+        if self.archived.is_some() {
+            // A slice of a small layer may hold nothing; the whole is checked when all are there.
+            command.args(["--no-tests", "pass"]);
+        } else {
+            command.arg("--cargo-quiet");
+        }
+        command.args(["--color", "never", "--no-fail-fast"]);
         command.args(["--show-progress", "counter", "--final-status-level", "none"]);
         let mut progress = Progress::new(part.label, total, self.soaking);
         let status = self.interrupts.stream(&mut command, &mut |line| progress.line(line));
@@ -115,12 +148,19 @@ impl<'s> Nextest<'s> {
         let session = self.session;
         let mut command = Command::new("cargo");
         let (manifest, target) = session.workspace(&part.build);
-        command.args(["nextest", verb, "--manifest-path"]).arg(manifest);
-        if let Some(target) = target {
-            command.arg("--target-dir").arg(target);
+        command.args(["nextest", verb]);
+        if let Some(Archived { folder, shard, shards }) = self.archived {
+            command.arg("--archive-file").arg(folder.join(shard::file(&part.build)));
+            let root = manifest.parent().expect("a manifest is in a folder");
+            command.arg("--workspace-remap").arg(root);
+            command.args(["--partition", &format!("slice:{shard}/{shards}")]);
+        } else {
+            command.arg("--manifest-path").arg(manifest).args(part.build.cargo_args());
+            if let Some(target) = target {
+                command.arg("--target-dir").arg(target);
+            }
         }
-        command.arg("--config-file").arg(&session.config);
-        command.args(["--profile", part.profile]).args(part.build.cargo_args());
+        command.arg("--config-file").arg(&session.config).args(["--profile", part.profile]);
         for name in runtime::nextest_variables() {
             command.env_remove(name);
         }

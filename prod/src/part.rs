@@ -54,6 +54,11 @@ impl Build {
         }
     }
 
+    /// What the reports call it.
+    pub(crate) fn name(&self) -> &'static str {
+        if self.has_failpoints() { "failpoints" } else { "plain" }
+    }
+
     /// Whether the engine comes with its failpoints and the assertions that these switch on.
     pub(crate) fn has_failpoints(&self) -> bool {
         match self {

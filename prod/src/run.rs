@@ -4,13 +4,14 @@
 use crate::{
     exit,
     judge::{self, Facts, Layer},
-    merge::{self, Origin},
+    merge::{self, Ending, Origin},
     nextest::{self, Inventory, Nextest},
     part::Part,
-    record,
+    plan, record,
     session::Session,
     summary::Summary,
 };
+use knobs::findings::{Finding, Findings};
 use launch::{Error, Interrupts, Outcome, Result, console};
 use std::{fs, path::Path, time::Instant};
 
@@ -35,7 +36,7 @@ pub(crate) fn run(session: &Session, order: &Order, interrupts: &Interrupts) -> 
     let (mut layers, mut notes) = (Vec::new(), Vec::new());
     for (part, inventory) in order.parts.iter().zip(&inventories) {
         match run_part(session, &nextest, part, inventory, (order.threads, interrupts)) {
-            Ok(layer) => layers.push(layer),
+            Ok(ran) => layers.push(ran.layer),
             // One part that cannot run must not keep the others from running.
             Err(error) => notes.push((Outcome::Broken, error.to_string())),
         }
@@ -48,42 +49,71 @@ pub(crate) fn run(session: &Session, order: &Order, interrupts: &Interrupts) -> 
         notes.push((Outcome::Broken, line));
     }
     if order.complete && interrupts.outcome().is_none() {
-        let engine = &session.engine.version;
-        for finding in judge::homeless(&session.findings, engine, &layers) {
-            let line = format!(
-                "known finding `{}`: no case is called `{}`: correct its entry",
-                finding.id, finding.case
-            );
-            notes.push((Outcome::Failed, line));
-        }
+        notes.extend(homeless(&session.findings, &session.engine.version, &layers));
     }
-    finish(session, order, &layers, notes, interrupts)
+    let origin = Origin::of(session);
+    let findings = &session.findings;
+    let conclusion =
+        Conclusion { out: &session.out, origin: &origin, findings, counts: order.counts };
+    conclusion.draw(&layers, notes, interrupts.outcome(), None)
 }
 
-fn finish(
-    session: &Session,
-    order: &Order,
+/// A line for each known finding whose case none of the layers has.
+pub(crate) fn homeless(
+    findings: &Findings,
+    engine: &str,
     layers: &[Layer],
-    notes: Vec<(Outcome, String)>,
-    interrupts: &Interrupts,
-) -> Result<Outcome> {
-    let parts = layers.iter().map(|layer| layer.outcome);
-    let worst = parts.chain(notes.iter().map(|(outcome, _)| *outcome)).max();
-    let outcome = interrupts.outcome().or(worst).unwrap_or(Outcome::Broken);
-    let notes: Vec<_> = notes.into_iter().map(|(_, line)| line).collect();
-    let origin = Origin::of(session);
-    write_report(&session.out, layers, &origin)?;
-    let summary =
-        Summary { layers, origin: &origin, findings: &session.findings, notes: &notes, outcome };
-    console::page(&format!("\n{summary}"));
-    if order.counts {
-        console::page(&summary.counts());
+) -> Vec<(Outcome, String)> {
+    let line = |finding: &Finding| {
+        format!(
+            "known finding `{}`: no case is called `{}`: correct its entry",
+            finding.id, finding.case
+        )
+    };
+    let homeless = judge::homeless(findings, engine, layers);
+    homeless.map(|finding| (Outcome::Failed, line(finding))).collect()
+}
+
+/// What the end of a run needs beside its layers.
+pub(crate) struct Conclusion<'c> {
+    pub(crate) out: &'c Path,
+    pub(crate) origin: &'c Origin,
+    pub(crate) findings: &'c Findings,
+    /// End with the counts alone on a line.
+    pub(crate) counts: bool,
+}
+
+impl Conclusion<'_> {
+    /// Writes the reports, prints the summary and gives the one outcome. `sharded` is the number
+    /// of shards and the seconds that the slowest took.
+    pub(crate) fn draw(
+        &self,
+        layers: &[Layer],
+        notes: Vec<(Outcome, String)>,
+        interrupted: Option<Outcome>,
+        sharded: Option<(u32, f64)>,
+    ) -> Result<Outcome> {
+        let parts = layers.iter().map(|layer| layer.outcome);
+        let worst = parts.chain(notes.iter().map(|(outcome, _)| *outcome)).max();
+        let outcome = interrupted.or(worst).unwrap_or(Outcome::Broken);
+        let notes: Vec<_> = notes.into_iter().map(|(_, line)| line).collect();
+        let Self { out, origin, findings, counts } = *self;
+        write_report(out, layers, origin)?;
+        let shards = sharded.map_or(0, |(shards, _)| shards);
+        let mut record = merge::record(layers, origin, &Ending { outcome, notes: &notes, shards });
+        record.wall_s = sharded.map_or(record.wall_s, |(_, wall_s)| wall_s);
+        plan::write(&out.join("run.json"), &record)?;
+        let summary = Summary { layers, origin, findings, notes: &notes, outcome };
+        console::page(&format!("\n{summary}"));
+        if counts {
+            console::page(&summary.counts());
+        }
+        Ok(outcome)
     }
-    Ok(outcome)
 }
 
 /// Builds each part and lists its cases; `None` when the run was interrupted meanwhile.
-fn inventories(
+pub(crate) fn inventories(
     nextest: &Nextest<'_>,
     parts: &[Part],
     interrupts: &Interrupts,
@@ -111,13 +141,21 @@ pub(crate) fn refuse_empty(part: &Part, inventory: &Inventory) -> Result<()> {
     Err(Error::new(what, format_args!("layer {}", part.label), remedy))
 }
 
+/// A part that ran.
+pub(crate) struct Ran {
+    pub(crate) layer: Layer,
+    /// How nextest ended, in words.
+    pub(crate) ended: String,
+}
+
+/// Runs a part and judges it.
 pub(crate) fn run_part(
     session: &Session,
     nextest: &Nextest<'_>,
     part: &Part,
     inventory: &Inventory,
     (threads, interrupts): (u32, &Interrupts),
-) -> Result<Layer> {
+) -> Result<Ran> {
     let start = Instant::now();
     let status = nextest.run(part, threads, inventory.len())?;
     let wall = start.elapsed();
@@ -129,16 +167,18 @@ pub(crate) fn run_part(
         fs::copy(&path, &copy)
             .map_err(|error| Error::io("keep the report", &copy, "make room for it", error))?;
     }
-    Ok(judge::judge(Facts {
+    let ended = nextest::ended(status);
+    let layer = judge::judge(Facts {
         part,
         inventory,
         report: record::read(&path),
         findings: &session.findings,
         engine: &session.engine.version,
         outcome,
-        ended: nextest::ended(status),
+        ended: ended.clone(),
         wall,
-    }))
+    });
+    Ok(Ran { layer, ended })
 }
 
 fn write_report(out: &Path, layers: &[Layer], origin: &Origin) -> Result<()> {
@@ -152,12 +192,13 @@ fn write_report(out: &Path, layers: &[Layer], origin: &Origin) -> Result<()> {
 }
 
 /// Removes what earlier runs left, so that nothing old can be taken for a result of this one.
-fn remove_old_reports(out: &Path) -> Result<()> {
+pub(crate) fn remove_old_reports(out: &Path) -> Result<()> {
     let remedy = "make the folder writable";
     let unreadable = |error| Error::io("read the folder", out, remedy, error);
     for entry in fs::read_dir(out).map_err(unreadable)? {
         let path = entry.map_err(unreadable)?.path();
-        if path.file_name().is_some_and(|name| name.as_encoded_bytes().ends_with(b"junit.xml")) {
+        let name = path.file_name().unwrap_or_default().as_encoded_bytes();
+        if name.ends_with(b"junit.xml") || name == b"run.json" {
             fs::remove_file(&path)
                 .map_err(|error| Error::io("remove the old report", &path, remedy, error))?;
         }

@@ -17,6 +17,7 @@ use std::{
     collections::hash_map::RandomState,
     hash::{BuildHasher, Hasher},
     path::{Path, PathBuf},
+    time::SystemTime,
 };
 
 /// What all parts of a run share.
@@ -25,6 +26,7 @@ pub(crate) struct Session {
     /// The workspace whose manifests, files and reports these are.
     pub(crate) root: PathBuf,
     pub(crate) knobs: Knobs,
+    pub(crate) started: SystemTime,
     pub(crate) findings: Findings,
     /// The root seed.
     pub(crate) seed: u64,
@@ -42,6 +44,7 @@ pub(crate) struct Session {
 impl Session {
     /// Validates the surroundings and resolves the engine.
     pub(crate) fn open(flags: &[(&str, &str)]) -> Result<Self> {
+        let started = SystemTime::now();
         let knobs = Knobs::load_with(flags)?;
         if let Some(faults) = runtime::armed_failpoints() {
             let what = format!("MACE_FAILPOINT = {faults:?} would arm faults in every case");
@@ -69,7 +72,7 @@ impl Session {
         let engine = Engine::resolved(resolving)?;
         wanted.check(&engine, resolving)?;
         let seed = knobs.seed("MACE_PROD_SEED").unwrap_or_else(fresh_seed);
-        Ok(Self { root, knobs, findings, seed, engine, wanted, generated, config, out })
+        Ok(Self { root, knobs, started, findings, seed, engine, wanted, generated, config, out })
     }
 
     /// The manifest that cargo is pointed at for `build`, and the build folder when it is not the

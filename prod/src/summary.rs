@@ -2,15 +2,15 @@
 //! the failures with the command that repeats each, then the verdict. Renders only.
 
 use crate::{
-    judge::{Judged, Layer, Verdict},
+    judge::{Judged, Layer},
     merge::Origin,
-    part::Build,
 };
 use knobs::findings::Findings;
 use launch::Outcome;
+use report::Verdict;
 use std::{
     collections::{BTreeMap, BTreeSet},
-    fmt::{self, Write},
+    fmt,
 };
 
 /// Everything the end of a run says.
@@ -149,7 +149,7 @@ impl Summary<'_> {
             if let Some(own) = case.markers.seed.filter(|own| *own != self.origin.seed) {
                 write!(f, " (the case's own, derived from it: {own})")?;
             }
-            writeln!(f, "\n      {}", repro(self.origin, layer, case))?;
+            writeln!(f, "\n      {}", self.origin.repro(&layer.part, &case.id.name))?;
         }
         for note in self.notes {
             none = false;
@@ -205,32 +205,3 @@ impl Summary<'_> {
 }
 
 type Line = fn(&Judged) -> String;
-
-/// The one command that runs the case again as it ran.
-pub(crate) fn repro(origin: &Origin, layer: &Layer, case: &Judged) -> String {
-    let mut command = String::new();
-    for (name, value) in &origin.settings {
-        let _ = write!(command, "{name}={} ", quoted(value));
-    }
-    if let Build::Suite(features) = &layer.part.build
-        && features != "failpoints"
-        && !features.is_empty()
-    {
-        let _ = write!(command, "FEATURES={} ", quoted(features));
-    }
-    let _ = write!(command, "just repro {} {}", quoted(&case.id.name), origin.seed);
-    if !layer.part.build.has_failpoints() {
-        command.push_str(" --plain");
-    }
-    command
-}
-
-/// `text` as one word of a POSIX shell.
-fn quoted(text: &str) -> String {
-    let plain = |c: char| c.is_ascii_alphanumeric() || "_-:./,@=+".contains(c);
-    if text.chars().all(plain) {
-        text.to_owned()
-    } else {
-        format!("'{}'", text.replace('\'', r"'\''"))
-    }
-}

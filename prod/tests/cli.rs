@@ -14,6 +14,8 @@ mod fixture;
 mod layers;
 #[path = "cli/runs.rs"]
 mod runs;
+#[path = "cli/shards.rs"]
+mod shards;
 #[path = "cli/signals.rs"]
 mod signals;
 #[path = "cli/soak.rs"]

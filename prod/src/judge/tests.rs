@@ -1,7 +1,7 @@
 //! The judge on a report that nextest wrote, and on every way in which such a report can lie.
 //! Each sin is planted in a copy of the same facts.
 
-use super::{Facts, Judged, Layer, Verdict, homeless, judge};
+use super::{Facts, Judged, Layer, homeless, judge};
 use crate::{
     nextest::{CaseId, Inventory},
     part::{self, Mode, Part},
@@ -9,6 +9,7 @@ use crate::{
 };
 use knobs::findings::Findings;
 use launch::Outcome;
+use report::Verdict;
 use std::{fs, time::Duration};
 
 const FINDING: &str = r#"
@@ -192,8 +193,13 @@ fn the_merged_report_tells_the_kinds_apart_and_loses_nothing() {
     use crate::merge::{Origin, merge};
     use quick_junit::{Report, TestCaseStatus};
 
-    let origin =
-        Origin { seed: 99, engine: "mace-kv 0.2.0 (registry)".into(), settings: Vec::new() };
+    let origin = Origin {
+        seed: 99,
+        engine: "mace-kv 0.2.0 (registry)".into(),
+        settings: Vec::new(),
+        knobs: Vec::new(),
+        started: std::time::SystemTime::UNIX_EPOCH,
+    };
     let known = findings(FINDING);
     let layers = [
         judged(&fast("failpoints"), &known, Outcome::Failed, |_, inventory| {

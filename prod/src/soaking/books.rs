@@ -6,12 +6,9 @@ use super::{
     parts::{Ran, Taken},
     plan::Plan,
 };
-use crate::{
-    judge::{Layer, Verdict},
-    merge::Origin,
-    summary::repro,
-};
+use crate::{judge::Layer, merge::Origin};
 use launch::{Error, Outcome, Result};
+use report::Verdict;
 use soak::{
     ledger::{self, Entry, Ledger},
     row::{self, Row},
@@ -125,7 +122,7 @@ impl Books {
                 verdict: case.verdict.name().to_owned(),
                 message: case.message.clone().unwrap_or_default(),
                 seed: row.seed,
-                repro: Some(repro(origin, layer, case)),
+                repro: Some(origin.repro(&layer.part, &case.id.name)),
             });
         }
         if layer.outcome == Outcome::Broken {

@@ -74,8 +74,8 @@ impl Layers {
         }
         let nextest = Nextest::new(&plan.session, interrupts).soaking(standing);
         let on = (plan.threads, interrupts);
-        let layer = run::run_part(&plan.session, &nextest, part, inventory, on);
-        Ran { label: part.label, layer }
+        let ran = run::run_part(&plan.session, &nextest, part, inventory, on);
+        Ran { label: part.label, layer: ran.map(|ran| ran.layer) }
     }
 }
 

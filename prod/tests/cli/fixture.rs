@@ -154,7 +154,7 @@ pub(crate) fn prod(folder: &Path) -> Command {
 /// stays, or listing its cases would build it anew.
 pub(crate) fn clean(command: &mut Command) {
     remove(command, &["NEXTEST", "MACE_", "SOAK_", "FAST_", "STRESS_", "CHAOS_", "FEATURES"]);
-    remove(command, &["SUITE_", "CARGO_MANIFEST", "CARGO_PKG", "CI"]);
+    remove(command, &["SUITE_", "GITHUB_", "CARGO_MANIFEST", "CARGO_PKG", "CI"]);
 }
 
 fn remove(command: &mut Command, prefixes: &[&str]) {

@@ -186,3 +186,30 @@ fn cargo_what_cannot_run_is_no_failure_of_a_case() {
     let run = fixture.prod(&["run", "--set", "FEATURES=nonsense"]);
     assert_eq!(run.code, Some(2), "{run:#?}");
 }
+
+#[test]
+fn cargo_a_run_can_be_shown() {
+    let fixture = Fixture::new();
+    let run = fixture.prod_with(&["run", "fast", "2"], &[SEED, ("SUITE_SIN", "fail")]);
+    assert_eq!(run.code, Some(1), "{run:#?}");
+    let summary = fixture.path("summary.md");
+    fixture.write("summary.md", "of another step\n");
+    fixture.write("target/perf_gate/head_snapshot.json", "not json");
+    let shown =
+        fixture.prod_with(&["report"], &[("GITHUB_STEP_SUMMARY", summary.to_str().unwrap())]);
+    shown.ended(0, &["target/prod/report.html"]);
+    assert_eq!(shown.stderr.lines().count(), 1, "{shown:#?}");
+    assert!(shown.stderr.contains("target/perf_gate/head_snapshot.json: malformed"), "{shown:#?}");
+    let page = fixture.read("target/prod/report.html");
+    for part in ["just repro b_second 40", "the planted failure", "lost-page", "FAST_TIMEOUT"] {
+        assert!(page.contains(part), "`{part}` is missing");
+    }
+    let summary = fixture.read("summary.md");
+    assert!(
+        summary.starts_with("of another step\n## ❌ Production validation: failed"),
+        "{summary}"
+    );
+    assert!(
+        fixture.read("target/prod/report.openmetrics.txt").contains("figure=\"transactions\"} 5")
+    );
+}

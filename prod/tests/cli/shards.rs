@@ -1,0 +1,88 @@
+//! One run on several machines: archives, shards and their merged result. All machines are this
+//! one; what a shard left is put aside as an artifact would be.
+
+use crate::fixture::Fixture;
+use std::fs;
+
+const SEED: (&str, &str) = ("MACE_PROD_SEED", "40");
+
+/// Runs a shard and puts what it left into `folder`.
+fn shard(fixture: &Fixture, slice: &str, folder: &str, env: &[(&str, &str)]) -> Option<i32> {
+    let run = fixture.prod_with(&["shard", slice, "2"], env);
+    fs::remove_dir_all(fixture.path(folder)).ok();
+    fs::rename(fixture.path("target/prod/shard"), fixture.path(folder)).expect(&run.stderr);
+    run.code
+}
+
+#[test]
+fn cargo_two_shards_are_one_run() {
+    let fixture = Fixture::new();
+    let archived = fixture.prod_with(&["archive", "all"], &[SEED]);
+    archived.ended(0, &["target/prod/archive"]);
+    for file in ["suite.tar.zst", "suite-plain.tar.zst", "plan.json"] {
+        assert!(fixture.path("target/prod/archive").join(file).is_file(), "{file}");
+    }
+    // The seed is the plan's: whatever a shard's machine has set.
+    let other = ("MACE_PROD_SEED", "99");
+    assert_eq!(shard(&fixture, "1/2", "one", &[other]), Some(0));
+    assert_eq!(shard(&fixture, "2/2", "two", &[]), Some(0));
+    let merged = fixture.prod(&["merge", "one", "two"]);
+    merged.ended(
+        0,
+        &[
+            "root seed 40",
+            "\nfast                      5         4         0         0         0         1",
+            "fast:                reopenings 1, transactions 11\n",
+            "failures\n  none\n\npassed (exit 0): 12 cases, 2 known findings counted apart\n",
+        ],
+    );
+    let record = fixture.read("target/prod/run.json");
+    assert!(record.contains("\"shards\": 2") && record.contains("\"passed\""), "{record}");
+    let report = fixture.read("target/prod/junit.xml");
+    assert!(report.contains("tests=\"12\"") && report.contains("\"41\""), "{report}");
+
+    // A failure in one shard is the run's, with the command that repeats it.
+    let sin = [("SUITE_SIN", "fail")];
+    let codes = [("1/2", "worse"), ("2/2", "bad")].map(|(k, to)| shard(&fixture, k, to, &sin));
+    assert!(codes.contains(&Some(1)), "{codes:?}");
+    fixture.prod(&["merge", "worse", "bad"]).ended(1, &["just repro b_second 40\n"]);
+}
+
+#[test]
+fn cargo_what_fell_between_shards_is_missing() {
+    let fixture = Fixture::new();
+    assert_eq!(fixture.prod_with(&["archive", "fast"], &[SEED]).code, Some(0));
+    assert_eq!(shard(&fixture, "1/2", "one", &[]), Some(0));
+    assert_eq!(shard(&fixture, "2/2", "two", &[]), Some(0));
+    let absent = ["shard 2/2 is absent", ": missing, ", "FAILED (exit 1)"];
+    fixture.prod(&["merge", "one"]).ended(1, &absent);
+    fixture.prod(&["merge", "one", "one"]).refused(&["shard 1/2 is there twice", "each once"]);
+
+    // A report that is gone is no pass, nor is a case that two shards were given.
+    fs::rename(fixture.path("two/fast.junit.xml"), fixture.path("aside")).unwrap();
+    fixture.prod(&["merge", "one", "two"]).ended(1, &[": missing, ", "has no result"]);
+    fs::rename(fixture.path("aside"), fixture.path("two/fast.junit.xml")).unwrap();
+    let honest = fixture.read("two/shard.json");
+    let theirs = fixture.read("one/shard.json");
+    let mut doubled: serde_json::Value = serde_json::from_str(&honest).unwrap();
+    let one: serde_json::Value = serde_json::from_str(&theirs).unwrap();
+    doubled["parts"]["fast"]["listed"] = one["parts"]["fast"]["listed"].clone();
+    fixture.write("two/shard.json", &doubled.to_string());
+    fixture.prod(&["merge", "one", "two"]).ended(1, &["was given to two shards"]);
+
+    // Another seed is another run.
+    fixture
+        .write("two/shard.json", &honest.replace("\"root_seed\": \"40\"", "\"root_seed\": \"41\""));
+    fixture.prod(&["merge", "one", "two"]).refused(&["a shard of another run", "two/shard.json"]);
+    fixture.write("two/shard.json", "{");
+    fixture.prod(&["merge", "one", "two"]).refused(&["malformed record", "two/shard.json"]);
+}
+
+#[test]
+fn a_shard_needs_an_archive_and_a_slice() {
+    let fixture = Fixture::new();
+    fixture.prod(&["shard", "3/2"]).refused(&["shard \"3/2\"", "K/N"]);
+    fixture.prod(&["shard", "1/2"]).refused(&["plan.json", "just archive"]);
+    fixture.prod(&["merge", "nowhere"]).refused(&["shard.json", "just shard"]);
+    fixture.prod(&["archive", "fsat"]).refused(&["unknown mode \"fsat\""]);
+}
