@@ -2,7 +2,7 @@
 //! engine. Each oracle's header lists what it verifies and what it does not, with reasons.
 //!
 //! [`recovery::judge`] runs the oracles of a crash, [`live::judge`] those of a running engine;
-//! [`conservation`], [`progress`], [`scan`] and [`space`] take evidence of their own.
+//! [`isolation`], [`conservation`], [`progress`], [`scan`] and [`space`] take evidence of their own.
 
 pub mod atomicity;
 pub mod conservation;
@@ -10,6 +10,7 @@ pub mod contents;
 pub mod durability;
 #[cfg(test)]
 mod hand;
+pub mod isolation;
 pub mod ledger;
 pub mod live;
 pub mod order;
@@ -30,13 +31,14 @@ use std::{
 /// The oracles by name, as [`Violation::oracle`] and a history's `Wrong` events give it. `answers`
 /// (a call contradicts what its transaction read) and `checker` (the engine's own offline checker
 /// complains) have no file here: whoever makes the call sees the contradiction on the spot.
-pub const NAMES: [&str; 12] = [
+pub const NAMES: [&str; 13] = [
     "answers",
     "atomicity",
     "checker",
     "conservation",
     "contents",
     "durability",
+    "isolation",
     "order",
     "progress",
     "reads",

@@ -27,6 +27,8 @@ mod evictor;
 mod gc;
 #[path = "fast/hotspot.rs"]
 mod hotspot;
+#[path = "fast/isolation.rs"]
+mod isolation;
 #[path = "fast/mixed.rs"]
 mod mixed;
 #[path = "fast/recovery.rs"]

@@ -28,3 +28,5 @@ mod evictor;
 mod gc;
 #[path = "stress/hotspot.rs"]
 mod hotspot;
+#[path = "stress/isolation.rs"]
+mod isolation;

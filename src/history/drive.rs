@@ -3,11 +3,12 @@
 //! budget). Judges only what a client can see on the spot: an answer that contradicts what the
 //! same transaction just read.
 
+mod scan;
 mod transfer;
 mod turns;
 
 use crate::{
-    engine::{Bucket, Denial, Keys, Order, Outcome, Reason, Scan, Txn},
+    engine::{Bucket, Denial, Outcome, Reason, Txn},
     history::{Event, KeyText, Seen, Write, journal::Recorder},
     settings::{Draw, Seed, leaves_out},
     workload::{
@@ -312,27 +313,6 @@ impl<'a> Attempt<'a> {
         };
         self.note(key, &seen, "a read");
         Ok(seen)
-    }
-
-    fn scan(&mut self, txn: &dyn Txn, prefix: &[u8]) -> Outcome<()> {
-        let keys = Keys::Prefix(prefix.to_vec());
-        let pairs = txn.scan(&Scan { keys, order: Order::Forward, limit: usize::MAX })?;
-        let found: BTreeMap<&[u8], Seen> =
-            pairs.iter().map(|(key, value)| (key.as_slice(), seen(key, value))).collect();
-        if found.len() != pairs.len() || !pairs.is_sorted_by(|(a, _), (b, _)| a < b) {
-            self.wrong("scan", format!("{}: keys out of order or repeated", self.id));
-        }
-        for (key, seen) in &found {
-            self.note(key, seen, "a scan");
-        }
-        let missed = self.own.iter().find(|(key, seen)| {
-            key.starts_with(prefix) && **seen != Seen::Absent && !found.contains_key(key.as_slice())
-        });
-        if let Some((key, was)) = missed {
-            let key = KeyText::new(key).0;
-            self.wrong("scan", format!("{}: a scan skipped {key}, which is {was:?}", self.id));
-        }
-        Ok(())
     }
 
     /// Within a transaction a key reads the same each time, own writes aside.

@@ -2,6 +2,7 @@
 //! nothing and does not judge; a history that contradicts itself is a bug of ours and panics.
 
 use crate::{
+    engine::Denial,
     history::{BucketChange, Event, KeyText, Seen, Write},
     workload::{TxnId, Version},
 };
@@ -37,6 +38,8 @@ pub struct Record<'h> {
     pub commit: Option<u64>,
     /// Its fate.
     pub status: Status,
+    /// It was dropped because of a conflict.
+    pub conflicted: bool,
     /// First reads at its snapshot.
     pub reads: &'h [(KeyText, Seen)],
     /// Writes in order. Unknown, so empty, when it neither asked to commit nor was dropped.
@@ -164,8 +167,9 @@ impl<'h> Ledger<'h> {
                     assert!(record.commit.is_some(), "{txn} is acknowledged and did not commit");
                     record.status = Status::Acked(*stamp);
                 }
-                Event::Abort { txn, writes, .. } => {
+                Event::Abort { txn, writes, denial, .. } => {
                     let record = ledger.running(*txn, segment);
+                    record.conflicted = *denial == Some(Denial::Conflict);
                     (record.status, record.writes) = (Status::Aborted, writes);
                 }
                 Event::Info { txn, .. } => {
@@ -198,6 +202,7 @@ impl<'h> Ledger<'h> {
             begun: u64::MAX,
             commit: None,
             status: Status::Aborted,
+            conflicted: false,
             reads: &[],
             writes: &[],
         });

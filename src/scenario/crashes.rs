@@ -11,14 +11,14 @@ use crate::{
         script::Step,
     },
     oracle::{
-        Violation, live,
+        Violation, isolation, live,
         recovery::{self, Expect, Reopened, Streams},
     },
     report::say,
     scenario::{
         Case,
         database::{Database, Stage},
-        live::{Judging, count},
+        live::{Judging, count, isolated_in},
     },
     verdict::Verdict,
 };
@@ -140,12 +140,15 @@ impl<'a> Crashes<'a> {
             say(&format!("{} let {} pass: {}", allowed.oracle, allowed.count, allowed.sentence));
         }
         let judged = judged.and(live::judge(&history));
+        let isolated = isolation::judge(&history, &states, self.streams);
+        let dir = self.case.dir().to_owned();
+        let isolated = isolated_in(&dir, isolated, &mut self.case.figures);
         count(&history, &mut self.case.figures);
         let asked = history.events.iter().filter(|event| matches!(event, Event::Commit { .. }));
         let answered = history.events.iter().filter(|event| matches!(event, Event::Ok { .. }));
         let open = asked.count().saturating_sub(answered.count());
         self.case.figures.add("commits_in_flight", open as u64);
-        Verdict::from_violations(judged.violations)
+        Verdict::from_violations(judged.violations).and(Verdict::from_violations(isolated))
     }
 
     fn process(&mut self, stage: &Stage) -> Exit {

@@ -6,6 +6,7 @@
 
 use crate::{
     engine::{Bucket, Denial, Driver, Engine, EngineOptions, Merge, Outcome},
+    error::Error,
     history::{
         Event, History,
         drive::Tally,
@@ -18,7 +19,7 @@ use crate::{
     oracle::{
         Violation,
         conservation::{self, Total},
-        live, progress, reads,
+        isolation, live, progress, reads,
         recovery::{self, Expect, Reopened, Streams},
         space::{self, Bound, Sample},
     },
@@ -29,7 +30,10 @@ use crate::{
     verdict::Verdict,
     workload::bank::{ACCOUNTS, Bank},
 };
-use std::{fs, path::PathBuf};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
 
 /// A step towards a verdict: the way on, or a verdict that ends the case early.
 pub type Judging<T> = Result<T, Verdict>;
@@ -179,6 +183,8 @@ impl<'a> Live<'a> {
             snapshots
                 .filter_map(|Snapshot { what, first, last, .. }| reads::still(what, first, last)),
         );
+        let isolated = isolation::judge(&history, &self.reopened, self.streams);
+        violations.extend(isolated_in(self.database.root(), isolated, figures));
         count(&history, figures);
         let Evidence { snapshots, collected, .. } = &self.evidence;
         figures.add("snapshots", snapshots.len() as u64);
@@ -321,6 +327,24 @@ impl Session<'_> {
         self.evidence.samples.push(sample);
         Ok(())
     }
+}
+
+/// Writes what shows the violations of isolation to a folder of the case, counts what was seen, and
+/// hands the violations on.
+pub fn isolated_in(dir: &Path, judged: isolation::Judged, figures: &mut Figures) -> Vec<Violation> {
+    for (name, content) in &judged.evidence {
+        let path = dir.join(name);
+        fs::write(&path, content)
+            .unwrap_or_else(|error| panic!("{}", Error::new("write", &path, error)));
+    }
+    let seen = judged.seen;
+    figures.add("isolation.transactions", seen.transactions);
+    figures.add("isolation.reads", seen.reads);
+    figures.add("isolation.overlaps", seen.overlaps);
+    figures.add("isolation.write_skews", seen.write_skews);
+    figures.add("isolation.unknown", seen.unknown);
+    figures.add("isolation.ambiguous", seen.ambiguous);
+    judged.violations
 }
 
 /// Adds to the figures what a history shows.

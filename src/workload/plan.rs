@@ -99,6 +99,9 @@ pub enum Access {
         /// How many keys are hot.
         hot: u64,
     },
+    /// The n-th key about as often as one in n: a power of two is drawn, and a key below it, which
+    /// is Zipf's law with an exponent of one in steps.
+    Zipfian,
 }
 
 /// One pass over a range of keys, upserting each `step`-th, `per_txn` in a transaction.
@@ -136,6 +139,15 @@ pub fn key(number: u64) -> Vec<u8> {
     format!("k/{number:08}").into_bytes()
 }
 
+/// The keys that a scan of [`Op::Scan`] may meet, when its prefix is that of a plan's key without the
+/// last digit; none for other prefixes.
+pub fn keys_below(prefix: &[u8]) -> Vec<Vec<u8>> {
+    if !prefix.starts_with(b"k/") || prefix.len() + 1 != key(0).len() {
+        return Vec::new();
+    }
+    (b'0'..=b'9').map(|digit| [prefix, &[digit]].concat()).collect()
+}
+
 /// The key of the merged number with this number.
 pub fn sum_key(number: u64) -> Vec<u8> {
     [SUM_PREFIX, format!("{:04}", number % 8).as_bytes()].concat()
@@ -152,6 +164,10 @@ impl Mix {
     fn op(&self, draw: &mut Draw) -> Op {
         let number = match self.access {
             Access::Hotspot { hot } if draw.percent(90) => draw.below(hot.min(self.keys)),
+            Access::Zipfian => {
+                let bits = draw.below(u64::from(self.keys.ilog2()) + 1);
+                draw.below(1 << bits).min(self.keys - 1)
+            }
             Access::Uniform | Access::Hotspot { .. } => draw.below(self.keys),
         };
         let (key, length) = (key(number), *draw.pick(&self.lengths));
@@ -205,6 +221,29 @@ mod tests {
             .flat_map(|plan| plan.ops.iter().map(|op| format!("{op:?}")[..3].to_owned()))
             .collect();
         assert_eq!(kinds.len(), 7, "{kinds:?}");
+    }
+
+    #[test]
+    fn a_scan_may_meet_ten_keys_of_a_plan() {
+        let keys = keys_below(b"k/0000001");
+        assert_eq!((keys.len(), &keys[3]), (10, &key(13)));
+        assert_eq!(keys_below(b"s/000000").len(), 0);
+    }
+
+    #[test]
+    fn zipfian_access_takes_small_numbers_most_and_large_ones_too() {
+        let (mut draw, mut taken) = (Seed::new(1).draw(), [0u32; 32]);
+        let mix = Mix {
+            keys: 32,
+            access: Access::Zipfian,
+            weights: [1, 0, 0, 0, 0, 0, 0],
+            ..Mix::default()
+        };
+        for _ in 0..2000 {
+            let Op::Read(read) = mix.op(&mut draw) else { panic!("it only reads") };
+            taken[(0..32u64).position(|number| key(number) == read).unwrap()] += 1;
+        }
+        assert!(taken[0] > 4 * taken[4] && taken[31] > 0, "{taken:?}");
     }
 
     #[test]

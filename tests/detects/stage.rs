@@ -18,7 +18,7 @@ use mace_prod::{
     oracle::{
         Judged, Violation,
         conservation::{self, Total},
-        live, progress, reads,
+        isolation, live, progress, reads,
         recovery::{self, Expect, Promise, Reopened, Streams},
         scan,
         space::{self, Bound, Sample},
@@ -99,7 +99,12 @@ impl Stage {
         let expect = Expect { streams: self.streams };
         let recovered = recovery::judge(&self.history, &self.found, &expect);
         let judged = match self.promise {
-            Promise::Acked => recovered.and(live::judge(&self.history)),
+            Promise::Acked => {
+                let mut judged = recovered.and(live::judge(&self.history));
+                let isolated = isolation::judge(&self.history, &self.found, self.streams);
+                judged.add(isolated.violations);
+                judged
+            }
             Promise::Synced | Promise::AckedBefore(_) => recovered,
         };
         Outcome { sins: self.driver.sins(&self.dir), judged }

@@ -9,7 +9,7 @@ use crate::{
         Event, History,
         child::{End, Exit},
     },
-    oracle::{Violation, live, progress, recovery},
+    oracle::{Violation, isolation, live, progress, recovery},
     report::{self, Figures},
     scenario::{
         chaos::{
@@ -17,6 +17,7 @@ use crate::{
             recipes,
         },
         database::{Database, Stage},
+        live::isolated_in,
     },
 };
 use std::collections::BTreeMap;
@@ -84,6 +85,8 @@ impl Aftermath<'_> {
         self.figures.add("transactions", judged.transactions_judged);
         let mut violations = judged.violations;
         violations.extend(live::judge(&history).violations);
+        let isolated = isolation::judge(&history, &states, self.expect.streams);
+        violations.extend(isolated_in(database.root(), isolated, self.figures));
         violations
     }
 
