@@ -15,6 +15,12 @@ default:
 prod *args:
     @exec cargo run --quiet --package prod -- run "$@"
 
+# Soak: stress each cycle, chaos and perf snapshots at their cadence: [--resume] [--shard k/n]
+[group('validate')]
+[no-exit-message]
+soak *args:
+    @exec cargo run --quiet --package prod -- soak "$@"
+
 # Run one case again with its output: CASE SEED [--plain]
 [group('validate')]
 [no-exit-message]

@@ -1,6 +1,7 @@
 //! Joins the stages: the only module that sees all of them. A [`Case`] is the one way in which a
 //! test runs: it prints its seed first, owns its folder, and fails with the verdict's text.
 
+pub mod aging;
 pub mod bench;
 pub mod chaos;
 pub mod contract;

@@ -36,6 +36,15 @@ impl Home {
             Self::Nowhere => None,
         }
     }
+
+    /// Tables of that file that are no knobs but belong to the program that reads them, which
+    /// refuses unknown keys in them.
+    const fn tables(self) -> &'static [&'static str] {
+        match self {
+            Self::Soak => &["growth", "pace"],
+            _ => &[],
+        }
+    }
 }
 
 /// The keys of `.config/nextest.toml` that a knob stands for. In `profile.default` a per-case
@@ -106,6 +115,9 @@ pub(crate) fn read(home: Home, file: &Path, required: bool) -> Result<FileValues
     }
     let mut values = FileValues::new();
     for (name, value) in &table {
+        if value.is_table() && home.tables().contains(&name.as_str()) {
+            continue;
+        }
         let place = file.display().to_string();
         let Some(knob) = table::find(name) else { return Err(table::unknown(name, place)) };
         if knob.home != home {

@@ -16,4 +16,4 @@ pub mod workspace;
 
 pub use error::{Error, Result};
 pub use outcome::Outcome;
-pub use process::Interrupts;
+pub use process::{Companion, Interrupts, Silence};

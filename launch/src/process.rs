@@ -2,6 +2,10 @@
 //! this process to end is passed on to that group, so that none of it survives and nextest can
 //! still write its report. Knows nothing of what the children do.
 
+mod companion;
+
+pub use companion::{Companion, Silence};
+
 use crate::Outcome;
 use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process_group, waitid};
 use signal_hook::{
@@ -13,7 +17,7 @@ use std::{
     os::unix::process::CommandExt,
     process::{Child, Command, ExitStatus, Stdio},
     sync::{
-        Arc, Mutex, PoisonError,
+        Arc, Condvar, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicI32, Ordering},
         mpsc::{self, RecvTimeoutError},
     },
@@ -31,9 +35,11 @@ pub struct Interrupts {
 struct Shared {
     /// The first signal received, 0 for none: what the exit code tells.
     received: AtomicI32,
-    /// The group to pass signals on to. Held while signalling and while reaping, so that a signal
+    /// The groups to pass signals on to. Held while signalling and while reaping, so that a signal
     /// never reaches a stranger that got the number of a child that is gone.
-    group: Mutex<Option<Pid>>,
+    groups: Mutex<Vec<Pid>>,
+    /// Told when a signal came, for those who wait for one.
+    came: Condvar,
 }
 
 impl Interrupts {
@@ -55,6 +61,13 @@ impl Interrupts {
         self.received().map(Outcome::Interrupted)
     }
 
+    /// Waits so long, or until a signal asks this process to end.
+    pub fn pause(&self, duration: Duration) {
+        let groups = self.shared.lock();
+        let waiting = |_: &mut Vec<Pid>| self.received().is_none();
+        drop(self.shared.came.wait_timeout_while(groups, duration, waiting));
+    }
+
     fn received(&self) -> Option<i32> {
         match self.shared.received.load(Ordering::SeqCst) {
             0 => None,
@@ -68,7 +81,7 @@ impl Interrupts {
         command: &mut Command,
         on_line: &mut dyn FnMut(&str),
     ) -> io::Result<ExitStatus> {
-        let mut child = self.spawn(command.stderr(Stdio::piped()))?;
+        let mut child = self.spawn(command.stdin(Stdio::null()).stderr(Stdio::piped()))?;
         let stderr = child.stderr.take().expect("standard error was piped");
         let mut lines = BufReader::new(stderr);
         let mut line = Vec::new();
@@ -81,7 +94,7 @@ impl Interrupts {
 
     /// Runs `command` and returns its standard output.
     pub fn capture(&self, command: &mut Command) -> io::Result<(ExitStatus, Vec<u8>)> {
-        let mut child = self.spawn(command.stdout(Stdio::piped()))?;
+        let mut child = self.spawn(command.stdin(Stdio::null()).stdout(Stdio::piped()))?;
         let mut output = Vec::new();
         child.stdout.take().expect("standard output was piped").read_to_end(&mut output)?;
         Ok((self.reap(child)?, output))
@@ -89,7 +102,7 @@ impl Interrupts {
 
     /// Runs `command` with its output where ours goes.
     pub fn run(&self, command: &mut Command) -> io::Result<ExitStatus> {
-        let child = self.spawn(command)?;
+        let child = self.spawn(command.stdin(Stdio::null()))?;
         self.reap(child)
     }
 
@@ -100,7 +113,7 @@ impl Interrupts {
         command: &mut Command,
         limit: Duration,
     ) -> io::Result<Option<ExitStatus>> {
-        let child = self.spawn(command)?;
+        let child = self.spawn(command.stdin(Stdio::null()))?;
         let group = pid(&child);
         let (done, watched) = mpsc::channel::<()>();
         let watchdog = thread::Builder::new().name("watchdog".into()).spawn(move || {
@@ -120,9 +133,10 @@ impl Interrupts {
     }
 
     fn spawn(&self, command: &mut Command) -> io::Result<Child> {
-        // A group of its own is in the terminal's background, where reading would stop it.
-        let child = command.stdin(Stdio::null()).process_group(0).spawn()?;
-        *self.shared.lock() = Some(pid(&child));
+        // A group of its own is in the terminal's background, where reading from it would stop it;
+        // so no child has the terminal as its standard input.
+        let child = command.process_group(0).spawn()?;
+        self.shared.lock().push(pid(&child));
         // A signal that came before the group was known has reached nobody.
         if let Some(signal) = self.received() {
             self.shared.send(signal);
@@ -132,12 +146,12 @@ impl Interrupts {
 
     fn reap(&self, mut child: Child) -> io::Result<ExitStatus> {
         wait(&child)?;
-        let mut group = self.shared.lock();
+        let mut groups = self.shared.lock();
         if self.received().is_some() {
             // What outlived its parent in the group has had its chance to clean up.
             let _ = kill_process_group(pid(&child), Signal::KILL);
         }
-        *group = None;
+        groups.retain(|group| *group != pid(&child));
         child.wait()
     }
 }
@@ -146,17 +160,21 @@ impl Shared {
     fn pass_on(&self, signal: i32) {
         let _ = self.received.compare_exchange(0, signal, Ordering::SeqCst, Ordering::SeqCst);
         self.send(signal);
+        self.came.notify_all();
     }
 
     fn send(&self, signal: i32) {
-        if let (Some(group), Some(signal)) = (*self.lock(), Signal::from_named_raw(signal)) {
-            // The group may have ended by itself, which is what the signal wants.
-            let _ = kill_process_group(group, signal);
+        let groups = self.lock();
+        for group in groups.iter() {
+            if let Some(signal) = Signal::from_named_raw(signal) {
+                // The group may have ended by itself, which is what the signal wants.
+                let _ = kill_process_group(*group, signal);
+            }
         }
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, Option<Pid>> {
-        self.group.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> MutexGuard<'_, Vec<Pid>> {
+        self.groups.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -177,8 +195,20 @@ fn pid(child: &Child) -> Pid {
 
 #[cfg(test)]
 mod tests {
-    use super::Interrupts;
-    use std::{process::Command, time::Duration};
+    use super::{Interrupts, Shared};
+    use crate::Outcome;
+    use std::{process::Command, sync::Arc, thread, time::Duration};
+
+    #[test]
+    fn a_signal_ends_a_pause() {
+        let interrupts = Interrupts { shared: Arc::new(Shared::default()) };
+        let shared = Arc::clone(&interrupts.shared);
+        let sender = thread::spawn(move || shared.pass_on(15));
+        interrupts.pause(Duration::from_hours(1));
+        sender.join().unwrap();
+        assert_eq!(interrupts.outcome(), Some(Outcome::Interrupted(15)));
+        interrupts.pause(Duration::from_hours(1));
+    }
 
     #[test]
     fn a_child_past_its_limit_is_killed_and_one_within_it_is_not() {

@@ -49,6 +49,23 @@ pub(crate) enum Command {
         #[arg(long)]
         plain: bool,
     },
+    /// Run for long: stress each cycle, chaos and perf snapshots at their cadence, then fast
+    Soak {
+        /// Go on where an earlier soak was killed or interrupted
+        #[arg(long)]
+        resume: bool,
+        /// Take the k-th of n parts of the row of seeds
+        #[arg(long, value_name = "K/N")]
+        shard: Option<String>,
+    },
+    /// Put the seed ledgers of several soaks together: OUT IN…
+    Ledger {
+        /// Where the whole ledger goes
+        out: PathBuf,
+        /// The ledgers
+        #[arg(required = true)]
+        ledgers: Vec<PathBuf>,
+    },
     /// Build the layers once, into archives that shards run
     Archive {
         /// fast, stress, chaos or all

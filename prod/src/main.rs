@@ -19,6 +19,7 @@ mod run;
 mod session;
 mod shard;
 mod show;
+mod soaking;
 mod summary;
 
 use cli::{Cli, Command};
@@ -66,6 +67,10 @@ fn dispatch(cli: &Cli, interrupts: &Interrupts) -> Result<Outcome> {
             flags.extend(repro::seed_flag(seed));
             repro::repro(&Session::open(&flags)?, case, *plain, interrupts)
         }
+        Command::Soak { resume, shard } => {
+            soaking::soak(&flags, *resume, shard.as_deref(), interrupts)
+        }
+        Command::Ledger { out, ledgers } => soaking::merge_ledgers(out, ledgers),
         Command::Archive { mode, archives } => {
             let parsed = session::mode(mode)?;
             let session = Session::open(&flags)?;

@@ -1,12 +1,17 @@
 //! The commands given to nextest: what exists in a part, and running it. The only module that
 //! starts nextest; it reads its inventory but judges nothing.
 
-use crate::{part::Part, progress::Progress, session::Session, shard};
+use crate::{
+    part::Part,
+    progress::{Progress, Soaking},
+    session::Session,
+    shard,
+};
 use knobs::{Home, Source, runtime};
 use launch::{Error, Interrupts, Result, console, wanted::Wanted};
 use nextest_metadata::TestListSummary;
 use std::{
-    collections::BTreeSet,
+    collections::{BTreeMap, BTreeSet},
     fs, io,
     path::{Path, PathBuf},
     process::{Command, ExitStatus},
@@ -22,11 +27,19 @@ pub(crate) struct CaseId {
 /// The cases of a part.
 pub(crate) type Inventory = BTreeSet<CaseId>;
 
+/// What was built for a part.
+pub(crate) struct Listing {
+    pub(crate) inventory: Inventory,
+    /// The programs that came with the cases, by name.
+    pub(crate) programs: BTreeMap<String, PathBuf>,
+}
+
 /// Starts nextest for one session.
 pub(crate) struct Nextest<'s> {
     session: &'s Session,
     interrupts: &'s Interrupts,
     archived: Option<&'s Archived>,
+    soaking: Option<Soaking>,
 }
 
 /// Cases that were built elsewhere, and the slice of them that is run here.
@@ -40,7 +53,12 @@ pub(crate) struct Archived {
 
 impl<'s> Nextest<'s> {
     pub(crate) fn new(session: &'s Session, interrupts: &'s Interrupts) -> Self {
-        Self { session, interrupts, archived: None }
+        Self { session, interrupts, archived: None, soaking: None }
+    }
+
+    /// The same within a soak, which shows where it stands.
+    pub(crate) fn soaking(self, soaking: Soaking) -> Self {
+        Self { soaking: Some(soaking), ..self }
     }
 
     /// Runs what an archive holds instead of building it.
@@ -49,7 +67,7 @@ impl<'s> Nextest<'s> {
         interrupts: &'s Interrupts,
         archived: &'s Archived,
     ) -> Self {
-        Self { session, interrupts, archived: Some(archived) }
+        Self { session, interrupts, archived: Some(archived), soaking: None }
     }
 
     /// Builds what `part` needs into an archive.
@@ -62,6 +80,11 @@ impl<'s> Nextest<'s> {
     /// Builds what `part` needs and lists its cases. A build that fails is an error here, before
     /// anything long starts; cargo's own messages have said why.
     pub(crate) fn inventory(&self, part: &Part) -> Result<Inventory> {
+        Ok(self.listing(part)?.inventory)
+    }
+
+    /// The same, with the programs that were built along.
+    pub(crate) fn listing(&self, part: &Part) -> Result<Listing> {
         let mut command = self.command("list", part);
         command.args(["--message-format", "json"]);
         let (status, output) =
@@ -72,7 +95,7 @@ impl<'s> Nextest<'s> {
             return Err(Error::new(what, format_args!("layer {}", part.label), remedy));
         }
         let text = String::from_utf8_lossy(&output);
-        parse_inventory(&text).map_err(|error| {
+        parse_listing(&text).map_err(|error| {
             let what = format!("nextest's list cannot be read ({error})");
             Error::new(what, format_args!("layer {}", part.label), "use nextest 0.9.143")
                 .because(error)
@@ -100,7 +123,7 @@ impl<'s> Nextest<'s> {
         }
         command.args(["--color", "never", "--no-fail-fast"]);
         command.args(["--show-progress", "counter", "--final-status-level", "none"]);
-        let mut progress = Progress::new(part.label, total);
+        let mut progress = Progress::new(part.label, total, self.soaking);
         let status = self.interrupts.stream(&mut command, &mut |line| progress.line(line));
         progress.finish();
         status.map_err(|error| cannot_start(&error))
@@ -169,8 +192,13 @@ fn cannot_start(error: &io::Error) -> Error {
     Error::new(format_args!("cannot run cargo ({error})"), "PATH", "install it with rustup")
 }
 
-fn parse_inventory(text: &str) -> std::result::Result<Inventory, serde_json::Error> {
+fn parse_listing(text: &str) -> std::result::Result<Listing, serde_json::Error> {
     let list = TestListSummary::parse_json(text)?;
+    let target = list.rust_build_meta.target_directory;
+    let programs = list.rust_build_meta.non_test_binaries.into_values().flatten();
+    let programs = programs
+        .map(|program| (program.name, target.join(program.path).into_std_path_buf()))
+        .collect();
     let mut inventory = Inventory::new();
     for (binary, suite) in list.rust_suites {
         for (name, case) in suite.test_cases {
@@ -180,7 +208,7 @@ fn parse_inventory(text: &str) -> std::result::Result<Inventory, serde_json::Err
             }
         }
     }
-    Ok(inventory)
+    Ok(Listing { inventory, programs })
 }
 
 /// Says which engine, seed and knobs hold, before anything else is said.

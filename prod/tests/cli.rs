@@ -22,5 +22,9 @@ mod runs;
 mod shards;
 #[path = "cli/signals.rs"]
 mod signals;
+#[path = "cli/soak.rs"]
+mod soak;
+#[path = "cli/soak_input.rs"]
+mod soak_input;
 #[path = "cli/workflows.rs"]
 mod workflows;

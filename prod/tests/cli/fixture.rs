@@ -34,6 +34,13 @@ failpoints = []
 name = "mace"
 "#;
 
+const PERF: &str = r#"
+[package]
+name = "perf"
+version = "0.1.0"
+edition = "2024"
+"#;
+
 const CASES: &str = include_str!("../fixtures/prod_cases.rs.txt");
 
 const FINDING: &str = r#"
@@ -76,6 +83,22 @@ impl Fixture {
             (".config/nextest.toml", &nextest),
             (".config/prod.toml", "FEATURES = \"failpoints\"\n"),
             (".config/known-findings.toml", FINDING),
+        ] {
+            fixture.write(file, text);
+        }
+        fixture
+    }
+
+    /// The same with what a soak needs beyond it: a program that stays, and a perf program.
+    pub(crate) fn soaking() -> Self {
+        let fixture = Self::new();
+        let manifest = MANIFEST.replace("exclude", "members = [\"perf\"]\nexclude");
+        let resident = "[[bin]]\nname = \"mace-prod-resident\"\npath = \"src/resident.rs\"\n";
+        for (file, text) in [
+            ("Cargo.toml", format!("{manifest}{resident}").as_str()),
+            ("src/resident.rs", include_str!("../fixtures/resident.rs.txt")),
+            ("perf/Cargo.toml", PERF),
+            ("perf/src/main.rs", include_str!("../fixtures/perf.rs.txt")),
         ] {
             fixture.write(file, text);
         }

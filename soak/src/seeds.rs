@@ -1,0 +1,87 @@
+//! The seeds of a long run: an endless row of root seeds that follows from one number, and who takes
+//! which of them. Pure.
+
+use std::{collections::BTreeSet, fmt};
+use xxhash_rust::xxh3::xxh3_64_with_seed;
+
+/// The root seed of the cycle with this index, from 0 (xxh3 of a label, keyed by the soak's seed).
+pub fn root_seed(soak_seed: u64, index: u64) -> u64 {
+    xxh3_64_with_seed(format!("cycle {index}").as_bytes(), soak_seed)
+}
+
+/// One of several machines that share a row of seeds: the `number`-th of `of`, from 1.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Shard {
+    number: u64,
+    of: u64,
+}
+
+impl Shard {
+    /// The only one.
+    pub const WHOLE: Self = Self { number: 1, of: 1 };
+
+    /// Reads `k/n` with `1 <= k <= n`.
+    pub fn parse(text: &str) -> Option<Self> {
+        let number = |text: &str| {
+            let digits = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+            text.parse::<u32>().ok().filter(|_| digits).map(u64::from)
+        };
+        let (number_text, of) = text.split_once('/')?;
+        let shard = Self { number: number(number_text)?, of: number(of)? };
+        (shard.number >= 1 && shard.number <= shard.of).then_some(shard)
+    }
+
+    /// The first index of this shard that is not used yet.
+    pub fn next(self, used: &BTreeSet<u64>) -> u64 {
+        let mut index = self.number - 1;
+        while used.contains(&index) {
+            index += self.of;
+        }
+        index
+    }
+}
+
+impl fmt::Display for Shard {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}", self.number, self.of)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Shard, root_seed};
+    use std::collections::BTreeSet;
+
+    #[test]
+    fn seeds_follow_from_the_soaks_seed_for_ever() {
+        assert_eq!(root_seed(42, 0), GOLDEN, "a change here makes every ledger worthless");
+        let all: BTreeSet<u64> = (0..1000).map(|index| root_seed(42, index)).collect();
+        assert_eq!(all.len(), 1000);
+        assert!(!all.contains(&root_seed(43, 0)));
+    }
+
+    const GOLDEN: u64 = 7_171_483_601_828_363_846;
+
+    #[test]
+    fn shards_share_the_row_without_overlap() {
+        let shards: Vec<_> = ["1/3", "2/3", "3/3"].map(|text| Shard::parse(text).unwrap()).into();
+        let mut taken = BTreeSet::new();
+        for _ in 0..5 {
+            for shard in &shards {
+                // None of them knows what the others took.
+                let own = taken.iter().filter(|i| (*i % 3) + 1 == shard.number).copied().collect();
+                assert!(taken.insert(shard.next(&own)));
+            }
+        }
+        assert_eq!(taken, (0..15).collect());
+        assert_eq!(Shard::WHOLE.next(&taken), 15, "one machine goes on where all of them ended");
+    }
+
+    #[test]
+    fn what_is_no_shard_is_refused() {
+        for text in ["", "1", "0/2", "3/2", "-1/2", "1/0", "a/b", "1/2/3", "+1/2", " 1/2", "1/"] {
+            assert_eq!(Shard::parse(text), None, "{text:?}");
+        }
+        assert_eq!(Shard::parse("2/4").unwrap().to_string(), "2/4");
+    }
+}

@@ -1,0 +1,81 @@
+//! A perf snapshot as a long run reads it: the medians of the benches, the frozen control case apart.
+//! Knows the file that `perf snapshot` writes; runs no bench.
+
+use crate::stats::quantile;
+use serde::Deserialize;
+use std::collections::BTreeMap;
+
+/// The first part of the control case's id: work that touches no engine, so that it moves with the
+/// machine and with nothing else.
+const CONTROL: &str = "Control/";
+
+/// The medians of one snapshot, in nanoseconds.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Snapshot {
+    /// By case, the control case not among them.
+    pub cases: BTreeMap<String, f64>,
+    /// The control case's; the median of them where there are several.
+    pub control_ns: Option<f64>,
+}
+
+#[derive(Deserialize)]
+struct Wire {
+    cases: BTreeMap<String, Case>,
+}
+
+#[derive(Deserialize)]
+struct Case {
+    median_ns: Option<f64>,
+}
+
+impl Snapshot {
+    /// Reads the text of a snapshot; the error is what is wrong, in words. A case without a positive
+    /// median is no valid case and is left out.
+    pub fn parse(text: &str) -> Result<Self, String> {
+        let wire: Wire = serde_json::from_str(text).map_err(|error| error.to_string())?;
+        let valid = wire.cases.into_iter().filter_map(|(id, case)| {
+            let median = case.median_ns.filter(|ns| ns.is_finite() && *ns > 0.0)?;
+            Some((id, median))
+        });
+        let (control, cases): (BTreeMap<_, _>, BTreeMap<_, _>) =
+            valid.partition(|(id, _)| id.starts_with(CONTROL));
+        let control_ns = quantile(control.into_values().collect(), 0.5);
+        if cases.is_empty() {
+            Err("no valid case".to_owned())
+        } else {
+            Ok(Self { cases, control_ns })
+        }
+    }
+
+    /// The `q` quantile over the cases' medians, in nanoseconds.
+    pub fn quantile_ns(&self, q: f64) -> f64 {
+        let medians = self.cases.values().copied().collect();
+        quantile(medians, q).expect("a snapshot has a case")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Snapshot;
+
+    #[test]
+    fn control_and_invalid_cases_are_no_cases() {
+        let text = r#"{"count": 4, "version": 1, "cases": {
+            "Control/sum": {"median_ns": 50.0, "mean_ns": 51.0},
+            "Put/K16-V16/1": {"median_ns": 100.0, "p10_ns": 90},
+            "Get/K16-V16/1": {"median_ns": 300.0},
+            "Get/broken": {"median_ns": 0}, "Get/empty": {}}}"#;
+        let snapshot = Snapshot::parse(text).unwrap();
+        assert_eq!(snapshot.control_ns, Some(50.0));
+        assert_eq!(snapshot.cases.len(), 2);
+        assert!((snapshot.quantile_ns(0.5) - 200.0).abs() < 1e-9);
+        assert!((snapshot.quantile_ns(0.95) - 290.0).abs() < 1e-9);
+    }
+
+    #[test]
+    fn what_is_no_snapshot_says_why() {
+        assert!(Snapshot::parse("{\"cases\": {}}").unwrap_err().contains("no valid case"));
+        assert!(Snapshot::parse("{\"count\": 1").is_err());
+        assert!(Snapshot::parse("[]").is_err());
+    }
+}
