@@ -119,6 +119,7 @@ fn the_contracts_jobs_are_there() {
         "\n  test-prod-all:\n",
         "\n  perf-regression:\n",
         "fetch-depth: 0",
+        "\nname: Prod Soak Nightly\n",
         "\n  CHAOS_RETRY: \"1\"\n",
         "macos",
         "windows",
