@@ -38,7 +38,7 @@ const ID: &str = "unload-races-the-evictor";
 const SYMPTOM: &str = "must_exist failed";
 
 /// Buckets that one process makes and unloads.
-const BUCKETS: u32 = 16;
+const BUCKETS: u32 = 4;
 
 /// What became of the buckets of one process.
 enum Found {
