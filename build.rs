@@ -50,12 +50,37 @@ fn run() -> Result<(), String> {
         .map_err(|error| format!("cannot write {}: {error}", target.display()))?;
 
     println!("cargo::rustc-env=RESOLVED_ENGINE_VERSION={}", engine.version);
+    println!("cargo::rustc-check-cfg=cfg(engine_api, values(\"0.1\"))");
+    if api(&engine.version)? == Api::Old {
+        println!("cargo::rustc-cfg=engine_api=\"0.1\"");
+    }
     let lock = metadata["workspace_root"].as_str().map(|root| Path::new(root).join("Cargo.lock"));
     for path in [Some(engine.source), lock].into_iter().flatten() {
         println!("cargo::rerun-if-changed={}", path.display());
     }
     println!("cargo::rerun-if-changed=build.rs\ncargo::rerun-if-changed=build");
     Ok(())
+}
+
+/// Which of the two forms of the public interface a version has.
+#[derive(PartialEq, Eq)]
+enum Api {
+    /// That of 0.1.2: no copy, no offline checker, other limits.
+    Old,
+    /// That of 0.2.0 and of whatever comes after it, until it does not compile.
+    Current,
+}
+
+/// Versions before 0.1.2 cannot wait for a checkpoint nor count failpoints, without which hardly a
+/// case could say that it did its work.
+fn api(version: &str) -> Result<Api, String> {
+    match version {
+        "0.1.0" | "0.1.1" => Err(format!(
+            "{ENGINE} {version} cannot wait for a checkpoint: the suite tests 0.1.2 and later"
+        )),
+        old if old.starts_with("0.1.") => Ok(Api::Old),
+        _ => Ok(Api::Current),
+    }
 }
 
 fn variable(name: &str) -> Result<String, String> {

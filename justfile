@@ -69,6 +69,41 @@ perf *args:
 test *args:
     @exec cargo run --quiet --package prod -- test "$@"
 
+# Run the project's own tests
+[group('develop')]
+[no-exit-message]
+own *args:
+    @exec cargo run --quiet --package prod -- test --own "$@"
+
+# Build everything that this platform can build
+[group('develop')]
+[unix]
+build:
+    cargo build --workspace --all-targets
+
+# Build the suite and its libraries: the programs that run it need process groups
+[group('develop')]
+[windows]
+build:
+    cargo build --package mace-prod --package knobs --package faultfs --package report --all-targets
+
+# Run the fast layer with nextest alone
+[group('validate')]
+fast *args:
+    @exec cargo nextest run --profile fast "$@"
+
+# Build the documentation, with warnings denied
+[group('develop')]
+docs:
+    RUSTDOCFLAGS='--deny warnings' cargo doc --workspace --no-deps
+
+# Fetch the tools that some own tests ask: linters and readers of reports, below target/tools
+[group('develop')]
+tools:
+    python3 -m venv target/tools/ci
+    target/tools/ci/bin/pip install --quiet zizmor==1.32.0 check-jsonschema==0.39.0 junitparser==5.0.3 junit2html==31.0.2 prometheus-client==0.26.0
+    npm install --silent --no-audit --no-fund --prefix target/tools/npm xunit-viewer@10.6.1 junit-report-merger@9.0.4
+
 # Check formatting and lints, with and without failpoints
 [group('develop')]
 lint:

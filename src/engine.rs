@@ -11,9 +11,11 @@ pub mod lying;
 pub mod mace;
 pub mod model;
 pub mod options;
+pub mod rules;
 pub mod spin;
 
 pub use options::{BucketOptions, EngineOptions, Family, Merge};
+pub use rules::{RULES, Rules};
 
 use std::path::Path;
 

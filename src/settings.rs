@@ -9,7 +9,7 @@ pub use seed::{Draw, Seed};
 
 use knobs::{
     Knobs,
-    findings::{Build, Findings},
+    findings::{Build, Finding, Findings},
 };
 use std::{path::PathBuf, sync::OnceLock};
 
@@ -27,11 +27,23 @@ pub const ENGINE_BUILD: Build =
 /// # Panics
 /// When there is no such entry, or when the file cannot be used.
 pub fn leaves_out(id: &str) -> bool {
+    let finding = finding(id);
+    finding.leaves_out.is_some() && finding.is_expected(ENGINE_VERSION, ENGINE_BUILD)
+}
+
+/// How many tries without this known finding mean that it is gone; see [`Finding::tries`].
+///
+/// # Panics
+/// When there is no such entry, or when the file cannot be used.
+pub fn tries(id: &str) -> u32 {
+    finding(id).tries()
+}
+
+fn finding(id: &str) -> &'static Finding {
     static FINDINGS: OnceLock<Findings> = OnceLock::new();
     let load = || Findings::load(&knobs::runtime::root()).unwrap_or_else(|error| panic!("{error}"));
     let finding = FINDINGS.get_or_init(load).find(id);
-    let finding = finding.unwrap_or_else(|| panic!("no entry `{id}` among the known findings"));
-    finding.leaves_out.is_some() && finding.is_expected(ENGINE_VERSION, ENGINE_BUILD)
+    finding.unwrap_or_else(|| panic!("no entry `{id}` among the known findings"))
 }
 
 /// What the knobs mean to a case.

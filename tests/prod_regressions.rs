@@ -22,6 +22,8 @@ mod killed_in_route_switch;
 mod merge_admission;
 #[path = "regressions/merge_lost_in_recovery.rs"]
 mod merge_lost_in_recovery;
+#[path = "regressions/panic_within_a_checkpoint_record.rs"]
+mod panic_within_a_checkpoint_record;
 #[path = "regressions/scan_over_checkpoint.rs"]
 mod scan_over_checkpoint;
 #[path = "regressions/split_without_its_child.rs"]

@@ -27,6 +27,10 @@ pub struct Finding {
     /// The class of input that random generators leave out because of it.
     #[serde(default)]
     pub leaves_out: Option<String>,
+    /// For a race: it shows in one of so many tries, by the worst rate that was measured. Its case
+    /// tries until it shows, [`Finding::tries`] times at the most.
+    #[serde(default)]
+    pub one_in: Option<u32>,
     /// Engine versions it is gone in, although `engine` may go on listing them.
     #[serde(default)]
     pub gone_in: Vec<String>,
@@ -52,7 +56,23 @@ impl Build {
     }
 }
 
+/// How often a run may be wrong that says of a race's finding that it vanished: one in a million,
+/// as long as the rate in its entry holds.
+const FALSE_ALARM: f64 = 1e-6;
+
 impl Finding {
+    /// How many tries without the finding mean that it is gone: so many that they would all miss
+    /// it in one of a million runs. One, when it is no matter of luck.
+    pub fn tries(&self) -> u32 {
+        let Some(one_in) = self.one_in else { return 1 };
+        let (mut tries, mut luck) = (0, 1.0);
+        while luck > FALSE_ALARM {
+            luck *= 1.0 - 1.0 / f64::from(one_in);
+            tries += 1;
+        }
+        tries
+    }
+
     /// Whether the finding is expected on `version` of the engine in `build`.
     pub fn is_expected(&self, version: &str, build: Build) -> bool {
         self.is_for(version) && self.builds.contains(&build)
@@ -116,6 +136,8 @@ impl Findings {
                 "give each entry an id of its own"
             } else if engine.is_empty() || builds.is_empty() {
                 "list at least one engine version and one build"
+            } else if finding.one_in.is_some_and(|one_in| one_in < 2) {
+                "say `one_in = 2` or more, or nothing when it shows in every try"
             } else if case.trim().is_empty() || summary.trim().is_empty() || summary.contains('\n')
             {
                 "name the regression's case, and say in one line what is wrong"

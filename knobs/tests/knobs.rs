@@ -279,6 +279,20 @@ fn a_finding_holds_for_its_versions_and_builds() {
 }
 
 #[test]
+fn a_race_is_tried_until_its_absence_is_no_luck() {
+    let tries = |line: &str| {
+        let root = root(&[("known-findings.toml", &format!("{FINDING}{line}"))]);
+        Findings::load(root.path()).unwrap().find("lost-checkpoint").unwrap().tries()
+    };
+    assert_eq!(tries(""), 1, "what shows each time is tried once");
+    for one_in in [2_u32, 5, 80] {
+        let tries = tries(&format!("one_in = {one_in}\n"));
+        let missed = |tries: u32| (1.0 - 1.0 / f64::from(one_in)).powf(f64::from(tries));
+        assert!(missed(tries) <= 1e-6 && missed(tries - 1) > 1e-6, "{one_in}: {tries}");
+    }
+}
+
+#[test]
 fn a_malformed_findings_file_is_an_error_and_an_absent_one_is_empty() {
     assert!(Findings::load(root(&[]).path()).unwrap().all().is_empty());
     for (from, to, says) in [
@@ -288,6 +302,7 @@ fn a_malformed_findings_file_is_an_error_and_an_absent_one_is_empty() {
         ("[\"0.2.0\", \"0.3.0\"]", "[]", "at least one engine version"),
         ("lost_checkpoint::survives", "", "name the regression's case"),
         ("summary = \"a checkpoint is lost\"", "", "missing field"),
+        ("gone_in", "one_in = 1\ngone_in", "one_in = 2"),
     ] {
         let broken = FINDING.replace(from, to);
         assert_ne!(broken, FINDING, "the sin was not planted");

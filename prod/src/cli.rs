@@ -30,6 +30,9 @@ pub(crate) enum Command {
     },
     /// Run the project's own tests and everything that `run all` runs
     Test {
+        /// The project's own tests alone
+        #[arg(long)]
+        own: bool,
         /// Cases at a time
         #[arg(default_value = "8", allow_hyphen_values = true)]
         threads: String,

@@ -92,6 +92,11 @@ pub(crate) fn judge(facts: Facts<'_>) -> Layer {
             format!("the case is in the inventory and has no result ({})", facts.ended)
         }),
     };
+    if matches!(facts.outcome, Outcome::Interrupted(_)) {
+        for case in cases.iter_mut().filter(|case| cut_off(case)) {
+            (case.verdict, case.message) = (Verdict::Missing, Some(why_missing.clone()));
+        }
+    }
     let missing = facts.inventory.iter().filter(|id| !seen.contains(id));
     cases.extend(missing.map(|id| resultless(id.clone(), Verdict::Missing, &why_missing)));
     cases.sort_by(|left, right| left.id.cmp(&right.id));
@@ -109,6 +114,12 @@ pub(crate) fn judge(facts: Facts<'_>) -> Layer {
     }
     let outcome = if failed { facts.outcome.max(Outcome::Failed) } else { facts.outcome };
     Layer { part: facts.part.clone(), cases, figures, wall: facts.wall, outcome }
+}
+
+/// Whether the case ended because nextest passed the interruption's signal on to it.
+fn cut_off(case: &Judged) -> bool {
+    let signal = |name: &str| case.message.as_ref().is_some_and(|text| text.contains(name));
+    case.verdict == Verdict::Failed && (signal("(SIGINT)") || signal("(SIGTERM)"))
 }
 
 fn resultless(id: CaseId, verdict: Verdict, message: &str) -> Judged {

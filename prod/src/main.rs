@@ -47,12 +47,15 @@ fn dispatch(cli: &Cli, interrupts: &Interrupts) -> Result<Outcome> {
             let order = Order { parts, threads, complete: mode == Mode::All, counts: false };
             run::run(&session, &order, interrupts)
         }
-        Command::Test { threads } => {
+        Command::Test { own, threads } => {
+            let own = *own;
             let threads = session::threads(threads)?;
             let session = Session::open(&flags)?;
             let mut parts = vec![part::own()];
-            parts.extend(part::parts(Mode::All, session.knobs.text("FEATURES")));
-            let order = Order { parts, threads, complete: true, counts: true };
+            if !own {
+                parts.extend(part::parts(Mode::All, session.knobs.text("FEATURES")));
+            }
+            let order = Order { parts, threads, complete: !own, counts: true };
             run::run(&session, &order, interrupts)
         }
         Command::Knobs => {

@@ -6,8 +6,12 @@
 mod bad_input;
 #[path = "cli/bootstrap.rs"]
 mod bootstrap;
+#[path = "cli/consumers.rs"]
+mod consumers;
 #[path = "cli/engines.rs"]
 mod engines;
+#[path = "cli/features.rs"]
+mod features;
 #[path = "cli/fixture.rs"]
 mod fixture;
 #[path = "cli/layers.rs"]
@@ -22,3 +26,5 @@ mod signals;
 mod soak;
 #[path = "cli/soak_input.rs"]
 mod soak_input;
+#[path = "cli/workflows.rs"]
+mod workflows;

@@ -1,5 +1,6 @@
-//! The adapter for mace-kv 0.2.0, and with `failpoint.rs` the only importer of the engine.
-//! It translates calls and answers one to one; it never retries, sleeps or judges.
+//! The adapter for mace-kv 0.2.0 and 0.1.2, and with `failpoint.rs` the only importer of the engine.
+//! It translates calls and answers one to one; it never retries, sleeps or judges. What 0.1.2 has
+//! not (`engine_api`, said by `build.rs`) is missing from its capabilities, and the cases skip.
 
 use crate::{
     engine::{
@@ -36,8 +37,8 @@ impl Driver for MaceDriver {
     fn capabilities(&self) -> Capabilities {
         Capabilities {
             failpoints: cfg!(feature = "failpoints"),
-            checker: true,
-            copy: true,
+            checker: cfg!(not(engine_api = "0.1")),
+            copy: cfg!(not(engine_api = "0.1")),
             merge: true,
             files: true,
         }
@@ -48,6 +49,12 @@ impl Driver for MaceDriver {
         Ok(Box::new(MaceEngine(Mace::new(parsed).map_err(deny)?)))
     }
 
+    #[cfg(engine_api = "0.1")]
+    fn check(&self, _: &Path) -> Outcome<Vec<String>> {
+        Err(Denial::Refused(Reason::Unsupported))
+    }
+
+    #[cfg(not(engine_api = "0.1"))]
     fn check(&self, dir: &Path) -> Outcome<Vec<String>> {
         let report = mace::check_database(&Options::new(dir));
         Ok(report
@@ -199,6 +206,12 @@ impl Engine for MaceEngine {
         self.0.sync().map_err(deny)
     }
 
+    #[cfg(engine_api = "0.1")]
+    fn copy_to(&self, _: &Path) -> Outcome<()> {
+        Err(Denial::Refused(Reason::Unsupported))
+    }
+
+    #[cfg(not(engine_api = "0.1"))]
     fn copy_to(&self, target: &Path) -> Outcome<()> {
         self.0.create_checkpoint(target).map(|_| ()).map_err(deny)
     }

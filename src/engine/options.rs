@@ -1,7 +1,7 @@
 //! Options of an engine and its buckets in our words, and the configuration families that every
 //! case runs in more than one of. Units are in the names; nothing here opens anything.
 
-use crate::settings::leaves_out;
+use crate::{engine::rules::RULES, settings::leaves_out};
 use serde::{Deserialize, Serialize};
 
 const KIB: u64 = 1 << 10;
@@ -106,7 +106,7 @@ impl Default for BucketOptions {
             evict_pct: 20,
             pool_bytes: GIB,
             checkpoint_bytes: 256 * MIB,
-            inline_bytes: 1024,
+            inline_bytes: RULES.inline_usual,
             split_keys: 512,
             consolidate_deltas: 256,
             compression: false,

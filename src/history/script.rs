@@ -101,7 +101,7 @@ pub enum Step {
         /// The folder's name.
         name: String,
     },
-    /// Reads each key of a bucket once, so that pages are loaded.
+    /// Reads each key of a bucket once, so that pages are loaded, and notes how many there are.
     ReadAll {
         /// The bucket.
         bucket: String,
@@ -212,8 +212,9 @@ impl<'a> Runner<'a> {
                 Ok(())
             }
             Step::ReadAll { bucket } => {
-                let view = self.bucket(bucket).view()?;
-                view.scan(&Scan::all()).map(|_| ())
+                let pairs = self.bucket(bucket).view()?.scan(&Scan::all())?.len();
+                self.phase(format!("read {pairs}"));
+                Ok(())
             }
             Step::ScanAmid { bucket, before, amid } => self.scan_amid(bucket, before, amid),
             Step::Die => std::process::abort(),

@@ -4,7 +4,7 @@
 use crate::claims::{Claims, contents, in_two_families, store};
 use mace_prod::{
     engine::{
-        Bucket, BucketOptions, Denial, Driver, Engine, EngineOptions, Family, Merge, Reason,
+        Bucket, BucketOptions, Denial, Driver, Engine, EngineOptions, Family, Merge, RULES, Reason,
         mace::MaceDriver,
     },
     scenario::Case,
@@ -54,7 +54,7 @@ fn unusual() -> BucketOptions {
         evict_pct: 33,
         pool_bytes: 2_345_678,
         checkpoint_bytes: 234_567,
-        inline_bytes: 777,
+        inline_bytes: RULES.inline_least + 521,
         split_keys: 99,
         consolidate_deltas: 31,
         compression: true,
@@ -94,7 +94,7 @@ fn bucket_options_are_brought_into_range(family: Family, dir: &Path, claims: &mu
     };
     let least = BucketOptions {
         evict_pct: 10,
-        inline_bytes: 256,
+        inline_bytes: RULES.inline_least,
         split_keys: 64,
         consolidate_deltas: 16,
         ..default.clone()
@@ -103,7 +103,7 @@ fn bucket_options_are_brought_into_range(family: Family, dir: &Path, claims: &mu
         evict_pct: 100,
         pool_bytes: 1 << 20,
         checkpoint_bytes: 2 << 20,
-        inline_bytes: 4097,
+        inline_bytes: RULES.inline_most + 1,
         split_keys: u16::MAX,
         consolidate_deltas: u16::MAX,
         ..default.clone()
@@ -113,7 +113,7 @@ fn bucket_options_are_brought_into_range(family: Family, dir: &Path, claims: &mu
         pool_bytes: 1 << 20,
         // No more than the pool holds.
         checkpoint_bytes: 1 << 20,
-        inline_bytes: 4096,
+        inline_bytes: RULES.inline_most,
         split_keys: 512,
         // Half of the keys of a node.
         consolidate_deltas: 256,
@@ -140,7 +140,8 @@ fn around_thresholds(
     pairs: &mut Vec<(Vec<u8>, Vec<u8>)>,
     claims: &mut Claims,
 ) {
-    for (number, len) in [1, 255, 256, 257, 599, 600, 601, 1023, 1024, 1025].iter().enumerate() {
+    let lens = [1, 255, 256, 257, 599, 600, 601, 1023, 1024, 1025, 4095, 4096, 4097];
+    for (number, len) in lens.iter().enumerate() {
         let (key, value) = (vec![mark, number as u8], vec![mark; *len]);
         claims.same("store", &store(bucket, &key, &value), &Ok(()));
         pairs.push((key, value));
@@ -152,7 +153,8 @@ fn bucket_options_change_only_while_unloaded(family: Family, dir: &Path, claims:
     let mut now = stored(family);
     let mut pairs = Vec::new();
     claims.granted("create", engine.create_bucket("b", &now).map(|_| ()));
-    for (mark, inline_bytes) in [(1, 1024), (2, 600), (3, 256)] {
+    for (mark, lowered) in [(1, 1024), (2, 600), (3, 256)] {
+        let inline_bytes = if RULES.inline_lowers { lowered } else { now.inline_bytes };
         let handle = bucket(engine.as_ref(), "b", claims);
         around_thresholds(handle.as_ref(), mark, &mut pairs, claims);
         handle.checkpoint_and_wait();
@@ -190,7 +192,10 @@ fn bucket_options_change_only_while_unloaded(family: Family, dir: &Path, claims:
 fn engine_options_change_at_every_opening(family: Family, dir: &Path, claims: &mut Claims) {
     // Every writer of the relaxed route has a buffer of its own, and there will be 128 of them.
     let plain = EngineOptions { wal_buffer_bytes: 1 << 20, ..family.engine() };
-    let width = |writers, durable| EngineOptions { writers, durable, ..plain.clone() };
+    let width = |wanted, durable| {
+        let writers = if RULES.writers_change { wanted } else { plain.writers };
+        EngineOptions { writers, durable, ..plain.clone() }
+    };
     let openings = [
         width(1, true),
         width(32, true),
@@ -219,6 +224,10 @@ fn engine_options_change_at_every_opening(family: Family, dir: &Path, claims: &m
             claims.same("store", &store(handle.as_ref(), &key, &value), &Ok(()));
             pairs.push((key, value));
         }
+    }
+    if !RULES.writers_change {
+        let other = EngineOptions { writers: plain.writers * 2, ..plain.clone() };
+        claims.declined("another width", MaceDriver.open(&dir.join("db"), &other), &INVALID);
     }
     let engine = open(&plain, dir, claims);
     let handle = bucket(engine.as_ref(), "b", claims);

@@ -3,7 +3,7 @@
 //! by the tests that the cases' detection is proved with; opens no engine itself.
 
 use mace_prod::{
-    engine::{BucketOptions, Driver, EngineOptions, Family, Order},
+    engine::{BucketOptions, Driver, EngineOptions, Family, Order, RULES},
     oracle::Violation,
     report::Figures,
     scenario::contract::{
@@ -30,8 +30,7 @@ use std::{
     sync::{LazyLock, atomic::Ordering},
 };
 
-/// The longest key, measured and from the source: packed with its version and length it fills
-/// 64 KiB. One byte more is refused.
+/// The longest key: packed with its version and length it fills 64 KiB (measured).
 const LONGEST_KEY: usize = 65_521;
 
 /// How much a case does.
@@ -67,7 +66,8 @@ pub(crate) fn judge(
     let mut runner = TestRunner::new_with_rng(config, rng);
     let figures = RefCell::new(figures);
     let failed = Cell::new(false);
-    let outcome = runner.run(&lists(family, effort.operations), |(start, ops, seen)| {
+    let lists = lists(family, effort.operations, driver.capabilities().copy);
+    let outcome = runner.run(&lists, |(start, ops, seen)| {
         // What depends on the engine's own threads does not show each time: once a list has
         // failed, a shorter one is acquitted only after several attempts.
         for _ in 0..if failed.get() { effort.attempts } else { 1 } {
@@ -125,12 +125,12 @@ fn carried_out(start: &Reference, ops: &[Op]) -> Vec<Op> {
 
 type Lists = Sequential<Reference, Op, BoxedStrategy<Reference>, BoxedStrategy<Op>>;
 
-fn lists(family: Family, operations: usize) -> Lists {
+fn lists(family: Family, operations: usize, copies: bool) -> Lists {
     Sequential::new(
         SizeRange::from(operations / 2..=operations),
         move || any::<bool>().prop_map(move |rotates| Reference::new(family, rotates)).boxed(),
         |_, _| true,
-        move |reference| operation(family, reference),
+        move |reference| operation(family, copies, reference),
         |mut reference, op| {
             reference.step(op);
             reference
@@ -138,7 +138,7 @@ fn lists(family: Family, operations: usize) -> Lists {
     )
 }
 
-fn operation(family: Family, now: &Reference) -> BoxedStrategy<Op> {
+fn operation(family: Family, copies: bool, now: &Reference) -> BoxedStrategy<Op> {
     let reader =
         || prop_oneof![(0..TXNS).prop_map(Reader::Txn), (0..VIEWS).prop_map(Reader::View),];
     let flip = any::<bool>;
@@ -159,7 +159,7 @@ fn operation(family: Family, now: &Reference) -> BoxedStrategy<Op> {
         1 => flip().prop_map(Op::Collection),
         1 => Just(Op::Sync),
         1 => (0..BUCKETS.len(), flip()).prop_map(|(bucket, delete)| Op::Held { bucket, delete }),
-        1 => Just(Op::Copy),
+        1 => Just(if copies { Op::Copy } else { Op::Audit }),
         2 => Just(Op::Audit),
         1 => (0..BUCKETS.len()).prop_map(Op::Reload),
         1 => bucket_options(now),
@@ -282,15 +282,15 @@ fn key(now: &Reference, bucket: usize) -> BoxedStrategy<Key> {
     .boxed()
 }
 
-/// Lengths around the thresholds of inlining (256, 1024, 4096 and the family's own), around the
-/// smallest data file (32 KiB), and more than three of them. An empty value is left out: see the
+/// Lengths around the thresholds of inlining (256, 1024, 4096, 16384 and the family's own), around
+/// the smallest data file (32 KiB), and more than three of them. An empty value is left out: see the
 /// known finding `empty-value-is-a-deletion`.
 fn value() -> impl Strategy<Value = Value> + Clone {
     let shortest = usize::from(leaves_out("empty-value-is-a-deletion"));
     let len = prop_oneof![
         12 => select(vec![8_usize, shortest, 1, 7, 9, 32, 100]),
         8 => select(vec![255_usize, 256, 257, 1023, 1024, 1025, 4095, 4096, 4097]),
-        1 => select(vec![32_767_usize, 32_768, 100_000]),
+        1 => select(vec![16_384_usize, 32_767, 32_768, 100_000]),
     ];
     (len, filling(), number()).prop_map(|(len, filling, number)| Value { len, filling, number })
 }
@@ -355,7 +355,7 @@ fn sweep(now: &Reference) -> BoxedStrategy<Sweep> {
 fn bucket_options(now: &Reference) -> BoxedStrategy<Op> {
     let stored: Vec<BucketOptions> =
         (0..BUCKETS.len()).map(|bucket| now.bucket_options(bucket).clone()).collect();
-    let inline = select(vec![1024_u32, 0, 256, 257, 1023, 4096, 9000]);
+    let inline = select(vec![1024_u32, 0, 256, 257, 1023, 4096, 9000, 20_000]);
     let split = prop_oneof![6 => Just(None), 1 => select(vec![Some(64_u16), Some(512)])];
     (0..BUCKETS.len(), inline, split, any::<bool>(), any::<bool>())
         .prop_map(move |(bucket, inline_bytes, split, compression, small)| {
@@ -378,7 +378,8 @@ fn bucket_options(now: &Reference) -> BoxedStrategy<Op> {
 }
 
 fn engine_options(family: Family) -> impl Strategy<Value = EngineOptions> {
-    let writers = select(vec![1_u8, 4, 32, 16]);
+    let own = vec![family.engine().writers];
+    let writers = select(if RULES.writers_change { vec![1_u8, 4, 32, 16] } else { own });
     let file = select(vec![16_u64 << 10, 64 << 10, 1 << 20]);
     (any::<bool>(), writers, file.clone(), file, 8..20_usize).prop_map(
         move |(durable, writers, data_file_bytes, wal_file_bytes, file_handles)| EngineOptions {

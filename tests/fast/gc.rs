@@ -2,7 +2,7 @@
 //! readers beside it see exactly their snapshots.
 
 use mace_prod::{
-    engine::{Family, apart::Apart, mace::MaceDriver},
+    engine::{Family, RULES, apart::Apart, mace::MaceDriver},
     history::{
         drive::Traffic,
         script::Step,
@@ -54,7 +54,7 @@ in_families!(blob_files_are_collected_beside_readers:
 );
 
 fn blob_files_are_collected_beside_readers(case: &mut Case, family: Family) -> Judging<Verdict> {
-    let fill = Sweep::fill(40, 3000, 10);
+    let fill = Sweep::fill(40, RULES.large, 10);
     let again = Sweep { step: 4, per_txn: 5, ..fill.clone() };
     let (live, verdict) = cycle(case, family, &fill, &again, (0, 1))?;
     Ok(verdict.and(reached("a collected blob file", live.evidence.collected.1)))

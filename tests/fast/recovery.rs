@@ -2,7 +2,7 @@
 //! what is found afterwards. A child counts its own commits and writes, and sends itself SIGKILL.
 
 use mace_prod::{
-    engine::{EngineOptions, Family},
+    engine::{EngineOptions, Family, RULES},
     history::{child::End, drive::Traffic, kill::Mark, script::Step},
     scenario::{Case, crashes::Crashes, database::Stage, live::Judging},
     settings::leaves_out,
@@ -106,6 +106,9 @@ fn the_number_of_writers_may_change_at_every_reopening(
     case: &mut Case,
     family: Family,
 ) -> Judging<Verdict> {
+    if !RULES.writers_change {
+        return Ok(case.skip("this engine refuses another number of writer groups"));
+    }
     let with = |writers| EngineOptions { writers, ..family.engine().one_log_file() };
     let mut crashes = Crashes::new(case);
     for writers in [1, 4, 32] {

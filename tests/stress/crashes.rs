@@ -2,7 +2,7 @@
 //! killed again. What every reopening finds is judged against the journal of all processes.
 
 use mace_prod::{
-    engine::{EngineOptions, Family},
+    engine::{EngineOptions, Family, RULES},
     history::{child::End, drive::Traffic, kill::Mark, script::Step},
     scenario::{Case, crashes::Crashes, database::Stage, live::Judging},
     settings::{Draw, leaves_out},
@@ -65,8 +65,10 @@ fn stress_an_aging_database_survives_every_crash(
 
 /// The family's options with the durability route and the number of writers drawn anew.
 fn options(family: Family, draw: &mut Draw) -> EngineOptions {
-    let writers = *draw.pick(&[1, 4, 16, 32]);
-    EngineOptions { durable: draw.percent(60), writers, ..family.engine().one_log_file() }
+    let own = family.engine().one_log_file();
+    let drawn = *draw.pick(&[1, 4, 16, 32]);
+    let writers = if RULES.writers_change { drawn } else { own.writers };
+    EngineOptions { durable: draw.percent(60), writers, ..own }
 }
 
 /// Clients with checkpoints and collection in between, at least sixty commits in all.

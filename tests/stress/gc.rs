@@ -1,7 +1,7 @@
 //! Large values that are overwritten and collected for many rounds, beside readers.
 
 use mace_prod::{
-    engine::{Family, apart::Apart, mace::MaceDriver},
+    engine::{Family, RULES, apart::Apart, mace::MaceDriver},
     history::{
         drive::Traffic,
         script::Step,
@@ -34,7 +34,7 @@ in_families!(stress_blobs_are_collected_for_ever:
 
 fn stress_blobs_are_collected_for_ever(case: &mut Case, family: Family) -> Judging<Verdict> {
     let bucket = || "a".to_owned();
-    let fill = Sweep::fill(60, 3000, 10);
+    let fill = Sweep::fill(60, RULES.large, 10);
     let work = |sweep: Sweep| Step::Traffic { bucket: bucket(), traffic: Traffic::sweep(sweep) };
     let checkpoint = Step::Checkpoint { bucket: bucket() };
     let watch = Watch { bucket: bucket(), client: 100, keys: Vec::new(), hold: Hold::Stamps(36) };
@@ -60,7 +60,7 @@ fn stress_blobs_are_collected_for_ever(case: &mut Case, family: Family) -> Judgi
     })?;
     live.look(&family.engine())?;
     live.check()?;
-    let round = 15 * REWRITES as u64 * 3000;
+    let round = 15 * REWRITES as u64 * u64::from(RULES.large);
     let bound = Bound { factor: 2, slack_bytes: 2 * round + SLACK };
     let verdict = live.judge(&mut case.figures).and(live.bounded(bound, &mut case.figures));
     Ok(verdict.and(reached("a collected blob file", live.evidence.collected.1)))

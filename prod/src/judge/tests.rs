@@ -243,3 +243,17 @@ fn the_merged_report_tells_the_kinds_apart_and_loses_nothing() {
     // The second pass has no accepted finding: the same marker is a failure there.
     assert!(second.failures > first.failures - 1);
 }
+
+#[test]
+fn a_case_that_the_interruption_cut_off_is_no_failure_of_its_own() {
+    let cut_off = |outcome| {
+        let layer = judged(&fast("failpoints"), &findings(""), outcome, |records, inventory| {
+            records.retain(|record| record.id.name == "aborts");
+            inventory.retain(|id| id.name == "aborts");
+            records[0].message = Some("process aborted with signal 2 (SIGINT)".to_owned());
+        });
+        layer.cases[0].verdict
+    };
+    assert_eq!(cut_off(Outcome::Interrupted(2)), Verdict::Missing);
+    assert_eq!(cut_off(Outcome::Failed), Verdict::Failed, "a SIGINT from elsewhere is a failure");
+}

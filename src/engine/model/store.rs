@@ -5,7 +5,7 @@
 //! the snapshot was taken. A write is refused when the key has a version that its transaction
 //! cannot see, be it active or committed since; only merges beside merges are let through.
 
-use crate::engine::{BucketOptions, Denial, Merge, Order, Outcome, Reason, Scan};
+use crate::engine::{BucketOptions, Denial, Merge, Order, Outcome, RULES, Reason, Scan};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Buckets that a database holds, deleted ones not yet reaped included.
@@ -142,7 +142,8 @@ impl Database {
         }
         let new = clamp(new);
         let old = &store.options;
-        if new.inline_bytes > old.inline_bytes || new.split_keys != old.split_keys {
+        let inline = RULES.inline_may_become(old.inline_bytes, new.inline_bytes);
+        if !inline || new.split_keys != old.split_keys {
             return Err(Denial::Refused(Reason::Invalid));
         }
         store.options = new;
@@ -378,7 +379,7 @@ pub fn clamp(options: &BucketOptions) -> BucketOptions {
         evict_pct: options.evict_pct.clamp(10, 80),
         pool_bytes,
         checkpoint_bytes: or(options.checkpoint_bytes, default.checkpoint_bytes).min(pool_bytes),
-        inline_bytes: options.inline_bytes.clamp(256, 4096),
+        inline_bytes: options.inline_bytes.clamp(RULES.inline_least, RULES.inline_most),
         split_keys,
         consolidate_deltas: options.consolidate_deltas.clamp(16, split_keys / 2),
         ..options.clone()

@@ -18,11 +18,13 @@ pub const TORN_SPLIT: &str = "split-without-its-child";
 /// The log of a dropped transaction leads into a file that was recycled.
 pub const ABORTED_ACROSS_LOG_FILES: &str = "aborted-across-log-files";
 
+/// A link of the log that is off by the length of a checkpoint record.
+pub const PANIC_IN_CHECKPOINT: &str = "panic-within-a-checkpoint-record";
+
 /// The finding that the database in this state shows, with the evidence. The database must not be
 /// open; a copy of it is looked at.
 pub fn of(database: &Database, figures: &mut Figures) -> Option<(&'static str, String)> {
     dangling_abort(database)
-        .map(|evidence| (ABORTED_ACROSS_LOG_FILES, evidence))
         .or_else(|| torn_split(database, figures).map(|evidence| (TORN_SPLIT, evidence)))
 }
 
@@ -51,13 +53,15 @@ mod record {
     pub(super) const UPDATE_PAYLOAD: usize = 11;
     pub(super) const UPDATE_TXN: usize = 23;
     pub(super) const UPDATE_PREVIOUS: usize = 31;
+    pub(super) const UPDATE_OFFSET: usize = 39;
     pub(super) const OTHER_TXN: usize = 1;
 }
 
 /// After an opening that was refused as corrupt: a record of a transaction without a commit, whose
 /// predecessor is in an earlier file. Recovery follows it out of the files that it scanned, whether
-/// or not the earlier one is still there.
-fn dangling_abort(database: &Database) -> Option<String> {
+/// or not the earlier one is still there. Or its predecessor is a place in the same file where no
+/// record begins.
+fn dangling_abort(database: &Database) -> Option<(&'static str, String)> {
     let refused = |phase: &String| phase == "denied failed (Corruption)";
     if !must(database.phases()).iter().any(refused) {
         return None;
@@ -72,12 +76,18 @@ fn dangling_abort(database: &Database) -> Option<String> {
     let commits: BTreeSet<u64> =
         streams.iter().flat_map(|(_, _, log)| records(log)).filter_map(Record::committed).collect();
     streams.iter().find_map(|(stream, number, log)| {
-        let leads_back = |found: &Record| match found {
-            Record::Update { txn, previous } => previous < number && !commits.contains(txn),
-            Record::Commit(_) | Record::Other => false,
+        let (found, starts) = (records(log), starts(log));
+        let leads = |found: &Record| match found {
+            Record::Update { txn, .. } if commits.contains(txn) => None,
+            Record::Update { previous, .. } if previous < number => Some(ABORTED_ACROSS_LOG_FILES),
+            Record::Update { previous, offset, .. } => {
+                let nowhere = previous == number && !starts.contains(offset);
+                nowhere.then_some(PANIC_IN_CHECKPOINT)
+            }
+            Record::Commit(_) | Record::Other => None,
         };
-        let found = records(log).into_iter().find(leads_back)?;
-        Some(format!("{stream}_{number} holds {found:?}, which has no commit"))
+        let (id, found) = found.iter().find_map(|found| Some((leads(found)?, found)))?;
+        Some((id, format!("{stream}_{number} holds {found:?}, which has no commit")))
     })
 }
 
@@ -87,6 +97,8 @@ enum Record {
     Update {
         txn: u64,
         previous: u64,
+        /// Where that one begins in it.
+        offset: u64,
     },
     Commit(u64),
     Other,
@@ -98,8 +110,16 @@ impl Record {
     }
 }
 
-/// The records of a log file up to the first that is not whole.
 fn records(log: &[u8]) -> Vec<Record> {
+    placed(log).into_iter().map(|(_, found)| found).collect()
+}
+
+fn starts(log: &[u8]) -> BTreeSet<u64> {
+    placed(log).into_iter().map(|(at, _)| at as u64).collect()
+}
+
+/// The records of a log file up to the first that is not whole, with their places.
+fn placed(log: &[u8]) -> Vec<(usize, Record)> {
     let number = |at: usize| Some(u64::from_le_bytes(log.get(at..at + 8)?.try_into().ok()?));
     let (mut records, mut at) = (Vec::new(), 0);
     while let Some(&kind) = log.get(at) {
@@ -107,9 +127,10 @@ fn records(log: &[u8]) -> Vec<Record> {
             record::UPDATE => (|| {
                 let txn = number(at + record::UPDATE_TXN)?;
                 let previous = number(at + record::UPDATE_PREVIOUS)?;
+                let offset = number(at + record::UPDATE_OFFSET)?;
                 let payload = number(at + record::UPDATE_PAYLOAD)? & u64::from(u32::MAX);
                 let length = record::UPDATE_BYTES + payload as usize;
-                Some((Record::Update { txn, previous }, length))
+                Some((Record::Update { txn, previous, offset }, length))
             })(),
             record::COMMIT => {
                 number(at + record::OTHER_TXN).map(|txn| (Record::Commit(txn), record::OTHER_BYTES))
@@ -118,7 +139,7 @@ fn records(log: &[u8]) -> Vec<Record> {
             _ => Some((Record::Other, record::OTHER_BYTES)),
         };
         let Some((found, length)) = read else { break };
-        records.push(found);
+        records.push((at, found));
         at += length;
     }
     records

@@ -8,7 +8,7 @@
 
 use crate::{
     engine::{
-        EngineOptions, Family,
+        EngineOptions, Family, RULES,
         failpoint::{Action, Rule},
     },
     history::{drive::Traffic, script::Step},
@@ -290,13 +290,13 @@ impl Recipe {
                 steps.extend([mixed(2, 4), collect()]);
             }
             Self::RewriteBlobs => {
-                steps.extend([fill(40, 3000), checkpoint()]);
-                steps.extend((0..20).map(|_| overwrite(40, 4, 3000)));
+                steps.extend([fill(40, RULES.large), checkpoint()]);
+                steps.extend((0..20).map(|_| overwrite(40, 4, RULES.large)));
                 steps.extend([checkpoint(), mixed(2, 4), checkpoint(), collect_blobs()]);
             }
             Self::ObsoleteBlobs => {
-                steps.extend([fill(4, 3000), checkpoint()]);
-                steps.extend((0..20).map(|_| overwrite(4, 1, 3000)));
+                steps.extend([fill(4, RULES.large), checkpoint()]);
+                steps.extend((0..20).map(|_| overwrite(4, 1, RULES.large)));
                 steps.extend([checkpoint(), mixed(2, 4), checkpoint(), collect()]);
             }
             _ => {

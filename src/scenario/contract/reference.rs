@@ -9,7 +9,7 @@ use super::{
 };
 use crate::{
     engine::{
-        BucketOptions, Denial, EngineOptions, Family, Merge, Order, Outcome, Reason,
+        BucketOptions, Denial, EngineOptions, Family, Merge, Order, Outcome, RULES, Reason,
         model::{MAX_KEY_BYTES, clamp, sum},
     },
     settings::leaves_out,
@@ -169,7 +169,8 @@ impl Reference {
                 let bucket = &mut self.buckets[*bucket];
                 bucket.aborted = false;
                 let (old, wanted) = (&bucket.options, clamp(wanted));
-                if wanted.inline_bytes > old.inline_bytes || wanted.split_keys != old.split_keys {
+                let inline = RULES.inline_may_become(old.inline_bytes, wanted.inline_bytes);
+                if !inline || wanted.split_keys != old.split_keys {
                     return Answer::Done(Err(Denial::Refused(Reason::Invalid)));
                 }
                 bucket.options = BucketOptions { merge: old.merge, ..wanted };

@@ -1,0 +1,179 @@
+//! The workflows and the recipes they name: each step one recipe, run so that a cancelled job
+//! reaches it and limited below its job; nothing that is not pinned. Reads files; linters are asked
+//! where `just tools` has fetched them.
+
+use crate::consumers::{ask, tool};
+use std::{collections::BTreeSet, fs, path::PathBuf, process::Command};
+
+fn root() -> PathBuf {
+    knobs::runtime::root()
+}
+
+fn workflows() -> Vec<(String, String)> {
+    let folder = root().join(".github/workflows");
+    let mut files: Vec<_> =
+        fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+    files.sort();
+    let named = |path: PathBuf| {
+        let text = fs::read_to_string(&path).unwrap();
+        (path.file_name().unwrap().to_string_lossy().into_owned(), text)
+    };
+    files.into_iter().map(named).collect()
+}
+
+/// The names of a justfile's recipes.
+fn recipes(justfile: &str) -> BTreeSet<&str> {
+    let heads = justfile.lines().filter(|line| line.starts_with(|c: char| c.is_ascii_lowercase()));
+    let heads =
+        heads.filter_map(|line| line.split_once(':').filter(|(_, rest)| !rest.starts_with('=')));
+    heads.filter_map(|(head, _)| head.split_whitespace().next()).collect()
+}
+
+/// The recipes that a text names: after `just` and after `./run`.
+fn named(text: &str) -> BTreeSet<&str> {
+    let words: Vec<_> = text.split_whitespace().collect();
+    let calls = words.windows(2).filter(|pair| ["just", "./run"].contains(&pair[0]));
+    let is_name = |word: &&str| *word != "just" && word.bytes().all(|b| b.is_ascii_lowercase());
+    calls.map(|pair| pair[1]).filter(is_name).collect()
+}
+
+/// The code in a page of Markdown: what stands between its backticks.
+fn code(markdown: &str) -> String {
+    markdown.split('`').skip(1).step_by(2).collect::<Vec<_>>().join("\n")
+}
+
+/// What is wrong with a workflow, by its lines.
+fn offences(text: &str) -> Vec<String> {
+    let mut offences = Vec::new();
+    let mut job = 0;
+    for line in text.lines() {
+        let (trimmed, indent) = (line.trim_start(), line.len() - line.trim_start().len());
+        let body = trimmed.strip_prefix("- ").unwrap_or(trimmed);
+        if let Some(minutes) = body.strip_prefix("timeout-minutes: ") {
+            let minutes: u32 = minutes.parse().unwrap();
+            match indent {
+                4 => job = minutes,
+                _ if minutes >= job => {
+                    offences.push(format!("{minutes} minutes are not below the job's {job}"));
+                }
+                _ => {}
+            }
+        } else if let Some(run) = body.strip_prefix("run: ") {
+            if !run.starts_with("exec just ") && !run.starts_with("for result in") {
+                offences.push(format!("no recipe run with exec: {run}"));
+            }
+            if run.contains("${{") {
+                offences.push(format!("a value pasted into a command: {run}"));
+            }
+        } else if let Some(action) = body.strip_prefix("uses: ").filter(|it| !it.starts_with("./"))
+        {
+            let hash = action.split(['@', ' ']).nth(1).unwrap_or_default();
+            let hex = hash.len() == 40 && hash.bytes().all(|byte| byte.is_ascii_hexdigit());
+            if !hex || !action.contains(" # v") {
+                offences
+                    .push(format!("not pinned by its commit and named by its version: {action}"));
+            }
+        }
+    }
+    let runs = text.matches("run: ").count();
+    let limits = text.matches("        timeout-minutes: ").count();
+    if runs != limits {
+        offences.push(format!("{runs} commands and {limits} limits"));
+    }
+    if !text.contains("\npermissions:\n  contents: read\n") {
+        offences.push("more permissions than reading".to_owned());
+    }
+    offences
+}
+
+#[test]
+fn every_recipe_that_is_named_exists() {
+    let justfile = fs::read_to_string(root().join("justfile")).unwrap();
+    let recipes = recipes(&justfile);
+    assert!(recipes.contains("prod") && !recipes.contains("set"), "{recipes:?}");
+    let readme = fs::read_to_string(root().join("README.md")).unwrap();
+    let mut texts = vec![("README.md".to_owned(), code(&readme))];
+    texts.extend(workflows());
+    for (file, text) in &texts {
+        let unknown: Vec<_> =
+            named(text).into_iter().filter(|name| !recipes.contains(name)).collect();
+        assert!(unknown.is_empty(), "{file} names {unknown:?}, and the justfile has {recipes:?}");
+    }
+    assert_eq!(named(&code("`just nosuch x` and just words")), BTreeSet::from(["nosuch"]));
+}
+
+#[test]
+fn every_step_is_a_recipe_with_a_limit_and_pinned() {
+    for (file, text) in workflows() {
+        assert_eq!(offences(&text), [""; 0], "{file}");
+    }
+    let sin = "permissions:\n  contents: write\njobs:\n  a:\n    timeout-minutes: 5\n    steps:\n      \
+        - uses: actions/checkout@v4\n      - run: cargo test ${{ x }}\n        timeout-minutes: 5\n";
+    assert_eq!(offences(sin).len(), 5, "{:?}", offences(sin));
+}
+
+#[test]
+fn the_contracts_jobs_are_there() {
+    let all: String = workflows().into_iter().map(|(_, text)| text).collect();
+    for part in [
+        "\n  test-prod-all:\n",
+        "\n  perf-regression:\n",
+        "fetch-depth: 0",
+        "\n  CHAOS_RETRY: \"1\"\n",
+        "macos",
+        "windows",
+    ] {
+        assert!(all.contains(part), "{part:?} is missing");
+    }
+}
+
+#[test]
+fn zizmor_finds_nothing_of_medium_or_high_severity() {
+    let Some(zizmor) = tool("zizmor") else { return };
+    let lint = |path: PathBuf| {
+        let args = ["--offline", "--no-progress", "--min-severity", "medium"];
+        ask(Command::new(&zizmor).args(args).arg(path))
+    };
+    let (content, text) = lint(root().join(".github/workflows"));
+    assert!(content, "{text}");
+    let folder = tempfile::tempdir().unwrap();
+    let sin = "on: pull_request\njobs:\n  a:\n    runs-on: ubuntu-24.04\n    steps:\n      \
+        - run: echo ${{ github.event.pull_request.title }}\n";
+    fs::write(folder.path().join("sin.yml"), sin).unwrap();
+    let (content, text) = lint(folder.path().join("sin.yml"));
+    assert!(!content && text.contains("template-injection"), "{text}");
+}
+
+#[test]
+fn the_files_fit_their_schemas() {
+    let Some(check) = tool("check-jsonschema") else { return };
+    let files =
+        workflows().into_iter().map(|(file, _)| root().join(".github/workflows").join(file));
+    let builtin = ["--builtin-schema", "vendor.github-workflows"];
+    let (content, text) = ask(Command::new(&check).args(builtin).args(files));
+    assert!(content, "{text}");
+
+    let mut schema = Command::new("cargo");
+    crate::fixture::clean(&mut schema);
+    let output = schema.args(["nextest", "self", "schema", "repo-config"]).output().unwrap();
+    if !output.status.success() {
+        return skip("this cargo-nextest has no `self schema`");
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let schema = folder.path().join("schema.json");
+    fs::write(&schema, output.stdout).unwrap();
+    let config = fs::read_to_string(root().join(".config/nextest.toml")).unwrap();
+    let fits = |text: &str| {
+        let file = folder.path().join("nextest.toml");
+        fs::write(&file, text).unwrap();
+        ask(Command::new(&check).arg("--schemafile").arg(&schema).arg(file))
+    };
+    let (content, text) = fits(&config);
+    assert!(content, "{text}");
+    assert!(!fits(&config.replacen("fail-fast", "fail-fats", 1)).0, "a typing error passes");
+}
+
+#[expect(clippy::print_stdout, reason = "a skipped test says why")]
+fn skip(why: &str) {
+    println!("skipped: {why}");
+}
