@@ -12,6 +12,7 @@ mod weave;
 use charge::{Charge, charge};
 use mace_prod::{
     engine::lying::{Death, Loss, Sin},
+    oracle::{Violation, isolation},
     settings::Seed,
 };
 use stage::{Outcome, Play};
@@ -93,6 +94,41 @@ sins! {
     detects_a_file_that_stays: FileStays,
     detects_a_file_that_grows: FileGrows,
     detects_a_stuck_client: LockLeaks,
+}
+
+/// Sins that the oracle of isolation must name, whoever else notices them, and the anomaly as which
+/// each shows itself.
+const ISOLATION: &[(Sin, &str)] = &[
+    // Who reads an old version and replaces it replaces what another one has replaced.
+    (Sin::StaleRead, "lost update"),
+    (Sin::DirtyRead, "aborted read"),
+    (Sin::ReplacedWriteRead, "intermediate read"),
+    (Sin::ConflictMissed, "lost update"),
+    // The recorder of this scene marks no process, so a reopening is one more reader.
+    (Sin::AcknowledgedDropped, "real-time order"),
+];
+
+/// It does not judge what dropped transactions read, so it may be silent where only one of those
+/// was lied to; then another oracle is not.
+#[test]
+fn isolation_names_what_clients_saw() {
+    for &(sin, anomaly) in ISOLATION {
+        let (mut sinned, mut named) = (0, 0);
+        for number in 0..RUNS {
+            let play = Play { sin: Some(sin), seed: Seed::new(number) };
+            let Outcome { sins, judged } = stage::looking(play);
+            let found = judged.violations;
+            assert_eq!(sins == 0, found.is_empty(), "{sin:?}, seed {number}: {found:#?}");
+            let right = |found: &Violation| {
+                found.oracle == isolation::NAME && found.witness.starts_with(anomaly)
+            };
+            sinned += u64::from(sins > 0);
+            named += u64::from(found.iter().any(right));
+        }
+        assert!(sinned >= SINNED, "{sin:?} was committed in {sinned} of {RUNS} runs only");
+        assert!(named >= SINNED, "{sin:?} was called {anomaly} in {named} of {sinned} runs only");
+    }
+    must_be_silent("looking", 200, |play, _| stage::looking(play));
 }
 
 #[test]

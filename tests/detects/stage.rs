@@ -1,7 +1,7 @@
 //! Where lying engines perform: each scene drives one over its processes, collects the evidence
 //! that a case would collect, and has the oracles judge it.
 
-use crate::weave::weave;
+use crate::weave::{look_and_weave, weave};
 use mace_prod::{
     engine::{
         Bucket, BucketOptions, Driver, Engine, EngineOptions, Keys, Merge, Order, Scan,
@@ -181,6 +181,20 @@ pub(crate) fn crash(play: Play, death: Option<Death>, unsure: Option<u64>) -> Ou
         let bucket = open(engine, "b", recorder);
         weave("b", bucket.as_ref(), recorder, seed.derive("third"), STEPS / 2);
     });
+    stage.process(|_, _| ());
+    stage.judged()
+}
+
+/// Clients that look before they write, and two reopenings: for the oracle of isolation, which
+/// leaves out keys that somebody wrote without a look.
+pub(crate) fn looking(play: Play) -> Outcome {
+    let mut stage = Stage::new(play, None);
+    let seed = play.seed;
+    stage.process(|engine, recorder| {
+        let bucket = open(engine, "b", recorder);
+        look_and_weave("b", bucket.as_ref(), recorder, seed, STEPS);
+    });
+    stage.process(|_, _| ());
     stage.process(|_, _| ());
     stage.judged()
 }

@@ -28,13 +28,35 @@ struct Thread<'a> {
 
 /// Carries out `steps` steps. Stops where the engine dies; what was under way then has no end.
 pub(crate) fn weave(name: &str, bucket: &dyn Bucket, recorder: &Recorder, seed: Seed, steps: u32) {
+    woven(name, bucket, recorder, (seed, steps), false);
+}
+
+/// The same with clients that read every key before they write it, so that the order of its
+/// versions is known.
+pub(crate) fn look_and_weave(
+    name: &str,
+    bucket: &dyn Bucket,
+    recorder: &Recorder,
+    seed: Seed,
+    steps: u32,
+) {
+    woven(name, bucket, recorder, (seed, steps), true);
+}
+
+fn woven(
+    name: &str,
+    bucket: &dyn Bucket,
+    recorder: &Recorder,
+    (seed, steps): (Seed, u32),
+    looks: bool,
+) {
     let mut draw = seed.draw();
     let mut threads: Vec<Option<Thread>> = (0..CLIENTS).map(|_| None).collect();
     for _ in 0..steps {
         let client = draw.below(CLIENTS as u64) as usize;
         let (thread, answer) = match threads[client].take() {
             None => begin(name, bucket, recorder, client as u16),
-            Some(thread) => step(thread, recorder, &mut draw),
+            Some(thread) => step(thread, recorder, &mut draw, looks),
         };
         threads[client] = thread;
         if answer.is_err_and(|denial| is_death(&denial)) {
@@ -65,11 +87,17 @@ fn begin<'a>(name: &str, bucket: &'a dyn Bucket, recorder: &Recorder, client: u1
     }
 }
 
-fn step<'a>(mut thread: Thread<'a>, recorder: &Recorder, draw: &mut Draw) -> Stepped<'a> {
+fn step<'a>(
+    mut thread: Thread<'a>,
+    recorder: &Recorder,
+    draw: &mut Draw,
+    looks: bool,
+) -> Stepped<'a> {
     let at = key(draw.below(KEYS));
     let answer = match draw.weighted(&[25, 20, 15, 8, 12, 14, 4]) {
         0 => thread.read(&at).map(drop),
         1 => thread.read(&at).and_then(|_| thread.set(&at)),
+        2 if looks => thread.read(&at).and_then(|_| thread.set(&at)),
         2 => thread.set(&at),
         3 => thread.remove(&at),
         4 => thread.add(&sum_key(draw.below(3)), draw.between(1, 1_000_000)),

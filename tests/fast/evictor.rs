@@ -20,9 +20,10 @@ use mace_prod::{
 /// Keys of the bucket; with their values three times what the cache holds.
 const KEYS: u64 = 900;
 
-/// Readings after which a page that did not leave will not leave. A few are enough on idle
-/// processors; on busy ones 200 were not, once.
-const READINGS: u32 = 4000;
+/// Readings after which a database whose pages stay is given up for a new one, and how many there
+/// are at the most: on busy processors the evictor may never come to its turn between two readings.
+const READINGS: u32 = 200;
+const DATABASES: u32 = 8;
 
 in_families!(evicted_pages_come_back_whole:
     tiny Tiny,
@@ -33,6 +34,19 @@ in_families!(evicted_pages_come_back_whole:
 );
 
 fn evicted_pages_come_back_whole(case: &mut Case, family: Family) -> Judging<Verdict> {
+    for number in 1..=DATABASES {
+        let (verdict, reloaded) = evicted(case, family, number)?;
+        let Some(bytes) = reloaded else { return Ok(verdict) };
+        if bytes > 0 || verdict != Verdict::Pass {
+            case.figures.add("bytes_reloaded", bytes);
+            return Ok(verdict);
+        }
+    }
+    Ok(reached("a page that had left", 0))
+}
+
+/// One database: what the oracles say, and how many bytes of pages came back, where that is known.
+fn evicted(case: &mut Case, family: Family, number: u32) -> Judging<(Verdict, Option<u64>)> {
     let bucket = || "a".to_owned();
     let mix = Mix { keys: KEYS, lengths: vec![100, 200, 300], abort_pct: 0, ..Mix::default() };
     let fill = Traffic::sweep(Sweep::fill(KEYS, 200, 30));
@@ -42,7 +56,8 @@ fn evicted_pages_come_back_whole(case: &mut Case, family: Family) -> Judging<Ver
     let checkpoint = Step::Checkpoint { bucket: bucket() };
     let watch = Watch { bucket: bucket(), client: 100, keys: Vec::new(), hold: Hold::Throughout };
     let driver = Apart::new(&MaceDriver);
-    let mut live = Live::new(&driver, case.dir().join("evictor"), case.seed());
+    let name = format!("evictor-{number}");
+    let mut live = Live::new(&driver, case.dir().join(&name), case.seed().derive(&name));
     let mut reloaded = None;
     live.session(&family.engine(), |session| {
         let open =
@@ -61,8 +76,5 @@ fn evicted_pages_come_back_whole(case: &mut Case, family: Family) -> Judging<Ver
     })?;
     live.look(&family.engine())?;
     live.check()?;
-    let verdict = live.judge(&mut case.figures);
-    let Some(bytes) = reloaded else { return Ok(verdict) };
-    case.figures.add("bytes_reloaded", bytes);
-    Ok(verdict.and(reached("a page that had left", bytes)))
+    Ok((live.judge(&mut case.figures), reloaded))
 }

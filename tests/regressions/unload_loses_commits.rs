@@ -53,6 +53,10 @@ enum Found {
 #[test]
 fn unloading_a_bucket_keeps_its_commits() {
     Case::run(|case| {
+        if cfg!(not(feature = "failpoints")) {
+            // Without a rate there is no number of tries after which it would have to show.
+            return case.skip("how often the race shows in the plain build was not measured");
+        }
         let mut all = None;
         for turn in 0..=tries(ID).div_ceil(BUCKETS) {
             // The first process writes a checkpoint before each unloading, as a control.

@@ -75,7 +75,8 @@ fn offences(text: &str) -> Vec<String> {
             }
         }
     }
-    let runs = text.matches("run: ").count();
+    let is_command = |line: &&str| line.trim_start().trim_start_matches("- ").starts_with("run: ");
+    let runs = text.lines().filter(is_command).count();
     let limits = text.matches("        timeout-minutes: ").count();
     if runs != limits {
         offences.push(format!("{runs} commands and {limits} limits"));
