@@ -38,7 +38,7 @@ const ID: &str = "unload-races-the-evictor";
 const SYMPTOM: &str = "must_exist failed";
 
 /// Buckets that one process makes and unloads.
-const BUCKETS: u32 = 4;
+const BUCKETS: u32 = 16;
 
 /// What became of the buckets of one process.
 enum Found {
@@ -79,7 +79,9 @@ fn unloading_a_bucket_keeps_its_commits() {
                 }
             }
         }
-        Verdict::Pass
+        // Seen in three of five runs of 350 buckets: tries are not independent, so no number of them
+        // tells a fixed engine from an unlucky run, and a "vanished" would be no evidence.
+        case.skip("the race did not show this time; its rate differs from run to run")
     });
 }
 
