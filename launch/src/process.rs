@@ -72,8 +72,7 @@ impl Interrupts {
         command: &mut Command,
         on_line: &mut dyn FnMut(&str),
     ) -> io::Result<ExitStatus> {
-        let (mut child, group) =
-            self.spawn(command.stdin(Stdio::null()).stderr(Stdio::piped()))?;
+        let (mut child, group) = self.spawn(command.stdin(Stdio::null()).stderr(Stdio::piped()))?;
         let stderr = child.stderr.take().expect("standard error was piped");
         let mut lines = BufReader::new(stderr);
         let mut line = Vec::new();
@@ -86,8 +85,7 @@ impl Interrupts {
 
     /// Runs `command` and returns its standard output.
     pub fn capture(&self, command: &mut Command) -> io::Result<(ExitStatus, Vec<u8>)> {
-        let (mut child, group) =
-            self.spawn(command.stdin(Stdio::null()).stdout(Stdio::piped()))?;
+        let (mut child, group) = self.spawn(command.stdin(Stdio::null()).stdout(Stdio::piped()))?;
         let mut output = Vec::new();
         child.stdout.take().expect("standard output was piped").read_to_end(&mut output)?;
         Ok((self.reap(child, &group)?, output))

@@ -19,6 +19,7 @@ pub(in crate::process) struct Group(Pid);
 impl Group {
     /// Starts `command` as the leader of a group of its own.
     pub(in crate::process) fn spawn(command: &mut Command) -> io::Result<(Child, Self)> {
+        die_with_us(command);
         let child = command.process_group(0).spawn()?;
         let group = Self(Pid::from_child(&child));
         Ok((child, group))
@@ -35,6 +36,25 @@ impl Group {
         let _ = kill_process_group(self.0, Signal::KILL);
     }
 }
+
+/// Has the child told to end when the thread that starts it is gone, as after a `kill -9` of this
+/// process: nobody is left then to pass a signal on, and nextest would run its layer to the end.
+#[cfg(target_os = "linux")]
+fn die_with_us(command: &mut Command) {
+    use rustix::process::{getpid, getppid, set_parent_process_death_signal};
+    let parent = Some(getpid());
+    let arm = move || {
+        set_parent_process_death_signal(Some(Signal::TERM))?;
+        // A parent that died before has sent nothing.
+        if getppid() == parent { Ok(()) } else { Err(io::ErrorKind::BrokenPipe.into()) }
+    };
+    // SAFETY: between fork and exec only system calls are made; nothing allocates or locks.
+    unsafe { command.pre_exec(arm) };
+}
+
+/// Only Linux has this.
+#[cfg(not(target_os = "linux"))]
+fn die_with_us(_command: &mut Command) {}
 
 /// Waits without reaping: until the number is reaped it cannot be given away.
 pub(in crate::process) fn wait(child: &mut Child) -> io::Result<()> {
