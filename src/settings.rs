@@ -69,7 +69,7 @@ pub struct Settings {
     pub power_rule: Option<String>,
     /// A stored finding that the power-loss case judges again instead.
     pub power_replay: Option<PathBuf>,
-    /// Where a failed case leaves its evidence, `target/prod/artifacts`.
+    /// Where a failed case leaves its evidence: where the runner says, else `target/prod/artifacts`.
     pub artifacts: PathBuf,
     /// The workspace: where `.config/` is.
     pub workspace: PathBuf,
@@ -90,6 +90,7 @@ impl Settings {
 
     fn from_knobs(knobs: &Knobs) -> Self {
         let workspace = knobs::runtime::root();
+        let evidence = knobs::runtime::internal("MACE_PROD_INTERNAL_EVIDENCE");
         let root_seed = match knobs.seed("MACE_PROD_SEED") {
             Some(number) => Seed::new(number),
             None => match knobs::runtime::run_id() {
@@ -108,7 +109,8 @@ impl Settings {
             power_shard: knobs.shard("MACE_POWER_SHARD"),
             power_rule: knobs.optional("MACE_POWER_RULE").map(str::to_owned),
             power_replay: knobs.path("MACE_POWER_REPLAY"),
-            artifacts: workspace.join("target/prod/artifacts"),
+            artifacts: evidence
+                .map_or_else(|| workspace.join("target/prod/artifacts"), PathBuf::from),
             workspace,
         }
     }
