@@ -9,18 +9,23 @@ mod explore;
 #[path = "power/record.rs"]
 #[expect(dead_code, reason = "the other half is for the cases")]
 mod record;
+#[path = "regressions/short_log_file.rs"]
+#[expect(dead_code, reason = "the case itself is among the cases")]
+mod short_log_file;
 
 use faultfs::Step;
 use mace_prod::{
     engine::{
-        Capabilities, Driver, Engine, EngineOptions, Family, Identity, Outcome, mace::MaceDriver,
+        Capabilities, Driver, Engine, EngineOptions, Family, Identity, Merge, Outcome,
+        mace::MaceDriver,
     },
     scenario::{
         Case,
         chaos::recipes::Recipe,
-        power::{KNOWN, works::Work},
+        power::{KNOWN, known::SHORT_LOG_FILE, works::Work},
     },
     verdict::Verdict,
+    workload::plan,
 };
 use std::path::Path;
 
@@ -43,6 +48,59 @@ impl Driver for Unsynced {
     fn check(&self, dir: &Path) -> Outcome<Vec<String>> {
         MaceDriver.check(dir)
     }
+}
+
+/// Forgets one acknowledged pair whenever it opens a database that holds it.
+struct Forgetful;
+
+impl Driver for Forgetful {
+    fn identity(&self) -> Identity {
+        MaceDriver.identity()
+    }
+
+    fn capabilities(&self) -> Capabilities {
+        MaceDriver.capabilities()
+    }
+
+    fn open(&self, dir: &Path, options: &EngineOptions) -> Outcome<Box<dyn Engine>> {
+        let engine = MaceDriver.open(dir, options)?;
+        if let Ok(bucket) = engine.open_bucket("a", Merge::Sum) {
+            let txn = bucket.begin()?;
+            if txn.get(&plan::key(0)).is_ok() {
+                txn.del(&plan::key(0))?;
+                txn.commit()?;
+            }
+        }
+        Ok(engine)
+    }
+
+    fn check(&self, dir: &Path) -> Outcome<Vec<String>> {
+        MaceDriver.check(dir)
+    }
+}
+
+#[test]
+fn a_known_finding_does_not_absorb_another_defect() {
+    Case::run(|case| {
+        let shown = |case: &mut Case, driver: &dyn Driver| {
+            let stages = short_log_file::stages();
+            let words = explore::shown_by(driver, case, &stages, &[Step::DropOne], "");
+            words.unwrap_or_else(|verdict| panic!("{verdict:?}"))
+        };
+        let is_short = |words: &String| words.contains(SHORT_LOG_FILE);
+        let honest = shown(case, &MaceDriver);
+        let sinful = shown(case, &Forgetful);
+        // The honest engine shows the finding here, and nothing but known ones.
+        if !honest.iter().any(is_short) || honest.iter().any(|words| !words.contains(KNOWN)) {
+            return Verdict::Inconclusive(format!("of the honest engine: {honest:?}"));
+        }
+        // Each remainder with a short log lacks the pair as well.
+        let blamed = sinful.iter().any(|words| !words.contains(KNOWN));
+        if sinful.iter().any(is_short) || !blamed {
+            return Verdict::Inconclusive(format!("of the forgetful one: {sinful:?}"));
+        }
+        Verdict::Pass
+    });
 }
 
 /// What a loss of everything unsynced shows of a driver, known findings left out.

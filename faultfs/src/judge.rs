@@ -14,6 +14,7 @@ pub struct Case {
     pub(crate) dir: PathBuf,
     pub(crate) promises: Promises,
     pub(crate) depth: u8,
+    pub(crate) cut: u32,
 }
 
 /// The workload's words before the crash, each in the order of its saying.
@@ -37,6 +38,11 @@ impl Case {
     /// The work whose effects must be there: the numbers given to [`crate::acked`], in order.
     pub fn acked(&self) -> &[u64] {
         &self.promises.acked
+    }
+
+    /// How many events of the workload's trace had happened at its crash.
+    pub fn cut(&self) -> u32 {
+        self.cut
     }
 
     /// 1 after a crash of the workload, 2 after a crash during the recovery from such a crash.

@@ -1,6 +1,6 @@
 //! A power loss: the work is recorded, what a crash may leave of it is rebuilt, opened and judged.
 
-use crate::record::{Places, record, trace};
+use crate::record::{Places, crash, record, trace};
 use faultfs::{Case as State, Explore, Finding, Outcome, Plan, Report, Step, Trace};
 use mace_prod::{
     engine::{Driver, mace::MaceDriver},
@@ -9,7 +9,7 @@ use mace_prod::{
     scenario::{
         Case,
         chaos::recipes::Stages,
-        power::{KNOWN, Recorded, works::Work},
+        power::{Recorded, known_id, works::Work},
     },
     settings::Settings,
     verdict::Verdict,
@@ -81,7 +81,7 @@ pub(crate) fn shown_by(
         return Err(Verdict::Crashed(format!("while it was recorded: {}", recorded.outcome)));
     }
     let run = recorded.run;
-    let judge = |state: &State| run.judge(state.dir(), state.begun(), state.acked());
+    let judge = |state: &State| run.judge(&crash(state));
     let explore = Explore::new().steps(steps).nested(0).questions(0).folder(case.dir());
     let report = explore.run(trace(&places), &judge).unwrap_or_else(|error| panic!("{error}"));
     report.to_string().lines().for_each(say);
@@ -98,7 +98,7 @@ fn explored(case: &mut Case, places: &Places, run: &Recorded<'_>, trace: Trace) 
         .nested_limit(states / STEPS / 16)
         .folder(case.dir())
         .store(places.findings());
-    let judge = |state: &State| run.judge(state.dir(), state.begun(), state.acked());
+    let judge = |state: &State| run.judge(&crash(state));
     let report = explore.run(trace, &judge).unwrap_or_else(|error| panic!("{error}"));
     report.to_string().lines().for_each(say);
     count(&report, &mut case.figures);
@@ -124,7 +124,7 @@ fn found(case: &mut Case, report: &Report) -> Vec<Violation> {
     for finding in &report.findings {
         let label = finding.kindest().map_or_else(|| "nothing".to_owned(), |p| p.to_string());
         case.figures.add(format!("findings.{label}"), 1);
-        if let Some(id) = known_id(&finding.outcome) {
+        if let Some(id) = known_of(&finding.outcome) {
             known.insert(id.to_owned());
             continue;
         }
@@ -137,9 +137,10 @@ fn found(case: &mut Case, report: &Report) -> Vec<Violation> {
     violations
 }
 
-pub(crate) fn known_id(outcome: &Outcome) -> Option<&str> {
+/// The known finding that an outcome names.
+pub(crate) fn known_of(outcome: &Outcome) -> Option<&str> {
     let Outcome::Broken(text) = outcome else { return None };
-    text.strip_prefix(KNOWN)?.lines().next()
+    known_id(text)
 }
 
 fn again(case: &Case, finding: &Finding) -> String {
@@ -154,7 +155,7 @@ fn replayed(driver: &dyn Driver, work: Work, file: &Path) -> Verdict {
     let root = file.parent().and_then(Path::parent).unwrap_or(file);
     let run = Places::new(root).recorded(driver, &work.stages());
     let run = run.unwrap_or_else(|error| panic!("{error}"));
-    let judge = |state: &State| run.judge(state.dir(), state.begun(), state.acked());
+    let judge = |state: &State| run.judge(&crash(state));
     let outcome = Explore::new().replay(file, &judge).unwrap_or_else(|error| panic!("{error}"));
     match outcome {
         Outcome::Sound => Verdict::Pass,

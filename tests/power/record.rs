@@ -1,7 +1,7 @@
 //! Records a work: the processes before it as children, the one that is recorded in a fork of this
 //! binary, under a session. Judges nothing.
 
-use faultfs::{Fork, Outcome, Plan as Faults, Session, Trace, acked, begun};
+use faultfs::{Case as State, Fork, Outcome, Plan as Faults, Session, Trace, acked, begun};
 use mace_prod::{
     engine::Driver,
     error::Result,
@@ -14,7 +14,7 @@ use mace_prod::{
     scenario::{
         chaos::recipes::Stages,
         database::{DEADLINE, Stage},
-        power::{DATABASE, Recorded, Word, Words},
+        power::{Crash, DATABASE, LogFile, Recorded, Word, Words},
     },
     settings::Seed,
 };
@@ -69,7 +69,13 @@ impl Places {
         let many = all.into_iter().any(|stage| Expect::of(&stage.options).streams == Streams::Many);
         let streams = if many { Streams::Many } else { Streams::One };
         let options = stages.armed.options.clone();
-        Ok(Recorded { driver, options, history, before, streams })
+        let files =
+            Trace::read(&self.trace()).map(|trace| trace.last_bytes(|path| path.contains("wal")));
+        let files = files.unwrap_or_else(|error| panic!("{error}"));
+        let logs =
+            files.into_iter().filter_map(|(path, bytes, gone)| LogFile::at(&path, bytes, gone));
+        let logs = logs.collect();
+        Ok(Recorded { driver, options, history, before, streams, logs })
     }
 
     fn plan(&self, stage: &Stage, seed: Seed) -> Plan {
@@ -146,4 +152,9 @@ pub(crate) fn recorded<'a>(
 /// The trace of a recording, as far as it went.
 pub(crate) fn trace(places: &Places) -> Trace {
     Trace::read(&places.trace()).unwrap_or_else(|error| panic!("{error}"))
+}
+
+/// What a crash left, as its judge sees it.
+pub(crate) fn crash(state: &State) -> Crash<'_> {
+    Crash { folder: state.dir(), asked: state.begun(), promised: state.acked(), at: state.cut() }
 }

@@ -90,7 +90,7 @@ impl Life<'_> {
         if let Err(error) = prepared {
             self.give_up(&error);
         }
-        let case = Case { dir, promises: task.promises.clone(), depth: task.depth };
+        let case = Case { dir, promises: task.promises.clone(), depth: task.depth, cut: task.cut };
         let recording = task.trace_to.as_ref().map(|_| Session::new().start(&case.dir));
         let outcome = guarded(|| (self.check)(&case));
         let untraced = task.trace_to.as_ref().zip(recording).and_then(|(file, recording)| {
