@@ -6,7 +6,10 @@
 //! events; milestones, which have no stamp, are counted above all stamps.
 
 pub mod known;
+mod lives;
 pub mod works;
+
+pub use lives::Lives;
 
 use crate::{
     engine::{Denial, Driver, EngineOptions},
@@ -179,9 +182,9 @@ impl Recorded<'_> {
         Promise::AckedBefore(barrier.max(setup.map_or(0, |stamp| stamp + 1)))
     }
 
-    /// Judges a remainder of the recorded folder. The first line of the answer says which promise
-    /// is broken, the others are the witnesses.
-    pub fn judge(&self, crash: &Crash<'_>) -> Result<(), String> {
+    /// Judges what the first power loss left. The first line of the answer says which promise is
+    /// broken, the others are the witnesses.
+    fn judge_first(&self, crash: &Crash<'_>) -> Result<(), String> {
         let (history, promise) = self.until(crash.asked, crash.promised);
         let judged = self.remainder(crash, DATABASE, &history, promise);
         if judged.is_ok() { self.copies(crash, &history) } else { judged }
@@ -227,6 +230,17 @@ impl Recorded<'_> {
 
     /// Opens the database, reads it in every way, closes it and has it checked.
     fn database(&self, dir: &Path, history: &History, promise: Promise) -> Vec<Violation> {
+        self.database_after(dir, history, Vec::new(), promise)
+    }
+
+    /// The same of one that was opened before, and found in these states.
+    fn database_after(
+        &self,
+        dir: &Path,
+        history: &History,
+        mut states: Vec<Reopened>,
+        promise: Promise,
+    ) -> Vec<Violation> {
         let refused = |denial: &Denial| {
             vec![Violation::new("answers", SERVES, format!("the opening answers {denial}"))]
         };
@@ -237,9 +251,9 @@ impl Recorded<'_> {
                 Ok(dump) => dump,
             },
         };
-        let state = Reopened { events: history.events.len(), promise, dump };
+        states.push(Reopened { events: history.events.len(), promise, dump });
         let expect = Expect { streams: self.streams };
-        let mut violations = recovery::judge(history, &[state], &expect).violations;
+        let mut violations = recovery::judge(history, &states, &expect).violations;
         if self.driver.capabilities().checker {
             match self.driver.check(dir) {
                 Err(denial) => violations.extend(refused(&denial)),

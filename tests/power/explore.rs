@@ -1,6 +1,6 @@
 //! A power loss: the work is recorded, what a crash may leave of it is rebuilt, opened and judged.
 
-use crate::record::{Places, crash, record, trace};
+use crate::record::{Places, crash, live_on, record, trace};
 use faultfs::{Case as State, Explore, Finding, Outcome, Plan, Report, Step, Trace};
 use mace_prod::{
     engine::{Driver, mace::MaceDriver},
@@ -14,7 +14,7 @@ use mace_prod::{
     settings::Settings,
     verdict::Verdict,
 };
-use std::{collections::BTreeSet, path::Path};
+use std::{collections::BTreeSet, path::Path, thread};
 
 const KEPT: &str = "what a power loss leaves keeps every promise";
 
@@ -81,13 +81,15 @@ pub(crate) fn shown_by(
         return Err(Verdict::Crashed(format!("while it was recorded: {}", recorded.outcome)));
     }
     let run = recorded.run;
-    let judge = |state: &State| run.judge(&crash(state));
+    let lives = places.lives();
+    let judge = |state: &State| run.judge(&crash(state), &lives);
     let explore = Explore::new().steps(steps).nested(0).questions(0).folder(case.dir());
     let report = explore.run(trace(&places), &judge).unwrap_or_else(|error| panic!("{error}"));
     report.to_string().lines().for_each(say);
     Ok(report.findings.iter().map(|finding| finding.outcome.to_string()).collect())
 }
 
+/// Workers are more than cores: an engine that opens and closes waits for its threads and timers.
 fn explored(case: &mut Case, places: &Places, run: &Recorded<'_>, trace: Trace) -> Report {
     let (states, (shard, of)) = (Settings::get().power_states, Settings::get().power_shard);
     let explore = Explore::new()
@@ -95,10 +97,15 @@ fn explored(case: &mut Case, places: &Places, run: &Recorded<'_>, trace: Trace) 
         .limit(states / STEPS / 2)
         .shard(shard, of)
         .nested(8)
-        .nested_limit(states / STEPS / 16)
+        .nested_limit(states / STEPS / 8)
+        .workers(2 * thread::available_parallelism().map_or(1, usize::from))
         .folder(case.dir())
         .store(places.findings());
-    let judge = |state: &State| run.judge(&crash(state));
+    let lives = places.lives();
+    let judge = |state: &State| {
+        run.judge(&crash(state), &lives)?;
+        if state.is_recorded() { live_on(run, state, &lives) } else { Ok(()) }
+    };
     let report = explore.run(trace, &judge).unwrap_or_else(|error| panic!("{error}"));
     report.to_string().lines().for_each(say);
     count(&report, &mut case.figures);
@@ -153,9 +160,11 @@ fn again(case: &Case, finding: &Finding) -> String {
 /// Judges a stored finding again, with the journal that lies beside it.
 fn replayed(driver: &dyn Driver, work: Work, file: &Path) -> Verdict {
     let root = file.parent().and_then(Path::parent).unwrap_or(file);
-    let run = Places::new(root).recorded(driver, &work.stages());
+    let places = Places::new(root);
+    let run = places.recorded(driver, &work.stages());
     let run = run.unwrap_or_else(|error| panic!("{error}"));
-    let judge = |state: &State| run.judge(&crash(state));
+    let lives = places.lives();
+    let judge = |state: &State| run.judge(&crash(state), &lives);
     let outcome = Explore::new().replay(file, &judge).unwrap_or_else(|error| panic!("{error}"));
     match outcome {
         Outcome::Sound => Verdict::Pass,

@@ -331,7 +331,7 @@ fn run(places: &Places, (driver, stages, seed, rule): Armed<'_>) -> Recording<'s
 /// Whether what was acknowledged behind a failed sync survives the loss of everything unsynced. What
 /// would survive had that sync cleaned nothing is lost by believing the next one.
 fn without_power(places: &Places, recording: &Recording<'_>, traced: Trace) -> Outcome {
-    let judge = |state: &State| recording.run.judge(&crash(state));
+    let judge = |state: &State| recording.run.judge(&crash(state), &places.lives());
     let explore = Explore::new().profile(Profile::StrictLoss).steps(&[Step::DropAll]);
     let explore = explore.workers(1).points(0).nested(0).questions(0).folder(places.root());
     let shown = |explore: &Explore, traced: Trace| {

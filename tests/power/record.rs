@@ -14,7 +14,7 @@ use mace_prod::{
     scenario::{
         chaos::recipes::Stages,
         database::{DEADLINE, Stage},
-        power::{Crash, DATABASE, LogFile, Recorded, Word, Words},
+        power::{Crash, DATABASE, Lives, LogFile, Recorded, Word, Words},
     },
     settings::Seed,
 };
@@ -49,6 +49,11 @@ impl Places {
 
     pub(crate) fn trace(&self) -> PathBuf {
         self.root.join("trace")
+    }
+
+    /// Where what databases do after a power loss is kept.
+    pub(crate) fn lives(&self) -> Lives {
+        Lives::new(self.root.join("lives"))
     }
 
     /// Where findings are stored.
@@ -157,4 +162,16 @@ pub(crate) fn trace(places: &Places) -> Trace {
 /// What a crash left, as its judge sees it.
 pub(crate) fn crash(state: &State) -> Crash<'_> {
     Crash { folder: state.dir(), asked: state.begun(), promised: state.acked(), at: state.cut() }
+}
+
+/// Goes on with what a crash left, under the recording that is running.
+pub(crate) fn live_on(
+    run: &Recorded<'_>,
+    state: &State,
+    lives: &Lives,
+) -> std::result::Result<(), String> {
+    run.live_on(&crash(state), lives, |word| match word {
+        Word::Asked(number) => begun(number),
+        Word::Promised(number) => acked(number),
+    })
 }
