@@ -4,12 +4,12 @@
 #![cfg(all(target_os = "linux", target_env = "gnu"))]
 
 #[path = "power/explore.rs"]
+#[expect(dead_code, reason = "the other half is for the cases")]
 mod explore;
 #[path = "power/faults.rs"]
 #[expect(dead_code, reason = "the other half is for the cases")]
 mod faults;
 #[path = "power/record.rs"]
-#[expect(dead_code, reason = "the other half is for the cases")]
 mod record;
 #[path = "regressions/short_log_file.rs"]
 #[expect(dead_code, reason = "the case itself is among the cases")]

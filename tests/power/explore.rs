@@ -1,6 +1,6 @@
 //! A power loss: the work is recorded, what a crash may leave of it is rebuilt, opened and judged.
 
-use crate::record::{Places, crash, live_on, record, trace};
+use crate::record::{Places, crash, live_on, record, recorded_after, set_up, trace};
 use faultfs::{Case as State, Explore, Finding, Outcome, Plan, Report, Step, Trace};
 use mace_prod::{
     engine::{Driver, mace::MaceDriver},
@@ -9,9 +9,10 @@ use mace_prod::{
     scenario::{
         Case,
         chaos::recipes::Stages,
-        power::{Recorded, known_id, works::Work},
+        database::Stage,
+        power::{Recorded, known::UNSYNCED_LOG_NAME, known_id, works::Work},
     },
-    settings::Settings,
+    settings::{Settings, leaves_out},
     verdict::Verdict,
 };
 use std::{collections::BTreeSet, path::Path, thread};
@@ -75,9 +76,22 @@ pub(crate) fn shown_by(
 ) -> Result<Vec<String>, Verdict> {
     let places = Places::new(case.dir());
     let plan: Plan = faults.parse().unwrap_or_else(|error| panic!("{error}"));
-    let recorded = record(&places, driver, stages, case.seed(), &plan);
+    set_up(&places, stages, case.seed()).unwrap_or_else(|error| panic!("{error}"));
+    shown_of(driver, case, (stages, &[]), steps, &plan)
+}
+
+/// The same of openings that come before, within the recording.
+pub(crate) fn shown_of(
+    driver: &dyn Driver,
+    case: &mut Case,
+    (stages, first): (&Stages, &[Stage]),
+    steps: &[Step],
+    plan: &Plan,
+) -> Result<Vec<String>, Verdict> {
+    let places = Places::new(case.dir());
+    let recorded = recorded_after(&places, driver, (stages, first), case.seed(), plan);
     let recorded = recorded.unwrap_or_else(|error| panic!("{error}"));
-    if faults.is_empty() && recorded.outcome != Outcome::Sound {
+    if plan.rules().is_empty() && recorded.outcome != Outcome::Sound {
         return Err(Verdict::Crashed(format!("while it was recorded: {}", recorded.outcome)));
     }
     let run = recorded.run;
@@ -103,7 +117,11 @@ fn explored(case: &mut Case, places: &Places, run: &Recorded<'_>, trace: Trace) 
         .store(places.findings());
     let lives = places.lives();
     let judge = |state: &State| {
-        run.judge(&crash(state), &lives)?;
+        // What is recorded was found sound before. The opening that recovers is the one that writes,
+        // as long as an opening that only reads spoils the next one.
+        if !state.is_recorded() || !leaves_out(UNSYNCED_LOG_NAME) {
+            run.judge(&crash(state), &lives)?;
+        }
         if state.is_recorded() { live_on(run, state, &lives) } else { Ok(()) }
     };
     let report = explore.run(trace, &judge).unwrap_or_else(|error| panic!("{error}"));

@@ -69,7 +69,8 @@ impl Places {
     ) -> Result<Recorded<'a>> {
         let history = journal::read(&self.journal())?;
         let started = |event: &Event| matches!(event, Event::Phase { name } if name == "started");
-        let before = history.events.iter().rposition(started).unwrap_or_default();
+        let mut begins = (0..history.events.len()).filter(|at| started(&history.events[*at]));
+        let before = begins.nth(stages.setup.len()).unwrap_or_default();
         let all = stages.setup.iter().chain([&stages.armed]);
         let many = all.into_iter().any(|stage| Expect::of(&stage.options).streams == Streams::Many);
         let streams = if many { Streams::Many } else { Streams::One };
@@ -135,7 +136,19 @@ pub(crate) fn recorded<'a>(
     seed: Seed,
     faults: &Faults,
 ) -> Result<Recording<'a>> {
+    recorded_after(places, driver, (stages, &[]), seed, faults)
+}
+
+/// The recorded process, which opens the database several times.
+pub(crate) fn recorded_after<'a>(
+    places: &Places,
+    driver: &'a dyn Driver,
+    (stages, first): (&Stages, &[Stage]),
+    seed: Seed,
+    faults: &Faults,
+) -> Result<Recording<'a>> {
     let plan = places.plan(&stages.armed, seed.derive("recorded"));
+    let first: Vec<Plan> = first.iter().map(|stage| places.plan(stage, seed)).collect();
     let words = Words::of(&plan.options);
     let outcome = Fork::new(places.root.join("recorded")).deadline(DEADLINE).run(move || {
         let recorder = Recorder::file(&plan.journal).map_err(|error| error.to_string())?;
@@ -146,7 +159,8 @@ pub(crate) fn recorded<'a>(
         });
         let session = Session::new().plan(faults.clone()).log(places.trace());
         let recording = session.start(&places.disk()).map_err(|error| error.to_string())?;
-        let done = child::carry_out(driver, &plan, &recorder);
+        let mut plans = first.iter().chain([&plan]);
+        let done = plans.try_for_each(|plan| child::carry_out(driver, plan, &recorder));
         recording.finish().map_err(|error| error.to_string())?;
         done.map_err(|denial| format!("denied {denial}"))
     });

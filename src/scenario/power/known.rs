@@ -18,6 +18,9 @@ pub const CUT_OFF_CREATION: &str = "cut-off-creation";
 /// A log file that is not the newest of its stream lost its end or its name, and newer ones did not.
 pub const SHORT_LOG_FILE: &str = "short-log-file";
 
+/// A log file that an opening made is taken for one with a durable name by the next opening.
+pub const UNSYNCED_LOG_NAME: &str = "unsynced-log-name";
+
 /// A sync of the log, or of its folder, failed and the next one was believed. Nothing on disk shows
 /// it; a trace on which such a sync cleans nothing does.
 pub const FAILED_SYNC: &str = "sync-believed-after-failed";
