@@ -303,9 +303,10 @@ impl Recipe {
                 steps.extend([checkpoint(), mixed(2, 4), checkpoint(), collect()]);
             }
             _ => {
+                // Some keys of each page, often enough that it is folded.
                 steps.extend([fill(600, 100), mixed(2, 4), checkpoint()]);
-                steps.extend((0..20).map(|_| overwrite(600, 200, 100)));
-                steps.extend([checkpoint(), collect()]);
+                steps.extend((0..20).map(|_| overwrite(600, 30, 100)));
+                steps.extend([checkpoint(), collect_data(), collect()]);
             }
         }
         steps
@@ -368,6 +369,10 @@ fn apart(txns: u64) -> Step {
 
 fn collect() -> Step {
     Step::Collect { rounds: 1 }
+}
+
+fn collect_data() -> Step {
+    Step::CollectUntil { data: 1, blob: 0, rounds: 200 }
 }
 
 fn collect_blobs() -> Step {
