@@ -1,6 +1,6 @@
-//! What the operating system counted for us: bytes that a thread read, and how often one waited. Cases use it to show that
-//! they reached what they are there for, in every build of an engine. Only Linux counts; elsewhere
-//! the answer is nothing.
+//! What the operating system counted for us: bytes that a thread read, and how often one waited. Cases
+//! use it to show that they reached what they are there for, in every build of an engine. Only Linux
+//! counts; elsewhere the answer is nothing.
 
 /// Bytes that asking for a count reads at the most.
 pub const ASKING: u64 = 1024;
