@@ -59,7 +59,11 @@ fn of_engine(
         let name = format!("chaos_faults{suffix}::{}", work.name());
         trial(name, move |case| met(case, driver, *work))
     });
-    power.chain(disks).collect()
+    let each = faulted.iter().map(|work| {
+        let name = format!("chaos_faults_each{suffix}::{}", work.name());
+        trial(name, move |case| met_each(case, driver, *work))
+    });
+    power.chain(disks).chain(each).collect()
 }
 
 fn trial(name: String, judge: impl FnOnce(&mut Case) -> Verdict + Send + 'static) -> Trial {
@@ -106,6 +110,16 @@ fn judged(case: &mut Case, driver: &'static dyn Driver, work: Work) -> Verdict {
 #[cfg(all(target_os = "linux", target_env = "gnu"))]
 fn met(case: &mut Case, driver: &'static dyn Driver, work: Work) -> Verdict {
     faults::failing_disk(case, driver, work)
+}
+
+#[cfg(all(target_os = "linux", target_env = "gnu"))]
+fn met_each(case: &mut Case, driver: &'static dyn Driver, work: Work) -> Verdict {
+    faults::each_call(case, driver, work)
+}
+
+#[cfg(not(all(target_os = "linux", target_env = "gnu")))]
+fn met_each(case: &mut Case, driver: &'static dyn Driver, work: Work) -> Verdict {
+    judged(case, driver, work)
 }
 
 #[cfg(not(all(target_os = "linux", target_env = "gnu")))]
