@@ -303,9 +303,10 @@ impl Recipe {
                 steps.extend([checkpoint(), mixed(2, 4), checkpoint(), collect()]);
             }
             _ => {
-                // Some keys of each page, often enough that it is folded.
+                // A key in some pages of each file, often enough that those are folded: a file that is
+                // garbage as a whole is removed, and not written anew.
                 steps.extend([fill(600, 100), mixed(2, 4), checkpoint()]);
-                steps.extend((0..20).map(|_| overwrite(600, 30, 100)));
+                steps.extend((0..20).map(|_| overwrite(600, 100, 100)));
                 steps.extend([checkpoint(), collect_data(), collect()]);
             }
         }
