@@ -6,9 +6,16 @@ use faultfs::{Fork, Outcome, Session};
 use std::{fs, path::Path, process, time::Duration};
 
 fn ended(work: impl FnOnce(&Path) -> Result<(), String>) -> (Outcome, String) {
+    ended_within(Duration::from_secs(60), work)
+}
+
+fn ended_within(
+    deadline: Duration,
+    work: impl FnOnce(&Path) -> Result<(), String>,
+) -> (Outcome, String) {
     let dir = tempfile::tempdir().unwrap();
     let output = dir.path().join("output");
-    let fork = Fork::new(&output).deadline(Duration::from_millis(500)).memory(64 << 20);
+    let fork = Fork::new(&output).deadline(deadline).memory(64 << 20);
     let outcome = fork.run(|| work(dir.path())).unwrap();
     let mut left: Vec<_> = fs::read_dir(dir.path()).unwrap().map(|e| e.unwrap().path()).collect();
     left.sort();
@@ -38,7 +45,7 @@ fn every_other_end_is_told_apart() {
     let hang = |_: &Path| loop {
         std::thread::park();
     };
-    assert_eq!(ended(hang).0, Outcome::Hung);
+    assert_eq!(ended_within(Duration::from_millis(300), hang).0, Outcome::Hung);
     let Outcome::Died(text) = ended(|_| Err(format!("{}", vec![1_u8; 256 << 20].len()))).0 else {
         panic!("it had the memory")
     };
