@@ -143,7 +143,7 @@ pub(crate) fn measured(
         settings.budget.as_secs()
     ));
     let limits = gate::Limits { layouts, ..settings.limits.clone() };
-    let mut clock = Clock::new(programs, settings, interrupts);
+    let mut clock = Clock::new(programs, settings, interrupts, settings.budget);
     gate::compare(&mut clock, cases, &limits, &mut fastrand::Rng::with_seed(seed))
 }
 
@@ -164,8 +164,10 @@ fn finish(settings: &Settings, result: &Comparison, interrupts: &Interrupts) -> 
         files::append(&settings.file("history.jsonl"), &past)?;
     }
     let proofs: Vec<Proof> = files::lines(&settings.file("selftest.jsonl"));
-    let mut newest: BTreeMap<String, Proof> = BTreeMap::new();
-    newest.extend(proofs.into_iter().map(|proof| (proof.kind.clone(), proof)));
+    let mut newest: BTreeMap<(String, String), Proof> = BTreeMap::new();
+    newest.extend(
+        proofs.into_iter().map(|proof| ((proof.kind.clone(), proof.source.clone()), proof)),
+    );
     let newest: Vec<Proof> = newest.into_values().collect();
     console::page(&page::comparison(result, &newest));
     Ok(outcome(result.gate))

@@ -22,14 +22,16 @@ pub(crate) struct Run {
     pub(crate) slot: usize,
     /// Which link layout it ran in.
     pub(crate) layout: usize,
-    /// The 10 % quantile of the samples' time for an iteration. Not the minimum: in linear
-    /// sampling the shortest sample carries the timer.
+    /// The low quantile of the samples' time for an iteration (`criterion::LOW`).
     pub(crate) low_ns: f64,
     /// Their median.
     pub(crate) median_ns: f64,
     /// Their mean.
     pub(crate) mean_ns: f64,
     pub(crate) samples: usize,
+    /// How long the whole process took, in milliseconds.
+    #[serde(default)]
+    pub(crate) wall_ms: f64,
     /// Load average of the last minute when the run ended.
     pub(crate) load: f64,
 }
@@ -144,9 +146,9 @@ mod tests {
     use super::*;
 
     fn run(side: Side, round: usize, slot: usize, low_ns: f64) -> Run {
-        let (layout, samples, load) = (0, 10, 0.0);
+        let (layout, samples, wall_ms, load) = (0, 10, 300.0, 0.0);
         let (median_ns, mean_ns) = (low_ns * 1.2, low_ns * 1.3);
-        Run { side, round, slot, layout, low_ns, median_ns, mean_ns, samples, load }
+        Run { side, round, slot, layout, low_ns, median_ns, mean_ns, samples, wall_ms, load }
     }
 
     fn runs() -> Vec<Run> {

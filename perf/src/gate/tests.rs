@@ -50,8 +50,19 @@ impl Measure for Machine {
         let low_ns = 1e6 * slow * drift * disturbed * layout;
         let (median_ns, mean_ns) = (low_ns * (1.0 + 0.3 * self.rng.f64()), low_ns * 1.4);
         let Place { side, round, slot, layout } = place;
-        let (samples, load) = (10, 5.0);
-        Ok(Some(Run { side, round, slot, layout, low_ns, median_ns, mean_ns, samples, load }))
+        let (samples, wall_ms, load) = (10, 300.0, 5.0);
+        Ok(Some(Run {
+            side,
+            round,
+            slot,
+            layout,
+            low_ns,
+            median_ns,
+            mean_ns,
+            samples,
+            wall_ms,
+            load,
+        }))
     }
 }
 

@@ -1,0 +1,117 @@
+//! Pools made by hand: what is read back of them, and that a drawn comparison gives the gate what
+//! the pool holds.
+
+use super::*;
+use crate::gate::{self, Gate, Limits, Verdict};
+
+/// A run whose time says where it is from.
+fn line(case: &str, variant: Variant, plain: bool, (round, slot): (usize, usize), ns: f64) -> Line {
+    let run = Run {
+        side: Side::Head,
+        round,
+        slot,
+        layout: if plain { 0 } else { round % 2 },
+        low_ns: ns,
+        median_ns: ns,
+        mean_ns: ns,
+        samples: 10,
+        wall_ms: 250.0,
+        load: 1.0,
+    };
+    Line { case: case.to_owned(), variant, plain, run }
+}
+
+/// Two cases over two layouts; `slow` is what a planted fifth really is.
+fn lines(rounds: usize, slow: f64) -> Vec<Line> {
+    let mut lines = Vec::new();
+    for round in 0..rounds {
+        for case in ["a", "b"] {
+            let ns = 1e6 * (1.0 + 0.001 * (round % 3) as f64);
+            for slot in 0..BASE_RUNS {
+                lines.push(line(case, Variant::Base, false, (round, slot), ns + slot as f64));
+            }
+            for (variant, ns) in [(Variant::Moved, ns), (Variant::Slow(20), slow * ns)] {
+                lines.extend([0, 1].map(|slot| line(case, variant, false, (round, slot), ns)));
+            }
+        }
+    }
+    lines
+}
+
+fn limits() -> Limits {
+    Limits {
+        regress_pct: 5.0,
+        min_base_ns: 1.0,
+        max_regress_cases: 0,
+        min_compare_cases: 2,
+        screen_rounds: 4,
+        confirm_rounds: 4,
+        layouts: 2,
+    }
+}
+
+#[test]
+fn what_is_drawn_is_what_the_pool_holds() {
+    let pool = Pool::of(lines(12, 1.2)).unwrap();
+    let cases = pool.cases();
+    assert_eq!(
+        (cases.as_slice(), pool.layouts(), pool.rounds()),
+        (&["a", "b"].map(String::from)[..], 2, 12)
+    );
+    let slow = pool.best("a", Variant::Slow(20)).unwrap();
+    assert!((slow - 1.2e6).abs() < 1.0, "{slow}");
+    let play = |plant: Option<&str>, other| {
+        let plant = plant.map(|case| (case.to_owned(), Variant::Slow(20)));
+        let mut draw = pool.draw(plant, other, 3);
+        let mut rng = fastrand::Rng::with_seed(3);
+        let judged = gate::compare(&mut draw, &cases, &limits(), &mut rng).unwrap();
+        let runs: usize = judged.iter().map(|j| j.screening.len() + j.confirming.len()).sum();
+        assert!((draw.secs - 0.25 * runs as f64).abs() < 1e-6, "{} s for {runs}", draw.secs);
+        judged
+    };
+    for other in [Variant::Base, Variant::Moved] {
+        let judged = play(None, other);
+        assert_eq!(gate::gate(&judged, &limits()), Gate::Passed);
+        // No run of base is on both sides of a round.
+        for round in judged[0].screening.chunks(4) {
+            let mut times: Vec<_> = round.iter().map(|run| run.low_ns).collect();
+            times.sort_by(f64::total_cmp);
+            times.dedup();
+            assert!(other == Variant::Moved || times.len() == 4, "{times:?}");
+        }
+    }
+    let judged = play(Some("b"), Variant::Moved);
+    assert_eq!(judged[1].verdict, Verdict::Regressed);
+    assert_eq!(judged[0].verdict, Verdict::Unchanged);
+}
+
+#[test]
+fn rounds_that_are_not_whole_are_left_out() {
+    let mut some = lines(6, 1.2);
+    some.pop();
+    assert_eq!(Pool::of(some).unwrap().rounds(), 4);
+    assert!(Pool::of(lines(1, 1.2)[..3].to_vec()).is_none() && Pool::of(Vec::new()).is_none());
+    let temp = tempfile::tempdir().unwrap();
+    let line = Pool::read(&temp.path().join("pool.jsonl")).unwrap_err().to_string();
+    assert!(line.contains("no pool of runs") && line.contains("selftest --pool"), "{line}");
+}
+
+#[test]
+fn the_plain_design_is_judged_by_its_medians() {
+    let mut all = lines(2, 1.2);
+    for pass in 0..3 {
+        for case in ["a", "b"] {
+            // In the last pass the machine is slower while base runs again.
+            let again = if pass == 2 { 1.3e6 } else { 1e6 };
+            for slot in 0..3 {
+                all.push(line(case, Variant::Base, true, (pass, slot), 1e6));
+            }
+            all.extend([0, 1, 2].map(|slot| line(case, Variant::Base, true, (pass, slot), again)));
+            all.extend([0, 1].map(|at| line(case, Variant::Slow(20), true, (pass, at), 1.2e6)));
+        }
+    }
+    let pool = Pool::of(all).unwrap();
+    assert_eq!(pool.plain_fails(None, 5.0), [false, false, true]);
+    let plant = ("a".to_owned(), Variant::Slow(20));
+    assert_eq!(pool.plain_fails(Some(&plant), 5.0), [true; 3]);
+}
