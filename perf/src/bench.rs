@@ -142,7 +142,7 @@ pub(crate) struct Clock<'c> {
 }
 
 /// The fewest and the most samples of a run: as many as give a low quantile that is worth its name.
-const SAMPLES: (usize, usize) = (20, 100);
+const SAMPLES: (usize, usize) = (40, 100);
 
 /// Far less than any batch takes, so that Criterion gives each sample one batch. A sample has to be
 /// shorter than what the scheduler lets a process run at a stretch, or none is undisturbed.
