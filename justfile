@@ -75,17 +75,10 @@ test *args:
 own *args:
     @exec cargo run --quiet --package prod -- test --own "$@"
 
-# Build everything that this platform can build
+# Build everything
 [group('develop')]
-[unix]
 build:
     cargo build --workspace --all-targets
-
-# Build the suite and its libraries: the programs that run it need process groups
-[group('develop')]
-[windows]
-build:
-    cargo build --package mace-prod --package knobs --package faultfs --package report --all-targets
 
 # Run the fast layer with nextest alone
 [group('validate')]

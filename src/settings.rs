@@ -61,13 +61,15 @@ pub struct Settings {
     pub evictor_stress_rounds: u64,
     /// Crash states that a power-loss case judges, about.
     pub power_states: u64,
-    /// Runs that meet a failing disk in each such case, about.
+    /// Runs that meet a failing disk in each such case, about; 0 for all there are.
     pub power_faults: u64,
+    /// Which of how many machines judges its part of those, from 1.
+    pub power_shard: (u32, u32),
     /// The one fault rule that those cases try instead.
     pub power_rule: Option<String>,
     /// A stored finding that the power-loss case judges again instead.
     pub power_replay: Option<PathBuf>,
-    /// Where a failed case leaves its evidence, `target/prod/artifacts`.
+    /// Where a failed case leaves its evidence: where the runner says, else `target/prod/artifacts`.
     pub artifacts: PathBuf,
     /// The workspace: where `.config/` is.
     pub workspace: PathBuf,
@@ -88,6 +90,7 @@ impl Settings {
 
     fn from_knobs(knobs: &Knobs) -> Self {
         let workspace = knobs::runtime::root();
+        let evidence = knobs::runtime::internal("MACE_PROD_INTERNAL_EVIDENCE");
         let root_seed = match knobs.seed("MACE_PROD_SEED") {
             Some(number) => Seed::new(number),
             None => match knobs::runtime::run_id() {
@@ -103,9 +106,11 @@ impl Settings {
             evictor_stress_rounds: knobs.count("MACE_PROD_EVICTOR_STRESS_ROUNDS"),
             power_states: knobs.count("MACE_POWER_STATES"),
             power_faults: knobs.count("MACE_POWER_FAULTS"),
+            power_shard: knobs.shard("MACE_POWER_SHARD"),
             power_rule: knobs.optional("MACE_POWER_RULE").map(str::to_owned),
             power_replay: knobs.path("MACE_POWER_REPLAY"),
-            artifacts: workspace.join("target/prod/artifacts"),
+            artifacts: evidence
+                .map_or_else(|| workspace.join("target/prod/artifacts"), PathBuf::from),
             workspace,
         }
     }

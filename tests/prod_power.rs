@@ -12,6 +12,9 @@ mod explore;
 #[path = "power/faults.rs"]
 mod faults;
 #[cfg(all(target_os = "linux", target_env = "gnu"))]
+#[path = "regressions/reading_a_collected_file.rs"]
+mod reading_a_collected_file;
+#[cfg(all(target_os = "linux", target_env = "gnu"))]
 #[path = "power/record.rs"]
 mod record;
 #[cfg(all(target_os = "linux", target_env = "gnu"))]
@@ -56,7 +59,11 @@ fn of_engine(
         let name = format!("chaos_faults{suffix}::{}", work.name());
         trial(name, move |case| met(case, driver, *work))
     });
-    power.chain(disks).collect()
+    let each = faulted.iter().map(|work| {
+        let name = format!("chaos_faults_each{suffix}::{}", work.name());
+        trial(name, move |case| met_each(case, driver, *work))
+    });
+    power.chain(disks).chain(each).collect()
 }
 
 fn trial(name: String, judge: impl FnOnce(&mut Case) -> Verdict + Send + 'static) -> Trial {
@@ -66,7 +73,7 @@ fn trial(name: String, judge: impl FnOnce(&mut Case) -> Verdict + Send + 'static
     })
 }
 
-/// Confirmed findings that only a power loss shows; the others are in `prod_regressions`.
+/// Confirmed findings that only a power loss or a slow disk shows; the others are in `prod_regressions`.
 #[cfg(all(target_os = "linux", target_env = "gnu"))]
 fn regressions() -> Vec<Trial> {
     let named = |name: &str| name.to_owned();
@@ -78,6 +85,10 @@ fn regressions() -> Vec<Trial> {
         trial(
             named("short_log_file::a_transaction_over_log_files_is_whole_or_absent"),
             short_log_file::judge,
+        ),
+        trial(
+            named("reading_a_collected_file::a_reader_outlives_the_collection_of_its_file"),
+            reading_a_collected_file::judge,
         ),
         trial(
             named("sync_believed_after_failed::no_commit_is_acknowledged_behind_a_failed_sync"),
@@ -99,6 +110,16 @@ fn judged(case: &mut Case, driver: &'static dyn Driver, work: Work) -> Verdict {
 #[cfg(all(target_os = "linux", target_env = "gnu"))]
 fn met(case: &mut Case, driver: &'static dyn Driver, work: Work) -> Verdict {
     faults::failing_disk(case, driver, work)
+}
+
+#[cfg(all(target_os = "linux", target_env = "gnu"))]
+fn met_each(case: &mut Case, driver: &'static dyn Driver, work: Work) -> Verdict {
+    faults::each_call(case, driver, work)
+}
+
+#[cfg(not(all(target_os = "linux", target_env = "gnu")))]
+fn met_each(case: &mut Case, driver: &'static dyn Driver, work: Work) -> Verdict {
+    judged(case, driver, work)
 }
 
 #[cfg(not(all(target_os = "linux", target_env = "gnu")))]

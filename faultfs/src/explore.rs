@@ -47,6 +47,7 @@ pub struct Explore {
     pub(crate) folder: Option<PathBuf>,
     pub(crate) store: Option<PathBuf>,
     pub(crate) replay: Option<String>,
+    pub(crate) shard: (u32, u32),
 }
 
 impl Default for Explore {
@@ -69,6 +70,7 @@ impl Default for Explore {
             folder: None,
             store: None,
             replay: None,
+            shard: (1, 1),
         }
     }
 }
@@ -151,6 +153,19 @@ impl Explore {
         self
     }
 
+    /// Judges only the `number`-th of `of` parts, from 1: of the states of the trace those whose
+    /// image falls into this part. All parts of one trace under one seed are disjoint and together
+    /// the whole; each cuts off recoveries from states of its own. Default all there is.
+    ///
+    /// # Panics
+    /// When there is no such part.
+    #[must_use]
+    pub fn shard(mut self, number: u32, of: u32) -> Self {
+        assert!((1..=of).contains(&number), "there is no part {number} of {of}");
+        self.shard = (number, of);
+        self
+    }
+
     /// Explores a trace. The judge opens the folder of its case as the store's recovery would and
     /// says which promise is broken. It runs in worker processes, forked from this one: open no
     /// store here meanwhile, and hold no lock that the judge needs.
@@ -190,6 +205,12 @@ impl Explore {
     pub(crate) fn bounds(&self) -> Bounds {
         let hostile = self.profile == Profile::Hostile;
         Bounds { window: self.window, rounds: self.rounds, seed: self.seed, hostile }
+    }
+
+    /// Whether an image of the trace is this part's, by which of `of` equal ranges its hash is in.
+    pub(crate) fn is_own(&self, hash: u128) -> bool {
+        let (number, of) = self.shard;
+        (u128::from(hash as u64) * u128::from(of)) >> 64 == u128::from(number - 1)
     }
 
     pub(crate) fn is_in_memory(&self) -> bool {

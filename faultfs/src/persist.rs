@@ -12,7 +12,7 @@
 use crate::{
     crash::{State, Tear},
     op::{Ino, MarkKind, Op, Scope},
-    trace::Trace,
+    trace::{INTERRUPTED, Trace},
 };
 use serde::{Deserialize, Serialize};
 use std::{
@@ -203,10 +203,9 @@ impl Model {
     /// and were perhaps never written, and the next sync succeeds without them (Rebello et al.,
     /// ATC'20). An interrupted call wrote nothing and cleaned nothing.
     fn close(&mut self, open: &mut Vec<u32>, sync: Synced, errno: i32) {
-        const EINTR: i32 = 4;
         if errno == 0 {
             self.syncs.push(sync);
-        } else if errno == EINTR {
+        } else if errno == INTERRUPTED {
             return;
         }
         open.retain(|id| {

@@ -18,6 +18,8 @@ pub struct Tally {
     pub illegal: u64,
     /// The same image with the same promises as one before.
     pub duplicate: u64,
+    /// Another part's, when the exploration is one of several (`Explore::shard`).
+    pub elsewhere: u64,
     /// Rebuilt, reopened and judged.
     pub judged: u64,
     /// Judged, and something was found.
@@ -86,13 +88,13 @@ impl Display for Report {
         writeln!(f, "crash points: {} of {}", self.points.0, self.points.1)?;
         writeln!(
             f,
-            "depth step        possible  left-out   illegal duplicate    judged    failed"
+            "depth step        possible  left-out   illegal duplicate elsewhere    judged    failed"
         )?;
         for ((depth, step), tally) in &self.tallies {
-            let Tally { possible, left_out, illegal, duplicate, judged, failed } = tally;
+            let Tally { possible, left_out, illegal, duplicate, elsewhere, judged, failed } = tally;
             writeln!(
                 f,
-                "{depth:<5} {step:<9} {possible:>10}{left_out:>10}{illegal:>10}{duplicate:>10}{judged:>10}{failed:>10}"
+                "{depth:<5} {step:<9} {possible:>10}{left_out:>10}{illegal:>10}{duplicate:>10}{elsewhere:>10}{judged:>10}{failed:>10}"
             )?;
         }
         let (wanted, traced) = self.nested;

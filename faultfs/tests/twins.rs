@@ -8,8 +8,12 @@ mod oracle;
 #[path = "../examples/toy/store.rs"]
 mod store;
 
-use faultfs::{Case, Explore, Finding, Outcome, Profile, Report, Step, Trace};
-use std::sync::{Mutex, PoisonError};
+use faultfs::{Case, Explore, Finding, Image, Outcome, Profile, Report, Step, Trace};
+use std::{
+    collections::BTreeSet,
+    fs,
+    sync::{Mutex, PoisonError},
+};
 use store::Sin;
 
 /// A process has one session; `cargo test` runs these as threads.
@@ -82,6 +86,21 @@ fn a_sync_believed_after_a_failed_one_is_found_by_dropping_all() {
 }
 
 #[test]
+fn only_a_believed_sync_is_excused_by_a_kinder_disk() {
+    let explored = |sin: Sin, faults: &str| {
+        let _alone = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
+        let dir = tempfile::tempdir().unwrap();
+        let trace = oracle::traced(sin, 24, &faults.parse().unwrap(), dir.path()).unwrap();
+        let explore = Explore::new().steps(&[Step::DropAll]).nested(0);
+        let judge = |case: &Case| oracle::judge(sin, case);
+        [trace.clone(), trace.forgiving()].map(|t| explore.run(t, &judge).unwrap().findings.len())
+    };
+    assert_eq!(explored(Sin::RetrySync, Sin::RetrySync.faults()), [1, 0]);
+    // The fault is met, and what is lost has another reason.
+    assert_eq!(explored(Sin::NoFolderSync, "fsync=20*off->1*return(EIO)"), [1, 1]);
+}
+
+#[test]
 fn a_log_removed_too_early_is_found_by_dropping_one() {
     found(Sin::RemoveTooEarly, Step::DropOne, 1, Profile::PosixWeak, 1);
 }
@@ -133,6 +152,37 @@ fn a_finding_is_stored_and_replayed() {
     assert_eq!(again, report.findings[0].outcome);
     let fixed = explore.replay(&file, &|_: &Case| Ok(())).unwrap();
     assert_eq!(fixed, Outcome::Sound);
+}
+
+#[test]
+fn parts_are_disjoint_and_together_the_whole() {
+    let dir = tempfile::tempdir().unwrap();
+    let trace = {
+        let _alone = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
+        traced(Sin::None, 30)
+    };
+    // What a part judges, seen from inside: the image and what was promised.
+    let judged = |number: u32, of: u32| -> BTreeSet<String> {
+        let seen = dir.path().join(format!("{number}-{of}"));
+        fs::create_dir(&seen).unwrap();
+        let judge = |case: &Case| {
+            let hash = Image::read(case.dir()).map_err(|error| error.to_string())?.hash();
+            let state = format!("{hash:x}-{}-{}", case.begun().len(), case.acked().len());
+            fs::write(seen.join(state), "").map_err(|error| error.to_string())
+        };
+        let explore = Explore::new().nested(0).limit(60).shard(number, of);
+        let report = explore.run(trace.clone(), &judge).unwrap();
+        let names = fs::read_dir(&seen).unwrap();
+        let names: BTreeSet<String> =
+            names.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+        assert_eq!(names.len() as u64, report.judged(), "{report}");
+        names
+    };
+    let whole = judged(1, 1);
+    let parts = [judged(1, 3), judged(2, 3), judged(3, 3)];
+    assert!(parts.iter().all(|part| part.len() > whole.len() / 6), "{parts:?}");
+    assert_eq!(parts.iter().map(BTreeSet::len).sum::<usize>(), whole.len());
+    assert_eq!(parts.into_iter().flatten().collect::<BTreeSet<_>>(), whole);
 }
 
 #[test]

@@ -14,14 +14,20 @@ fn main() {
     };
     let (txns, keys, list) = (next(1_000_000), next(10_000), next(0));
     let history = Synthetic { txns, keys, list, seed: 1 }.history();
-    let started = Instant::now();
+    let (started, busy) = (Instant::now(), busy_nanos());
     let report = check(&history).expect("a synthetic history is well formed");
     let seconds = started.elapsed().as_secs_f64();
+    let busy = busy.zip(busy_nanos()).map(|(before, after)| (after - before) as f64 / 1e9);
+    let a_second = |seconds: f64| format!("{:.0} a second", f64::from(txns) / seconds);
     assert!(report.is_clean(), "{report:?}");
     println!(
-        "{txns} transactions, {keys} keys, lists of {list}: {seconds:.2} s, {:.0} a second, \
+        "{txns} transactions, {keys} keys, lists of {list}: {seconds:.2} s, {}, of a processor {}, \
          {} bytes each in the history, {} at the peak",
-        f64::from(txns) / seconds,
+        a_second(seconds),
+        busy.map_or_else(
+            || "unknown".to_owned(),
+            |busy| format!("{busy:.2} s, {}", a_second(busy))
+        ),
         history.bytes() as u64 / u64::from(txns),
         peak_bytes()
             .map_or_else(|| "unknown".to_owned(), |peak| { (peak / u64::from(txns)).to_string() }),
@@ -33,4 +39,11 @@ fn peak_bytes() -> Option<u64> {
     let text = std::fs::read_to_string("/proc/self/status").ok()?;
     let line = text.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
     Some(line.split_whitespace().next()?.parse::<u64>().ok()? * 1024)
+}
+
+/// The time that the process had a processor so far. Only Linux says; unlike the time of the wall it
+/// means something on a busy machine.
+fn busy_nanos() -> Option<u64> {
+    let text = std::fs::read_to_string("/proc/self/schedstat").ok()?;
+    text.split_whitespace().next()?.parse().ok()
 }

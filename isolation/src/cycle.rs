@@ -171,13 +171,17 @@ impl<'a> Tangle<'a> {
     }
 
     fn timed(&self, from: u32, to: u32, why: Why) -> Edge {
-        let (over, begin) = (self.history.over(from), self.history.txn(to).begin);
-        let between = |&stamp: &u32| (over..begin).contains(&stamp);
         let why = match why {
-            Why::RealTime if self.history.reopenings().iter().any(between) => Why::Reopening,
+            Why::RealTime if self.reopened_between(from, to) => Why::Reopening,
             why => why,
         };
         Edge { from, to, why, key: None, version: None, then: None, scan: false }
+    }
+
+    /// Whether the database was opened again after the one was over and before the other began.
+    fn reopened_between(&self, from: u32, to: u32) -> bool {
+        let (over, begin) = (self.history.over(from), self.history.txn(to).begin);
+        self.history.reopenings().iter().any(|stamp| (over..begin).contains(stamp))
     }
 }
 
@@ -305,13 +309,15 @@ impl<'s, 'a> Search<'s, 'a> {
 }
 
 impl Tangle<'_> {
-    /// Transactions of the same session that began after this one was acknowledged.
+    /// Transactions of the same session that began after this one was acknowledged. A session does
+    /// not outlive its process: what is missing after a reopening was lost there.
     fn later_in_session(&self, txn: u32) -> impl Iterator<Item = u32> + '_ {
         let own = *self.history.txn(txn);
-        self.txns.iter().copied().filter(move |&other| {
-            let other = self.history.txn(other);
+        self.txns.iter().copied().filter(move |&number| {
+            let other = self.history.txn(number);
             let acknowledged = own.outcome == Outcome::Committed;
-            acknowledged && other.session == own.session && other.begin > own.end
+            let later = acknowledged && other.session == own.session && other.begin > own.end;
+            later && !self.reopened_between(txn, number)
         })
     }
 }

@@ -27,6 +27,18 @@ impl Lists {
         &self.to[self.at[node] as usize..self.at[node + 1] as usize]
     }
 
+    /// Adds a target of a node that is not below those before it.
+    fn push(&mut self, node: u32, target: u32) {
+        self.at.resize(self.at.len().max(node as usize + 1), self.to.len() as u32);
+        self.to.push(target);
+    }
+
+    /// Ends the adding.
+    fn ended(mut self, nodes: u32) -> Self {
+        self.at.resize(nodes as usize + 1, self.to.len() as u32);
+        self
+    }
+
     /// Counts first and fills then; `pairs` is gone through twice.
     fn new<I: Iterator<Item = (u32, u32)>>(nodes: u32, pairs: impl Fn() -> I) -> Self {
         let mut at = vec![0u32; nodes as usize + 1];
@@ -124,29 +136,32 @@ impl Graph {
                 Some((rank.checked_sub(1)?, txn))
             })
         });
-        let reads = || {
-            visible().flat_map(|txn| {
-                let known = all.reads(txn).iter().filter(|&&read| read != NONE);
-                known.map(move |read| (txn, read & !BY_SCAN))
-            })
-        };
+        let mut lacked: Vec<(u32, u32)> =
+            sets.readers.iter().map(|&(at, txn)| (txn, txns + at + 1)).collect();
+        lacked.sort_unstable();
+        // The last position of a key is there for what nobody saw: it has no reader.
+        let mut lacked = lacked.into_iter().peekable();
+        let mut read_from: Vec<(u32, u32)> = Vec::new();
+        let mut anti = Lists::default();
+        for txn in visible() {
+            for read in all.reads(txn).iter().filter(|&&read| read != NONE) {
+                let version = read & !BY_SCAN;
+                let writer = all.writer_of(version).filter(|&writer| writer != txn);
+                read_from.extend(writer.map(|writer| (writer, txn)));
+                for then in all.replaced_by(version).filter_map(|then| all.writer_of(then)) {
+                    if then != txn {
+                        anti.push(txn, then);
+                    }
+                }
+            }
+            while let Some((_, position)) = lacked.next_if(|&(by, _)| by <= txn) {
+                anti.push(txn, position);
+            }
+        }
+        let anti = anti.ended(txns);
         let added = || sets.writers.iter().map(|&(at, txn)| (txn, txns + at));
-        let depends = Lists::new(txns, || {
-            let by_reads = reads().filter_map(|(txn, version)| {
-                let writer = all.writer_of(version)?;
-                (writer != txn).then_some((writer, txn))
-            });
-            by_reads.chain(added())
-        });
-        let lacked = || sets.readers.iter().map(|&(at, txn)| (at + 1, txn));
-        let anti = Lists::new(txns, || {
-            let by_reads = reads().flat_map(|(txn, version)| {
-                let later = all.replaced_by(version).filter_map(|then| all.writer_of(then));
-                later.filter(move |&writer| writer != txn).map(move |writer| (txn, writer))
-            });
-            // The last position of a key is there for what nobody saw: it has no reader.
-            by_reads.chain(lacked().map(|(at, txn)| (txn, txns + at)))
-        });
+        let depends = Lists::new(txns, || read_from.iter().copied().chain(added()));
+        drop(read_from);
         let readers = Lists::new(sets.len(), || sets.readers.iter().copied());
         let writers = Lists::new(sets.len(), || sets.writers.iter().copied());
         let last_position = sets.last;

@@ -23,26 +23,42 @@ pub(crate) const NONE: u32 = u32::MAX;
 /// A read that a scan did by not meeting the key: the bit beside the version.
 pub(crate) const BY_SCAN: u32 = 1 << 31;
 
-/// The version was replaced by its own transaction.
-const REPLACED: u8 = 1;
+/// The version was replaced by its own transaction. Flags stand above the key, which is below 2^29.
+const REPLACED: u32 = 1 << 29;
 /// The version is the removal of its key.
-const REMOVAL: u8 = 2;
+const REMOVAL: u32 = 1 << 30;
 /// The version is an element of a set.
-const ELEMENT: u8 = 4;
+const ELEMENT: u32 = 1 << 31;
+
+/// What is known of a version, in one place: with many keys each look at one is a look far away.
+#[derive(Clone, Copy)]
+struct Written {
+    /// Who wrote it; nobody wrote an absence before the first write.
+    writer: u32,
+    key_and_flags: u32,
+    /// What it replaced.
+    prev: u32,
+    /// The first version that replaced it, and the next that replaced what it did.
+    next: u32,
+    sibling: u32,
+}
+
+impl Written {
+    const fn nobody(key: u32) -> Self {
+        Self { writer: NONE, key_and_flags: key, prev: NONE, next: NONE, sibling: NONE }
+    }
+
+    const fn key(self) -> u32 {
+        self.key_and_flags & (REPLACED - 1)
+    }
+}
 
 /// What the history says, in tables.
 pub(crate) struct Resolved<'a> {
     pub(crate) history: &'a History,
-    /// Who wrote each version.
-    pub(crate) writer: Vec<u32>,
-    key_of: Vec<u32>,
-    flags: Vec<u8>,
-    /// What each version replaced. Versions from `history.versions()` on are the absences before
-    /// the first write of a key: that of key `k` is `versions + k`.
-    prev: Vec<u32>,
-    /// The first version that replaced this one, and the next that replaced what this one did.
-    next: Vec<u32>,
-    sibling: Vec<u32>,
+    /// All versions. Those from `history.versions()` on are the absences before the first write of a
+    /// key: that of key `k` is `versions + k`.
+    versions: Vec<Written>,
     reads_at: Vec<u32>,
     reads: Vec<u32>,
     pub(crate) sets: Vec<SetRead<'a>>,
@@ -54,15 +70,11 @@ pub(crate) struct Resolved<'a> {
 
 impl<'a> Resolved<'a> {
     pub(crate) fn new(history: &'a History, found: &mut Found) -> Result<Self, Malformed> {
-        let versions = history.versions() as usize;
+        let mut versions = vec![Written::nobody(0); history.versions() as usize];
+        versions.extend((0..history.keys()).map(Written::nobody));
         let mut this = Self {
             history,
-            writer: vec![NONE; versions],
-            key_of: vec![NONE; versions],
-            flags: vec![0; versions],
-            prev: vec![NONE; versions],
-            next: vec![NONE; versions + history.keys() as usize],
-            sibling: vec![NONE; versions],
+            versions,
             reads_at: Vec::with_capacity(history.len() + 1),
             reads: Vec::new(),
             sets: Vec::new(),
@@ -70,7 +82,7 @@ impl<'a> Resolved<'a> {
             ambiguous: 0,
         };
         this.register()?;
-        let mut absences = Absences::of(history, &this.key_of, &this.flags);
+        let mut absences = Absences::of(&this);
         own::read_all(&mut this, &mut absences, found)?;
         this.take_effect();
         absences.resolve(&mut this);
@@ -89,23 +101,22 @@ impl<'a> Resolved<'a> {
 
     /// The versions that replaced this one.
     pub(crate) fn replaced_by(&self, version: u32) -> impl Iterator<Item = u32> + '_ {
-        let mut at = self.next[version as usize];
+        let mut at = self.versions[version as usize].next;
         std::iter::from_fn(move || {
             let found = (at != NONE).then_some(at)?;
-            at = self.sibling[found as usize];
+            at = self.versions[found as usize].sibling;
             Some(found)
         })
     }
 
     /// Who wrote this version; nobody wrote an absence before the first write.
     pub(crate) fn writer_of(&self, version: u32) -> Option<u32> {
-        self.writer.get(version as usize).copied().filter(|&txn| txn != NONE)
+        self.versions.get(version as usize).map(|it| it.writer).filter(|&txn| txn != NONE)
     }
 
     /// The key of a version.
     pub(crate) fn key_of(&self, version: u32) -> u32 {
-        let absence = version.checked_sub(self.history.versions());
-        absence.unwrap_or_else(|| self.key_of[version as usize])
+        self.versions[version as usize].key()
     }
 
     /// The version as a client would name it: none for an absence.
@@ -114,21 +125,27 @@ impl<'a> Resolved<'a> {
         there.then_some(version)
     }
 
+    /// What a version that somebody wrote replaced.
+    fn prev(&self, version: u32) -> Option<u32> {
+        self.writer_of(version).map(|_| self.versions[version as usize].prev)
+    }
+
+    /// Whether somebody wrote this version, and at this key.
+    fn is_at(&self, version: u32, key: u32) -> bool {
+        self.writer_of(version).is_some() && self.key_of(version) == key
+    }
+
     /// Whether a transaction wrote this version for good.
     fn is_final(&self, version: u32) -> bool {
         !self.is(version, REPLACED)
     }
 
-    fn is(&self, version: u32, flag: u8) -> bool {
-        self.flags.get(version as usize).is_some_and(|flags| flags & flag != 0)
+    fn is(&self, version: u32, flag: u32) -> bool {
+        self.versions.get(version as usize).is_some_and(|it| it.key_and_flags & flag != 0)
     }
 
-    const fn first_absence(&self, key: u32) -> u32 {
-        self.history_versions() + key
-    }
-
-    const fn history_versions(&self) -> u32 {
-        self.writer.len() as u32
+    fn first_absence(&self, key: u32) -> u32 {
+        self.history.versions() + key
     }
 
     /// Notes who wrote what.
@@ -142,11 +159,11 @@ impl<'a> Resolved<'a> {
                     Op::Add(key, version) => (key, version, ELEMENT),
                     Op::Read(..) | Op::List(..) | Op::Set(..) | Op::Scan(..) => continue,
                 };
-                let at = version as usize;
-                if self.writer[at] != NONE {
+                let at = &mut self.versions[version as usize];
+                if at.writer != NONE {
                     return Err(Malformed { txn, what: "it writes a version a second time" });
                 }
-                (self.writer[at], self.key_of[at], self.flags[at]) = (txn, key, flag);
+                (at.writer, at.key_and_flags) = (txn, key | flag);
             }
             let record = history.txn(txn);
             let ordered = record.begin < record.asked && record.asked < record.end;
@@ -212,7 +229,7 @@ impl<'a> Resolved<'a> {
                 for &version in elements {
                     let writer = self.writer_of(version);
                     let dropped = writer.is_some_and(|writer| self.is_dropped(writer));
-                    if dropped || self.prev.get(version as usize) != Some(&before) {
+                    if dropped || self.prev(version) != Some(before) {
                         let evidence = Evidence::Read { txn, key, version, writer };
                         let kind =
                             if dropped { Anomaly::AbortedRead } else { Anomaly::NeverWritten };
@@ -252,15 +269,15 @@ impl<'a> Resolved<'a> {
 
     /// The version of another transaction that this one stands on.
     fn replaces(&self, version: u32) -> u32 {
-        let mut at = self.prev[version as usize];
+        let mut at = self.versions[version as usize].prev;
         while at != NONE && at < self.history.versions() && self.same_writer(at, version) {
-            at = self.prev[at as usize];
+            at = self.versions[at as usize].prev;
         }
         at
     }
 
     fn same_writer(&self, one: u32, other: u32) -> bool {
-        self.writer[one as usize] == self.writer[other as usize]
+        self.versions[one as usize].writer == self.versions[other as usize].writer
     }
 
     /// Joins every version to the one it replaced. A version that two transactions replaced is a
@@ -273,14 +290,14 @@ impl<'a> Resolved<'a> {
             if base == NONE || self.is(version, ELEMENT) {
                 continue;
             }
-            let first = self.next[base as usize];
+            let first = self.versions[base as usize].next;
             if first == NONE {
-                self.next[base as usize] = version;
+                self.versions[base as usize].next = version;
                 continue;
             }
-            self.sibling[version as usize] = self.sibling[first as usize];
-            self.sibling[first as usize] = version;
-            let other = self.writer[first as usize];
+            let Written { sibling, writer: other, .. } = self.versions[first as usize];
+            self.versions[version as usize].sibling = sibling;
+            self.versions[first as usize].sibling = version;
             let (key, shown) = (Some(self.key_of(version)), self.shown(base));
             let edge = |from, to, then| {
                 let (why, scan) = (Why::Rw, false);

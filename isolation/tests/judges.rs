@@ -5,6 +5,8 @@
 mod brute;
 #[path = "judges/play.rs"]
 mod play;
+#[path = "judges/reopening.rs"]
+mod reopening;
 #[path = "judges/second.rs"]
 mod second;
 #[path = "judges/sins.rs"]

@@ -38,6 +38,8 @@ pub enum Kind {
     Counts,
     /// Comma-separated `key:value` sizes in bytes, both positive.
     Sizes,
+    /// One of so many machines, `k/n` with `k` from 1 to `n`.
+    Shard,
     /// Any text that is not blank.
     Text,
 }
@@ -68,6 +70,7 @@ impl Kind {
             Self::List => text.split(',').all(|word| !word.trim().is_empty()),
             Self::Counts => counts(text).is_some(),
             Self::Sizes => sizes(text).is_some(),
+            Self::Shard => shard(text).is_some(),
         }
     }
 
@@ -91,6 +94,7 @@ impl Kind {
             Self::List => "words separated by commas".into(),
             Self::Counts => "positive whole numbers separated by commas".into(),
             Self::Sizes => "key:value sizes in bytes separated by commas, such as 16:16".into(),
+            Self::Shard => "k/n with k from 1 to n, such as 2/4".into(),
             Self::Text => "text that is not blank".into(),
         }
     }
@@ -125,6 +129,13 @@ pub(crate) fn sizes(text: &str) -> Option<Vec<(u64, u64)>> {
     text.split(',').map(size).collect()
 }
 
+/// Which of how many machines, from 1.
+pub(crate) fn shard(text: &str) -> Option<(u32, u32)> {
+    let number = |text: &str| whole(text).and_then(|n| u32::try_from(n).ok());
+    let (shard, of) = text.split_once('/')?;
+    Some((number(shard)?, number(of)?)).filter(|(shard, of)| (1..=*of).contains(shard))
+}
+
 fn is_word(text: &str, also: &str) -> bool {
     !text.is_empty() && text.chars().all(|c| c.is_ascii_alphanumeric() || also.contains(c))
 }
@@ -136,7 +147,7 @@ mod tests {
     #[test]
     fn each_kind_accepts_its_edges_and_refuses_what_lies_beyond() {
         let year = "31536000";
-        let table: [(Kind, &[&str], &[&str]); 13] = [
+        let table: [(Kind, &[&str], &[&str]); 14] = [
             (
                 Kind::Count { min: 1, max: 9 },
                 &["1", "9"],
@@ -153,6 +164,7 @@ mod tests {
             (Kind::List, &["a", "a,b"], &["", "a,", ",a"]),
             (Kind::Counts, &["1", "1,4"], &["0", "1,", "1, 4", ""]),
             (Kind::Sizes, &["16:16", "1:2,3:4"], &["16", "16:", "0:1", "16:16,"]),
+            (Kind::Shard, &["1/1", "2/4"], &["0/4", "5/4", "2", "1/0", "+1/2", "1/2/3", ""]),
             (Kind::Text, &["--noplot"], &["", "\t"]),
         ];
         for (kind, good, bad) in table {

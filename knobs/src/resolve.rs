@@ -195,6 +195,12 @@ impl Knobs {
         self.typed(name, |k| k == Kind::Sizes, kind::sizes)
     }
 
+    /// Which of how many machines, from 1.
+    #[track_caller]
+    pub fn shard(&self, name: &str) -> (u32, u32) {
+        self.typed(name, |k| k == Kind::Shard, kind::shard)
+    }
+
     /// A path, where one was set; a relative one starts at the workspace root.
     #[track_caller]
     pub fn path(&self, name: &str) -> Option<PathBuf> {

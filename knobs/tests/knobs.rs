@@ -127,13 +127,20 @@ fn an_empty_value_is_an_error_but_for_features() {
 }
 
 #[cfg(unix)]
+fn not_utf8() -> OsString {
+    std::os::unix::ffi::OsStringExt::from_vec(vec![b'4', 0xff])
+}
+
+/// Half of a surrogate pair.
+#[cfg(windows)]
+fn not_utf8() -> OsString {
+    std::os::windows::ffi::OsStringExt::from_wide(&[0xd800])
+}
+
 #[test]
 fn a_value_that_is_not_utf8_is_an_error() {
-    use std::os::unix::ffi::OsStringExt;
-
     let root = root(&[]);
-    let value = OsString::from_vec(vec![b'4', 0xff]);
-    let env = Environment::from_iter([(OsString::from("SOAK_THREADS"), value)]);
+    let env = Environment::from_iter([(OsString::from("SOAK_THREADS"), not_utf8())]);
     refused(
         Knobs::resolve(root.path(), &env, &[]),
         &["`SOAK_THREADS`", "not UTF-8", "environment"],

@@ -1,20 +1,16 @@
-//! Children and signals: every child runs in a process group of its own, and a signal that asks
-//! this process to end is passed on to that group, so that none of it survives and nextest can
-//! still write its report. Knows nothing of what the children do.
+//! Children and signals: every child runs in a group of its own, and a signal that asks this process
+//! to end is passed on to that group, so that none of it survives and nextest can still write its
+//! report. Knows nothing of what the children do; what a group is on a platform is `group`'s.
 
 mod companion;
+mod group;
 
 pub use companion::{Companion, Silence};
 
 use crate::Outcome;
-use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process_group, waitid};
-use signal_hook::{
-    consts::{SIGHUP, SIGINT, SIGTERM},
-    iterator::Signals,
-};
+use group::Group;
 use std::{
     io::{self, BufRead, BufReader, Read},
-    os::unix::process::CommandExt,
     process::{Child, Command, ExitStatus, Stdio},
     sync::{
         Arc, Condvar, Mutex, MutexGuard, PoisonError,
@@ -37,7 +33,7 @@ struct Shared {
     received: AtomicI32,
     /// The groups to pass signals on to. Held while signalling and while reaping, so that a signal
     /// never reaches a stranger that got the number of a child that is gone.
-    groups: Mutex<Vec<Pid>>,
+    groups: Mutex<Vec<Group>>,
     /// Told when a signal came, for those who wait for one.
     came: Condvar,
 }
@@ -46,13 +42,8 @@ impl Interrupts {
     /// From here on a signal no longer ends this process but is passed on and remembered.
     pub fn install() -> io::Result<Self> {
         let shared = Arc::new(Shared::default());
-        let mut signals = Signals::new([SIGINT, SIGTERM, SIGHUP])?;
         let receiver = Arc::clone(&shared);
-        thread::Builder::new().name("signals".into()).spawn(move || {
-            for signal in signals.forever() {
-                receiver.pass_on(signal);
-            }
-        })?;
+        group::receive(move |signal| receiver.pass_on(signal))?;
         Ok(Self { shared })
     }
 
@@ -64,7 +55,7 @@ impl Interrupts {
     /// Waits so long, or until a signal asks this process to end.
     pub fn pause(&self, duration: Duration) {
         let groups = self.shared.lock();
-        let waiting = |_: &mut Vec<Pid>| self.received().is_none();
+        let waiting = |_: &mut Vec<Group>| self.received().is_none();
         drop(self.shared.came.wait_timeout_while(groups, duration, waiting));
     }
 
@@ -81,7 +72,7 @@ impl Interrupts {
         command: &mut Command,
         on_line: &mut dyn FnMut(&str),
     ) -> io::Result<ExitStatus> {
-        let mut child = self.spawn(command.stdin(Stdio::null()).stderr(Stdio::piped()))?;
+        let (mut child, group) = self.spawn(command.stdin(Stdio::null()).stderr(Stdio::piped()))?;
         let stderr = child.stderr.take().expect("standard error was piped");
         let mut lines = BufReader::new(stderr);
         let mut line = Vec::new();
@@ -89,21 +80,21 @@ impl Interrupts {
             on_line(String::from_utf8_lossy(&line).trim_end_matches(['\n', '\r']));
             line.clear();
         }
-        self.reap(child)
+        self.reap(child, &group)
     }
 
     /// Runs `command` and returns its standard output.
     pub fn capture(&self, command: &mut Command) -> io::Result<(ExitStatus, Vec<u8>)> {
-        let mut child = self.spawn(command.stdin(Stdio::null()).stdout(Stdio::piped()))?;
+        let (mut child, group) = self.spawn(command.stdin(Stdio::null()).stdout(Stdio::piped()))?;
         let mut output = Vec::new();
         child.stdout.take().expect("standard output was piped").read_to_end(&mut output)?;
-        Ok((self.reap(child)?, output))
+        Ok((self.reap(child, &group)?, output))
     }
 
     /// Runs `command` with its output where ours goes.
     pub fn run(&self, command: &mut Command) -> io::Result<ExitStatus> {
-        let child = self.spawn(command.stdin(Stdio::null()))?;
-        self.reap(child)
+        let (child, group) = self.spawn(command.stdin(Stdio::null()))?;
+        self.reap(child, &group)
     }
 
     /// The same, for at most so long: a child that is still there then is killed with its group,
@@ -113,45 +104,45 @@ impl Interrupts {
         command: &mut Command,
         limit: Duration,
     ) -> io::Result<Option<ExitStatus>> {
-        let child = self.spawn(command.stdin(Stdio::null()))?;
-        let group = pid(&child);
+        let (mut child, group) = self.spawn(command.stdin(Stdio::null()))?;
+        let doomed = group.clone();
         let (done, watched) = mpsc::channel::<()>();
         let watchdog = thread::Builder::new().name("watchdog".into()).spawn(move || {
             let late = watched.recv_timeout(limit) == Err(RecvTimeoutError::Timeout);
             if late {
-                let _ = kill_process_group(group, Signal::KILL);
+                doomed.kill();
             }
             late
         })?;
         // The number is not given away before the watchdog is gone.
-        let ended = wait(&child);
+        let ended = group::wait(&mut child);
         drop(done);
         let late = watchdog.join().expect("the watchdog does not panic");
         ended?;
-        let status = self.reap(child)?;
+        let status = self.reap(child, &group)?;
         Ok((!late).then_some(status))
     }
 
-    fn spawn(&self, command: &mut Command) -> io::Result<Child> {
+    fn spawn(&self, command: &mut Command) -> io::Result<(Child, Group)> {
         // A group of its own is in the terminal's background, where reading from it would stop it;
         // so no child has the terminal as its standard input.
-        let child = command.process_group(0).spawn()?;
-        self.shared.lock().push(pid(&child));
+        let (child, group) = Group::spawn(command)?;
+        self.shared.lock().push(group.clone());
         // A signal that came before the group was known has reached nobody.
         if let Some(signal) = self.received() {
             self.shared.send(signal);
         }
-        Ok(child)
+        Ok((child, group))
     }
 
-    fn reap(&self, mut child: Child) -> io::Result<ExitStatus> {
-        wait(&child)?;
+    fn reap(&self, mut child: Child, group: &Group) -> io::Result<ExitStatus> {
+        group::wait(&mut child)?;
         let mut groups = self.shared.lock();
         if self.received().is_some() {
             // What outlived its parent in the group has had its chance to clean up.
-            let _ = kill_process_group(pid(&child), Signal::KILL);
+            group.kill();
         }
-        groups.retain(|group| *group != pid(&child));
+        groups.retain(|other| other != group);
         child.wait()
     }
 }
@@ -166,34 +157,16 @@ impl Shared {
     fn send(&self, signal: i32) {
         let groups = self.lock();
         for group in groups.iter() {
-            if let Some(signal) = Signal::from_named_raw(signal) {
-                // The group may have ended by itself, which is what the signal wants.
-                let _ = kill_process_group(*group, signal);
-            }
+            group.signal(signal);
         }
     }
 
-    fn lock(&self) -> MutexGuard<'_, Vec<Pid>> {
+    fn lock(&self) -> MutexGuard<'_, Vec<Group>> {
         self.groups.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// Waits without reaping: until the number is reaped it cannot be given away.
-fn wait(child: &Child) -> io::Result<()> {
-    let ended = WaitIdOptions::EXITED | WaitIdOptions::NOWAIT;
-    while let Err(error) = waitid(WaitId::Pid(pid(child)), ended) {
-        if error != rustix::io::Errno::INTR {
-            return Err(error.into());
-        }
-    }
-    Ok(())
-}
-
-fn pid(child: &Child) -> Pid {
-    Pid::from_child(child)
-}
-
-#[cfg(test)]
+#[cfg(all(test, unix))]
 mod tests {
     use super::{Interrupts, Shared};
     use crate::Outcome;

@@ -11,7 +11,6 @@ use std::{
     fs,
     hash::{Hash, Hasher},
     io,
-    os::unix::fs::symlink,
     path::{Path, PathBuf},
 };
 
@@ -150,6 +149,18 @@ fn link(target: &Path, link: &Path) -> Result<()> {
     remove(link)
         .and_then(|()| symlink(target, link))
         .map_err(|error| cannot("link the sources", link, error))
+}
+
+#[cfg(unix)]
+fn symlink(target: &Path, link: &Path) -> io::Result<()> {
+    std::os::unix::fs::symlink(target, link)
+}
+
+/// Needs the right to make links, which developers' machines and CI runners have.
+#[cfg(windows)]
+fn symlink(target: &Path, link: &Path) -> io::Result<()> {
+    use std::os::windows::fs::{symlink_dir, symlink_file};
+    if target.is_dir() { symlink_dir(target, link) } else { symlink_file(target, link) }
 }
 
 fn remove_file(path: &Path) -> io::Result<()> {

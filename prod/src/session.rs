@@ -39,6 +39,8 @@ pub(crate) struct Session {
     pub(crate) config: PathBuf,
     /// `target/prod`, created and writable.
     pub(crate) out: PathBuf,
+    /// Where failed cases leave their evidence, when not in the folder of their own choice.
+    pub(crate) evidence: Option<PathBuf>,
 }
 
 impl Session {
@@ -72,7 +74,20 @@ impl Session {
         let engine = Engine::resolved(resolving)?;
         wanted.check(&engine, resolving)?;
         let seed = knobs.seed("MACE_PROD_SEED").unwrap_or_else(fresh_seed);
-        Ok(Self { root, knobs, started, findings, seed, engine, wanted, generated, config, out })
+        let evidence = None;
+        Ok(Self {
+            root,
+            knobs,
+            started,
+            findings,
+            seed,
+            engine,
+            wanted,
+            generated,
+            config,
+            out,
+            evidence,
+        })
     }
 
     /// The manifest that cargo is pointed at for `build`, and the build folder when it is not the

@@ -119,6 +119,7 @@ impl Soak<'_> {
         let cycle = self.books.summary.cycles + 1;
         let (index, seed) = self.books.next_seed(&self.plan);
         self.plan.session.seed = seed;
+        self.plan.session.evidence = self.books.evidence(cycle)?;
         let mut row = Row { cycle, seed, ..Row::default() };
         let mut worst = self.layer(Mode::Stress, index, &mut row)?;
         if self.is_due(self.plan.chaos_every, cycle) {
@@ -177,7 +178,9 @@ impl Soak<'_> {
     fn post_check(&mut self) -> Result<()> {
         let (index, seed) = self.books.next_seed(&self.plan);
         self.plan.session.seed = seed;
-        let mut row = Row { cycle: self.books.summary.cycles + 1, seed, ..Row::default() };
+        let cycle = self.books.summary.cycles + 1;
+        self.plan.session.evidence = self.books.evidence(cycle)?;
+        let mut row = Row { cycle, seed, ..Row::default() };
         self.layer(Mode::Fast, index, &mut row)?;
         Ok(())
     }

@@ -1,6 +1,9 @@
 //! The `prod` binary as a user meets it: what it refuses, what it runs, how it ends. One binary;
 //! each theme has a module. Cases named `cargo_…` build a small workspace with the real cargo and
-//! nextest, and so run one at a time.
+//! nextest, and so run one at a time. Scripts for `sh` and signals stand in for users and machines here,
+//! so they need Unix.
+
+#![cfg(unix)]
 
 #[path = "cli/bad_input.rs"]
 mod bad_input;

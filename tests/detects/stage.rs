@@ -91,6 +91,8 @@ impl Stage {
             self.found.push(Reopened { promise, ..Reopened::after(&self.history, dump) });
         }
         let recorder = Recorder::memory(&self.history);
+        // As every process of a case does: what is missing from here on was lost over a reopening.
+        recorder.record(Event::Phase { name: "started".to_owned() });
         work(engine.as_ref(), &recorder);
         self.history.events.extend(recorder.into_history().events);
     }

@@ -36,7 +36,7 @@ pub(crate) fn power_loss(case: &mut Case, driver: &dyn Driver, work: Work) -> Ve
     let report = explored(case, &places, &run, trace(&places));
     let mut violations = run.live();
     violations.extend(found(case, &report));
-    let wanted = Settings::get().power_states / 20;
+    let wanted = Settings::get().power_states / 20 / u64::from(Settings::get().power_shard.1);
     if violations.is_empty() && report.judged() < wanted {
         let judged = report.judged();
         return Verdict::Inconclusive(format!(
@@ -89,10 +89,11 @@ pub(crate) fn shown_by(
 }
 
 fn explored(case: &mut Case, places: &Places, run: &Recorded<'_>, trace: Trace) -> Report {
-    let states = Settings::get().power_states;
+    let (states, (shard, of)) = (Settings::get().power_states, Settings::get().power_shard);
     let explore = Explore::new()
         .seed(case.seed().number())
         .limit(states / STEPS / 2)
+        .shard(shard, of)
         .nested(8)
         .nested_limit(states / STEPS / 16)
         .folder(case.dir())
@@ -107,6 +108,7 @@ fn explored(case: &mut Case, places: &Places, run: &Recorded<'_>, trace: Trace) 
 fn count(report: &Report, figures: &mut Figures) {
     figures.add("crash_states.distinct", report.judged());
     figures.add("crash_states.left_out", report.left_out());
+    figures.add("crash_states.elapsed_ms", report.elapsed.as_millis() as u64);
     for (profile, states) in &report.profiles {
         figures.add(format!("crash_states.{profile}"), *states);
     }

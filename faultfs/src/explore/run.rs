@@ -125,8 +125,14 @@ impl<'a> Run<'a> {
                 continue;
             }
             let promises = layer.promises(&state);
-            if !seen.insert((builder.image(&state).hash(), promises.clone())) {
+            let hash = builder.image(&state).hash();
+            if !seen.insert((hash, promises.clone())) {
                 tally.duplicate += 1;
+                continue;
+            }
+            // What recoveries leave follows from states that are already this part's.
+            if depth == 1 && !settings.is_own(hash) {
+                tally.elsewhere += 1;
                 continue;
             }
             tally.judged += 1;

@@ -7,7 +7,7 @@
 //! is unknown to have happened.
 
 use super::{NONE, REMOVAL, Resolved};
-use crate::history::{History, Key, Outcome};
+use crate::history::{Key, Outcome};
 
 /// Reads of nothing and creations at keys that were ever removed.
 pub(super) struct Absences {
@@ -38,14 +38,12 @@ struct Absence {
 }
 
 impl Absences {
-    pub(super) fn of(history: &History, key_of: &[u32], flags: &[u8]) -> Self {
+    pub(super) fn of(all: &Resolved<'_>) -> Self {
         let mut removed = Vec::new();
-        if history.has_deletes() {
-            removed.resize(history.keys() as usize, false);
-            for (key, flag) in key_of.iter().zip(flags) {
-                if flag & REMOVAL != 0 {
-                    removed[*key as usize] = true;
-                }
+        if all.history.has_deletes() {
+            removed.resize(all.history.keys() as usize, false);
+            for version in (0..all.history.versions()).filter(|&it| all.is(it, REMOVAL)) {
+                removed[all.key_of(version) as usize] = true;
             }
         }
         Self { removed, reads: Vec::new(), created: Vec::new() }
@@ -136,7 +134,7 @@ fn one_key(
         let absence = &mut absences[before];
         // Of two creations over one absence neither ends it for sure.
         absence.until = absence.until.min(history.over(txn));
-        all.prev[version as usize] = absence.version;
+        all.versions[version as usize].prev = absence.version;
         creators.push((txn, absence.version));
     }
     creators.sort_unstable();

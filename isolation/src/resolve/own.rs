@@ -10,16 +10,23 @@ use crate::{
 /// The key holds nothing, and this transaction did not remove it.
 const ABSENT: u32 = NONE - 1;
 
-/// What the transaction at hand knows of the keys, in tables that are valid where `by` names it.
+/// What a transaction knows of a key.
+#[derive(Clone, Copy)]
+struct Known {
+    /// Which one; what else is here is of an older one when it is not the one at hand.
+    by: u32,
+    now: u32,
+    /// The last scan that met the key; they are numbered.
+    met: u32,
+}
+
+/// What the transaction at hand knows of the keys.
 struct Own<'r, 'a> {
     all: &'r mut Resolved<'a>,
     absences: &'r mut Absences,
     found: &'r mut Found,
     txn: u32,
-    by: Vec<u32>,
-    now: Vec<u32>,
-    /// Scans are numbered; the last one that met a key.
-    met: Vec<u32>,
+    known: Vec<Known>,
     scans: u32,
     sets: Vec<OwnSet<'a>>,
 }
@@ -37,10 +44,10 @@ pub(super) fn read_all(
     absences: &mut Absences,
     found: &mut Found,
 ) -> Result<(), Malformed> {
-    let (history, keys) = (all.history, all.history.keys() as usize);
-    let (by, now, met) = (vec![NONE; keys], vec![NONE; keys], vec![0; keys]);
+    let history = all.history;
+    let known = vec![Known { by: NONE, now: NONE, met: 0 }; history.keys() as usize];
     let (txn, scans, sets) = (0, 0, Vec::new());
-    let mut own = Own { all, absences, found, txn, by, now, met, scans, sets };
+    let mut own = Own { all, absences, found, txn, known, scans, sets };
     for txn in 0..history.len() as u32 {
         own.all.reads_at.push(own.all.reads.len() as u32);
         match history.txn(txn).outcome {
@@ -82,9 +89,9 @@ impl Own<'_, '_> {
 
     /// The key is seen to hold this version. Later it must be the same, own writes aside.
     fn see(&mut self, key: Key, version: u32, otherwise: Anomaly, by_scan: u32) {
-        let (at, txn) = (key as usize, self.txn);
-        if self.by[at] == txn {
-            let was = self.now[at];
+        let (txn, known) = (self.txn, &mut self.known[key as usize]);
+        if known.by == txn {
+            let was = known.now;
             let is = if self.all.is(was, REMOVAL) { ABSENT } else { was };
             if is != version {
                 let shown = |version: u32| (version != ABSENT).then_some(version);
@@ -93,7 +100,7 @@ impl Own<'_, '_> {
             }
             return;
         }
-        (self.by[at], self.now[at]) = (txn, version);
+        (known.by, known.now) = (txn, version);
         let read = match version {
             ABSENT if self.absences.is_plain(key) => self.all.first_absence(key),
             ABSENT => {
@@ -112,16 +119,16 @@ impl Own<'_, '_> {
 
     /// A version that was never written, or at another key.
     fn out_of_place(&self, key: Key, version: u32) -> bool {
-        self.all.key_of.get(version as usize) != Some(&key)
+        !self.all.is_at(version, key)
     }
 
     fn replace(&mut self, key: Key, version: u32) -> Result<(), Malformed> {
-        let (at, txn) = (key as usize, self.txn);
-        if self.by[at] != txn {
+        let (txn, known) = (self.txn, &mut self.known[key as usize]);
+        if known.by != txn {
             let what = "it writes a key that it has not read";
             return Err(Malformed { txn, what });
         }
-        let was = self.now[at];
+        let was = std::mem::replace(&mut known.now, version);
         let prev = match was {
             ABSENT if self.absences.is_plain(key) => self.all.first_absence(key),
             ABSENT => {
@@ -132,10 +139,9 @@ impl Own<'_, '_> {
             was => was,
         };
         if prev != NONE && self.all.writer_of(prev) == Some(txn) {
-            self.all.flags[prev as usize] |= REPLACED;
+            self.all.versions[prev as usize].key_and_flags |= REPLACED;
         }
-        self.all.prev[version as usize] = prev;
-        self.now[at] = version;
+        self.all.versions[version as usize].prev = prev;
         Ok(())
     }
 
@@ -152,11 +158,11 @@ impl Own<'_, '_> {
                 self.found.add(Anomaly::RangeRead, evidence);
             }
             last = Some(key);
-            self.met[key as usize] = self.scans;
+            self.known[key as usize].met = self.scans;
             self.see(key, version, Anomaly::RangeRead, 0);
         }
         for key in low..high {
-            if self.met[key as usize] != self.scans {
+            if self.known[key as usize].met != self.scans {
                 self.see(key, ABSENT, Anomaly::RangeRead, BY_SCAN);
             }
         }

@@ -42,7 +42,8 @@ impl SetNodes {
             .map(|read| (read.key, foreign(all, *read).count(), *read))
             .collect();
         reads.sort_by_key(|&(key, size, _)| (key, size));
-        let mut seen = vec![false; if reads.is_empty() { 0 } else { all.writer.len() }];
+        let mut seen =
+            vec![false; if reads.is_empty() { 0 } else { all.history.versions() as usize }];
         let mut first_of = Vec::new();
         for reads in reads.chunk_by(|one, other| one.0 == other.0) {
             first_of.push((reads[0].0, this.last.len() as u32));
@@ -89,7 +90,7 @@ impl SetNodes {
                     .get_mut(element as usize)
                     .is_none_or(|seen| !std::mem::replace(seen, true));
                 if new && all.may_hold(read, element, found) {
-                    self.writers.push((at, all.writer[element as usize]));
+                    self.writers.extend(all.writer_of(element).map(|writer| (at, writer)));
                 }
             }
             self.readers.push((at, read.txn));
@@ -102,13 +103,13 @@ impl SetNodes {
 
     /// Elements that took effect, and that no read of their set holds.
     fn unseen(&mut self, all: &Resolved<'_>, seen: &[bool], first_of: &[(Key, u32)]) {
-        for (element, seen) in seen.iter().enumerate() {
-            let writer = all.writer[element];
-            let counts = all.flags[element] & ELEMENT != 0 && !seen;
+        for (element, seen) in (0..).zip(seen) {
+            let Some(writer) = all.writer_of(element) else { continue };
+            let counts = all.is(element, ELEMENT) && !seen;
             if !counts || !all.visible[writer as usize] {
                 continue;
             }
-            let key = all.key_of[element];
+            let key = all.key_of(element);
             let Ok(at) = first_of.binary_search_by_key(&key, |first| first.0) else { continue };
             let end = first_of.get(at + 1).map_or(self.len(), |next| next.1);
             self.writers.push((end - 1, writer));
@@ -120,8 +121,7 @@ impl Resolved<'_> {
     /// Judges where an element comes from that somebody read.
     fn may_hold(&self, read: SetRead<'_>, version: u32, found: &mut Found) -> bool {
         let (key, txn) = (read.key, read.txn);
-        let here = self.key_of.get(version as usize) == Some(&key);
-        let writer = self.writer_of(version).filter(|_| here);
+        let writer = self.writer_of(version).filter(|_| self.is_at(version, key));
         let wrong = match writer.map(|writer| self.history.txn(writer).outcome) {
             None => Anomaly::NeverWritten,
             Some(Outcome::Aborted | Outcome::Conflicted) => Anomaly::AbortedRead,
@@ -134,7 +134,7 @@ impl Resolved<'_> {
 
 /// What a read holds that its own transaction did not add.
 fn foreign<'a>(all: &'a Resolved<'_>, read: SetRead<'a>) -> impl Iterator<Item = u32> + 'a {
-    let own = move |element: u32| all.writer.get(element as usize) == Some(&read.txn);
+    let own = move |element: u32| all.writer_of(element) == Some(read.txn);
     read.elements.iter().copied().filter(move |&element| !own(element))
 }
 

@@ -2,16 +2,19 @@
 
 use crate::play::Play;
 use adya::{History as Theirs, Opts, Valid, Workload, check as their_check};
-use isolation::{Shape, check, elle, store::Sin};
+use isolation::{History, Outcome, Shape, check, elle, store::Sin, synthetic::Synthetic};
 
 fn their_verdict(play: Play) -> (bool, Vec<String>) {
-    let history = play.run().history;
-    let (shape, workload) = if play.lists {
+    condemned(&play.run().history, play.lists)
+}
+
+fn condemned(history: &History, lists: bool) -> (bool, Vec<String>) {
+    let (shape, workload) = if lists {
         (Shape::Lists, Workload::ListAppend)
     } else {
         (Shape::Registers, Workload::RwRegister)
     };
-    let text = elle(&history, shape).expect("the play records by the rules");
+    let text = elle(history, shape).expect("recorded by the rules");
     let theirs = Theirs::from_json(&text).expect("Elle's format");
     let opts = Opts {
         models: vec!["strong-snapshot-isolation".to_owned()],
@@ -52,5 +55,40 @@ fn both_acquit_an_honest_store() {
         let play = Play { clients: 6, lists, unknown, ..Play::new(None, seed) };
         let (condemned, why) = their_verdict(play);
         assert!(!condemned, "seed {seed}: {why:?}");
+    }
+}
+
+/// Two more transactions, both of which find nothing at a new key and write it: a lost update.
+fn with_a_lost_update(mut history: History, lists: bool) -> History {
+    let (key, version) = (history.keys(), history.versions());
+    let last = history.txns().iter().map(|txn| txn.end).max().unwrap_or_default();
+    for number in 0..2 {
+        history.begin(number as u16, last + 1 + number);
+        if lists {
+            history.list(key, &[]);
+            history.extend(key, version + number);
+        } else {
+            history.read(key, None);
+            history.write(key, version + number);
+        }
+        history.end(Outcome::Committed, last + 3 + 2 * number, last + 4 + 2 * number);
+    }
+    history
+}
+
+#[test]
+fn both_agree_on_runs_of_up_to_a_hundred_thousand_transactions() {
+    for (txns, sins) in [(1_000, true), (10_000, true), (10_000, false), (100_000, false)] {
+        for list in [0, 8] {
+            let lists = list > 0;
+            let mut history = Synthetic { txns, keys: 1_000, list, seed: txns.into() }.history();
+            if sins {
+                history = with_a_lost_update(history, lists);
+            }
+            let report = check(&history).expect("recorded by the rules");
+            let (condemned, why) = condemned(&history, lists);
+            let both = (!report.is_clean(), condemned);
+            assert_eq!(both, (sins, sins), "{txns}, lists {lists}: {:?}, {why:?}", report.counts);
+        }
     }
 }

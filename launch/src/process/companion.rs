@@ -2,8 +2,7 @@
 //! time, beside whatever other children come and go. It gets the same signals as they do, and ends
 //! when its input does.
 
-use super::{Interrupts, pid};
-use rustix::process::{Signal, kill_process_group};
+use super::{Interrupts, group::Group};
 use std::{
     io::{self, BufRead, BufReader, Write},
     process::{Child, ChildStdin, Command, ExitStatus, Stdio},
@@ -16,7 +15,7 @@ use std::{
 #[derive(Debug)]
 pub struct Companion {
     interrupts: Interrupts,
-    child: Option<Child>,
+    child: Option<(Child, Group)>,
     input: Option<ChildStdin>,
     answers: Receiver<String>,
 }
@@ -33,7 +32,8 @@ pub enum Silence {
 impl Interrupts {
     /// Starts `command` as a companion; its standard error goes where ours goes.
     pub fn accompany(&self, command: &mut Command) -> io::Result<Companion> {
-        let mut child = self.spawn(command.stdin(Stdio::piped()).stdout(Stdio::piped()))?;
+        let (mut child, group) =
+            self.spawn(command.stdin(Stdio::piped()).stdout(Stdio::piped()))?;
         let output = child.stdout.take().expect("standard output was piped");
         let (sender, answers) = channel();
         let reader = move || {
@@ -44,7 +44,8 @@ impl Interrupts {
             }
         };
         let input = child.stdin.take();
-        let companion = Companion { interrupts: self.clone(), child: Some(child), input, answers };
+        let interrupts = self.clone();
+        let companion = Companion { interrupts, child: Some((child, group)), input, answers };
         thread::Builder::new().name("companion".into()).spawn(reader)?;
         Ok(companion)
     }
@@ -56,7 +57,7 @@ impl Companion {
     /// # Panics
     /// When it has been silent before: then there is no process any more.
     pub fn id(&self) -> u32 {
-        self.child.as_ref().expect("a companion that answered is there").id()
+        self.child.as_ref().expect("a companion that answered is there").0.id()
     }
 
     /// Says a line and waits for the answer, at the most so long.
@@ -93,9 +94,9 @@ impl Companion {
     }
 
     fn kill(&self) {
-        if let Some(child) = &self.child {
+        if let Some((_, group)) = &self.child {
             // It may have ended by itself meanwhile; it is not reaped, so its number is its own.
-            let _ = kill_process_group(pid(child), Signal::KILL);
+            group.kill();
         }
     }
 
@@ -103,7 +104,8 @@ impl Companion {
         self.input = None;
         let child = self.child.take();
         let gone = || io::Error::new(io::ErrorKind::NotFound, "the process was reaped before");
-        self.interrupts.reap(child.ok_or_else(gone)?)
+        let (child, group) = child.ok_or_else(gone)?;
+        self.interrupts.reap(child, &group)
     }
 }
 
@@ -116,7 +118,7 @@ impl Drop for Companion {
     }
 }
 
-#[cfg(test)]
+#[cfg(all(test, unix))]
 mod tests {
     use super::{Companion, Silence};
     use crate::Interrupts;

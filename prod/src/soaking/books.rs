@@ -25,6 +25,11 @@ use std::{
 
 const ROWS: &str = "perf_cycles.csv";
 const SUMMARY: &str = "summary.json";
+const EVIDENCE: &str = "evidence";
+
+/// Cycles whose evidence is kept: databases are large, and a defect that shows in each cycle of a
+/// night would fill the disk.
+const KEPT_CYCLES: usize = 20;
 
 pub(super) struct Books {
     folder: PathBuf,
@@ -171,6 +176,20 @@ impl Books {
         store::replace(&self.folder.join(ROWS), &row::render(&self.rows))
     }
 
+    /// Where the cases of a cycle leave their evidence, so that a later failure of the same case does
+    /// not replace it; `None` when enough of it is kept.
+    pub(super) fn evidence(&self, cycle: u64) -> Result<Option<PathBuf>> {
+        let all = self.folder.join(EVIDENCE);
+        let kept = match fs::read_dir(&all) {
+            Ok(entries) => entries.count(),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => 0,
+            Err(error) => {
+                return Err(Error::io("read the folder", &all, "make it readable", error));
+            }
+        };
+        Ok((kept < KEPT_CYCLES).then(|| all.join(format!("cycle_{cycle}"))))
+    }
+
     pub(super) fn write_summary(&self) -> Result<()> {
         self.summary.write(&self.folder.join(SUMMARY))
     }
@@ -272,7 +291,7 @@ fn put_away(folder: &Path) -> Result<()> {
     for entry in fs::read_dir(folder).map_err(failed)? {
         let name = entry.map_err(failed)?.file_name();
         let text = name.to_string_lossy();
-        if text == ROWS || text == SUMMARY || text.starts_with("perf_cycle_") {
+        if [ROWS, SUMMARY, EVIDENCE].contains(&&*text) || text.starts_with("perf_cycle_") {
             old.push(name);
         }
     }

@@ -61,6 +61,31 @@ fn cargo_an_interrupted_run_cleans_up_and_says_so() {
     }
 }
 
+/// Nobody can clean up after a `kill -9`, so the children have to notice; only Linux tells them.
+#[cfg(target_os = "linux")]
+#[test]
+fn cargo_a_killed_run_leaves_no_process_behind_and_the_next_one_runs() {
+    let fixture = Fixture::new();
+    let pipe = fixture.path("pipe");
+    assert!(Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+    let events = listen(pipe.clone());
+    let mut child = fixture
+        .command(&["run", "fast", "1"])
+        .env("SUITE_SIN", "hang")
+        .env("SUITE_PIPE", &pipe)
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    let said = events.recv_timeout(Duration::from_mins(2)).expect("the case never ran");
+    assert_eq!(said, "hanging\n");
+    child.kill().unwrap();
+    child.wait().unwrap();
+    let last = events.recv_timeout(Duration::from_mins(1)).expect("a process is left behind");
+    assert_eq!(last, "all gone");
+    fixture.prod(&["run", "fast", "2"]).ended(0, &["passed (exit 0)"]);
+}
+
 #[test]
 fn cargo_an_interrupted_build_ends_too() {
     let fixture = Fixture::new();

@@ -131,6 +131,10 @@ fn cargo_a_part_that_fails_is_recorded_and_the_soak_goes_on() {
     assert_eq!(of("stress")[0]["case"], "stress_rounds");
     let repro = of("stress")[0]["repro"].as_str().unwrap();
     assert!(repro.starts_with("just repro stress_rounds "), "{repro}");
+    for cycle in 1..=3 {
+        let evidence = format!("target/prod_soak/evidence/cycle_{cycle}/stress_rounds/db");
+        assert!(fixture.path(&evidence).is_dir(), "of each cycle: {evidence}");
+    }
     assert_eq!(of("perf snapshot")[0]["verdict"], "inconclusive");
     let [dead, ..] = of("aging")[..] else { panic!("{summary:#}") };
     assert!(
@@ -146,6 +150,7 @@ fn cargo_a_part_that_fails_is_recorded_and_the_soak_goes_on() {
     let env = [("SUITE_RESIDENT", "lies"), ("SUITE_PERF", "2")];
     soak(&fixture, &[], &env, 1, Signal::TERM);
     assert!(fixture.read("target/prod_soak/previous/summary.json").contains("stress_rounds"));
+    assert!(fixture.path("target/prod_soak/previous/evidence/cycle_1").is_dir());
     assert_eq!(self::summary(&fixture)["soak_seed"], summary["soak_seed"]);
     finish(&fixture, &[]).ended(2, &["contents: k is gone", "\nBROKEN (exit 2): "]);
 }

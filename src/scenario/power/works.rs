@@ -3,16 +3,20 @@
 
 use crate::{
     engine::Family,
-    history::script::Step,
+    history::{drive::Traffic, script::Step},
     scenario::{
         chaos::recipes::{Recipe, Stages},
         database::Stage,
     },
     settings::leaves_out,
+    workload::{Source, Sweep},
 };
 
 /// The barrier of the relaxed route does not reach log files that were rotated away.
 pub const UNSYNCED_ROTATION: &str = "barrier-misses-rotated-logs";
+
+/// A brief work does one of so many.
+const BRIEF: u64 = 20;
 
 /// A recipe in a configuration.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -91,6 +95,23 @@ impl Work {
         format!("{name}::{}", self.family.name())
     }
 
+    /// The same with so little of everything that each of its calls can fail in turn: what is done
+    /// again and again is done twice.
+    pub fn brief(self) -> Stages {
+        let mut stages = self.stages();
+        for stage in stages.setup.iter_mut().chain([&mut stages.armed]) {
+            let mut steps: Vec<Step> = Vec::new();
+            for step in stage.steps.drain(..).map(briefly) {
+                let times = steps.iter().filter(|other| **other == step).count();
+                if times < 2 && steps.last() != Some(&step) {
+                    steps.push(step);
+                }
+            }
+            stage.steps = steps;
+        }
+        stages
+    }
+
     /// The processes; on the relaxed route each piece of traffic is followed by a barrier.
     pub fn stages(self) -> Stages {
         let Stages { setup, armed } = self.recipe.stages(self.family);
@@ -116,6 +137,25 @@ impl Work {
     }
 }
 
+/// As much traffic as a step needs to come by all its calls once: see [`Work::brief`].
+fn briefly(step: Step) -> Step {
+    let brief = |traffic: Traffic| match traffic.source {
+        Source::Sweep(sweep) => {
+            let end = sweep.first + (sweep.end - sweep.first).div_ceil(BRIEF);
+            Traffic { source: Source::Sweep(Sweep { end, step: 1, ..sweep }), ..traffic }
+        }
+        _ => Traffic { clients: 1, txns: traffic.txns.div_ceil(BRIEF).max(2), ..traffic },
+    };
+    match step {
+        Step::Traffic { bucket, traffic } => Step::Traffic { bucket, traffic: brief(traffic) },
+        Step::Parallel { parts } => {
+            let parts = parts.into_iter().map(|(bucket, traffic)| (bucket, brief(traffic)));
+            Step::Parallel { parts: parts.collect() }
+        }
+        step => step,
+    }
+}
+
 /// A checkpoint must not be written while pages divide, by the known finding
 /// `split-without-its-child`.
 fn tamed(step: Step) -> Step {
@@ -131,5 +171,33 @@ fn synced(step: Step) -> Vec<Step> {
     match step {
         step @ (Step::Traffic { .. } | Step::Parallel { .. }) => vec![step, Step::Sync],
         step => vec![step],
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::mem::{Discriminant, discriminant};
+
+    #[test]
+    fn a_brief_work_does_what_the_long_one_does() {
+        for work in FAULTED {
+            let kinds = |stages: &Stages| -> Vec<Discriminant<Step>> {
+                let all = stages.setup.iter().chain([&stages.armed]);
+                let mut kinds: Vec<_> =
+                    all.flat_map(|stage| stage.steps.iter().map(discriminant)).collect();
+                let mut seen = Vec::new();
+                kinds.retain(|kind| {
+                    !seen.contains(kind) && {
+                        seen.push(*kind);
+                        true
+                    }
+                });
+                kinds
+            };
+            let (long, brief) = (work.stages(), work.brief());
+            assert_eq!(kinds(&long), kinds(&brief), "{}", work.name());
+            assert!(brief.armed.steps.len() <= 16, "{}: {:?}", work.name(), brief.armed.steps);
+        }
     }
 }
