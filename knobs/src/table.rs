@@ -98,6 +98,8 @@ pub(crate) static KNOBS: &[Knob] = &[
         "items of one iteration in the short runs of a comparison"),
     knob("MACE_PERF_RUN_MS", "1000", Home::Perf, Kind::Count { min: 1, max: 60_000 },
         "milliseconds that such a run is to take, about"),
+    knob("MACE_PERF_REALTIME", "1", Home::Perf, Kind::Switch,
+        "1 = such a run gets a real-time priority where that is allowed, so that other work waits"),
     knob("MACE_PERF_SCREEN_ROUNDS", "6", Home::Perf, Kind::Count { min: 2, max: 1000 },
         "rounds of four runs in which every case is screened"),
     knob("MACE_PERF_CONFIRM_ROUNDS", "12", Home::Perf, Kind::Count { min: 2, max: 1000 },

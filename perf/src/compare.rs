@@ -2,7 +2,7 @@
 //! measure, judge, write down. Each step does its work elsewhere.
 
 use crate::{
-    bench::{Clock, Program},
+    bench::{self, Clock, Program},
     build,
     files::{self, Comparison, Origin, Past, Proof, Summary},
     gate::{self, Gate, Judged},
@@ -92,6 +92,11 @@ fn run(
         result.notes.push(note.to_owned());
         base.layouts.truncate(result.layouts);
         head.layouts.truncate(result.layouts);
+    }
+    if !(settings.knobs.flag("MACE_PERF_REALTIME") && bench::realtime()) {
+        let note = "the runs have no real-time priority: on a busy machine cases of several clients \
+                    may be too noisy to tell";
+        result.notes.push(note.to_owned());
     }
     result.cases = measured(settings, (&base, &head), &cases, result.seed, interrupts)?;
     if settings.knobs.flag("MACE_PERF_INSTRUCTIONS") {
