@@ -82,7 +82,7 @@ impl<'s> Bed<'s> {
                 for _ in 0..TRIALS {
                     let slow = Some((case.clone(), stats::whole(steps.ceil())));
                     let trial = Program { slow, ..self.moved.clone() };
-                    let Some(slower) = self.best(&trial, &case, 1)? else { return Ok(None) };
+                    let Some(slower) = self.best(&trial, &case, 2)? else { return Ok(None) };
                     steps *= (wanted / (slower - plain).max(wanted / 2.0)).clamp(0.5, 2.0);
                 }
                 self.steps.insert((case.clone(), pct), stats::whole(steps.round()).max(1));
@@ -108,7 +108,8 @@ impl<'s> Bed<'s> {
     pub(crate) fn program(&self, kind: Variant, case: &str) -> Program {
         match kind {
             Variant::Base => self.program.clone(),
-            Variant::Moved => self.moved.clone(),
+            // Longer times are no other program.
+            Variant::Moved | Variant::Scaled(_) => self.moved.clone(),
             Variant::Slow(pct) => {
                 let steps = self.steps[&(case.to_owned(), pct)];
                 Program { slow: Some((case.to_owned(), steps)), ..self.moved.clone() }

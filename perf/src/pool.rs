@@ -22,8 +22,10 @@ pub(crate) enum Variant {
     Base,
     /// The same code in other link orders: what an unrelated change does to it.
     Moved,
-    /// The moved program with a slowdown of so many per cent.
+    /// The moved program with a slowdown planted in the engine, of about so many per cent.
     Slow(u32),
+    /// The times of the moved program, longer by exactly so many per cent. Drawn, never run.
+    Scaled(u32),
 }
 
 /// A line of `pool.jsonl`.
@@ -191,6 +193,10 @@ impl Measure for Draw<'_> {
             (Some((planted, variant)), Side::Head) if planted == case => *variant,
             (_, Side::Head) => self.other,
         };
+        let (variant, longer) = match variant {
+            Variant::Scaled(pct) => (Variant::Moved, 1.0 + f64::from(pct) / 100.0),
+            variant => (variant, 1.0),
+        };
         // Slots 0 and 3 are one side's, 1 and 2 the other's.
         let second = usize::from(place.slot > 1);
         let at = match (variant, place.side) {
@@ -198,7 +204,10 @@ impl Measure for Draw<'_> {
             (Variant::Base, Side::Head) => self.order[2 + second],
             _ => second,
         };
-        let run = runs[&variant][at].clone();
+        let mut run = runs[&variant][at].clone();
+        for time in [&mut run.low_ns, &mut run.median_ns, &mut run.mean_ns] {
+            *time *= longer;
+        }
         self.secs += run.wall_ms / 1000.0;
         let Place { side, round, slot, layout } = place;
         Ok(Some(Run { side, round, slot, layout, ..run }))

@@ -60,8 +60,8 @@ fn what_is_drawn_is_what_the_pool_holds() {
     );
     let slow = pool.best("a", Variant::Slow(20)).unwrap();
     assert!((slow - 1.2e6).abs() < 1.0, "{slow}");
-    let play = |plant: Option<&str>, other| {
-        let plant = plant.map(|case| (case.to_owned(), Variant::Slow(20)));
+    let play = |plant: Option<(&str, Variant)>, other| {
+        let plant = plant.map(|(case, variant)| (case.to_owned(), variant));
         let mut draw = pool.draw(plant, other, 3);
         let mut rng = fastrand::Rng::with_seed(3);
         let judged = gate::compare(&mut draw, &cases, &limits(), &mut rng).unwrap();
@@ -80,9 +80,14 @@ fn what_is_drawn_is_what_the_pool_holds() {
             assert!(other == Variant::Moved || times.len() == 4, "{times:?}");
         }
     }
-    let judged = play(Some("b"), Variant::Moved);
-    assert_eq!(judged[1].verdict, Verdict::Regressed);
-    assert_eq!(judged[0].verdict, Verdict::Unchanged);
+    for plant in [Variant::Slow(20), Variant::Scaled(30)] {
+        let judged = play(Some(("b", plant)), Variant::Moved);
+        assert_eq!(judged[1].verdict, Verdict::Regressed, "{plant:?}");
+        assert_eq!(judged[0].verdict, Verdict::Unchanged, "{plant:?}");
+        let delta = judged[1].estimate.as_ref().unwrap().delta_pct;
+        let right = if plant == Variant::Slow(20) { 20.0 } else { 30.0 };
+        assert!((delta - right).abs() < 0.1, "{plant:?} {delta}");
+    }
 }
 
 #[test]
@@ -114,4 +119,70 @@ fn the_plain_design_is_judged_by_its_medians() {
     assert_eq!(pool.plain_fails(None, 5.0), [false, false, true]);
     let plant = ("a".to_owned(), Variant::Slow(20));
     assert_eq!(pool.plain_fails(Some(&plant), 5.0), [true; 3]);
+}
+
+/// Runs that were recorded on a busy machine; the file says how.
+fn recorded() -> Pool {
+    let mut lines = Vec::new();
+    let text = include_str!("../../tests/fixtures/pool.tsv");
+    for row in text.lines().filter(|row| !row.starts_with('#')) {
+        let fields: Vec<&str> = row.split('\t').collect();
+        let number = |at: usize| fields[at].parse::<usize>().unwrap();
+        for at in 3..9 {
+            let variant = if at < 3 + BASE_RUNS { Variant::Base } else { Variant::Moved };
+            let ns = number(at) as f64;
+            let mut line = line(fields[2], variant, false, (number(0), at), ns);
+            line.run.layout = number(1);
+            lines.push(line);
+        }
+    }
+    Pool::of(lines).unwrap()
+}
+
+/// How many of so many comparisons fail, and how many cannot be told, with a plant in one case after
+/// the other.
+fn outcomes(kind: Variant, draws: usize, regress_pct: f64) -> (usize, usize) {
+    let pool = recorded();
+    let cases = pool.cases();
+    let limits = Limits {
+        regress_pct,
+        min_base_ns: 10_000.0,
+        max_regress_cases: 0,
+        min_compare_cases: 6,
+        screen_rounds: 6,
+        confirm_rounds: 12,
+        layouts: pool.layouts(),
+    };
+    let (mut failed, mut unclear) = (0, 0);
+    for draw in 0..draws {
+        let plant =
+            matches!(kind, Variant::Scaled(_)).then(|| (cases[draw % cases.len()].clone(), kind));
+        let other = if plant.is_some() { Variant::Moved } else { kind };
+        let mut measure = pool.draw(plant, other, draw as u64);
+        let mut rng = fastrand::Rng::with_seed(draw as u64);
+        let judged = gate::compare(&mut measure, &cases, &limits, &mut rng).unwrap();
+        match gate::gate(&judged, &limits) {
+            Gate::Failed => failed += 1,
+            Gate::Inconclusive => unclear += 1,
+            Gate::Passed | Gate::TooFewCases => {}
+        }
+    }
+    (failed, unclear)
+}
+
+#[test]
+fn the_same_code_does_not_fail_on_recorded_runs() {
+    for same in [Variant::Base, Variant::Moved] {
+        let (failed, unclear) = outcomes(same, 60, 5.0);
+        assert_eq!(failed, 0, "{same:?}");
+        assert!(unclear <= 3, "{same:?}: {unclear} of 60");
+    }
+}
+
+#[test]
+fn a_slowdown_is_found_in_recorded_runs() {
+    for (pct, limit, least) in [(10, 5.0, 57), (20, 5.0, 60), (5, 3.0, 48)] {
+        let (failed, _) = outcomes(Variant::Scaled(pct), 60, limit);
+        assert!(failed >= least, "+{pct} % at a limit of {limit} %: {failed} of 60");
+    }
 }
