@@ -7,6 +7,7 @@
 pub mod altered;
 pub mod apart;
 pub mod failpoint;
+pub mod layered;
 pub mod lying;
 pub mod mace;
 pub mod model;
