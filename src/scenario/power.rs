@@ -12,7 +12,7 @@ use crate::{
     engine::{Denial, Driver, EngineOptions},
     history::{Event, History, child},
     oracle::{
-        Violation, live,
+        Violation, isolation, live,
         recovery::{self, Expect, Promise, Reopened, Streams},
     },
 };
@@ -170,9 +170,12 @@ impl Recorded<'_> {
                 Ok(dump) => dump,
             },
         };
-        let state = Reopened { events: history.events.len(), promise, dump };
+        let states = [Reopened { events: history.events.len(), promise, dump }];
         let expect = Expect { streams: self.streams };
-        let mut violations = recovery::judge(history, &[state], &expect).violations;
+        let mut violations = recovery::judge(history, &states, &expect).violations;
+        if violations.is_empty() {
+            violations.extend(isolation::judge(history, &states, self.streams).violations);
+        }
         if self.driver.capabilities().checker {
             match self.driver.check(dir) {
                 Err(denial) => violations.extend(refused(&denial)),
@@ -243,7 +246,14 @@ mod tests {
         let events = vec![
             Event::Phase { name: "started".to_owned() },
             Event::Begin { txn, bucket: "a".to_owned(), stamp: 1 },
-            Event::Commit { txn, stamp: 2, begun: 1, reads: Vec::new(), writes: Vec::new() },
+            Event::Commit {
+                txn,
+                stamp: 2,
+                begun: 1,
+                reads: Vec::new(),
+                writes: Vec::new(),
+                scans: Vec::new(),
+            },
             Event::Ok { txn, stamp: 3 },
             Event::Synced { asked: 4, stamp: 5 },
         ];
