@@ -84,6 +84,10 @@ impl IsolatedCase {
             rule = Some(Rule::new(&name, Action::Abort, hit));
         }
         let mut crashes = Crashes::new(case);
+        if rule.is_some() {
+            // A point may come so early that its processes see little of one another.
+            crashes.ends(&Stage::closing(&options, self.work()))?;
+        }
         for mark in [Mark::Acked(60), Mark::Asked(75), Mark::Asked(40)] {
             let work = self.work();
             match &rule {
