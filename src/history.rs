@@ -9,6 +9,7 @@
 pub mod child;
 pub mod drive;
 pub mod dump;
+pub mod hold;
 pub mod journal;
 pub mod kill;
 pub mod reach;

@@ -12,6 +12,9 @@ mod explore;
 #[path = "power/faults.rs"]
 mod faults;
 #[cfg(all(target_os = "linux", target_env = "gnu"))]
+#[path = "regressions/reading_a_collected_file.rs"]
+mod reading_a_collected_file;
+#[cfg(all(target_os = "linux", target_env = "gnu"))]
 #[path = "power/record.rs"]
 mod record;
 #[cfg(all(target_os = "linux", target_env = "gnu"))]
@@ -70,7 +73,7 @@ fn trial(name: String, judge: impl FnOnce(&mut Case) -> Verdict + Send + 'static
     })
 }
 
-/// Confirmed findings that only a power loss shows; the others are in `prod_regressions`.
+/// Confirmed findings that only a power loss or a slow disk shows; the others are in `prod_regressions`.
 #[cfg(all(target_os = "linux", target_env = "gnu"))]
 fn regressions() -> Vec<Trial> {
     let named = |name: &str| name.to_owned();
@@ -82,6 +85,10 @@ fn regressions() -> Vec<Trial> {
         trial(
             named("short_log_file::a_transaction_over_log_files_is_whole_or_absent"),
             short_log_file::judge,
+        ),
+        trial(
+            named("reading_a_collected_file::a_reader_outlives_the_collection_of_its_file"),
+            reading_a_collected_file::judge,
         ),
         trial(
             named("sync_believed_after_failed::no_commit_is_acknowledged_behind_a_failed_sync"),
