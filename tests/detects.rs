@@ -129,7 +129,7 @@ const THREADED: &[(Scene, Sin, &str)] = &[
 fn isolation_names_what_clients_saw() {
     let woven = WOVEN.iter().map(|row| (true, row));
     for (woven, &(scene, sin, anomaly)) in woven.chain(THREADED.iter().map(|row| (false, row))) {
-        let (mut sinned, mut named, mut names) = (0, 0, BTreeSet::new());
+        let (mut sinned, mut named, mut others) = (0, 0, BTreeSet::new());
         for number in 0..RUNS {
             let play = Play { sin: Some(sin), seed: Seed::new(number) };
             let Outcome { sins, judged } = scene(play);
@@ -142,7 +142,7 @@ fn isolation_names_what_clients_saw() {
             sinned += u64::from(sins > 0);
             named += u64::from(found.iter().any(right));
             let first = |found: &Violation| found.witness.split(':').next().map(str::to_owned);
-            names.extend(found.iter().filter(|it| it.oracle == isolation::NAME).filter_map(first));
+            others.extend(found.iter().filter(|it| it.oracle == isolation::NAME).filter_map(first));
             // What is lost over a reopening was there while the clients were.
             let order = |found: &Violation| found.witness.starts_with("real-time order");
             let misnamed = anomaly == "history not extended" && found.iter().any(order);
@@ -151,7 +151,7 @@ fn isolation_names_what_clients_saw() {
         assert!(sinned >= SINNED, "{sin:?} was committed in {sinned} of {RUNS} runs only");
         assert!(
             named >= SINNED,
-            "{sin:?} was called {anomaly} in {named} of {sinned} runs only; others: {names:?}"
+            "{sin:?} was called {anomaly} in {named} of {sinned} runs only; others: {others:?}"
         );
     }
     must_be_silent("looking", 200, |play, _| stage::looking(play));
