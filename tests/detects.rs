@@ -155,8 +155,8 @@ fn isolation_names_what_clients_saw() {
         );
     }
     must_be_silent("looking", 200, |play, _| stage::looking(play));
-    must_be_silent("scanning", 100, |play, _| isolated::scanning(play));
-    must_be_silent("lists", 200, |play, _| isolated::lists(play));
+    must_be_silent("scanning", 30, |play, _| isolated::scanning(play));
+    must_be_silent("lists", 60, |play, _| isolated::lists(play));
 }
 
 #[test]
