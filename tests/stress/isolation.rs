@@ -14,11 +14,7 @@ use mace_prod::{
         live::{Judging, Live, reached},
     },
     verdict::Verdict,
-    workload::{
-        Access, Lists, Mix, Source,
-        elements::{list_key, set_key},
-        plan::key,
-    },
+    workload::{Access, Mix, Source, plan::key},
 };
 
 const SESSIONS: u16 = 3;
@@ -39,8 +35,7 @@ fn stress_long_histories_are_snapshot_isolated(
     let options = family.engine().one_log_file();
     let mut live = Live::new(&driver, case.dir().join("isolation"), case.seed());
     let bucket = || "a".to_owned();
-    let lists = (0..4).flat_map(|number| [list_key(number), set_key(number)]);
-    let keys: Vec<Vec<u8>> = (0..KEYS).map(key).chain(lists).collect();
+    let keys: Vec<Vec<u8>> = (0..KEYS).map(key).collect();
     let watches = [
         Watch { bucket: bucket(), client: 1000, keys: keys.clone(), hold: Hold::Throughout },
         Watch { bucket: bucket(), client: 1001, keys, hold: Hold::Stamps(200) },
@@ -62,12 +57,7 @@ fn stress_long_histories_are_snapshot_isolated(
                 Step::Collect { rounds: 1 },
                 Step::Checkpoint { bucket: bucket() },
             ];
-            let source = Source::Lists(Lists::of(4));
-            let lists = Traffic { first_client: 100 + number * 4, clients: 4, source, txns: 10 };
-            let steps = [
-                Step::Beside { bucket: bucket(), traffic, steps: upkeep.to_vec() },
-                Step::Traffic { bucket: bucket(), traffic: lists },
-            ];
+            let steps = [Step::Beside { bucket: bucket(), traffic, steps: upkeep.to_vec() }];
             session.watched(&watches, &steps)
         })?;
         live.look(&options)?;
