@@ -15,7 +15,7 @@ use crate::{
     engine::{Denial, Driver, EngineOptions},
     history::{BucketChange, Event, History, child},
     oracle::{
-        Violation, isolation, live,
+        Violation, live,
         recovery::{self, Expect, Promise, Reopened, Streams},
     },
 };
@@ -254,9 +254,6 @@ impl Recorded<'_> {
         states.push(Reopened { events: history.events.len(), promise, dump });
         let expect = Expect { streams: self.streams };
         let mut violations = recovery::judge(history, &states, &expect).violations;
-        if violations.is_empty() {
-            violations.extend(isolation::judge(history, &states, self.streams).violations);
-        }
         if self.driver.capabilities().checker {
             match self.driver.check(dir) {
                 Err(denial) => violations.extend(refused(&denial)),
