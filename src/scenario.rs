@@ -7,6 +7,7 @@ pub mod chaos;
 pub mod contract;
 pub mod crashes;
 pub mod database;
+pub mod isolated;
 pub mod live;
 pub mod power;
 

@@ -144,9 +144,13 @@ impl BucketOptions {
 pub enum Merge {
     /// Nothing: a merge is refused.
     None,
-    /// Little-endian 64-bit numbers that add up.
+    /// Little-endian 64-bit numbers that add up; at keys of sets ([`SET_PREFIX`]), elements that are
+    /// put one behind the other. A bucket has one operator, and each key one meaning.
     Sum,
 }
+
+/// The prefix of keys at which [`Merge::Sum`] collects elements.
+pub const SET_PREFIX: &[u8] = b"u/";
 
 /// A named configuration. Every case runs in more than one, because most defects live where
 /// files rotate, pages leave and garbage is collected.

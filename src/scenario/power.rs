@@ -334,7 +334,14 @@ mod tests {
         let events = vec![
             Event::Phase { name: "started".to_owned() },
             Event::Begin { txn, bucket: "a".to_owned(), stamp: 1 },
-            Event::Commit { txn, stamp: 2, begun: 1, reads: Vec::new(), writes: Vec::new() },
+            Event::Commit {
+                txn,
+                stamp: 2,
+                begun: 1,
+                reads: Vec::new(),
+                writes: Vec::new(),
+                scans: Vec::new(),
+            },
             Event::Ok { txn, stamp: 3 },
             Event::Synced { asked: 4, stamp: 5 },
         ];
