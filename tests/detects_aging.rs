@@ -4,9 +4,9 @@
 
 use mace_prod::{
     engine::{
-        Bucket, BucketOptions, Capabilities, Driver, Engine, EngineOptions, Identity, Merge,
-        Outcome,
+        Driver, Engine,
         apart::Apart,
+        layered::{Layer, Layering},
         lying::{Lying, Sin},
         mace::MaceDriver,
         model::ModelDriver,
@@ -26,7 +26,7 @@ use std::{
     fs::{self, File},
     hint::black_box,
     path::{Path, PathBuf},
-    sync::Mutex,
+    sync::{Arc, Mutex},
 };
 
 /// What leaks each time the engine is asked to collect, which it is five times a cycle.
@@ -43,14 +43,13 @@ enum Leak {
 /// Leaks beside an honest engine.
 struct Leaking<'a>(&'a dyn Driver, Leak);
 
-struct LeakingEngine {
-    engine: Box<dyn Engine>,
+struct Leaks {
     leak: Leak,
     dir: PathBuf,
     held: Mutex<(Vec<File>, Vec<Vec<u8>>, u64)>,
 }
 
-impl LeakingEngine {
+impl Leaks {
     fn leave(&self, name: &str, number: u64, bytes: usize) {
         let path = self.dir.join(format!("{name}-{number}"));
         let folder = path.parent().expect("it is in a folder");
@@ -58,60 +57,19 @@ impl LeakingEngine {
     }
 }
 
-impl Driver for Leaking<'_> {
-    fn identity(&self) -> Identity {
-        self.0.identity()
+impl Layering for Leaking<'_> {
+    fn below(&self) -> &dyn Driver {
+        self.0
     }
 
-    fn capabilities(&self) -> Capabilities {
-        self.0.capabilities()
-    }
-
-    fn open(&self, dir: &Path, options: &EngineOptions) -> Outcome<Box<dyn Engine>> {
-        let (engine, dir) = (self.0.open(dir, options)?, dir.to_owned());
-        Ok(Box::new(LeakingEngine { engine, leak: self.1, dir, held: Mutex::default() }))
-    }
-
-    fn check(&self, dir: &Path) -> Outcome<Vec<String>> {
-        self.0.check(dir)
+    fn layer(&self, dir: &Path) -> Option<Arc<dyn Layer>> {
+        Some(Arc::new(Leaks { leak: self.1, dir: dir.to_owned(), held: Mutex::default() }))
     }
 }
 
-impl Engine for LeakingEngine {
-    fn create_bucket(&self, name: &str, options: &BucketOptions) -> Outcome<Box<dyn Bucket>> {
-        self.engine.create_bucket(name, options)
-    }
-
-    fn open_bucket(&self, name: &str, merge: Merge) -> Outcome<Box<dyn Bucket>> {
-        self.engine.open_bucket(name, merge)
-    }
-
-    fn bucket_options(&self, name: &str) -> Outcome<BucketOptions> {
-        self.engine.bucket_options(name)
-    }
-
-    fn change_bucket_options(&self, name: &str, options: &BucketOptions) -> Outcome<()> {
-        self.engine.change_bucket_options(name, options)
-    }
-
-    fn unload_bucket(&self, name: &str) -> Outcome<()> {
-        self.engine.unload_bucket(name)
-    }
-
-    fn delete_bucket(&self, name: &str) -> Outcome<()> {
-        self.engine.delete_bucket(name)
-    }
-
-    fn loaded_buckets(&self) -> Vec<String> {
-        self.engine.loaded_buckets()
-    }
-
-    fn bucket_count(&self) -> u64 {
-        self.engine.bucket_count()
-    }
-
-    fn collect_garbage(&self) {
-        self.engine.collect_garbage();
+impl Layer for Leaks {
+    fn collect_garbage(&self, engine: &dyn Engine) {
+        engine.collect_garbage();
         let mut held = self.held.lock().expect("nobody panics while holding this");
         held.2 += 1;
         let number = held.2;
@@ -122,22 +80,6 @@ impl Engine for LeakingEngine {
             Leak::Disk => self.leave("left", number, 64 << 10),
             Leak::Hoard => self.leave("data/hoard", number, 1 << 20),
         }
-    }
-
-    fn set_collection(&self, on: bool) {
-        self.engine.set_collection(on);
-    }
-
-    fn collected(&self) -> (u64, u64) {
-        self.engine.collected()
-    }
-
-    fn sync(&self) -> Outcome<()> {
-        self.engine.sync()
-    }
-
-    fn copy_to(&self, target: &Path) -> Outcome<()> {
-        self.engine.copy_to(target)
     }
 }
 

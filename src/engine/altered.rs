@@ -3,10 +3,11 @@
 //! `lying` it keeps no book, so that what it does not alter costs next to nothing.
 
 use crate::engine::{
-    Bucket, BucketOptions, Capabilities, Driver, Engine, EngineOptions, Identity, Merge, Outcome,
-    Read, Scan, Txn, spin::spin,
+    Bucket, Driver, Engine, Merge, Outcome, Read, Scan, Txn,
+    layered::{Layer, Layering},
+    spin::spin,
 };
-use std::path::Path;
+use std::{path::Path, sync::Arc};
 
 /// What is altered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,31 +35,14 @@ pub struct Altered<D> {
     pub alteration: Option<Alteration>,
 }
 
-impl<D: Driver> Driver for Altered<D> {
-    fn identity(&self) -> Identity {
-        self.driver.identity()
+impl<D: Driver> Layering for Altered<D> {
+    fn below(&self) -> &dyn Driver {
+        &self.driver
     }
 
-    fn capabilities(&self) -> Capabilities {
-        self.driver.capabilities()
+    fn layer(&self, _: &Path) -> Option<Arc<dyn Layer>> {
+        self.alteration.map(|how| -> Arc<dyn Layer> { Arc::new(how) })
     }
-
-    fn open(&self, dir: &Path, options: &EngineOptions) -> Outcome<Box<dyn Engine>> {
-        let engine = self.driver.open(dir, options)?;
-        Ok(match self.alteration {
-            None => engine,
-            Some(how) => Box::new(AlteredEngine { engine, how }),
-        })
-    }
-
-    fn check(&self, dir: &Path) -> Outcome<Vec<String>> {
-        self.driver.check(dir)
-    }
-}
-
-struct AlteredEngine {
-    engine: Box<dyn Engine>,
-    how: Alteration,
 }
 
 impl Alteration {
@@ -69,101 +53,22 @@ impl Alteration {
     }
 }
 
-impl Engine for AlteredEngine {
-    fn create_bucket(&self, name: &str, options: &BucketOptions) -> Outcome<Box<dyn Bucket>> {
-        let bucket = self.engine.create_bucket(name, options)?;
-        Ok(Box::new(AlteredBucket { bucket, how: self.how }))
+impl Layer for Alteration {
+    fn open_bucket(
+        &self,
+        engine: &dyn Engine,
+        name: &str,
+        merge: Merge,
+    ) -> Outcome<Box<dyn Bucket>> {
+        let bucket = engine.open_bucket(name, merge)?;
+        self.call();
+        Ok(bucket)
     }
 
-    fn open_bucket(&self, name: &str, merge: Merge) -> Outcome<Box<dyn Bucket>> {
-        let bucket = self.engine.open_bucket(name, merge)?;
-        self.how.call();
-        Ok(Box::new(AlteredBucket { bucket, how: self.how }))
-    }
-
-    fn bucket_options(&self, name: &str) -> Outcome<BucketOptions> {
-        self.engine.bucket_options(name)
-    }
-
-    fn change_bucket_options(&self, name: &str, options: &BucketOptions) -> Outcome<()> {
-        self.engine.change_bucket_options(name, options)
-    }
-
-    fn unload_bucket(&self, name: &str) -> Outcome<()> {
-        self.engine.unload_bucket(name)
-    }
-
-    fn delete_bucket(&self, name: &str) -> Outcome<()> {
-        self.engine.delete_bucket(name)
-    }
-
-    fn loaded_buckets(&self) -> Vec<String> {
-        self.engine.loaded_buckets()
-    }
-
-    fn bucket_count(&self) -> u64 {
-        self.engine.bucket_count()
-    }
-
-    fn collect_garbage(&self) {
-        self.engine.collect_garbage();
-    }
-
-    fn set_collection(&self, on: bool) {
-        self.engine.set_collection(on);
-    }
-
-    fn collected(&self) -> (u64, u64) {
-        self.engine.collected()
-    }
-
-    fn sync(&self) -> Outcome<()> {
-        self.engine.sync()
-    }
-
-    fn copy_to(&self, target: &Path) -> Outcome<()> {
-        self.engine.copy_to(target)
-    }
-}
-
-struct AlteredBucket {
-    bucket: Box<dyn Bucket>,
-    how: Alteration,
-}
-
-impl Bucket for AlteredBucket {
-    fn begin(&self) -> Outcome<Box<dyn Txn + '_>> {
-        Ok(Box::new(AlteredHandle { handle: self.bucket.begin()?, how: self.how }))
-    }
-
-    fn view(&self) -> Outcome<Box<dyn Read + '_>> {
-        Ok(Box::new(AlteredHandle { handle: self.bucket.view()?, how: self.how }))
-    }
-
-    fn checkpoint(&self) {
-        self.bucket.checkpoint();
-    }
-
-    fn checkpoint_and_wait(&self) {
-        self.bucket.checkpoint_and_wait();
-    }
-
-    fn id(&self) -> u64 {
-        self.bucket.id()
-    }
-}
-
-/// A view or a transaction.
-struct AlteredHandle<H> {
-    handle: H,
-    how: Alteration,
-}
-
-impl<H: std::ops::Deref<Target: Read>> Read for AlteredHandle<H> {
-    fn get(&self, key: &[u8]) -> Outcome<Vec<u8>> {
-        self.how.call();
-        let mut value = self.handle.get(key)?;
-        if self.how == Alteration::ReadsOther
+    fn get(&self, read: &dyn Read, key: &[u8]) -> Outcome<Vec<u8>> {
+        self.call();
+        let mut value = read.get(key)?;
+        if *self == Self::ReadsOther
             && let Some(last) = value.last_mut()
         {
             *last ^= 1;
@@ -171,17 +76,22 @@ impl<H: std::ops::Deref<Target: Read>> Read for AlteredHandle<H> {
         Ok(value)
     }
 
-    fn scan(&self, scan: &Scan) -> Outcome<Vec<(Vec<u8>, Vec<u8>)>> {
+    fn scan(&self, read: &dyn Read, scan: &Scan) -> Outcome<Vec<(Vec<u8>, Vec<u8>)>> {
         let mut pairs = Vec::new();
-        self.visit(scan, &mut |key, value| pairs.push((key.to_vec(), value.to_vec())))?;
+        self.visit(read, scan, &mut |key, value| pairs.push((key.to_vec(), value.to_vec())))?;
         Ok(pairs)
     }
 
-    fn visit(&self, scan: &Scan, visit: &mut dyn FnMut(&[u8], &[u8])) -> Outcome<()> {
+    fn visit(
+        &self,
+        read: &dyn Read,
+        scan: &Scan,
+        visit: &mut dyn FnMut(&[u8], &[u8]),
+    ) -> Outcome<()> {
         let mut held: Option<(Vec<u8>, Vec<u8>)> = None;
-        self.handle.visit(scan, &mut |key, value| {
-            self.how.call();
-            if self.how == Alteration::ScansShort {
+        read.visit(scan, &mut |key, value| {
+            self.call();
+            if *self == Self::ScansShort {
                 let next = (key.to_vec(), value.to_vec());
                 if let Some((key, value)) = held.replace(next) {
                     visit(&key, &value);
@@ -191,42 +101,18 @@ impl<H: std::ops::Deref<Target: Read>> Read for AlteredHandle<H> {
             }
         })
     }
-}
 
-impl Txn for AlteredHandle<Box<dyn Txn + '_>> {
-    fn put(&self, key: &[u8], value: &[u8]) -> Outcome<()> {
-        self.write(|| self.handle.put(key, value))
+    fn write(&self, write: &dyn Fn() -> Outcome<()>) -> Outcome<()> {
+        self.call();
+        if *self == Self::WritesNothing { Ok(()) } else { write() }
     }
 
-    fn update(&self, key: &[u8], value: &[u8]) -> Outcome<()> {
-        self.write(|| self.handle.update(key, value))
+    fn delete(&self, delete: &dyn Fn() -> Outcome<()>) -> Outcome<()> {
+        self.call();
+        if *self == Self::DeletesNothing { Ok(()) } else { delete() }
     }
 
-    fn upsert(&self, key: &[u8], value: &[u8]) -> Outcome<()> {
-        self.write(|| self.handle.upsert(key, value))
-    }
-
-    fn del(&self, key: &[u8]) -> Outcome<()> {
-        self.how.call();
-        if self.how == Alteration::DeletesNothing { Ok(()) } else { self.handle.del(key) }
-    }
-
-    fn merge(&self, key: &[u8], operand: &[u8]) -> Outcome<()> {
-        self.write(|| self.handle.merge(key, operand))
-    }
-
-    fn reset_merge(&self, key: &[u8]) -> Outcome<()> {
-        self.write(|| self.handle.reset_merge(key))
-    }
-
-    fn commit(self: Box<Self>) -> Outcome<()> {
-        if self.how == Alteration::CommitsNothing { Ok(()) } else { self.handle.commit() }
-    }
-}
-
-impl AlteredHandle<Box<dyn Txn + '_>> {
-    fn write(&self, make: impl FnOnce() -> Outcome<()>) -> Outcome<()> {
-        self.how.call();
-        if self.how == Alteration::WritesNothing { Ok(()) } else { make() }
+    fn commit(&self, txn: Box<dyn Txn + '_>) -> Outcome<()> {
+        if *self == Self::CommitsNothing { Ok(()) } else { txn.commit() }
     }
 }

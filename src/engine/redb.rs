@@ -7,8 +7,8 @@ use crate::engine::{
     Merge, Order, Outcome, Read, Reason, Scan, Txn,
 };
 use redb::{
-    Database, Durability, Error, ReadTransaction, ReadableDatabase, ReadableTable, TableDefinition,
-    TableError, WriteTransaction,
+    CommitError, Database, Durability, Error, ReadTransaction, ReadableDatabase, ReadableTable,
+    TableDefinition, TableError, WriteTransaction,
 };
 use std::{ops::Bound, path::Path, sync::Arc};
 
@@ -25,6 +25,11 @@ fn failed(error: impl Into<Error>) -> Denial {
     Denial::Failed(error.into().to_string())
 }
 
+/// What a commit that failed leaves is known at the next opening only.
+fn unknown(error: &CommitError) -> Denial {
+    Denial::Unknown(error.to_string())
+}
+
 fn absent(error: TableError) -> Denial {
     if matches!(error, TableError::TableDoesNotExist(_)) { Denial::Absent } else { failed(error) }
 }
@@ -38,8 +43,16 @@ impl Driver for RedbDriver {
         }
     }
 
+    /// A commit without durability is kept in memory until one with it (`Durability::None`).
     fn capabilities(&self) -> Capabilities {
-        Capabilities { failpoints: false, checker: true, copy: false, merge: false, files: true }
+        Capabilities {
+            failpoints: false,
+            checker: true,
+            copy: false,
+            merge: false,
+            files: true,
+            outlives: false,
+        }
     }
 
     fn open(&self, dir: &Path, options: &EngineOptions) -> Outcome<Box<dyn Engine>> {
@@ -64,7 +77,7 @@ impl RedbEngine {
     fn write(&self, act: impl FnOnce(&WriteTransaction) -> Outcome<()>) -> Outcome<()> {
         let txn = self.database.begin_write().map_err(failed)?;
         act(&txn)?;
-        txn.commit().map_err(failed)
+        txn.commit().map_err(|error| unknown(&error))
     }
 
     fn bucket(&self, name: &str) -> Box<dyn Bucket> {
@@ -185,30 +198,38 @@ fn scan(
     table: &impl ReadableTable<&'static [u8], &'static [u8]>,
     scan: &Scan,
 ) -> Outcome<Vec<(Vec<u8>, Vec<u8>)>> {
-    let all: (Bound<&[u8]>, Bound<&[u8]>) = match &scan.keys {
+    let (low, high) = match &scan.keys {
         Keys::All => (Bound::Unbounded, Bound::Unbounded),
-        Keys::Prefix(prefix) => (Bound::Included(prefix), Bound::Unbounded),
-        Keys::Range(low, high) => {
-            (low.as_ref().map(Vec::as_slice), high.as_ref().map(Vec::as_slice))
-        }
+        Keys::Prefix(prefix) => (Bound::Included(prefix.clone()), behind(prefix)),
+        Keys::Range(low, high) => (low.clone(), high.clone()),
     };
-    let mut range = table.range::<&[u8]>(all).map_err(failed)?;
+    let bounds = (low.as_ref().map(Vec::as_slice), high.as_ref().map(Vec::as_slice));
+    let mut range = table.range::<&[u8]>(bounds).map_err(failed)?;
     let mut pairs = Vec::new();
-    for met in 0..scan.limit {
+    while pairs.len() < scan.limit {
         let back = match scan.order {
             Order::Forward => false,
             Order::Backward => true,
-            Order::Alternating => met % 2 == 1,
+            Order::Alternating => pairs.len() % 2 == 1,
         };
         let next = if back { range.next_back() } else { range.next() };
         let Some(entry) = next else { break };
         let (key, value) = entry.map_err(failed)?;
-        // A prefix has no upper bound of its own here.
-        if scan.keys.contains(key.value()) {
-            pairs.push((key.value().to_vec(), value.value().to_vec()));
-        }
+        pairs.push((key.value().to_vec(), value.value().to_vec()));
     }
     Ok(pairs)
+}
+
+/// The bound behind all keys that start with these bytes.
+fn behind(prefix: &[u8]) -> Bound<Vec<u8>> {
+    let mut bound = prefix.to_vec();
+    while let Some(last) = bound.pop() {
+        if last < u8::MAX {
+            bound.push(last + 1);
+            return Bound::Excluded(bound);
+        }
+    }
+    Bound::Unbounded
 }
 
 impl Read for RedbView<'_> {
@@ -268,7 +289,6 @@ impl Txn for RedbTxn<'_> {
     }
 
     fn commit(self: Box<Self>) -> Outcome<()> {
-        // What an error leaves is known at the next opening only.
-        self.txn.commit().map_err(|error| Denial::Unknown(error.to_string()))
+        self.txn.commit().map_err(|error| unknown(&error))
     }
 }

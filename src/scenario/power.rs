@@ -150,11 +150,14 @@ impl Recorded<'_> {
     }
 
     /// Judges the recorded folder as a process left it that met a failing disk and then died or
-    /// closed: the page cache is whole, so everything that was acknowledged counts.
+    /// closed: the page cache is whole, so everything that was acknowledged counts, unless the engine
+    /// keeps relaxed commits to itself.
     pub fn judge_death(&self, folder: &Path) -> Result<(), String> {
         let dir = folder.join(DATABASE);
         let known = known::of(&dir, &self.options);
-        let told = told(&self.database(&dir, &self.history, Promise::Acked));
+        let outlives = self.driver.capabilities().outlives;
+        let promise = if outlives { Promise::Acked } else { self.promise(&self.history) };
+        let told = told(&self.database(&dir, &self.history, promise));
         known.map_or(told.clone(), |id| told.map_err(|what| format!("{KNOWN}{id}\n{what}")))
     }
 

@@ -1,6 +1,6 @@
 //! A power loss: the work is recorded, what a crash may leave of it is rebuilt, opened and judged.
 
-use crate::record::{Places, record, trace};
+use crate::record::{Places, record, recorded, set_up, trace};
 use faultfs::{Case as State, Explore, Finding, Outcome, Plan, Report, Step, Trace};
 use mace_prod::{
     engine::{Driver, mace::MaceDriver},
@@ -74,8 +74,21 @@ pub(crate) fn shown_by(
     faults: &str,
 ) -> Result<Vec<String>, Verdict> {
     let places = Places::new(case.dir());
+    set_up(&places, driver, stages, case.seed()).unwrap_or_else(|error| panic!("{error}"));
+    shown_from(&places, driver, case, stages, steps, faults)
+}
+
+/// The same on what is there already.
+pub(crate) fn shown_from(
+    places: &Places,
+    driver: &dyn Driver,
+    case: &mut Case,
+    stages: &Stages,
+    steps: &[Step],
+    faults: &str,
+) -> Result<Vec<String>, Verdict> {
     let plan: Plan = faults.parse().unwrap_or_else(|error| panic!("{error}"));
-    let recorded = record(&places, driver, stages, case.seed(), &plan);
+    let recorded = recorded(places, driver, stages, case.seed(), &plan);
     let recorded = recorded.unwrap_or_else(|error| panic!("{error}"));
     if faults.is_empty() && recorded.outcome != Outcome::Sound {
         return Err(Verdict::Crashed(format!("while it was recorded: {}", recorded.outcome)));
@@ -83,7 +96,7 @@ pub(crate) fn shown_by(
     let run = recorded.run;
     let judge = |state: &State| run.judge(state.dir(), state.begun(), state.acked());
     let explore = Explore::new().steps(steps).nested(0).questions(0).folder(case.dir());
-    let report = explore.run(trace(&places), &judge).unwrap_or_else(|error| panic!("{error}"));
+    let report = explore.run(trace(places), &judge).unwrap_or_else(|error| panic!("{error}"));
     report.to_string().lines().for_each(say);
     Ok(report.findings.iter().map(|finding| finding.outcome.to_string()).collect())
 }
