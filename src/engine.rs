@@ -17,7 +17,7 @@ pub mod redb;
 pub mod rules;
 pub mod spin;
 
-pub use options::{BucketOptions, EngineOptions, Family, Merge};
+pub use options::{BucketOptions, EngineOptions, Family, Merge, SET_PREFIX};
 pub use rules::{RULES, Rules};
 
 use std::path::Path;

@@ -9,6 +9,7 @@
 pub mod child;
 pub mod drive;
 pub mod dump;
+pub mod hold;
 pub mod journal;
 pub mod kill;
 pub mod reach;
@@ -45,6 +46,9 @@ pub enum Event {
         reads: Vec<(KeyText, Seen)>,
         /// Writes in order.
         writes: Vec<(KeyText, Write)>,
+        /// Its scans, in order.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        scans: Vec<Scanned>,
     },
     /// The engine acknowledged the commit.
     Ok {
@@ -170,8 +174,45 @@ pub enum Seen {
     Version(Version),
     /// A merged number.
     Sum(u64),
+    /// A list of elements, the oldest first; never empty.
+    List(Vec<Version>),
+    /// A set of elements, in ascending order; never empty.
+    Set(Vec<Version>),
     /// Bytes that nobody wrote at this key: their length and first bytes, as text.
     Garbage(String),
+}
+
+impl Seen {
+    /// The write that the key showed: of a list the last element; none of what merges made.
+    pub fn version(&self) -> Option<Version> {
+        match self {
+            Self::Version(version) => Some(*version),
+            Self::List(elements) => elements.last().copied(),
+            Self::Absent | Self::Sum(_) | Self::Set(_) | Self::Garbage(_) => None,
+        }
+    }
+
+    /// All the writes that the key showed.
+    pub fn versions(&self) -> &[Version] {
+        match self {
+            Self::Version(version) => std::slice::from_ref(version),
+            Self::List(elements) | Self::Set(elements) => elements,
+            Self::Absent | Self::Sum(_) | Self::Garbage(_) => &[],
+        }
+    }
+}
+
+/// A scan of a transaction, as its snapshot is: its own writes are not in it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Scanned {
+    /// All keys that start with this were asked for.
+    pub prefix: KeyText,
+    /// From the last to the first.
+    pub backward: bool,
+    /// What it met, in the order in which it did.
+    pub met: Vec<(KeyText, Seen)>,
+    /// Keys that the transaction knows by this scan alone, those that it did not meet among them.
+    pub first: Vec<KeyText>,
 }
 
 /// What a write did.
@@ -183,6 +224,8 @@ pub enum Write {
     Del,
     /// Added to a number.
     Add(u64),
+    /// Added this element to a set.
+    Include(Version),
 }
 
 /// Everything that happened to one database, over all its processes.

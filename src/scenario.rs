@@ -7,6 +7,7 @@ pub mod chaos;
 pub mod contract;
 pub mod crashes;
 pub mod database;
+pub mod isolated;
 pub mod live;
 pub mod power;
 
@@ -109,6 +110,10 @@ impl Case {
 
     fn leave_evidence(self, text: &str) {
         let target = self.evidence();
+        // A finding that is judged again is in there, and leaves nothing that is new.
+        if Settings::get().power_replay.is_some() {
+            return;
+        }
         let kept = std::fs::write(self.dir.join("verdict.txt"), text)
             .map_err(|error| crate::error::Error::new("write", self.dir.path(), error))
             .and_then(|()| self.dir.keep(&target));

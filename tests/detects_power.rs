@@ -7,27 +7,35 @@
 #[path = "power/explore.rs"]
 #[expect(dead_code, reason = "the other half is for the cases")]
 mod explore;
-#[path = "power/record.rs"]
+#[path = "power/faults.rs"]
 #[expect(dead_code, reason = "the other half is for the cases")]
+mod faults;
+#[path = "power/record.rs"]
 mod record;
+#[path = "regressions/short_log_file.rs"]
+#[expect(dead_code, reason = "the case itself is among the cases")]
+mod short_log_file;
 
 use faultfs::Step;
 #[cfg(feature = "redb")]
 use mace_prod::engine::redb::RedbDriver;
 use mace_prod::{
     engine::{
-        Driver, EngineOptions, Family,
+        Capabilities, Driver, Engine, EngineOptions, Family, Identity, Merge, Outcome,
         layered::{Layer, Layering},
         mace::MaceDriver,
     },
     scenario::{
         Case,
         chaos::recipes::Recipe,
-        power::{KNOWN, works::Work},
+        power::{KNOWN, known::SHORT_LOG_FILE, works::Work},
     },
+    settings::Settings,
+    testdir,
     verdict::Verdict,
+    workload::plan,
 };
-use std::{path::Path, sync::Arc};
+use std::{fs, path::Path, process::Command, sync::Arc};
 
 const LOST: &str = "durability: an acknowledged commit";
 
@@ -57,10 +65,159 @@ fn engines() -> Vec<&'static dyn Driver> {
     ]
 }
 
+/// Forgets one acknowledged pair whenever it opens a database that holds it.
+struct Forgetful;
+
+impl Driver for Forgetful {
+    fn identity(&self) -> Identity {
+        MaceDriver.identity()
+    }
+
+    fn capabilities(&self) -> Capabilities {
+        MaceDriver.capabilities()
+    }
+
+    fn open(&self, dir: &Path, options: &EngineOptions) -> Outcome<Box<dyn Engine>> {
+        let engine = MaceDriver.open(dir, options)?;
+        if let Ok(bucket) = engine.open_bucket("a", Merge::Sum) {
+            let txn = bucket.begin()?;
+            if txn.get(&plan::key(0)).is_ok() {
+                txn.del(&plan::key(0))?;
+                txn.commit()?;
+            }
+        }
+        Ok(engine)
+    }
+
+    fn check(&self, dir: &Path) -> Outcome<Vec<String>> {
+        MaceDriver.check(dir)
+    }
+}
+
+#[test]
+fn a_known_finding_does_not_absorb_another_defect() {
+    Case::run(|case| {
+        let shown = |case: &mut Case, driver: &dyn Driver| {
+            let stages = short_log_file::stages();
+            let words = explore::shown_by(driver, case, &stages, &[Step::DropOne], "");
+            words.unwrap_or_else(|verdict| panic!("{verdict:?}"))
+        };
+        let is_short = |words: &String| words.contains(SHORT_LOG_FILE);
+        let honest = shown(case, &MaceDriver);
+        let sinful = shown(case, &Forgetful);
+        // The honest engine shows the finding here, and nothing but known ones.
+        if !honest.iter().any(is_short) || honest.iter().any(|words| !words.contains(KNOWN)) {
+            return Verdict::Inconclusive(format!("of the honest engine: {honest:?}"));
+        }
+        // Each remainder with a short log lacks the pair as well.
+        let blamed = sinful.iter().any(|words| !words.contains(KNOWN));
+        if sinful.iter().any(is_short) || !blamed {
+            return Verdict::Inconclusive(format!("of the forgetful one: {sinful:?}"));
+        }
+        Verdict::Pass
+    });
+}
+
+/// Syncs until it is opened a second time.
+struct Lazy;
+
+impl Driver for Lazy {
+    fn identity(&self) -> Identity {
+        MaceDriver.identity()
+    }
+
+    fn capabilities(&self) -> Capabilities {
+        MaceDriver.capabilities()
+    }
+
+    fn open(&self, dir: &Path, options: &EngineOptions) -> Outcome<Box<dyn Engine>> {
+        let durable = options.durable && !dir.join("log/manifest").exists();
+        MaceDriver.open(dir, &EngineOptions { durable, ..options.clone() })
+    }
+
+    fn check(&self, dir: &Path) -> Outcome<Vec<String>> {
+        MaceDriver.check(dir)
+    }
+}
+
+#[test]
+fn work_after_the_recovery_from_a_power_loss_is_judged() {
+    Case::run(|case| match explore::power_loss(case, &Lazy, LOSES) {
+        Verdict::Violated(found) if found.iter().all(|v| v.witness.contains("during recovery")) => {
+            Verdict::Pass
+        }
+        other => Verdict::Inconclusive(format!("not caught after the recovery: {other:?}")),
+    });
+}
+
+/// The work that the planted sins are in.
+const LOSES: Work = Work { recipe: Recipe::Commits, family: Family::OneWriter };
+
+/// Runs the command that a finding ends with, as `just repro` does: this case by its name, with
+/// that setting and that root seed. It fails again, and this is what it says.
+fn repeated(witness: &str) -> String {
+    let line = witness.lines().find_map(|line| line.split_once("again: "));
+    let (setting, repro) = line.unwrap().1.split_once(" just repro ").unwrap();
+    let (name, value) = setting.split_once('=').unwrap();
+    let (case, seed) = repro.rsplit_once(' ').unwrap();
+    let bare = |text: &str| text.trim_matches('\'').to_owned();
+    let output = Command::new(std::env::current_exe().unwrap())
+        .args(["--exact", &bare(case), "--nocapture"])
+        .env(name, bare(value))
+        .env("MACE_PROD_SEED", seed)
+        .output()
+        .unwrap();
+    assert!(!output.status.success(), "{output:?}");
+    String::from_utf8([output.stdout, output.stderr].concat()).unwrap()
+}
+
+#[test]
+fn the_command_of_a_power_loss_shows_it_again() {
+    Case::run(|case| {
+        let verdict = explore::power_loss(case, &Unsynced(&MaceDriver), LOSES);
+        if Settings::get().power_replay.is_some() {
+            return verdict;
+        }
+        let Verdict::Violated(found) = verdict else {
+            return Verdict::Inconclusive(format!("not caught: {verdict:?}"));
+        };
+        let witness = &found[0].witness;
+        // As if it had failed; a repetition must leave what it repeats where it is.
+        testdir::copy_tree(case.dir(), &case.evidence()).unwrap();
+        let said = [repeated(witness), repeated(witness)];
+        fs::remove_dir_all(case.evidence()).unwrap();
+        let promise = witness.lines().next().unwrap();
+        assert!(promise.contains("an acknowledged commit survives"), "{witness}");
+        assert!(witness.contains("    lost the "), "{witness}");
+        assert!(said.iter().all(|said| said.contains(promise)), "{said:?}");
+        Verdict::Pass
+    });
+}
+
+#[test]
+fn the_command_of_a_failing_disk_shows_it_again() {
+    Case::run(|case| {
+        let verdict = faults::failing_disk(case, &Forgetful, LOSES);
+        if Settings::get().power_rule.is_some() {
+            return verdict;
+        }
+        let Verdict::Violated(found) = verdict else {
+            return Verdict::Inconclusive(format!("not caught: {verdict:?}"));
+        };
+        let witness = &found[0].witness;
+        let said = repeated(witness);
+        fs::remove_dir_all(case.evidence()).unwrap();
+        // Clients run at once, so that what they lose is not the same pair each time.
+        let (rule, _) = witness.split_once(", which ended").unwrap();
+        let rule = rule.lines().last().unwrap();
+        assert!(said.contains("broken promise: ") && said.contains(rule), "{rule} in {said}");
+        Verdict::Pass
+    });
+}
+
 /// What a loss of everything unsynced shows of a driver, known findings left out.
 fn shown(case: &mut Case, driver: &dyn Driver, faults: &str) -> Vec<String> {
-    let work = Work { recipe: Recipe::Commits, family: Family::OneWriter };
-    let words = explore::shown_by(driver, case, &work.stages(), &[Step::DropAll], faults);
+    let words = explore::shown_by(driver, case, &LOSES.stages(), &[Step::DropAll], faults);
     let words = words.expect("the work is carried out");
     words.into_iter().filter(|words| !words.contains(KNOWN)).collect()
 }
@@ -176,10 +333,11 @@ fn the_making_of_a_redb_database_is_not_protected() {
     Case::run(|case| {
         let places = record::Places::new(case.dir());
         let database = places.disk().join(mace_prod::scenario::power::DATABASE);
-        std::fs::create_dir_all(database).expect("the case's folder takes folders");
+        fs::create_dir_all(database).expect("the case's folder takes folders");
         let stages = Work { recipe: Recipe::Commits, family: Family::OneWriter }.stages();
         let steps = [Step::Prefix, Step::DropAll];
-        let words = explore::shown_from(&places, &RedbDriver, case, &stages, &steps, "");
+        let plan = faultfs::Plan::default();
+        let words = explore::shown_of(&RedbDriver, case, (&stages, &[]), &steps, &plan);
         let words = words.expect("the work is carried out");
         let told = |what: &str| words.iter().any(|words| words.contains(what));
         if words.len() == 2 && told("magic number mismatch") && told("creation of a bucket") {

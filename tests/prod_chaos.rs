@@ -1,15 +1,23 @@
-//! The chaos layer: every failpoint of the engine in a crash child, as cases made from a table
-//! (`mace_prod::scenario::chaos`). The harness is libtest-mimic, so that each is a case of its own.
+//! The chaos layer: every failpoint of the engine in a crash child, and isolation across crashes, as
+//! cases made from tables (`mace_prod::scenario::{chaos, isolated}`). The harness is libtest-mimic,
+//! so that each is a case of its own.
 
 use libtest_mimic::{Arguments, Trial, run};
-use mace_prod::scenario::{Case, chaos};
+use mace_prod::scenario::{Case, chaos, isolated};
 
 fn main() {
-    let trials = chaos::cases().into_iter().map(|chaos_case| {
+    let mut trials: Vec<Trial> = Vec::new();
+    trials.extend(chaos::cases().into_iter().map(|chaos_case| {
         Trial::test(chaos_case.name(), move || {
             Case::run_named(&chaos_case.name(), |case| chaos_case.run(case));
             Ok(())
         })
-    });
-    run(&Arguments::from_args(), trials.collect()).exit();
+    }));
+    trials.extend(isolated::cases().into_iter().map(|isolated_case| {
+        Trial::test(isolated_case.name(), move || {
+            Case::run_named(&isolated_case.name(), |case| isolated_case.run(case));
+            Ok(())
+        })
+    }));
+    run(&Arguments::from_args(), trials).exit();
 }

@@ -23,6 +23,9 @@ mod short_log_file;
 #[cfg(all(target_os = "linux", target_env = "gnu"))]
 #[path = "regressions/sync_believed_after_failed.rs"]
 mod sync_believed_after_failed;
+#[cfg(all(target_os = "linux", target_env = "gnu"))]
+#[path = "regressions/unsynced_log_name.rs"]
+mod unsynced_log_name;
 
 use libtest_mimic::{Arguments, Trial, run};
 #[cfg(feature = "redb")]
@@ -108,6 +111,10 @@ fn regressions() -> Vec<Trial> {
         trial(
             named("sync_believed_after_failed::no_commit_is_acknowledged_behind_a_failed_sync"),
             sync_believed_after_failed::judge,
+        ),
+        trial(
+            named("unsynced_log_name::a_commit_in_a_log_file_of_an_earlier_opening_survives"),
+            unsynced_log_name::judge,
         ),
     ]
 }

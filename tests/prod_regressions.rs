@@ -14,6 +14,8 @@ mod empty_bucket_name;
 mod empty_value;
 #[path = "regressions/handle_cache_below_shards.rs"]
 mod handle_cache_below_shards;
+#[path = "regressions/history_ahead_of_its_page.rs"]
+mod history_ahead_of_its_page;
 #[path = "regressions/key_of_115_bytes.rs"]
 mod key_of_115_bytes;
 #[path = "regressions/killed_in_route_switch.rs"]

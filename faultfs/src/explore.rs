@@ -191,6 +191,7 @@ impl Explore {
             subject: Subject::Image(file),
             promises: stored.promises,
             depth: stored.depth,
+            cut: stored.outer.as_ref().map_or(stored.minimal.cut, |outer| outer.cut),
             trace_to: None,
         });
         let mut outcome = None;

@@ -14,6 +14,8 @@ pub struct Case {
     pub(crate) dir: PathBuf,
     pub(crate) promises: Promises,
     pub(crate) depth: u8,
+    pub(crate) cut: u32,
+    pub(crate) recorded: bool,
 }
 
 /// The workload's words before the crash, each in the order of its saying.
@@ -37,6 +39,18 @@ impl Case {
     /// The work whose effects must be there: the numbers given to [`crate::acked`], in order.
     pub fn acked(&self) -> &[u64] {
         &self.promises.acked
+    }
+
+    /// How many events of the workload's trace had happened at its crash.
+    pub fn cut(&self) -> u32 {
+        self.cut
+    }
+
+    /// Whether what the judge does now is recorded, to be cut off by a second crash. A judge that
+    /// goes on to use the store then, with [`crate::begun`] and [`crate::acked`], has that work
+    /// judged as well.
+    pub fn is_recorded(&self) -> bool {
+        self.recorded
     }
 
     /// 1 after a crash of the workload, 2 after a crash during the recovery from such a crash.

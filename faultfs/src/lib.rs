@@ -7,6 +7,7 @@
     not(all(target_os = "linux", target_env = "gnu")),
     expect(dead_code, reason = "traces can be read everywhere and recorded on glibc only")
 )]
+#![deny(missing_docs)]
 
 mod build;
 mod content;

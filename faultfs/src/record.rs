@@ -214,7 +214,8 @@ pub(crate) fn arm(root: &Path, log: Option<OwnedFd>, plan: Option<Armed>) -> Res
         write_all(log, &bytes).map_err(|error| Error::new("write the log of", root, error))?;
     }
     let mut slot = recorder();
-    if slot.is_some() {
+    // One that a fork has inherited is its parent's.
+    if slot.is_some() && is_armed() {
         return Err(Error::new("trace", root, "this process already traces a folder"));
     }
     PLANNED.store(plan.is_some(), Ordering::Relaxed);

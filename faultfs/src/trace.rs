@@ -125,6 +125,44 @@ impl Trace {
         image_of(&names, |ino| files.get(&ino).cloned().unwrap_or_default())
     }
 
+    /// The last bytes of every file that ever had a name which is wanted, with that name, and the
+    /// event that took it away, if any did.
+    pub fn last_bytes(&self, wanted: impl Fn(&str) -> bool) -> Vec<(String, Vec<u8>, Option<u32>)> {
+        let mut names = self.base_names();
+        let mut files = self.base.files.clone();
+        let mut found: BTreeMap<(String, Ino), Option<u32>> = BTreeMap::new();
+        let paths = |names: &Names| -> Vec<(String, Ino)> {
+            let all = names.walk().into_iter();
+            all.filter(|(path, ino)| *names.kind(*ino) == Kind::File && wanted(path)).collect()
+        };
+        found.extend(paths(&names).into_iter().map(|at| (at, None)));
+        for (seq, event) in self.events.iter().enumerate() {
+            names.apply(&event.op);
+            apply_bytes(&mut files, &event.op);
+            if matches!(
+                event.op,
+                Op::Write { .. }
+                    | Op::Zero { .. }
+                    | Op::Truncate { .. }
+                    | Op::SyncBegin { .. }
+                    | Op::SyncEnd { .. }
+                    | Op::Mark(_)
+                    | Op::Fault { .. }
+            ) {
+                continue;
+            }
+            let now = paths(&names);
+            for (at, gone) in &mut found {
+                if gone.is_none() && !now.contains(at) {
+                    *gone = Some(seq as u32);
+                }
+            }
+            found.extend(now.into_iter().map(|at| (at, None)));
+        }
+        let bytes = |ino| files.get(ino).map_or_else(Vec::new, |f| f.read(0, f.size() as usize));
+        found.iter().map(|((path, ino), gone)| (path.clone(), bytes(ino), *gone)).collect()
+    }
+
     /// Fails with the first difference when the trace does not explain the folder: then something
     /// wrote past the hooks, and no statement about crashes of this run would hold.
     pub fn compare(&self, folder: &Path) -> Result<()> {

@@ -46,6 +46,8 @@ pub(crate) struct Task {
     pub(crate) subject: Subject,
     pub(crate) promises: Promises,
     pub(crate) depth: u8,
+    /// Of the workload's own crash, also at depth 2.
+    pub(crate) cut: u32,
     /// Trace the judging itself and store the trace here.
     pub(crate) trace_to: Option<PathBuf>,
 }

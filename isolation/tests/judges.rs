@@ -9,5 +9,7 @@ mod play;
 mod reopening;
 #[path = "judges/second.rs"]
 mod second;
+#[path = "judges/sets.rs"]
+mod sets;
 #[path = "judges/sins.rs"]
 mod sins;

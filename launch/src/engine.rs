@@ -47,7 +47,7 @@ impl Engine {
     /// The engine that the workspace of `manifest` resolves to.
     pub fn resolved(manifest: &Path) -> Result<Self> {
         let metadata = MetadataCommand::new().manifest_path(manifest).exec().map_err(|error| {
-            let what = format!("cargo cannot resolve the workspace ({})", gist(&error));
+            let what = format!("cargo cannot resolve the workspace ({})", gist(&error.to_string()));
             let remedy = "`cargo metadata` there shows why";
             Error::new(what, manifest.display(), remedy).because(error)
         })?;
@@ -73,11 +73,17 @@ impl Engine {
     }
 }
 
-/// The last line of cargo's complaint that says something: the root cause.
-fn gist(error: &cargo_metadata::Error) -> String {
-    let text = error.to_string();
+/// What cargo's own text comes to, in one line: its error, and the versions that there are when the
+/// wanted one is not among them.
+fn gist(text: &str) -> String {
     let mut lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
-    lines.next_back().unwrap_or_default().to_owned()
+    let versions = lines.clone().find(|line| line.starts_with("candidate versions"));
+    let error = lines.clone().find_map(|line| line.strip_prefix("error: "));
+    match (error, versions) {
+        (Some(error), Some(versions)) => format!("{error}; {versions}"),
+        (Some(error), None) => error.to_owned(),
+        (None, _) => lines.next_back().unwrap_or_default().to_owned(),
+    }
 }
 
 fn commit(folder: &Path) -> Option<String> {
@@ -91,4 +97,21 @@ fn commit(folder: &Path) -> Option<String> {
     let tracked = git(&["ls-files", "--error-unmatch", "Cargo.toml"]).is_some();
     let clean = git(&["status", "--porcelain", "--", "."])?.is_empty();
     tracked.then(|| if clean { commit } else { format!("{commit} with local changes") })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::gist;
+
+    #[test]
+    fn the_gist_of_what_cargo_says_is_its_error_with_the_versions_there_are() {
+        let text = "    Updating crates.io index\n\
+            error: failed to select a version for the requirement `mace-kv = \"=9.9.9\"`\n\
+            candidate versions found which didn't match: 0.2.0, 0.1.2, ...\n\
+            required by package `mace-prod v0.1.0`\n";
+        let gist_of_text = gist(text);
+        assert!(gist_of_text.starts_with("failed to select a version"), "{gist_of_text}");
+        assert!(gist_of_text.ends_with("match: 0.2.0, 0.1.2, ..."), "{gist_of_text}");
+        assert_eq!(gist("no error of cargo's\nat all\n"), "at all");
+    }
 }

@@ -27,7 +27,7 @@ impl Wanted {
     pub fn of(knobs: &Knobs) -> Result<Self> {
         match (knobs.path("MACE_ENGINE_PATH"), knobs.optional("MACE_ENGINE")) {
             (None, None) => Ok(Self::Locked),
-            (None, Some(version)) => Ok(Self::Version(version.to_owned())),
+            (None, Some(version)) => published("MACE_ENGINE", version),
             (Some(path), None) => Ok(Self::Path(checkout("MACE_ENGINE_PATH", &path)?)),
             (Some(_), Some(_)) => Err(Error::new(
                 "two engines were asked for",
@@ -40,7 +40,7 @@ impl Wanted {
     /// The engine that an argument names: a published version, or the folder of a checkout.
     pub fn parse(text: &str) -> Result<Self> {
         if Kind::Version.accepts(text) {
-            return Ok(Self::Version(text.to_owned()));
+            return published("the argument", text);
         }
         checkout("the argument", Path::new(text)).map(Self::Path)
     }
@@ -64,6 +64,19 @@ impl Wanted {
             "remove that generated folder and try again",
         ))
     }
+}
+
+/// A published version. The oldest are refused here, where nothing was built yet; `build.rs` of the suite,
+/// which refuses checkouts of them as well, says why.
+fn published(named: &str, version: &str) -> Result<Wanted> {
+    if ["0.1.0", "0.1.1"].contains(&version) {
+        return Err(Error::new(
+            format_args!("{PACKAGE} {version} is too old: it cannot wait for a checkpoint"),
+            named,
+            "ask for 0.1.2 or later",
+        ));
+    }
+    Ok(Wanted::Version(version.to_owned()))
 }
 
 /// The folder itself, proved to hold the engine.
@@ -100,6 +113,15 @@ mod tests {
     fn engine(version: &str, path: Option<&str>) -> Engine {
         let checkout = |path: &str| Checkout { path: path.into(), commit: None };
         Engine { version: version.into(), checkout: path.map(checkout) }
+    }
+
+    #[test]
+    fn versions_that_the_suite_cannot_be_built_with_are_refused_at_once() {
+        for (version, accepted) in [("0.1.0", false), ("0.1.1", false), ("0.1.2", true)] {
+            assert_eq!(Wanted::parse(version).is_ok(), accepted, "{version}");
+        }
+        let refused = Wanted::parse("0.1.1").unwrap_err().to_string();
+        assert!(refused.contains("ask for 0.1.2 or later"), "{refused}");
     }
 
     #[test]

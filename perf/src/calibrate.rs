@@ -1,9 +1,7 @@
 //! `perf calibrate`: compares the same code a few times on the machine that will gate, and proposes
 //! thresholds for `.config/perf.toml` that its noise allows. Shown as a diff; written when asked.
 
-use crate::{
-    compare, gate::Judged, selftest::Bed, settings::Settings, snapshot::interrupted, stats,
-};
+use crate::{bed::Bed, compare, gate::Judged, settings::Settings, snapshot::interrupted, stats};
 use launch::{Error, Interrupts, Outcome, Result, console};
 use std::fs;
 use toml_edit::{DocumentMut, value};
@@ -31,8 +29,8 @@ pub(crate) fn calibrate(
     let Some(bed) = Bed::new(settings, interrupts)? else { return Ok(interrupted(interrupts)) };
     let mut all = Vec::new();
     for _ in 0..rounds.max(1) {
-        let (program, seed) = (&bed.program, fastrand::u64(..));
-        let programs = (program, program);
+        // Other link orders are what any change brings, so that their luck is part of the noise.
+        let (programs, seed) = ((&bed.program, &bed.moved), fastrand::u64(..));
         all.push(compare::measured(settings, programs, &bed.cases, seed, interrupts)?);
         if interrupts.outcome().is_some() {
             return Ok(interrupted(interrupts));

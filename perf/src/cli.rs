@@ -31,11 +31,17 @@ pub(crate) enum Command {
     },
     /// Compare two engines: published versions, or paths of checkouts
     Engines { base: String, head: String },
-    /// Prove the gate here: the same code twice, and planted slowdowns; records the rates
+    /// Prove the gate here: the same code twice, other link orders, planted slowdowns; records the rates
     Selftest {
-        /// Comparisons of each kind
-        #[arg(long, default_value_t = 5)]
+        /// Complete comparisons of each of the five kinds
+        #[arg(long, default_value_t = 2)]
         runs: usize,
+        /// Rounds of real runs in the pool to draw from; 0 uses the pool that is there
+        #[arg(long, default_value_t = 48)]
+        pool: usize,
+        /// Comparisons of each kind drawn from the pool
+        #[arg(long, default_value_t = 500)]
+        draws: usize,
     },
     /// Measure this machine's noise and propose the thresholds for .config/perf.toml
     Calibrate {

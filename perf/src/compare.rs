@@ -2,7 +2,7 @@
 //! measure, judge, write down. Each step does its work elsewhere.
 
 use crate::{
-    bench::{Clock, Program},
+    bench::{self, Clock, Program},
     build,
     files::{self, Comparison, Origin, Past, Proof, Summary},
     gate::{self, Gate, Judged},
@@ -93,6 +93,11 @@ fn run(
         base.layouts.truncate(result.layouts);
         head.layouts.truncate(result.layouts);
     }
+    if !(settings.knobs.flag("MACE_PERF_REALTIME") && bench::realtime()) {
+        let note = "the runs have no real-time priority: on a busy machine cases of several clients \
+                    may be too noisy to tell";
+        result.notes.push(note.to_owned());
+    }
     result.cases = measured(settings, (&base, &head), &cases, result.seed, interrupts)?;
     if settings.knobs.flag("MACE_PERF_INSTRUCTIONS") {
         let programs = (&base, &head);
@@ -143,7 +148,7 @@ pub(crate) fn measured(
         settings.budget.as_secs()
     ));
     let limits = gate::Limits { layouts, ..settings.limits.clone() };
-    let mut clock = Clock::new(programs, settings, interrupts);
+    let mut clock = Clock::new(programs, settings, interrupts, settings.budget);
     gate::compare(&mut clock, cases, &limits, &mut fastrand::Rng::with_seed(seed))
 }
 
@@ -164,8 +169,10 @@ fn finish(settings: &Settings, result: &Comparison, interrupts: &Interrupts) -> 
         files::append(&settings.file("history.jsonl"), &past)?;
     }
     let proofs: Vec<Proof> = files::lines(&settings.file("selftest.jsonl"));
-    let mut newest: BTreeMap<String, Proof> = BTreeMap::new();
-    newest.extend(proofs.into_iter().map(|proof| (proof.kind.clone(), proof)));
+    let mut newest: BTreeMap<(String, String), Proof> = BTreeMap::new();
+    newest.extend(
+        proofs.into_iter().map(|proof| ((proof.kind.clone(), proof.source.clone()), proof)),
+    );
     let newest: Vec<Proof> = newest.into_values().collect();
     console::page(&page::comparison(result, &newest));
     Ok(outcome(result.gate))

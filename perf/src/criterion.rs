@@ -10,7 +10,7 @@ use std::{collections::BTreeMap, fs, path::Path};
 /// One case as it was measured.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Sampled {
-    /// The 10 % quantile, in nanoseconds for an iteration, like all of these.
+    /// The low quantile, in nanoseconds for an iteration, like all of these.
     pub(crate) low_ns: f64,
     pub(crate) median_ns: f64,
     pub(crate) mean_ns: f64,
@@ -19,6 +19,11 @@ pub(crate) struct Sampled {
     pub(crate) median_high_ns: f64,
     pub(crate) samples: usize,
 }
+
+/// Which quantile stands for an undisturbed batch. On two cores under a load of 15 one batch in
+/// ten of four writers is disturbed least, and one in fifty is hardly disturbed at all. Not the
+/// minimum, which one wrong reading of a clock would decide.
+const LOW: f64 = 0.02;
 
 #[derive(Deserialize)]
 struct Benchmark {
@@ -83,7 +88,7 @@ fn summarise(sample: &Sample) -> Option<Sampled> {
     let mut rng = fastrand::Rng::with_seed(1);
     let (median_low_ns, median_high_ns) = stats::median_interval(&times, 0.95, &mut rng)?;
     Some(Sampled {
-        low_ns: stats::quantile(&times, 0.1)?,
+        low_ns: stats::quantile(&times, LOW)?,
         median_ns: stats::median(&times)?,
         mean_ns: stats::mean(&times)?,
         median_low_ns,

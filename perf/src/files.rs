@@ -124,6 +124,8 @@ pub(crate) struct Proof {
     pub(crate) format: u32,
     pub(crate) origin: Origin,
     pub(crate) kind: String,
+    /// Whether the comparisons were complete, or drawn from a pool of real runs.
+    pub(crate) source: String,
     /// Comparisons, and how many of them failed the gate or could not tell.
     pub(crate) runs: usize,
     pub(crate) failed: usize,
@@ -131,10 +133,13 @@ pub(crate) struct Proof {
     /// Cases compared and flagged that had no slowdown.
     pub(crate) clean_cases: usize,
     pub(crate) falsely_flagged: usize,
-    /// Whether base block, then head block, medians flags the same runs.
+    /// Comparisons by the plain design, base block, then head block, medians, in the same hours,
+    /// and how many of them would have failed.
+    pub(crate) plain_runs: usize,
     pub(crate) plain_failed: usize,
-    /// The longest comparison, without building.
-    pub(crate) slowest_secs: u64,
+    /// What measuring took, without building: the middle one and the longest.
+    pub(crate) middle_secs: f64,
+    pub(crate) slowest_secs: f64,
     pub(crate) load: f64,
 }
 

@@ -196,11 +196,12 @@ fn screened(case: &str, runs: Vec<Run>, limits: &Limits, rng: &mut fastrand::Rng
     Judged { case, verdict, estimate, suspect, screening: runs, confirming: Vec::new() }
 }
 
-/// Whether more rounds could tell more: the case is slower than the limit, which has to last; or
-/// the limit lies within the bounds; or base differs from itself by more than the limit.
+/// Whether more rounds could tell more: the limit lies within the bounds, or base differs from
+/// itself by more than the limit.
 fn is_open(runs: &[Run], limits: &Limits, rng: &mut fastrand::Rng) -> bool {
+    let limit = limits.regress_pct;
     Estimate::of(runs, limits.bound_pct(), rng)
-        .is_none_or(|e| e.high_pct > limits.regress_pct || e.floor_pct > limits.regress_pct)
+        .is_none_or(|e| (e.low_pct <= limit && e.high_pct > limit) || e.floor_pct > limit)
 }
 
 fn confirmed(estimate: Option<&Estimate>, enough: bool, holds: bool, limits: &Limits) -> Verdict {

@@ -1,6 +1,7 @@
 //! The perf gate behind `just perf`: measures the engine, compares two versions of it, and proves
 //! that the comparison can be believed. It knows no engine but its name and opens none.
 
+mod bed;
 mod bench;
 mod build;
 mod calibrate;
@@ -15,6 +16,7 @@ mod history;
 mod instructions;
 mod machine;
 mod page;
+mod pool;
 mod run;
 mod selftest;
 mod settings;
@@ -41,7 +43,10 @@ fn dispatch(cli: &Cli, interrupts: &Interrupts) -> Result<Outcome> {
             compare::with_base(&settings, base.as_deref(), *measure, interrupts)
         }
         Command::Engines { base, head } => compare::engines(&settings, base, head, interrupts),
-        Command::Selftest { runs } => selftest::selftest(&settings, *runs, interrupts),
+        Command::Selftest { runs, pool, draws } => {
+            let extent = selftest::Extent { runs: *runs, pool: *pool, draws: *draws };
+            selftest::selftest(&settings, extent, interrupts)
+        }
         Command::Calibrate { rounds, write } => {
             calibrate::calibrate(&settings, *rounds, *write, interrupts)
         }

@@ -26,7 +26,7 @@ fn put(page: &mut String, line: std::fmt::Arguments<'_>) {
 /// The table of a snapshot.
 pub(crate) fn snapshot(summary: &Summary) -> String {
     let mut page = String::new();
-    let head = ["median", "95 % interval", "p10", "samples"];
+    let head = ["median", "95 % interval", "p2", "samples"];
     let [median, interval, low, samples] = head;
     put(
         &mut page,
@@ -150,16 +150,21 @@ fn verdict(comparison: &Comparison) -> String {
 pub(crate) fn proved(proof: &Proof) -> String {
     let rate = |hits, of| {
         let (low, high) = stats::wilson(hits, of);
-        format!("{hits} of {of} ({:.1} .. {:.1} %)", low * 100.0, high * 100.0)
+        format!("{hits} of {of} ({:.2} .. {:.2} %)", low * 100.0, high * 100.0)
+    };
+    let plain = match proof.plain_runs {
+        0 => String::new(),
+        runs => format!("; base-then-head medians fail {}", rate(proof.plain_failed, runs)),
     };
     format!(
-        "{}: gate failed {}, inconclusive {}; clean cases flagged {}; \
-         base-then-head medians would have failed {}; at most {} s each, load {:.1}",
+        "{} ({}): gate failed {}, inconclusive {}; clean cases flagged {}{plain}; \
+         {:.0} s, at most {:.0} s, load {:.1}",
         proof.kind,
+        proof.source,
         rate(proof.failed, proof.runs),
         rate(proof.inconclusive, proof.runs),
         rate(proof.falsely_flagged, proof.clean_cases),
-        rate(proof.plain_failed, proof.runs),
+        proof.middle_secs,
         proof.slowest_secs,
         proof.load,
     )

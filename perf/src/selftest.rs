@@ -1,15 +1,16 @@
-//! `perf selftest`: how often the gate is wrong here. The same program is compared with itself,
-//! through the whole path but for the short cut of identical code; then with the engine slowed down
-//! in one case after the other. The plain design, all of base and then all of head by medians, is
-//! measured beside it in the same minutes.
+//! `perf selftest`: how often the gate is wrong here. Three kinds of comparisons: the same program
+//! twice, the same code in other link orders (what an unrelated change does to a program), and the
+//! engine slowed down in one case after the other. Some go the whole path; many more are drawn from
+//! a pool of real process runs, so that the rates have narrow intervals. The plain design, all of
+//! base and then all of head by medians, is measured beside them in the same minutes.
 
 use crate::{
-    bench::{Clock, Program},
+    bed::Bed,
     compare,
     files::{self, Origin, Proof},
-    gate::{self, Gate, Measure, Place, Verdict},
+    gate::{self, Gate, Judged, Verdict},
     machine, page,
-    run::Side,
+    pool::{Pool, Variant},
     settings::Settings,
     sides,
     snapshot::interrupted,
@@ -18,170 +19,224 @@ use crate::{
 use launch::{Interrupts, Outcome, Result, console};
 use std::time::Instant;
 
-/// What is planted, in per cent; 0 is the same code twice.
-const PLANTS: [u32; 4] = [0, 5, 10, 20];
+/// What head is in a comparison that goes the whole path.
+const COMPLETE: [Variant; 5] =
+    [Variant::Base, Variant::Moved, Variant::Slow(5), Variant::Slow(10), Variant::Slow(20)];
 
-/// Runs of a case on each side in the plain design.
-const PLAIN_RUNS: usize = 6;
+/// What it is in one that is drawn besides.
+const DRAWN: [Variant; 3] = [Variant::Scaled(5), Variant::Scaled(10), Variant::Scaled(20)];
 
-/// What every comparison of the self-test uses.
-pub(crate) struct Bed<'s> {
-    pub(crate) settings: &'s Settings,
-    pub(crate) interrupts: &'s Interrupts,
-    pub(crate) program: Program,
-    pub(crate) cases: Vec<String>,
-    pub(crate) origin: Origin,
+/// What the gate promises: at most so many comparisons of the same code fail, ...
+const FALSE_RATE: f64 = 0.01;
+/// ... and at least so many with a slowdown of twice the threshold or more do.
+const POWER: f64 = 0.95;
+
+/// How much is measured.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Extent {
+    /// Complete comparisons of each kind.
+    pub(crate) runs: usize,
+    /// Rounds of the pool; 0 takes the pool that is there.
+    pub(crate) pool: usize,
+    /// Comparisons of each kind that are drawn from it.
+    pub(crate) draws: usize,
 }
 
-impl<'s> Bed<'s> {
-    /// Builds this tree; `None` when a signal came.
-    pub(crate) fn new(settings: &'s Settings, interrupts: &'s Interrupts) -> Result<Option<Self>> {
-        let (tree, origin) = sides::this_tree(settings)?;
-        let Some(exe) = tree.build(interrupts)? else { return Ok(None) };
-        let folder = settings.file("layouts");
-        let layouts = tree.layouts(&exe, settings.limits.layouts, &folder, interrupts)?;
-        let log = settings.file("head.bench.log");
-        let program = Program { layouts, manifest: tree.manifest, log, slow: None };
-        if interrupts.outcome().is_some() {
-            return Ok(None);
-        }
-        program.open_log()?;
-        let there = program.list(settings, interrupts)?;
-        let cases: Vec<_> =
-            settings.cases.iter().filter(|case| there.contains(case)).cloned().collect();
-        if cases.is_empty() {
-            return Err(compare::no_cases(&origin.commit));
-        }
-        Ok(Some(Self { settings, interrupts, program, cases, origin }))
-    }
-
-    fn clock<'c>(&'c self, head: &'c Program) -> Clock<'c> {
-        Clock::new((&self.program, head), self.settings, self.interrupts)
-    }
-
-    /// The program with a slowdown of so many per cent in one case; `None` when a signal came.
-    /// How many steps of the constant loop that is follows from two measurements.
-    fn planted(&self, case: &str, pct: u32) -> Result<Option<Program>> {
-        if pct == 0 {
-            return Ok(Some(self.program.clone()));
-        }
-        let plain = self.program.clone();
-        let Some(before) = self.best(&plain, case)? else { return Ok(None) };
-        // A step takes about a nanosecond: this is about twice the time.
-        let trial = stats::whole(before / self.settings.compare_items as f64) + 1;
-        let slow = |steps| Program { slow: Some((case.to_owned(), steps)), ..plain.clone() };
-        let Some(after) = self.best(&slow(trial), case)? else { return Ok(None) };
-        let step = ((after - before) / trial as f64).max(f64::MIN_POSITIVE);
-        let steps = stats::whole((f64::from(pct) / 100.0 * before / step).round());
-        Ok(Some(slow(steps.clamp(1, 10 * trial))))
-    }
-
-    /// The best low quantile of a case over two rounds of all layouts.
-    fn best(&self, program: &Program, case: &str) -> Result<Option<f64>> {
-        let mut clock = self.clock(program);
-        let mut lows = Vec::new();
-        for round in 0..2 * program.layouts.len() {
-            let layout = round % program.layouts.len();
-            let place = Place { side: Side::Head, round, slot: 0, layout };
-            let Some(run) = clock.run(case, place)? else { return Ok(None) };
-            lows.push(run.low_ns);
-        }
-        Ok(stats::quantile(&lows, 0.0))
-    }
-
-    /// Whether all of base and then all of head, by medians, would have failed.
-    fn plain_fails(&self, head: &Program) -> Result<Option<bool>> {
-        let mut clock = self.clock(head);
-        let mut medians = [vec![], vec![]];
-        for (side, medians) in [Side::Base, Side::Head].into_iter().zip(&mut medians) {
-            for case in &self.cases {
-                let mut runs = Vec::new();
-                for round in 0..PLAIN_RUNS {
-                    let place = Place { side, round, slot: 0, layout: 0 };
-                    let Some(run) = clock.run(case, place)? else { return Ok(None) };
-                    runs.push(run.median_ns);
-                }
-                medians.push(stats::median(&runs).unwrap_or(f64::NAN));
-            }
-        }
-        let limit = self.settings.limits.regress_pct;
-        let mut deltas = medians[0].iter().zip(&medians[1]).map(|(b, h)| stats::delta_pct(*b, *h));
-        Ok(Some(deltas.any(|delta| delta > limit)))
-    }
-
-    /// Comparisons with one plant; `None` when a signal came.
-    pub(crate) fn prove(&self, pct: u32, runs: usize) -> Result<Option<Proof>> {
-        let kind = if pct == 0 { "A/A".to_owned() } else { format!("+{pct} % in one case") };
-        let mut proof = Proof {
-            format: 1,
-            origin: self.origin.clone(),
-            kind,
-            runs,
-            failed: 0,
-            inconclusive: 0,
-            clean_cases: 0,
-            falsely_flagged: 0,
-            plain_failed: 0,
-            slowest_secs: 0,
-            load: machine::load(),
-        };
-        for run in 0..runs {
-            let case = &self.cases[run % self.cases.len()];
-            let Some(head) = self.planted(case, pct)? else { return Ok(None) };
-            let start = Instant::now();
-            let seed = fastrand::u64(..);
-            let programs = (&self.program, &head);
-            let judged =
-                compare::measured(self.settings, programs, &self.cases, seed, self.interrupts)?;
-            let Some(plain) = self.plain_fails(&head)? else { return Ok(None) };
-            proof.slowest_secs = proof.slowest_secs.max(start.elapsed().as_secs());
-            let gate = gate::gate(&judged, &self.settings.limits);
-            proof.failed += usize::from(gate == Gate::Failed);
-            proof.inconclusive += usize::from(gate == Gate::Inconclusive);
-            proof.plain_failed += usize::from(plain);
-            let clean: Vec<_> =
-                judged.iter().filter(|other| pct == 0 || other.case != *case).collect();
-            proof.clean_cases += clean.len();
-            let flagged = clean.iter().filter(|case| case.verdict == Verdict::Regressed);
-            proof.falsely_flagged += flagged.count();
-            for case in &judged {
-                if let (true, Some(e)) = (case.suspect, &case.estimate) {
-                    console::note(&format!(
-                        "perf: {} {} {:+.1} % [{:+.1}, {:+.1}] {:?}",
-                        proof.kind, case.case, e.delta_pct, e.low_pct, e.high_pct, case.verdict
-                    ));
-                }
-            }
-        }
-        proof.load = f64::midpoint(proof.load, machine::load());
-        Ok(Some(proof))
+fn name(kind: Variant) -> String {
+    match kind {
+        Variant::Base => "A/A".to_owned(),
+        Variant::Moved => "other layout".to_owned(),
+        Variant::Slow(pct) => format!("about +{pct} % planted in one case"),
+        Variant::Scaled(pct) => format!("+{pct} % in one case"),
     }
 }
 
-/// Proves the gate and records what was proved. Fails when it fired on the same code, or stayed
-/// silent on most slowdowns of 10 % and more.
+/// Proves the gate and records what was proved. Fails when it fires on the same code more often
+/// than it may, or stays silent on slowdowns of 10 % and more.
 pub(crate) fn selftest(
     settings: &Settings,
-    runs: usize,
+    extent: Extent,
     interrupts: &Interrupts,
 ) -> Result<Outcome> {
-    let Some(bed) = Bed::new(settings, interrupts)? else { return Ok(interrupted(interrupts)) };
+    let file = settings.file("pool.jsonl");
+    // What is only drawn needs no program.
+    let bed = match extent {
+        Extent { runs: 0, pool: 0, .. } => None,
+        _ => match Bed::new(settings, interrupts)? {
+            None => return Ok(interrupted(interrupts)),
+            bed => bed,
+        },
+    };
+    if let (Some(bed), true) = (&bed, extent.pool > 0)
+        && bed.record(extent.pool, &file)?.is_none()
+    {
+        return Ok(interrupted(interrupts));
+    }
+    let mut proofs = Vec::new();
+    if extent.draws > 0 {
+        let (pool, origin) = (Pool::read(&file)?, sides::this_tree(settings)?.1);
+        console::note(&format!("perf: {} rounds are in {}", pool.rounds(), file.display()));
+        for line in planted(&pool) {
+            console::note(&line);
+        }
+        for kind in COMPLETE.into_iter().chain(DRAWN) {
+            let proof = begun(&origin, kind, "drawn from a pool");
+            proofs.push((kind, drawn(&settings.limits, &pool, (kind, extent.draws), proof)?));
+        }
+    }
+    for kind in COMPLETE {
+        if let (Some(bed), true) = (&bed, extent.runs > 0) {
+            let Some(proof) = complete(bed, kind, extent.runs)? else {
+                return Ok(interrupted(interrupts));
+            };
+            proofs.push((kind, proof));
+        }
+    }
     let mut outcome = Outcome::Passed;
-    for pct in PLANTS {
-        let Some(proof) = bed.prove(pct, runs)? else { return Ok(interrupted(interrupts)) };
-        files::append(&settings.file("selftest.jsonl"), &proof)?;
-        console::page(&page::proved(&proof));
-        outcome = outcome.max(judge(&proof, pct));
+    for (kind, proof) in &proofs {
+        files::append(&settings.file("selftest.jsonl"), proof)?;
+        console::page(&page::proved(proof));
+        outcome = outcome.max(judge(proof, *kind));
     }
     Ok(outcome)
 }
 
-fn judge(proof: &Proof, pct: u32) -> Outcome {
-    let silent = pct >= 10 && 2 * proof.failed < proof.runs;
-    let wolf = proof.falsely_flagged > 0 || (pct == 0 && proof.failed > 0);
-    match (wolf || silent, proof.runs == proof.inconclusive) {
-        (true, false) => Outcome::Failed,
+/// What each plant came to over the whole pool.
+fn planted(pool: &Pool) -> Vec<String> {
+    let cases = pool.cases();
+    let line = |kind: &Variant| {
+        let deltas = cases.iter().filter_map(|case| {
+            let (base, head) = (pool.best(case, Variant::Base)?, pool.best(case, *kind)?);
+            Some(format!("{case} {:+.1} %", stats::delta_pct(base, head)))
+        });
+        format!(
+            "perf: best of the pool, {}: {}",
+            name(*kind),
+            deltas.collect::<Vec<_>>().join(", ")
+        )
+    };
+    COMPLETE[1..].iter().map(line).collect()
+}
+
+fn begun(origin: &Origin, kind: Variant, source: &str) -> Proof {
+    Proof {
+        format: 1,
+        origin: origin.clone(),
+        kind: name(kind),
+        source: source.to_owned(),
+        runs: 0,
+        failed: 0,
+        inconclusive: 0,
+        clean_cases: 0,
+        falsely_flagged: 0,
+        plain_runs: 0,
+        plain_failed: 0,
+        middle_secs: 0.0,
+        slowest_secs: 0.0,
+        load: machine::load(),
+    }
+}
+
+/// Counts one comparison; `plant` is the case that really is slower.
+fn count(proof: &mut Proof, judged: &[Judged], plant: Option<&str>, limits: &gate::Limits) {
+    let gate = gate::gate(judged, limits);
+    proof.runs += 1;
+    proof.failed += usize::from(gate == Gate::Failed);
+    proof.inconclusive += usize::from(gate == Gate::Inconclusive);
+    for case in judged.iter().filter(|case| Some(case.case.as_str()) != plant) {
+        proof.clean_cases += 1;
+        proof.falsely_flagged += usize::from(case.verdict == Verdict::Regressed);
+    }
+}
+
+fn took(proof: &mut Proof, secs: &[f64]) {
+    proof.middle_secs = stats::median(secs).unwrap_or(0.0);
+    proof.slowest_secs = secs.iter().copied().fold(0.0, f64::max);
+}
+
+/// Comparisons drawn from the pool. The plant goes round all cases.
+fn drawn(
+    limits: &gate::Limits,
+    pool: &Pool,
+    (kind, draws): (Variant, usize),
+    mut proof: Proof,
+) -> Result<Proof> {
+    let cases = pool.cases();
+    let limits = gate::Limits { layouts: pool.layouts(), ..limits.clone() };
+    let mut secs = Vec::new();
+    for draw in 0..draws {
+        let case = &cases[draw % cases.len()];
+        let (plant, other) = match kind {
+            Variant::Base | Variant::Moved => (None, kind),
+            plant => (Some((case.clone(), plant)), Variant::Moved),
+        };
+        let seed = draw as u64;
+        let planted = plant.as_ref().map(|_| case.as_str());
+        let mut measure = pool.draw(plant.clone(), other, seed);
+        let mut rng = fastrand::Rng::with_seed(seed);
+        let judged = gate::compare(&mut measure, &cases, &limits, &mut rng)?;
+        count(&mut proof, &judged, planted, &limits);
+        secs.push(measure.secs);
+    }
+    let plants: Vec<_> = match kind {
+        Variant::Slow(_) => cases.iter().map(|case| Some((case.clone(), kind))).collect(),
+        // The plain design has one layout, and real runs alone.
+        Variant::Moved | Variant::Scaled(_) => Vec::new(),
+        Variant::Base => vec![None],
+    };
+    for plant in &plants {
+        let failed = pool.plain_fails(plant.as_ref(), limits.regress_pct);
+        proof.plain_runs += failed.len();
+        proof.plain_failed += failed.iter().filter(|failed| **failed).count();
+    }
+    took(&mut proof, &secs);
+    Ok(proof)
+}
+
+/// Comparisons that go the whole path; `None` when a signal came.
+fn complete(bed: &Bed<'_>, kind: Variant, runs: usize) -> Result<Option<Proof>> {
+    let mut proof = begun(&bed.origin, kind, "complete");
+    let mut secs = Vec::new();
+    for run in 0..runs {
+        let case = &bed.cases[run % bed.cases.len()];
+        let head = bed.program(kind, case);
+        let start = Instant::now();
+        let (settings, programs) = (bed.settings, (&bed.program, &head));
+        let seed = fastrand::u64(..);
+        let judged = compare::measured(settings, programs, &bed.cases, seed, bed.interrupts)?;
+        secs.push(start.elapsed().as_secs_f64());
+        if bed.interrupts.outcome().is_some() {
+            return Ok(None);
+        }
+        let plant = matches!(kind, Variant::Slow(_)).then_some(case.as_str());
+        count(&mut proof, &judged, plant, &bed.settings.limits);
+        for case in judged.iter().filter(|case| case.suspect) {
+            if let Some(e) = &case.estimate {
+                console::note(&format!(
+                    "perf: {} {} {:+.1} % [{:+.1}, {:+.1}] {:?}",
+                    proof.kind, case.case, e.delta_pct, e.low_pct, e.high_pct, case.verdict
+                ));
+            }
+        }
+    }
+    took(&mut proof, &secs);
+    proof.load = f64::midpoint(proof.load, machine::load());
+    Ok(Some(proof))
+}
+
+/// A rate breaks a promise when its whole interval lies beyond it; that a machine is too noisy to
+/// tell anything is no proof either way. What is planted as 10 % can come to half of that, so that
+/// only the large plant is held against the gate.
+fn judge(proof: &Proof, kind: Variant) -> Outcome {
+    let interval = stats::wilson(proof.failed, proof.runs);
+    let broken = match kind {
+        Variant::Base | Variant::Moved => interval.0 > FALSE_RATE,
+        Variant::Slow(pct) => pct >= 20 && interval.1 < POWER,
+        Variant::Scaled(pct) => pct >= 10 && interval.1 < POWER,
+    };
+    match (broken, proof.runs == proof.inconclusive) {
         (_, true) => Outcome::Unclear,
+        (true, _) => Outcome::Failed,
         _ => Outcome::Passed,
     }
 }
@@ -189,29 +244,42 @@ fn judge(proof: &Proof, pct: u32) -> Outcome {
 #[cfg(test)]
 mod tests {
     use super::{Outcome, judge};
-    use crate::files::{Origin, Proof};
+    use crate::{
+        files::{Origin, Proof},
+        pool::Variant::{Base, Moved, Scaled, Slow},
+    };
 
     #[test]
     fn a_gate_that_cries_wolf_or_sleeps_fails_its_self_test() {
-        let proof = |failed, inconclusive, falsely_flagged| Proof {
+        let proof = |failed, inconclusive| Proof {
             format: 1,
             origin: Origin::now("e".into(), "c".into()),
             kind: "k".into(),
-            runs: 4,
+            source: "s".into(),
+            runs: 100,
             failed,
             inconclusive,
-            clean_cases: 20,
-            falsely_flagged,
+            clean_cases: 500,
+            falsely_flagged: 0,
+            plain_runs: 0,
             plain_failed: 0,
-            slowest_secs: 1,
+            middle_secs: 1.0,
+            slowest_secs: 1.0,
             load: 0.0,
         };
-        assert_eq!(judge(&proof(0, 0, 0), 0), Outcome::Passed);
-        assert_eq!(judge(&proof(1, 0, 1), 0), Outcome::Failed);
-        assert_eq!(judge(&proof(4, 0, 0), 10), Outcome::Passed);
-        assert_eq!(judge(&proof(1, 0, 0), 10), Outcome::Failed);
-        assert_eq!(judge(&proof(0, 0, 0), 5), Outcome::Passed);
-        assert_eq!(judge(&proof(4, 0, 1), 20), Outcome::Failed);
-        assert_eq!(judge(&proof(0, 4, 0), 20), Outcome::Unclear);
+        for same in [Base, Moved] {
+            assert_eq!(judge(&proof(0, 0), same), Outcome::Passed);
+            assert_eq!(judge(&proof(6, 0), same), Outcome::Failed);
+        }
+        assert_eq!(judge(&proof(100, 0), Slow(10)), Outcome::Passed);
+        for (plant, outcome) in [
+            (Scaled(10), Outcome::Failed),
+            (Slow(20), Outcome::Failed),
+            (Slow(10), Outcome::Passed),
+            (Scaled(5), Outcome::Passed),
+        ] {
+            assert_eq!(judge(&proof(85, 0), plant), outcome, "{plant:?}");
+        }
+        assert_eq!(judge(&proof(0, 100), Slow(20)), Outcome::Unclear);
     }
 }

@@ -10,3 +10,6 @@ mod gate;
 mod plain;
 #[path = "cli/refused.rs"]
 mod refused;
+#[cfg(unix)]
+#[path = "cli/signals.rs"]
+mod signals;

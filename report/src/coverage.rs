@@ -24,6 +24,16 @@ impl Grid<'_> {
         cases.filter(|case| reached(case.verdict)).count()
     }
 
+    /// How many faults struck in the cases of `place`: those that a case armed by name, and those
+    /// that system calls were given.
+    pub(crate) fn hits(&self, place: &str) -> f64 {
+        let figures = self.rows[place].values().flat_map(|case| &case.figures);
+        figures
+            .filter(|(name, _)| *name == "faults_hit" || injected(name).is_some())
+            .map(|(_, amount)| amount)
+            .sum()
+    }
+
     /// How many cases it has.
     pub(crate) fn total(&self) -> usize {
         self.rows.values().map(BTreeMap::len).sum()
@@ -85,14 +95,17 @@ pub(crate) fn calls(results: &Results) -> Calls<'_> {
     for (name, amount) in figures(results) {
         if let Some(call) = name.strip_prefix("syscalls.") {
             calls.rows.entry(call).or_default().seen += amount;
-        } else if let Some((call, error)) =
-            name.strip_prefix("faults.").and_then(|rest| rest.rsplit_once('.'))
-        {
+        } else if let Some((call, error)) = injected(name) {
             calls.errors.insert(error);
             *calls.rows.entry(call).or_default().faults.entry(error).or_default() += amount;
         }
     }
     calls
+}
+
+/// The call and the error that a figure counts.
+fn injected(figure: &str) -> Option<(&str, &str)> {
+    figure.strip_prefix("faults.")?.rsplit_once('.')
 }
 
 /// Amounts with their names.

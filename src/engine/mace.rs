@@ -5,7 +5,7 @@
 use crate::{
     engine::{
         Bucket, BucketOptions, Capabilities, Denial, Driver, Engine, EngineOptions, Identity, Keys,
-        Merge, Order, Outcome, Read, Reason, Scan, Txn,
+        Merge, Order, Outcome, Read, Reason, SET_PREFIX, Scan, Txn,
     },
     settings::{ENGINE_BUILD, ENGINE_VERSION},
 };
@@ -110,8 +110,28 @@ fn translate_bucket(ours: &BucketOptions) -> mace::BucketOptions {
 /// The engine knows an operator by its address and refuses a loaded bucket to another one, so
 /// that `Merge::Sum` has to be one object for the whole process.
 fn sum_operator() -> Arc<dyn MergeOperator> {
-    static OPERATOR: OnceLock<Arc<U64AddOperator>> = OnceLock::new();
+    static OPERATOR: OnceLock<Arc<SumOrSet>> = OnceLock::new();
     OPERATOR.get_or_init(Arc::default).clone()
+}
+
+/// [`Merge::Sum`]: the engine's own adding operator, and elements at keys of sets.
+#[derive(Default)]
+struct SumOrSet(U64AddOperator);
+
+impl MergeOperator for SumOrSet {
+    fn combine_operands(&self, key: &[u8], left: &[u8], right: &[u8]) -> Vec<u8> {
+        if key.starts_with(SET_PREFIX) {
+            return [left, right].concat();
+        }
+        self.0.combine_operands(key, left, right)
+    }
+
+    fn apply(&self, key: &[u8], base: Option<&[u8]>, operand: &[u8]) -> Option<Vec<u8>> {
+        if key.starts_with(SET_PREFIX) {
+            return Some([base.unwrap_or_default(), operand].concat());
+        }
+        self.0.apply(key, base, operand)
+    }
 }
 
 fn translate_back(theirs: &mace::BucketOptions) -> BucketOptions {

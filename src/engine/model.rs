@@ -5,9 +5,11 @@
 //! Where the engine under test may answer `Busy` for a while (aborted work not yet cleaned), this
 //! one never does. The rules of versions and snapshots are in `model/store.rs`.
 
+mod merge;
 mod store;
 
-pub use store::{MAX_BUCKETS, MAX_KEY_BYTES, MAX_NAME_BYTES, Pairs, clamp, sum};
+pub use merge::{merged, sum};
+pub use store::{MAX_BUCKETS, MAX_KEY_BYTES, MAX_NAME_BYTES, Pairs, clamp};
 
 use crate::engine::{
     Bucket, BucketOptions, Capabilities, Denial, Driver, Engine, EngineOptions, Identity, Merge,

@@ -3,18 +3,20 @@
 //! budget). Judges only what a client can see on the spot: an answer that contradicts what the
 //! same transaction just read.
 
+mod elements;
 mod scan;
 mod transfer;
 mod turns;
 
 use crate::{
     engine::{Bucket, Denial, Outcome, Reason, Txn},
-    history::{Event, KeyText, Seen, Write, journal::Recorder},
+    history::{Event, KeyText, Scanned, Seen, Write, journal::Recorder},
     settings::{Draw, Seed, leaves_out},
     workload::{
         Op, Source, TxnId, TxnPlan, Version, marker_key, plan::SUM_PREFIX, value::MIN_VALUE,
     },
 };
+pub use elements::seen;
 use serde::{Deserialize, Serialize};
 use std::{collections::BTreeMap, thread};
 use turns::{AtWork, Turns};
@@ -104,6 +106,7 @@ impl Traffic {
             Source::Opening(bank) => vec![bank.opening()],
             Source::Mix(mix) => self.drawn(seed, |draw| mix.next(draw)),
             Source::Bank(bank) => self.drawn(seed, |draw| bank.next(draw)),
+            Source::Lists(lists) => self.drawn(seed, |draw| lists.next(draw)),
         }
     }
 
@@ -173,7 +176,7 @@ impl Client<'_> {
         });
         let done =
             done.and_then(|()| if plan.commits { attempt.mark(txn.as_ref()) } else { Ok(()) });
-        let Attempt { reads, writes, .. } = attempt;
+        let Attempt { reads, writes, scans, .. } = attempt;
         if let Err(denial) = done {
             drop(txn);
             return self.drop_txn(id, writes, Some(denial));
@@ -190,6 +193,7 @@ impl Client<'_> {
             begun,
             reads,
             writes: writes.clone(),
+            scans,
         });
         self.answered(id, writes, txn.commit())
     }
@@ -224,6 +228,7 @@ struct Attempt<'a> {
     recorder: &'a Recorder,
     reads: BTreeMap<KeyText, Seen>,
     writes: Vec<(KeyText, Write)>,
+    scans: Vec<Scanned>,
     /// The state as this transaction must see it: what it read, overlaid with what it wrote.
     own: BTreeMap<Vec<u8>, Seen>,
 }
@@ -231,13 +236,15 @@ struct Attempt<'a> {
 impl<'a> Attempt<'a> {
     fn new(id: TxnId, recorder: &'a Recorder) -> Self {
         let (reads, writes, own) = (BTreeMap::new(), Vec::new(), BTreeMap::new());
-        Self { id, recorder, reads, writes, own }
+        Self { id, recorder, reads, writes, scans: Vec::new(), own }
     }
 
     fn apply(&mut self, txn: &dyn Txn, op: &Op) -> Outcome<()> {
         match op {
             Op::Read(key) => self.read(txn, key).map(|_| ()),
-            Op::Scan(prefix) => self.scan(txn, prefix),
+            Op::Scan(prefix, order) => self.scan(txn, prefix, *order),
+            Op::Append(key) => self.append(txn, key),
+            Op::Include(key) => self.include(txn, key),
             Op::Upsert(key, length) => {
                 self.read(txn, key)?;
                 self.set(key, *length, |value| txn.upsert(key, value))
@@ -327,7 +334,7 @@ impl<'a> Attempt<'a> {
             None => {
                 self.own.insert(key.to_vec(), seen.clone());
                 if !key.starts_with(SUM_PREFIX) {
-                    self.reads.insert(KeyText::new(key), seen.clone());
+                    self.reads.insert(KeyText::new(key), self.at_snapshot(key, seen));
                 }
             }
         }
@@ -358,20 +365,4 @@ impl<'a> Attempt<'a> {
     fn wrong(&self, oracle: &str, witness: String) {
         self.recorder.record(Event::Wrong { oracle: oracle.to_owned(), witness });
     }
-}
-
-/// What these stored bytes say about who wrote them.
-pub fn seen(key: &[u8], value: &[u8]) -> Seen {
-    if key.starts_with(SUM_PREFIX) {
-        return match <[u8; 8]>::try_from(value) {
-            Ok(bytes) => Seen::Sum(u64::from_le_bytes(bytes)),
-            Err(_) => garbage(value),
-        };
-    }
-    Version::decode(key, value).map_or_else(|| garbage(value), Seen::Version)
-}
-
-fn garbage(value: &[u8]) -> Seen {
-    let start = KeyText::new(&value[..value.len().min(24)]).0;
-    Seen::Garbage(format!("{} bytes, {start}", value.len()))
 }

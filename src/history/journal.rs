@@ -29,8 +29,9 @@ pub struct Recorder {
     sink: Sink,
     countdown: Option<Countdown>,
     told: Option<Told>,
-    /// Told when a stamp was handed out, for those who wait for one.
+    /// Told when a stamp was handed out, for those who wait for one, and how many those are.
     moved: (Mutex<()>, Condvar),
+    waiters: AtomicU64,
 }
 
 /// Who hears of each event as it is recorded.
@@ -81,6 +82,7 @@ impl Recorder {
             countdown: None,
             told: None,
             moved: Default::default(),
+            waiters: AtomicU64::new(0),
         }
     }
 
@@ -106,7 +108,10 @@ impl Recorder {
     /// The next stamp.
     pub fn stamp(&self) -> u64 {
         let stamp = self.stamp.fetch_add(1, Ordering::SeqCst);
-        self.tell();
+        // Who is counted after this sees the new stamp himself.
+        if self.waiters.load(Ordering::SeqCst) > 0 {
+            self.tell();
+        }
         stamp
     }
 
@@ -114,9 +119,11 @@ impl Recorder {
     /// over also calls [`Recorder::tell`].
     pub fn wait_for(&self, stamps: u64, over: &AtomicBool) {
         let mut waiting = self.waiting();
+        self.waiters.fetch_add(1, Ordering::SeqCst);
         while self.stamp.load(Ordering::SeqCst) < stamps && !over.load(Ordering::SeqCst) {
             waiting = self.moved.1.wait(waiting).unwrap_or_else(PoisonError::into_inner);
         }
+        self.waiters.fetch_sub(1, Ordering::SeqCst);
     }
 
     /// Has those who wait look again.

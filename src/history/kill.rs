@@ -1,7 +1,7 @@
 //! Deaths at counted points: a child that is to be killed counts its own journal, or what it
 //! allocates, and sends itself SIGKILL. Nothing runs after that, in no thread.
 
-use crate::history::Event;
+use crate::history::{Event, hold};
 use serde::{Deserialize, Serialize};
 use std::{
     alloc::{GlobalAlloc, Layout, System},
@@ -64,7 +64,8 @@ pub fn die() {
 }
 
 /// The system's allocator, counting. The child program uses it, so that an opening can be killed at
-/// a counted point of whatever it does, on whichever thread, in every build of an engine.
+/// a counted point of whatever it does, on whichever thread, in every build of an engine; and so that
+/// a thread can be held ([`hold`]).
 #[derive(Debug)]
 pub struct CountingAllocator;
 
@@ -73,31 +74,32 @@ static ALLOCATIONS: AtomicU64 = AtomicU64::new(0);
 /// The allocation to die at; none is number 0.
 static LAST_ALLOCATION: AtomicU64 = AtomicU64::new(0);
 
-fn count_allocation() {
+fn count_allocation(bytes: usize) {
     let number = ALLOCATIONS.fetch_add(1, Ordering::Relaxed) + 1;
     if number == LAST_ALLOCATION.load(Ordering::Relaxed) {
         die();
     }
+    hold::asked_for(bytes);
 }
 
-// SAFETY: every call is passed on to the system's allocator as it came; counting and dying allocate
-// nothing.
+// SAFETY: every call is passed on to the system's allocator as it came; counting, dying and holding a
+// thread allocate nothing.
 unsafe impl GlobalAlloc for CountingAllocator {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        count_allocation();
+        count_allocation(layout.size());
         // SAFETY: the caller keeps the contract of `alloc`, which is the same there.
         unsafe { System.alloc(layout) }
     }
 
     // The default would write zeros over large buffers that the system hands out as zeros.
     unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
-        count_allocation();
+        count_allocation(layout.size());
         // SAFETY: the caller keeps the contract of `alloc_zeroed`, which is the same there.
         unsafe { System.alloc_zeroed(layout) }
     }
 
     unsafe fn realloc(&self, pointer: *mut u8, layout: Layout, size: usize) -> *mut u8 {
-        count_allocation();
+        count_allocation(size);
         // SAFETY: `pointer` came from the system's allocator, and the caller keeps the contract.
         unsafe { System.realloc(pointer, layout, size) }
     }

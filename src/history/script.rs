@@ -2,11 +2,14 @@
 //! way in which cases beyond single transactions drive an engine. Judges nothing but calls that
 //! must succeed: one that does not is recorded as wrong.
 
+pub mod held;
+
 use crate::{
     engine::{Bucket, BucketOptions, Denial, Engine, Merge, Outcome, Reason, Scan},
     history::{
         BucketChange, Event, History, KeyText,
         drive::{Tally, Traffic},
+        hold::Place,
         journal::Recorder,
     },
     settings::Seed,
@@ -121,6 +124,16 @@ pub enum Step {
         /// In the middle of the scan.
         amid: Vec<Step>,
     },
+    /// Holds a thread where it asks for memory, takes steps meanwhile, and lets it go when those have
+    /// ended or wait for it. Without a word of it when no thread comes by.
+    Hold {
+        /// Where.
+        place: Place,
+        /// What makes a thread come by, on a thread named [`held::LEAD`].
+        lead: Vec<Step>,
+        /// While it is held.
+        amid: Vec<Step>,
+    },
     /// Dies without a word, as if killed.
     Die,
 }
@@ -217,6 +230,7 @@ impl<'a> Runner<'a> {
                 Ok(())
             }
             Step::ScanAmid { bucket, before, amid } => self.scan_amid(bucket, before, amid),
+            Step::Hold { place, lead, amid } => self.hold(place, lead, amid, seed),
             Step::Die => std::process::abort(),
         }
     }

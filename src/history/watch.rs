@@ -188,7 +188,7 @@ impl Watcher<'_> {
         let first = self.read(view.as_ref())?;
         let (reads, writes) = (self.seen(&first), Vec::new());
         let stamp = self.recorder.stamp();
-        self.recorder.record(Event::Commit { txn, stamp, begun, reads, writes });
+        self.recorder.record(Event::Commit { txn, stamp, begun, reads, writes, scans: Vec::new() });
         let stamp = self.recorder.stamp();
         self.recorder.record(Event::Ok { txn, stamp });
         Ok(Opened { txn, view, begun, first })

@@ -132,7 +132,7 @@ impl Script {
         let writes = numbered(txn, writes, true);
         let (stamp, reads) = (self.tick(), std::mem::take(&mut self.reads));
         let begun = self.begun[&client];
-        self.events.push(Event::Commit { txn, stamp, begun, reads, writes });
+        self.events.push(Event::Commit { txn, stamp, begun, reads, writes, scans: Vec::new() });
         self
     }
 
@@ -201,6 +201,7 @@ impl Script {
                 Write::Del => {
                     pairs.remove(&key);
                 }
+                Write::Include(_) => panic!("scripts have no sets"),
                 Write::Add(number) => {
                     let before = pairs.get(&key).and_then(|bytes| decode_sum(bytes)).unwrap_or(0);
                     pairs.insert(key, (before + number).to_le_bytes().to_vec());

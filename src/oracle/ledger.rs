@@ -3,7 +3,7 @@
 
 use crate::{
     engine::Denial,
-    history::{BucketChange, Event, KeyText, Seen, Write},
+    history::{BucketChange, Event, KeyText, Scanned, Seen, Write},
     workload::{TxnId, Version},
 };
 use std::collections::{BTreeMap, HashMap};
@@ -44,6 +44,8 @@ pub struct Record<'h> {
     pub reads: &'h [(KeyText, Seen)],
     /// Writes in order. Unknown, so empty, when it neither asked to commit nor was dropped.
     pub writes: &'h [(KeyText, Write)],
+    /// Scans in order; what they met first is among the reads.
+    pub scans: &'h [Scanned],
 }
 
 /// The last word of a transaction on a key.
@@ -71,7 +73,8 @@ impl<'h> Record<'h> {
         matches!(self.status, Status::Acked(_))
     }
 
-    /// What the transaction leaves behind on each key, when it happens.
+    /// What the transaction leaves behind on each key, when it happens; but for sets, of which the
+    /// oracle of isolation speaks.
     pub fn effects(&self) -> BTreeMap<&'h KeyText, Effect> {
         let mut effects = BTreeMap::new();
         for (key, write) in self.writes {
@@ -82,6 +85,7 @@ impl<'h> Record<'h> {
                     Effect::Add(sum.wrapping_add(*number))
                 }
                 (Write::Add(number), _) => Effect::Add(*number),
+                (Write::Include(_), _) => continue,
             };
             effects.insert(key, effect);
         }
@@ -155,12 +159,12 @@ impl<'h> Ledger<'h> {
                     life.deleting = false;
                     ledger.begin(*txn, bucket, *stamp, segment, life.incarnation);
                 }
-                Event::Commit { txn, stamp, begun, reads, writes } => {
+                Event::Commit { txn, stamp, begun, reads, writes, scans } => {
                     let record = ledger.running(*txn, segment);
                     assert!(record.commit.is_none(), "{txn} commits twice");
                     (record.commit, record.status) = (Some(*stamp), Status::Unknown);
                     record.begun = *begun;
-                    (record.reads, record.writes) = (reads, writes);
+                    (record.reads, record.writes, record.scans) = (reads, writes, scans);
                 }
                 Event::Ok { txn, stamp } => {
                     let record = ledger.running(*txn, segment);
@@ -205,6 +209,7 @@ impl<'h> Ledger<'h> {
             conflicted: false,
             reads: &[],
             writes: &[],
+            scans: &[],
         });
     }
 

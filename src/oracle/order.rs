@@ -19,10 +19,7 @@ use super::{
     recovered::Recovered,
     recovery::{Streams, broken},
 };
-use crate::{
-    history::{KeyText, Seen},
-    workload::TxnId,
-};
+use crate::{history::KeyText, workload::TxnId};
 use std::collections::HashMap;
 
 /// The oracle's name.
@@ -72,7 +69,7 @@ impl<'a> After<'a> {
             let newest = after.of_client.entry(id.client).or_insert(id);
             *newest = id.max(*newest);
             for (_, seen) in record.reads {
-                if let Seen::Version(version) = seen {
+                if let Some(version) = seen.version() {
                     after.readers.insert(version.txn, id);
                 }
             }

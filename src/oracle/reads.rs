@@ -16,6 +16,7 @@
 //! - two writes of one key of which one never had its commit acknowledged nor seen;
 //! - which of several removals a read of nothing saw: it takes the newest, so it may miss a stale
 //!   one;
+//! - sets of elements, to which operands add: the oracle of isolation does;
 //! - sums beyond bounds: operands commute, and several sets of them add up to one number.
 
 use super::{
@@ -78,7 +79,7 @@ impl<'a> Chains<'a> {
         let mut visible: HashMap<TxnId, u64> = HashMap::new();
         for record in &ledger.records {
             for (_, seen) in record.reads {
-                if let Seen::Version(version) = seen {
+                if let Some(version) = seen.version() {
                     let by = visible.entry(version.txn).or_insert(record.begun);
                     *by = record.begun.min(*by);
                 }
@@ -134,15 +135,19 @@ impl<'a> Reader<'a> {
                 Seen::Garbage(text) => {
                     return Err(self.violation(WRITTEN, &format!("read {}: {text}", key.0)));
                 }
-                Seen::Version(version) => self.origin(key, *version)?,
-                Seen::Sum(_) | Seen::Absent => {}
+                seen => {
+                    if let Some(version) = seen.version() {
+                        self.origin(key, version)?;
+                    }
+                }
             }
         }
         for (key, seen) in self.record.reads {
             match seen {
-                Seen::Garbage(_) => {}
+                Seen::Garbage(_) | Seen::Set(_) => {}
                 Seen::Sum(number) => self.sum(key, *number)?,
-                Seen::Version(version) => {
+                Seen::Version(_) | Seen::List(_) => {
+                    let Some(version) = seen.version() else { continue };
                     self.whole(key, version.txn)?;
                     let writer = self.chains.ledger.get(version.txn).and_then(|by| by.commit);
                     self.link(key, seen, writer)?;
@@ -201,8 +206,9 @@ impl<'a> Reader<'a> {
         let effects = &self.chains.effects[&writer];
         for (other, seen) in self.record.reads {
             let older = match (effects.get(other), seen) {
-                (Some(Effect::Set(_)), Seen::Version(version)) => {
-                    commit_of(version.txn) < commit_of(writer)
+                (Some(Effect::Set(_)), Seen::Version(_) | Seen::List(_)) => {
+                    let shown = seen.version().and_then(|version| commit_of(version.txn));
+                    shown < commit_of(writer)
                 }
                 (Some(Effect::Set(_)), Seen::Absent) => {
                     let later = self.chains.at(self.record, other).iter().filter(|link| {
@@ -234,7 +240,7 @@ impl<'a> Reader<'a> {
     ) -> Result<(), Violation> {
         let chain = self.chains.at(self.record, key);
         let first_newer = chain.partition_point(|link| Some(link.commit) <= commit);
-        if let (Seen::Version(version), Some(commit)) = (seen, commit)
+        if let (Some(version), Some(commit)) = (seen.version(), commit)
             && commit > self.after.0
         {
             self.after = (commit, format!("{} asked to commit", version.txn));

@@ -7,7 +7,7 @@
 //! did, so acknowledged ones up to it did too. One that was never acknowledged and is not the
 //! marker's own may have happened or not; it did when the state shows something that only it
 //! explains. Where several logs lose their ends independently, the same holds for acknowledged
-//! work that no promise covers.
+//! work that no promise covers. Sets of elements are left out: the oracle of isolation reads them.
 
 use super::{
     ledger::{Effect, Ledger, Life, Record},
@@ -16,7 +16,7 @@ use super::{
 };
 use crate::{
     history::{KeyText, Seen, Write, dump::Pairs},
-    workload::{TxnId, Version, plan::SUM_PREFIX, value::decode_sum},
+    workload::{TxnId, Version, elements, plan::SUM_PREFIX, value::decode_sum},
 };
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -351,10 +351,11 @@ fn dropped(record: &Record) -> bool {
 fn slots<'a>(work: &[&'a Record<'a>], base: &'a Pairs, found: &'a Pairs) -> Slots<'a> {
     let mut slots = Slots::new();
     let empty = || Slot { base: None, found: None, effects: Vec::new() };
-    for (key, value) in base {
+    let judged = |pairs: &'a Pairs| pairs.iter().filter(|(key, _)| !elements::is_set(key));
+    for (key, value) in judged(base) {
         slots.entry(KeyText::new(key)).or_insert_with(empty).base = Some(value);
     }
-    for (key, value) in found {
+    for (key, value) in judged(found) {
         slots.entry(KeyText::new(key)).or_insert_with(empty).found = Some(value);
     }
     for record in work {
@@ -378,6 +379,9 @@ pub(super) fn said(seen: &Seen) -> String {
         Seen::Absent => "nothing".to_owned(),
         Seen::Version(version) => version.to_string(),
         Seen::Sum(number) => number.to_string(),
+        Seen::List(elements) | Seen::Set(elements) => {
+            elements.iter().map(Version::to_string).collect::<Vec<_>>().join(" ")
+        }
         Seen::Garbage(text) => format!("garbage ({text})"),
     }
 }

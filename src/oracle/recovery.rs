@@ -19,6 +19,7 @@ use crate::{
         Event, History,
         dump::{Dump, Pairs},
     },
+    workload::TxnId,
 };
 use std::collections::BTreeSet;
 
@@ -100,23 +101,54 @@ pub fn judge(history: &History, reopened: &[Reopened], expect: &Expect) -> Judge
     let ledger = Ledger::new(events, &cuts);
     let mut judged =
         Judged { transactions_judged: ledger.records.len() as u64, ..Judged::default() };
-    let nothing = Dump::default();
     for (segment, state) in reopened.iter().enumerate() {
-        let before = segment.checked_sub(1).map_or(&nothing, |at| &reopened[at].dump);
-        let cutoff = cutoff(state.promise, &events[..state.events]);
         judged.add(scan::dumped(&state.dump));
-        let lives = &ledger.lives[segment];
-        let named: BTreeSet<&str> =
-            lives.keys().copied().chain(state.dump.buckets.keys().map(String::as_str)).collect();
-        for bucket in named {
-            let life = lives.get(bucket).copied().unwrap_or_default();
-            let terms = Terms { bucket, segment, life, cutoff, streams: expect.streams };
-            let same = segment > 0 && incarnation(&ledger, segment - 1, bucket) == life.incarnation;
-            let base = if same { before.buckets.get(bucket) } else { None };
-            judge_bucket(&ledger, terms, base, state.dump.buckets.get(bucket), &mut judged);
+        let cutoff = cutoff(state.promise, &events[..state.events]);
+        for (terms, base) in buckets(&ledger, reopened, segment, cutoff, expect.streams) {
+            judge_bucket(&ledger, terms, base, state.dump.buckets.get(terms.bucket), &mut judged);
         }
     }
     judged.shortened()
+}
+
+/// The buckets that a reopening may have found, each with the state at the reopening before.
+fn buckets<'a>(
+    ledger: &'a Ledger<'a>,
+    reopened: &'a [Reopened],
+    segment: usize,
+    cutoff: u64,
+    streams: Streams,
+) -> Vec<(Terms<'a>, Option<&'a Pairs>)> {
+    let lives = &ledger.lives[segment];
+    let found = reopened[segment].dump.buckets.keys().map(String::as_str);
+    let named: BTreeSet<&str> = lives.keys().copied().chain(found).collect();
+    let terms = named.into_iter().map(|bucket| {
+        let life = lives.get(bucket).copied().unwrap_or_default();
+        let same = segment > 0 && incarnation(ledger, segment - 1, bucket) == life.incarnation;
+        let before = segment.checked_sub(1).filter(|_| same).map(|at| &reopened[at].dump);
+        let base = before.and_then(|dump| dump.buckets.get(bucket));
+        (Terms { bucket, segment, life, cutoff, streams }, base)
+    });
+    terms.collect()
+}
+
+/// Who survived until a reopening and who verifiably did not, of those that asked to commit since
+/// the one before.
+pub(super) fn fates(
+    ledger: &Ledger,
+    reopened: &[Reopened],
+    segment: usize,
+    cutoff: u64,
+    streams: Streams,
+) -> (BTreeSet<TxnId>, BTreeSet<TxnId>) {
+    let (mut survived, mut lost, empty) = (BTreeSet::new(), BTreeSet::new(), Pairs::new());
+    for (terms, base) in buckets(ledger, reopened, segment, cutoff, streams) {
+        let found = reopened[segment].dump.buckets.get(terms.bucket).unwrap_or(&empty);
+        let recovered = Recovered::new(ledger, terms, base.unwrap_or(&empty), found);
+        survived.extend(recovered.survivors);
+        lost.extend(recovered.lost.into_keys());
+    }
+    (survived, lost)
 }
 
 fn incarnation(ledger: &Ledger, segment: usize, bucket: &str) -> u32 {
@@ -147,7 +179,7 @@ fn judge_bucket(
 }
 
 /// Acknowledgements before this stamp must be honoured.
-fn cutoff(promise: Promise, events: &[Event]) -> u64 {
+pub(super) fn cutoff(promise: Promise, events: &[Event]) -> u64 {
     match promise {
         Promise::Acked => u64::MAX,
         Promise::AckedBefore(stamp) => stamp,

@@ -23,7 +23,7 @@ use flow::Flow;
 use recipes::{Recipe, Row};
 
 /// The engine's prefix of names.
-const PREFIX: &str = "mace_";
+pub(crate) const PREFIX: &str = "mace_";
 
 /// At which of its hits a point is armed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -2,7 +2,7 @@
 //! said of how each of them ended. The last verb judges everything with the recovery oracles.
 
 use crate::{
-    engine::EngineOptions,
+    engine::{EngineOptions, failpoint::Rule},
     error,
     history::{
         Event,
@@ -79,6 +79,26 @@ impl<'a> Crashes<'a> {
         }
         if phases.iter().any(|name| name.starts_with("scripted")) {
             return Err(Verdict::Inconclusive(format!("the work ended before {mark:?}")));
+        }
+        Err(unexpected(&phases, &exit))
+    }
+
+    /// Runs a process that dies at a failpoint.
+    pub fn aborted(
+        &mut self,
+        options: &EngineOptions,
+        steps: Vec<Step>,
+        rule: &Rule,
+    ) -> Judging<()> {
+        let stage = Stage { dump: true, ..Stage::dying(options, steps) }.under(rule.to_string());
+        let exit = self.process(&stage);
+        let phases = must(self.database.phases());
+        if phases.iter().any(|name| name.starts_with("scripted")) {
+            return Err(Verdict::Inconclusive(format!("the work ended before {rule}")));
+        }
+        if exit.class == ExitClass::Died(ABORTED) {
+            self.case.figures.add("faults_hit", 1);
+            return Ok(());
         }
         Err(unexpected(&phases, &exit))
     }

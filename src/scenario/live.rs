@@ -17,13 +17,13 @@ use crate::{
         watch::{self, Snapshot, Watch},
     },
     oracle::{
-        Violation,
+        Allowance, Violation,
         conservation::{self, Total},
         isolation, live, progress, reads,
         recovery::{self, Expect, Reopened, Streams},
         space::{self, Bound, Sample},
     },
-    report::Figures,
+    report::{Figures, say},
     scenario::database::Database,
     settings::Seed,
     testdir,
@@ -338,11 +338,16 @@ pub fn isolated_in(dir: &Path, judged: isolation::Judged, figures: &mut Figures)
         fs::write(&path, content)
             .unwrap_or_else(|error| panic!("{}", Error::new("write", &path, error)));
     }
+    for Allowance { oracle, sentence, count } in &judged.allowances {
+        say(&format!("{oracle} let {count} pass: {sentence}"));
+        figures.add("isolation.allowed", *count);
+    }
     let seen = judged.seen;
     figures.add("isolation.transactions", seen.transactions);
     figures.add("isolation.reads", seen.reads);
     figures.add("isolation.overlaps", seen.overlaps);
     figures.add("isolation.write_skews", seen.write_skews);
+    figures.add("isolation.scans", seen.scans);
     figures.add("isolation.unknown", seen.unknown);
     figures.add("isolation.ambiguous", seen.ambiguous);
     judged.violations

@@ -6,11 +6,14 @@
 //! events; milestones, which have no stamp, are counted above all stamps.
 
 pub mod known;
+mod lives;
 pub mod works;
+
+pub use lives::Lives;
 
 use crate::{
     engine::{Denial, Driver, EngineOptions},
-    history::{Event, History, child},
+    history::{BucketChange, Event, History, child},
     oracle::{
         Violation, live,
         recovery::{self, Expect, Promise, Reopened, Streams},
@@ -18,6 +21,7 @@ use crate::{
 };
 use std::{
     collections::BTreeSet,
+    fs,
     path::Path,
     sync::atomic::{AtomicU64, Ordering},
 };
@@ -32,7 +36,7 @@ const SERVES: &str = "a database that lost its power can be opened and serves";
 const CHECKS: &str = "a database that lost its power passes the engine's own checker";
 const COPIED: &str = "a copy that was acknowledged survives and can be opened";
 
-/// How an answer begins that is a known finding's: its id follows.
+/// How an answer begins that is a known finding's: its id follows, and a colon.
 pub const KNOWN: &str = "known finding ";
 
 /// A word to the trace about the work with this number.
@@ -60,7 +64,7 @@ impl Words {
 
     /// The word that goes with an event, if any.
     pub fn of_event(&self, event: &Event) -> Option<Word> {
-        use crate::history::BucketChange as B;
+        use BucketChange as B;
         match event {
             Event::Ok { stamp, .. } if self.durable => Some(Word::Promised(*stamp)),
             Event::Commit { stamp, .. } | Event::Ok { stamp, .. } => Some(Word::Asked(*stamp)),
@@ -87,6 +91,47 @@ impl Words {
     }
 }
 
+/// A file of a log, as it was when the recording ended, or when it was removed.
+#[derive(Clone, Debug)]
+pub struct LogFile {
+    /// Where it is below the recorded folder.
+    pub path: String,
+    /// The database that it belongs to, the engine's or a copy.
+    pub database: String,
+    /// Its name without its number.
+    pub stream: String,
+    /// Which file of its stream it is.
+    pub number: u64,
+    /// What is in it.
+    pub bytes: Vec<u8>,
+    /// How many events of the recording came before its removal.
+    pub removed_at: Option<u32>,
+}
+
+impl LogFile {
+    /// The log file at this path, if it is one: `db/log/group_wal_3`.
+    pub fn at(path: &str, bytes: Vec<u8>, removed_at: Option<u32>) -> Option<Self> {
+        let (database, name) = path.split_once("/log/")?;
+        let (stream, number) = name.rsplit_once('_')?;
+        let number = number.parse().ok().filter(|_| stream.contains("wal"))?;
+        let (database, stream) = (database.to_owned(), stream.to_owned());
+        Some(Self { path: path.to_owned(), database, stream, number, bytes, removed_at })
+    }
+}
+
+/// What a crash left.
+#[derive(Clone, Copy, Debug)]
+pub struct Crash<'a> {
+    /// The remainder of the recorded folder.
+    pub folder: &'a Path,
+    /// The numbers of the work that had been asked for.
+    pub asked: &'a [u64],
+    /// The numbers of the work that had been promised.
+    pub promised: &'a [u64],
+    /// How many events of the recording had happened.
+    pub at: u32,
+}
+
 /// A recorded run: everything that is needed to judge what a crash leaves of it.
 pub struct Recorded<'a> {
     /// The engine.
@@ -99,6 +144,8 @@ pub struct Recorded<'a> {
     pub before: usize,
     /// Over how many streams the log was spread, at the most.
     pub streams: Streams,
+    /// The log files of the recording.
+    pub logs: Vec<LogFile>,
 }
 
 impl Recorded<'_> {
@@ -135,34 +182,68 @@ impl Recorded<'_> {
         Promise::AckedBefore(barrier.max(setup.map_or(0, |stamp| stamp + 1)))
     }
 
-    /// Judges a remainder of the recorded folder. The first line of the answer says which promise
-    /// is broken, the others are the witnesses.
-    pub fn judge(&self, folder: &Path, asked: &[u64], promised: &[u64]) -> Result<(), String> {
-        let (history, promise) = self.until(asked, promised);
-        let dir = folder.join(DATABASE);
-        let known = known::of(&dir, &self.options);
-        let mut violations = self.database(&dir, &history, promise);
-        if violations.is_empty() {
-            violations.extend(self.copies(folder, &history));
-        }
-        let told = told(&violations);
-        known.map_or(told.clone(), |id| told.map_err(|what| format!("{KNOWN}{id}\n{what}")))
+    /// Judges what the first power loss left. The first line of the answer says which promise is
+    /// broken, the others are the witnesses.
+    fn judge_first(&self, crash: &Crash<'_>) -> Result<(), String> {
+        let (history, promise) = self.until(crash.asked, crash.promised);
+        let judged = self.remainder(crash, DATABASE, &history, promise);
+        if judged.is_ok() { self.copies(crash, &history) } else { judged }
     }
 
     /// Judges the recorded folder as a process left it that met a failing disk and then died or
     /// closed: the page cache is whole, so everything that was acknowledged counts, unless the engine
     /// keeps relaxed commits to itself.
     pub fn judge_death(&self, folder: &Path) -> Result<(), String> {
-        let dir = folder.join(DATABASE);
-        let known = known::of(&dir, &self.options);
+        let crash = Crash { folder, asked: &[], promised: &[], at: u32::MAX };
         let outlives = self.driver.capabilities().outlives;
         let promise = if outlives { Promise::Acked } else { self.promise(&self.history) };
-        let told = told(&self.database(&dir, &self.history, promise));
-        known.map_or(told.clone(), |id| told.map_err(|what| format!("{KNOWN}{id}\n{what}")))
+        self.remainder(&crash, DATABASE, &self.history, promise)
+    }
+
+    /// Judges one database of the folder, and says so when what is broken is a known finding's doing.
+    fn remainder(
+        &self,
+        crash: &Crash<'_>,
+        name: &str,
+        history: &History,
+        promise: Promise,
+    ) -> Result<(), String> {
+        let dir = crash.folder.join(name);
+        let has_header = known::has_header(&dir);
+        // Beside the folder, which may be recorded.
+        let aside = crash.folder.with_extension("mended");
+        let from = (crash.folder, name);
+        let mended = known::mended(from, &self.logs, crash.at, &aside);
+        let is_mended = mended.map_err(|error| error.to_string())?;
+        let violations = self.database(&dir, history, promise);
+        let known = if violations.is_empty() {
+            None
+        } else if known::is_cut_off(has_header, &violations) && !promises(history) {
+            Some(known::CUT_OFF_CREATION)
+        } else if is_mended && self.database(&aside.join(name), history, promise).is_empty() {
+            Some(known::SHORT_LOG_FILE)
+        } else {
+            None
+        };
+        if is_mended {
+            let _ = fs::remove_dir_all(&aside);
+        }
+        told(&violations, known)
     }
 
     /// Opens the database, reads it in every way, closes it and has it checked.
     fn database(&self, dir: &Path, history: &History, promise: Promise) -> Vec<Violation> {
+        self.database_after(dir, history, Vec::new(), promise)
+    }
+
+    /// The same of one that was opened before, and found in these states.
+    fn database_after(
+        &self,
+        dir: &Path,
+        history: &History,
+        mut states: Vec<Reopened>,
+        promise: Promise,
+    ) -> Vec<Violation> {
         let refused = |denial: &Denial| {
             vec![Violation::new("answers", SERVES, format!("the opening answers {denial}"))]
         };
@@ -173,9 +254,9 @@ impl Recorded<'_> {
                 Ok(dump) => dump,
             },
         };
-        let state = Reopened { events: history.events.len(), promise, dump };
+        states.push(Reopened { events: history.events.len(), promise, dump });
         let expect = Expect { streams: self.streams };
-        let mut violations = recovery::judge(history, &[state], &expect).violations;
+        let mut violations = recovery::judge(history, &states, &expect).violations;
         if self.driver.capabilities().checker {
             match self.driver.check(dir) {
                 Err(denial) => violations.extend(refused(&denial)),
@@ -191,28 +272,23 @@ impl Recorded<'_> {
 
     /// A copy that was acknowledged is there; one that is there holds all that was acknowledged
     /// before it was asked for.
-    fn copies(&self, folder: &Path, history: &History) -> Vec<Violation> {
-        let mut violations = Vec::new();
+    fn copies(&self, crash: &Crash<'_>, history: &History) -> Result<(), String> {
         for (at, event) in history.events.iter().enumerate().skip(self.before) {
             let Event::Phase { name } = event else { continue };
             let Some(name) = name.strip_prefix("copying ") else { continue };
             let done = history.events[at..].iter().any(
                 |event| matches!(event, Event::Phase { name: done } if done.strip_prefix("copied ") == Some(name)),
             );
-            let copy = folder.join(name);
-            if copy.exists() {
+            if crash.folder.join(name).exists() {
                 let before = History { events: history.events[..at].to_vec() };
                 let promise = self.promise(&before);
-                violations.extend(self.database(&copy, &before, promise));
+                self.remainder(crash, name, &before, promise)?;
             } else if done {
-                violations.push(Violation::new(
-                    "durability",
-                    COPIED,
-                    format!("{name} is not there"),
-                ));
+                let lost = format!("{name} is not there");
+                told(&[Violation::new("durability", COPIED, lost)], None)?;
             }
         }
-        violations
+        Ok(())
     }
 
     /// What clients saw while the engine was open.
@@ -221,15 +297,30 @@ impl Recorded<'_> {
     }
 }
 
-/// Violations as a judge says them: the first promise alone, then what was seen.
-fn told(violations: &[Violation]) -> Result<(), String> {
+/// Whether anything was acknowledged.
+fn promises(history: &History) -> bool {
+    history.events.iter().any(|event| {
+        matches!(event, Event::Ok { .. } | Event::Synced { .. })
+            || matches!(event, Event::Bucket { change: BucketChange::Created, .. })
+    })
+}
+
+/// Violations as a judge says them: the first promise alone, behind the known finding that explains
+/// it, then what was seen.
+fn told(violations: &[Violation], known: Option<&str>) -> Result<(), String> {
     let Some(first) = violations.first() else { return Ok(()) };
-    let mut text = format!("{}: {}", first.oracle, first.promise);
+    let known = known.map_or_else(String::new, |id| format!("{KNOWN}{id}: "));
+    let mut text = format!("{known}{}: {}", first.oracle, first.promise);
     for violation in violations.iter().take(4) {
         text.push_str("\n      ");
         text.push_str(&violation.witness);
     }
     Err(text)
+}
+
+/// The known finding that an answer names.
+pub fn known_id(answer: &str) -> Option<&str> {
+    answer.strip_prefix(KNOWN)?.split(':').next()
 }
 
 #[cfg(test)]
@@ -246,12 +337,20 @@ mod tests {
         let events = vec![
             Event::Phase { name: "started".to_owned() },
             Event::Begin { txn, bucket: "a".to_owned(), stamp: 1 },
-            Event::Commit { txn, stamp: 2, begun: 1, reads: Vec::new(), writes: Vec::new() },
+            Event::Commit {
+                txn,
+                stamp: 2,
+                begun: 1,
+                reads: Vec::new(),
+                writes: Vec::new(),
+                scans: Vec::new(),
+            },
             Event::Ok { txn, stamp: 3 },
             Event::Synced { asked: 4, stamp: 5 },
         ];
         let (options, history) = (family.engine(), History { events });
-        Recorded { driver: &MaceDriver, options, history, before: 0, streams: Streams::One }
+        let streams = Streams::One;
+        Recorded { driver: &MaceDriver, options, history, before: 0, streams, logs: Vec::new() }
     }
 
     #[test]

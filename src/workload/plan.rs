@@ -2,8 +2,9 @@
 //! A plan names keys and lengths; the values follow from who writes them (`value.rs`).
 
 use crate::{
+    engine::Order,
     settings::Draw,
-    workload::{bank::Bank, value::MIN_VALUE},
+    workload::{bank::Bank, lists::Lists, value::MIN_VALUE},
 };
 use serde::{Deserialize, Serialize};
 
@@ -15,8 +16,8 @@ pub const SUM_PREFIX: &[u8] = b"s/";
 pub enum Op {
     /// Reads a key.
     Read(Vec<u8>),
-    /// Reads every key with this prefix, ascending.
-    Scan(Vec<u8>),
+    /// Reads every key with this prefix, in this order.
+    Scan(Vec<u8>, Order),
     /// Writes a key either way; the length is the value's, in bytes.
     Upsert(Vec<u8>, u32),
     /// Writes a key that ought to be absent.
@@ -27,6 +28,10 @@ pub enum Op {
     Del(Vec<u8>),
     /// Adds to a merged number.
     Add(Vec<u8>, u64),
+    /// Reads a list and writes it back with one element more.
+    Append(Vec<u8>),
+    /// Adds an element to a set, without looking.
+    Include(Vec<u8>),
     /// Reads two merged numbers and writes both back, with up to so much moved from one to the
     /// other. Not to be mixed with additions to the same numbers in one transaction.
     Move {
@@ -70,6 +75,8 @@ pub enum Source {
     Opening(Bank),
     /// Random transfers between a bank's accounts.
     Bank(Bank),
+    /// Random transactions over lists and sets.
+    Lists(Lists),
 }
 
 /// Random transactions over a set of keys.
@@ -173,7 +180,10 @@ impl Mix {
         let (key, length) = (key(number), *draw.pick(&self.lengths));
         match draw.weighted(&self.weights) {
             0 => Op::Read(key),
-            1 => Op::Scan(key[..key.len() - 1].to_vec()),
+            1 => {
+                let order = *draw.pick(&[Order::Forward, Order::Backward]);
+                Op::Scan(key[..key.len() - 1].to_vec(), order)
+            }
             2 => Op::Upsert(key, length),
             3 => Op::Put(key, length),
             4 => Op::Update(key, length),

@@ -3,6 +3,7 @@
 //!
 //! Layout: magic 4 | client 2 | seq 4 | op 2 | key hash 8 | length 4 | padding | xxh3 8.
 
+use super::elements;
 use serde::{Deserialize, Serialize};
 use xxhash_rust::xxh3::{xxh3_64, xxh3_64_with_seed};
 
@@ -80,8 +81,12 @@ impl Version {
         bytes
     }
 
-    /// The version that these stored bytes are, when every byte of them is right for this key.
+    /// The version that these stored bytes are, when every byte of them is right for this key; of a
+    /// list the last element.
     pub fn decode(key: &[u8], bytes: &[u8]) -> Option<Self> {
+        if elements::is_list(key) {
+            return elements::decode(key, bytes)?.pop();
+        }
         if bytes.len() < MIN_VALUE || bytes[..4] != MAGIC {
             return None;
         }

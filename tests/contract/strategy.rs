@@ -345,7 +345,8 @@ fn sweep(now: &Reference) -> BoxedStrategy<Sweep> {
         3 => key(now, 0).prop_map(Span::Prefix),
         5 => (bound(key(now, 0)), bound(key(now, 0)))
             .prop_map(|(low, high)| Span::Between(low, high)),
-        1 => key(now, 0).prop_flat_map(one),
+        // A bound that is a key, and alone between the two, shows whether it belongs to the range.
+        4 => key(now, 0).prop_flat_map(one),
     ];
     let order = select(vec![Order::Forward, Order::Backward, Order::Alternating]);
     let limit = prop_oneof![4 => Just(usize::MAX), 2 => 0..12_usize];

@@ -57,7 +57,7 @@ pub(crate) struct Play {
 }
 
 /// An engine and what is known of its database.
-struct Stage {
+pub(crate) struct Stage {
     driver: Lying<ModelDriver>,
     dir: PathBuf,
     history: History,
@@ -67,7 +67,7 @@ struct Stage {
 }
 
 impl Stage {
-    fn new(play: Play, death: Option<Death>) -> Self {
+    pub(crate) fn new(play: Play, death: Option<Death>) -> Self {
         let honest = Lying::honest(ModelDriver::default());
         let driver = match play.sin {
             Some(sin) => honest.sinning(sin),
@@ -83,7 +83,7 @@ impl Stage {
     }
 
     /// One process: it opens the database, takes a dump when it is not the first, and works.
-    fn process(&mut self, work: impl FnOnce(&dyn Engine, &Recorder)) {
+    pub(crate) fn process(&mut self, work: impl FnOnce(&dyn Engine, &Recorder)) {
         let engine = self.driver.open(&self.dir, &EngineOptions::default()).expect("it opens");
         if !self.history.events.is_empty() {
             let dump = dump(engine.as_ref(), &self.history);
@@ -97,18 +97,15 @@ impl Stage {
         self.history.events.extend(recorder.into_history().events);
     }
 
-    fn judged(&self) -> Outcome {
+    pub(crate) fn judged(&self) -> Outcome {
         let expect = Expect { streams: self.streams };
         let recovered = recovery::judge(&self.history, &self.found, &expect);
-        let judged = match self.promise {
-            Promise::Acked => {
-                let mut judged = recovered.and(live::judge(&self.history));
-                let isolated = isolation::judge(&self.history, &self.found, self.streams);
-                judged.add(isolated.violations);
-                judged
-            }
+        let mut judged = match self.promise {
+            Promise::Acked => recovered.and(live::judge(&self.history)),
             Promise::Synced | Promise::AckedBefore(_) => recovered,
         };
+        let isolated = isolation::judge(&self.history, &self.found, self.streams);
+        judged.add(isolated.violations);
         Outcome { sins: self.driver.sins(&self.dir), judged }
     }
 }
@@ -123,7 +120,7 @@ fn options() -> BucketOptions {
     BucketOptions { merge: Merge::Sum, ..BucketOptions::default() }
 }
 
-fn open(engine: &dyn Engine, name: &str, recorder: &Recorder) -> Box<dyn Bucket> {
+pub(crate) fn open(engine: &dyn Engine, name: &str, recorder: &Recorder) -> Box<dyn Bucket> {
     if let Ok(bucket) = engine.open_bucket(name, Merge::Sum) {
         return bucket;
     }

@@ -127,7 +127,14 @@ fn commit<'a>(mut thread: Thread<'a>, recorder: &Recorder) -> Stepped<'a> {
     }
     let Thread { id: txn, begun, txn: inner, reads, writes } = thread;
     let (stamp, reads) = (recorder.stamp(), reads.into_iter().collect());
-    recorder.record(Event::Commit { txn, stamp, begun, reads, writes: writes.clone() });
+    recorder.record(Event::Commit {
+        txn,
+        stamp,
+        begun,
+        reads,
+        writes: writes.clone(),
+        scans: Vec::new(),
+    });
     let answer = inner.commit();
     let stamp = recorder.stamp();
     match answer.clone() {

@@ -1,5 +1,5 @@
 //! Isolation: short mixed work of one client to sixteen, spread evenly, by Zipf's law and over one
-//! hot key, judged as one history. A history in which nobody was ever in another one's way says
+//! hot key, over values, lists and merged sets, judged as one history. A history in which nobody was ever in another one's way says
 //! nothing and is no pass.
 
 use mace_prod::{
@@ -11,7 +11,7 @@ use mace_prod::{
         live::{Judging, Live, reached},
     },
     verdict::Verdict,
-    workload::{Access, Mix, Source},
+    workload::{Access, Lists, Mix, Source},
 };
 
 /// Rounds after which clients that never met will not meet.
@@ -51,27 +51,28 @@ fn what_clients_saw_is_snapshot_isolated(case: &mut Case, family: Family) -> Jud
 }
 
 fn work(first_client: u16) -> Vec<Step> {
+    let mix = |access| {
+        Source::Mix(Mix {
+            keys: 16,
+            access,
+            lengths: vec![40, 300],
+            weights: [40, 8, 30, 8, 8, 6, 0],
+            ..Mix::default()
+        })
+    };
     let groups = [
-        (1, Access::Uniform, 20),
-        (2, Access::Hotspot { hot: 1 }, 15),
-        (4, Access::Uniform, 20),
-        (8, Access::Zipfian, 8),
-        (16, Access::Zipfian, 4),
+        (1, mix(Access::Uniform), 12),
+        (2, mix(Access::Hotspot { hot: 1 }), 12),
+        (4, mix(Access::Uniform), 12),
+        (4, Source::Lists(Lists::of(4)), 10),
+        (8, mix(Access::Zipfian), 6),
+        (16, mix(Access::Zipfian), 4),
     ];
     let mut first = first_client;
-    groups
-        .into_iter()
-        .map(|(clients, access, txns)| {
-            let mix = Mix {
-                keys: 16,
-                access,
-                lengths: vec![40, 300],
-                weights: [40, 8, 30, 8, 8, 6, 0],
-                ..Mix::default()
-            };
-            let traffic = Traffic { first_client: first, clients, source: Source::Mix(mix), txns };
-            first += clients;
-            Step::Traffic { bucket: "a".to_owned(), traffic }
-        })
-        .collect()
+    let steps = groups.into_iter().map(|(clients, source, txns)| {
+        let traffic = Traffic { first_client: first, clients, source, txns };
+        first += clients;
+        Step::Traffic { bucket: "a".to_owned(), traffic }
+    });
+    steps.collect()
 }

@@ -5,16 +5,12 @@ use mace_prod::{
     engine::{EngineOptions, Family, RULES},
     history::{child::End, drive::Traffic, kill::Mark, script::Step},
     scenario::{Case, crashes::Crashes, database::Stage, live::Judging},
-    settings::leaves_out,
     verdict::Verdict,
     workload::{Mix, Source},
 };
 
-/// Keys of each bucket.
-fn keys() -> u64 {
-    // A page of the small families takes 64.
-    if leaves_out("split-without-its-child") { 40 } else { 120 }
-}
+/// Keys of each bucket: a page of the small families takes 64.
+const KEYS: u64 = 120;
 
 in_families!(acknowledged_work_survives_kills_at_counted_commits:
     defaults Defaults,
@@ -122,10 +118,10 @@ fn the_number_of_writers_may_change_at_every_reopening(
 /// Opens the bucket, and three clients work in it before and after a checkpoint.
 fn work(family: Family, txns: u64) -> Vec<Step> {
     let bucket = || "a".to_owned();
-    let source = Source::Mix(Mix { keys: keys(), ..Mix::default() });
+    let source = Source::Mix(Mix { keys: KEYS, ..Mix::default() });
     let traffic = Traffic { first_client: 0, clients: 3, source, txns };
     let clients = Step::Traffic { bucket: bucket(), traffic };
-    let open = Step::Open { bucket: bucket(), options: family.bucket() };
+    let open = Step::Open { bucket: bucket(), options: family.bucket().for_kills() };
     vec![open, clients.clone(), Step::Checkpoint { bucket: bucket() }, clients]
 }
 
@@ -140,10 +136,11 @@ in_families!(a_rotating_log_survives_kills:
 /// One client in each of two buckets that drops nothing, so that the log may rotate under it.
 fn a_rotating_log_survives_kills(case: &mut Case, family: Family) -> Judging<Verdict> {
     let options = family.engine();
-    let source = Source::Mix(Mix { keys: keys(), abort_pct: 0, ..Mix::default() });
+    let source = Source::Mix(Mix { keys: KEYS, abort_pct: 0, ..Mix::default() });
     let client =
         |first_client| Traffic { first_client, clients: 1, source: source.clone(), txns: 80 };
-    let open = |name: &str| Step::Open { bucket: name.to_owned(), options: family.bucket() };
+    let open =
+        |name: &str| Step::Open { bucket: name.to_owned(), options: family.bucket().for_kills() };
     let both =
         Step::Parallel { parts: vec![("a".to_owned(), client(0)), ("b".to_owned(), client(10))] };
     let checkpoint = Step::Checkpoint { bucket: "a".to_owned() };

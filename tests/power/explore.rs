@@ -1,6 +1,6 @@
 //! A power loss: the work is recorded, what a crash may leave of it is rebuilt, opened and judged.
 
-use crate::record::{Places, record, recorded, set_up, trace};
+use crate::record::{Places, crash, live_on, record, recorded_after, set_up, trace};
 use faultfs::{Case as State, Explore, Finding, Outcome, Plan, Report, Step, Trace};
 use mace_prod::{
     engine::{Driver, mace::MaceDriver},
@@ -9,12 +9,13 @@ use mace_prod::{
     scenario::{
         Case,
         chaos::recipes::Stages,
-        power::{KNOWN, Recorded, works::Work},
+        database::Stage,
+        power::{Recorded, known::UNSYNCED_LOG_NAME, known_id, works::Work},
     },
-    settings::Settings,
+    settings::{Settings, leaves_out},
     verdict::Verdict,
 };
-use std::{collections::BTreeSet, path::Path};
+use std::{collections::BTreeSet, path::Path, thread};
 
 const KEPT: &str = "what a power loss leaves keeps every promise";
 
@@ -74,33 +75,35 @@ pub(crate) fn shown_by(
     faults: &str,
 ) -> Result<Vec<String>, Verdict> {
     let places = Places::new(case.dir());
+    let plan: Plan = faults.parse().unwrap_or_else(|error| panic!("{error}"));
     set_up(&places, driver, stages, case.seed()).unwrap_or_else(|error| panic!("{error}"));
-    shown_from(&places, driver, case, stages, steps, faults)
+    shown_of(driver, case, (stages, &[]), steps, &plan)
 }
 
-/// The same on what is there already.
-pub(crate) fn shown_from(
-    places: &Places,
+/// The same of openings that come before, within the recording.
+pub(crate) fn shown_of(
     driver: &dyn Driver,
     case: &mut Case,
-    stages: &Stages,
+    (stages, first): (&Stages, &[Stage]),
     steps: &[Step],
-    faults: &str,
+    plan: &Plan,
 ) -> Result<Vec<String>, Verdict> {
-    let plan: Plan = faults.parse().unwrap_or_else(|error| panic!("{error}"));
-    let recorded = recorded(places, driver, stages, case.seed(), &plan);
+    let places = Places::new(case.dir());
+    let recorded = recorded_after(&places, driver, (stages, first), case.seed(), plan);
     let recorded = recorded.unwrap_or_else(|error| panic!("{error}"));
-    if faults.is_empty() && recorded.outcome != Outcome::Sound {
+    if plan.rules().is_empty() && recorded.outcome != Outcome::Sound {
         return Err(Verdict::Crashed(format!("while it was recorded: {}", recorded.outcome)));
     }
     let run = recorded.run;
-    let judge = |state: &State| run.judge(state.dir(), state.begun(), state.acked());
+    let lives = places.lives();
+    let judge = |state: &State| run.judge(&crash(state), &lives);
     let explore = Explore::new().steps(steps).nested(0).questions(0).folder(case.dir());
-    let report = explore.run(trace(places), &judge).unwrap_or_else(|error| panic!("{error}"));
+    let report = explore.run(trace(&places), &judge).unwrap_or_else(|error| panic!("{error}"));
     report.to_string().lines().for_each(say);
     Ok(report.findings.iter().map(|finding| finding.outcome.to_string()).collect())
 }
 
+/// Workers are more than cores: an engine that opens and closes waits for its threads and timers.
 fn explored(case: &mut Case, places: &Places, run: &Recorded<'_>, trace: Trace) -> Report {
     let (states, (shard, of)) = (Settings::get().power_states, Settings::get().power_shard);
     let explore = Explore::new()
@@ -108,10 +111,19 @@ fn explored(case: &mut Case, places: &Places, run: &Recorded<'_>, trace: Trace) 
         .limit(states / STEPS / 2)
         .shard(shard, of)
         .nested(8)
-        .nested_limit(states / STEPS / 16)
+        .nested_limit(states / STEPS / 8)
+        .workers(2 * thread::available_parallelism().map_or(1, usize::from))
         .folder(case.dir())
         .store(places.findings());
-    let judge = |state: &State| run.judge(state.dir(), state.begun(), state.acked());
+    let lives = places.lives();
+    let judge = |state: &State| {
+        // What is recorded was found sound before. The opening that recovers is the one that writes,
+        // as long as an opening that only reads spoils the next one.
+        if !state.is_recorded() || !leaves_out(UNSYNCED_LOG_NAME) {
+            run.judge(&crash(state), &lives)?;
+        }
+        if state.is_recorded() { live_on(run, state, &lives) } else { Ok(()) }
+    };
     let report = explore.run(trace, &judge).unwrap_or_else(|error| panic!("{error}"));
     report.to_string().lines().for_each(say);
     count(&report, &mut case.figures);
@@ -137,7 +149,7 @@ fn found(case: &mut Case, report: &Report) -> Vec<Violation> {
     for finding in &report.findings {
         let label = finding.kindest().map_or_else(|| "nothing".to_owned(), |p| p.to_string());
         case.figures.add(format!("findings.{label}"), 1);
-        if let Some(id) = known_id(&finding.outcome) {
+        if let Some(id) = known_of(&finding.outcome) {
             known.insert(id.to_owned());
             continue;
         }
@@ -150,9 +162,10 @@ fn found(case: &mut Case, report: &Report) -> Vec<Violation> {
     violations
 }
 
-pub(crate) fn known_id(outcome: &Outcome) -> Option<&str> {
+/// The known finding that an outcome names.
+pub(crate) fn known_of(outcome: &Outcome) -> Option<&str> {
     let Outcome::Broken(text) = outcome else { return None };
-    text.strip_prefix(KNOWN)?.lines().next()
+    known_id(text)
 }
 
 fn again(case: &Case, finding: &Finding) -> String {
@@ -165,9 +178,11 @@ fn again(case: &Case, finding: &Finding) -> String {
 /// Judges a stored finding again, with the journal that lies beside it.
 fn replayed(driver: &dyn Driver, work: Work, file: &Path) -> Verdict {
     let root = file.parent().and_then(Path::parent).unwrap_or(file);
-    let run = Places::new(root).recorded(driver, &work.stages());
+    let places = Places::new(root);
+    let run = places.recorded(driver, &work.stages());
     let run = run.unwrap_or_else(|error| panic!("{error}"));
-    let judge = |state: &State| run.judge(state.dir(), state.begun(), state.acked());
+    let lives = places.lives();
+    let judge = |state: &State| run.judge(&crash(state), &lives);
     let outcome = Explore::new().replay(file, &judge).unwrap_or_else(|error| panic!("{error}"));
     match outcome {
         Outcome::Sound => Verdict::Pass,

@@ -1,7 +1,7 @@
 //! Records a work: the processes before it as children, the one that is recorded in a fork of this
 //! binary, under a session. Judges nothing.
 
-use faultfs::{Fork, Outcome, Plan as Faults, Session, Trace, acked, begun};
+use faultfs::{Case as State, Fork, Outcome, Plan as Faults, Session, Trace, acked, begun};
 use mace_prod::{
     engine::{Driver, mace::MaceDriver},
     error::Result,
@@ -14,7 +14,7 @@ use mace_prod::{
     scenario::{
         chaos::recipes::Stages,
         database::{DEADLINE, Stage},
-        power::{DATABASE, Recorded, Word, Words},
+        power::{Crash, DATABASE, Lives, LogFile, Recorded, Word, Words},
     },
     settings::Seed,
 };
@@ -51,6 +51,11 @@ impl Places {
         self.root.join("trace")
     }
 
+    /// Where what databases do after a power loss is kept.
+    pub(crate) fn lives(&self) -> Lives {
+        Lives::new(self.root.join("lives"))
+    }
+
     /// Where findings are stored.
     pub(crate) fn findings(&self) -> PathBuf {
         self.root.join("findings")
@@ -64,12 +69,19 @@ impl Places {
     ) -> Result<Recorded<'a>> {
         let history = journal::read(&self.journal())?;
         let started = |event: &Event| matches!(event, Event::Phase { name } if name == "started");
-        let before = history.events.iter().rposition(started).unwrap_or_default();
+        let mut begins = (0..history.events.len()).filter(|at| started(&history.events[*at]));
+        let before = begins.nth(stages.setup.len()).unwrap_or_default();
         let all = stages.setup.iter().chain([&stages.armed]);
         let many = all.into_iter().any(|stage| Expect::of(&stage.options).streams == Streams::Many);
         let streams = if many { Streams::Many } else { Streams::One };
         let options = stages.armed.options.clone();
-        Ok(Recorded { driver, options, history, before, streams })
+        let files =
+            Trace::read(&self.trace()).map(|trace| trace.last_bytes(|path| path.contains("wal")));
+        let files = files.unwrap_or_else(|error| panic!("{error}"));
+        let logs =
+            files.into_iter().filter_map(|(path, bytes, gone)| LogFile::at(&path, bytes, gone));
+        let logs = logs.collect();
+        Ok(Recorded { driver, options, history, before, streams, logs })
     }
 
     fn plan(&self, stage: &Stage, seed: Seed) -> Plan {
@@ -139,7 +151,19 @@ pub(crate) fn recorded<'a>(
     seed: Seed,
     faults: &Faults,
 ) -> Result<Recording<'a>> {
+    recorded_after(places, driver, (stages, &[]), seed, faults)
+}
+
+/// The recorded process, which opens the database several times.
+pub(crate) fn recorded_after<'a>(
+    places: &Places,
+    driver: &'a dyn Driver,
+    (stages, first): (&Stages, &[Stage]),
+    seed: Seed,
+    faults: &Faults,
+) -> Result<Recording<'a>> {
     let plan = places.plan(&stages.armed, seed.derive("recorded"));
+    let first: Vec<Plan> = first.iter().map(|stage| places.plan(stage, seed)).collect();
     let words = Words::of(&plan.options);
     let outcome = Fork::new(places.root.join("recorded")).deadline(DEADLINE).run(move || {
         let recorder = Recorder::file(&plan.journal).map_err(|error| error.to_string())?;
@@ -150,7 +174,8 @@ pub(crate) fn recorded<'a>(
         });
         let session = Session::new().plan(faults.clone()).log(places.trace());
         let recording = session.start(&places.disk()).map_err(|error| error.to_string())?;
-        let done = child::carry_out(driver, &plan, &recorder);
+        let mut plans = first.iter().chain([&plan]);
+        let done = plans.try_for_each(|plan| child::carry_out(driver, plan, &recorder));
         recording.finish().map_err(|error| error.to_string())?;
         done.map_err(|denial| format!("denied {denial}"))
     });
@@ -161,4 +186,21 @@ pub(crate) fn recorded<'a>(
 /// The trace of a recording, as far as it went.
 pub(crate) fn trace(places: &Places) -> Trace {
     Trace::read(&places.trace()).unwrap_or_else(|error| panic!("{error}"))
+}
+
+/// What a crash left, as its judge sees it.
+pub(crate) fn crash(state: &State) -> Crash<'_> {
+    Crash { folder: state.dir(), asked: state.begun(), promised: state.acked(), at: state.cut() }
+}
+
+/// Goes on with what a crash left, under the recording that is running.
+pub(crate) fn live_on(
+    run: &Recorded<'_>,
+    state: &State,
+    lives: &Lives,
+) -> std::result::Result<(), String> {
+    run.live_on(&crash(state), lives, |word| match word {
+        Word::Asked(number) => begun(number),
+        Word::Promised(number) => acked(number),
+    })
 }

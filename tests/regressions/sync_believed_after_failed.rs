@@ -3,6 +3,9 @@
 //! `src/cc/log.rs`). The kernel has dropped the pages of the failed one as clean (Rebello et al.,
 //! "Can Applications Recover from fsync Failures?", ATC'20), so no later `fsync` writes them.
 //!
+//! The same holds for the folder of the log (`sync_log_dir_if_dirty`): a failed `fsync` of it leaves
+//! the name of a new log file in doubt, and the next one is believed. `chaos_faults_each` shows that.
+//!
 //! Sequence: on the durable route, commit; let one `fsync` of the log fail once; commit again, which
 //! is acknowledged; lose the power.
 //!

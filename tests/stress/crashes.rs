@@ -28,12 +28,7 @@ fn stress_an_aging_database_survives_every_crash(
     let mut draw = case.seed().derive("cycles").draw();
     let mut crashes = Crashes::new(case);
     let bucket = || "a".to_owned();
-    // Pages divide here; checkpoints are then written in between only.
-    let mut made = family.bucket();
-    if leaves_out("split-without-its-child") {
-        made = made.checkpoints_when_asked();
-    }
-    let open = Step::Open { bucket: bucket(), options: made };
+    let open = Step::Open { bucket: bucket(), options: family.bucket().for_kills() };
     let fill =
         Step::Traffic { bucket: bucket(), traffic: Traffic::sweep(Sweep::fill(300, 100, 20)) };
     let checkpoint = Step::Checkpoint { bucket: bucket() };

@@ -34,11 +34,12 @@ impl Layer {
     }
 
     pub(super) fn task(&self, state: State, promises: Promises) -> Task {
+        let cut = self.above.as_ref().map_or(state.cut, |above| above.state.cut);
         let subject = match &self.above {
             None => Subject::State(state),
             Some(above) => Subject::Of(above.file.clone(), state),
         };
-        Task { subject, promises, depth: self.depth(), trace_to: None }
+        Task { subject, promises, depth: self.depth(), cut, trace_to: None }
     }
 
     /// What the workload had said at the crash, and before it.

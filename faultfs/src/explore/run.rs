@@ -186,8 +186,14 @@ impl<'a> Run<'a> {
             ..layer.task(state.clone(), promises.clone())
         });
         let mut reply = None;
-        self.pool.run(&mut || task.take(), &mut |_, said| reply = Some(said))?;
-        let Some(reply) = reply else { return Ok(()) };
+        self.pool.run(&mut || task.take(), &mut |task, said| reply = Some((task, said)))?;
+        let Some((task, reply)) = reply else { return Ok(()) };
+        if !reply.outcome.is_sound() {
+            // The state is sound; what the judge did with it when it was recorded is not.
+            self.report.tally(1, state.step).failed += 1;
+            let Self { settings, sound, by_gist, raw, .. } = self;
+            Score { layer, settings, sound, by_gist, raw, tallies: Vec::new() }.take(task, &reply);
+        }
         if let Some(why) = reply.untraced {
             if !self.report.untraced.contains(&why) {
                 self.report.untraced.push(why);

@@ -90,7 +90,9 @@ impl Life<'_> {
         if let Err(error) = prepared {
             self.give_up(&error);
         }
-        let case = Case { dir, promises: task.promises.clone(), depth: task.depth };
+        let recorded = task.trace_to.is_some();
+        let promises = task.promises.clone();
+        let case = Case { dir, promises, depth: task.depth, cut: task.cut, recorded };
         let recording = task.trace_to.as_ref().map(|_| Session::new().start(&case.dir));
         let outcome = guarded(|| (self.check)(&case));
         let untraced = task.trace_to.as_ref().zip(recording).and_then(|(file, recording)| {

@@ -181,6 +181,11 @@ impl<'a> Own<'_, 'a> {
     /// A set holds what the transaction added, and is the same each time but for that.
     fn see_set(&mut self, key: Key, elements: &'a [u32]) {
         let txn = self.txn;
+        if let Some(twice) = elements.windows(2).find(|pair| pair[0] == pair[1]) {
+            let (version, writer) = (twice[0], self.all.writer_of(twice[0]));
+            // Written once, and there twice.
+            self.found.add(Anomaly::NeverWritten, Evidence::Read { txn, key, version, writer });
+        }
         let set = self.own_set(key);
         let missing = set.added.iter().find(|own| elements.binary_search(own).is_err()).copied();
         let seen = *set.seen.get_or_insert(elements);

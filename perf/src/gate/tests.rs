@@ -1,13 +1,13 @@
-//! The gate on simulated machines: how often it cries wolf, and what it finds. Each machine is a
-//! seed; nothing is measured.
+//! The gate on simulated machines: what it does with which runs. Each machine is a seed; nothing is
+//! measured. How often it is wrong is tried on recorded runs, in `pool/tests.rs`.
 
 use super::{
     Verdict::{Faster, Regressed, Unchanged},
     *,
 };
 
-/// A shared machine: most runs are disturbed, some a lot, and its speed drifts. The numbers are
-/// those of a process run on two cores under a load of 5 to 10.
+/// A shared machine, worse than those that were measured: most runs are disturbed, some a lot, and
+/// its speed drifts.
 struct Machine {
     rng: fastrand::Rng,
     /// Slowdown of head by case, as a factor.
@@ -50,8 +50,19 @@ impl Measure for Machine {
         let low_ns = 1e6 * slow * drift * disturbed * layout;
         let (median_ns, mean_ns) = (low_ns * (1.0 + 0.3 * self.rng.f64()), low_ns * 1.4);
         let Place { side, round, slot, layout } = place;
-        let (samples, load) = (10, 5.0);
-        Ok(Some(Run { side, round, slot, layout, low_ns, median_ns, mean_ns, samples, load }))
+        let (samples, wall_ms, load) = (10, 300.0, 5.0);
+        Ok(Some(Run {
+            side,
+            round,
+            slot,
+            layout,
+            low_ns,
+            median_ns,
+            mean_ns,
+            samples,
+            wall_ms,
+            load,
+        }))
     }
 }
 
@@ -76,40 +87,6 @@ fn play(machine: &mut Machine, limits: &Limits) -> (Vec<Judged>, Gate) {
     let judged = compare(machine, &cases(), limits, &mut rng).unwrap();
     let gate = gate(&judged, limits);
     (judged, gate)
-}
-
-fn counted(seeds: std::ops::Range<u64>, slow: f64, hit: Gate) -> usize {
-    seeds
-        .filter(|seed| {
-            let mut machine = Machine::new(*seed, 0.4);
-            machine.slow = vec![("c", slow)];
-            play(&mut machine, &limits()).1 == hit
-        })
-        .count()
-}
-
-#[test]
-fn the_same_code_does_not_fail() {
-    assert_eq!(counted(0..150, 1.0, Gate::Failed), 0);
-    assert!(counted(0..150, 1.0, Gate::Passed) >= 145);
-}
-
-#[test]
-fn a_planted_slowdown_is_found() {
-    for (slow, least) in [(1.10, 57), (1.20, 58)] {
-        let found = counted(1000..1060, slow, Gate::Failed);
-        assert!(found >= least, "{slow}: {found} of 60");
-    }
-    // Five per cent is the limit itself and may go either way. A gate that is set to 3 does not
-    // let it pass, though it may not be able to prove it.
-    let strict = Limits { regress_pct: 3.0, ..limits() };
-    let found = (2000..2060).filter(|seed| {
-        let mut machine = Machine::new(*seed, 0.4);
-        machine.slow = vec![("c", 1.05)];
-        play(&mut machine, &strict).1 != Gate::Passed
-    });
-    let found = found.count();
-    assert!(found >= 51, "{found} of 60");
 }
 
 #[test]

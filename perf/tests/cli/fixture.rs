@@ -109,9 +109,14 @@ impl Fixture {
         self.perf_with(args, &[])
     }
 
-    pub(crate) fn perf_with(&self, args: &[&str], env: &[(&str, &str)]) -> Run {
+    pub(crate) fn perf_command(&self, args: &[&str]) -> Command {
         let mut command = self.plain_command(env!("CARGO_BIN_EXE_perf"));
-        let output = command.args(args).envs(env.iter().copied()).output().unwrap();
+        command.args(args);
+        command
+    }
+
+    pub(crate) fn perf_with(&self, args: &[&str], env: &[(&str, &str)]) -> Run {
+        let output = self.perf_command(args).envs(env.iter().copied()).output().unwrap();
         Run {
             code: output.status.code(),
             stdout: String::from_utf8(output.stdout).unwrap(),

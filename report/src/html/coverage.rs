@@ -24,9 +24,6 @@ pub(super) fn faults(results: &Results) -> Option<Markup> {
 }
 
 fn map(grid: &Grid<'_>) -> Markup {
-    let hits = |cases: &std::collections::BTreeMap<&str, &Case>| {
-        cases.values().filter_map(|case| case.figures.get("faults_hit")).sum::<f64>()
-    };
     html! {
         h3 { (grid.name) " " small { (grid.covered()) " of " (grid.total()) " reached, " (grid.rows.len()) " places" } }
         div.wide {
@@ -37,7 +34,7 @@ fn map(grid: &Grid<'_>) -> Markup {
                         tr {
                             th scope="row" { (breakable(place)) }
                             @for column in &grid.columns { (cell(cases.get(column).copied())) }
-                            td.number { (number::amount(hits(cases))) }
+                            td.number { (number::amount(grid.hits(place))) }
                         }
                     }
                 }

@@ -169,6 +169,12 @@ fn junit() -> String {
             chaos.push(case(&format!("chaos_point::{place}::{action}"), "passed", "0.7", &body));
         }
     }
+    let struck: String =
+        [("faults.pread.EIO", 1400), ("faults.pread.short_1", 37), ("faults.runs", 9000)]
+            .map(|(name, value)| figure(name, value))
+            .concat();
+    let body = format!("{struck}</properties>");
+    chaos.push(case("chaos_faults::commits::tiny", "passed", "9.0", &body));
     let hostile = escape(HOSTILE);
     let failed = format!(
         "<property name=\"repro\" value=\"just repro {hostile} 7\"/></properties>\
@@ -181,7 +187,7 @@ fn junit() -> String {
                 </properties><failure message=\"past its limit, killed\" type=\"test timeout\"/>";
     chaos.push(case("chaos_fs::fs_sync::io_first", "timed-out", "300.0", late));
     format!(
-        "<?xml version=\"1.0\" encoding=\"UTF-8\"?><testsuites name=\"prod\" tests=\"15\" \
+        "<?xml version=\"1.0\" encoding=\"UTF-8\"?><testsuites name=\"prod\" tests=\"16\" \
          skipped=\"1\" failures=\"2\" errors=\"0\" time=\"261.0\">{}{}</testsuites>",
         suite("fast", &fast),
         suite("chaos", &chaos)

@@ -34,6 +34,11 @@ fn everything_that_is_there_is_on_the_page() {
     }
     let place = |part: &str| page.find(&format!("<section id=\"{part}\"")).expect(part);
     assert!(place("failures") < place("known") && place("known") < place("knobs"));
+    let (_, row) =
+        page.split_once("<th scope=\"row\">commits<wbr></th>").expect("a row of the map");
+    let (row, _) = row.split_once("</tr>").unwrap();
+    let hits = "<td class=\"number\">1\u{202f}437</td>";
+    assert!(row.ends_with(hits), "what struck, and nothing else: {row}");
 }
 
 #[test]

@@ -139,7 +139,7 @@ pub(super) fn replay(works: &[Work], bucket: &str) -> Pairs {
             }
             Change::Add(operand) => {
                 let before = pairs.get(key).map(Vec::as_slice);
-                let after = model::sum(before, [operand.as_slice()]);
+                let after = model::merged(key, before, [operand.as_slice()]);
                 pairs.insert(key.clone(), after);
             }
         }

@@ -5,6 +5,7 @@
 //! the snapshot was taken. A write is refused when the key has a version that its transaction
 //! cannot see, be it active or committed since; only merges beside merges are let through.
 
+use super::merge::merged;
 use crate::engine::{BucketOptions, Denial, Merge, Order, Outcome, RULES, Reason, Scan};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -252,7 +253,7 @@ impl Store {
     pub(super) fn get(&self, snapshot: Snapshot, key: &[u8]) -> Outcome<Vec<u8>> {
         assert!(!key.is_empty(), "an empty key is outside the contract");
         let versions = self.keys.get(key).map_or(&[][..], Vec::as_slice);
-        self.resolve(snapshot, versions)?.ok_or(Denial::Absent)
+        self.resolve(snapshot, key, versions)?.ok_or(Denial::Absent)
     }
 
     pub(super) fn scan(&self, snapshot: Snapshot, scan: &Scan) -> Outcome<Vec<(Vec<u8>, Vec<u8>)>> {
@@ -268,7 +269,7 @@ impl Store {
             else {
                 break;
             };
-            if let Some(value) = self.resolve(snapshot, versions)? {
+            if let Some(value) = self.resolve(snapshot, key, versions)? {
                 pairs.push((key.clone(), value));
             }
         }
@@ -328,15 +329,22 @@ impl Store {
     fn pairs(&self, snapshot: Snapshot) -> Pairs {
         let mut honest = self.clone();
         honest.loaded = Some(self.loaded.unwrap_or(Merge::Sum));
-        let read = |versions: &[Version]| honest.resolve(snapshot, versions).ok().flatten();
+        let read = |key: &[u8], versions: &[Version]| {
+            honest.resolve(snapshot, key, versions).ok().flatten()
+        };
         self.keys
             .iter()
-            .filter_map(|(key, versions)| Some((key.clone(), read(versions)?)))
+            .filter_map(|(key, versions)| Some((key.clone(), read(key, versions)?)))
             .collect()
     }
 
     /// The value that a snapshot sees: operands down to the first value, deletion or nothing.
-    fn resolve(&self, snapshot: Snapshot, versions: &[Version]) -> Outcome<Option<Vec<u8>>> {
+    fn resolve(
+        &self,
+        snapshot: Snapshot,
+        key: &[u8],
+        versions: &[Version],
+    ) -> Outcome<Option<Vec<u8>>> {
         let mut operands: Vec<&[u8]> = Vec::new();
         let mut base: Option<&[u8]> = None;
         for version in versions.iter().rev().filter(|version| version.visible(snapshot)) {
@@ -352,18 +360,10 @@ impl Store {
         match (operands.is_empty(), self.loaded.unwrap_or(Merge::None)) {
             (true, _) => Ok(base.map(<[u8]>::to_vec)),
             (false, Merge::None) => Err(Denial::Refused(Reason::Invalid)),
-            (false, Merge::Sum) => Ok(Some(sum(base, operands))),
+            // They were met from the newest to the oldest.
+            (false, Merge::Sum) => Ok(Some(merged(key, base, operands.into_iter().rev()))),
         }
     }
-}
-
-/// What [`Merge::Sum`] means: little-endian 64-bit numbers that add up and wrap around; bytes
-/// that are no such number count as zero, and so does nothing at all.
-pub fn sum<'a>(base: Option<&'a [u8]>, operands: impl IntoIterator<Item = &'a [u8]>) -> Vec<u8> {
-    let number = |bytes: &[u8]| bytes.try_into().map_or(0, u64::from_le_bytes);
-    let base = base.map_or(0, number);
-    let total = operands.into_iter().fold(base, |sum, operand| sum.wrapping_add(number(operand)));
-    total.to_le_bytes().to_vec()
 }
 
 /// The options that a bucket really gets: zero means the default, the rest is brought into its

@@ -4,13 +4,14 @@ use crate::{
     engine::{Bucket, Denial, Driver, Keys, Order, Outcome, Scan},
     scenario::bench::{
         Bench, Work, Wrong,
-        database::{Database, Place, copy},
+        database::{Database, Place, copy, fill},
         reopen,
     },
     testdir::TestDir,
     workload::records::{Record, Records, Tally},
 };
 use std::{
+    cell::RefCell,
     ops::Bound,
     sync::Barrier,
     thread,
@@ -29,8 +30,8 @@ pub struct Batch<'d> {
 
 /// What all batches of a case use.
 enum Kept {
-    /// Each batch makes its own database.
-    Nothing,
+    /// Each batch needs an empty bucket; the database that the last one left, if it can have more.
+    Last(RefCell<Option<Database>>),
     /// All batches read this one.
     Database(Database),
     /// Each batch opens a copy of the database in this folder.
@@ -46,7 +47,7 @@ impl<'d> Batch<'d> {
         let records = bench.records()?;
         let whole = Tally::of(records.sorted());
         let kept = match bench.work {
-            Work::Put | Work::Commit | Work::Delete => Kept::Nothing,
+            Work::Put | Work::Commit | Work::Delete => Kept::Last(RefCell::default()),
             Work::Get | Work::Scan => {
                 let database = Database::filled(driver, place, records.shuffled())?;
                 Kept::Database(database)
@@ -67,9 +68,10 @@ impl<'d> Batch<'d> {
             (Work::Scan, Kept::Database(database)) => {
                 self.reading("scanned", |share| scan(database.bucket.as_ref(), share))
             }
-            (Work::Delete, _) => self.deleting(),
+            (Work::Delete, Kept::Last(last)) => self.deleting(last),
             (_, Kept::Image(image)) => self.opening(image),
-            (work, _) => self.writing(work == Work::Commit),
+            (_, Kept::Last(last)) => self.writing(last),
+            (work, Kept::Database(_)) => unreachable!("{work:?} keeps no database open"),
         }
     }
 
@@ -87,28 +89,40 @@ impl<'d> Batch<'d> {
         Ok(time)
     }
 
-    fn writing(&self, durable: bool) -> Result<Duration, Wrong> {
-        let database = Database::fresh(self.driver, &self.place, durable)?;
+    /// A database whose bucket is empty.
+    fn empty(&self, last: &RefCell<Option<Database>>) -> Result<Database, Wrong> {
+        let Bench { work, key_bytes, value_bytes, total, .. } = self.bench;
+        let bytes = work.items(total) * (key_bytes + value_bytes) as u64;
+        let renewed = last.take().map_or(Ok(None), |last| last.renewed(bytes))?;
+        match renewed {
+            Some(database) => Ok(database),
+            None => Database::fresh(self.driver, &self.place, work == Work::Commit),
+        }
+    }
+
+    fn writing(&self, last: &RefCell<Option<Database>>) -> Result<Duration, Wrong> {
+        let database = self.empty(last)?;
         let bucket = database.bucket.as_ref();
         let records = self.records.shuffled();
         let (time, written) = clients(self.bench.clients, records, |share| put(bucket, share))?;
         Wrong::tally("written", written, self.whole)?;
         Wrong::tally("are there after writing", database.contents()?, self.whole)?;
-        database.close();
+        last.replace(Some(database));
         Ok(time)
     }
 
-    fn deleting(&self) -> Result<Duration, Wrong> {
+    fn deleting(&self, last: &RefCell<Option<Database>>) -> Result<Duration, Wrong> {
         let records = self.records.shuffled();
-        let database = Database::filled(self.driver, &self.place, records)?;
+        let database = self.empty(last)?;
         let bucket = database.bucket.as_ref();
+        fill(bucket, records)?;
         let (time, removed) = clients(self.bench.clients, records, |share| delete(bucket, share))?;
         Wrong::tally("removed", removed, self.whole)?;
         let left = database.contents()?.entries;
         if left > 0 {
             return Err(Wrong(format!("{left} records are there after all were removed")));
         }
-        database.close();
+        last.replace(Some(database));
         Ok(time)
     }
 

@@ -25,7 +25,16 @@ pub(super) struct Database {
     pub(super) bucket: Box<dyn Bucket>,
     engine: Option<Box<dyn Engine>>,
     dir: TestDir,
+    /// Buckets made in it.
+    buckets: usize,
 }
+
+/// Small batches share a database, so many of them and each in a bucket of its own: making one
+/// takes a hundred times as long as such a batch, and a run shall have many samples.
+const SHARED_BATCHES: usize = 16;
+
+/// A batch of at most so many bytes is small.
+const SMALL_BYTES: u64 = 1 << 20;
 
 /// What a user gets who sets nothing, but for the route and the timers.
 pub(super) fn options(durable: bool) -> EngineOptions {
@@ -50,7 +59,7 @@ impl Database {
         };
         let engine = driver.open(dir.path(), &options(durable))?;
         let bucket = engine.create_bucket(BUCKET, &BucketOptions::default())?;
-        Ok(Self { bucket, engine: Some(engine), dir })
+        Ok(Self { bucket, engine: Some(engine), dir, buckets: 1 })
     }
 
     /// A new one with these records in it.
@@ -68,7 +77,7 @@ impl Database {
     pub(super) fn open(driver: &dyn Driver, dir: TestDir) -> std::result::Result<Self, Wrong> {
         let engine = driver.open(dir.path(), &options(false))?;
         let bucket = engine.open_bucket(BUCKET, Merge::None)?;
-        Ok(Self { bucket, engine: Some(engine), dir })
+        Ok(Self { bucket, engine: Some(engine), dir, buckets: 1 })
     }
 
     /// What a scan of everything meets.
@@ -78,9 +87,24 @@ impl Database {
         Ok(tally)
     }
 
+    /// The same one with a new, empty bucket, unless it is full or batches of so many bytes do not
+    /// share.
+    pub(super) fn renewed(self, bytes: u64) -> std::result::Result<Option<Self>, Wrong> {
+        let (Some(engine), buckets) = (self.engine, self.buckets) else { return Ok(None) };
+        if buckets >= SHARED_BATCHES || bytes > SMALL_BYTES {
+            drop(self.bucket);
+            drop(engine);
+            return Ok(None);
+        }
+        drop(self.bucket);
+        let name = format!("{BUCKET}-{buckets}");
+        let bucket = engine.create_bucket(&name, &BucketOptions::default())?;
+        Ok(Some(Self { bucket, engine: Some(engine), dir: self.dir, buckets: buckets + 1 }))
+    }
+
     /// Closes it and returns its folder.
     pub(super) fn close(self) -> TestDir {
-        let Self { bucket, engine, dir } = self;
+        let Self { bucket, engine, dir, .. } = self;
         drop(bucket);
         drop(engine);
         dir

@@ -106,8 +106,10 @@ impl Aftermath<'_> {
             self.figures.add("copies", 1);
             let dump = copy.dumps.pop().expect("a process that was to dump did");
             let before = History { events: history.events[..=at].to_vec() };
-            let state = recovery::Reopened::after(&before, dump);
-            violations.extend(recovery::judge(&before, &[state], &self.expect).violations);
+            let states = [recovery::Reopened::after(&before, dump)];
+            violations.extend(recovery::judge(&before, &states, &self.expect).violations);
+            let isolated = isolation::judge(&before, &states, self.expect.streams);
+            violations.extend(isolated_in(copy.root(), isolated, self.figures));
             let found = must(copy.history());
             let wrong = newest(&found).to_vec();
             violations.extend(live::judge(&History { events: wrong }).violations);

@@ -22,13 +22,8 @@ use crate::{
     },
     verdict::Verdict,
 };
-use std::time::Duration;
-
 /// How often a point is armed whose hit does not come: threads do not take the same turns twice.
 const ARMINGS: u32 = 4;
-
-/// When a child is ended that a panic left hanging without a word.
-const PANIC_DEADLINE: Duration = Duration::from_secs(3);
 
 /// One case while it runs.
 #[derive(Debug)]
@@ -144,10 +139,8 @@ impl Flow<'_> {
         let point = self.fault.full_name();
         for arming in 1..=ARMINGS {
             let mut armed = must(base.fork(self.case.dir().join("armed")));
-            let mut stage = self.armed(&Rule::new(&point, self.fault.action, nth));
-            if self.fault.action == Action::Panic {
-                stage.deadline = PANIC_DEADLINE;
-            }
+            // A child that a panic left hanging ends itself a moment after it.
+            let stage = self.armed(&Rule::new(&point, self.fault.action, nth));
             let exit = must(armed.process(&stage, &mut self.case.figures));
             let hits = must(armed.hits(&point)).unwrap_or_default();
             let met = match self.fault.action {

@@ -1,11 +1,14 @@
-//! Known findings that a remainder shows on disk before anything opens it. Only a remainder that
-//! breaks a promise as well is counted as one, and only while the finding's entry holds.
+//! Known findings that a remainder shows on disk before anything opens it, and what tells them from
+//! any other defect in the same remainder: its cause, and not its place. A remainder counts as known
+//! only when it keeps every promise once that cause is taken away. Only while a finding's entry holds.
 
-use crate::{engine::EngineOptions, settings::leaves_out};
+use crate::{
+    error::Result, oracle::Violation, scenario::power::LogFile, settings::leaves_out, testdir,
+};
 use std::{
     collections::BTreeMap,
-    fs::{self, File},
-    io::Read,
+    fs::{self, File, OpenOptions},
+    io::{Read, Write},
     path::Path,
 };
 
@@ -15,8 +18,11 @@ pub const CUT_OFF_CREATION: &str = "cut-off-creation";
 /// A log file that is not the newest of its stream lost its end or its name, and newer ones did not.
 pub const SHORT_LOG_FILE: &str = "short-log-file";
 
-/// A sync of the log failed and the next one was believed. Nothing on disk shows it: the class is
-/// every remainder that lacks what such a sync left in doubt.
+/// A log file that an opening made is taken for one with a durable name by the next opening.
+pub const UNSYNCED_LOG_NAME: &str = "unsynced-log-name";
+
+/// A sync of the log, or of its folder, failed and the next one was believed. Nothing on disk shows
+/// it; a trace on which such a sync cleans nothing does.
 pub const FAILED_SYNC: &str = "sync-believed-after-failed";
 
 /// Bytes of the two headers of a manifest, in btree-store 2.1.0 (`src/store.rs`).
@@ -25,43 +31,112 @@ const HEADERS: usize = 8192;
 /// Bytes of a header that are used.
 const HEADER: usize = 40;
 
-/// The finding that this database shows, which must not be open.
-pub fn of(dir: &Path, options: &EngineOptions) -> Option<&'static str> {
-    let shown = if has_no_header(dir) {
-        CUT_OFF_CREATION
-    } else if has_short_log_file(dir, options) {
-        SHORT_LOG_FILE
-    } else {
-        return None;
-    };
-    leaves_out(shown).then_some(shown)
+/// Whether these are the words of a database whose creation was cut off: it cannot be opened, and
+/// nothing else. Whether something had been promised is the caller's to know.
+pub(super) fn is_cut_off(has_header: bool, violations: &[Violation]) -> bool {
+    let refused = |violation: &Violation| violation.oracle == "answers";
+    !has_header && violations.iter().all(refused) && leaves_out(CUT_OFF_CREATION)
 }
 
-/// Neither header was written whole: each ends in its checksum.
-fn has_no_header(dir: &Path) -> bool {
+/// Whether one of the headers was written whole: each ends in its checksum. A manifest that is not
+/// there or has no size counts as whole: that is another state.
+pub(super) fn has_header(dir: &Path) -> bool {
     let mut headers = [0; HEADERS];
     let read = File::open(dir.join("log/manifest"))
         .and_then(|mut manifest| manifest.read_exact(&mut headers));
     let empty = |header: &[u8]| header[HEADER / 2..HEADER].iter().all(|byte| *byte == 0);
-    read.is_ok() && headers.chunks(HEADERS / 2).all(empty)
+    read.is_err() || !headers.chunks(HEADERS / 2).all(empty)
 }
 
-/// A stream goes on in a new file when the old one has reached its size, and not before; files are
-/// numbered without gaps.
-fn has_short_log_file(dir: &Path, options: &EngineOptions) -> bool {
-    let mut streams: BTreeMap<String, BTreeMap<u64, u64>> = BTreeMap::new();
-    let Ok(entries) = fs::read_dir(dir.join("log")) else { return false };
-    for entry in entries.flatten() {
-        let name = entry.file_name().to_string_lossy().into_owned();
-        let Some((stream, number)) = name.rsplit_once('_') else { continue };
-        let (Ok(number), Ok(meta)) = (number.parse(), entry.metadata()) else { continue };
-        if stream.contains("wal") {
-            streams.entry(stream.to_owned()).or_default().insert(number, meta.len());
+/// A copy of a database in `to` whose log files, but for the newest of each stream, have their ends
+/// and their names; no copy when they do already. Nothing in the middle of a file is mended, and no
+/// file that had been removed when `at` events of the recording had happened.
+pub(super) fn mended(
+    (folder, name): (&Path, &str),
+    logs: &[LogFile],
+    at: u32,
+    to: &Path,
+) -> Result<bool> {
+    if !leaves_out(SHORT_LOG_FILE) {
+        return Ok(false);
+    }
+    let mut streams: BTreeMap<&str, Vec<&LogFile>> = BTreeMap::new();
+    for log in logs.iter().filter(|log| log.database == name) {
+        streams.entry(&log.stream).or_default().push(log);
+    }
+    let mut short = Vec::new();
+    for files in streams.values_mut() {
+        files.sort_by_key(|log| log.number);
+        let size = |log: &LogFile| fs::metadata(folder.join(&log.path)).ok().map(|m| m.len());
+        let Some(newest) = files.iter().rposition(|log| size(log).is_some()) else { continue };
+        let oldest = files.iter().position(|log| size(log).is_some()).unwrap_or(newest);
+        for log in &files[oldest..newest] {
+            let was_there = log.removed_at.is_none_or(|removed| removed >= at);
+            if was_there && size(log).unwrap_or_default() < log.bytes.len() as u64 {
+                short.push(*log);
+            }
         }
     }
-    streams.values().any(|files| {
-        let newest = files.len().saturating_sub(1);
-        let gap = files.keys().zip(files.keys().skip(1)).any(|(one, next)| next - one > 1);
-        gap || files.values().take(newest).any(|size| *size < options.wal_file_bytes)
-    })
+    if short.is_empty() {
+        return Ok(false);
+    }
+    testdir::copy_tree(&folder.join(name), &to.join(name))?;
+    for log in short {
+        whole(&to.join(&log.path), &log.bytes)
+            .map_err(|error| crate::error::Error::new("mend", &log.path, error))?;
+    }
+    Ok(true)
+}
+
+/// Gives a file the end that it lacks.
+fn whole(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
+    let mut file = OpenOptions::new().create(true).append(true).open(path)?;
+    let there = file.metadata()?.len();
+    file.write_all(&bytes[there as usize..])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testdir::TestDir;
+
+    /// Three files of a stream, ten bytes each; the first was removed after 100 events.
+    fn logs() -> Vec<LogFile> {
+        let file = |number, removed| {
+            LogFile::at(&format!("db/log/group_wal_{number}"), vec![number; 10], removed)
+        };
+        [(1, Some(100)), (2, None), (3, None)].into_iter().filter_map(|(n, r)| file(n, r)).collect()
+    }
+
+    /// What mending makes of files of these sizes at a cut: the sizes after.
+    fn mended_sizes(there: &[(u8, usize)], at: u32) -> Option<Vec<(u8, u64)>> {
+        let dir = TestDir::new("mended").unwrap();
+        fs::create_dir_all(dir.join("disk/db/log")).unwrap();
+        for (number, size) in there {
+            let path = dir.join(&format!("disk/db/log/group_wal_{number}"));
+            fs::write(path, vec![*number; *size]).unwrap();
+        }
+        let (disk, aside) = (dir.join("disk"), dir.join("aside"));
+        mended((&disk, "db"), &logs(), at, &aside).unwrap().then(|| {
+            let size = |number: u8| {
+                let bytes = fs::read(aside.join(format!("db/log/group_wal_{number}"))).ok()?;
+                assert!(bytes.iter().all(|byte| *byte == number));
+                Some((number, bytes.len() as u64))
+            };
+            (1..=3).filter_map(size).collect()
+        })
+    }
+
+    #[test]
+    fn a_file_before_the_newest_gets_its_end_and_its_name() {
+        assert_eq!(mended_sizes(&[(1, 4), (3, 2)], 50), Some(vec![(1, 10), (2, 10), (3, 2)]));
+        assert_eq!(mended_sizes(&[(2, 0), (3, 10)], 50), Some(vec![(2, 10), (3, 10)]));
+    }
+
+    #[test]
+    fn nothing_else_is_mended() {
+        assert_eq!(mended_sizes(&[(1, 10), (2, 10), (3, 0)], 50), None, "the newest may be short");
+        assert_eq!(mended_sizes(&[(2, 10), (3, 10)], 50), None, "the oldest may be gone");
+        assert_eq!(mended_sizes(&[(1, 4), (2, 10), (3, 10)], 200), None, "it had been removed");
+    }
 }

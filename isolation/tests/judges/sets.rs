@@ -1,0 +1,232 @@
+//! Sets whose additions commute, over several keys: clients whose steps are woven into one another by
+//! a seed, against a store that keeps snapshots of all commits, or commits one named sin.
+
+use isolation::{Anomaly, History, Outcome, check};
+use rand_core::{Rng, SeedableRng};
+use rand_xoshiro::Xoshiro256PlusPlus;
+use std::collections::BTreeSet;
+
+const KEYS: u32 = 3;
+const CLIENTS: u16 = 4;
+const TXNS: u32 = 20;
+const PLAYS: u64 = 40;
+
+/// What the store does wrong, once.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Sin {
+    /// An element of a dropped transaction is there.
+    Aborted,
+    /// An element that nobody added.
+    Never,
+    /// An element twice: a merge operand that was applied a second time.
+    Twice,
+    /// A transaction does not see its own addition.
+    Own,
+    /// Of a transaction that added to two keys one element is missing.
+    Fractured,
+    /// The whole snapshot is older than what was acknowledged before.
+    Stale,
+}
+
+struct Running {
+    session: u16,
+    begin: u32,
+    /// How many commits it sees.
+    snapshot: usize,
+    did: Vec<Did>,
+    steps: u32,
+}
+
+enum Did {
+    Set(u32, Vec<u32>),
+    Add(u32, u32),
+}
+
+struct Stage {
+    draws: Xoshiro256PlusPlus,
+    sin: Option<Sin>,
+    sins: u32,
+    stamp: u32,
+    elements: u32,
+    commits: Vec<Vec<(u32, u32)>>,
+    dropped: Vec<(u32, u32)>,
+    ended: Vec<(Running, Outcome, u32, u32)>,
+}
+
+impl Stage {
+    fn below(&mut self, bound: u32) -> u32 {
+        (self.draws.next_u64() % u64::from(bound)) as u32
+    }
+
+    fn tick(&mut self) -> u32 {
+        self.stamp += 1;
+        self.stamp
+    }
+
+    fn sins(&mut self, sin: Sin) -> bool {
+        let now = self.sin == Some(sin) && self.sins == 0;
+        self.sins += u32::from(now);
+        now
+    }
+
+    fn step(&mut self, running: &mut Running) {
+        let key = self.below(KEYS);
+        if self.below(2) == 0 {
+            running.did.push(Did::Add(key, self.elements));
+            self.elements += 1;
+            return;
+        }
+        let before = running.did.iter().rev().find_map(|did| match did {
+            Did::Set(at, seen) if *at == key => Some(seen.clone()),
+            _ => None,
+        });
+        let first = before.is_none();
+        // Whoever was lied to is told the same again.
+        let mut set = before.unwrap_or_else(|| {
+            let snapshot = self.commits[..running.snapshot].concat();
+            snapshot.iter().filter_map(|&(at, element)| (at == key).then_some(element)).collect()
+        });
+        let own: Vec<u32> = (running.did.iter())
+            .filter_map(|did| match did {
+                Did::Add(at, element) if *at == key && !set.contains(element) => Some(*element),
+                _ => None,
+            })
+            .collect();
+        if own.is_empty() || !self.sins(Sin::Own) {
+            set.extend(own);
+        }
+        if first {
+            self.spoil(running, key, &mut set);
+        }
+        running.did.push(Did::Set(key, set));
+    }
+
+    /// Commits its sin where a set is read for the first time.
+    fn spoil(&mut self, running: &Running, key: u32, set: &mut Vec<u32>) {
+        let dropped = self.dropped.iter().find(|(at, _)| *at == key).copied();
+        if let Some((_, element)) = dropped
+            && self.sins(Sin::Aborted)
+        {
+            set.push(element);
+        }
+        if self.sins(Sin::Never) {
+            set.push(1_000_000);
+        }
+        if let Some(element) = set.first().copied()
+            && self.sins(Sin::Twice)
+        {
+            set.push(element);
+        }
+        // Another key has shown the transaction.
+        let seen: BTreeSet<u32> = running
+            .did
+            .iter()
+            .flat_map(|did| if let Did::Set(_, set) = did { set.as_slice() } else { &[] })
+            .copied()
+            .collect();
+        let torn = self.commits[..running.snapshot].iter().find_map(|commit| {
+            let shown = commit.iter().any(|(_, element)| seen.contains(element));
+            commit.iter().find(|(at, _)| shown && *at == key).map(|(_, element)| *element)
+        });
+        if let Some(element) = torn
+            && self.sins(Sin::Fractured)
+        {
+            set.retain(|other| *other != element);
+        }
+    }
+
+    fn end(&mut self, running: Running) {
+        let added = running.did.iter().filter_map(|did| match did {
+            Did::Add(key, element) => Some((*key, *element)),
+            Did::Set(..) => None,
+        });
+        let added: Vec<(u32, u32)> = added.collect();
+        let asked = self.tick();
+        let outcome = if self.below(6) == 0 {
+            self.dropped.extend(added);
+            Outcome::Aborted
+        } else {
+            self.commits.push(added);
+            if self.below(8) == 0 { Outcome::Unknown } else { Outcome::Committed }
+        };
+        let end = self.tick();
+        self.ended.push((running, outcome, asked, end));
+    }
+}
+
+fn play(sin: Option<Sin>, seed: u64) -> (History, u32) {
+    let draws = Xoshiro256PlusPlus::seed_from_u64(seed);
+    let (commits, dropped, ended) = (Vec::new(), Vec::new(), Vec::new());
+    let mut stage = Stage { draws, sin, sins: 0, stamp: 0, elements: 0, commits, dropped, ended };
+    let mut clients: Vec<(u32, Option<Running>)> = (0..CLIENTS).map(|_| (TXNS, None)).collect();
+    while clients.iter().any(|(left, running)| *left > 0 || running.is_some()) {
+        let session = stage.below(u32::from(CLIENTS)) as u16;
+        let (left, running) = &mut clients[usize::from(session)];
+        match running.take() {
+            None if *left == 0 => {}
+            None => {
+                *left -= 1;
+                let begin = stage.tick();
+                let mut snapshot = stage.commits.len();
+                if snapshot > 30 && stage.sins(Sin::Stale) {
+                    snapshot -= 25;
+                }
+                let steps = 3 + stage.below(4);
+                *running = Some(Running { session, begin, snapshot, did: Vec::new(), steps });
+            }
+            Some(mut txn) if txn.steps > 0 => {
+                txn.steps -= 1;
+                stage.step(&mut txn);
+                *running = Some(txn);
+            }
+            Some(txn) => stage.end(txn),
+        }
+    }
+    let mut history = History::new();
+    stage.ended.sort_by_key(|(running, ..)| running.begin);
+    for (Running { session, begin, did, .. }, outcome, asked, end) in stage.ended {
+        history.begin(session, begin);
+        for did in did {
+            match did {
+                Did::Set(key, elements) => history.set(key, &elements),
+                Did::Add(key, element) => history.add(key, element),
+            }
+        }
+        history.end(outcome, asked, end);
+    }
+    (history, stage.sins)
+}
+
+#[test]
+fn an_honest_store_of_sets_is_never_accused() {
+    for seed in 0..300 {
+        let report = check(&play(None, seed).0).expect("recorded by the rules");
+        assert!(report.is_clean(), "seed {seed}: {:?}", report.violations);
+    }
+}
+
+#[test]
+fn every_sin_against_a_set_is_caught_by_its_name() {
+    for (sin, names) in [
+        (Sin::Aborted, &[Anomaly::AbortedRead][..]),
+        (Sin::Never, &[Anomaly::NeverWritten]),
+        (Sin::Twice, &[Anomaly::NeverWritten]),
+        (Sin::Own, &[Anomaly::Internal]),
+        // Among sets that others read, one that lacks an element includes none of theirs.
+        (Sin::Fractured, &[Anomaly::FracturedRead, Anomaly::LongFork]),
+        (Sin::Stale, &[Anomaly::SessionOrder, Anomaly::RealTimeOrder, Anomaly::GSingle]),
+    ] {
+        let (mut judged, mut caught) = (0, 0);
+        for seed in 0..PLAYS {
+            let (history, sins) = play(Some(sin), seed);
+            let report = check(&history).expect("recorded by the rules");
+            let named = names.iter().any(|name| report.found(*name));
+            assert!(sins > 0 || report.is_clean(), "{sin:?}, seed {seed}: {:?}", report.counts);
+            assert!(named || report.is_clean(), "{sin:?}, seed {seed}: {:?}", report.counts);
+            judged += sins;
+            caught += u32::from(named);
+        }
+        // Who was dropped, or saw the same without the sin, shows nothing.
+        assert!(judged >= 20 && 2 * caught >= judged, "{sin:?}: {caught} of {judged}");
+    }
+}

@@ -1,0 +1,97 @@
+//! The step that holds a thread of the engine while other steps are taken: those come to an end, or
+//! they wait for the thread that is held, which lets it go. Judges nothing.
+
+use super::{PATIENCE, Runner, Step};
+use crate::{
+    engine::Outcome,
+    history::{
+        hold::{Hold, Place},
+        reach::Thread,
+    },
+    settings::Seed,
+};
+use std::{
+    panic::resume_unwind,
+    sync::atomic::{AtomicBool, Ordering},
+    thread::{self, Builder},
+    time::{Duration, Instant},
+};
+
+/// The name of the thread that takes the leading steps; its clients have it from there.
+pub const LEAD: &str = "lead";
+
+/// The phase that says that a thread was held, and that steps were taken meanwhile.
+pub const HELD: &str = "held ";
+
+/// How long a thread is waited for that may not come by, after the leading steps. The engine's evictor
+/// looks for work five times a second.
+const COMING: Duration = Duration::from_secs(2);
+
+/// A thread that gave up its processor so often waits for one that is held; the engine's waiting
+/// looks again each millisecond.
+const WAITING: u64 = 20;
+
+/// Between two looks at a thread.
+const LOOK: Duration = Duration::from_millis(1);
+
+impl Runner<'_> {
+    /// See [`Step::Hold`].
+    pub(super) fn hold(
+        &mut self,
+        place: &Place,
+        lead: &[Step],
+        amid: &[Step],
+        seed: Seed,
+    ) -> Outcome<()> {
+        let hold = Hold::arm(place);
+        let (engine, dir, recorder) = (self.engine, self.dir, self.recorder);
+        thread::scope(|scope| {
+            let leading = move || Runner::new(engine, dir, recorder, seed).run(lead);
+            let leading = Builder::new().name(LEAD.to_owned()).spawn_scoped(scope, leading);
+            let leading = leading.expect("the system has room for a thread");
+            let (asked, mut met) = (Instant::now(), false);
+            while !met && asked.elapsed() < PATIENCE {
+                let over = leading.is_finished();
+                met = hold.is_held_within(if over { COMING } else { LOOK });
+                if over {
+                    break;
+                }
+            }
+            // The leading steps give their handles back, unless they are what is held, or wait for it.
+            let asked = Instant::now();
+            while met && place.thread != LEAD && !leading.is_finished() {
+                thread::park_timeout(LOOK);
+                met = asked.elapsed() < COMING;
+            }
+            let done = if met {
+                self.phase(format!("{HELD}{}", place.thread));
+                self.amid(hold, amid)
+            } else {
+                drop(hold);
+                Ok(())
+            };
+            match leading.join() {
+                Ok(theirs) => done.and(theirs),
+                Err(panic) => resume_unwind(panic),
+            }
+        })
+    }
+
+    /// Takes steps, and lets go when they have ended or wait.
+    fn amid(&mut self, hold: Hold, steps: &[Step]) -> Outcome<()> {
+        let (own, over) = (Thread::own(), AtomicBool::new(false));
+        let waits = || own.as_ref().and_then(Thread::waits).unwrap_or(u64::MAX);
+        let before = waits();
+        thread::scope(|scope| {
+            scope.spawn(|| {
+                while !over.load(Ordering::SeqCst) && waits().saturating_sub(before) < WAITING {
+                    thread::park_timeout(LOOK);
+                }
+                drop(hold);
+            });
+            let done = self.run(steps);
+            over.store(true, Ordering::SeqCst);
+            done
+        })
+    }
+}

@@ -1,0 +1,175 @@
+//! What a database does after it survived a power loss: it is opened, written and closed, and loses
+//! its power again. Each such life has a journal and the state that it began with in a folder of its
+//! own, and its words to the trace are told from those of the first life by their numbers. Knows no
+//! trace and chooses no crash.
+
+use super::{Crash, DATABASE, Recorded, Word, Words, told};
+use crate::{
+    engine::{EngineOptions, Family},
+    history::{
+        Event, History,
+        child::{self, End, Plan},
+        drive::Traffic,
+        journal::{self, Recorder},
+        script::Step,
+    },
+    oracle::{live, recovery::Reopened},
+    settings::Seed,
+    workload::{Mix, Source},
+};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
+
+/// The number of the first word of a second life; a recording has neither so many stamps nor so
+/// many milestones.
+const FIRST: u64 = 1 << 48;
+
+/// Words of one life at the most.
+const WORDS: u64 = 1 << 32;
+
+/// Lives of one case at the most.
+const MANY: u64 = 1 << 14;
+
+/// Where the lives of a case are kept: outside of the recorded folder.
+#[derive(Clone, Debug)]
+pub struct Lives {
+    folder: PathBuf,
+}
+
+impl Lives {
+    /// In this folder, which is made when there is one.
+    pub fn new(folder: impl Into<PathBuf>) -> Self {
+        Self { folder: folder.into() }
+    }
+
+    /// A number that no life has yet.
+    fn begin(&self) -> Result<u64, String> {
+        fs::create_dir_all(&self.folder).map_err(|error| error.to_string())?;
+        let mut free = (0..MANY).filter(|number| fs::create_dir(self.of(*number)).is_ok());
+        free.next().ok_or_else(|| format!("{} takes no folder", self.folder.display()))
+    }
+
+    fn of(&self, number: u64) -> PathBuf {
+        self.folder.join(number.to_string())
+    }
+}
+
+impl Recorded<'_> {
+    /// Judges a remainder of the recorded folder, or of a life after the first power loss: then
+    /// against both, and against the state that the second life began with.
+    pub fn judge(&self, crash: &Crash<'_>, lives: &Lives) -> Result<(), String> {
+        let of_second = |numbers: &[u64]| -> Vec<u64> {
+            numbers.iter().filter(|number| **number >= FIRST).copied().collect()
+        };
+        let (asked, promised) = (of_second(crash.asked), of_second(crash.promised));
+        let Some(any) = asked.iter().chain(&promised).next() else {
+            return self.judge_first(crash);
+        };
+        let life = lives.of((any - FIRST) / WORDS);
+        let history = journal::read(&life.join("journal")).map_err(|error| error.to_string())?;
+        let dump = child::read_dump(&life.join("dump")).map_err(|error| error.to_string())?;
+        let before = before(&history);
+        let second = Recorded {
+            driver: self.driver,
+            options: self.options.clone(),
+            streams: self.streams,
+            history,
+            before,
+            logs: Vec::new(),
+        };
+        let stamps = |numbers: Vec<u64>| -> Vec<u64> {
+            numbers.into_iter().map(|number| (number - FIRST) % WORDS).collect()
+        };
+        let (history, promise) = second.until(&stamps(asked), &stamps(promised));
+        let first = crash.first();
+        let (_, promised_before) = self.until(&first.0, &first.1);
+        let state = Reopened { events: before, promise: promised_before, dump };
+        let dir = crash.folder.join(DATABASE);
+        told(&second.database_after(&dir, &history, vec![state], promise), None)
+    }
+
+    /// Opens what a power loss left and what was found sound, writes more and closes it, telling
+    /// each word. A promise that breaks meanwhile is the answer.
+    pub fn live_on(
+        &self,
+        crash: &Crash<'_>,
+        lives: &Lives,
+        tell: impl Fn(Word) + Send + Sync + 'static,
+    ) -> Result<(), String> {
+        let number = lives.begin()?;
+        let life = lives.of(number);
+        let (history, _) = self.until(crash.asked, crash.promised);
+        let plan = self.plan(crash.folder, &life, number);
+        write(&plan.journal, &history)?;
+        let words = Words::of(&plan.options);
+        let recorder = Recorder::file(&plan.journal).map_err(|error| error.to_string())?;
+        let told_as = move |stamp: u64| FIRST + number * WORDS + stamp;
+        let recorder = recorder.telling(move |event| match words.of_event(event) {
+            Some(_) if matches!(event, Event::Phase { .. }) => {}
+            Some(Word::Asked(stamp)) => tell(Word::Asked(told_as(stamp))),
+            Some(Word::Promised(stamp)) => tell(Word::Promised(told_as(stamp))),
+            None => {}
+        });
+        let done = child::carry_out(self.driver, &plan, &recorder);
+        done.map_err(|denial| format!("answers: {}\n      it answers {denial}", super::SERVES))?;
+        if !self.options.durable {
+            // What the first life acknowledged and lost by right, no client can be blamed to miss.
+            return Ok(());
+        }
+        let history = journal::read(&plan.journal).map_err(|error| error.to_string())?;
+        told(&live::judge(&history).violations, None)
+    }
+
+    /// Nothing in it conflicts or is dropped, and its log does not rotate.
+    fn plan(&self, folder: &Path, life: &Path, number: u64) -> Plan {
+        let bucket = || "a".to_owned();
+        let mix = Mix { keys: 24, abort_pct: 0, ..Mix::default() };
+        let traffic = Traffic { first_client: 1, clients: 1, source: Source::Mix(mix), txns: 3 };
+        let traffic = || Step::Traffic { bucket: bucket(), traffic: traffic.clone() };
+        let options = Family::Tiny.bucket().checkpoints_when_asked();
+        let mut steps = vec![Step::Open { bucket: bucket(), options }, traffic()];
+        if !self.options.durable {
+            steps.push(Step::Sync);
+        }
+        steps.extend([Step::Checkpoint { bucket: bucket() }, traffic()]);
+        Plan {
+            dir: folder.join(DATABASE),
+            journal: life.join("journal"),
+            options: EngineOptions { wal_file_bytes: 1 << 20, ..self.options.clone() },
+            seed: Seed::new(number).derive("second life"),
+            dump: Some(life.join("dump")),
+            steps,
+            count: Vec::new(),
+            end: End::Close,
+            kill: None,
+        }
+    }
+}
+
+impl Crash<'_> {
+    /// The words of the first life that had been asked and promised.
+    fn first(&self) -> (Vec<u64>, Vec<u64>) {
+        let of_first = |numbers: &[u64]| -> Vec<u64> {
+            numbers.iter().filter(|number| **number < FIRST).copied().collect()
+        };
+        (of_first(self.asked), of_first(self.promised))
+    }
+}
+
+/// How many events of a life's journal were before it.
+fn before(history: &History) -> usize {
+    let started = |event: &Event| matches!(event, Event::Phase { name } if name == "started");
+    history.events.iter().rposition(started).unwrap_or_default()
+}
+
+/// Begins a journal with what had happened.
+fn write(path: &Path, history: &History) -> Result<(), String> {
+    let mut text = String::new();
+    for event in &history.events {
+        text.push_str(&serde_json::to_string(event).map_err(|error| error.to_string())?);
+        text.push('\n');
+    }
+    fs::write(path, text).map_err(|error| error.to_string())
+}

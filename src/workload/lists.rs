@@ -1,0 +1,67 @@
+//! Transactions over lists that are read and written back one element longer, and over sets that
+//! are added to by merging: what a checker of isolation can read a whole order of versions off. Pure
+//! generation.
+
+use super::{
+    elements::{list_key, set_key},
+    plan::{Op, TxnPlan},
+};
+use crate::settings::Draw;
+use serde::{Deserialize, Serialize};
+
+/// Random transactions over lists and sets.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Lists {
+    /// How many lists, and how many sets.
+    pub keys: u64,
+    /// Operations of a transaction, at the most; at least two, so that write skew can occur.
+    pub ops: u64,
+    /// Weights of reading a list, appending to one, reading a set, adding to one.
+    pub weights: [u64; 4],
+    /// Per cent of the transactions that are dropped instead of committed.
+    pub abort_pct: u64,
+}
+
+impl Lists {
+    /// Lists and sets alike.
+    pub const fn of(keys: u64) -> Self {
+        Self { keys, ops: 4, weights: [30, 25, 25, 20], abort_pct: 10 }
+    }
+
+    /// Draws the next transaction.
+    pub fn next(&self, draw: &mut Draw) -> TxnPlan {
+        let count = draw.between(2, self.ops);
+        let ops = (0..count).map(|_| self.op(draw)).collect();
+        TxnPlan { ops, commits: !draw.percent(self.abort_pct) }
+    }
+
+    fn op(&self, draw: &mut Draw) -> Op {
+        let number = draw.below(self.keys);
+        match draw.weighted(&self.weights) {
+            0 => Op::Read(list_key(number)),
+            1 => Op::Append(list_key(number)),
+            2 => Op::Read(set_key(number)),
+            _ => Op::Include(set_key(number)),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::settings::Seed;
+
+    #[test]
+    fn lists_and_sets_are_read_and_written() {
+        let mut draw = Seed::new(1).draw();
+        let plans: Vec<TxnPlan> = (0..50).map(|_| Lists::of(4).next(&mut draw)).collect();
+        let ops = || plans.iter().flat_map(|plan| &plan.ops);
+        let reads = |prefix: &[u8]| {
+            ops().filter(|op| matches!(op, Op::Read(key) if key.starts_with(prefix))).count()
+        };
+        assert!(reads(b"l/") > 0 && reads(b"u/") > 0);
+        assert!(ops().any(|op| matches!(op, Op::Append(_))));
+        assert!(ops().any(|op| matches!(op, Op::Include(_))));
+        assert!(plans.iter().any(|plan| !plan.commits));
+    }
+}
