@@ -73,6 +73,8 @@ pub struct Capabilities {
     pub merge: bool,
     /// Data live in files, so that a process kill and a reopen are possible.
     pub files: bool,
+    /// A commit on the relaxed route survives the death of its process, though no power loss.
+    pub outlives: bool,
 }
 
 /// Which engine a verdict speaks of.

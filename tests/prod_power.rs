@@ -31,7 +31,8 @@ use libtest_mimic::{Arguments, Trial, run};
 #[cfg(feature = "redb")]
 use mace_prod::engine::redb::RedbDriver;
 use mace_prod::{
-    engine::{Driver, mace::MaceDriver},
+    engine::{Driver, Identity, mace::MaceDriver},
+    report::say,
     scenario::{
         Case,
         power::works::{self, Work},
@@ -56,17 +57,31 @@ fn of_engine(
 ) -> Vec<Trial> {
     let power = lost.iter().map(|work| {
         let name = format!("chaos_power{suffix}::{}", work.name());
-        trial(name, move |case| judged(case, driver, *work))
+        trial(name, move |case| {
+            introduce(driver);
+            judged(case, driver, *work)
+        })
     });
     let disks = faulted.iter().map(|work| {
         let name = format!("chaos_faults{suffix}::{}", work.name());
-        trial(name, move |case| met(case, driver, *work))
+        trial(name, move |case| {
+            introduce(driver);
+            met(case, driver, *work)
+        })
     });
     let each = faulted.iter().map(|work| {
         let name = format!("chaos_faults_each{suffix}::{}", work.name());
         trial(name, move |case| met_each(case, driver, *work))
     });
     power.chain(disks).chain(each).collect()
+}
+
+/// A case's first line names the engine under test; another one is said apart.
+fn introduce(driver: &dyn Driver) {
+    let Identity { name, version, .. } = driver.identity();
+    if name != MaceDriver.identity().name {
+        say(&format!("this case runs {name} {version}"));
+    }
 }
 
 fn trial(name: String, judge: impl FnOnce(&mut Case) -> Verdict + Send + 'static) -> Trial {

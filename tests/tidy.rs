@@ -217,6 +217,38 @@ fn undeclared_regressions(all: &[Source]) -> Vec<String> {
         .collect()
 }
 
+/// Engines other than the one under test that a build without further words would contain.
+fn engines_by_default(manifest: &str) -> Vec<String> {
+    let manifest: toml::Table = manifest.parse().expect("cargo reads it");
+    let mut on = vec!["default".to_owned()];
+    let mut at = 0;
+    while let Some(feature) = on.get(at) {
+        let more = manifest["features"].get(feature).and_then(toml::Value::as_array);
+        let more = more.into_iter().flatten().filter_map(toml::Value::as_str);
+        let more: Vec<String> =
+            more.map(str::to_owned).filter(|feature| !on.contains(feature)).collect();
+        on.extend(more);
+        at += 1;
+    }
+    let there = |engine: &&str| {
+        let optional = manifest["dependencies"][*engine].get("optional");
+        optional.and_then(toml::Value::as_bool) != Some(true)
+            || on.iter().any(|feature| feature == engine || *feature == format!("dep:{engine}"))
+    };
+    let there = ["redb"].into_iter().filter(there);
+    there.map(|engine| format!("Cargo.toml: {engine} is for builds that ask for it")).collect()
+}
+
+#[test]
+fn a_default_build_has_one_engine() {
+    let manifest = fs::read_to_string(root().join("Cargo.toml")).expect("there is a manifest");
+    assert_eq!(engines_by_default(&manifest), [""; 0]);
+    let wanted = manifest.replace("default = [\"", "default = [\"redb\", \"");
+    assert_eq!(engines_by_default(&wanted).len(), 1);
+    let needed = manifest.replace("optional = true", "optional = false");
+    assert_eq!(engines_by_default(&needed).len(), 1);
+}
+
 #[test]
 fn every_file_says_what_it_is() {
     assert_tidy(headers);

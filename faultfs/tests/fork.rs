@@ -6,7 +6,7 @@ use faultfs::{Fork, Outcome, Session};
 use std::{fs, path::Path, process, time::Duration};
 
 fn ended(work: impl FnOnce(&Path) -> Result<(), String>) -> (Outcome, String) {
-    ended_within(Duration::from_secs(60), work)
+    ended_within(Duration::from_mins(1), work)
 }
 
 fn ended_within(

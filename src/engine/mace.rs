@@ -41,6 +41,7 @@ impl Driver for MaceDriver {
             copy: cfg!(not(engine_api = "0.1")),
             merge: true,
             files: true,
+            outlives: true,
         }
     }
 

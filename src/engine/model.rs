@@ -56,7 +56,14 @@ impl Driver for ModelDriver {
     }
 
     fn capabilities(&self) -> Capabilities {
-        Capabilities { failpoints: false, checker: true, copy: true, merge: true, files: false }
+        Capabilities {
+            failpoints: false,
+            checker: true,
+            copy: true,
+            merge: true,
+            files: false,
+            outlives: true,
+        }
     }
 
     fn open(&self, dir: &Path, _options: &EngineOptions) -> Outcome<Box<dyn Engine>> {

@@ -43,8 +43,16 @@ impl Driver for RedbDriver {
         }
     }
 
+    /// A commit without durability is kept in memory until one with it (`Durability::None`).
     fn capabilities(&self) -> Capabilities {
-        Capabilities { failpoints: false, checker: true, copy: false, merge: false, files: true }
+        Capabilities {
+            failpoints: false,
+            checker: true,
+            copy: false,
+            merge: false,
+            files: true,
+            outlives: false,
+        }
     }
 
     fn open(&self, dir: &Path, options: &EngineOptions) -> Outcome<Box<dyn Engine>> {

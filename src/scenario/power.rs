@@ -191,10 +191,13 @@ impl Recorded<'_> {
     }
 
     /// Judges the recorded folder as a process left it that met a failing disk and then died or
-    /// closed: the page cache is whole, so everything that was acknowledged counts.
+    /// closed: the page cache is whole, so everything that was acknowledged counts, unless the engine
+    /// keeps relaxed commits to itself.
     pub fn judge_death(&self, folder: &Path) -> Result<(), String> {
         let crash = Crash { folder, asked: &[], promised: &[], at: u32::MAX };
-        self.remainder(&crash, DATABASE, &self.history, Promise::Acked)
+        let outlives = self.driver.capabilities().outlives;
+        let promise = if outlives { Promise::Acked } else { self.promise(&self.history) };
+        self.remainder(&crash, DATABASE, &self.history, promise)
     }
 
     /// Judges one database of the folder, and says so when what is broken is a known finding's doing.

@@ -76,7 +76,7 @@ pub(crate) fn shown_by(
 ) -> Result<Vec<String>, Verdict> {
     let places = Places::new(case.dir());
     let plan: Plan = faults.parse().unwrap_or_else(|error| panic!("{error}"));
-    set_up(&places, stages, case.seed()).unwrap_or_else(|error| panic!("{error}"));
+    set_up(&places, driver, stages, case.seed()).unwrap_or_else(|error| panic!("{error}"));
     shown_of(driver, case, (stages, &[]), steps, &plan)
 }
 

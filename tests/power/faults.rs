@@ -177,7 +177,7 @@ fn on_disk(
 ) -> Verdict {
     let seed = case.seed();
     let base = Places::new(&case.dir().join("base"));
-    set_up(&base, &stages, seed).unwrap_or_else(|error| panic!("{error}"));
+    set_up(&base, driver, &stages, seed).unwrap_or_else(|error| panic!("{error}"));
     let dry = Places::new(&case.dir().join("dry"));
     copy(&base, &dry);
     let whole = run(&dry, (driver, &stages, seed, ""));

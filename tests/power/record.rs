@@ -3,7 +3,7 @@
 
 use faultfs::{Case as State, Fork, Outcome, Plan as Faults, Session, Trace, acked, begun};
 use mace_prod::{
-    engine::Driver,
+    engine::{Driver, mace::MaceDriver},
     error::Result,
     history::{
         Event,
@@ -113,14 +113,29 @@ pub(crate) fn record<'a>(
     seed: Seed,
     faults: &Faults,
 ) -> Result<Recording<'a>> {
-    set_up(places, stages, seed)?;
+    set_up(places, driver, stages, seed)?;
     recorded(places, driver, stages, seed, faults)
 }
 
-/// The processes before the recording.
-pub(crate) fn set_up(places: &Places, stages: &Stages, seed: Seed) -> Result<()> {
+/// What is there before the recording: what the processes before it leave. The database of another
+/// engine is made here, and synced with its folder: that its making may be cut off is a test of its
+/// own (`detects_power`).
+pub(crate) fn set_up(
+    places: &Places,
+    driver: &dyn Driver,
+    stages: &Stages,
+    seed: Seed,
+) -> Result<()> {
     let dir = places.disk().join(DATABASE);
     fs::create_dir_all(&dir).expect("the case's folder takes folders");
+    if driver.identity().name != MaceDriver.identity().name {
+        let made = Fork::new(places.root.join("made")).deadline(DEADLINE).run(|| {
+            let opened = driver.open(&dir, &stages.armed.options);
+            opened.map(drop).map_err(|denial| denial.to_string())
+        });
+        let made = made.unwrap_or_else(|error| panic!("{error}"));
+        assert_eq!(made, Outcome::Sound, "a new database is made");
+    }
     for (number, stage) in stages.setup.iter().enumerate() {
         let plan = places.plan(stage, seed.derive(&format!("setup {number}")));
         plan.run(&stage.rules, DEADLINE)?;
