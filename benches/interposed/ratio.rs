@@ -77,7 +77,7 @@ fn plain_binary() -> Option<PathBuf> {
         (message["target"]["name"] == "perf")
             .then(|| message["executable"].as_str().map(PathBuf::from))?
     };
-    built.filter_map(of_bench).last()
+    built.filter_map(of_bench).next_back()
 }
 
 #[expect(clippy::print_stderr, reason = "a program's last words")]
