@@ -123,7 +123,7 @@ impl IsolatedCase {
             bucket: bucket(),
             traffic: Traffic { first_client, clients, source, txns },
         };
-        let open = Step::Open { bucket: bucket(), options: self.family.bucket() };
+        let open = Step::Open { bucket: bucket(), options: self.family.bucket().for_kills() };
         let values = clients(0, 8, Source::Mix(mix), 6);
         let lists = clients(8, 4, Source::Lists(lists), 8);
         vec![open, values.clone(), lists, Step::Checkpoint { bucket: bucket() }, values]

@@ -22,6 +22,7 @@ use crate::{
     },
     verdict::Verdict,
 };
+
 /// How often a point is armed whose hit does not come: threads do not take the same turns twice.
 const ARMINGS: u32 = 4;
 

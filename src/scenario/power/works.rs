@@ -115,15 +115,14 @@ impl Work {
     /// The processes; on the relaxed route each piece of traffic is followed by a barrier.
     pub fn stages(self) -> Stages {
         let Stages { setup, armed } = self.recipe.stages(self.family);
-        let tamed = |stage: Stage| {
-            let mut steps: Vec<Step> = stage.steps.into_iter().map(tamed).collect();
-            if !stage.options.durable {
-                steps = steps.into_iter().flat_map(synced).collect();
+        let promised = |stage: Stage| {
+            if stage.options.durable {
+                return stage;
             }
-            Stage { steps, ..stage }
+            Stage { steps: stage.steps.into_iter().flat_map(synced).collect(), ..stage }
         };
         let mut stages =
-            Stages { setup: setup.into_iter().map(tamed).collect(), armed: tamed(armed) };
+            Stages { setup: setup.into_iter().map(promised).collect(), armed: promised(armed) };
         let rotates = stages.armed.options.durable || !leaves_out(UNSYNCED_ROTATION);
         for stage in stages.setup.iter_mut().chain([&mut stages.armed]) {
             // Each opening clears it: most of the time of judging a remainder, otherwise.
@@ -151,17 +150,6 @@ fn briefly(step: Step) -> Step {
         Step::Parallel { parts } => {
             let parts = parts.into_iter().map(|(bucket, traffic)| (bucket, brief(traffic)));
             Step::Parallel { parts: parts.collect() }
-        }
-        step => step,
-    }
-}
-
-/// A checkpoint must not be written while pages divide, by the known finding
-/// `split-without-its-child`.
-fn tamed(step: Step) -> Step {
-    match step {
-        Step::Open { bucket, options } if leaves_out("split-without-its-child") => {
-            Step::Open { bucket, options: options.checkpoints_when_asked() }
         }
         step => step,
     }
