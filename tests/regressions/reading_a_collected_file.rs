@@ -5,28 +5,27 @@
 //! Everyone who loads a page or a value goes this way: clients, checkpoints, and the evictor when it
 //! folds a page (`Evictor::evict_bucket`), in which a soak met it first.
 //!
-//! Sequence: overwrite some of the values and write a checkpoint, so that files are worth rewriting;
-//! collect while clients read. The cache of open files holds eight, one in each of its shards, and an
-//! opening takes a millisecond, so that clients queue for a shard between the look-up and the
-//! opening: 17 of 32 processes died of it on two busy cores. Without the delay none of twenty did; a
-//! soak met it about once in a hundred cycles.
+//! Sequence: overwrite every second value and write a checkpoint, so that all older files are worth
+//! rewriting; in the next process collect while a client reads. The disk is slow twice: when the first
+//! rewritten file is made, so that the client gets to one of the files that come later, and when the
+//! client opens that one. Without a slow disk a soak met it about once in a hundred cycles.
 //!
 //! Symptom: the process aborts: `fatal: must_ok failed: can't open payload metadata`.
 //!
 //! Broken promise: "readers see exactly their snapshot" while files are collected; and an invariant
 //! that fails must not be reachable through the public interface.
 
-use crate::record::{Places, record};
+use crate::record::{Places, recorded, set_up};
 use faultfs::{Outcome, Plan};
 use mace_prod::{
     engine::{Family, mace::MaceDriver},
     history::{drive::Traffic, script::Step},
-    scenario::{Case, chaos::recipes::Stages, database::Stage},
+    scenario::{Case, chaos::recipes::Stages, database::Stage, power::DATABASE},
     settings::tries,
     verdict::Verdict,
     workload::{Mix, Source, Sweep},
 };
-use std::iter;
+use std::{collections::BTreeSet, fs};
 
 /// The finding's name.
 const ID: &str = "reading-a-collected-file";
@@ -34,20 +33,34 @@ const ID: &str = "reading-a-collected-file";
 /// What the process says that dies of it.
 const SYMPTOM: &str = "can't open";
 
-/// Each opening of a file of values takes a millisecond, so that clients queue for it.
-const SLOW_DISK: &str = "open[blob]=return(delay=1)";
-
-/// How often a process overwrites, and reads while it collects.
-const TURNS: usize = 3;
+/// A disk that takes its time over the first file that collection makes, and for the client over one
+/// of the files that are collected later, which is the first to open that one.
+fn slow_disk(places: &Places) -> Plan {
+    let data = places.disk().join(DATABASE).join("data");
+    let names = fs::read_dir(data).expect("the database has a folder of files");
+    let numbers = names.filter_map(|entry| {
+        let name = entry.expect("the folder can be read").file_name();
+        name.to_str()?.strip_prefix("blob_")?.parse::<u64>().ok()
+    });
+    let numbers: BTreeSet<u64> = numbers.collect();
+    let (first, last) = numbers.first().zip(numbers.last()).expect("values have files");
+    // The older half is collected, from the oldest on.
+    let (later, made) = (first + (last - first) / 4, last + 1);
+    let rules =
+        format!("open[blob_{made}]=1*return(delay=300);open[blob_{later}]=1*return(delay=1000)");
+    rules.parse().unwrap_or_else(|error| panic!("{error}"))
+}
 
 /// Runs the case.
 pub(crate) fn judge(case: &mut Case) -> Verdict {
-    match read(case, "control", false) {
-        Outcome::Sound => {}
-        other => return Verdict::Crashed(format!("the control, which collects later: {other}")),
-    }
     for number in 0..tries(ID) {
-        match read(case, &format!("try-{number}"), true) {
+        match read(case, number, false) {
+            Outcome::Sound => {}
+            other => {
+                return Verdict::Crashed(format!("the control, which collects later: {other}"));
+            }
+        }
+        match read(case, number, true) {
             Outcome::Sound => {}
             Outcome::Died(said) | Outcome::Panicked(said) if said.contains(SYMPTOM) => {
                 return case.known_finding(ID);
@@ -58,8 +71,8 @@ pub(crate) fn judge(case: &mut Case) -> Verdict {
     Verdict::Pass
 }
 
-/// How a process ends in which clients read, and files are collected at the same time or afterwards.
-fn read(case: &mut Case, name: &str, at_once: bool) -> Outcome {
+/// How a process ends in which a client reads, and files are collected at the same time or afterwards.
+fn read(case: &mut Case, number: u32, at_once: bool) -> Outcome {
     const KEYS: u64 = 120;
     case.figures.add("processes", 1);
     let family = Family::Tiny;
@@ -72,24 +85,21 @@ fn read(case: &mut Case, name: &str, at_once: bool) -> Outcome {
     let checkpoint = || Step::Checkpoint { bucket: bucket() };
 
     let weights = [1, 0, 0, 0, 0, 0, 0];
-    let mix = Mix { keys: KEYS, ops: 8, weights, abort_pct: 0, ..Mix::default() };
-    let traffic = Traffic { first_client: 1, clients: 16, source: Source::Mix(mix), txns: 1 };
+    let mix = Mix { keys: KEYS, ops: 200, weights, abort_pct: 0, ..Mix::default() };
+    let traffic = Traffic { first_client: 1, clients: 1, source: Source::Mix(mix), txns: 1 };
     let collect = Step::Collect { rounds: 2 };
-    let turn = if at_once {
+    let readings = if at_once {
         vec![Step::Beside { bucket: bucket(), traffic, steps: vec![collect] }]
     } else {
         vec![Step::Traffic { bucket: bucket(), traffic }, collect]
     };
-    let turn = [vec![fill(2), checkpoint()], turn].concat();
-    let turns = iter::repeat_n(turn, TURNS).flatten();
-    let armed = iter::once(open()).chain(turns).collect();
-    let setup = vec![open(), fill(1), checkpoint()];
+    let setup = vec![open(), fill(1), checkpoint(), fill(2), checkpoint()];
     let stages = Stages {
         setup: vec![Stage::closing(&options, setup)],
-        armed: Stage::closing(&options, armed),
+        armed: Stage::closing(&options, [vec![open()], readings].concat()),
     };
-    let plan: Plan = SLOW_DISK.parse().unwrap_or_else(|error| panic!("{error}"));
-    let places = Places::new(&case.dir().join(name));
-    let recorded = record(&places, &MaceDriver, &stages, case.seed(), &plan);
+    let places = Places::new(&case.dir().join(format!("{number}-{at_once}")));
+    let recorded = set_up(&places, &MaceDriver, &stages, case.seed())
+        .and_then(|()| recorded(&places, &MaceDriver, &stages, case.seed(), &slow_disk(&places)));
     recorded.unwrap_or_else(|error| panic!("{error}")).outcome
 }
