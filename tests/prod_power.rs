@@ -12,6 +12,9 @@ mod explore;
 #[path = "power/faults.rs"]
 mod faults;
 #[cfg(all(target_os = "linux", target_env = "gnu"))]
+#[path = "regressions/one_open_file_a_shard.rs"]
+mod one_open_file_a_shard;
+#[cfg(all(target_os = "linux", target_env = "gnu"))]
 #[path = "regressions/reading_a_collected_file.rs"]
 mod reading_a_collected_file;
 #[cfg(all(target_os = "linux", target_env = "gnu"))]
@@ -103,6 +106,10 @@ fn regressions() -> Vec<Trial> {
         trial(
             named("short_log_file::a_transaction_over_log_files_is_whole_or_absent"),
             short_log_file::judge,
+        ),
+        trial(
+            named("one_open_file_a_shard::clients_that_read_two_files_of_a_shard_return"),
+            one_open_file_a_shard::judge,
         ),
         trial(
             named("reading_a_collected_file::a_reader_outlives_the_collection_of_its_file"),

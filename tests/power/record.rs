@@ -165,7 +165,8 @@ pub(crate) fn recorded_after<'a>(
     let plan = places.plan(&stages.armed, seed.derive("recorded"));
     let first: Vec<Plan> = first.iter().map(|stage| places.plan(stage, seed)).collect();
     let words = Words::of(&plan.options);
-    let outcome = Fork::new(places.root.join("recorded")).deadline(DEADLINE).run(move || {
+    let fork = Fork::new(places.root.join("recorded")).deadline(stages.armed.deadline);
+    let outcome = fork.run(move || {
         let recorder = Recorder::file(&plan.journal).map_err(|error| error.to_string())?;
         let recorder = recorder.telling(move |event| match words.of_event(event) {
             Some(Word::Asked(number)) => begun(number),
