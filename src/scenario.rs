@@ -88,12 +88,7 @@ impl Case {
 
     /// Where the evidence of the case is kept when it fails.
     pub fn evidence(&self) -> PathBuf {
-        let safe: String = self
-            .name
-            .chars()
-            .map(|c| if c.is_ascii_alphanumeric() || "-_.".contains(c) { c } else { '_' })
-            .collect();
-        Settings::get().artifacts.join(safe)
+        Settings::get().artifacts.join(scratch::label(&self.name))
     }
 
     /// Says why the case judges nothing here; it then passes, and is reported apart.

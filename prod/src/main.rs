@@ -7,6 +7,7 @@ mod config;
 mod exit;
 mod gather;
 mod judge;
+mod leftovers;
 mod marker;
 mod merge;
 mod nextest;

@@ -175,9 +175,7 @@ impl<'s> Nextest<'s> {
             command.env("MACE_ENGINE_PATH", path);
         }
         command.env("MACE_PROD_SEED", session.seed.to_string());
-        if let Some(folder) = &session.evidence {
-            command.env("MACE_PROD_INTERNAL_EVIDENCE", folder);
-        }
+        command.env("MACE_PROD_INTERNAL_EVIDENCE", &session.evidence);
         command.current_dir(&session.root);
         command
     }

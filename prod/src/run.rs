@@ -4,6 +4,7 @@
 use crate::{
     exit,
     judge::{self, Facts, Layer},
+    leftovers,
     merge::{self, Ending, Origin},
     nextest::{self, Inventory, Nextest},
     part::Part,
@@ -156,9 +157,11 @@ pub(crate) fn run_part(
     inventory: &Inventory,
     (threads, interrupts): (u32, &Interrupts),
 ) -> Result<Ran> {
+    leftovers::prepare(&session.out, part)?;
     let start = Instant::now();
     let status = nextest.run(part, threads, inventory.len())?;
     let wall = start.elapsed();
+    leftovers::collect(&session.evidence, interrupts.outcome().is_some())?;
     let outcome = interrupts.outcome().unwrap_or(exit::of_nextest(status.code()));
     let path = nextest.report_path(part);
     if path.is_file() {

@@ -39,9 +39,12 @@ pub(crate) struct Session {
     pub(crate) config: PathBuf,
     /// `target/prod`, created and writable.
     pub(crate) out: PathBuf,
-    /// Where failed cases leave their evidence, when not in the folder of their own choice.
-    pub(crate) evidence: Option<PathBuf>,
+    /// Where failed cases leave their evidence.
+    pub(crate) evidence: PathBuf,
 }
+
+/// Where evidence is kept, below the folder of the reports.
+const ARTIFACTS: &str = "artifacts";
 
 impl Session {
     /// Validates the surroundings and resolves the engine.
@@ -74,7 +77,7 @@ impl Session {
         let engine = Engine::resolved(resolving)?;
         wanted.check(&engine, resolving)?;
         let seed = knobs.seed("MACE_PROD_SEED").unwrap_or_else(fresh_seed);
-        let evidence = None;
+        let evidence = out.join(ARTIFACTS);
         Ok(Self {
             root,
             knobs,
@@ -88,6 +91,11 @@ impl Session {
             out,
             evidence,
         })
+    }
+
+    /// Has failed cases leave their evidence there from now on, or in the usual place.
+    pub(crate) fn keep_evidence_in(&mut self, folder: Option<PathBuf>) {
+        self.evidence = folder.unwrap_or_else(|| self.out.join(ARTIFACTS));
     }
 
     /// The manifest that cargo is pointed at for `build`, and the build folder when it is not the

@@ -119,7 +119,7 @@ impl Soak<'_> {
         let cycle = self.books.summary.cycles + 1;
         let (index, seed) = self.books.next_seed(&self.plan);
         self.plan.session.seed = seed;
-        self.plan.session.evidence = self.books.evidence(cycle)?;
+        self.plan.session.keep_evidence_in(self.books.evidence(cycle)?);
         let mut row = Row { cycle, seed, ..Row::default() };
         let mut worst = self.layer(Mode::Stress, index, &mut row)?;
         if self.is_due(self.plan.chaos_every, cycle) {
@@ -179,7 +179,7 @@ impl Soak<'_> {
         let (index, seed) = self.books.next_seed(&self.plan);
         self.plan.session.seed = seed;
         let cycle = self.books.summary.cycles + 1;
-        self.plan.session.evidence = self.books.evidence(cycle)?;
+        self.plan.session.keep_evidence_in(self.books.evidence(cycle)?);
         let mut row = Row { cycle, seed, ..Row::default() };
         self.layer(Mode::Fast, index, &mut row)?;
         Ok(())
