@@ -2,7 +2,7 @@
 //! reader that misses opens the file under the shard's lock, lets go of the lock, and looks again
 //! (`StatCtx::load`, `src/meta/stat.rs`). With eight handles a shard holds one file. Whoever waits for
 //! the lock to open another file of that shard evicts the first one before its reader has looked: the
-//! lock is parking_lot's, which hands itself over to the waiter when it was held for more than half a
+//! lock is `parking_lot`'s, which hands itself over to the waiter when it was held for more than half a
 //! millisecond. Both go on like that for ever.
 //!
 //! Sequence: open with eight handles, write more files than there are shards, read them by several
