@@ -7,7 +7,7 @@ use crate::engine::{
     Merge, Order, Outcome, Read, Reason, Scan, Txn,
 };
 use redb::{
-    CommitError, Database, Durability, Error, ReadTransaction, ReadableDatabase, ReadableTable,
+    CommitError, Database, Durability, Error, ReadOnlyTable, ReadableDatabase, ReadableTable,
     TableDefinition, TableError, WriteTransaction,
 };
 use std::{ops::Bound, path::Path, sync::Arc};
@@ -167,7 +167,8 @@ impl Bucket for RedbBucket {
 
     fn view(&self) -> Outcome<Box<dyn Read + '_>> {
         let txn = self.database.begin_read().map_err(failed)?;
-        Ok(Box::new(RedbView { txn, name: &self.name }))
+        let table = txn.open_table(Definition::new(&self.name)).map_err(absent);
+        Ok(Box::new(RedbView { table }))
     }
 
     fn checkpoint(&self) {}
@@ -179,9 +180,14 @@ impl Bucket for RedbBucket {
     }
 }
 
-struct RedbView<'a> {
-    txn: ReadTransaction,
-    name: &'a str,
+struct RedbView {
+    table: Outcome<ReadOnlyTable<&'static [u8], &'static [u8]>>,
+}
+
+impl RedbView {
+    fn table(&self) -> Outcome<&ReadOnlyTable<&'static [u8], &'static [u8]>> {
+        self.table.as_ref().map_err(Denial::clone)
+    }
 }
 
 struct RedbTxn<'a> {
@@ -232,13 +238,13 @@ fn behind(prefix: &[u8]) -> Bound<Vec<u8>> {
     Bound::Unbounded
 }
 
-impl Read for RedbView<'_> {
+impl Read for RedbView {
     fn get(&self, key: &[u8]) -> Outcome<Vec<u8>> {
-        get(&self.txn.open_table(Definition::new(self.name)).map_err(absent)?, key)
+        get(self.table()?, key)
     }
 
     fn scan(&self, keys: &Scan) -> Outcome<Vec<(Vec<u8>, Vec<u8>)>> {
-        scan(&self.txn.open_table(Definition::new(self.name)).map_err(absent)?, keys)
+        scan(self.table()?, keys)
     }
 }
 

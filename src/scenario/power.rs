@@ -23,7 +23,10 @@ use std::{
     collections::BTreeSet,
     fs,
     path::Path,
-    sync::atomic::{AtomicU64, Ordering},
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
 };
 
 /// The number of the first milestone of a recorded run: no run hands out so many stamps.
@@ -139,7 +142,7 @@ pub struct Recorded<'a> {
     /// How the remainder is opened.
     pub options: EngineOptions,
     /// All that happened to the database, before the recording and in it.
-    pub history: History,
+    pub history: Arc<History>,
     /// How many of the events were before the recording: a power loss does not take them.
     pub before: usize,
     /// Over how many streams the log was spread, at the most.
@@ -348,7 +351,7 @@ mod tests {
             Event::Ok { txn, stamp: 3 },
             Event::Synced { asked: 4, stamp: 5 },
         ];
-        let (options, history) = (family.engine(), History { events });
+        let (options, history) = (family.engine(), Arc::new(History { events }));
         let streams = Streams::One;
         Recorded { driver: &MaceDriver, options, history, before: 0, streams, logs: Vec::new() }
     }

@@ -21,6 +21,7 @@ use mace_prod::{
 use std::{
     fs,
     path::{Path, PathBuf},
+    sync::Arc,
 };
 
 /// The folders and files of a recording below the folder of its case.
@@ -67,7 +68,7 @@ impl Places {
         driver: &'a dyn Driver,
         stages: &Stages,
     ) -> Result<Recorded<'a>> {
-        let history = journal::read(&self.journal())?;
+        let history = Arc::new(journal::read(&self.journal())?);
         let started = |event: &Event| matches!(event, Event::Phase { name } if name == "started");
         let mut begins = (0..history.events.len()).filter(|at| started(&history.events[*at]));
         let before = begins.nth(stages.setup.len()).unwrap_or_default();

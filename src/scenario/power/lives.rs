@@ -10,6 +10,7 @@ use crate::{
         Event, History,
         child::{self, End, Plan},
         drive::Traffic,
+        dump::Dump,
         journal::{self, Recorder},
         script::Step,
     },
@@ -20,6 +21,7 @@ use crate::{
 use std::{
     fs,
     path::{Path, PathBuf},
+    sync::{Arc, Mutex, PoisonError},
 };
 
 /// The number of the first word of a second life; a recording has neither so many stamps nor so
@@ -33,15 +35,28 @@ const WORDS: u64 = 1 << 32;
 const MANY: u64 = 1 << 14;
 
 /// Where the lives of a case are kept: outside of the recorded folder.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct Lives {
     folder: PathBuf,
+    /// The one that was read last: power losses in it are judged one after the other, and reading it
+    /// would cost as much as judging.
+    newest: Mutex<Option<(u64, Arc<Life>)>>,
+}
+
+/// A life that is over.
+#[derive(Debug)]
+struct Life {
+    history: Arc<History>,
+    /// How many of its events were before it.
+    before: usize,
+    /// The state that it began with.
+    dump: Dump,
 }
 
 impl Lives {
     /// In this folder, which is made when there is one.
     pub fn new(folder: impl Into<PathBuf>) -> Self {
-        Self { folder: folder.into() }
+        Self { folder: folder.into(), newest: Mutex::new(None) }
     }
 
     /// A number that no life has yet.
@@ -53,6 +68,21 @@ impl Lives {
 
     fn of(&self, number: u64) -> PathBuf {
         self.folder.join(number.to_string())
+    }
+
+    /// What a life that is over left.
+    fn read(&self, number: u64) -> Result<Arc<Life>, String> {
+        let mut newest = self.newest.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((_, life)) = newest.as_ref().filter(|(read, _)| *read == number) {
+            return Ok(Arc::clone(life));
+        }
+        let folder = self.of(number);
+        let history = journal::read(&folder.join("journal")).map_err(|error| error.to_string())?;
+        let dump = child::read_dump(&folder.join("dump")).map_err(|error| error.to_string())?;
+        let before = before(&history);
+        let life = Arc::new(Life { history: Arc::new(history), before, dump });
+        *newest = Some((number, Arc::clone(&life)));
+        Ok(life)
     }
 }
 
@@ -67,16 +97,13 @@ impl Recorded<'_> {
         let Some(any) = asked.iter().chain(&promised).next() else {
             return self.judge_first(crash);
         };
-        let life = lives.of((any - FIRST) / WORDS);
-        let history = journal::read(&life.join("journal")).map_err(|error| error.to_string())?;
-        let dump = child::read_dump(&life.join("dump")).map_err(|error| error.to_string())?;
-        let before = before(&history);
+        let life = lives.read((any - FIRST) / WORDS)?;
         let second = Recorded {
             driver: self.driver,
             options: self.options.clone(),
             streams: self.streams,
-            history,
-            before,
+            history: Arc::clone(&life.history),
+            before: life.before,
             logs: Vec::new(),
         };
         let stamps = |numbers: Vec<u64>| -> Vec<u64> {
@@ -85,7 +112,8 @@ impl Recorded<'_> {
         let (history, promise) = second.until(&stamps(asked), &stamps(promised));
         let first = crash.first();
         let (_, promised_before) = self.until(&first.0, &first.1);
-        let state = Reopened { events: before, promise: promised_before, dump };
+        let dump = life.dump.clone();
+        let state = Reopened { events: life.before, promise: promised_before, dump };
         let dir = crash.folder.join(DATABASE);
         told(&second.database_after(&dir, &history, vec![state], promise), None)
     }
