@@ -108,20 +108,29 @@ impl Run {
         }
     }
 
-    /// Checks that `program` refused to run, with code 2 and one line that says each of `parts`.
+    /// Checks that `program` refused to run, with code 2 and a last line that says each of `parts`.
     ///
     /// # Panics
     /// When it did not.
     #[track_caller]
     pub fn refused_by(&self, program: &str, parts: &[&str]) {
         assert_eq!(self.code, Some(2), "{self:#?}");
-        let lines: Vec<_> = self.stderr.lines().collect();
-        let [line] = lines.as_slice() else { panic!("not one line: {self:#?}") };
+        let line = self.stderr.lines().last().unwrap_or_default();
         let is_its_own = line.strip_prefix(program).is_some_and(|rest| rest.starts_with(": "));
         assert!(is_its_own && self.stdout.is_empty(), "{self:#?}");
         for part in parts {
             assert!(line.contains(part), "`{part}` is missing in: {line}");
         }
+    }
+
+    /// Checks the same, and that it said nothing before.
+    ///
+    /// # Panics
+    /// When it did.
+    #[track_caller]
+    pub fn refused_at_once_by(&self, program: &str, parts: &[&str]) {
+        assert_eq!(self.stderr.lines().count(), 1, "not one line: {self:#?}");
+        self.refused_by(program, parts);
     }
 }
 

@@ -23,7 +23,7 @@ fn arguments_that_make_no_sense() {
         (&["run", "--set", "FAST_TIMOUT=5"], &["`FAST_TIMOUT`", "`FAST_TIMEOUT`"]),
         (&["run", "--set", "CHAOS_RETRY=0"], &["`CHAOS_RETRY` = \"0\"", "command-line flag"]),
     ] {
-        fixture.prod(args).refused_by("prod", says);
+        fixture.prod(args).refused_at_once_by("prod", says);
     }
     assert!(!fixture.path("target/debug").exists(), "something was built");
 }
@@ -40,13 +40,13 @@ fn an_environment_that_does_not_parse() {
     ] {
         fixture
             .prod_with(&["run"], &[(name, value)])
-            .refused_by("prod", &[name, "environment", says]);
-        fixture.prod_with(&["knobs"], &[(name, value)]).refused_by("prod", &[name]);
+            .refused_at_once_by("prod", &[name, "environment", says]);
+        fixture.prod_with(&["knobs"], &[(name, value)]).refused_at_once_by("prod", &[name]);
     }
     let armed = [("MACE_FAILPOINT", "mace_flush=abort")];
     fixture
         .prod_with(&["run"], &armed)
-        .refused_by("prod", &["MACE_FAILPOINT", "environment", "unset it"]);
+        .refused_at_once_by("prod", &["MACE_FAILPOINT", "environment", "unset it"]);
 }
 
 #[test]
@@ -64,21 +64,25 @@ fn files_that_cannot_be_used() {
     ] {
         let before = fs::read_to_string(fixture.path(file)).ok();
         fixture.write(file, text);
-        fixture.prod(&["run"]).refused_by("prod", &[file, says]);
+        fixture.prod(&["run"]).refused_at_once_by("prod", &[file, says]);
         match before {
             Some(before) => fixture.write(file, &before),
             None => fs::remove_file(fixture.path(file)).unwrap(),
         }
     }
     fs::remove_file(fixture.path(".config/nextest.toml")).unwrap();
-    fixture.prod(&["run"]).refused_by("prod", &["cannot read", "nextest.toml", "restore it"]);
+    fixture
+        .prod(&["run"])
+        .refused_at_once_by("prod", &["cannot read", "nextest.toml", "restore it"]);
 }
 
 #[test]
 fn an_output_folder_that_is_a_file() {
     let fixture = Fixture::new();
     fixture.write("target/prod", "in the way");
-    fixture.prod(&["run"]).refused_by("prod", &["output folder", "target/prod", "writable"]);
+    fixture
+        .prod(&["run"])
+        .refused_at_once_by("prod", &["output folder", "target/prod", "writable"]);
 }
 
 #[test]
@@ -96,7 +100,9 @@ fn a_workspace_without_the_engine() {
     let manifest = fixture.read("Cargo.toml").replace("mace-kv = { path = \"engine\" }", "");
     let manifest = manifest.replace("[\"mace-kv/failpoints\"]", "[]");
     fixture.write("Cargo.toml", &manifest);
-    fixture.prod(&["run"]).refused_by("prod", &["0 packages called mace-kv", "exactly one"]);
+    fixture
+        .prod(&["run"])
+        .refused_at_once_by("prod", &["0 packages called mace-kv", "exactly one"]);
 }
 
 #[test]

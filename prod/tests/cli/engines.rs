@@ -29,7 +29,7 @@ fn what_is_no_engine_is_refused() {
     fixture.write("torn/Cargo.toml", "[package\n");
     fixture.write("virtual/Cargo.toml", "[workspace]\n");
     let refused = |env: &[(&str, &str)], parts: &[&str]| {
-        fixture.prod_with(&["run"], env).refused_by("prod", parts);
+        fixture.prod_with(&["run"], env).refused_at_once_by("prod", parts);
     };
     for (path, why) in [
         ("nowhere", "no readable Cargo.toml"),
@@ -53,7 +53,7 @@ fn a_version_that_cannot_be_resolved_is_refused() {
     let version = [("MACE_ENGINE", "0.0.1-nosuch")];
     fixture
         .prod_with(&["run"], &version)
-        .refused_by("prod", &["cannot resolve", "version-0.0.1-nosuch"]);
+        .refused_at_once_by("prod", &["cannot resolve", "version-0.0.1-nosuch"]);
 }
 
 #[test]

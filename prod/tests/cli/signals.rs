@@ -21,7 +21,9 @@ fn cargo_an_interrupted_run_cleans_up_and_says_so() {
             .unwrap();
         assert_eq!(pipe.line(), "hanging");
         // Beside it, in the same checkout, another run would mix its programs and reports with it.
-        fixture.prod(&["run"]).refused_by("prod", &["another run is at work", "target/prod/lock"]);
+        fixture
+            .prod(&["run"])
+            .refused_at_once_by("prod", &["another run is at work", "target/prod/lock"]);
 
         kill_process(Pid::from_child(&child), signal).unwrap();
         let output = child.wait_with_output().unwrap();

@@ -168,7 +168,7 @@ fn cargo_a_killed_soak_loses_the_cycle_in_flight_at_the_most() {
     let refused = |args: &[&str], env: &[(&str, &str)], says: &str| {
         fixture
             .prod_with(args, env)
-            .refused_by("prod", &["the earlier soak has", says, "--resume"]);
+            .refused_at_once_by("prod", &["the earlier soak has", says, "--resume"]);
     };
     refused(&["soak", "--resume"], &seed, "the shard 2/2");
     let resume = ["soak", "--resume", "--shard", "2/2"];
