@@ -27,10 +27,10 @@ soak *args:
 repro *args:
     @exec cargo run --quiet --package prod -- repro "$@"
 
-# Show redb a power loss and a failing disk, and prove that the cases catch an engine that lies
+# Show redb and fjall a power loss and a failing disk, and prove that the cases catch an engine that lies: [fjall|redb]
 [group('validate')]
 engines *args:
-    @exec cargo nextest run --profile all --ignore-default-filter --package mace-prod --features redb --test prod_power --test detects_power -E 'test(/_redb::/) | binary(detects_power)' "$@"
+    @exec cargo nextest run --profile all --ignore-default-filter --package mace-prod --features fjall,redb --test prod_power --test detects_power -E 'test(/_(fjall|redb)::/) | binary(detects_power)' "$@"
 
 # Show every knob, its value, and where it came from
 [group('validate')]

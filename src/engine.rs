@@ -7,6 +7,8 @@
 pub mod altered;
 pub mod apart;
 pub mod failpoint;
+#[cfg(feature = "fjall")]
+pub mod fjall;
 pub mod layered;
 pub mod lying;
 pub mod mace;

@@ -10,6 +10,9 @@ mod explore;
 #[path = "power/faults.rs"]
 #[expect(dead_code, reason = "the other half is for the cases")]
 mod faults;
+#[cfg(any(feature = "fjall", feature = "redb"))]
+#[path = "power/others.rs"]
+mod others;
 #[path = "power/record.rs"]
 mod record;
 #[path = "regressions/short_log_file.rs"]
@@ -17,6 +20,8 @@ mod record;
 mod short_log_file;
 
 use faultfs::Step;
+#[cfg(feature = "fjall")]
+use mace_prod::engine::fjall::FjallDriver;
 #[cfg(feature = "redb")]
 use mace_prod::engine::redb::RedbDriver;
 use mace_prod::{
@@ -60,6 +65,8 @@ impl Layering for Unsynced<'_> {
 fn engines() -> Vec<&'static dyn Driver> {
     vec![
         &MaceDriver,
+        #[cfg(feature = "fjall")]
+        &FjallDriver,
         #[cfg(feature = "redb")]
         &RedbDriver,
     ]
@@ -263,7 +270,7 @@ fn an_engine_that_syncs_is_not_blamed() {
 
 /// Commits that fail. Not for mace-kv, which would be blamed itself: the known finding
 /// `sync-believed-after-failed`.
-#[cfg(feature = "redb")]
+#[cfg(any(feature = "fjall", feature = "redb"))]
 mod failed {
     use super::{caught, each, not_blamed};
     use mace_prod::{
@@ -301,6 +308,7 @@ mod failed {
     fn faults(driver: &dyn Driver) -> Option<&'static str> {
         match &*driver.identity().name {
             "redb" => Some("fdatasync=12*off->return(EIO)"),
+            "fjall" => Some("fsync[jnl]=12*off->return(EIO)"),
             _ => None,
         }
     }
@@ -320,30 +328,4 @@ mod failed {
             None => Verdict::Pass,
         });
     }
-}
-
-/// What the making of a redb database leaves when it is cut off, which the cases leave out. redb makes
-/// it in place and writes the magic number last, so that a file with a size and no magic number may be
-/// left, even by a process that is killed; `Database::create` takes a file that is absent, empty or
-/// valid, and refuses this one for ever. And it does not sync the folder: on a filesystem where syncing
-/// a file does not keep its name (neither ext4 nor xfs), acknowledged commits go with the file.
-#[cfg(feature = "redb")]
-#[test]
-fn the_making_of_a_redb_database_is_not_protected() {
-    Case::run(|case| {
-        let places = record::Places::new(case.dir());
-        let database = places.disk().join(mace_prod::scenario::power::DATABASE);
-        fs::create_dir_all(database).expect("the case's folder takes folders");
-        let stages = Work { recipe: Recipe::Commits, family: Family::OneWriter }.stages();
-        let steps = [Step::Prefix, Step::DropAll];
-        let plan = faultfs::Plan::default();
-        let words = explore::shown_of(&RedbDriver, case, (&stages, &[]), &steps, &plan);
-        let words = words.expect("the work is carried out");
-        let told = |what: &str| words.iter().any(|words| words.contains(what));
-        if words.len() == 2 && told("magic number mismatch") && told("creation of a bucket") {
-            Verdict::Pass
-        } else {
-            Verdict::Inconclusive(format!("redb is no more what it was: {words:?}"))
-        }
-    });
 }

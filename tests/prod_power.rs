@@ -31,6 +31,8 @@ mod sync_believed_after_failed;
 mod unsynced_log_name;
 
 use libtest_mimic::{Arguments, Trial, run};
+#[cfg(feature = "fjall")]
+use mace_prod::engine::fjall::FjallDriver;
 #[cfg(feature = "redb")]
 use mace_prod::engine::redb::RedbDriver;
 use mace_prod::{
@@ -38,7 +40,10 @@ use mace_prod::{
     report::say,
     scenario::{
         Case,
-        power::works::{self, Work},
+        power::{
+            foreign::{UNSYNCED_NAMES, unsynced_names},
+            works::{self, Work},
+        },
     },
     verdict::Verdict,
 };
@@ -47,6 +52,8 @@ fn main() {
     let mut trials = of_engine("", &MaceDriver, works::ALL, works::FAULTED);
     #[cfg(feature = "redb")]
     trials.extend(of_engine("_redb", &RedbDriver, works::PORTABLE, works::PORTABLE));
+    #[cfg(feature = "fjall")]
+    trials.extend(of_engine("_fjall", &FjallDriver, works::PORTABLE, works::PORTABLE));
     trials.extend(regressions());
     run(&Arguments::from_args(), trials).exit();
 }
@@ -84,6 +91,9 @@ fn introduce(driver: &dyn Driver) {
     let Identity { name, version, .. } = driver.identity();
     if name != MaceDriver.identity().name {
         say(&format!("this case runs {name} {version}"));
+        if unsynced_names(&name).is_some() {
+            say(&format!("its names that are never synced count as synced: {UNSYNCED_NAMES}"));
+        }
     }
 }
 

@@ -44,7 +44,12 @@ pub(crate) struct Content {
 impl Content {
     pub(crate) fn from_bytes(bytes: &[u8]) -> Self {
         let mut content = Self::default();
-        content.write(0, bytes);
+        for (index, page) in bytes.chunks(PAGE_LEN).enumerate() {
+            // A file that was given its size in advance is zeros for the most part.
+            if page.iter().any(|byte| *byte != 0) {
+                content.write(index as u64 * PAGE, page);
+            }
+        }
         content.size = bytes.len() as u64;
         content
     }
@@ -172,6 +177,15 @@ mod tests {
         let mut state = Xxh3::new();
         content.hash_into(&mut state);
         state.digest128()
+    }
+
+    #[test]
+    fn zeros_of_a_file_take_no_room() {
+        let mut bytes = vec![0; 3 * PAGE as usize + 10];
+        bytes[PAGE as usize + 5] = 1;
+        let content = Content::from_bytes(&bytes);
+        assert_eq!(content.pages.iter().flatten().count(), 1);
+        assert_eq!(content.read(0, bytes.len()), bytes);
     }
 
     #[test]

@@ -31,6 +31,8 @@ pub struct Finding {
     pub state: State,
     /// For depth 2, the state whose recovery was cut off.
     pub outer: Option<State>,
+    /// The operations that it does without, a line each.
+    pub outer_lost: Vec<String>,
     /// The smallest state of the same cut that fails with the same words.
     pub minimal: State,
     /// The operations that the minimal state does without, a line each.
@@ -82,6 +84,10 @@ impl Display for Finding {
             "  found by {}{depth}, {} state(s), seed {}",
             self.step, self.count, self.seed
         )?;
+        if let Some(outer) = &self.outer {
+            writeln!(f, "  recovery from a crash after event {}", outer.cut)?;
+            self.outer_lost.iter().try_for_each(|line| writeln!(f, "    {line}"))?;
+        }
         writeln!(f, "  crash after event {}", self.minimal.cut)?;
         self.lost.iter().try_for_each(|line| writeln!(f, "    {line}"))?;
         writeln!(f, "  legal as found on: {}", list(&self.legal))?;

@@ -11,6 +11,7 @@
 
 use crate::{
     crash::{State, Tear},
+    names::Names,
     op::{Ino, MarkKind, Op, Scope},
     trace::{INTERRUPTED, Trace},
 };
@@ -141,11 +142,16 @@ impl Model {
             trace.base.files.iter().map(|(ino, file)| (*ino, file.size())).collect();
         let mut begins = BTreeMap::new();
         let mut open: Vec<u32> = Vec::new();
+        let mut kept = trace.kept.map(|kept| (kept, trace.base_names()));
         for (seq, event) in trace.events.iter().enumerate() {
             let seq = seq as u32;
             let before = model.units.len() as u32;
             model.add_units(seq, &event.op, &mut sizes);
-            open.extend(before..model.units.len() as u32);
+            if kept.as_mut().is_some_and(|(kept, names)| gives(&event.op, *kept, names)) {
+                model.units[before as usize].covered = seq;
+            } else {
+                open.extend(before..model.units.len() as u32);
+            }
             match &event.op {
                 Op::SyncBegin { call, .. } => drop(begins.insert(*call, seq)),
                 Op::SyncEnd { call, scope, errno } => {
@@ -252,7 +258,8 @@ impl Model {
     /// hidden sync promises nothing; another one may.
     pub(crate) fn is_durable(&self, id: u32, cut: u32, hidden: &[u32]) -> bool {
         let unit = self.units[id as usize];
-        if unit.covered >= cut || hidden.is_empty() {
+        let needs_no_sync = unit.covered == unit.seq;
+        if unit.covered >= cut || hidden.is_empty() || needs_no_sync {
             return unit.covered < cut;
         }
         // Syncs from the first that covered it: an earlier one that failed has not.
@@ -345,6 +352,17 @@ fn grown(op: &Op) -> Option<u64> {
         Op::Zero { offset, len, extends: true, .. } => Some(offset + len),
         _ => None,
     }
+}
+
+/// Carries out an operation on names, and says whether it gives one that is wanted.
+fn gives(op: &Op, wanted: fn(&str) -> bool, names: &mut Names) -> bool {
+    names.apply(op);
+    let (Op::Create { dir, name, .. } | Op::Link { dir, name, .. } | Op::Rename { dir, name, .. }) =
+        op
+    else {
+        return false;
+    };
+    names.join(*dir, name).is_some_and(|path| wanted(&path))
 }
 
 /// The file that an operation on names is about.

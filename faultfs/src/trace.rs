@@ -29,6 +29,8 @@ pub struct Trace {
     pub(crate) events: Vec<Event>,
     pub(crate) summary: Summary,
     whole: bool,
+    /// Names that no crash takes; see [`Trace::keeping`].
+    pub(crate) kept: Option<fn(&str) -> bool>,
 }
 
 /// What a run counted besides its operations.
@@ -72,7 +74,7 @@ pub(crate) enum Frame {
 
 impl Trace {
     pub(crate) fn new(base: Image, events: Vec<Event>, summary: Summary) -> Self {
-        Self { base, events, summary, whole: true }
+        Self { base, events, summary, whole: true, kept: None }
     }
 
     /// What happened, in order.
@@ -104,6 +106,20 @@ impl Trace {
             }
         }
         self
+    }
+
+    /// The same run by a store that makes these names durable as it gives them, and so do the
+    /// recoveries from what it leaves. A loss that this trace does not show comes from such a name
+    /// that is never synced, and from nothing else. A name is told by its path below the folder.
+    #[must_use]
+    pub fn keeping(mut self, names: fn(&str) -> bool) -> Self {
+        self.kept = Some(names);
+        self
+    }
+
+    /// Reads the trace of a recovery from what this one leaves.
+    pub(crate) fn read_recovery(&self, file: &Path) -> Result<Self> {
+        Ok(Self { kept: self.kept, ..Self::read(file)? })
     }
 
     /// The names at the start.

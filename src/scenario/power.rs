@@ -5,6 +5,7 @@
 //! A trace carries one number for each word that the suite says to it. Numbers are the stamps of
 //! events; milestones, which have no stamp, are counted above all stamps.
 
+pub mod foreign;
 pub mod known;
 mod lives;
 pub mod works;
@@ -226,7 +227,9 @@ impl Recorded<'_> {
         } else if is_mended && self.database(&aside.join(name), history, promise).is_empty() {
             Some(known::SHORT_LOG_FILE)
         } else {
-            None
+            let engine = self.driver.identity().name;
+            let again = |dir: &Path| self.database(dir, history, promise);
+            foreign::torn_batch(&engine, &violations, (&dir, &aside), again)
         };
         if is_mended {
             let _ = fs::remove_dir_all(&aside);

@@ -10,7 +10,7 @@ use mace_prod::{
         Case,
         chaos::recipes::Stages,
         database::Stage,
-        power::{Recorded, known::UNSYNCED_LOG_NAME, known_id, works::Work},
+        power::{Recorded, foreign, known::UNSYNCED_LOG_NAME, known_id, works::Work},
     },
     settings::{Settings, leaves_out},
     verdict::Verdict,
@@ -34,7 +34,7 @@ pub(crate) fn power_loss(case: &mut Case, driver: &dyn Driver, work: Work) -> Ve
         return Verdict::Crashed(format!("while it was recorded: {}", recorded.outcome));
     }
     let run = recorded.run;
-    let report = explored(case, &places, &run, trace(&places));
+    let report = explored(case, &places, &run, names_kept(trace(&places), driver));
     let mut violations = run.live();
     violations.extend(found(case, &report));
     let wanted = Settings::get().power_states / 20 / u64::from(Settings::get().power_shard.1);
@@ -45,6 +45,17 @@ pub(crate) fn power_loss(case: &mut Case, driver: &dyn Driver, work: Work) -> Ve
         ));
     }
     Verdict::from_violations(violations)
+}
+
+/// What becomes of a trace before it is explored.
+pub(crate) type Sight = fn(Trace, &dyn Driver) -> Trace;
+
+/// The trace without what another engine's findings about names would hide.
+pub(crate) fn names_kept(trace: Trace, driver: &dyn Driver) -> Trace {
+    match foreign::unsynced_names(&driver.identity().name) {
+        None => trace,
+        Some(names) => trace.keeping(names),
+    }
 }
 
 /// Records processes and says in whose words the remainders of these steps break promises.
@@ -77,7 +88,12 @@ pub(crate) fn shown_by(
     let places = Places::new(case.dir());
     let plan: Plan = faults.parse().unwrap_or_else(|error| panic!("{error}"));
     set_up(&places, driver, stages, case.seed()).unwrap_or_else(|error| panic!("{error}"));
-    shown_of(driver, case, (stages, &[]), steps, &plan)
+    findings(driver, case, (stages, &[]), steps, (&plan, names_kept)).map(|found| words(&found))
+}
+
+/// In whose words each finding breaks a promise.
+fn words(findings: &[Finding]) -> Vec<String> {
+    findings.iter().map(|finding| finding.outcome.to_string()).collect()
 }
 
 /// The same of openings that come before, within the recording.
@@ -88,6 +104,18 @@ pub(crate) fn shown_of(
     steps: &[Step],
     plan: &Plan,
 ) -> Result<Vec<String>, Verdict> {
+    findings(driver, case, (stages, first), steps, (plan, |trace, _| trace))
+        .map(|found| words(&found))
+}
+
+/// What is found in what becomes of the trace, each finding as it is.
+pub(crate) fn findings(
+    driver: &dyn Driver,
+    case: &mut Case,
+    (stages, first): (&Stages, &[Stage]),
+    steps: &[Step],
+    (plan, seen_as): (&Plan, Sight),
+) -> Result<Vec<Finding>, Verdict> {
     let places = Places::new(case.dir());
     let recorded = recorded_after(&places, driver, (stages, first), case.seed(), plan);
     let recorded = recorded.unwrap_or_else(|error| panic!("{error}"));
@@ -98,9 +126,10 @@ pub(crate) fn shown_of(
     let lives = places.lives();
     let judge = |state: &State| run.judge(&crash(state), &lives);
     let explore = Explore::new().steps(steps).nested(0).questions(0).folder(case.dir());
-    let report = explore.run(trace(&places), &judge).unwrap_or_else(|error| panic!("{error}"));
+    let trace = seen_as(trace(&places), driver);
+    let report = explore.run(trace, &judge).unwrap_or_else(|error| panic!("{error}"));
     report.to_string().lines().for_each(say);
-    Ok(report.findings.iter().map(|finding| finding.outcome.to_string()).collect())
+    Ok(report.findings)
 }
 
 /// Workers are more than cores: an engine that opens and closes waits for its threads and timers.
@@ -157,9 +186,18 @@ fn found(case: &mut Case, report: &Report) -> Vec<Violation> {
         violations.push(Violation::new("power", KEPT, format!("{finding}  again: {again}")));
     }
     for id in &known {
-        let _ = case.known_finding(id);
+        met(case, id);
     }
     violations
+}
+
+/// Says that a known finding was met; that of another engine has no entry among those of this one.
+pub(crate) fn met(case: &mut Case, id: &str) {
+    if foreign::ALL.contains(&id) {
+        say(&format!("a finding of another engine: {id}"));
+    } else {
+        let _ = case.known_finding(id);
+    }
 }
 
 /// The known finding that an outcome names.

@@ -3,7 +3,7 @@
 //! failed is followed by a power loss as well: an acknowledgement behind it was worth nothing.
 
 use crate::{
-    explore::known_of,
+    explore::{known_of, met, names_kept},
     record::{Places, Recording, crash, recorded, set_up, trace},
 };
 use faultfs::{Call, Case as State, Explore, Fork, Op, Outcome, Plan, Profile, Step, Trace};
@@ -245,7 +245,7 @@ impl Disk<'_> {
         let found = look.run(|| recording.run.judge_death(&places.disk()));
         let mut found = found.unwrap_or_else(|error| panic!("{error}"));
         if syncs && found.is_sound() {
-            found = without_power(places, &recording, traced);
+            found = without_power(places, &recording, names_kept(traced, self.driver));
         }
         if let Some((call, what, _)) = &fired {
             let label = format!("faults.{call}.{}", what.replace('=', "_"));
@@ -362,7 +362,7 @@ fn concluded(case: &mut Case, score: Score) -> Verdict {
         case.figures.add(format!("faults.{how}"), *count);
     }
     for id in &score.known {
-        let _ = case.known_finding(id);
+        met(case, id);
     }
     if !score.violations.is_empty() {
         return Verdict::from_violations(score.violations);

@@ -244,6 +244,19 @@ fn a_hidden_sync_promises_nothing_and_another_one_still_does() {
 }
 
 #[test]
+fn a_name_that_is_kept_is_durable_at_once_and_nothing_else_is() {
+    let ops = [create(1, "f"), create(2, "g"), write(2, 0, b"a"), rename("f", "h", 1)];
+    let events = model(&ops).trace.events.clone();
+    let trace = Trace::new(Image::default(), events, Summary::default());
+    assert_eq!(Model::new(&Arc::new(trace.clone())).pending(4, &[]), [0, 1, 2, 3, 4]);
+    let model = Model::new(&Arc::new(trace.keeping(|path| path == "g" || path == "h")));
+    assert_eq!(model.pending(1, &[]), [0]);
+    // Units: 0 the name f, 1 g, 2 and 3 data and size, 4 the rename.
+    assert_eq!(model.pending(4, &[]), [0, 2, 3]);
+    assert!(model.is_durable(1, 4, &[2]), "whatever else has not happened");
+}
+
+#[test]
 fn the_last_prefix_is_the_final_folder() {
     let ops = [
         create(1, "f"),

@@ -26,6 +26,9 @@ use std::{
     time::Instant,
 };
 
+/// Lost operations that a finding lists.
+const LINES: usize = 40;
+
 pub(super) struct Run<'a> {
     settings: &'a Explore,
     pool: Pool<'a>,
@@ -205,8 +208,9 @@ impl<'a> Run<'a> {
         }
         self.report.nested.1 += 1;
         let legal = layer.model.legality(&state);
+        let trace = layer.model.trace.read_recovery(&file)?;
         let inner = Layer {
-            model: Arc::new(Model::new(&Arc::new(Trace::read(&file)?))),
+            model: Arc::new(Model::new(&Arc::new(trace))),
             above: Some(Above { file, state, legal, promises }),
         };
         let points = points(&inner.model, self.settings);
@@ -224,15 +228,18 @@ impl<'a> Run<'a> {
         for (number, (state, above, outcome)) in
             std::mem::take(&mut self.raw).into_iter().enumerate()
         {
+            let outer_lost = above.as_ref().map(|above| layer.model.describe(&above.state));
             let layer = match above {
                 None => Layer { model: layer.model.clone(), above: None },
                 Some(above) => {
-                    let trace = Arc::new(Trace::read(&above.file)?);
+                    let trace = Arc::new(layer.model.trace.read_recovery(&above.file)?);
                     Layer { model: Arc::new(Model::new(&trace)), above: Some(above) }
                 }
             };
             let finding = self.finding(&layer, number, state, outcome)?;
-            self.report.findings.push(finding);
+            let mut outer_lost = outer_lost.unwrap_or_default();
+            outer_lost.truncate(LINES);
+            self.report.findings.push(Finding { outer_lost, ..finding });
         }
         Ok(())
     }
@@ -260,6 +267,7 @@ impl<'a> Run<'a> {
             depth: layer.depth(),
             seed: self.settings.seed,
             outer: layer.above.as_ref().map(|above| above.state.clone()),
+            outer_lost: Vec::new(),
             lost: layer.model.describe(&minimal),
             legal: layer.legality(&state),
             minimal_legal: layer.legality(&minimal),
@@ -279,7 +287,7 @@ impl<'a> Run<'a> {
             // The numbers of a finding are those of this trace: of the recovery, when it was one.
             layer.model.trace.write(&file.with_extension("trace"))?;
         }
-        finding.lost.truncate(40);
+        finding.lost.truncate(LINES);
         Ok(finding)
     }
 }

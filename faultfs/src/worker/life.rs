@@ -76,7 +76,11 @@ impl Life<'_> {
             Subject::Image(file) => Image::unpack(file),
             Subject::Of(file, state) => {
                 if other.as_ref().is_none_or(|(at, _)| at != file) {
-                    let model = Arc::new(Model::new(&Arc::new(Trace::read(file)?)));
+                    let trace = match &self.model {
+                        Some(outer) => outer.trace.read_recovery(file)?,
+                        None => Trace::read(file)?,
+                    };
+                    let model = Arc::new(Model::new(&Arc::new(trace)));
                     *other = Some((file.clone(), Builder::new(model)));
                 }
                 Ok(other.as_mut().expect("just made").1.image(state))

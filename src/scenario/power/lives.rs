@@ -3,7 +3,7 @@
 //! own, and its words to the trace are told from those of the first life by their numbers. Knows no
 //! trace and chooses no crash.
 
-use super::{Crash, DATABASE, Recorded, Word, Words, told};
+use super::{Crash, DATABASE, Recorded, Word, Words, foreign, told};
 use crate::{
     engine::{EngineOptions, Family},
     history::{
@@ -115,7 +115,11 @@ impl Recorded<'_> {
         let dump = life.dump.clone();
         let state = Reopened { events: life.before, promise: promised_before, dump };
         let dir = crash.folder.join(DATABASE);
-        told(&second.database_after(&dir, &history, vec![state], promise), None)
+        let judge = |dir: &Path| second.database_after(dir, &history, vec![state.clone()], promise);
+        let (violations, aside) = (judge(&dir), crash.folder.with_extension("mended"));
+        let engine = self.driver.identity().name;
+        let known = foreign::torn_batch(&engine, &violations, (&dir, &aside), judge);
+        told(&violations, known)
     }
 
     /// Opens what a power loss left and what was found sound, writes more and closes it, telling

@@ -1,0 +1,138 @@
+//! Findings of other engines than the one under test, each taken away by its cause, so that the cases
+//! show what is behind it. What each is, how it is legal, and that it is still there, is shown by a
+//! test of its own (`tests/detects_power.rs`); a case says which of them it met.
+
+use crate::{error::Result, oracle::Violation, testdir};
+use std::{
+    fs::{self, File},
+    path::{Path, PathBuf},
+};
+
+/// fjall 3.1.13 does not sync the folder in which it makes the folder of a keyspace
+/// (`Keyspace::create_new`), nor the one in which it makes a file of blobs (lsm-tree 3.1.10,
+/// `vlog/blob_file/writer.rs`; that of tables is synced, `table/writer/mod.rs`).
+pub const UNSYNCED_NAMES: &str = "fjall-unsynced-names";
+
+/// fjall 3.1.13 takes a batch at the end of its journal that is there in part, and whose length is
+/// right, for a damaged database and refuses to open it (`journal/batch_reader.rs`).
+pub const TORN_BATCH: &str = "fjall-torn-batch";
+
+/// All of them.
+pub const ALL: &[&str] = &[UNSYNCED_NAMES, TORN_BATCH];
+
+/// What ends a batch in fjall's journal: `MAGIC_BYTES` of `file.rs`.
+const TRAILER: &[u8] = b"FJL\x03";
+
+/// What fjall says of a batch that is there in part.
+const WORDS: &[&str] = &[
+    "JournalRecovery(ChecksumMismatch)",
+    "JournalRecovery(InsufficientLength)",
+    "JournalRecovery(TooManyItems)",
+];
+
+/// Batches that one barrier may leave behind it, at the most.
+const BATCHES: usize = 64;
+
+/// The names that this engine gives and never syncs, by their paths below the recorded folder.
+pub fn unsynced_names(engine: &str) -> Option<fn(&str) -> bool> {
+    let of_fjall = |path: &str| {
+        let path: Vec<&str> = path.split('/').collect();
+        matches!(path[..], [_, "keyspaces", _] | [_, "keyspaces", _, "blobs", _])
+    };
+    (engine == "fjall").then_some(of_fjall as fn(&str) -> bool)
+}
+
+/// Names the finding when it is behind these violations: a database of fjall refuses what a power loss
+/// left of a batch, and without that and younger batches it keeps every promise, as `judge` says of a
+/// copy `to` of it.
+pub(super) fn torn_batch(
+    engine: &str,
+    violations: &[Violation],
+    (database, to): (&Path, &Path),
+    judge: impl Fn(&Path) -> Vec<Violation>,
+) -> Option<&'static str> {
+    let is_torn = |violation: &Violation| WORDS.iter().any(|why| violation.witness.contains(why));
+    if engine != "fjall" || violations.is_empty() || !violations.iter().all(is_torn) {
+        return None;
+    }
+    let shortened = with_fewer_batches(database, to, || {
+        let violations = judge(to);
+        let is_over = !violations.iter().any(is_torn);
+        is_over.then_some(violations.is_empty())
+    });
+    let _ = fs::remove_dir_all(to);
+    let is_sound = shortened.unwrap_or_else(|error| panic!("{error}"));
+    is_sound.unwrap_or_default().then_some(TORN_BATCH)
+}
+
+/// Copies a database of fjall to `to` whose journal ends before its last batch, before the one
+/// before it, and so on, until `judge` has an answer.
+fn with_fewer_batches<T>(
+    database: &Path,
+    to: &Path,
+    mut judge: impl FnMut() -> Option<T>,
+) -> Result<Option<T>> {
+    let Some(journal) = newest_journal(database) else { return Ok(None) };
+    let fail = |error| crate::error::Error::new("shorten", &journal, error);
+    let bytes = fs::read(&journal).map_err(fail)?;
+    let ends = (0..bytes.len()).filter(|at| bytes[*at..].starts_with(TRAILER));
+    let mut ends: Vec<usize> = ends.map(|at| at + TRAILER.len()).collect();
+    ends.insert(0, 0);
+    for end in ends.iter().rev().take(BATCHES) {
+        let _ = fs::remove_dir_all(to);
+        testdir::copy_tree(database, to)?;
+        let short = to.join(journal.file_name().expect("a journal has a name"));
+        let file = File::options().write(true).open(short).map_err(fail)?;
+        file.set_len(*end as u64).map_err(fail)?;
+        if let Some(answer) = judge() {
+            return Ok(Some(answer));
+        }
+    }
+    Ok(None)
+}
+
+/// The journal that is written; the others were synced when they were left.
+fn newest_journal(database: &Path) -> Option<PathBuf> {
+    let number = |path: &PathBuf| -> Option<u64> {
+        path.file_name()?.to_str()?.strip_suffix(".jnl")?.parse().ok()
+    };
+    let entries = fs::read_dir(database).ok()?.flatten().map(|entry| entry.path());
+    entries.filter(|path| number(path).is_some()).max_by_key(number)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testdir::TestDir;
+
+    #[test]
+    fn a_name_is_told_by_the_folder_that_is_not_synced() {
+        let wanted = unsynced_names("fjall").unwrap();
+        assert!(wanted("db/keyspaces/2") && wanted("db/keyspaces/2/blobs/0"));
+        for synced in
+            ["db/0.jnl", "db/keyspaces", "db/keyspaces/2/tables/0", "db/keyspaces/2/blobs"]
+        {
+            assert!(!wanted(synced), "{synced}");
+        }
+        assert!(unsynced_names("redb").is_none());
+    }
+
+    #[test]
+    fn a_journal_is_shortened_batch_by_batch() {
+        let dir = TestDir::new("batches").unwrap();
+        let (database, to) = (dir.join("db"), dir.join("short"));
+        fs::create_dir(&database).unwrap();
+        fs::write(database.join("3.jnl"), "old").unwrap();
+        fs::write(database.join("20.jnl"), b"aFJL\x03bbFJL\x03ccc").unwrap();
+        let mut seen = Vec::new();
+        let answer: Option<()> = with_fewer_batches(&database, &to, || {
+            seen.push(fs::read(to.join("20.jnl")).unwrap().len());
+            assert_eq!(fs::read(to.join("3.jnl")).unwrap(), b"old");
+            None
+        })
+        .unwrap();
+        assert_eq!((answer, seen), (None, vec![11, 5, 0]));
+        let first = with_fewer_batches(&database, &to, || Some(1)).unwrap();
+        assert_eq!(first, Some(1));
+    }
+}
