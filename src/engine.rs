@@ -75,6 +75,10 @@ pub struct Capabilities {
     pub merge: bool,
     /// Data live in files, so that a process kill and a reopen are possible.
     pub files: bool,
+    /// A database can be reopened with another number of writer groups.
+    pub resizes: bool,
+    /// What must not fail ends in a panic that says so; else in a report and an abort.
+    pub stops_by_panic: bool,
     /// A commit on the relaxed route survives the death of its process, though no power loss.
     pub outlives: bool,
 }

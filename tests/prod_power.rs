@@ -58,6 +58,9 @@ fn main() {
     run(&Arguments::from_args(), trials).exit();
 }
 
+/// How a work is judged.
+type Judge = fn(&mut Case, &'static dyn Driver, Work) -> Verdict;
+
 /// The cases of one engine: what a power loss leaves of these works, and a failing disk.
 fn of_engine(
     suffix: &str,
@@ -65,24 +68,20 @@ fn of_engine(
     lost: &'static [Work],
     faulted: &'static [Work],
 ) -> Vec<Trial> {
-    let power = lost.iter().map(|work| {
-        let name = format!("chaos_power{suffix}::{}", work.name());
+    let of_work = move |kind: &str, work: &Work, judge: Judge| {
+        let (name, work) = (format!("{kind}{suffix}::{}", work.name()), *work);
         trial(name, move |case| {
             introduce(driver);
-            judged(case, driver, *work)
+            if let Some(what) = work.lacking(driver.capabilities()) {
+                let Identity { name, version, .. } = driver.identity();
+                return case.skip(&format!("{name} {version} knows {what}"));
+            }
+            judge(case, driver, work)
         })
-    });
-    let disks = faulted.iter().map(|work| {
-        let name = format!("chaos_faults{suffix}::{}", work.name());
-        trial(name, move |case| {
-            introduce(driver);
-            met(case, driver, *work)
-        })
-    });
-    let each = faulted.iter().map(|work| {
-        let name = format!("chaos_faults_each{suffix}::{}", work.name());
-        trial(name, move |case| met_each(case, driver, *work))
-    });
+    };
+    let power = lost.iter().map(|work| of_work("chaos_power", work, judged));
+    let disks = faulted.iter().map(|work| of_work("chaos_faults", work, met));
+    let each = faulted.iter().map(|work| of_work("chaos_faults_each", work, met_each));
     power.chain(disks).chain(each).collect()
 }
 

@@ -48,6 +48,8 @@ impl Driver for FjallDriver {
             copy: false,
             merge: false,
             files: true,
+            resizes: true,
+            stops_by_panic: false,
             outlives: true,
         }
     }

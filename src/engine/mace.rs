@@ -39,6 +39,8 @@ impl Driver for MaceDriver {
             failpoints: cfg!(feature = "failpoints"),
             checker: cfg!(not(engine_api = "0.1")),
             copy: cfg!(not(engine_api = "0.1")),
+            resizes: cfg!(not(engine_api = "0.1")),
+            stops_by_panic: cfg!(engine_api = "0.1"),
             merge: true,
             files: true,
             outlives: true,

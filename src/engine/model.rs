@@ -62,6 +62,8 @@ impl Driver for ModelDriver {
             copy: true,
             merge: true,
             files: false,
+            resizes: true,
+            stops_by_panic: false,
             outlives: true,
         }
     }

@@ -51,6 +51,8 @@ impl Driver for RedbDriver {
             copy: false,
             merge: false,
             files: true,
+            resizes: true,
+            stops_by_panic: false,
             outlives: false,
         }
     }

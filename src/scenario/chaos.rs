@@ -214,6 +214,9 @@ impl ChaosCase {
                 case.skip("this build of the engine has no failpoints")
             }
             Coverage::Recipe(recipe) => {
+                if let Some(what) = recipe.lacking(MaceDriver.capabilities()) {
+                    return case.skip(&format!("{name} {version} knows {what}"));
+                }
                 let stages = recipe.stages(self.fault.family());
                 Flow { case, fault: self.fault, stages }.run()
             }

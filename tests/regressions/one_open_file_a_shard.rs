@@ -32,6 +32,9 @@ use std::time::{Duration, Instant};
 /// The finding's name.
 const ID: &str = "one-open-file-a-shard";
 
+/// Bytes of a value, which has a file of its own kind in every version of the engine.
+const VALUE: u32 = 5000;
+
 /// A disk on which an opening of a file of values takes longer than the lock's patience.
 const SLOW_DISK: &str = "open[blob]=return(delay=2)";
 
@@ -46,6 +49,9 @@ struct Readers {
 pub(crate) fn judge(case: &mut Case) -> Verdict {
     let started = Instant::now();
     let alone = match read(case, Readers { clients: 1, txns: 16 }, DEADLINE) {
+        (Outcome::Sound, 0) => {
+            return Verdict::Inconclusive("no value was read from a file".to_owned());
+        }
         (Outcome::Sound, openings) => openings,
         (other, _) => return Verdict::Crashed(format!("the control, a single reader: {other}")),
     };
@@ -62,7 +68,7 @@ pub(crate) fn judge(case: &mut Case) -> Verdict {
     }
 }
 
-/// How a process ends in which clients read ten files of values, and how many it opened for that.
+/// How a process ends in which clients read more files of values than there are shards, and how many it opened for that.
 fn read(case: &mut Case, readers: Readers, deadline: Duration) -> (Outcome, u64) {
     const KEYS: u64 = 120;
     let Readers { clients, txns } = readers;
@@ -71,7 +77,7 @@ fn read(case: &mut Case, readers: Readers, deadline: Duration) -> (Outcome, u64)
     let bucket = || "a".to_owned();
     let open =
         || Step::Open { bucket: bucket(), options: family.bucket().checkpoints_when_asked() };
-    let fill = Traffic::sweep(Sweep::fill(KEYS, 3000, 8));
+    let fill = Traffic::sweep(Sweep::fill(KEYS, VALUE, 8));
     let weights = [1, 0, 0, 0, 0, 0, 0];
     let mix = Mix { keys: KEYS, ops: 100, weights, abort_pct: 0, ..Mix::default() };
     let traffic = Traffic { first_client: 1, clients, source: Source::Mix(mix), txns };

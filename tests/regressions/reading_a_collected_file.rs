@@ -30,6 +30,9 @@ use std::{collections::BTreeSet, fs};
 /// The finding's name.
 const ID: &str = "reading-a-collected-file";
 
+/// Bytes of a value, which has a file of its own kind in every version of the engine.
+const VALUE: u32 = 5000;
+
 /// What the process says that dies of it.
 const SYMPTOM: &str = "can't open";
 
@@ -80,7 +83,7 @@ fn read(case: &mut Case, number: u32, at_once: bool) -> Outcome {
     let bucket = || "a".to_owned();
     let open =
         || Step::Open { bucket: bucket(), options: family.bucket().checkpoints_when_asked() };
-    let sweep = |step| Sweep { step, ..Sweep::fill(KEYS, 3000, 8) };
+    let sweep = |step| Sweep { step, ..Sweep::fill(KEYS, VALUE, 8) };
     let fill = |step| Step::Traffic { bucket: bucket(), traffic: Traffic::sweep(sweep(step)) };
     let checkpoint = || Step::Checkpoint { bucket: bucket() };
 

@@ -2,7 +2,7 @@
 //! verdict by itself. Runs nothing and reads no state.
 
 use crate::{
-    engine::Denial,
+    engine::{Denial, Driver, mace::MaceDriver},
     error,
     history::{
         Event, History,
@@ -101,6 +101,12 @@ pub fn met_error(armed: &Database, exit: &Exit, hits: u64, silent: bool) -> Resu
         ExitClass::Died(SIGABRT) if exit.stderr.contains("fatal: ") => {
             let report = exit.stderr.lines().rfind(|line| line.starts_with("fatal: "));
             format!("stopped with a report, {}", report.unwrap_or_default())
+        }
+        ExitClass::Died(SIGABRT) | ExitClass::Panicked | ExitClass::Hung
+            if MaceDriver.capabilities().stops_by_panic && reached("panicked must_ok failed: ") =>
+        {
+            let report = phases.iter().find(|phase| phase.starts_with("panicked "));
+            format!("stopped with a panic, {}", report.map_or("", String::as_str))
         }
         ExitClass::Died(SIGABRT) if silent && exit.stderr.trim().is_empty() => {
             "stopped without a report".to_owned()

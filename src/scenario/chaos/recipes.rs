@@ -8,7 +8,7 @@
 
 use crate::{
     engine::{
-        EngineOptions, Family, RULES,
+        Capabilities, EngineOptions, Family, RULES,
         failpoint::{Action, Rule},
     },
     history::{drive::Traffic, script::Step},
@@ -197,6 +197,15 @@ impl Recipe {
             Self::Rotate => EngineOptions { wal_file_bytes: 4 << 10, ..options },
             Self::ObsoleteBlobs => EngineOptions { blob_file_bytes: 8 << 10, ..options },
             _ => options,
+        }
+    }
+
+    /// What this engine cannot do that the recipe needs, if anything.
+    pub fn lacking(self, can: Capabilities) -> Option<&'static str> {
+        match self {
+            Self::Copy | Self::CopyRefused | Self::CopyUnlinked if !can.copy => Some("no copies"),
+            Self::SwitchWidth if !can.resizes => Some("no change of its writer groups"),
+            _ => None,
         }
     }
 

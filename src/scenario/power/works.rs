@@ -2,7 +2,7 @@
 //! processes before the recording and the one that is recorded. Runs nothing.
 
 use crate::{
-    engine::Family,
+    engine::{Capabilities, Family},
     history::{drive::Traffic, script::Step},
     scenario::{
         chaos::recipes::{Recipe, Stages},
@@ -110,6 +110,11 @@ impl Work {
             stage.steps = steps;
         }
         stages
+    }
+
+    /// What this engine cannot do that the work needs, if anything.
+    pub fn lacking(self, can: Capabilities) -> Option<&'static str> {
+        self.recipe.lacking(can)
     }
 
     /// The processes; on the relaxed route each piece of traffic is followed by a barrier.
