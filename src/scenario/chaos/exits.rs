@@ -83,6 +83,9 @@ pub fn met_panic(armed: &Database, exit: &Exit, point: &str) -> Result<Met, Verd
     Ok(Met::Fault(how.to_owned()))
 }
 
+/// How 0.1.2 says in a panic what 0.2.0 reports before it aborts.
+const REPORTS: [&str; 2] = ["panicked must_ok failed: ", "panicked can't fail, "];
+
 /// A child that was armed to get an I/O error. The engine may return it to the caller, refuse the
 /// opening or a step with it, or stop with a report; all three are documented. `silent`: this
 /// point's own code stops without a report.
@@ -103,7 +106,7 @@ pub fn met_error(armed: &Database, exit: &Exit, hits: u64, silent: bool) -> Resu
             format!("stopped with a report, {}", report.unwrap_or_default())
         }
         ExitClass::Died(SIGABRT) | ExitClass::Panicked | ExitClass::Hung
-            if MaceDriver.capabilities().stops_by_panic && reached("panicked must_ok failed: ") =>
+            if MaceDriver.capabilities().stops_by_panic && REPORTS.iter().any(|is| reached(is)) =>
         {
             let report = phases.iter().find(|phase| phase.starts_with("panicked "));
             format!("stopped with a panic, {}", report.map_or("", String::as_str))
