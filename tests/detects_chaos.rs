@@ -12,7 +12,7 @@ use mace_prod::{
         failpoint::{self, Action},
         mace::MaceDriver,
     },
-    history::{Event, script::Step},
+    history::{Event, child, script::Step},
     scenario::{
         Case,
         chaos::{
@@ -21,10 +21,14 @@ use mace_prod::{
         },
         database::{Database, Stage},
     },
+    testdir::TestDir,
     verdict::Verdict,
     workload::TxnId,
 };
-use std::collections::BTreeSet;
+use std::{
+    collections::BTreeSet,
+    process::{Command, Stdio},
+};
 
 const IMPLEMENTATION: &str = r#"
     fn rule(op: Op) -> &'static str { match op { Op::Open => "mace_fs_open" } }
@@ -230,4 +234,17 @@ fn claim_one_more(database: &Database) {
     let (begun, stamp, reads) = (recorder.stamp(), recorder.stamp(), Vec::new());
     recorder.record(Event::Commit { txn, begun, stamp, reads, writes, scans: Vec::new() });
     recorder.record(Event::Ok { txn, stamp: recorder.stamp() });
+}
+
+#[test]
+fn a_child_of_another_build_does_nothing() {
+    let dir = TestDir::new("own").unwrap();
+    let plan = dir.join("plan");
+    let ended = |build: String| {
+        let mut child = Command::new(child::program());
+        child.arg(&plan).arg(build).stderr(Stdio::null()).status().unwrap().code()
+    };
+    assert_eq!(ended("0.0.1 plain 0".to_owned()), Some(child::CODE_STRANGER));
+    // With the right build it would look for the plan.
+    assert_eq!(ended(child::build()), Some(101));
 }

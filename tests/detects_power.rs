@@ -15,6 +15,8 @@ mod faults;
 mod others;
 #[path = "power/record.rs"]
 mod record;
+#[path = "detects/remainder.rs"]
+mod remainder;
 #[path = "regressions/short_log_file.rs"]
 #[expect(dead_code, reason = "the case itself is among the cases")]
 mod short_log_file;

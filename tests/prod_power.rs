@@ -9,6 +9,9 @@ mod barrier_misses_rotated_logs;
 #[path = "power/explore.rs"]
 mod explore;
 #[cfg(all(target_os = "linux", target_env = "gnu"))]
+#[path = "regressions/failed_commit_comes_back.rs"]
+mod failed_commit_comes_back;
+#[cfg(all(target_os = "linux", target_env = "gnu"))]
 #[path = "power/faults.rs"]
 mod faults;
 #[cfg(all(target_os = "linux", target_env = "gnu"))]
@@ -120,6 +123,10 @@ fn regressions() -> Vec<Trial> {
         trial(
             named("barrier_misses_rotated_logs::a_barrier_covers_rotated_logs"),
             barrier_misses_rotated_logs::judge,
+        ),
+        trial(
+            named("failed_commit_comes_back::a_commit_that_others_saw_undone_stays_undone"),
+            failed_commit_comes_back::judge,
         ),
         trial(
             named("short_log_file::a_transaction_over_log_files_is_whole_or_absent"),

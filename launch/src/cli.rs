@@ -2,7 +2,7 @@
 //! and carried out with signals in hand. Knows no command.
 
 use crate::{Error, Interrupts, Outcome, Result, console};
-use clap::{Parser, error::ErrorKind};
+use clap::{Args, Parser, error::ErrorKind};
 use std::{env, ffi::OsString, process::ExitCode};
 
 /// A program: reads the command line as `C`, hands it to `dispatch`, and turns what comes back
@@ -67,13 +67,23 @@ pub fn parse<C: Parser>(args: impl IntoIterator<Item = OsString>) -> Result<Pars
     }
 }
 
-/// `--set NAME=VALUE` flags as (knob, value).
-pub fn flags(set: &[String]) -> Result<Vec<(&str, &str)>> {
-    let split = |flag| {
-        str::split_once(flag, '=').ok_or_else(|| {
-            let what = format!("`--set {flag}` has no value");
-            Error::new(what, "command line", "write --set NAME=VALUE")
-        })
-    };
-    set.iter().map(|flag| split(flag.as_str())).collect()
+/// The flags that every program has.
+#[derive(Debug, Args)]
+pub struct Flags {
+    /// Set a knob for this run, over the environment and the files (`just knobs` lists them)
+    #[arg(long = "set", value_name = "NAME=VALUE", global = true)]
+    set: Vec<String>,
+}
+
+impl Flags {
+    /// The `--set` flags as (knob, value).
+    pub fn settings(&self) -> Result<Vec<(&str, &str)>> {
+        let split = |flag| {
+            str::split_once(flag, '=').ok_or_else(|| {
+                let what = format!("`--set {flag}` has no value");
+                Error::new(what, "command line", "write --set NAME=VALUE")
+            })
+        };
+        self.set.iter().map(|flag| split(flag.as_str())).collect()
+    }
 }

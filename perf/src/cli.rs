@@ -1,14 +1,14 @@
 //! The command line, as typed.
 
 use clap::{Parser, Subcommand};
+use launch::cli::Flags;
 
 /// Measures the engine, compares two versions of it, and proves that the comparison can be believed.
 #[derive(Debug, Parser)]
 #[command(name = "perf", version, disable_help_subcommand = true, args_override_self = true)]
 pub(crate) struct Cli {
-    /// Set a knob for this run, over the environment and the files (`just knobs` lists them)
-    #[arg(long = "set", value_name = "NAME=VALUE", global = true)]
-    pub(crate) set: Vec<String>,
+    #[command(flatten)]
+    pub(crate) flags: Flags,
 
     #[command(subcommand)]
     pub(crate) command: Command,

@@ -34,7 +34,7 @@ fn main() -> ExitCode {
 }
 
 fn dispatch(cli: &Cli, interrupts: &Interrupts) -> Result<Outcome> {
-    let settings = Settings::load(&launch::cli::flags(&cli.set)?)?;
+    let settings = Settings::load(&cli.flags.settings()?)?;
     match &cli.command {
         Command::Snapshot { filter } => {
             snapshot::snapshot(&settings, filter.as_deref(), interrupts)

@@ -2,16 +2,15 @@
 //! that every refusal has the same form.
 
 use clap::{Parser, Subcommand};
-use launch::{Result, cli};
+use launch::cli::Flags;
 use std::path::PathBuf;
 
 /// Production validation of an embedded key-value engine: runs the layers and judges their reports.
 #[derive(Debug, Parser)]
 #[command(name = "prod", version, disable_help_subcommand = true, args_override_self = true)]
 pub(crate) struct Cli {
-    /// Set a knob for this run, over the environment and the files (`prod knobs` lists them)
-    #[arg(long = "set", value_name = "NAME=VALUE", global = true)]
-    pub(crate) set: Vec<String>,
+    #[command(flatten)]
+    pub(crate) flags: Flags,
 
     #[command(subcommand)]
     pub(crate) command: Command,
@@ -100,11 +99,4 @@ pub(crate) enum Command {
     },
     /// Fetch cargo-nextest when it is missing
     Bootstrap,
-}
-
-impl Cli {
-    /// The `--set` flags as (knob, value).
-    pub(crate) fn flags(&self) -> Result<Vec<(&str, &str)>> {
-        cli::flags(&self.set)
-    }
 }

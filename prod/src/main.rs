@@ -39,7 +39,7 @@ fn main() -> ExitCode {
 }
 
 fn dispatch(cli: &Cli, interrupts: &Interrupts) -> Result<Outcome> {
-    let flags = cli.flags()?;
+    let flags = cli.flags.settings()?;
     match &cli.command {
         Command::Run { mode, threads } => {
             let (mode, threads) = (session::mode(mode)?, session::threads(threads)?);

@@ -15,6 +15,7 @@ use launch::{
 };
 use std::{
     collections::hash_map::RandomState,
+    fs::{File, TryLockError},
     hash::{BuildHasher, Hasher},
     path::{Path, PathBuf},
     time::SystemTime,
@@ -41,6 +42,8 @@ pub(crate) struct Session {
     pub(crate) out: PathBuf,
     /// Where failed cases leave their evidence.
     pub(crate) evidence: PathBuf,
+    /// Held as long as this run is at work.
+    _lock: File,
 }
 
 /// Where evidence is kept, below the folder of the reports.
@@ -67,6 +70,7 @@ impl Session {
         let findings = Findings::load(&root)?;
         let wanted = Wanted::of(&knobs)?;
         let out = folder::writable(&root.join("target/prod"))?;
+        let lock = lock(&out)?;
         let config = config::effective(&root, &knobs, &out)?;
         require_nextest()?;
         let generated = match &wanted {
@@ -90,6 +94,7 @@ impl Session {
             config,
             out,
             evidence,
+            _lock: lock,
         })
     }
 
@@ -107,6 +112,28 @@ impl Session {
             }
             _ => (self.root.join("Cargo.toml"), None),
         }
+    }
+}
+
+/// One run at a time in a checkout: two would write the same reports, and would put their programs,
+/// which may hold different engines, in the same places.
+fn lock(out: &Path) -> Result<File> {
+    let path = out.join("lock");
+    let file = File::create(&path)
+        .map_err(|error| Error::io("create the file", &path, "make the folder writable", error))?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(TryLockError::WouldBlock) => Err(Error::new(
+            "another run is at work in this checkout",
+            path.display(),
+            "wait for its end, or use a checkout of its own",
+        )),
+        Err(TryLockError::Error(error)) => Err(Error::io(
+            "lock the file",
+            &path,
+            "put the checkout where files can be locked",
+            error,
+        )),
     }
 }
 

@@ -3,7 +3,7 @@
 //! nothing.
 
 use crate::{
-    engine::{Driver, Engine, EngineOptions, failpoint, mace::MaceDriver},
+    engine::{Driver, Engine, EngineOptions, Identity, failpoint, mace::MaceDriver},
     error::{Error, Result},
     history::{
         Event, History,
@@ -35,6 +35,9 @@ const TAIL: usize = 2000;
 
 /// Exit code of a child whose engine declined to open.
 const CODE_REFUSED: i32 = 40;
+
+/// Its exit code when it is of another build than who started it.
+pub const CODE_STRANGER: i32 = 41;
 
 /// How long a child may go on after a panic in any of its threads. The engine runs on threads of
 /// its own, and one that is gone leaves its callers waiting; no verdict depends on how long.
@@ -114,6 +117,7 @@ impl Plan {
         let log = File::create(&stderr).map_err(|error| Error::new("create", &stderr, error))?;
         let mut child = Command::new(&program)
             .arg(&plan)
+            .arg(build())
             .env(failpoint::VARIABLE, rules)
             // Only the tail is kept, and a backtrace would push the message out of it.
             .env("RUST_BACKTRACE", "0")
@@ -125,6 +129,11 @@ impl Plan {
         let ended = child
             .wait_timeout(deadline)
             .map_err(|error| Error::new("wait for", &program, error))?;
+        if ended.and_then(|status| status.code()) == Some(CODE_STRANGER) {
+            let why =
+                "it is of another build than this test: run one build at a time in a checkout";
+            return Err(Error::new("use", &program, why));
+        }
         let class = if let Some(status) = ended {
             match classify(status) {
                 ExitClass::Hung if self.kill.is_some() => ExitClass::Died(KILLED),
@@ -139,9 +148,16 @@ impl Plan {
     }
 }
 
+/// Which engine a program is built with, and how. Builds put the child program in one place, so that a
+/// test could otherwise meet the child of another one.
+pub fn build() -> String {
+    let Identity { version, build, .. } = MaceDriver.identity();
+    format!("{version} {build} {:016x}", failpoint::source_hash())
+}
+
 /// The child program as nextest names it; under `cargo test` it stands beside the folder of test
 /// binaries.
-fn program() -> PathBuf {
+pub fn program() -> PathBuf {
     knobs::runtime::bin_exe(PROGRAM).unwrap_or_else(|| {
         let test = std::env::current_exe().expect("a running program has a path");
         let folder = test.parent().and_then(Path::parent).expect("target/<profile>/deps/<test>");
@@ -183,11 +199,15 @@ pub fn read_dump(path: &Path) -> Result<Dump> {
     postcard::from_bytes(&bytes).map_err(|error| Error::new("parse", path, error.to_string()))
 }
 
-/// The child's side: carries out the plan at `path` and returns the exit code.
+/// The child's side: carries out the plan at `path` and returns the exit code. Nothing is done for
+/// who is of another build.
 ///
 /// # Panics
 /// When the plan or the journal cannot be used.
-pub fn obey(path: &Path) -> i32 {
+pub fn obey(path: &Path, parent: &str) -> i32 {
+    if parent != build() {
+        return CODE_STRANGER;
+    }
     die_with_parent();
     leave_no_core();
     let text = fs::read(path).unwrap_or_else(|error| panic!("{}", Error::new("read", path, error)));

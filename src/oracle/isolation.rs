@@ -81,15 +81,50 @@ struct Losses<'a> {
 /// # Panics
 /// When the history is malformed: a bug of ours.
 pub fn judge(history: &History, states: &[Reopened], streams: Streams) -> Judged {
+    let before = |events: &[Event], states: &[Reopened], losses: &Losses<'_>| {
+        let judged = judge_one(events, states, losses);
+        (!judged.violations.is_empty()).then_some(judged)
+    };
+    judge_after(history, states, streams, false, before)
+}
+
+/// The same where all that was recorded, with the states before the last one, was judged already:
+/// only what the last state adds is looked for.
+///
+/// # Panics
+/// When the history is malformed: a bug of ours.
+pub fn remainder(history: &History, states: &[Reopened], streams: Streams) -> Judged {
+    judge_after(history, states, streams, false, |_, _, _| None)
+}
+
+/// The same without what commits wrote that were answered with an error: whether those alone are
+/// what is wrong. One of them may have happened, and then nobody may have missed it.
+///
+/// # Panics
+/// When the history is malformed: a bug of ours.
+pub fn apart_from_failed(history: &History, states: &[Reopened], streams: Streams) -> Judged {
+    judge_after(history, states, streams, true, |_, _, _| None)
+}
+
+/// `before` judges what was recorded up to a loss, with the states and losses before it.
+fn judge_after(
+    history: &History,
+    states: &[Reopened],
+    streams: Streams,
+    apart_from_failed: bool,
+    before: impl Fn(&[Event], &[Reopened], &Losses<'_>) -> Option<Judged>,
+) -> Judged {
     let events = &history.events;
     let cuts: Vec<usize> = states.iter().map(|state| state.events).collect();
     let ledger = Ledger::new(events, &cuts);
     let mut losses = Losses::default();
+    if apart_from_failed {
+        losses.leave_out_failed(&ledger, events);
+    }
     for (at, state) in states.iter().enumerate() {
         let Some(more) = Losses::at(&ledger, events, states, at, streams) else { continue };
         // Up to the loss everything counts that was acknowledged.
-        let judged = judge_one(&events[..state.events], &states[..at], &losses);
-        if !judged.violations.is_empty() {
+        if let Some(judged) = before(&events[..state.events], &states[..at], &losses) {
             return judged;
         }
         losses.open.extend(more.open);
@@ -129,6 +164,24 @@ fn judge_one(events: &[Event], states: &[Reopened], losses: &Losses<'_>) -> Judg
 }
 
 impl<'a> Losses<'a> {
+    /// Takes what commits wrote that were answered with an error for lost.
+    fn leave_out_failed(&mut self, ledger: &Ledger<'a>, events: &[Event]) {
+        let answers = events.iter().filter_map(|event| match event {
+            Event::Info { txn, .. } => Some(*txn),
+            _ => None,
+        });
+        let failed: BTreeSet<TxnId> = answers.collect();
+        for record in ledger.records.iter().filter(|record| failed.contains(&record.id)) {
+            self.leave_out(record);
+        }
+    }
+
+    /// Leaves the places out at which a transaction wrote.
+    fn leave_out(&mut self, record: &Record<'a>) {
+        let wrote = record.writes.iter().map(|(key, _)| key);
+        self.places.extend(wrote.map(|key| (record.bucket, record.incarnation, key)));
+    }
+
     /// What the reopening shows that no promise covers; nothing where everything is promised, or
     /// where nothing that matters is not.
     fn at(
@@ -152,18 +205,22 @@ impl<'a> Losses<'a> {
         this.open.extend(unpromised.map(|record| record.id));
         this.lost.extend(this.open.intersection(&lost));
         if streams == Streams::Many {
-            let survivors = here().filter(|record| {
-                let wrote = !record.writes.is_empty();
-                wrote && (promised(record) || survived.contains(&record.id))
-            });
-            let seen =
-                survivors.flat_map(|record| record.reads).flat_map(|(_, seen)| seen.versions());
-            let seen: BTreeSet<TxnId> = seen.map(|version| version.txn).collect();
+            let is_settled = |record: &Record| promised(record) || survived.contains(&record.id);
+            let mut seen: BTreeSet<TxnId> = BTreeSet::new();
+            let mut todo: Vec<&Record<'a>> =
+                here().filter(|record| !record.writes.is_empty() && is_settled(record)).collect();
+            while let Some(survivor) = todo.pop() {
+                let versions = survivor.reads.iter().flat_map(|(_, seen)| seen.versions());
+                let new: BTreeSet<TxnId> =
+                    versions.map(|version| version.txn).filter(|txn| seen.insert(*txn)).collect();
+                // Who was seen, and is not known to be lost, counts as a survivor.
+                let open = |record: &&Record| !is_settled(record) && !lost.contains(&record.id);
+                todo.extend(here().filter(|record| new.contains(&record.id)).filter(open));
+            }
             for hole in here().filter(|record| seen.contains(&record.id) && !promised(record)) {
                 if lost.contains(&hole.id) {
                     this.lost.insert(hole.id);
-                    let wrote = hole.writes.iter().map(|(key, _)| key);
-                    this.places.extend(wrote.map(|key| (hole.bucket, hole.incarnation, key)));
+                    this.leave_out(hole);
                 }
             }
         }

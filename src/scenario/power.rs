@@ -8,15 +8,18 @@
 pub mod foreign;
 pub mod known;
 mod lives;
+mod notes;
 pub mod works;
 
+pub use known::LogFile;
 pub use lives::Lives;
+pub use notes::{Notes, Passed};
 
 use crate::{
     engine::{Denial, Driver, EngineOptions},
     history::{BucketChange, Event, History, child},
     oracle::{
-        Violation, live,
+        Violation, isolation, live,
         recovery::{self, Expect, Promise, Reopened, Streams},
     },
 };
@@ -95,34 +98,6 @@ impl Words {
     }
 }
 
-/// A file of a log, as it was when the recording ended, or when it was removed.
-#[derive(Clone, Debug)]
-pub struct LogFile {
-    /// Where it is below the recorded folder.
-    pub path: String,
-    /// The database that it belongs to, the engine's or a copy.
-    pub database: String,
-    /// Its name without its number.
-    pub stream: String,
-    /// Which file of its stream it is.
-    pub number: u64,
-    /// What is in it.
-    pub bytes: Vec<u8>,
-    /// How many events of the recording came before its removal.
-    pub removed_at: Option<u32>,
-}
-
-impl LogFile {
-    /// The log file at this path, if it is one: `db/log/group_wal_3`.
-    pub fn at(path: &str, bytes: Vec<u8>, removed_at: Option<u32>) -> Option<Self> {
-        let (database, name) = path.split_once("/log/")?;
-        let (stream, number) = name.rsplit_once('_')?;
-        let number = number.parse().ok().filter(|_| stream.contains("wal"))?;
-        let (database, stream) = (database.to_owned(), stream.to_owned());
-        Some(Self { path: path.to_owned(), database, stream, number, bytes, removed_at })
-    }
-}
-
 /// What a crash left.
 #[derive(Clone, Copy, Debug)]
 pub struct Crash<'a> {
@@ -150,6 +125,10 @@ pub struct Recorded<'a> {
     pub streams: Streams,
     /// The log files of the recording.
     pub logs: Vec<LogFile>,
+    /// Of which life it is: 0 for the first one, which was recorded.
+    pub life: u64,
+    /// What is noted beside the answers.
+    pub notes: Arc<Notes>,
 }
 
 impl Recorded<'_> {
@@ -201,7 +180,8 @@ impl Recorded<'_> {
         let crash = Crash { folder, asked: &[], promised: &[], at: u32::MAX };
         let outlives = self.driver.capabilities().outlives;
         let promise = if outlives { Promise::Acked } else { self.promise(&self.history) };
-        self.remainder(&crash, DATABASE, &self.history, promise)
+        self.remainder(&crash, DATABASE, &self.history, promise)?;
+        told(&self.isolated().violations, None)
     }
 
     /// Judges one database of the folder, and says so when what is broken is a known finding's doing.
@@ -219,16 +199,16 @@ impl Recorded<'_> {
         let from = (crash.folder, name);
         let mended = known::mended(from, &self.logs, crash.at, &aside);
         let is_mended = mended.map_err(|error| error.to_string())?;
-        let violations = self.database(&dir, history, promise);
-        let known = if violations.is_empty() {
-            None
+        let (violations, known) = self.database(&dir, history, promise);
+        let known = if violations.is_empty() || known.is_some() {
+            known
         } else if known::is_cut_off(has_header, &violations) && !promises(history) {
             Some(known::CUT_OFF_CREATION)
-        } else if is_mended && self.database(&aside.join(name), history, promise).is_empty() {
+        } else if is_mended && self.database(&aside.join(name), history, promise).0.is_empty() {
             Some(known::SHORT_LOG_FILE)
         } else {
             let engine = self.driver.identity().name;
-            let again = |dir: &Path| self.database(dir, history, promise);
+            let again = |dir: &Path| self.database(dir, history, promise).0;
             foreign::torn_batch(&engine, &violations, (&dir, &aside), again)
         };
         if is_mended {
@@ -237,8 +217,14 @@ impl Recorded<'_> {
         told(&violations, known)
     }
 
-    /// Opens the database, reads it in every way, closes it and has it checked.
-    fn database(&self, dir: &Path, history: &History, promise: Promise) -> Vec<Violation> {
+    /// Opens the database, reads it in every way, closes it and has it checked: what is broken, and
+    /// the known finding that is the cause of all of it.
+    fn database(
+        &self,
+        dir: &Path,
+        history: &History,
+        promise: Promise,
+    ) -> (Vec<Violation>, Option<&'static str>) {
         self.database_after(dir, history, Vec::new(), promise)
     }
 
@@ -249,31 +235,39 @@ impl Recorded<'_> {
         history: &History,
         mut states: Vec<Reopened>,
         promise: Promise,
-    ) -> Vec<Violation> {
+    ) -> (Vec<Violation>, Option<&'static str>) {
         let refused = |denial: &Denial| {
             vec![Violation::new("answers", SERVES, format!("the opening answers {denial}"))]
         };
-        let dump = match self.driver.open(dir, &self.options) {
-            Err(denial) => return refused(&denial),
-            Ok(engine) => match child::dump(engine.as_ref(), history) {
-                Err(denial) => return refused(&denial),
-                Ok(dump) => dump,
-            },
+        let opened = self.driver.open(dir, &self.options);
+        let dump = match opened.and_then(|engine| child::dump(engine.as_ref(), history)) {
+            Err(denial) => return (refused(&denial), None),
+            Ok(dump) => dump,
         };
         states.push(Reopened { events: history.events.len(), promise, dump });
         let expect = Expect { streams: self.streams };
-        let mut violations = recovery::judge(history, &states, &expect).violations;
-        if self.driver.capabilities().checker {
-            match self.driver.check(dir) {
-                Err(denial) => violations.extend(refused(&denial)),
-                Ok(complaints) => violations.extend(
-                    complaints
-                        .into_iter()
-                        .map(|witness| Violation::new("checker", CHECKS, witness)),
-                ),
-            }
+        let mut judged = recovery::judge(history, &states, &expect);
+        let mut known = None;
+        if judged.violations.is_empty() {
+            let isolated = self.notes.isolated(self.life, history, &states, self.streams);
+            judged = judged.and(isolated);
+            let is_known = known::is_revived(&judged.violations, history, &states, self.streams);
+            known = is_known.then_some(known::REVIVED_COMMIT);
         }
-        violations
+        self.notes.let_pass(&judged.allowances);
+        let mut violations = judged.violations;
+        if self.driver.capabilities().checker {
+            let more = match self.driver.check(dir) {
+                Err(denial) => refused(&denial),
+                Ok(complaints) => {
+                    let said = complaints.into_iter();
+                    said.map(|witness| Violation::new("checker", CHECKS, witness)).collect()
+                }
+            };
+            known = known.filter(|_| more.is_empty());
+            violations.extend(more);
+        }
+        (violations, known)
     }
 
     /// A copy that was acknowledged is there; one that is there holds all that was acknowledged
@@ -300,6 +294,12 @@ impl Recorded<'_> {
     /// What clients saw while the engine was open.
     pub fn live(&self) -> Vec<Violation> {
         live::judge(&self.history).violations
+    }
+
+    /// Whether what clients saw while the engine was open is snapshot isolated. Of a remainder only
+    /// what it adds to that is judged.
+    pub fn isolated(&self) -> isolation::Judged {
+        isolation::judge(&self.history, &[], self.streams)
     }
 }
 
@@ -356,7 +356,9 @@ mod tests {
         ];
         let (options, history) = (family.engine(), Arc::new(History { events }));
         let streams = Streams::One;
-        Recorded { driver: &MaceDriver, options, history, before: 0, streams, logs: Vec::new() }
+        let notes = Arc::new(Notes::new("nowhere"));
+        let (driver, logs) = (&MaceDriver, Vec::new());
+        Recorded { driver, options, history, before: 0, streams, logs, life: 0, notes }
     }
 
     #[test]

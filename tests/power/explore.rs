@@ -10,6 +10,7 @@ use mace_prod::{
         Case,
         chaos::recipes::Stages,
         database::Stage,
+        live::isolated_in,
         power::{Recorded, foreign, known::UNSYNCED_LOG_NAME, known_id, works::Work},
     },
     settings::{Settings, leaves_out},
@@ -36,6 +37,7 @@ pub(crate) fn power_loss(case: &mut Case, driver: &dyn Driver, work: Work) -> Ve
     let run = recorded.run;
     let report = explored(case, &places, &run, names_kept(trace(&places), driver));
     let mut violations = run.live();
+    violations.extend(isolated_in(places.root(), run.isolated(), &mut case.figures));
     violations.extend(found(case, &report));
     let wanted = Settings::get().power_states / 20 / u64::from(Settings::get().power_shard.1);
     if violations.is_empty() && report.judged() < wanted {
@@ -129,6 +131,7 @@ pub(crate) fn findings(
     let trace = seen_as(trace(&places), driver);
     let report = explore.run(trace, &judge).unwrap_or_else(|error| panic!("{error}"));
     report.to_string().lines().for_each(say);
+    run.notes.passed().report(&mut case.figures);
     Ok(report.findings)
 }
 
@@ -156,6 +159,7 @@ fn explored(case: &mut Case, places: &Places, run: &Recorded<'_>, trace: Trace) 
     let report = explore.run(trace, &judge).unwrap_or_else(|error| panic!("{error}"));
     report.to_string().lines().for_each(say);
     count(&report, &mut case.figures);
+    run.notes.passed().report(&mut case.figures);
     report
 }
 

@@ -14,7 +14,7 @@ use mace_prod::{
     scenario::{
         Case,
         chaos::recipes::Stages,
-        power::{KNOWN, foreign, known::FAILED_SYNC, works::Work},
+        power::{KNOWN, Passed, foreign, known::FAILED_SYNC, works::Work},
     },
     settings::{Seed, Settings, leaves_out},
     testdir,
@@ -94,6 +94,7 @@ struct Score {
     fired: BTreeMap<String, u64>,
     ended: BTreeMap<&'static str, u64>,
     known: BTreeSet<String>,
+    passed: Passed,
     violations: Vec<Violation>,
 }
 
@@ -247,6 +248,7 @@ impl Disk<'_> {
         if syncs && found.is_sound() {
             found = without_power(places, &recording, names_kept(traced, self.driver));
         }
+        self.score().passed.join(places.notes().passed());
         if let Some((call, what, _)) = &fired {
             let label = format!("faults.{call}.{}", what.replace('=', "_"));
             *self.score().fired.entry(label).or_default() += 1;
@@ -366,6 +368,7 @@ fn concluded(case: &mut Case, score: Score) -> Verdict {
         say(&format!("{count} runs {how}"));
         case.figures.add(format!("faults.{how}"), *count);
     }
+    score.passed.report(&mut case.figures);
     for id in &score.known {
         met(case, id);
     }

@@ -14,7 +14,7 @@ use mace_prod::{
     scenario::{
         chaos::recipes::Stages,
         database::{DEADLINE, Stage},
-        power::{Crash, DATABASE, Lives, LogFile, Recorded, Word, Words},
+        power::{Crash, DATABASE, Lives, LogFile, Notes, Recorded, Word, Words},
     },
     settings::Seed,
 };
@@ -57,6 +57,11 @@ impl Places {
         Lives::new(self.root.join("lives"))
     }
 
+    /// What judges note beside their answers.
+    pub(crate) fn notes(&self) -> Notes {
+        Notes::new(self.root.join("notes"))
+    }
+
     /// Where findings are stored.
     pub(crate) fn findings(&self) -> PathBuf {
         self.root.join("findings")
@@ -82,7 +87,18 @@ impl Places {
         let logs =
             files.into_iter().filter_map(|(path, bytes, gone)| LogFile::at(&path, bytes, gone));
         let logs = logs.collect();
-        Ok(Recorded { driver, options, history, before, streams, logs })
+        let (life, notes) = (0, Arc::new(self.notes()));
+        Ok(Recorded { driver, options, history, before, streams, logs, life, notes })
+    }
+
+    /// Removes what an earlier recording left.
+    fn empty(&self) {
+        let places = ["disk", "journal", "trace", "lives", "notes", "recorded"];
+        for place in places.map(|name| self.root.join(name)).iter().filter(|place| place.exists()) {
+            let removed =
+                if place.is_dir() { fs::remove_dir_all(place) } else { fs::remove_file(place) };
+            removed.expect("the case's folder can be emptied");
+        }
     }
 
     fn plan(&self, stage: &Stage, seed: Seed) -> Plan {
@@ -120,13 +136,15 @@ pub(crate) fn record<'a>(
 
 /// What is there before the recording: what the processes before it leave. The database of another
 /// engine is made here, and synced with its folder: that its making may be cut off is a test of its
-/// own (`detects_power`).
+/// own (`detects_power`). What an earlier recording in these places left is gone first: its events
+/// would count as this one's.
 pub(crate) fn set_up(
     places: &Places,
     driver: &dyn Driver,
     stages: &Stages,
     seed: Seed,
 ) -> Result<()> {
+    places.empty();
     let dir = places.disk().join(DATABASE);
     fs::create_dir_all(&dir).expect("the case's folder takes folders");
     if driver.identity().name != MaceDriver.identity().name {

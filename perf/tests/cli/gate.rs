@@ -10,7 +10,7 @@ fn cargo_a_slower_engine_fails_and_the_same_code_passes() {
     fixture.write("README.md", "words");
     let same = fixture.perf(&["compare", "base"]);
     same.ended(0, &["passed: identical machine code", "with local changes"]);
-    let json = fixture.read("target/perf_gate/compare.json");
+    let json = fixture.results("target/perf_gate/compare.json");
     assert_eq!((&json["identical"], &json["gate"]), (&true.into(), &"passed".into()));
     // The same code measured all the same.
     let measured = fixture.perf(&["compare", "base", "--measure"]);
@@ -24,11 +24,11 @@ fn cargo_a_slower_engine_fails_and_the_same_code_passes() {
     let shared = [("CARGO_TARGET_DIR", shared.to_str().unwrap())];
     let slower = fixture.perf_with(&["compare", "base"], &shared);
     slower.ended(1, &["REGRESSED", "+50.0%", "FAILED: 2 of 2 cases slower"]);
-    let json = fixture.read("target/perf_gate/compare.json");
+    let json = fixture.results("target/perf_gate/compare.json");
     let delta = json["cases"][0]["estimate"]["delta_pct"].as_f64().unwrap();
     assert!((delta - 50.0).abs() < 1e-6, "{delta}");
     for (file, median) in [("base_summary", 1.0045e6), ("head_summary", 1.50675e6)] {
-        let summary = fixture.read(&format!("target/perf_gate/{file}.json"));
+        let summary = fixture.results(&format!("target/perf_gate/{file}.json"));
         assert_eq!(summary["count"], 2);
         let found = summary["cases"]["Put/a/1"]["median_ns"].as_f64().unwrap();
         assert!((found - median).abs() < 1.0, "{file} {found}");
@@ -57,17 +57,19 @@ fn cargo_snapshots_make_a_history_and_exports() {
     fixture.write("target/criterion/Old/a/new/benchmark.json", "{\"full_id\": \"Old/a\"}");
     let snapshot = fixture.perf(&["snapshot"]);
     snapshot.ended(0, &["Put/a/1", "2 cases, median_ns p50 1004500, p95 1004500"]);
-    let json = fixture.read("target/perf_gate/head_snapshot.json");
+    let json = fixture.results("target/perf_gate/head_snapshot.json");
     assert_eq!(json["count"], 2, "an old case was taken for one of this run");
     fixture.perf(&["history", "Put/a/1"]).ended(0, &["1 snapshots"]);
-    fixture.perf(&["history", "Put/b/1"]).refused(&["no entry of case", "Get/a/1, Put/a/1"]);
+    fixture
+        .perf(&["history", "Put/b/1"])
+        .refused_by("perf", &["no entry of case", "Get/a/1, Put/a/1"]);
     fixture.perf(&["export", "bencher"]).ended(0, &["\"latency\"", "Get/a/1"]);
     fixture.perf(&["export", "criterion", "main"]).ended(0, &["baseline main"]);
     assert!(there(&fixture.path("target/criterion/Put/a/1/main/estimates.json")));
     fixture.bench("(\"Put/a/1\", -1.0)");
-    fixture.perf(&["snapshot"]).refused(&["the benches failed", "snapshot.bench.log"]);
+    fixture.perf(&["snapshot"]).refused_by("perf", &["the benches failed", "snapshot.bench.log"]);
     fixture.bench("");
-    fixture.perf(&["snapshot"]).refused(&["no case was measured"]);
+    fixture.perf(&["snapshot"]).refused_by("perf", &["no case was measured"]);
 }
 
 #[test]
@@ -87,8 +89,10 @@ fn cargo_cases_that_come_and_go_are_said_and_a_dead_bench_is_no_pass() {
         ],
     );
     fixture.bench("(\"Put/a/1\", 1e6), (\"Get/a/1\", -1.0)");
-    fixture.perf(&["compare", "base"]).refused(&["case Get/a/1 failed", "head.bench.log"]);
+    fixture
+        .perf(&["compare", "base"])
+        .refused_by("perf", &["case Get/a/1 failed", "head.bench.log"]);
     fixture.bench("no rust");
-    fixture.perf(&["compare", "base"]).refused(&["cannot build the benches of head"]);
+    fixture.perf(&["compare", "base"]).refused_by("perf", &["cannot build the benches of head"]);
     assert!(!there(&fixture.path("target/perf_gate/worktree")));
 }

@@ -1,22 +1,28 @@
 //! The real bench program: that it is the engine as its users ship it, and that each of its cases
 //! does its work. Built as tests are, and run once, so that nothing is measured.
 
-use crate::fixture::clean;
+use miniature::clean;
 use std::{fs, path::PathBuf, process::Command};
 
 /// What the engine's assertions and failpoints leave in a program; `src/build.rs` refuses both.
 const MARKS: [&[u8]; 2] = [b"assertion failed: k >= self.lo()", b"failpoint lock poisoned"];
 
-fn built(args: &[&str]) -> PathBuf {
+/// The program of that kind and name, built with these arguments. Whatever else is built with it goes
+/// to a place of its own: tests that run beside this one use programs of another build.
+fn built((kind, name): (&str, &str), args: &[&str]) -> PathBuf {
+    let root = knobs::runtime::root();
     let mut command = Command::new("cargo");
     clean(&mut command);
-    command.current_dir(knobs::runtime::root()).args(["build", "--package", "mace-prod"]);
+    command.env("CARGO_BUILD_BUILD_DIR", root.join("target"));
+    command.env("CARGO_TARGET_DIR", root.join("target/plain"));
+    command.current_dir(root).args(["build", "--package", "mace-prod", kind, name]);
     let output = command.args(args).args(["--quiet", "--message-format", "json"]).output().unwrap();
     let text = String::from_utf8(output.stdout).unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     let exe = text.lines().rev().find_map(|line| {
         let message: serde_json::Value = serde_json::from_str(line).ok()?;
-        message["executable"].as_str().map(PathBuf::from)
+        let path = message["executable"].as_str().filter(|_| message["target"]["name"] == name);
+        path.map(PathBuf::from)
     });
     exe.expect("cargo says where the program is")
 }
@@ -30,8 +36,8 @@ fn marks(program: &PathBuf) -> usize {
 #[test]
 fn cargo_the_benches_are_the_plain_engine_and_each_does_its_work() {
     // The marks are really marks: the same engine with its failpoints has both.
-    assert_eq!(marks(&built(&["--bin", "mace-prod-child"])), 2);
-    let program = built(&["--bench", "perf", "--no-default-features"]);
+    assert_eq!(marks(&built(("--bin", "mace-prod-child"), &[])), 2);
+    let program = built(("--bench", "perf"), &["--no-default-features"]);
     assert_eq!(marks(&program), 0, "the benches measure an engine that nobody ships");
 
     let mut command = Command::new(&program);

@@ -5,24 +5,38 @@ use crate::fixture::{Fixture, there};
 #[test]
 fn mistakes_are_named_before_anything_is_built() {
     let fixture = Fixture::new();
-    fixture.perf(&[]).refused(&["no command"]);
-    fixture.perf(&["measure"]).refused(&["unrecognized subcommand"]);
-    fixture.perf(&["compare", "nosuch"]).refused(&["base `nosuch` is no commit", "trunk", "base"]);
-    fixture.perf(&["compare"]).refused(&["`origin/master` is no commit", "MACE_PERF_BASE_REF"]);
+    fixture.perf(&[]).refused_by("perf", &["no command"]);
+    fixture.perf(&["measure"]).refused_by("perf", &["unrecognized subcommand"]);
+    fixture
+        .perf(&["compare", "nosuch"])
+        .refused_by("perf", &["base `nosuch` is no commit", "trunk", "base"]);
+    fixture
+        .perf(&["compare"])
+        .refused_by("perf", &["`origin/master` is no commit", "MACE_PERF_BASE_REF"]);
     let typo = [("MACE_PERF_REGRES_PCT", "5")];
-    fixture.perf_with(&["compare"], &typo).refused(&["MACE_PERF_REGRES_PCT", "did you mean"]);
+    fixture
+        .perf_with(&["compare"], &typo)
+        .refused_by("perf", &["MACE_PERF_REGRES_PCT", "did you mean"]);
     let bad = [("MACE_PERF_REGRESS_PCT", "five")];
-    fixture.perf_with(&["compare"], &bad).refused(&["MACE_PERF_REGRESS_PCT", "five", "per cent"]);
-    fixture.perf(&["compare", "--set", "MACE_PERF_REGRESS_PCT"]).refused(&["has no value"]);
-    fixture.perf(&["export", "xml"]).refused(&["head_snapshot.json", "snapshot"]);
-    fixture.perf(&["engines", "0.1.2", "nowhere"]).refused(&["is no engine", "nowhere"]);
+    fixture
+        .perf_with(&["compare"], &bad)
+        .refused_by("perf", &["MACE_PERF_REGRESS_PCT", "five", "per cent"]);
+    fixture
+        .perf(&["compare", "--set", "MACE_PERF_REGRESS_PCT"])
+        .refused_by("perf", &["has no value"]);
+    fixture.perf(&["export", "xml"]).refused_by("perf", &["head_snapshot.json", "snapshot"]);
+    fixture.perf(&["engines", "0.1.2", "nowhere"]).refused_by("perf", &["is no engine", "nowhere"]);
     let version = [("MACE_ENGINE", "0.1.2")];
-    fixture.perf_with(&["compare"], &version).refused(&["MACE_ENGINE", "engines A B"]);
+    fixture.perf_with(&["compare"], &version).refused_by("perf", &["MACE_ENGINE", "engines A B"]);
     fixture.write("file", "");
     let out = [("MACE_PERF_OUT_DIR", "file")];
-    fixture.perf_with(&["snapshot"], &out).refused(&["cannot write to the output folder"]);
+    fixture
+        .perf_with(&["snapshot"], &out)
+        .refused_by("perf", &["cannot write to the output folder"]);
     fixture.write(".config/perf.toml", "MACE_PERF_REGRESS = 5\n");
-    fixture.perf(&["snapshot"]).refused(&["unknown knob `MACE_PERF_REGRESS`", "perf.toml"]);
+    fixture
+        .perf(&["snapshot"])
+        .refused_by("perf", &["unknown knob `MACE_PERF_REGRESS`", "perf.toml"]);
     assert!(!there(&fixture.path("target/perf_gate/build")), "something was built");
 }
 
@@ -32,5 +46,5 @@ fn a_base_without_the_benches_is_named() {
     fixture.git(&["rm", "--quiet", "benches/perf.rs"]);
     fixture.commit("no benches");
     fixture.bench("(\"Put/a/1\", 1e6)");
-    fixture.perf(&["compare", "HEAD"]).refused(&["has no benches/perf.rs"]);
+    fixture.perf(&["compare", "HEAD"]).refused_by("perf", &["has no benches/perf.rs"]);
 }

@@ -1,7 +1,8 @@
 //! Everything the contract says must be refused: exit 2, one line, before anything is built. The
 //! engine path has tests of its own.
 
-use crate::fixture::{Fixture, prod};
+use crate::fixture::{Fixture, PROD};
+use miniature::command_in;
 use std::fs;
 
 #[test]
@@ -22,7 +23,7 @@ fn arguments_that_make_no_sense() {
         (&["run", "--set", "FAST_TIMOUT=5"], &["`FAST_TIMOUT`", "`FAST_TIMEOUT`"]),
         (&["run", "--set", "CHAOS_RETRY=0"], &["`CHAOS_RETRY` = \"0\"", "command-line flag"]),
     ] {
-        fixture.prod(args).refused(says);
+        fixture.prod(args).refused_at_once_by("prod", says);
     }
     assert!(!fixture.path("target/debug").exists(), "something was built");
 }
@@ -37,11 +38,15 @@ fn an_environment_that_does_not_parse() {
         ("CHAOS_FLAKY", "maybe", "one of fail, pass"),
         ("MACE_PROD_BUCKET_STRES_ROUNDS", "5", "did you mean `MACE_PROD_BUCKET_STRESS_ROUNDS`?"),
     ] {
-        fixture.prod_with(&["run"], &[(name, value)]).refused(&[name, "environment", says]);
-        fixture.prod_with(&["knobs"], &[(name, value)]).refused(&[name]);
+        fixture
+            .prod_with(&["run"], &[(name, value)])
+            .refused_at_once_by("prod", &[name, "environment", says]);
+        fixture.prod_with(&["knobs"], &[(name, value)]).refused_at_once_by("prod", &[name]);
     }
     let armed = [("MACE_FAILPOINT", "mace_flush=abort")];
-    fixture.prod_with(&["run"], &armed).refused(&["MACE_FAILPOINT", "environment", "unset it"]);
+    fixture
+        .prod_with(&["run"], &armed)
+        .refused_at_once_by("prod", &["MACE_FAILPOINT", "environment", "unset it"]);
 }
 
 #[test]
@@ -59,27 +64,31 @@ fn files_that_cannot_be_used() {
     ] {
         let before = fs::read_to_string(fixture.path(file)).ok();
         fixture.write(file, text);
-        fixture.prod(&["run"]).refused(&[file, says]);
+        fixture.prod(&["run"]).refused_at_once_by("prod", &[file, says]);
         match before {
             Some(before) => fixture.write(file, &before),
             None => fs::remove_file(fixture.path(file)).unwrap(),
         }
     }
     fs::remove_file(fixture.path(".config/nextest.toml")).unwrap();
-    fixture.prod(&["run"]).refused(&["cannot read", "nextest.toml", "restore it"]);
+    fixture
+        .prod(&["run"])
+        .refused_at_once_by("prod", &["cannot read", "nextest.toml", "restore it"]);
 }
 
 #[test]
 fn an_output_folder_that_is_a_file() {
     let fixture = Fixture::new();
     fixture.write("target/prod", "in the way");
-    fixture.prod(&["run"]).refused(&["output folder", "target/prod", "writable"]);
+    fixture
+        .prod(&["run"])
+        .refused_at_once_by("prod", &["output folder", "target/prod", "writable"]);
 }
 
 #[test]
 fn a_folder_that_is_no_workspace() {
     let folder = tempfile::tempdir().unwrap();
-    let output = prod(folder.path()).arg("run").output().unwrap();
+    let output = command_in(folder.path(), PROD).arg("run").output().unwrap();
     let line = String::from_utf8(output.stderr).unwrap();
     assert_eq!(output.status.code(), Some(2), "{line}");
     assert!(line.starts_with("prod: no workspace: ") && line.lines().count() == 1, "{line}");
@@ -91,7 +100,9 @@ fn a_workspace_without_the_engine() {
     let manifest = fixture.read("Cargo.toml").replace("mace-kv = { path = \"engine\" }", "");
     let manifest = manifest.replace("[\"mace-kv/failpoints\"]", "[]");
     fixture.write("Cargo.toml", &manifest);
-    fixture.prod(&["run"]).refused(&["0 packages called mace-kv", "exactly one"]);
+    fixture
+        .prod(&["run"])
+        .refused_at_once_by("prod", &["0 packages called mace-kv", "exactly one"]);
 }
 
 #[test]

@@ -1,7 +1,8 @@
 //! `prod bootstrap` with stand-ins for cargo and curl: the order of the ways, and that nothing is
 //! touched when nothing is missing. No network.
 
-use crate::fixture::{prod, program};
+use crate::fixture::{PROD, program};
+use miniature::command_in;
 use std::{ffi::OsStr, fs, path::Path};
 
 /// Runs `prod bootstrap` where `cargo` is `script`; returns its exit code and what it said.
@@ -12,7 +13,7 @@ fn bootstrap(cargo: &str, curl: &str) -> (Option<i32>, String, String) {
     program(&bin, OsStr::new("cargo"), cargo);
     program(&bin, OsStr::new("curl"), curl);
     let path = std::env::join_paths([bin.as_path(), Path::new("/usr/bin"), Path::new("/bin")]);
-    let output = prod(folder.path())
+    let output = command_in(folder.path(), PROD)
         .arg("bootstrap")
         .env("PATH", path.unwrap())
         .env("CARGO_HOME", folder.path().join("home"))

@@ -1,7 +1,8 @@
 //! Another engine than the locked one: a checkout is really what runs, the repository stays as it
 //! is, and what is no engine is refused before anything is built.
 
-use crate::fixture::{ENGINE, Fixture, Run};
+use crate::fixture::{ENGINE, Fixture};
+use miniature::Run;
 use std::{fs, path::Path, process::Command};
 
 /// A checkout of the engine under git, with a version that no manifest of the suite accepts.
@@ -28,7 +29,7 @@ fn what_is_no_engine_is_refused() {
     fixture.write("torn/Cargo.toml", "[package\n");
     fixture.write("virtual/Cargo.toml", "[workspace]\n");
     let refused = |env: &[(&str, &str)], parts: &[&str]| {
-        fixture.prod_with(&["run"], env).refused(parts);
+        fixture.prod_with(&["run"], env).refused_at_once_by("prod", parts);
     };
     for (path, why) in [
         ("nowhere", "no readable Cargo.toml"),
@@ -50,7 +51,9 @@ fn what_is_no_engine_is_refused() {
 fn a_version_that_cannot_be_resolved_is_refused() {
     let fixture = Fixture::new();
     let version = [("MACE_ENGINE", "0.0.1-nosuch")];
-    fixture.prod_with(&["run"], &version).refused(&["cannot resolve", "version-0.0.1-nosuch"]);
+    fixture
+        .prod_with(&["run"], &version)
+        .refused_at_once_by("prod", &["cannot resolve", "version-0.0.1-nosuch"]);
 }
 
 #[test]

@@ -2,7 +2,7 @@
 //! the project's own tests: what the engine is built from has the same features in both builds.
 //! Reads `cargo tree`; builds nothing.
 
-use crate::fixture::clean;
+use miniature::clean;
 use std::{
     collections::{BTreeMap, BTreeSet},
     process::Command,

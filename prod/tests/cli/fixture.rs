@@ -1,13 +1,11 @@
 //! A workspace of the suite's shape in a temporary folder, and the `prod` binary run in it. The
 //! engine there is an empty crate of the right name; the cases sin when `SUITE_SIN` says so.
 
-use std::{
-    ffi::OsStr,
-    fs,
-    path::{Path, PathBuf},
-    process::{Command, Stdio},
-};
-use tempfile::TempDir;
+use miniature::{Miniature, Run};
+use std::{ffi::OsStr, fs, ops::Deref, path::Path, process::Command};
+
+/// The program under test.
+pub(crate) const PROD: &str = env!("CARGO_BIN_EXE_prod");
 
 const MANIFEST: &str = r#"
 [workspace]
@@ -53,22 +51,23 @@ summary = "a page is lost"
 "#;
 
 /// A workspace that is gone when the test ends.
+#[derive(Default)]
 pub(crate) struct Fixture {
-    folder: TempDir,
+    miniature: Miniature,
 }
 
-/// What a finished `prod` left.
-#[derive(Debug)]
-pub(crate) struct Run {
-    pub(crate) code: Option<i32>,
-    pub(crate) stdout: String,
-    pub(crate) stderr: String,
+impl Deref for Fixture {
+    type Target = Miniature;
+
+    fn deref(&self) -> &Miniature {
+        &self.miniature
+    }
 }
 
 impl Fixture {
     /// The workspace, with this repository's own nextest configuration.
     pub(crate) fn new() -> Self {
-        let fixture = Self { folder: tempfile::tempdir().unwrap() };
+        let fixture = Self::default();
         let nextest = knobs::runtime::root().join(".config/nextest.toml");
         // The fixture has no package `prod`, and a filter that names it would be refused.
         let nextest =
@@ -105,23 +104,9 @@ impl Fixture {
         fixture
     }
 
-    pub(crate) fn path(&self, file: &str) -> PathBuf {
-        self.folder.path().join(file)
-    }
-
-    pub(crate) fn write(&self, file: &str, text: &str) {
-        let path = self.path(file);
-        fs::create_dir_all(path.parent().unwrap()).unwrap();
-        fs::write(path, text).unwrap();
-    }
-
-    pub(crate) fn read(&self, file: &str) -> String {
-        fs::read_to_string(self.path(file)).unwrap()
-    }
-
-    /// The command, in the fixture and without what nextest and cargo told this test.
+    /// `prod`, in the fixture and without what nextest and cargo told this test.
     pub(crate) fn command(&self, args: &[&str]) -> Command {
-        let mut command = prod(self.folder.path());
+        let mut command = self.miniature.command(PROD);
         command.args(args);
         command
     }
@@ -132,59 +117,7 @@ impl Fixture {
     }
 
     pub(crate) fn prod_with(&self, args: &[&str], env: &[(&str, &str)]) -> Run {
-        let output = self.command(args).envs(env.iter().copied()).output().unwrap();
-        Run {
-            code: output.status.code(),
-            stdout: String::from_utf8(output.stdout).unwrap(),
-            stderr: String::from_utf8(output.stderr).unwrap(),
-        }
-    }
-}
-
-/// The `prod` binary, to be run in `folder`, which cargo shall treat like any other.
-pub(crate) fn prod(folder: &Path) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_prod"));
-    command.current_dir(folder).stdin(Stdio::null()).env("CARGO_NET_OFFLINE", "true");
-    clean(&mut command);
-    remove(&mut command, &["CARGO_TARGET_DIR", "CARGO_ENCODED_RUSTFLAGS", "RUSTFLAGS"]);
-    command
-}
-
-/// Takes away what this test's own nextest, cargo and caller have set. How this workspace is built
-/// stays, or listing its cases would build it anew.
-pub(crate) fn clean(command: &mut Command) {
-    remove(command, &["NEXTEST", "MACE_", "SOAK_", "FAST_", "STRESS_", "CHAOS_", "FEATURES"]);
-    remove(command, &["SUITE_", "GITHUB_", "CARGO_MANIFEST", "CARGO_PKG", "CI"]);
-}
-
-fn remove(command: &mut Command, prefixes: &[&str]) {
-    for (name, _) in std::env::vars_os() {
-        let name_bytes = name.as_encoded_bytes();
-        if prefixes.iter().any(|prefix| name_bytes.starts_with(prefix.as_bytes())) {
-            command.env_remove(&name);
-        }
-    }
-}
-
-impl Run {
-    /// Checks that this run was refused with code 2 and one line that says each of `parts`.
-    #[track_caller]
-    pub(crate) fn refused(&self, parts: &[&str]) {
-        assert_eq!(self.code, Some(2), "{self:?}");
-        let lines: Vec<_> = self.stderr.lines().collect();
-        let [line] = lines.as_slice() else { panic!("not one line: {self:?}") };
-        assert!(line.starts_with("prod: ") && self.stdout.is_empty(), "{self:?}");
-        for part in parts {
-            assert!(line.contains(part), "`{part}` is missing in: {line}");
-        }
-    }
-
-    #[track_caller]
-    pub(crate) fn ended(&self, code: i32, says: &[&str]) {
-        assert_eq!(self.code, Some(code), "{self:#?}");
-        for part in says {
-            assert!(self.stdout.contains(part), "`{part}` is missing in:\n{}", self.stdout);
-        }
+        Run::of(self.command(args).envs(env.iter().copied()))
     }
 }
 

@@ -1,7 +1,7 @@
 //! The layers of this very workspace, as nextest lists them: disjoint, complete, and configured
 //! with keys that nextest knows. Reads lists; runs no case of the suite.
 
-use crate::fixture::clean;
+use miniature::clean;
 use nextest_metadata::TestListSummary;
 use std::{collections::BTreeSet, process::Command};
 

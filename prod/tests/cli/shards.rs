@@ -56,7 +56,9 @@ fn cargo_what_fell_between_shards_is_missing() {
     assert_eq!(shard(&fixture, "2/2", "two", &[]), Some(0));
     let absent = ["shard 2/2 is absent", ": missing, ", "FAILED (exit 1)"];
     fixture.prod(&["merge", "one"]).ended(1, &absent);
-    fixture.prod(&["merge", "one", "one"]).refused(&["shard 1/2 is there twice", "each once"]);
+    fixture
+        .prod(&["merge", "one", "one"])
+        .refused_at_once_by("prod", &["shard 1/2 is there twice", "each once"]);
 
     // A report that is gone is no pass, nor is a case that two shards were given.
     fs::rename(fixture.path("two/fast.junit.xml"), fixture.path("aside")).unwrap();
@@ -73,16 +75,20 @@ fn cargo_what_fell_between_shards_is_missing() {
     // Another seed is another run.
     fixture
         .write("two/shard.json", &honest.replace("\"root_seed\": \"40\"", "\"root_seed\": \"41\""));
-    fixture.prod(&["merge", "one", "two"]).refused(&["a shard of another run", "two/shard.json"]);
+    fixture
+        .prod(&["merge", "one", "two"])
+        .refused_at_once_by("prod", &["a shard of another run", "two/shard.json"]);
     fixture.write("two/shard.json", "{");
-    fixture.prod(&["merge", "one", "two"]).refused(&["malformed record", "two/shard.json"]);
+    fixture
+        .prod(&["merge", "one", "two"])
+        .refused_at_once_by("prod", &["malformed record", "two/shard.json"]);
 }
 
 #[test]
 fn a_shard_needs_an_archive_and_a_slice() {
     let fixture = Fixture::new();
-    fixture.prod(&["shard", "3/2"]).refused(&["shard \"3/2\"", "K/N"]);
-    fixture.prod(&["shard", "1/2"]).refused(&["plan.json", "just archive"]);
-    fixture.prod(&["merge", "nowhere"]).refused(&["shard.json", "just shard"]);
-    fixture.prod(&["archive", "fsat"]).refused(&["unknown mode \"fsat\""]);
+    fixture.prod(&["shard", "3/2"]).refused_at_once_by("prod", &["shard \"3/2\"", "K/N"]);
+    fixture.prod(&["shard", "1/2"]).refused_at_once_by("prod", &["plan.json", "just archive"]);
+    fixture.prod(&["merge", "nowhere"]).refused_at_once_by("prod", &["shard.json", "just shard"]);
+    fixture.prod(&["archive", "fsat"]).refused_at_once_by("prod", &["unknown mode \"fsat\""]);
 }

@@ -2,7 +2,8 @@
 //! perf program, each of which can do wrong. How many cycles there are is decided by watching for the
 //! line of the last one, never by the clock.
 
-use crate::fixture::{Fixture, Run};
+use crate::fixture::Fixture;
+use miniature::Run;
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 use std::{
@@ -165,7 +166,9 @@ fn cargo_a_killed_soak_loses_the_cycle_in_flight_at_the_most() {
     assert!(rows(&fixture).len() >= 2);
 
     let refused = |args: &[&str], env: &[(&str, &str)], says: &str| {
-        fixture.prod_with(args, env).refused(&["the earlier soak has", says, "--resume"]);
+        fixture
+            .prod_with(args, env)
+            .refused_at_once_by("prod", &["the earlier soak has", says, "--resume"]);
     };
     refused(&["soak", "--resume"], &seed, "the shard 2/2");
     let resume = ["soak", "--resume", "--shard", "2/2"];

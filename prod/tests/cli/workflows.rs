@@ -156,7 +156,7 @@ fn the_files_fit_their_schemas() {
     assert!(content, "{text}");
 
     let mut schema = Command::new("cargo");
-    crate::fixture::clean(&mut schema);
+    miniature::clean(&mut schema);
     let output = schema.args(["nextest", "self", "schema", "repo-config"]).output().unwrap();
     if !output.status.success() {
         return skip("this cargo-nextest has no `self schema`");

@@ -170,6 +170,39 @@ fn marker(client: u16) -> String {
     String::from_utf8(marker_key(client)).expect("a marker is text")
 }
 
+/// Of two transactions of client 2 the first one read what client 1 wrote, and what it wrote itself is
+/// replaced by the second, so that nothing shows its fate: it was seen, and stands as a survivor.
+#[test]
+fn counts_a_hole_behind_one_of_open_fate() {
+    let first = marked(1, 1, &[("x", Seen::Absent)], "x");
+    let saw = Seen::Version(version(1));
+    let open = marked(2, 100, &[("x", saw), ("y", Seen::Absent)], "y");
+    let was = [("y", Seen::Version(version(2))), (&*marker(2), Seen::Version(version(2)))];
+    let mut last = txn(2, 200, &was, &["y", &marker(2)]);
+    for event in &mut last {
+        let (Event::Begin { txn, .. } | Event::Commit { txn, .. } | Event::Ok { txn, .. }) = event
+        else {
+            panic!("there is nothing else")
+        };
+        txn.seq = 2;
+        let Event::Commit { writes, .. } = event else { continue };
+        for (_, write) in writes {
+            let txn = TxnId { client: 2, seq: 2 };
+            *write = Write::Set(Version { txn, ..version(2) });
+        }
+    }
+    let events = || [first.clone(), open.clone(), last.clone()].concat();
+    let gone: &[&str] = &["x", &marker(1)];
+    let judged = |streams| reopened(Promise::Synced, streams, events(), gone);
+    let many = judged(Streams::Many);
+    assert_eq!(many.violations, []);
+    assert_eq!(many.allowances.iter().map(|allowed| allowed.count).sum::<u64>(), 1);
+    assert!(!judged(Streams::One).violations.is_empty());
+    // What the state shows of the last one has to be whole all the same.
+    let torn = reopened(Promise::Synced, Streams::Many, events(), &["x", &marker(1), "y"]);
+    assert!(!torn.violations.is_empty());
+}
+
 fn marked(client: u16, begin: u64, reads: &[(&str, Seen)], name: &str) -> Vec<Event> {
     let marker = marker(client);
     let reads = [reads, &[(marker.as_str(), Seen::Absent)]].concat();

@@ -3,7 +3,14 @@
 //! only when it keeps every promise once that cause is taken away. Only while a finding's entry holds.
 
 use crate::{
-    error::Result, oracle::Violation, scenario::power::LogFile, settings::leaves_out, testdir,
+    error::Result,
+    history::History,
+    oracle::{
+        Violation, isolation,
+        recovery::{Reopened, Streams},
+    },
+    settings::leaves_out,
+    testdir,
 };
 use std::{
     collections::BTreeMap,
@@ -25,11 +32,55 @@ pub const UNSYNCED_LOG_NAME: &str = "unsynced-log-name";
 /// it; a trace on which such a sync cleans nothing does.
 pub const FAILED_SYNC: &str = "sync-believed-after-failed";
 
+/// A commit whose sync failed was undone for all who saw the running engine, and the next opening
+/// brings it back.
+pub const REVIVED_COMMIT: &str = "failed-commit-comes-back";
+
 /// Bytes of the two headers of a manifest, in btree-store 2.1.0 (`src/store.rs`).
 const HEADERS: usize = 8192;
 
 /// Bytes of a header that are used.
 const HEADER: usize = 40;
+
+/// A file of a log, as it was when the recording ended, or when it was removed.
+#[derive(Clone, Debug)]
+pub struct LogFile {
+    /// Where it is below the recorded folder.
+    pub path: String,
+    /// The database that it belongs to, the engine's or a copy.
+    pub database: String,
+    /// Its name without its number.
+    pub stream: String,
+    /// Which file of its stream it is.
+    pub number: u64,
+    /// What is in it.
+    pub bytes: Vec<u8>,
+    /// How many events of the recording came before its removal.
+    pub removed_at: Option<u32>,
+}
+
+impl LogFile {
+    /// The log file at this path, if it is one: `db/log/group_wal_3`.
+    pub fn at(path: &str, bytes: Vec<u8>, removed_at: Option<u32>) -> Option<Self> {
+        let (database, name) = path.split_once("/log/")?;
+        let (stream, number) = name.rsplit_once('_')?;
+        let number = number.parse().ok().filter(|_| stream.contains("wal"))?;
+        let (database, stream) = (database.to_owned(), stream.to_owned());
+        Some(Self { path: path.to_owned(), database, stream, number, bytes, removed_at })
+    }
+}
+
+/// Whether isolation is broken by nothing but commits that were answered with an error and came back.
+pub(super) fn is_revived(
+    violations: &[Violation],
+    history: &History,
+    states: &[Reopened],
+    streams: Streams,
+) -> bool {
+    !violations.is_empty()
+        && leaves_out(REVIVED_COMMIT)
+        && isolation::apart_from_failed(history, states, streams).violations.is_empty()
+}
 
 /// Whether these are the words of a database whose creation was cut off: it cannot be opened, and
 /// nothing else. Whether something had been promised is the caller's to know.

@@ -14,7 +14,7 @@ use crate::{
         journal::{self, Recorder},
         script::Step,
     },
-    oracle::{live, recovery::Reopened},
+    oracle::{isolation, live, recovery::Reopened},
     settings::Seed,
     workload::{Mix, Source},
 };
@@ -97,7 +97,8 @@ impl Recorded<'_> {
         let Some(any) = asked.iter().chain(&promised).next() else {
             return self.judge_first(crash);
         };
-        let life = lives.read((any - FIRST) / WORDS)?;
+        let number = (any - FIRST) / WORDS;
+        let life = lives.read(number)?;
         let second = Recorded {
             driver: self.driver,
             options: self.options.clone(),
@@ -105,6 +106,8 @@ impl Recorded<'_> {
             history: Arc::clone(&life.history),
             before: life.before,
             logs: Vec::new(),
+            life: number + 1,
+            notes: Arc::clone(&self.notes),
         };
         let stamps = |numbers: Vec<u64>| -> Vec<u64> {
             numbers.into_iter().map(|number| (number - FIRST) % WORDS).collect()
@@ -116,9 +119,10 @@ impl Recorded<'_> {
         let state = Reopened { events: life.before, promise: promised_before, dump };
         let dir = crash.folder.join(DATABASE);
         let judge = |dir: &Path| second.database_after(dir, &history, vec![state.clone()], promise);
-        let (violations, aside) = (judge(&dir), crash.folder.with_extension("mended"));
+        let ((violations, known), aside) = (judge(&dir), crash.folder.with_extension("mended"));
         let engine = self.driver.identity().name;
-        let known = foreign::torn_batch(&engine, &violations, (&dir, &aside), judge);
+        let torn = || foreign::torn_batch(&engine, &violations, (&dir, &aside), |dir| judge(dir).0);
+        let known = known.or_else(torn);
         told(&violations, known)
     }
 
@@ -132,7 +136,7 @@ impl Recorded<'_> {
     ) -> Result<(), String> {
         let number = lives.begin()?;
         let life = lives.of(number);
-        let (history, _) = self.until(crash.asked, crash.promised);
+        let (history, promise) = self.until(crash.asked, crash.promised);
         let plan = self.plan(crash.folder, &life, number);
         write(&plan.journal, &history)?;
         let words = Words::of(&plan.options);
@@ -146,12 +150,12 @@ impl Recorded<'_> {
         });
         let done = child::carry_out(self.driver, &plan, &recorder);
         done.map_err(|denial| format!("answers: {}\n      it answers {denial}", super::SERVES))?;
-        if !self.options.durable {
-            // What the first life acknowledged and lost by right, no client can be blamed to miss.
-            return Ok(());
-        }
-        let history = journal::read(&plan.journal).map_err(|error| error.to_string())?;
-        told(&live::judge(&history).violations, None)
+        let Life { history, before, dump } = &*lives.read(number)?;
+        // What the first life acknowledged and lost by right, no client can be blamed to miss.
+        let seen = self.options.durable.then(|| live::judge(history).violations);
+        told(&seen.unwrap_or_default(), None)?;
+        let state = Reopened { events: *before, promise, dump: dump.clone() };
+        told(&isolation::judge(history, &[state], self.streams).violations, None)
     }
 
     /// Nothing in it conflicts or is dropped, and its log does not rotate.
