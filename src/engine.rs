@@ -19,7 +19,9 @@ pub mod redb;
 pub mod rules;
 pub mod spin;
 
-pub use options::{BucketOptions, EngineOptions, Family, Merge, SET_PREFIX};
+pub use options::{
+    BucketOptions, EngineOptions, Family, Merge, SET_ELEMENT, SET_PREFIX, both_sets,
+};
 pub use rules::{RULES, Rules};
 
 use std::path::Path;

@@ -179,9 +179,16 @@ impl Graph {
         (node < 2 * self.txns).then(|| node % self.txns)
     }
 
-    /// Anti-dependencies of a transaction that are known pair by pair.
+    /// Whose work a transaction missed: of sets those who added what the next larger set holds.
     pub(crate) fn anti(&self, txn: u32) -> impl Iterator<Item = u32> + '_ {
-        self.anti.of(txn).iter().copied().filter(|&to| to < self.txns)
+        self.anti
+            .of(txn)
+            .iter()
+            .flat_map(|to| match to.checked_sub(self.txns) {
+                None => std::slice::from_ref(to),
+                Some(position) => self.writers.of(position),
+            })
+            .copied()
     }
 
     /// The `cursor`-th successor of a node.

@@ -5,7 +5,7 @@
 use crate::{
     engine::{
         Bucket, BucketOptions, Capabilities, Denial, Driver, Engine, EngineOptions, Identity, Keys,
-        Merge, Order, Outcome, Read, Reason, SET_PREFIX, Scan, Txn,
+        Merge, Order, Outcome, Read, Reason, SET_PREFIX, Scan, Txn, both_sets,
     },
     settings::{ENGINE_BUILD, ENGINE_VERSION},
 };
@@ -121,14 +121,14 @@ struct SumOrSet(U64AddOperator);
 impl MergeOperator for SumOrSet {
     fn combine_operands(&self, key: &[u8], left: &[u8], right: &[u8]) -> Vec<u8> {
         if key.starts_with(SET_PREFIX) {
-            return [left, right].concat();
+            return both_sets(left, right);
         }
         self.0.combine_operands(key, left, right)
     }
 
     fn apply(&self, key: &[u8], base: Option<&[u8]>, operand: &[u8]) -> Option<Vec<u8>> {
         if key.starts_with(SET_PREFIX) {
-            return Some([base.unwrap_or_default(), operand].concat());
+            return Some(both_sets(base.unwrap_or_default(), operand));
         }
         self.0.apply(key, base, operand)
     }

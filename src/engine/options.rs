@@ -145,12 +145,24 @@ pub enum Merge {
     /// Nothing: a merge is refused.
     None,
     /// Little-endian 64-bit numbers that add up; at keys of sets ([`SET_PREFIX`]), elements that are
-    /// put one behind the other. A bucket has one operator, and each key one meaning.
+    /// collected in the order of their bytes ([`both_sets`]). A bucket has one operator, and each key one meaning.
     Sum,
 }
 
 /// The prefix of keys at which [`Merge::Sum`] collects elements.
 pub const SET_PREFIX: &[u8] = b"u/";
+
+/// The length of an element, in bytes.
+pub const SET_ELEMENT: usize = 16;
+
+/// Two sets as one, with every element of both. In one order whoever came first: mace-kv asks of a
+/// merge operator that it commutes (`MergeOperator`), and folds reads and pages in opposite orders.
+pub fn both_sets(left: &[u8], right: &[u8]) -> Vec<u8> {
+    let all = [left, right].concat();
+    let mut elements: Vec<&[u8]> = all.chunks(SET_ELEMENT).collect();
+    elements.sort_unstable();
+    elements.concat()
+}
 
 /// A named configuration. Every case runs in more than one, because most defects live where
 /// files rotate, pages leave and garbage is collected.
@@ -234,5 +246,18 @@ impl Family {
                 ..merging
             },
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sets_are_the_same_whoever_came_first() {
+        let [one, other] = [[1u8; SET_ELEMENT], [2; SET_ELEMENT]];
+        assert_eq!(both_sets(&other, &one), both_sets(&one, &other));
+        // An operand that counts twice shows.
+        assert_eq!(both_sets(&one, &one).len(), 2 * SET_ELEMENT);
     }
 }

@@ -5,14 +5,14 @@
 //! Layout of an element: client 2 | seq 4 | op 2 | xxh3 of these and the key 8.
 
 use super::value::{TxnId, Version};
-use crate::engine::SET_PREFIX;
+use crate::engine::{SET_ELEMENT, SET_PREFIX};
 use xxhash_rust::xxh3::{xxh3_64, xxh3_64_with_seed};
 
 /// The prefix of keys that hold lists.
 pub const LIST_PREFIX: &[u8] = b"l/";
 
 /// The length of an element, in bytes.
-pub const ELEMENT: usize = 16;
+pub const ELEMENT: usize = SET_ELEMENT;
 
 /// The key of the list with this number.
 pub fn list_key(number: u64) -> Vec<u8> {

@@ -4,7 +4,7 @@
 
 use super::{
     elements::{list_key, set_key},
-    plan::{Op, TxnPlan},
+    plan::{Access, Op, TxnPlan},
 };
 use crate::settings::Draw;
 use serde::{Deserialize, Serialize};
@@ -14,6 +14,8 @@ use serde::{Deserialize, Serialize};
 pub struct Lists {
     /// How many lists, and how many sets.
     pub keys: u64,
+    /// Which of them are taken how often.
+    pub access: Access,
     /// Operations of a transaction, at the most; at least two, so that write skew can occur.
     pub ops: u64,
     /// Weights of reading a list, appending to one, reading a set, adding to one.
@@ -25,7 +27,8 @@ pub struct Lists {
 impl Lists {
     /// Lists and sets alike.
     pub const fn of(keys: u64) -> Self {
-        Self { keys, ops: 4, weights: [30, 25, 25, 20], abort_pct: 10 }
+        let access = Access::Uniform;
+        Self { keys, access, ops: 4, weights: [30, 25, 25, 20], abort_pct: 10 }
     }
 
     /// Draws the next transaction.
@@ -36,7 +39,7 @@ impl Lists {
     }
 
     fn op(&self, draw: &mut Draw) -> Op {
-        let number = draw.below(self.keys);
+        let number = self.access.number(self.keys, draw);
         match draw.weighted(&self.weights) {
             0 => Op::Read(list_key(number)),
             1 => Op::Append(list_key(number)),

@@ -111,6 +111,20 @@ pub enum Access {
     Zipfian,
 }
 
+impl Access {
+    /// Draws the number of one of so many keys.
+    pub fn number(self, keys: u64, draw: &mut Draw) -> u64 {
+        match self {
+            Self::Hotspot { hot } if draw.percent(90) => draw.below(hot.min(keys)),
+            Self::Zipfian => {
+                let bits = draw.below(u64::from(keys.ilog2()) + 1);
+                draw.below(1 << bits).min(keys - 1)
+            }
+            Self::Uniform | Self::Hotspot { .. } => draw.below(keys),
+        }
+    }
+}
+
 /// One pass over a range of keys, upserting each `step`-th, `per_txn` in a transaction.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Sweep {
@@ -169,14 +183,7 @@ impl Mix {
     }
 
     fn op(&self, draw: &mut Draw) -> Op {
-        let number = match self.access {
-            Access::Hotspot { hot } if draw.percent(90) => draw.below(hot.min(self.keys)),
-            Access::Zipfian => {
-                let bits = draw.below(u64::from(self.keys.ilog2()) + 1);
-                draw.below(1 << bits).min(self.keys - 1)
-            }
-            Access::Uniform | Access::Hotspot { .. } => draw.below(self.keys),
-        };
+        let number = self.access.number(self.keys, draw);
         let (key, length) = (key(number), *draw.pick(&self.lengths));
         match draw.weighted(&self.weights) {
             0 => Op::Read(key),

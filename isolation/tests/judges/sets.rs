@@ -230,3 +230,29 @@ fn every_sin_against_a_set_is_caught_by_its_name() {
         assert!(judged >= 20 && 2 * caught >= judged, "{sin:?}: {caught} of {judged}");
     }
 }
+
+/// Two clients read both sets before either of them added to one; each missed the other's element.
+#[test]
+fn write_skew_between_sets_is_counted() {
+    let told = |second_sees: &[u32]| {
+        let mut history = History::new();
+        let mut txn = |session: u16, begin: u32, seen: [&[u32]; 2], adds: Option<(u32, u32)>| {
+            history.begin(session, begin);
+            history.set(0, seen[0]);
+            history.set(1, seen[1]);
+            if let Some((key, element)) = adds {
+                history.add(key, element);
+            }
+            history.end(Outcome::Committed, begin + 10, begin + 11);
+        };
+        txn(0, 1, [&[], &[]], Some((0, 0)));
+        let begin = if second_sees.is_empty() { 2 } else { 20 };
+        txn(1, begin, [second_sees, &[]], Some((1, 1)));
+        txn(2, 50, [&[0], &[1]], None);
+        check(&history).expect("it follows the rules")
+    };
+    let skewed = told(&[]);
+    assert!(skewed.is_clean(), "{skewed:?}");
+    assert_eq!(skewed.seen.write_skews, 1);
+    assert_eq!(told(&[0]).seen.write_skews, 0);
+}

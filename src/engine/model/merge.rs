@@ -1,6 +1,6 @@
 //! What the merge operator means. Holds no state.
 
-use crate::engine::SET_PREFIX;
+use crate::engine::{SET_PREFIX, both_sets};
 
 /// What [`crate::engine::Merge::Sum`] makes of a key's base and its operands, oldest first.
 pub fn merged<'a>(
@@ -9,7 +9,8 @@ pub fn merged<'a>(
     operands: impl IntoIterator<Item = &'a [u8]>,
 ) -> Vec<u8> {
     if key.starts_with(SET_PREFIX) {
-        return base.into_iter().chain(operands).collect::<Vec<_>>().concat();
+        let all = base.into_iter().chain(operands);
+        return all.fold(Vec::new(), |set, more| both_sets(&set, more));
     }
     sum(base, operands)
 }
