@@ -52,21 +52,29 @@ use mace_prod::{
 };
 
 fn main() {
-    let mut trials = of_engine("", &MaceDriver, works::ALL, works::FAULTED);
+    let mut trials = of_engine("", &MaceDriver, (works::ALL, works::FAULTED, works::FAULTED));
     #[cfg(feature = "redb")]
-    trials.extend(of_engine("_redb", &RedbDriver, works::PORTABLE, works::PORTABLE));
+    trials.extend(of_engine(
+        "_redb",
+        &RedbDriver,
+        (works::PORTABLE, works::PORTABLE, works::PORTABLE),
+    ));
     #[cfg(feature = "fjall")]
-    trials.extend(of_engine("_fjall", &FjallDriver, works::PORTABLE, works::PORTABLE));
+    trials.extend(of_engine(
+        "_fjall",
+        &FjallDriver,
+        (works::PORTABLE, works::PORTABLE, works::FEW_CALLS),
+    ));
     trials.extend(regressions());
     run(&Arguments::from_args(), trials).exit();
 }
 
-/// The cases of one engine: what a power loss leaves of these works, and a failing disk.
+/// The cases of one engine: what a power loss leaves of these works, a failing disk, and one on which
+/// each call fails in turn.
 fn of_engine(
     suffix: &str,
     driver: &'static dyn Driver,
-    lost: &'static [Work],
-    faulted: &'static [Work],
+    (lost, faulted, each): (&'static [Work], &'static [Work], &'static [Work]),
 ) -> Vec<Trial> {
     let power = lost.iter().map(|work| {
         let name = format!("chaos_power{suffix}::{}", work.name());
@@ -82,7 +90,7 @@ fn of_engine(
             met(case, driver, *work)
         })
     });
-    let each = faulted.iter().map(|work| {
+    let each = each.iter().map(|work| {
         let name = format!("chaos_faults_each{suffix}::{}", work.name());
         trial(name, move |case| met_each(case, driver, *work))
     });
