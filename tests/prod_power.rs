@@ -52,24 +52,36 @@ use mace_prod::{
 };
 
 fn main() {
-    let mut trials = of_engine("", &MaceDriver, works::ALL, works::FAULTED);
+    let mut trials = of_engine("", &MaceDriver, (works::ALL, works::FAULTED, works::FAULTED));
     #[cfg(feature = "redb")]
-    trials.extend(of_engine("_redb", &RedbDriver, works::PORTABLE, works::PORTABLE));
+    trials.extend(of_engine(
+        "_redb",
+        &RedbDriver,
+        (works::PORTABLE, works::PORTABLE, works::PORTABLE),
+    ));
     #[cfg(feature = "fjall")]
-    trials.extend(of_engine("_fjall", &FjallDriver, works::PORTABLE, works::PORTABLE));
+    trials.extend(of_engine(
+        "_fjall",
+        &FjallDriver,
+        (works::PORTABLE, works::PORTABLE, works::FEW_CALLS),
+    ));
     trials.extend(regressions());
     run(&Arguments::from_args(), trials).exit();
 }
 
+<<<<<<< HEAD
 /// How a work is judged.
 type Judge = fn(&mut Case, &'static dyn Driver, Work) -> Verdict;
 
 /// The cases of one engine: what a power loss leaves of these works, and a failing disk.
+=======
+/// The cases of one engine: what a power loss leaves of these works, a failing disk, and one on which
+/// each call fails in turn.
+>>>>>>> main
 fn of_engine(
     suffix: &str,
     driver: &'static dyn Driver,
-    lost: &'static [Work],
-    faulted: &'static [Work],
+    (lost, faulted, each): (&'static [Work], &'static [Work], &'static [Work]),
 ) -> Vec<Trial> {
     let of_work = move |kind: &str, work: &Work, judge: Judge| {
         let (name, work) = (format!("{kind}{suffix}::{}", work.name()), *work);
@@ -81,10 +93,25 @@ fn of_engine(
             }
             judge(case, driver, work)
         })
+<<<<<<< HEAD
     };
     let power = lost.iter().map(|work| of_work("chaos_power", work, judged));
     let disks = faulted.iter().map(|work| of_work("chaos_faults", work, met));
     let each = faulted.iter().map(|work| of_work("chaos_faults_each", work, met_each));
+=======
+    });
+    let disks = faulted.iter().map(|work| {
+        let name = format!("chaos_faults{suffix}::{}", work.name());
+        trial(name, move |case| {
+            introduce(driver);
+            met(case, driver, *work)
+        })
+    });
+    let each = each.iter().map(|work| {
+        let name = format!("chaos_faults_each{suffix}::{}", work.name());
+        trial(name, move |case| met_each(case, driver, *work))
+    });
+>>>>>>> main
     power.chain(disks).chain(each).collect()
 }
 

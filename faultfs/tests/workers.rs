@@ -134,3 +134,29 @@ fn states_are_counted_exactly() {
     assert_eq!(count(Profile::Ext4Ordered, Step::DropOne), (12, 6, 3, 3));
     assert_eq!(count(Profile::ProcessKill, Step::DropOne), (0, 0, 0, 0));
 }
+
+#[test]
+fn a_name_that_is_kept_is_kept_in_recoveries_too() {
+    let _alone = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
+    // What recovers makes a file and syncs it, and not the folder.
+    let judge = |case: &Case| {
+        let path = case.dir().join("recovered");
+        if case.acked().contains(&9) && !path.exists() {
+            return Err("the file is lost".to_owned());
+        }
+        if case.is_recorded() {
+            let made = File::create(&path).and_then(|file| file.sync_all());
+            made.map_err(|error| error.to_string())?;
+            acked(9);
+        }
+        Ok(())
+    };
+    let explore = Explore::new().steps(&[Step::Prefix, Step::DropAll]).questions(0);
+    let found = explore.run(trace(), &judge).unwrap().findings;
+    let outer = found[0].outer.as_ref().unwrap();
+    assert_eq!((found.len(), found[0].step, found[0].depth), (1, Step::DropAll, 2));
+    assert_eq!(found[0].outer_lost.is_empty(), outer.damage() == 0, "{}", found[0]);
+    assert!(found[0].to_string().contains("recovery from a crash after event "), "{}", found[0]);
+    let kept = trace().keeping(|path| path == "recovered");
+    assert_eq!(explore.run(kept, &judge).unwrap().findings.len(), 0);
+}

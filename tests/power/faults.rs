@@ -8,13 +8,13 @@ use crate::{
 };
 use faultfs::{Call, Case as State, Explore, Fork, Op, Outcome, Plan, Profile, Step, Trace};
 use mace_prod::{
-    engine::Driver,
+    engine::{Driver, mace::MaceDriver},
     oracle::Violation,
     report::say,
     scenario::{
         Case,
         chaos::recipes::Stages,
-        power::{KNOWN, Passed, known::FAILED_SYNC, works::Work},
+        power::{KNOWN, Passed, foreign, known::FAILED_SYNC, works::Work},
     },
     settings::{Seed, Settings, leaves_out},
     testdir,
@@ -344,11 +344,16 @@ fn without_power(places: &Places, recording: &Recording<'_>, traced: Trace) -> O
         found.max_by_key(|outcome| known_of(outcome).is_none()).unwrap_or(Outcome::Sound)
     };
     let found = shown(&explore.clone().limit(SAMPLE), traced.clone());
-    if found.is_sound() || !leaves_out(FAILED_SYNC) {
-        return found;
-    }
+    // Each engine's is a finding of its own.
+    let engine = recording.run.driver.identity().name;
+    let known = if engine == MaceDriver.identity().name {
+        Some(FAILED_SYNC).filter(|id| leaves_out(id))
+    } else {
+        foreign::failed_sync(&engine)
+    };
+    let Some(known) = known.filter(|_| !found.is_sound()) else { return found };
     match shown(&explore, traced.forgiving()) {
-        Outcome::Sound => Outcome::Broken(format!("{KNOWN}{FAILED_SYNC}: {found}")),
+        Outcome::Sound => Outcome::Broken(format!("{KNOWN}{known}: {found}")),
         other => other,
     }
 }

@@ -2,34 +2,36 @@
 //! each finding that the cases leave out or take away by its cause (`mace_prod::scenario::power::foreign`)
 //! is shown here as it is, so that it cannot be left out any longer than it is there.
 
-use crate::{explore, record};
+use crate::{
+    explore::{self, names_kept},
+    record,
+};
 use faultfs::{Finding, Plan, Step};
 use mace_prod::{
     engine::Driver,
-    scenario::{
-        Case,
-        power::{DATABASE, works::Work},
-    },
+    scenario::{Case, chaos::recipes::Stages, power::DATABASE},
 };
 use std::fs;
 
-/// What is found of a work in brief; the database is made before the recording, or within it.
+/// What is found of a work; the database is made before the recording, or within it.
 fn found(
     case: &mut Case,
     driver: &dyn Driver,
-    work: Work,
-    steps: &[Step],
+    stages: &Stages,
+    (steps, faults): (&[Step], &str),
     is_made: bool,
 ) -> Vec<Finding> {
-    let (places, stages) = (record::Places::new(case.dir()), work.brief());
+    let places = record::Places::new(case.dir());
     if is_made {
-        record::set_up(&places, driver, &stages, case.seed()).expect("the database is made");
+        record::set_up(&places, driver, stages, case.seed()).expect("the database is made");
     } else {
         fs::create_dir_all(places.disk().join(DATABASE)).expect("the case takes folders");
     }
-    let as_it_is: explore::Sight = |trace, _| trace;
-    let seen = (&Plan::default(), as_it_is);
-    let findings = explore::findings(driver, case, (&stages, &[]), steps, seen);
+    let plan: Plan = faults.parse().expect("a rule");
+    // What a fault shows is looked for behind what needs none.
+    let seen: explore::Sight = if faults.is_empty() { |trace, _| trace } else { names_kept };
+    let seen = (&plan, seen);
+    let findings = explore::findings(driver, case, (stages, &[]), steps, seen);
     findings.expect("the work is carried out")
 }
 
@@ -52,7 +54,13 @@ mod redb {
     fn the_making_of_a_redb_database_is_not_protected() {
         Case::run(|case| {
             let work = Work { recipe: Recipe::Commits, family: Family::OneWriter };
-            let findings = found(case, &RedbDriver, work, &[Step::Prefix, Step::DropAll], false);
+            let findings = found(
+                case,
+                &RedbDriver,
+                &work.brief(),
+                (&[Step::Prefix, Step::DropAll], ""),
+                false,
+            );
             let told = |what: &str| findings.iter().any(|f| f.outcome.to_string().contains(what));
             if findings.len() == 2 && told("magic number mismatch") && told("creation of a bucket")
             {
@@ -70,12 +78,15 @@ mod fjall {
     use faultfs::{Finding, Profile, Step};
     use mace_prod::{
         engine::{Family, fjall::FjallDriver},
+        history::{drive::Traffic, script::Step as Written},
         scenario::{
             Case,
-            chaos::recipes::Recipe,
+            chaos::recipes::{Recipe, Stages},
+            database::Stage,
             power::{foreign, works::Work},
         },
         verdict::Verdict,
+        workload::Sweep,
     };
 
     /// On which profiles the first finding is legal that has these words and does without an operation
@@ -101,6 +112,19 @@ mod fjall {
         }
     }
 
+    /// A bucket whose values go to a file of blobs.
+    fn blobs() -> Stages {
+        let bucket = || "a".to_owned();
+        let fill = |key| {
+            let sweep = Sweep { first: key, ..Sweep::fill(key + 20, 6000, 20) };
+            Written::Traffic { bucket: bucket(), traffic: Traffic::sweep(sweep) }
+        };
+        let options = Family::Tiny.bucket().checkpoints_when_asked();
+        let open = Written::Open { bucket: bucket(), options };
+        let steps = vec![open, fill(0), Written::Checkpoint { bucket: bucket() }, fill(20)];
+        Stages { setup: Vec::new(), armed: Stage::closing(&Family::Tiny.engine(), steps) }
+    }
+
     /// `fjall-unsynced-names`, of keyspaces. `Keyspace::create_new` makes the keyspace's folder and never
     /// syncs the one that it is in, so that on a filesystem where syncing a file does not keep the names
     /// above it (neither ext4 nor xfs) an acknowledged keyspace goes, with every commit in it and a `SyncAll`
@@ -112,7 +136,7 @@ mod fjall {
     fn a_keyspace_of_fjall_goes_with_the_name_of_its_folder() {
         Case::run(|case| {
             let work = Work { recipe: Recipe::Commits, family: Family::OneWriter };
-            let findings = found(case, &FjallDriver, work, &[Step::DropAll], true);
+            let findings = found(case, &FjallDriver, &work.brief(), (&[Step::DropAll], ""), true);
             let legal =
                 legality(&findings, "creation of a bucket survives", "create db/keyspaces/2 Dir");
             legal_on(legal, &[Profile::StrictLoss, Profile::PosixWeak, Profile::Hostile])
@@ -124,8 +148,7 @@ mod fjall {
     #[test]
     fn a_database_of_fjall_goes_with_the_name_of_a_file_of_blobs() {
         Case::run(|case| {
-            let work = Work { recipe: Recipe::RewriteData, family: Family::Tiny };
-            let findings = found(case, &FjallDriver, work, &[Step::DropOne], true);
+            let findings = found(case, &FjallDriver, &blobs(), (&[Step::DropOne], ""), true);
             legal_on(
                 legality(&findings, "Unrecoverable", "/blobs/"),
                 &[Profile::PosixWeak, Profile::Hostile],
@@ -142,10 +165,27 @@ mod fjall {
     fn a_database_of_fjall_is_refused_for_a_batch_that_was_being_written() {
         Case::run(|case| {
             let work = Work { recipe: Recipe::Commits, family: Family::OneWriter };
-            let findings = found(case, &FjallDriver, work, &[Step::TearOne], false);
+            let findings = found(case, &FjallDriver, &work.stages(), (&[Step::TearOne], ""), false);
             let legal = legality(&findings, foreign::TORN_BATCH, "the data of");
             let all = [Profile::Ext4Ordered, Profile::Xfs, Profile::PosixWeak, Profile::Hostile];
             legal_on(legal, &all)
+        });
+    }
+
+    /// `fjall-sync-believed-after-failed`. To remove a keyspace writes a new version of fjall's own
+    /// keyspace, and maintenance writes another; an error of that is logged and forgotten. When it was
+    /// the sync of the folder with the new file `v5` in it, the next version takes the same name, its
+    /// folder's sync returns 0, and `current` says `v5`: a name that may never have reached the disk.
+    #[test]
+    fn a_failed_sync_of_fjalls_own_keyspace_is_forgotten() {
+        Case::run(|case| {
+            let work = Work { recipe: Recipe::Delete, family: Family::Tiny };
+            let faults = "fsync[keyspaces/0]=29*off->1*return(EIO)";
+            let findings =
+                found(case, &FjallDriver, &work.brief(), (&[Step::DropAll], faults), true);
+            let legal =
+                legality(&findings, "can be opened and serves", "create db/keyspaces/0/v5 File");
+            legal_on(legal, &[Profile::StrictLoss, Profile::PosixWeak, Profile::Hostile])
         });
     }
 }

@@ -17,8 +17,12 @@ pub const UNSYNCED_NAMES: &str = "fjall-unsynced-names";
 /// right, for a damaged database and refuses to open it (`journal/batch_reader.rs`).
 pub const TORN_BATCH: &str = "fjall-torn-batch";
 
+/// fjall 3.1.13 goes on when the sync of its own keyspace's folder failed in maintenance
+/// (`MetaKeyspace::remove_keyspace`), and believes the next one about the same name.
+pub const FAILED_SYNC: &str = "fjall-sync-believed-after-failed";
+
 /// All of them.
-pub const ALL: &[&str] = &[UNSYNCED_NAMES, TORN_BATCH];
+pub const ALL: &[&str] = &[UNSYNCED_NAMES, TORN_BATCH, FAILED_SYNC];
 
 /// What ends a batch in fjall's journal: `MAGIC_BYTES` of `file.rs`.
 const TRAILER: &[u8] = b"FJL\x03";
@@ -40,6 +44,11 @@ pub fn unsynced_names(engine: &str) -> Option<fn(&str) -> bool> {
         matches!(path[..], [_, "keyspaces", _] | [_, "keyspaces", _, "blobs", _])
     };
     (engine == "fjall").then_some(of_fjall as fn(&str) -> bool)
+}
+
+/// What it is called when this engine believes a sync after one that failed, if it is known to.
+pub fn failed_sync(engine: &str) -> Option<&'static str> {
+    (engine == "fjall").then_some(FAILED_SYNC)
 }
 
 /// Names the finding when it is behind these violations: a database of fjall refuses what a power loss

@@ -81,6 +81,15 @@ pub const PORTABLE: &[Work] = &[
     work(Recipe::RewriteData, Family::Tiny),
 ];
 
+/// Those of them in which each call can fail in turn, for an engine that writes many small files: the
+/// others make tens of thousands of calls in brief.
+pub const FEW_CALLS: &[Work] = &[
+    work(Recipe::Commits, Family::Tiny),
+    work(Recipe::Commits, Family::Relaxed),
+    work(Recipe::Create, Family::Tiny),
+    work(Recipe::Delete, Family::Tiny),
+];
+
 impl Work {
     /// The name: `rotate::one_writer`.
     pub fn name(self) -> String {
