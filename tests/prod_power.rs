@@ -69,15 +69,11 @@ fn main() {
     run(&Arguments::from_args(), trials).exit();
 }
 
-<<<<<<< HEAD
 /// How a work is judged.
 type Judge = fn(&mut Case, &'static dyn Driver, Work) -> Verdict;
 
-/// The cases of one engine: what a power loss leaves of these works, and a failing disk.
-=======
 /// The cases of one engine: what a power loss leaves of these works, a failing disk, and one on which
 /// each call fails in turn.
->>>>>>> main
 fn of_engine(
     suffix: &str,
     driver: &'static dyn Driver,
@@ -93,25 +89,10 @@ fn of_engine(
             }
             judge(case, driver, work)
         })
-<<<<<<< HEAD
     };
     let power = lost.iter().map(|work| of_work("chaos_power", work, judged));
     let disks = faulted.iter().map(|work| of_work("chaos_faults", work, met));
-    let each = faulted.iter().map(|work| of_work("chaos_faults_each", work, met_each));
-=======
-    });
-    let disks = faulted.iter().map(|work| {
-        let name = format!("chaos_faults{suffix}::{}", work.name());
-        trial(name, move |case| {
-            introduce(driver);
-            met(case, driver, *work)
-        })
-    });
-    let each = each.iter().map(|work| {
-        let name = format!("chaos_faults_each{suffix}::{}", work.name());
-        trial(name, move |case| met_each(case, driver, *work))
-    });
->>>>>>> main
+    let each = each.iter().map(|work| of_work("chaos_faults_each", work, met_each));
     power.chain(disks).chain(each).collect()
 }
 
