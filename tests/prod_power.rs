@@ -15,6 +15,9 @@ mod failed_commit_comes_back;
 #[path = "power/faults.rs"]
 mod faults;
 #[cfg(all(target_os = "linux", target_env = "gnu"))]
+#[path = "regressions/log_behind_a_cut.rs"]
+mod log_behind_a_cut;
+#[cfg(all(target_os = "linux", target_env = "gnu"))]
 #[path = "regressions/one_open_file_a_shard.rs"]
 mod one_open_file_a_shard;
 #[cfg(all(target_os = "linux", target_env = "gnu"))]
@@ -131,6 +134,7 @@ fn regressions() -> Vec<Trial> {
             named("short_log_file::a_transaction_over_log_files_is_whole_or_absent"),
             short_log_file::judge,
         ),
+        trial(named("log_behind_a_cut::what_follows_a_recovery_survives"), log_behind_a_cut::judge),
         trial(
             named("one_open_file_a_shard::clients_that_read_two_files_of_a_shard_return"),
             one_open_file_a_shard::judge,

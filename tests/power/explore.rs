@@ -11,9 +11,9 @@ use mace_prod::{
         chaos::recipes::Stages,
         database::Stage,
         live::isolated_in,
-        power::{Recorded, foreign, known::UNSYNCED_LOG_NAME, known_id, works::Work},
+        power::{Lives, Recorded, foreign, known::UNSYNCED_LOG_NAME, known_id, works::Work},
     },
-    settings::{Settings, leaves_out},
+    settings::{Seed, Settings, leaves_out},
     verdict::Verdict,
 };
 use std::{collections::BTreeSet, path::Path, thread};
@@ -148,19 +148,42 @@ fn explored(case: &mut Case, places: &Places, run: &Recorded<'_>, trace: Trace) 
         .folder(case.dir())
         .store(places.findings());
     let lives = places.lives();
-    let judge = |state: &State| {
-        // What is recorded was found sound before. The opening that recovers is the one that writes,
-        // as long as an opening that only reads spoils the next one.
-        if !state.is_recorded() || !leaves_out(UNSYNCED_LOG_NAME) {
-            run.judge(&crash(state), &lives)?;
-        }
-        if state.is_recorded() { live_on(run, state, &lives) } else { Ok(()) }
-    };
+    let judge = |state: &State| of_lives(run, state, &lives);
     let report = explore.run(trace, &judge).unwrap_or_else(|error| panic!("{error}"));
     report.to_string().lines().for_each(say);
     count(&report, &mut case.figures);
     run.notes.passed().report(&mut case.figures);
     report
+}
+
+/// Judges a remainder, of the recording or of a life after it; where a life begins, leads it.
+fn of_lives(run: &Recorded<'_>, state: &State, lives: &Lives) -> Result<(), String> {
+    // What is recorded was found sound before. The opening that recovers is the one that writes,
+    // as long as an opening that only reads spoils the next one.
+    if !state.is_recorded() || !leaves_out(UNSYNCED_LOG_NAME) {
+        run.judge(&crash(state), lives)?;
+    }
+    if state.is_recorded() { live_on(run, state, lives) } else { Ok(()) }
+}
+
+/// The words of what is found where so many remainders of these steps are opened and written, and
+/// lose their power again.
+pub(crate) fn shown_in_lives(
+    (folder, seed): (&Path, Seed),
+    stages: &Stages,
+    (steps, lives): (&[Step], usize),
+) -> Vec<String> {
+    let places = Places::new(folder);
+    let recorded = record(&places, &MaceDriver, stages, seed, &Plan::default());
+    let run = recorded.unwrap_or_else(|error| panic!("{error}")).run;
+    let explore = Explore::new().seed(seed.number()).steps(steps).nested(lives);
+    let lives = places.lives();
+    let judge = |state: &State| of_lives(&run, state, &lives);
+    let report =
+        explore.limit(60).nested_limit(25).questions(0).folder(folder).run(trace(&places), &judge);
+    let report = report.unwrap_or_else(|error| panic!("{error}"));
+    report.to_string().lines().for_each(say);
+    words(&report.findings)
 }
 
 fn count(report: &Report, figures: &mut Figures) {

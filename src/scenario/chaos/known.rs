@@ -10,7 +10,7 @@ use crate::{
         database::{Database, Stage},
     },
 };
-use std::{collections::BTreeSet, fs};
+use std::{collections::BTreeSet, fs, path::Path};
 
 /// A checkpoint that was cut within a split holds the left half alone.
 pub const TORN_SPLIT: &str = "split-without-its-child";
@@ -57,17 +57,19 @@ mod record {
     pub(super) const OTHER_TXN: usize = 1;
 }
 
-/// After an opening that was refused as corrupt: a record of a transaction without a commit, whose
-/// predecessor is in an earlier file. Recovery follows it out of the files that it scanned, whether
-/// or not the earlier one is still there. Or its predecessor is a place in the same file where no
-/// record begins.
+/// After an opening that was refused as corrupt.
 fn dangling_abort(database: &Database) -> Option<(&'static str, String)> {
     let refused = |phase: &String| phase == "denied failed (Corruption)";
-    if !must(database.phases()).iter().any(refused) {
-        return None;
-    }
+    let was_refused = must(database.phases()).iter().any(refused);
+    was_refused.then(|| dangling_abort_in(&database.dir()))?
+}
+
+/// A record in the log of this database, of a transaction without a commit, whose predecessor is in an
+/// earlier file. Recovery follows it out of the files that it scanned, whether or not the earlier one
+/// is still there. Or its predecessor is a place in the same file where no record begins.
+pub fn dangling_abort_in(dir: &Path) -> Option<(&'static str, String)> {
     let mut streams: Vec<(String, u64, Vec<u8>)> = Vec::new();
-    for entry in fs::read_dir(database.dir().join("log")).ok()?.flatten() {
+    for entry in fs::read_dir(dir.join("log")).ok()?.flatten() {
         let name = entry.file_name().to_string_lossy().into_owned();
         let Some((stream, number)) = name.rsplit_once('_') else { continue };
         let (Ok(number), true) = (number.parse(), stream.contains("wal")) else { continue };

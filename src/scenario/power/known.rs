@@ -9,6 +9,7 @@ use crate::{
         Violation, isolation,
         recovery::{Reopened, Streams},
     },
+    scenario::chaos,
     settings::leaves_out,
     testdir,
 };
@@ -35,6 +36,9 @@ pub const FAILED_SYNC: &str = "sync-believed-after-failed";
 /// A commit whose sync failed was undone for all who saw the running engine, and the next opening
 /// brings it back.
 pub const REVIVED_COMMIT: &str = "failed-commit-comes-back";
+
+/// Recovery cuts a log file that is torn and leaves younger ones as they are.
+pub const LOG_BEHIND_CUT: &str = "log-behind-a-cut";
 
 /// Bytes of the two headers of a manifest, in btree-store 2.1.0 (`src/store.rs`).
 const HEADERS: usize = 8192;
@@ -68,6 +72,46 @@ impl LogFile {
         let (database, stream) = (database.to_owned(), stream.to_owned());
         Some(Self { path: path.to_owned(), database, stream, number, bytes, removed_at })
     }
+}
+
+/// Sizes of a database's log files, by stream and number.
+#[derive(Debug)]
+pub(super) struct LogSizes(BTreeMap<(String, u64), u64>);
+
+impl LogSizes {
+    /// Those that are there now.
+    pub(super) fn of(dir: &Path) -> Self {
+        let entries = fs::read_dir(dir.join("log")).into_iter().flatten().flatten();
+        let sizes = entries.filter_map(|entry| {
+            let path = format!("db/log/{}", entry.file_name().to_str()?);
+            let LogFile { stream, number, .. } = LogFile::at(&path, Vec::new(), None)?;
+            Some(((stream, number), entry.metadata().ok()?.len()))
+        });
+        Self(sizes.collect())
+    }
+
+    /// Whether one of them has been cut since although a younger one of its stream was there.
+    pub(super) fn are_cut_before_younger(&self, dir: &Path) -> bool {
+        let now = Self::of(dir);
+        self.0.iter().any(|((stream, number), size)| {
+            let key = (stream.clone(), *number);
+            let is_cut = now.0.get(&key).is_some_and(|now| now < size);
+            is_cut && self.0.keys().any(|(other, younger)| other == stream && younger > number)
+        })
+    }
+}
+
+/// The finding behind an opening that is refused as corrupt, and nothing else: the log of a transaction
+/// that a crash dropped leads out of the files that are scanned.
+pub(super) fn refusal(dir: &Path, violations: &[Violation]) -> Option<&'static str> {
+    let is_corrupt = |violation: &Violation| {
+        violation.oracle == "answers" && violation.witness.contains("(Corruption)")
+    };
+    if violations.is_empty() || !violations.iter().all(is_corrupt) {
+        return None;
+    }
+    let (id, _) = chaos::known::dangling_abort_in(dir)?;
+    leaves_out(id).then_some(id)
 }
 
 /// Whether isolation is broken by nothing but commits that were answered with an error and came back.

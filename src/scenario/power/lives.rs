@@ -3,7 +3,11 @@
 //! own, and its words to the trace are told from those of the first life by their numbers. Knows no
 //! trace and chooses no crash.
 
-use super::{Crash, DATABASE, Recorded, Word, Words, foreign, told};
+use super::{
+    Crash, DATABASE, Recorded, Word, Words, foreign,
+    known::{LOG_BEHIND_CUT, LogSizes, refusal},
+    told,
+};
 use crate::{
     engine::{EngineOptions, Family},
     history::{
@@ -15,7 +19,7 @@ use crate::{
         script::Step,
     },
     oracle::{isolation, live, recovery::Reopened},
-    settings::Seed,
+    settings::{Seed, leaves_out},
     workload::{Mix, Source},
 };
 use std::{
@@ -23,6 +27,9 @@ use std::{
     path::{Path, PathBuf},
     sync::{Arc, Mutex, PoisonError},
 };
+
+/// The file in a life's folder that says that its opening cut a log file before younger ones.
+const CUT: &str = "cut";
 
 /// The number of the first word of a second life; a recording has neither so many stamps nor so
 /// many milestones.
@@ -51,6 +58,8 @@ struct Life {
     before: usize,
     /// The state that it began with.
     dump: Dump,
+    /// Whether its opening cut a log file that had younger ones behind it.
+    is_cut: bool,
 }
 
 impl Lives {
@@ -80,7 +89,8 @@ impl Lives {
         let history = journal::read(&folder.join("journal")).map_err(|error| error.to_string())?;
         let dump = child::read_dump(&folder.join("dump")).map_err(|error| error.to_string())?;
         let before = before(&history);
-        let life = Arc::new(Life { history: Arc::new(history), before, dump });
+        let is_cut = folder.join(CUT).exists();
+        let life = Arc::new(Life { history: Arc::new(history), before, dump, is_cut });
         *newest = Some((number, Arc::clone(&life)));
         Ok(life)
     }
@@ -122,7 +132,9 @@ impl Recorded<'_> {
         let ((violations, known), aside) = (judge(&dir), crash.folder.with_extension("mended"));
         let engine = self.driver.identity().name;
         let torn = || foreign::torn_batch(&engine, &violations, (&dir, &aside), |dir| judge(dir).0);
-        let known = known.or_else(torn);
+        let is_cut = life.is_cut && leaves_out(LOG_BEHIND_CUT) && !violations.is_empty();
+        let known = known.or_else(torn).or(is_cut.then_some(LOG_BEHIND_CUT));
+        let known = known.or_else(|| refusal(&dir, &violations));
         told(&violations, known)
     }
 
@@ -142,7 +154,13 @@ impl Recorded<'_> {
         let words = Words::of(&plan.options);
         let recorder = Recorder::file(&plan.journal).map_err(|error| error.to_string())?;
         let told_as = move |stamp: u64| FIRST + number * WORDS + stamp;
+        let (sizes, dir, cut) = (LogSizes::of(&plan.dir), plan.dir.clone(), life.join(CUT));
         let recorder = recorder.telling(move |event| match words.of_event(event) {
+            Some(_) if matches!(event, Event::Phase { name } if name == "opened") => {
+                if sizes.are_cut_before_younger(&dir) {
+                    fs::write(&cut, "").expect("the life's folder takes files");
+                }
+            }
             Some(_) if matches!(event, Event::Phase { .. }) => {}
             Some(Word::Asked(stamp)) => tell(Word::Asked(told_as(stamp))),
             Some(Word::Promised(stamp)) => tell(Word::Promised(told_as(stamp))),
@@ -150,7 +168,7 @@ impl Recorded<'_> {
         });
         let done = child::carry_out(self.driver, &plan, &recorder);
         done.map_err(|denial| format!("answers: {}\n      it answers {denial}", super::SERVES))?;
-        let Life { history, before, dump } = &*lives.read(number)?;
+        let Life { history, before, dump, .. } = &*lives.read(number)?;
         // What the first life acknowledged and lost by right, no client can be blamed to miss.
         let seen = self.options.durable.then(|| live::judge(history).violations);
         told(&seen.unwrap_or_default(), None)?;
