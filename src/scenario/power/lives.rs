@@ -156,10 +156,8 @@ impl Recorded<'_> {
         let told_as = move |stamp: u64| FIRST + number * WORDS + stamp;
         let (sizes, dir, cut) = (LogSizes::of(&plan.dir), plan.dir.clone(), life.join(CUT));
         let recorder = recorder.telling(move |event| match words.of_event(event) {
-            Some(_) if matches!(event, Event::Phase { name } if name == "opened") => {
-                if sizes.are_cut_before_younger(&dir) {
-                    fs::write(&cut, "").expect("the life's folder takes files");
-                }
+            Some(_) if is_opened(event) && sizes.are_cut_before_younger(&dir) => {
+                fs::write(&cut, "").expect("the life's folder takes files");
             }
             Some(_) if matches!(event, Event::Phase { .. }) => {}
             Some(Word::Asked(stamp)) => tell(Word::Asked(told_as(stamp))),
@@ -210,6 +208,10 @@ impl Crash<'_> {
         };
         (of_first(self.asked), of_first(self.promised))
     }
+}
+
+fn is_opened(event: &Event) -> bool {
+    matches!(event, Event::Phase { name } if name == "opened")
 }
 
 /// How many events of a life's journal were before it.
