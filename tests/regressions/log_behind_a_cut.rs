@@ -8,8 +8,8 @@
 //! opened, commits, and loses its power again, or is killed.
 //!
 //! Symptom: the next recovery either meets the torn record once more, when the truncation is lost as
-//! well, and does not read the younger file: commits that were acknowledged since are gone. Or it
-//! goes on from the end of the cut file into what the younger one held before: work that the first
+//! well, and does not read the younger file: commits that were acknowledged since are gone. Or new
+//! records fill the torn place exactly, and what was behind it is read again. Or it goes on from the end of the cut file into what the younger one held before: work that the first
 //! recovery had left out is there again, or the opening is refused as `Corruption`.
 //!
 //! Broken promise: an acknowledged commit survives, and what an opening showed stays.

@@ -25,7 +25,7 @@ use mace_prod::{
     verdict::Verdict,
     workload::{Mix, Source, Sweep},
 };
-use std::{collections::BTreeSet, fs};
+use std::{collections::BTreeSet, fs, iter};
 
 /// The finding's name.
 const ID: &str = "reading-a-collected-file";
@@ -33,12 +33,15 @@ const ID: &str = "reading-a-collected-file";
 /// Bytes of a value, which has a file of its own kind in every version of the engine.
 const VALUE: u32 = 5000;
 
+/// How often every second value is overwritten: so much garbage is collected in every build.
+const OVERWRITES: usize = 3;
+
 /// What the process says that dies of it.
 const SYMPTOM: &str = "can't open";
 
 /// A disk that takes its time over the first file that collection makes, and for the client over one
 /// of the files that are collected later, which is the first to open that one.
-fn slow_disk(places: &Places) -> Plan {
+fn slow_disk(places: &Places, number: u32) -> Plan {
     let data = places.disk().join(DATABASE).join("data");
     let names = fs::read_dir(data).expect("the database has a folder of files");
     let numbers = names.filter_map(|entry| {
@@ -47,10 +50,10 @@ fn slow_disk(places: &Places) -> Plan {
     });
     let numbers: BTreeSet<u64> = numbers.collect();
     let (first, last) = numbers.first().zip(numbers.last()).expect("values have files");
-    // The older half is collected, from the oldest on.
-    let (later, made) = (first + (last - first) / 4, last + 1);
+    // The older ones are collected, from the oldest on; another one in each try.
+    let (later, made) = (first + (last - first) / 8 + u64::from(number), last + 1);
     let rules =
-        format!("open[blob_{made}]=1*return(delay=300);open[blob_{later}]=1*return(delay=1000)");
+        format!("open[blob_{made}]=1*return(delay=200);open[blob_{later}]=1*return(delay=600)");
     rules.parse().unwrap_or_else(|error| panic!("{error}"))
 }
 
@@ -88,7 +91,7 @@ fn read(case: &mut Case, number: u32, at_once: bool) -> Outcome {
     let checkpoint = || Step::Checkpoint { bucket: bucket() };
 
     let weights = [1, 0, 0, 0, 0, 0, 0];
-    let mix = Mix { keys: KEYS, ops: 200, weights, abort_pct: 0, ..Mix::default() };
+    let mix = Mix { keys: KEYS, ops: 400, weights, abort_pct: 0, ..Mix::default() };
     let traffic = Traffic { first_client: 1, clients: 1, source: Source::Mix(mix), txns: 1 };
     let collect = Step::Collect { rounds: 2 };
     let readings = if at_once {
@@ -96,13 +99,15 @@ fn read(case: &mut Case, number: u32, at_once: bool) -> Outcome {
     } else {
         vec![Step::Traffic { bucket: bucket(), traffic }, collect]
     };
-    let setup = vec![open(), fill(1), checkpoint(), fill(2), checkpoint()];
+    let overwritten = iter::repeat_n([fill(2), checkpoint()], OVERWRITES).flatten();
+    let setup = [open(), fill(1), checkpoint()].into_iter().chain(overwritten).collect();
     let stages = Stages {
         setup: vec![Stage::closing(&options, setup)],
         armed: Stage::closing(&options, [vec![open()], readings].concat()),
     };
     let places = Places::new(&case.dir().join(format!("{number}-{at_once}")));
-    let recorded = set_up(&places, &MaceDriver, &stages, case.seed())
-        .and_then(|()| recorded(&places, &MaceDriver, &stages, case.seed(), &slow_disk(&places)));
+    let recorded = set_up(&places, &MaceDriver, &stages, case.seed()).and_then(|()| {
+        recorded(&places, &MaceDriver, &stages, case.seed(), &slow_disk(&places, number))
+    });
     recorded.unwrap_or_else(|error| panic!("{error}")).outcome
 }

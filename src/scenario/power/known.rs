@@ -13,6 +13,7 @@ use crate::{
     settings::leaves_out,
     testdir,
 };
+use serde::{Deserialize, Serialize};
 use std::{
     collections::BTreeMap,
     fs::{self, File, OpenOptions},
@@ -37,7 +38,7 @@ pub const FAILED_SYNC: &str = "sync-believed-after-failed";
 /// brings it back.
 pub const REVIVED_COMMIT: &str = "failed-commit-comes-back";
 
-/// Recovery cuts a log file that is torn and leaves younger ones as they are.
+/// Recovery cuts a log file that is torn, does not sync the cut, and leaves younger ones as they are.
 pub const LOG_BEHIND_CUT: &str = "log-behind-a-cut";
 
 /// Bytes of the two headers of a manifest, in btree-store 2.1.0 (`src/store.rs`).
@@ -90,14 +91,39 @@ impl LogSizes {
         Self(sizes.collect())
     }
 
-    /// Whether one of them has been cut since although a younger one of its stream was there.
-    pub(super) fn are_cut_before_younger(&self, dir: &Path) -> bool {
+    /// Those that have been cut since.
+    pub(super) fn cut(&self, dir: &Path) -> Vec<Cut> {
         let now = Self::of(dir);
-        self.0.iter().any(|((stream, number), size)| {
+        let cut = self.0.iter().filter_map(|((stream, number), size)| {
             let key = (stream.clone(), *number);
             let is_cut = now.0.get(&key).is_some_and(|now| now < size);
-            is_cut && self.0.keys().any(|(other, younger)| other == stream && younger > number)
-        })
+            let mut others = self.0.keys();
+            is_cut.then(|| Cut {
+                file: format!("{stream}_{number}"),
+                size: *size,
+                has_younger: others.any(|(other, younger)| other == stream && younger > number),
+            })
+        });
+        cut.collect()
+    }
+}
+
+/// A log file that an opening cut.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Cut {
+    file: String,
+    /// How large it was before.
+    size: u64,
+    /// Whether younger files of its stream were behind it.
+    has_younger: bool,
+}
+
+impl Cut {
+    /// Whether something is still behind the cut in this remainder: younger files, or the file's old
+    /// end, since the cut was not synced.
+    pub(super) fn is_before_something(&self, dir: &Path) -> bool {
+        let size = fs::metadata(dir.join("log").join(&self.file)).map(|file| file.len());
+        self.has_younger || size.is_ok_and(|size| size == self.size)
     }
 }
 

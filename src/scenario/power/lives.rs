@@ -5,7 +5,7 @@
 
 use super::{
     Crash, DATABASE, Recorded, Word, Words, foreign,
-    known::{LOG_BEHIND_CUT, LogSizes, refusal},
+    known::{Cut, LOG_BEHIND_CUT, LogSizes, refusal},
     told,
 };
 use crate::{
@@ -28,7 +28,7 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
 };
 
-/// The file in a life's folder that says that its opening cut a log file before younger ones.
+/// The file in a life's folder that says which log files its opening cut.
 const CUT: &str = "cut";
 
 /// The number of the first word of a second life; a recording has neither so many stamps nor so
@@ -58,8 +58,8 @@ struct Life {
     before: usize,
     /// The state that it began with.
     dump: Dump,
-    /// Whether its opening cut a log file that had younger ones behind it.
-    is_cut: bool,
+    /// The log files that its opening cut.
+    cut: Vec<Cut>,
 }
 
 impl Lives {
@@ -89,8 +89,9 @@ impl Lives {
         let history = journal::read(&folder.join("journal")).map_err(|error| error.to_string())?;
         let dump = child::read_dump(&folder.join("dump")).map_err(|error| error.to_string())?;
         let before = before(&history);
-        let is_cut = folder.join(CUT).exists();
-        let life = Arc::new(Life { history: Arc::new(history), before, dump, is_cut });
+        let cut = fs::read(folder.join(CUT)).map_err(|error| error.to_string())?;
+        let cut = serde_json::from_slice(&cut).map_err(|error| error.to_string())?;
+        let life = Arc::new(Life { history: Arc::new(history), before, dump, cut });
         *newest = Some((number, Arc::clone(&life)));
         Ok(life)
     }
@@ -129,10 +130,11 @@ impl Recorded<'_> {
         let state = Reopened { events: life.before, promise: promised_before, dump };
         let dir = crash.folder.join(DATABASE);
         let judge = |dir: &Path| second.database_after(dir, &history, vec![state.clone()], promise);
+        let is_cut = life.cut.iter().any(|cut| cut.is_before_something(&dir));
         let ((violations, known), aside) = (judge(&dir), crash.folder.with_extension("mended"));
         let engine = self.driver.identity().name;
         let torn = || foreign::torn_batch(&engine, &violations, (&dir, &aside), |dir| judge(dir).0);
-        let is_cut = life.is_cut && leaves_out(LOG_BEHIND_CUT) && !violations.is_empty();
+        let is_cut = is_cut && leaves_out(LOG_BEHIND_CUT) && !violations.is_empty();
         let known = known.or_else(torn).or(is_cut.then_some(LOG_BEHIND_CUT));
         let known = known.or_else(|| refusal(&dir, &violations));
         told(&violations, known)
@@ -154,10 +156,11 @@ impl Recorded<'_> {
         let words = Words::of(&plan.options);
         let recorder = Recorder::file(&plan.journal).map_err(|error| error.to_string())?;
         let told_as = move |stamp: u64| FIRST + number * WORDS + stamp;
-        let (sizes, dir, cut) = (LogSizes::of(&plan.dir), plan.dir.clone(), life.join(CUT));
+        let (sizes, dir, cuts) = (LogSizes::of(&plan.dir), plan.dir.clone(), life.join(CUT));
         let recorder = recorder.telling(move |event| match words.of_event(event) {
-            Some(_) if is_opened(event) && sizes.are_cut_before_younger(&dir) => {
-                fs::write(&cut, "").expect("the life's folder takes files");
+            Some(_) if is_opened(event) => {
+                let cut = serde_json::to_vec(&sizes.cut(&dir)).expect("what was cut is plain data");
+                fs::write(&cuts, cut).expect("the life's folder takes files");
             }
             Some(_) if matches!(event, Event::Phase { .. }) => {}
             Some(Word::Asked(stamp)) => tell(Word::Asked(told_as(stamp))),
