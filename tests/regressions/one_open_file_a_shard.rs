@@ -56,7 +56,7 @@ pub(crate) fn judge(case: &mut Case) -> Verdict {
         (other, _) => return Verdict::Crashed(format!("the control, a single reader: {other}")),
     };
     // They wait for the same openings at most, and have three times as long.
-    let deadline = (started.elapsed() * 3).max(Duration::from_secs(2));
+    let deadline = (started.elapsed() * 3).max(Duration::from_secs(1));
     let (outcome, together) = read(case, Readers { clients: 16, txns: 1 }, deadline);
     case.figures.add("openings.alone", alone);
     case.figures.add("openings.together", together);
@@ -79,7 +79,7 @@ fn read(case: &mut Case, readers: Readers, deadline: Duration) -> (Outcome, u64)
         || Step::Open { bucket: bucket(), options: family.bucket().checkpoints_when_asked() };
     let fill = Traffic::sweep(Sweep::fill(KEYS, VALUE, 8));
     let weights = [1, 0, 0, 0, 0, 0, 0];
-    let mix = Mix { keys: KEYS, ops: 50, weights, abort_pct: 0, ..Mix::default() };
+    let mix = Mix { keys: KEYS, ops: 25, weights, abort_pct: 0, ..Mix::default() };
     let traffic = Traffic { first_client: 1, clients, source: Source::Mix(mix), txns };
     let setup = vec![
         open(),
