@@ -28,9 +28,7 @@ use mace_prod::engine::fjall::FjallDriver;
 use mace_prod::engine::redb::RedbDriver;
 use mace_prod::{
     engine::{
-        Capabilities, Driver, Engine, EngineOptions, Family, Identity, Merge, Outcome,
-        layered::{Layer, Layering},
-        mace::MaceDriver,
+        Driver, Engine, EngineOptions, Family, Merge, Outcome, layered::Layering, mace::MaceDriver,
     },
     scenario::{
         Case,
@@ -42,7 +40,7 @@ use mace_prod::{
     verdict::Verdict,
     workload::plan,
 };
-use std::{fs, path::Path, process::Command, sync::Arc};
+use std::{fs, path::Path, process::Command};
 
 const LOST: &str = "durability: an acknowledged commit";
 
@@ -54,11 +52,7 @@ impl Layering for Unsynced<'_> {
         self.0
     }
 
-    fn layer(&self, _: &Path) -> Option<Arc<dyn Layer>> {
-        None
-    }
-
-    fn options(&self, options: &EngineOptions) -> EngineOptions {
+    fn options(&self, _: &Path, options: &EngineOptions) -> EngineOptions {
         EngineOptions { durable: false, ..options.clone() }
     }
 }
@@ -77,17 +71,12 @@ fn engines() -> Vec<&'static dyn Driver> {
 /// Forgets one acknowledged pair whenever it opens a database that holds it.
 struct Forgetful;
 
-impl Driver for Forgetful {
-    fn identity(&self) -> Identity {
-        MaceDriver.identity()
+impl Layering for Forgetful {
+    fn below(&self) -> &dyn Driver {
+        &MaceDriver
     }
 
-    fn capabilities(&self) -> Capabilities {
-        MaceDriver.capabilities()
-    }
-
-    fn open(&self, dir: &Path, options: &EngineOptions) -> Outcome<Box<dyn Engine>> {
-        let engine = MaceDriver.open(dir, options)?;
+    fn opened(&self, engine: &dyn Engine) -> Outcome<()> {
         if let Ok(bucket) = engine.open_bucket("a", Merge::Sum) {
             let txn = bucket.begin()?;
             if txn.get(&plan::key(0)).is_ok() {
@@ -95,11 +84,7 @@ impl Driver for Forgetful {
                 txn.commit()?;
             }
         }
-        Ok(engine)
-    }
-
-    fn check(&self, dir: &Path) -> Outcome<Vec<String>> {
-        MaceDriver.check(dir)
+        Ok(())
     }
 }
 
@@ -130,22 +115,14 @@ fn a_known_finding_does_not_absorb_another_defect() {
 /// Syncs until it is opened a second time.
 struct Lazy;
 
-impl Driver for Lazy {
-    fn identity(&self) -> Identity {
-        MaceDriver.identity()
+impl Layering for Lazy {
+    fn below(&self) -> &dyn Driver {
+        &MaceDriver
     }
 
-    fn capabilities(&self) -> Capabilities {
-        MaceDriver.capabilities()
-    }
-
-    fn open(&self, dir: &Path, options: &EngineOptions) -> Outcome<Box<dyn Engine>> {
+    fn options(&self, dir: &Path, options: &EngineOptions) -> EngineOptions {
         let durable = options.durable && !dir.join("log/manifest").exists();
-        MaceDriver.open(dir, &EngineOptions { durable, ..options.clone() })
-    }
-
-    fn check(&self, dir: &Path) -> Outcome<Vec<String>> {
-        MaceDriver.check(dir)
+        EngineOptions { durable, ..options.clone() }
     }
 }
 
@@ -276,10 +253,7 @@ fn an_engine_that_syncs_is_not_blamed() {
 mod failed {
     use super::{caught, each, not_blamed};
     use mace_prod::{
-        engine::{
-            Driver, Outcome, Txn,
-            layered::{Layer, Layering},
-        },
+        engine::{Driver, Outcome, Txn, layered::Layering},
         verdict::Verdict,
     };
     use std::{path::Path, sync::Arc};

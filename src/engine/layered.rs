@@ -13,11 +13,18 @@ pub trait Layering: Send + Sync {
     fn below(&self) -> &dyn Driver;
 
     /// What steps in at an engine that is opened in `dir`; `None` is the engine itself.
-    fn layer(&self, dir: &Path) -> Option<Arc<dyn Layer>>;
+    fn layer(&self, _dir: &Path) -> Option<Arc<dyn Layer>> {
+        None
+    }
 
-    /// How the engine below is opened when this is how it was to be.
-    fn options(&self, options: &EngineOptions) -> EngineOptions {
+    /// How the engine below is opened in `dir` when this is how it was to be.
+    fn options(&self, _dir: &Path, options: &EngineOptions) -> EngineOptions {
         options.clone()
+    }
+
+    /// What is done to the engine below as soon as it is open.
+    fn opened(&self, _engine: &dyn Engine) -> Outcome<()> {
+        Ok(())
     }
 }
 
@@ -104,7 +111,8 @@ impl<L: Layering> Driver for L {
     }
 
     fn open(&self, dir: &Path, options: &EngineOptions) -> Outcome<Box<dyn Engine>> {
-        let engine = self.below().open(dir, &self.options(options))?;
+        let engine = self.below().open(dir, &self.options(dir, options))?;
+        self.opened(engine.as_ref())?;
         Ok(match self.layer(dir) {
             None => engine,
             Some(layer) => Box::new(Layered { below: engine, layer }),

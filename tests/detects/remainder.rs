@@ -5,31 +5,24 @@ use crate::explore;
 use faultfs::Step as Loss;
 use mace_prod::{
     engine::{
-        Capabilities, Driver, Engine, EngineOptions, Family, Identity, Merge, Outcome,
-        mace::MaceDriver,
+        Driver, Engine, EngineOptions, Family, Merge, Outcome, layered::Layering, mace::MaceDriver,
     },
     history::{drive::Traffic, script::Step},
     scenario::{Case, chaos::recipes::Stages, database::Stage, power::KNOWN},
     verdict::Verdict,
     workload::{Lists, Source, elements},
 };
-use std::path::Path;
 
 /// Forgets the newest element of a set whenever it opens a database that holds one with several. Who
 /// added it is there, so that nobody is missed, and sets are nothing that other oracles read.
 struct SetForgetful;
 
-impl Driver for SetForgetful {
-    fn identity(&self) -> Identity {
-        MaceDriver.identity()
+impl Layering for SetForgetful {
+    fn below(&self) -> &dyn Driver {
+        &MaceDriver
     }
 
-    fn capabilities(&self) -> Capabilities {
-        MaceDriver.capabilities()
-    }
-
-    fn open(&self, dir: &Path, options: &EngineOptions) -> Outcome<Box<dyn Engine>> {
-        let engine = MaceDriver.open(dir, options)?;
+    fn opened(&self, engine: &dyn Engine) -> Outcome<()> {
         if let Ok(bucket) = engine.open_bucket("a", Merge::Sum) {
             let txn = bucket.begin()?;
             let set = txn.get(&elements::set_key(0)).unwrap_or_default();
@@ -38,11 +31,7 @@ impl Driver for SetForgetful {
                 txn.commit()?;
             }
         }
-        Ok(engine)
-    }
-
-    fn check(&self, dir: &Path) -> Outcome<Vec<String>> {
-        MaceDriver.check(dir)
+        Ok(())
     }
 }
 

@@ -68,7 +68,8 @@ pub(crate) fn judge(case: &mut Case) -> Verdict {
     }
 }
 
-/// How a process ends in which clients read more files of values than there are shards, and how many it opened for that.
+/// How a process ends in which clients read more files of values than there are shards, and how many
+/// it opened for that.
 fn read(case: &mut Case, readers: Readers, deadline: Duration) -> (Outcome, u64) {
     const KEYS: u64 = 120;
     let Readers { clients, txns } = readers;

@@ -50,8 +50,9 @@ fn slow_disk(places: &Places, number: u32) -> Plan {
     });
     let numbers: BTreeSet<u64> = numbers.collect();
     let (first, last) = numbers.first().zip(numbers.last()).expect("values have files");
-    // The older ones are collected, from the oldest on; another one in each try.
-    let (later, made) = (first + (last - first) / 8 + u64::from(number), last + 1);
+    // The oldest are collected in their order; another one of those in the middle in each try.
+    let (some, most) = ((last - first) / 8, (last - first) / 4);
+    let (later, made) = (first + some + u64::from(number) % most.max(1), last + 1);
     let rules =
         format!("open[blob_{made}]=1*return(delay=200);open[blob_{later}]=1*return(delay=600)");
     rules.parse().unwrap_or_else(|error| panic!("{error}"))
@@ -106,8 +107,8 @@ fn read(case: &mut Case, number: u32, at_once: bool) -> Outcome {
         armed: Stage::closing(&options, [vec![open()], readings].concat()),
     };
     let places = Places::new(&case.dir().join(format!("{number}-{at_once}")));
-    let recorded = set_up(&places, &MaceDriver, &stages, case.seed()).and_then(|()| {
-        recorded(&places, &MaceDriver, &stages, case.seed(), &slow_disk(&places, number))
-    });
+    let seed = case.seed().derive(&format!("try {number}"));
+    let recorded = set_up(&places, &MaceDriver, &stages, seed)
+        .and_then(|()| recorded(&places, &MaceDriver, &stages, seed, &slow_disk(&places, number)));
     recorded.unwrap_or_else(|error| panic!("{error}")).outcome
 }

@@ -260,4 +260,36 @@ mod tests {
         assert_eq!(mended_sizes(&[(2, 10), (3, 10)], 50), None, "the oldest may be gone");
         assert_eq!(mended_sizes(&[(1, 4), (2, 10), (3, 10)], 200), None, "it had been removed");
     }
+
+    #[test]
+    fn a_cut_counts_as_long_as_something_is_behind_it() {
+        let dir = TestDir::new("cut").unwrap();
+        let log = dir.join("log");
+        fs::create_dir(&log).unwrap();
+        let write = |name: &str, bytes: usize| fs::write(log.join(name), vec![1; bytes]).unwrap();
+        let cut_to = |name: &str, bytes| {
+            File::options().write(true).open(log.join(name)).unwrap().set_len(bytes).unwrap();
+        };
+        for name in ["group_wal_2", "group_wal_3", "wal_1_7", "manifest"] {
+            write(name, 100);
+        }
+        let before = LogSizes::of(dir.path());
+        assert_eq!(before.cut(dir.path()), []);
+
+        cut_to("group_wal_2", 40);
+        cut_to("wal_1_7", 40);
+        write("group_wal_3", 200);
+        let cut = before.cut(dir.path());
+        let told: Vec<_> = cut.iter().map(|cut| (cut.file.as_str(), cut.has_younger)).collect();
+        assert_eq!(told, [("group_wal_2", true), ("wal_1_7", false)]);
+        let behind = |dir: &Path| -> Vec<bool> {
+            cut.iter().map(|cut| cut.is_before_something(dir)).collect()
+        };
+        assert_eq!(behind(dir.path()), [true, false]);
+        // What is written behind the cut is not what was there before.
+        write("wal_1_7", 90);
+        assert_eq!(behind(dir.path()), [true, false]);
+        write("wal_1_7", 100);
+        assert_eq!(behind(dir.path()), [true, true]);
+    }
 }
