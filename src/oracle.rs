@@ -19,6 +19,7 @@ pub mod reads;
 pub mod recovered;
 pub mod recovery;
 pub mod scan;
+mod slots;
 pub mod space;
 pub mod stability;
 mod survivors;

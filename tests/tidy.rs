@@ -217,6 +217,23 @@ fn undeclared_regressions(all: &[Source]) -> Vec<String> {
         .collect()
 }
 
+/// Regressions that nextest is told to begin first and that are not there: nextest does not mind.
+fn strangers_first(config: &str) -> Vec<String> {
+    let filter = config.split_once("test(/^(").and_then(|(_, rest)| rest.split_once(")::/)"));
+    let (names, _) = filter.expect("an override names the slow regressions");
+    let is_there = |name: &&str| root().join(format!("tests/regressions/{name}.rs")).exists();
+    let strangers = names.split('|').filter(|name| !is_there(name));
+    strangers.map(|name| format!(".config/nextest.toml: there is no regression {name}")).collect()
+}
+
+#[test]
+fn what_begins_first_is_there() {
+    let config = fs::read_to_string(root().join(".config/nextest.toml")).expect("it is there");
+    assert_eq!(strangers_first(&config), [""; 0]);
+    let renamed = config.replace("history_ahead_of_its_page", "history_of_a_page");
+    assert_eq!(strangers_first(&renamed).len(), 1);
+}
+
 /// Engines other than the one under test that a build without further words would contain.
 fn engines_by_default(manifest: &str) -> Vec<String> {
     let manifest: toml::Table = manifest.parse().expect("cargo reads it");

@@ -61,7 +61,10 @@ pub fn judge(recovered: &Recovered) -> Vec<Violation> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::oracle::hand::{Script, W, found, raised, value};
+    use crate::oracle::{
+        hand::{Script, W, found, raised, value},
+        recovery::{self, Expect, Streams},
+    };
 
     #[test]
     fn accepts_an_unknown_commit_whole_or_absent() {
@@ -101,5 +104,27 @@ mod tests {
         assert_eq!(raised(&script, &[found(&script, state.clone())]), [NAME]);
         state.retain(|key, _| key == b"a");
         assert_eq!(raised(&script, &[found(&script, state)]), [NAME]);
+    }
+
+    #[test]
+    fn apart_from_failed_commits_the_others_are_still_whole_or_absent() {
+        let two = [("a", W::Set), ("c", W::Set)];
+        let apart = |script: &Script, state| -> Vec<&str> {
+            let expect = Expect { streams: Streams::One };
+            let states = [found(script, state)];
+            let judged = recovery::apart_from_failed(&script.history(), &states, &expect);
+            judged.violations.iter().map(|violation| violation.oracle).collect()
+        };
+        let failed = Script::new().failed("b", 0, &two);
+        let mut half = failed.clone().took_effect(0).state("b");
+        half.remove(b"c".as_slice());
+        assert_eq!(apart(&failed, half.clone()), [""; 0]);
+        let acknowledged = Script::new().txn("b", 0, &two);
+        assert_eq!(apart(&acknowledged, half), [NAME]);
+        // What a later one wrote is not missing because the failed one came back over it.
+        let over = Script::new().failed("b", 0, &two).txn("b", 1, &[("a", W::Set)]);
+        let mut state = over.state("b");
+        state.insert(b"a".to_vec(), value("a", 0, 1, 0));
+        assert_eq!(apart(&over, state), [NAME]);
     }
 }

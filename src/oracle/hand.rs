@@ -4,6 +4,7 @@
 
 use super::recovery::{self, Expect, Promise, Reopened, Streams};
 use crate::{
+    engine::Denial,
     history::{
         BucketChange, Event, History, KeyText, Seen, Write,
         dump::{Dump, Pairs},
@@ -151,6 +152,18 @@ impl Script {
     /// A transaction whose commit was never answered; the state does not show it.
     pub(crate) fn unknown(self, bucket: &str, client: u16, writes: &[(&str, W)]) -> Self {
         self.begin(bucket, client).commit(client, writes)
+    }
+
+    /// One whose commit is answered with an error.
+    pub(crate) fn failed(self, bucket: &str, client: u16, writes: &[(&str, W)]) -> Self {
+        let mut script = self.unknown(bucket, client, writes);
+        let (txn, stamp) = (script.current(client), script.tick());
+        script.events.push(Event::Info {
+            txn,
+            stamp,
+            denial: Denial::Unknown("IoError".to_owned()),
+        });
+        script
     }
 
     pub(crate) fn aborted(self, bucket: &str, client: u16, writes: &[(&str, W)]) -> Self {

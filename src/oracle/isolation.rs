@@ -119,7 +119,7 @@ fn judge_after(
     let ledger = Ledger::new(events, &cuts);
     let mut losses = Losses::default();
     if apart_from_failed {
-        losses.leave_out_failed(&ledger, events);
+        losses.leave_out_failed(&ledger);
     }
     for (at, state) in states.iter().enumerate() {
         let Some(more) = Losses::at(&ledger, events, states, at, streams) else { continue };
@@ -165,13 +165,8 @@ fn judge_one(events: &[Event], states: &[Reopened], losses: &Losses<'_>) -> Judg
 
 impl<'a> Losses<'a> {
     /// Takes what commits wrote that were answered with an error for lost.
-    fn leave_out_failed(&mut self, ledger: &Ledger<'a>, events: &[Event]) {
-        let answers = events.iter().filter_map(|event| match event {
-            Event::Info { txn, .. } => Some(*txn),
-            _ => None,
-        });
-        let failed: BTreeSet<TxnId> = answers.collect();
-        for record in ledger.records.iter().filter(|record| failed.contains(&record.id)) {
+    fn leave_out_failed(&mut self, ledger: &Ledger<'a>) {
+        for record in ledger.records.iter().filter(|record| record.failed) {
             self.leave_out(record);
         }
     }

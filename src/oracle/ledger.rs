@@ -40,6 +40,8 @@ pub struct Record<'h> {
     pub status: Status,
     /// It was dropped because of a conflict.
     pub conflicted: bool,
+    /// Its commit was answered with an error that leaves its fate open.
+    pub failed: bool,
     /// First reads at its snapshot.
     pub reads: &'h [(KeyText, Seen)],
     /// Writes in order. Unknown, so empty, when it neither asked to commit nor was dropped.
@@ -177,7 +179,7 @@ impl<'h> Ledger<'h> {
                     (record.status, record.writes) = (Status::Aborted, writes);
                 }
                 Event::Info { txn, .. } => {
-                    ledger.running(*txn, segment);
+                    ledger.running(*txn, segment).failed = true;
                 }
                 Event::Bucket { name, change, stamp } => {
                     lives.entry(name).or_default().change(*change, *stamp);
@@ -207,6 +209,7 @@ impl<'h> Ledger<'h> {
             commit: None,
             status: Status::Aborted,
             conflicted: false,
+            failed: false,
             reads: &[],
             writes: &[],
             scans: &[],

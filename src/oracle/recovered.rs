@@ -12,11 +12,12 @@
 use super::{
     ledger::{Effect, Ledger, Life, Record},
     recovery::Streams,
+    slots::{Expected, Slot, Value, slots},
     survivors::Survivors,
 };
 use crate::{
     history::{KeyText, Seen, Write, dump::Pairs},
-    workload::{TxnId, Version, elements, plan::SUM_PREFIX, value::decode_sum},
+    workload::{TxnId, Version, plan::SUM_PREFIX, value::decode_sum},
 };
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -33,6 +34,8 @@ pub struct Terms<'a> {
     pub cutoff: u64,
     /// How many logs there are.
     pub streams: Streams,
+    /// Whether any part may be there of a commit that was answered with an error.
+    pub in_parts: bool,
 }
 
 impl Terms<'_> {
@@ -100,63 +103,6 @@ pub struct Recovered<'a> {
     pub undecided: u64,
 }
 
-/// What a key must hold, and by whom; by nobody when it is as the last reopening found it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Expected {
-    pub(super) value: Value,
-    pub(super) by: Option<TxnId>,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Value {
-    Base,
-    Absent,
-    Version(Version),
-    Sum(u64),
-}
-
-/// Everything known about one key.
-#[derive(Debug)]
-pub(super) struct Slot<'a> {
-    pub(super) base: Option<&'a [u8]>,
-    pub(super) found: Option<&'a [u8]>,
-    /// Effects on the key in the order of commits.
-    pub(super) effects: Vec<(&'a Record<'a>, Effect)>,
-}
-
-impl Slot<'_> {
-    /// What the key must hold when these transactions took effect.
-    pub(super) fn expected(&self, took_effect: impl Fn(TxnId) -> bool) -> Expected {
-        let mut expected = Expected { value: Value::Base, by: None };
-        let base = self.base.and_then(decode_sum).unwrap_or_default();
-        for (record, effect) in self.effects.iter().filter(|(record, _)| took_effect(record.id)) {
-            expected.by = Some(record.id);
-            expected.value = match (effect, expected.value) {
-                (Effect::Set(version), _) => Value::Version(*version),
-                (Effect::Del, _) => Value::Absent,
-                (Effect::Add(number), Value::Sum(sum)) => Value::Sum(sum.wrapping_add(*number)),
-                (Effect::Add(number), _) => Value::Sum(base.wrapping_add(*number)),
-            };
-        }
-        expected
-    }
-
-    /// Whether the state shows that value.
-    pub(super) fn shows(&self, key: &[u8], value: Value) -> bool {
-        match value {
-            Value::Base => self.found == self.base,
-            Value::Absent => self.found.is_none(),
-            Value::Sum(sum) => self.found.is_some_and(|bytes| bytes == sum.to_le_bytes()),
-            Value::Version(version) => {
-                self.found.and_then(|bytes| Version::decode(key, bytes)) == Some(version)
-            }
-        }
-    }
-}
-
-/// Every key that was there, is there, or was written.
-pub(super) type Slots<'a> = BTreeMap<KeyText, Slot<'a>>;
-
 impl<'a> Recovered<'a> {
     /// Compares what a reopening found with what the history allows. `base` is the state at the
     /// reopening before.
@@ -198,9 +144,12 @@ impl<'a> Recovered<'a> {
     }
 
     fn compare(&mut self, key: &KeyText, slot: &Slot, aborted: &[&Record]) {
-        let expected = slot.expected(|id| self.survivors.contains(&id));
+        let survived = |id| self.survivors.contains(&id);
+        let expected = slot.expected(survived);
         let bytes = key.bytes();
-        if slot.shows(&bytes, expected.value) {
+        if slot.shows(&bytes, expected.value)
+            || self.terms.in_parts && slot.shows_parts(&bytes, survived)
+        {
             return;
         }
         let aborted = Aborted { key, records: aborted };
@@ -346,25 +295,6 @@ impl Aborted<'_> {
 
 fn dropped(record: &Record) -> bool {
     record.status == super::ledger::Status::Aborted
-}
-
-fn slots<'a>(work: &[&'a Record<'a>], base: &'a Pairs, found: &'a Pairs) -> Slots<'a> {
-    let mut slots = Slots::new();
-    let empty = || Slot { base: None, found: None, effects: Vec::new() };
-    let judged = |pairs: &'a Pairs| pairs.iter().filter(|(key, _)| !elements::is_set(key));
-    for (key, value) in judged(base) {
-        slots.entry(KeyText::new(key)).or_insert_with(empty).base = Some(value);
-    }
-    for (key, value) in judged(found) {
-        slots.entry(KeyText::new(key)).or_insert_with(empty).found = Some(value);
-    }
-    for record in work {
-        for (key, effect) in record.effects() {
-            let slot = slots.entry(key.clone()).or_insert_with(empty);
-            slot.effects.push((record, effect));
-        }
-    }
-    slots
 }
 
 /// The start of bytes that say nothing about their origin.

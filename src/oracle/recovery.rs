@@ -96,6 +96,15 @@ impl Expect {
 /// Judges the states found at successive reopenings of one database, oldest first. Events after
 /// the last of them are left out.
 pub fn judge(history: &History, reopened: &[Reopened], expect: &Expect) -> Judged {
+    judge_with(history, reopened, *expect, false)
+}
+
+/// The same, but of commits that were answered with an error any part may be there.
+pub fn apart_from_failed(history: &History, reopened: &[Reopened], expect: &Expect) -> Judged {
+    judge_with(history, reopened, *expect, true)
+}
+
+fn judge_with(history: &History, reopened: &[Reopened], expect: Expect, in_parts: bool) -> Judged {
     let cuts: Vec<usize> = reopened.iter().map(|state| state.events).collect();
     let events = &history.events[..cuts.last().copied().unwrap_or_default()];
     let ledger = Ledger::new(events, &cuts);
@@ -105,6 +114,7 @@ pub fn judge(history: &History, reopened: &[Reopened], expect: &Expect) -> Judge
         judged.add(scan::dumped(&state.dump));
         let cutoff = cutoff(state.promise, &events[..state.events]);
         for (terms, base) in buckets(&ledger, reopened, segment, cutoff, expect.streams) {
+            let terms = Terms { in_parts, ..terms };
             judge_bucket(&ledger, terms, base, state.dump.buckets.get(terms.bucket), &mut judged);
         }
     }
@@ -127,7 +137,7 @@ fn buckets<'a>(
         let same = segment > 0 && incarnation(ledger, segment - 1, bucket) == life.incarnation;
         let before = segment.checked_sub(1).filter(|_| same).map(|at| &reopened[at].dump);
         let base = before.and_then(|dump| dump.buckets.get(bucket));
-        (Terms { bucket, segment, life, cutoff, streams }, base)
+        (Terms { bucket, segment, life, cutoff, streams, in_parts: false }, base)
     });
     terms.collect()
 }

@@ -7,8 +7,9 @@
 
 use super::{
     ledger::{Effect, Record},
-    recovered::{Slot, Slots, Terms, Value},
+    recovered::Terms,
     recovery::Streams,
+    slots::{Slot, Slots, Value},
 };
 use crate::{
     history::KeyText,

@@ -247,13 +247,12 @@ impl Recorded<'_> {
         states.push(Reopened { events: history.events.len(), promise, dump });
         let expect = Expect { streams: self.streams };
         let mut judged = recovery::judge(history, &states, &expect);
-        let mut known = None;
         if judged.violations.is_empty() {
             let isolated = self.notes.isolated(self.life, history, &states, self.streams);
             judged = judged.and(isolated);
-            let is_known = known::is_revived(&judged.violations, history, &states, self.streams);
-            known = is_known.then_some(known::REVIVED_COMMIT);
         }
+        let is_known = known::is_revived(&judged.violations, history, &states, self.streams);
+        let mut known = is_known.then_some(known::REVIVED_COMMIT);
         self.notes.let_pass(&judged.allowances);
         let mut violations = judged.violations;
         if self.driver.capabilities().checker {

@@ -7,7 +7,7 @@ use crate::{
     history::History,
     oracle::{
         Violation, isolation,
-        recovery::{Reopened, Streams},
+        recovery::{self, Expect, Reopened, Streams},
     },
     scenario::chaos,
     settings::leaves_out,
@@ -140,7 +140,7 @@ pub(super) fn refusal(dir: &Path, violations: &[Violation]) -> Option<&'static s
     leaves_out(id).then_some(id)
 }
 
-/// Whether isolation is broken by nothing but commits that were answered with an error and came back.
+/// Whether it is nothing but commits that were answered with an error and came back, whole or in part.
 pub(super) fn is_revived(
     violations: &[Violation],
     history: &History,
@@ -149,6 +149,7 @@ pub(super) fn is_revived(
 ) -> bool {
     !violations.is_empty()
         && leaves_out(REVIVED_COMMIT)
+        && recovery::apart_from_failed(history, states, &Expect { streams }).violations.is_empty()
         && isolation::apart_from_failed(history, states, streams).violations.is_empty()
 }
 
