@@ -211,6 +211,27 @@ pub trait Txn: Read {
     fn commit(self: Box<Self>) -> Outcome<()>;
 }
 
+/// [`Txn::put`] for an engine that only knows [`Txn::upsert`].
+///
+/// # Errors
+/// Those of `put`.
+pub fn put_by_reading(txn: &impl Txn, key: &[u8], value: &[u8]) -> Outcome<()> {
+    match txn.get(key) {
+        Err(Denial::Absent) => txn.upsert(key, value),
+        Ok(_) => Err(Denial::Refused(Reason::Exists)),
+        Err(denial) => Err(denial),
+    }
+}
+
+/// [`Txn::update`] for such an engine.
+///
+/// # Errors
+/// Those of `update`.
+pub fn update_by_reading(txn: &impl Txn, key: &[u8], value: &[u8]) -> Outcome<()> {
+    txn.get(key)?;
+    txn.upsert(key, value)
+}
+
 /// Which keys a scan meets and from which end.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Scan {

@@ -129,8 +129,8 @@ pub(crate) fn sizes(text: &str) -> Option<Vec<(u64, u64)>> {
     text.split(',').map(size).collect()
 }
 
-/// Which of how many machines, from 1.
-pub(crate) fn shard(text: &str) -> Option<(u32, u32)> {
+/// Reads `k/n`, which of how many machines, with `1 <= k <= n`.
+pub fn shard(text: &str) -> Option<(u32, u32)> {
     let number = |text: &str| whole(text).and_then(|n| u32::try_from(n).ok());
     let (shard, of) = text.split_once('/')?;
     Some((number(shard)?, number(of)?)).filter(|(shard, of)| (1..=*of).contains(shard))
@@ -164,7 +164,11 @@ mod tests {
             (Kind::List, &["a", "a,b"], &["", "a,", ",a"]),
             (Kind::Counts, &["1", "1,4"], &["0", "1,", "1, 4", ""]),
             (Kind::Sizes, &["16:16", "1:2,3:4"], &["16", "16:", "0:1", "16:16,"]),
-            (Kind::Shard, &["1/1", "2/4"], &["0/4", "5/4", "2", "1/0", "+1/2", "1/2/3", ""]),
+            (
+                Kind::Shard,
+                &["1/1", "2/4"],
+                &["0/4", "5/4", "2", "1/0", "-1/2", "+1/2", " 1/2", "1/", "a/b", "1/2/3", ""],
+            ),
             (Kind::Text, &["--noplot"], &["", "\t"]),
         ];
         for (kind, good, bad) in table {

@@ -20,6 +20,6 @@ mod table;
 pub use env::Environment;
 pub use error::KnobError;
 pub use home::{Home, NextestKey, find_root, nextest_keys};
-pub use kind::Kind;
+pub use kind::{Kind, shard};
 pub use resolve::{Knobs, Setting, Source};
 pub use table::Knob;

@@ -6,10 +6,10 @@ use std::{
     fs::{self, File},
     io::{BufRead, BufReader, Read},
     path::{Path, PathBuf},
-    process::{Command, Stdio},
-    sync::mpsc::{Receiver, channel},
+    process::{Child, Command, Stdio},
+    sync::mpsc::{Receiver, RecvTimeoutError, channel},
     thread,
-    time::Duration,
+    time::{Duration, Instant},
 };
 use tempfile::TempDir;
 
@@ -167,15 +167,27 @@ impl Pipe {
         &self.path
     }
 
-    /// Waits for the first line that is written to it.
+    /// Waits for the first line that this program, or one of those that it starts, writes to it.
     ///
     /// # Panics
-    /// When none came after three minutes, which cover two builds.
+    /// When the program ends before, or none came after three minutes, which cover two builds.
     #[track_caller]
-    pub fn line(&self) -> String {
-        let said = self.events.recv_timeout(Duration::from_mins(3));
-        let line = said.expect("nothing was written to the pipe").unwrap_or_default();
-        line.trim_end().to_owned()
+    pub fn line_of(&self, child: &mut Child) -> String {
+        let asked = Instant::now();
+        loop {
+            let over = child.try_wait().unwrap();
+            match self.events.recv_timeout(Duration::from_millis(100)) {
+                Ok(line) => return line.unwrap_or_default().trim_end().to_owned(),
+                Err(RecvTimeoutError::Timeout) => {}
+                Err(error) => panic!("{error}"),
+            }
+            if let Some(status) = over {
+                let mut said = String::new();
+                let _ = child.stderr.take().map(|mut stderr| stderr.read_to_string(&mut said));
+                panic!("it ended ({status}) and had not got there: {said}");
+            }
+            assert!(asked.elapsed() < Duration::from_mins(3), "nothing was written to the pipe");
+        }
     }
 
     /// Waits until no process holds it any more.

@@ -6,7 +6,7 @@
 
 use crate::engine::{
     Bucket, BucketOptions, Capabilities, Denial, Driver, Engine, EngineOptions, Identity, Keys,
-    Merge, Order, Outcome, Read, Reason, Scan, Txn,
+    Merge, Order, Outcome, Read, Reason, Scan, Txn, put_by_reading, update_by_reading,
 };
 use fjall::{
     AbstractTree, Error, Iter, KeyspaceCreateOptions, KvSeparationOptions, PersistMode, Readable,
@@ -269,16 +269,11 @@ impl Read for FjallTxn<'_> {
 
 impl Txn for FjallTxn<'_> {
     fn put(&self, key: &[u8], value: &[u8]) -> Outcome<()> {
-        match self.get(key) {
-            Err(Denial::Absent) => self.upsert(key, value),
-            Ok(_) => Err(Denial::Refused(Reason::Exists)),
-            Err(denial) => Err(denial),
-        }
+        put_by_reading(self, key, value)
     }
 
     fn update(&self, key: &[u8], value: &[u8]) -> Outcome<()> {
-        self.get(key)?;
-        self.upsert(key, value)
+        update_by_reading(self, key, value)
     }
 
     fn upsert(&self, key: &[u8], value: &[u8]) -> Outcome<()> {

@@ -4,7 +4,7 @@
 
 use crate::engine::{
     Bucket, BucketOptions, Capabilities, Denial, Driver, Engine, EngineOptions, Identity, Keys,
-    Merge, Order, Outcome, Read, Reason, Scan, Txn,
+    Merge, Order, Outcome, Read, Reason, Scan, Txn, put_by_reading, update_by_reading,
 };
 use redb::{
     CommitError, Database, Durability, Error, ReadOnlyTable, ReadableDatabase, ReadableTable,
@@ -262,16 +262,11 @@ impl Read for RedbTxn<'_> {
 
 impl Txn for RedbTxn<'_> {
     fn put(&self, key: &[u8], value: &[u8]) -> Outcome<()> {
-        match self.get(key) {
-            Err(Denial::Absent) => self.upsert(key, value),
-            Ok(_) => Err(Denial::Refused(Reason::Exists)),
-            Err(denial) => Err(denial),
-        }
+        put_by_reading(self, key, value)
     }
 
     fn update(&self, key: &[u8], value: &[u8]) -> Outcome<()> {
-        self.get(key)?;
-        self.upsert(key, value)
+        update_by_reading(self, key, value)
     }
 
     fn upsert(&self, key: &[u8], value: &[u8]) -> Outcome<()> {

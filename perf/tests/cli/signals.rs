@@ -29,7 +29,7 @@ fn cargo_an_interrupted_comparison_leaves_nothing_behind() {
         [("build", Signal::INT, 130), ("list", Signal::TERM, 143), ("measure", Signal::INT, 130)]
     {
         let pipe = Pipe::new(fixture.path(&format!("pipe-{phase}")));
-        let child = fixture
+        let mut child = fixture
             .perf_command(&["compare", "HEAD", "--measure"])
             .env("SUITE_HANG", phase)
             .env("SUITE_PIPE", pipe.path())
@@ -37,7 +37,7 @@ fn cargo_an_interrupted_comparison_leaves_nothing_behind() {
             .stderr(Stdio::piped())
             .spawn()
             .unwrap();
-        assert_eq!(pipe.line(), phase);
+        assert_eq!(pipe.line_of(&mut child), phase);
         assert!(there(&fixture.path("target/perf_gate/worktree")), "{phase}: no worktree yet");
 
         kill_process(Pid::from_child(&child), signal).unwrap();

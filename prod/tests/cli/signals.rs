@@ -11,7 +11,7 @@ fn cargo_an_interrupted_run_cleans_up_and_says_so() {
     let fixture = Fixture::new();
     for (signal, code) in [(Signal::INT, 130), (Signal::TERM, 143)] {
         let pipe = Pipe::new(fixture.path(&format!("pipe-{code}")));
-        let child = fixture
+        let mut child = fixture
             .command(&["run", "all", "1"])
             .env("SUITE_SIN", "hang")
             .env("SUITE_PIPE", pipe.path())
@@ -19,7 +19,7 @@ fn cargo_an_interrupted_run_cleans_up_and_says_so() {
             .stderr(Stdio::piped())
             .spawn()
             .unwrap();
-        assert_eq!(pipe.line(), "hanging");
+        assert_eq!(pipe.line_of(&mut child), "hanging");
         // Beside it, in the same checkout, another run would mix its programs and reports with it.
         fixture
             .prod(&["run"])
@@ -52,7 +52,7 @@ fn cargo_a_killed_run_leaves_no_process_behind_and_the_next_one_runs() {
         .stderr(Stdio::null())
         .spawn()
         .unwrap();
-    assert_eq!(pipe.line(), "hanging");
+    assert_eq!(pipe.line_of(&mut child), "hanging");
     child.kill().unwrap();
     child.wait().unwrap();
     pipe.is_let_go();
@@ -68,14 +68,14 @@ fn cargo_an_interrupted_build_ends_too() {
         writeln!(pipe, \"building\").unwrap();\n\
         let _ = process::Command::new(\"sleep\").arg(\"600\").stdout(pipe).status(); }\n";
     fixture.write("build.rs", script);
-    let child = fixture
+    let mut child = fixture
         .command(&["run"])
         .env("PIPE", pipe.path())
         .stdout(Stdio::null())
         .stderr(Stdio::null())
         .spawn()
         .unwrap();
-    assert_eq!(pipe.line(), "building");
+    assert_eq!(pipe.line_of(&mut child), "building");
     kill_process(Pid::from_child(&child), Signal::INT).unwrap();
     let output = child.wait_with_output().unwrap();
     assert_eq!(output.status.code(), Some(130));
