@@ -24,10 +24,14 @@ use mace_prod::{
         chaos::recipes::Stages,
         database::{DEADLINE, Stage},
     },
+    settings::tries,
     verdict::Verdict,
     workload::{Mix, Source, Sweep},
 };
-use std::time::{Duration, Instant};
+use std::{
+    fs,
+    time::{Duration, Instant},
+};
 
 /// The finding's name.
 const ID: &str = "one-open-file-a-shard";
@@ -55,17 +59,20 @@ pub(crate) fn judge(case: &mut Case) -> Verdict {
         (Outcome::Sound, openings) => openings,
         (other, _) => return Verdict::Crashed(format!("the control, a single reader: {other}")),
     };
+    case.figures.add("openings.alone", alone);
     // They wait for the same openings at most, and have three times as long.
     let deadline = (started.elapsed() * 3).max(Duration::from_secs(1));
-    let (outcome, together) = read(case, Readers { clients: 16, txns: 1 }, deadline);
-    case.figures.add("openings.alone", alone);
-    case.figures.add("openings.together", together);
-    match outcome {
-        Outcome::Hung => case.known_finding(ID),
-        Outcome::Sound if together > 2 * alone => case.known_finding(ID),
-        Outcome::Sound => Verdict::Pass,
-        other => Verdict::Crashed(format!("sixteen readers: {other}")),
+    for _ in 0..tries(ID) {
+        let (outcome, together) = read(case, Readers { clients: 16, txns: 1 }, deadline);
+        case.figures.add("openings.together", together);
+        match outcome {
+            Outcome::Hung => return case.known_finding(ID),
+            Outcome::Sound if together > 2 * alone => return case.known_finding(ID),
+            Outcome::Sound => {}
+            other => return Verdict::Crashed(format!("sixteen readers: {other}")),
+        }
     }
+    Verdict::Pass
 }
 
 /// How a process ends in which clients read more files of values than there are shards, and how many
@@ -94,6 +101,7 @@ fn read(case: &mut Case, readers: Readers, deadline: Duration) -> (Outcome, u64)
     };
     let plan: Plan = SLOW_DISK.parse().unwrap_or_else(|error| panic!("{error}"));
     let places = Places::new(&case.dir().join(format!("clients-{clients}")));
+    let _ = fs::remove_dir_all(places.root());
     let recorded = set_up(&places, &MaceDriver, &stages, case.seed())
         .and_then(|()| recorded(&places, &MaceDriver, &stages, case.seed(), &plan));
     let outcome = recorded.unwrap_or_else(|error| panic!("{error}")).outcome;
