@@ -111,12 +111,19 @@ fn injected(figure: &str) -> Option<(&str, &str)> {
 /// Amounts with their names.
 type Named<'r> = Vec<(&'r str, f64)>;
 
-/// Crash states by what `crash_states.` names, the profiles first.
+/// Crash states by the profile under which they are legal, and what else is known of them. Cases run
+/// beside one another, so their rate is that of one case among others.
 pub(crate) fn crash_states(results: &Results) -> (Named<'_>, Named<'_>) {
-    let all = figures(results).into_iter();
-    let states =
-        all.filter_map(|(name, amount)| Some((name.strip_prefix("crash_states.")?, amount)));
-    states.partition(|(name, _)| !["distinct", "left_out", "total", "judged"].contains(name))
+    let all = figures(results);
+    let of = |name: &str| all.get(name).copied().filter(|amount| *amount > 0.0);
+    let states = all
+        .iter()
+        .filter_map(|(name, amount)| Some((name.strip_prefix("crash_states.under.")?, *amount)));
+    let (distinct, left_out) = (of("crash_states.distinct"), of("crash_states.left_out"));
+    let seconds = of("crash_states.elapsed_ms").map(|elapsed| elapsed / 1000.0);
+    let rate = distinct.zip(seconds).map(|(states, seconds)| (states / seconds).round());
+    let facts = [("distinct", distinct), ("left out", left_out), ("a second, in each case", rate)];
+    (states.collect(), facts.into_iter().filter_map(|(name, fact)| Some((name, fact?))).collect())
 }
 
 /// Figures that no chart shows, by layer.

@@ -191,7 +191,7 @@ fn count(report: &Report, figures: &mut Figures) {
     figures.add("crash_states.left_out", report.left_out());
     figures.add("crash_states.elapsed_ms", report.elapsed.as_millis() as u64);
     for (profile, states) in &report.profiles {
-        figures.add(format!("crash_states.{profile}"), *states);
+        figures.add(format!("crash_states.under.{profile}"), *states);
     }
     for (call, times) in &report.trace.calls {
         figures.add(format!("syscalls.{call}"), *times);

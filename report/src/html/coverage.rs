@@ -100,7 +100,7 @@ pub(super) fn crashes(results: &Results) -> Option<Markup> {
                 }
             }
             @if !others.is_empty() {
-                dl.facts { @for (name, count) in others { div { dt { (name.replace('_', " ")) } dd { (number::amount(count)) } } } }
+                dl.facts { @for (name, count) in others { div { dt { (name) } dd { (number::amount(count)) } } } }
             }
         }
     })

@@ -135,10 +135,11 @@ fn figure(name: &str, value: u64) -> String {
 fn junit() -> String {
     let figures: String = [
         ("transactions", 4711),
-        ("crash_states.Ext4Ordered", 12_000),
-        ("crash_states.PosixWeak", 48_000),
+        ("crash_states.under.ext4-ordered", 12_000),
+        ("crash_states.under.posix-weak", 48_000),
         ("crash_states.distinct", 51_234),
         ("crash_states.left_out", 900),
+        ("crash_states.elapsed_ms", 100_000),
         ("syscalls.pwrite64", 123_456),
         ("syscalls.fsync", 3210),
         ("faults.pwrite64.EIO", 12),

@@ -17,7 +17,8 @@ fn everything_that_is_there_is_on_the_page() {
         "just repro chaos_fs::fs_sync::io_first 7",
         "timed-out",
         "needs failpoints",
-        "Ext4Ordered",
+        "ext4-ordered",
+        "<dt>a second, in each case</dt><dd>512</dd>",
         "pwrite64",
         "ENOSPC",
         "cycle 17 failed",
@@ -32,6 +33,7 @@ fn everything_that_is_there_is_on_the_page() {
         let found = page.to_lowercase().contains(&part.to_lowercase());
         assert!(found, "`{part}` is missing");
     }
+    assert!(!page.contains("elapsed"), "a time is no profile");
     let place = |part: &str| page.find(&format!("<section id=\"{part}\"")).expect(part);
     assert!(place("failures") < place("known") && place("known") < place("knobs"));
     let (_, row) =
