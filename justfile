@@ -108,6 +108,7 @@ lint:
     cargo fmt --all --check
     cargo clippy --workspace --all-targets -- --deny warnings
     cargo clippy --package mace-prod --all-targets --no-default-features -- --deny warnings
+    cargo clippy --package mace-prod --all-targets --features fjall,redb -- --deny warnings
 
 # Run lint, then test
 [group('develop')]

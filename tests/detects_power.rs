@@ -21,7 +21,7 @@ mod remainder;
 #[expect(dead_code, reason = "the case itself is among the cases")]
 mod short_log_file;
 
-use faultfs::Step;
+use faultfs::{Outcome as Answer, Step};
 #[cfg(feature = "fjall")]
 use mace_prod::engine::fjall::FjallDriver;
 #[cfg(feature = "redb")]
@@ -33,7 +33,11 @@ use mace_prod::{
     scenario::{
         Case,
         chaos::recipes::Recipe,
-        power::{KNOWN, known::SHORT_LOG_FILE, works::Work},
+        power::{
+            KNOWN,
+            known::{REVIVED_COMMIT, SHORT_LOG_FILE},
+            works::Work,
+        },
     },
     settings::Settings,
     testdir,
@@ -124,6 +128,15 @@ impl Layering for Lazy {
         let durable = options.durable && !dir.join("log/manifest").exists();
         EngineOptions { durable, ..options.clone() }
     }
+}
+
+#[test]
+fn a_failed_commit_that_comes_back_is_explained_by_a_failed_sync_alone() {
+    let found = |id: &str| Answer::Broken(format!("{KNOWN}{id}: atomicity: torn"));
+    let revived = explore::without_sync(found(REVIVED_COMMIT));
+    assert_eq!(explore::known_of(&revived), None, "{revived}");
+    let short = explore::without_sync(found(SHORT_LOG_FILE));
+    assert_eq!(explore::known_of(&short), Some(SHORT_LOG_FILE));
 }
 
 #[test]
@@ -253,7 +266,10 @@ fn an_engine_that_syncs_is_not_blamed() {
 mod failed {
     use super::{caught, each, not_blamed};
     use mace_prod::{
-        engine::{Driver, Outcome, Txn, layered::Layering},
+        engine::{
+            Driver, Outcome, Txn,
+            layered::{Layer, Layering},
+        },
         verdict::Verdict,
     };
     use std::{path::Path, sync::Arc};

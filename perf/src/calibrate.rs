@@ -4,7 +4,7 @@
 use crate::{bed::Bed, compare, gate::Judged, settings::Settings, snapshot::interrupted, stats};
 use launch::{Error, Interrupts, Outcome, Result, console};
 use std::fs;
-use toml_edit::{DocumentMut, value};
+use toml_edit::{DocumentMut, Item, Value};
 
 /// What the noise allows.
 #[derive(Debug, PartialEq)]
@@ -85,15 +85,20 @@ fn propose(all: &[Vec<Judged>]) -> Option<Proposal> {
 fn rewrite(text: &str, proposal: &Proposal) -> std::result::Result<String, toml_edit::TomlError> {
     let mut document: DocumentMut = text.parse()?;
     let cases = proposal.cases.len();
-    let number = |count: usize| value(i64::try_from(count).unwrap_or(i64::MAX));
-    let mut set = |key: &str, item| match document.get_mut(key) {
-        Some(there) => *there = item,
-        None => document[key] = item,
+    let number = |count: usize| Value::from(i64::try_from(count).unwrap_or(i64::MAX));
+    let mut set = |key: &str, new: Value| match document.get_mut(key).and_then(Item::as_value_mut) {
+        Some(there) => {
+            let comment = there.decor().clone();
+            *there = new;
+            *there.decor_mut() = comment;
+        }
+        None => document[key] = Item::Value(new),
     };
-    set("MACE_PERF_REGRESS_PCT", value(proposal.regress_pct));
+    // A whole number is written as one.
+    set("MACE_PERF_REGRESS_PCT", proposal.regress_pct.to_string().parse()?);
     set("MACE_PERF_MAX_REGRESS_CASES", number(proposal.max_regress_cases));
     set("MACE_PERF_MIN_COMPARE_CASES", number(cases));
-    set("MACE_PERF_COMPARE_FILTERS", value(proposal.cases.join(",")));
+    set("MACE_PERF_COMPARE_FILTERS", proposal.cases.join(",").into());
     Ok(document.to_string())
 }
 
@@ -153,9 +158,11 @@ mod tests {
         let new = rewrite(old, &proposal).unwrap();
         let shown = diff(old, &new);
         assert!(new.starts_with("# why\n"), "{new}");
-        assert!(shown.contains("+ MACE_PERF_REGRESS_PCT = 6.5"), "{shown}");
+        assert!(shown.contains("+ MACE_PERF_REGRESS_PCT = 6.5 # the limit"), "{shown}");
         assert!(shown.contains("+ MACE_PERF_COMPARE_FILTERS = \"a,b\""), "{shown}");
         assert!(!shown.contains("MAX_REGRESS"), "{shown}");
         assert!(rewrite("= torn", &proposal).is_err());
+        let same = Proposal { regress_pct: 5.0, ..proposal };
+        assert!(!diff(old, &rewrite(old, &same).unwrap()).contains("REGRESS_PCT"));
     }
 }

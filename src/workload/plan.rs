@@ -3,10 +3,13 @@
 
 use crate::{
     engine::Order,
-    settings::Draw,
+    settings::{Draw, leaves_out},
     workload::{bank::Bank, lists::Lists, value::MIN_VALUE},
 };
 use serde::{Deserialize, Serialize};
+
+/// The place of scans among the weights of a [`Mix`].
+const SCAN: usize = 1;
 
 /// The prefix of keys that hold merged numbers.
 pub const SUM_PREFIX: &[u8] = b"s/";
@@ -142,6 +145,18 @@ pub struct Sweep {
     pub commits: bool,
 }
 
+impl Mix {
+    /// The same for traffic under which checkpoints come due: without scans, for as long as one that
+    /// is in a leaf meanwhile may abort the process (known finding `scan-over-checkpoint`).
+    #[must_use]
+    pub fn under_checkpoints(mut self) -> Self {
+        if leaves_out("scan-over-checkpoint") {
+            self.weights[SCAN] = 0;
+        }
+        self
+    }
+}
+
 impl Default for Mix {
     fn default() -> Self {
         Self {
@@ -187,7 +202,7 @@ impl Mix {
         let (key, length) = (key(number), *draw.pick(&self.lengths));
         match draw.weighted(&self.weights) {
             0 => Op::Read(key),
-            1 => {
+            SCAN => {
                 let order = *draw.pick(&[Order::Forward, Order::Backward]);
                 Op::Scan(key[..key.len() - 1].to_vec(), order)
             }

@@ -22,7 +22,7 @@ in_families!(hot_keys_stay_exact:
 fn hot_keys_stay_exact(case: &mut Case, family: Family) -> Judging<Verdict> {
     let lengths = vec![32, 100, 255, 1024, 1500];
     let mix = Mix { keys: 200, access: Access::Hotspot { hot: 3 }, lengths, ..Mix::default() };
-    let source = Source::Mix(mix);
+    let source = Source::Mix(mix.under_checkpoints());
     let traffic = Traffic { first_client: 0, clients: 3, source, txns: 40 };
     let bucket = || "a".to_owned();
     let work = Step::Traffic { bucket: bucket(), traffic };

@@ -25,7 +25,7 @@ fn mixed_work_in_two_buckets_survives_a_clean_close(
     case: &mut Case,
     family: Family,
 ) -> Judging<Verdict> {
-    let mix = Mix { keys: 120, ops: 6, ..Mix::default() };
+    let mix = Mix { keys: 120, ops: 6, ..Mix::default() }.under_checkpoints();
     let source = Source::Mix(mix);
     let clients =
         |first_client| Traffic { first_client, clients: 2, source: source.clone(), txns: 30 };
@@ -58,7 +58,7 @@ in_families!(mixed_work_survives_a_rotating_log:
 
 /// One client in each bucket that drops nothing, so that the log may rotate under it.
 fn mixed_work_survives_a_rotating_log(case: &mut Case, family: Family) -> Judging<Verdict> {
-    let source = Source::Mix(Mix { keys: 80, abort_pct: 0, ..Mix::default() });
+    let source = Source::Mix(Mix { keys: 80, abort_pct: 0, ..Mix::default() }.under_checkpoints());
     let client =
         |first_client| Traffic { first_client, clients: 1, source: source.clone(), txns: 50 };
     let both =

@@ -11,7 +11,12 @@ use mace_prod::{
         chaos::recipes::Stages,
         database::Stage,
         live::isolated_in,
-        power::{Lives, Recorded, foreign, known::UNSYNCED_LOG_NAME, known_id, works::Work},
+        power::{
+            Lives, Recorded, foreign,
+            known::{REVIVED_COMMIT, UNSYNCED_LOG_NAME},
+            known_id,
+            works::Work,
+        },
     },
     settings::{Seed, Settings, leaves_out},
     verdict::Verdict,
@@ -231,6 +236,17 @@ pub(crate) fn met(case: &mut Case, id: &str) {
 pub(crate) fn known_of(outcome: &Outcome) -> Option<&str> {
     let Outcome::Broken(text) = outcome else { return None };
     known_id(text)
+}
+
+/// A commit comes back whose record is in the log, so one of which nothing but the sync failed: after
+/// any other failure that finding explains nothing.
+pub(crate) fn without_sync(found: Outcome) -> Outcome {
+    match found {
+        Outcome::Broken(words) if known_id(&words) == Some(REVIVED_COMMIT) => {
+            Outcome::Broken(format!("and no sync had failed: {words}"))
+        }
+        other => other,
+    }
 }
 
 fn again(case: &Case, finding: &Finding) -> String {

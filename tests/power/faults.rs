@@ -3,7 +3,7 @@
 //! failed is followed by a power loss as well: an acknowledgement behind it was worth nothing.
 
 use crate::{
-    explore::{known_of, met, names_kept},
+    explore::{known_of, met, names_kept, without_sync},
     record::{Places, Recording, crash, recorded, set_up, trace},
 };
 use faultfs::{Call, Case as State, Explore, Fork, Op, Outcome, Plan, Profile, Step, Trace};
@@ -247,6 +247,8 @@ impl Disk<'_> {
         let mut found = found.unwrap_or_else(|error| panic!("{error}"));
         if syncs && found.is_sound() {
             found = without_power(places, &recording, names_kept(traced, self.driver));
+        } else if !syncs {
+            found = without_sync(found);
         }
         self.score().passed.join(places.notes().passed());
         if let Some((call, what, _)) = &fired {

@@ -30,7 +30,7 @@ in_families!(stress_hot_keys_stay_exact:
 fn stress_hot_keys_stay_exact(case: &mut Case, family: Family) -> Judging<Verdict> {
     let lengths = vec![32, 100, 255, 1024, 1500];
     let mix = Mix { keys: 400, access: Access::Hotspot { hot: 3 }, lengths, ..Mix::default() };
-    let source = Source::Mix(mix);
+    let source = Source::Mix(mix.under_checkpoints());
     let traffic = Traffic { first_client: 0, clients: 3, source, txns: 120 };
     let bucket = || "a".to_owned();
     let options = family.engine().one_log_file();

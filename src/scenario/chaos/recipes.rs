@@ -268,15 +268,13 @@ impl Recipe {
                 steps.extend([mixed(2, 4), overwrite(300, 3, 100), checkpoint(), mixed(2, 4)]);
             }
             Self::Evict => {
-                // Whether checkpoints are written beside the evictor.
-                let beside = !leaves_out("history-ahead-of-its-page");
-                let options = family.bucket();
-                let options = if beside { options } else { options.checkpoints_when_asked() };
+                let is_known = leaves_out("history-ahead-of-its-page");
+                let made = family.bucket();
+                let options = if is_known { made.checkpoints_when_asked() } else { made };
                 steps = vec![Step::Open { bucket: BUCKET.to_owned(), options }];
                 let read = Step::ReadAll { bucket: BUCKET.to_owned() };
                 steps.extend([mixed(2, 4), fill(600, 200), read]);
-                steps.extend(beside.then(checkpoint));
-                steps.push(mixed(2, 4));
+                steps.extend((!is_known).then(checkpoint).into_iter().chain([mixed(2, 4)]));
             }
             Self::Copy | Self::CopyRefused | Self::CopyUnlinked => {
                 let copy = |name: &str| {
