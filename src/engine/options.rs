@@ -124,6 +124,12 @@ impl BucketOptions {
         Self { pool_bytes: 256 * MIB, checkpoint_bytes: 256 * MIB, ..self }
     }
 
+    /// The same as [`Self::checkpoints_when_asked`] while this known finding holds, else unchanged.
+    #[must_use]
+    pub fn checkpoints_when_asked_while(self, id: &str) -> Self {
+        if leaves_out(id) { self.checkpoints_when_asked() } else { self }
+    }
+
     /// The same for processes that are killed. A checkpoint that begins while a page is folded or
     /// divided loses it there, by the known findings `history-ahead-of-its-page` and
     /// `split-without-its-child`: so checkpoints are written when clients rest, and nothing is evicted.
@@ -131,10 +137,8 @@ impl BucketOptions {
     pub fn for_kills(self) -> Self {
         if leaves_out("history-ahead-of-its-page") {
             Self { cache_bytes: GIB, ..self.checkpoints_when_asked() }
-        } else if leaves_out("split-without-its-child") {
-            self.checkpoints_when_asked()
         } else {
-            self
+            self.checkpoints_when_asked_while("split-without-its-child")
         }
     }
 }

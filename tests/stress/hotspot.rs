@@ -11,7 +11,6 @@ use mace_prod::{
         Case,
         live::{Judging, Live, reached},
     },
-    settings::leaves_out,
     verdict::Verdict,
     workload::{Access, Bank, Mix, Source},
 };
@@ -36,9 +35,7 @@ fn stress_hot_keys_stay_exact(case: &mut Case, family: Family) -> Judging<Verdic
     let bucket = || "a".to_owned();
     let options = family.engine().one_log_file();
     // Point reads follow the long histories of hot keys, and abort the process as scans do.
-    let made = family.bucket();
-    let is_known = leaves_out("scan-over-checkpoint");
-    let made = if is_known { made.checkpoints_when_asked() } else { made };
+    let made = family.bucket().checkpoints_when_asked_while("scan-over-checkpoint");
     let mut live = Live::new(&MaceDriver, case.dir().join("hotspot"), case.seed());
     for _ in 0..SESSIONS {
         live.session(&options, |session| {

@@ -268,13 +268,12 @@ impl Recipe {
                 steps.extend([mixed(2, 4), overwrite(300, 3, 100), checkpoint(), mixed(2, 4)]);
             }
             Self::Evict => {
-                let is_known = leaves_out("history-ahead-of-its-page");
-                let made = family.bucket();
-                let options = if is_known { made.checkpoints_when_asked() } else { made };
+                let id = "history-ahead-of-its-page";
+                let options = family.bucket().checkpoints_when_asked_while(id);
                 steps = vec![Step::Open { bucket: BUCKET.to_owned(), options }];
                 let read = Step::ReadAll { bucket: BUCKET.to_owned() };
                 steps.extend([mixed(2, 4), fill(600, 200), read]);
-                steps.extend((!is_known).then(checkpoint).into_iter().chain([mixed(2, 4)]));
+                steps.extend((!leaves_out(id)).then(checkpoint).into_iter().chain([mixed(2, 4)]));
             }
             Self::Copy | Self::CopyRefused | Self::CopyUnlinked => {
                 let copy = |name: &str| {

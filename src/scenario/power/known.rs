@@ -140,7 +140,8 @@ pub(super) fn refusal(dir: &Path, violations: &[Violation]) -> Option<&'static s
     leaves_out(id).then_some(id)
 }
 
-/// Whether it is nothing but commits that were answered with an error and came back, whole or in part.
+/// Whether what is broken is nothing but commits that were answered with an error and came back, whole
+/// or in part.
 pub(super) fn is_revived(
     violations: &[Violation],
     history: &History,
