@@ -92,10 +92,21 @@ pub(crate) fn shown_by(
     steps: &[Step],
     faults: &str,
 ) -> Result<Vec<String>, Verdict> {
+    found_by(driver, case, stages, steps, faults).map(|found| words(&found))
+}
+
+/// The findings themselves, with what each lost.
+pub(crate) fn found_by(
+    driver: &dyn Driver,
+    case: &mut Case,
+    stages: &Stages,
+    steps: &[Step],
+    faults: &str,
+) -> Result<Vec<Finding>, Verdict> {
     let places = Places::new(case.dir());
     let plan: Plan = faults.parse().unwrap_or_else(|error| panic!("{error}"));
     set_up(&places, driver, stages, case.seed()).unwrap_or_else(|error| panic!("{error}"));
-    findings(driver, case, (stages, &[]), steps, (&plan, names_kept)).map(|found| words(&found))
+    findings(driver, case, (stages, &[]), steps, (&plan, names_kept))
 }
 
 /// In whose words each finding breaks a promise.

@@ -171,9 +171,9 @@ pub(super) fn has_header(dir: &Path) -> bool {
     read.is_err() || !headers.chunks(HEADERS / 2).all(empty)
 }
 
-/// A copy of a database in `to` whose log files, but for the newest of each stream, have their ends
-/// and their names; no copy when they do already. Nothing in the middle of a file is mended, and no
-/// file that had been removed when `at` events of the recording had happened.
+/// A copy of a database in `to` whose log files, but for the newest of each stream that is there, have
+/// their ends and their names, the oldest too; no copy when they do already. Nothing in the middle of
+/// a file is mended, and no file that had been removed when `at` events of the recording had happened.
 pub(super) fn mended(
     (folder, name): (&Path, &str),
     logs: &[LogFile],
@@ -192,8 +192,7 @@ pub(super) fn mended(
         files.sort_by_key(|log| log.number);
         let size = |log: &LogFile| fs::metadata(folder.join(&log.path)).ok().map(|m| m.len());
         let Some(newest) = files.iter().rposition(|log| size(log).is_some()) else { continue };
-        let oldest = files.iter().position(|log| size(log).is_some()).unwrap_or(newest);
-        for log in &files[oldest..newest] {
+        for log in &files[..newest] {
             let was_there = log.removed_at.is_none_or(|removed| removed >= at);
             if was_there && size(log).unwrap_or_default() < log.bytes.len() as u64 {
                 short.push(*log);
@@ -253,13 +252,16 @@ mod tests {
     #[test]
     fn a_file_before_the_newest_gets_its_end_and_its_name() {
         assert_eq!(mended_sizes(&[(1, 4), (3, 2)], 50), Some(vec![(1, 10), (2, 10), (3, 2)]));
-        assert_eq!(mended_sizes(&[(2, 0), (3, 10)], 50), Some(vec![(2, 10), (3, 10)]));
+        let from_the_oldest = mended_sizes(&[(2, 0), (3, 10)], 50);
+        assert_eq!(from_the_oldest, Some(vec![(1, 10), (2, 10), (3, 10)]));
+        assert_eq!(mended_sizes(&[(2, 0), (3, 10)], 200), Some(vec![(2, 10), (3, 10)]));
     }
 
     #[test]
     fn nothing_else_is_mended() {
         assert_eq!(mended_sizes(&[(1, 10), (2, 10), (3, 0)], 50), None, "the newest may be short");
-        assert_eq!(mended_sizes(&[(2, 10), (3, 10)], 50), None, "the oldest may be gone");
+        assert_eq!(mended_sizes(&[(2, 10), (3, 10)], 200), None, "the oldest may be gone");
+        assert_eq!(mended_sizes(&[(1, 4)], 50), None, "no other file is there");
         assert_eq!(mended_sizes(&[(1, 4), (2, 10), (3, 10)], 200), None, "it had been removed");
     }
 
