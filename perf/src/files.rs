@@ -118,6 +118,13 @@ pub(crate) struct Past {
     pub(crate) median_ns: BTreeMap<String, f64>,
 }
 
+/// Comparisons that found a slowdown in so many seconds.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub(crate) struct InTime {
+    pub(crate) secs: f64,
+    pub(crate) found: usize,
+}
+
 /// A line of `selftest.jsonl`: how often the gate was right here.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Proof {
@@ -130,6 +137,9 @@ pub(crate) struct Proof {
     pub(crate) runs: usize,
     pub(crate) failed: usize,
     pub(crate) inconclusive: usize,
+    /// How many of them failed it in the time that is asked for; lines of older versions lack it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) in_time: Option<InTime>,
     /// Cases compared and flagged that had no slowdown.
     pub(crate) clean_cases: usize,
     pub(crate) falsely_flagged: usize,

@@ -1,7 +1,7 @@
 //! The tables that the gate prints. Text only; it decides nothing.
 
 use crate::{
-    files::{Comparison, Proof, Summary},
+    files::{Comparison, InTime, Proof, Summary},
     gate::{Gate, Judged, Verdict},
     instructions::Counted,
     stats,
@@ -156,8 +156,11 @@ pub(crate) fn proved(proof: &Proof) -> String {
         0 => String::new(),
         runs => format!("; base-then-head medians fail {}", rate(proof.plain_failed, runs)),
     };
+    let in_time = proof.in_time.map_or_else(String::new, |InTime { secs, found }| {
+        format!(", within {secs:.0} s {}", rate(found, proof.runs))
+    });
     format!(
-        "{} ({}): gate failed {}, inconclusive {}; clean cases flagged {}{plain}; \
+        "{} ({}): gate failed {}{in_time}, inconclusive {}; clean cases flagged {}{plain}; \
          {:.0} s, at most {:.0} s, load {:.1}",
         proof.kind,
         proof.source,

@@ -7,7 +7,7 @@
 use crate::{
     bed::Bed,
     compare,
-    files::{self, Origin, Proof},
+    files::{self, InTime, Origin, Proof},
     gate::{self, Gate, Judged, Verdict},
     machine, page,
     pool::{Pool, Variant},
@@ -30,6 +30,9 @@ const DRAWN: [Variant; 3] = [Variant::Scaled(5), Variant::Scaled(10), Variant::S
 const FALSE_RATE: f64 = 0.01;
 /// ... and at least so many with a slowdown of twice the threshold or more do.
 const POWER: f64 = 0.95;
+
+/// Seconds in which a slowdown of so many per cent is to be found with the six default cases.
+const IN_TIME: [(u32, f64); 2] = [(10, 240.0), (20, 90.0)];
 
 /// How much is measured.
 #[derive(Debug, Clone, Copy)]
@@ -127,6 +130,12 @@ fn begun(origin: &Origin, kind: Variant, source: &str) -> Proof {
         runs: 0,
         failed: 0,
         inconclusive: 0,
+        in_time: match kind {
+            Variant::Slow(pct) | Variant::Scaled(pct) => IN_TIME
+                .into_iter()
+                .find_map(|(of, secs)| (of == pct).then_some(InTime { secs, found: 0 })),
+            Variant::Base | Variant::Moved => None,
+        },
         clean_cases: 0,
         falsely_flagged: 0,
         plain_runs: 0,
@@ -137,10 +146,18 @@ fn begun(origin: &Origin, kind: Variant, source: &str) -> Proof {
     }
 }
 
-/// Counts one comparison; `plant` is the case that really is slower.
-fn count(proof: &mut Proof, judged: &[Judged], plant: Option<&str>, limits: &gate::Limits) {
+/// Counts one comparison that took so long; `plant` is the case that really is slower.
+fn count(
+    proof: &mut Proof,
+    (judged, secs): (&[Judged], f64),
+    plant: Option<&str>,
+    limits: &gate::Limits,
+) {
     let gate = gate::gate(judged, limits);
     proof.runs += 1;
+    if let Some(in_time) = &mut proof.in_time {
+        in_time.found += usize::from(gate == Gate::Failed && secs <= in_time.secs);
+    }
     proof.failed += usize::from(gate == Gate::Failed);
     proof.inconclusive += usize::from(gate == Gate::Inconclusive);
     for case in judged.iter().filter(|case| Some(case.case.as_str()) != plant) {
@@ -175,7 +192,7 @@ fn drawn(
         let mut measure = pool.draw(plant.clone(), other, seed);
         let mut rng = fastrand::Rng::with_seed(seed);
         let judged = gate::compare(&mut measure, &cases, &limits, &mut rng)?;
-        count(&mut proof, &judged, planted, &limits);
+        count(&mut proof, (&judged, measure.secs), planted, &limits);
         secs.push(measure.secs);
     }
     let plants: Vec<_> = match kind {
@@ -204,12 +221,13 @@ fn complete(bed: &Bed<'_>, kind: Variant, runs: usize) -> Result<Option<Proof>> 
         let (settings, programs) = (bed.settings, (&bed.program, &head));
         let seed = fastrand::u64(..);
         let judged = compare::measured(settings, programs, &bed.cases, seed, bed.interrupts)?;
-        secs.push(start.elapsed().as_secs_f64());
+        let took = start.elapsed().as_secs_f64();
+        secs.push(took);
         if bed.interrupts.outcome().is_some() {
             return Ok(None);
         }
         let plant = matches!(kind, Variant::Slow(_)).then_some(case.as_str());
-        count(&mut proof, &judged, plant, &bed.settings.limits);
+        count(&mut proof, (&judged, took), plant, &bed.settings.limits);
         for case in judged.iter().filter(|case| case.suspect) {
             if let Some(e) = &case.estimate {
                 console::note(&format!(
@@ -243,11 +261,50 @@ fn judge(proof: &Proof, kind: Variant) -> Outcome {
 
 #[cfg(test)]
 mod tests {
-    use super::{Outcome, judge};
+    use super::{Outcome, begun, count, judge};
     use crate::{
         files::{Origin, Proof},
+        gate::{Judged, Limits, Verdict},
         pool::Variant::{Base, Moved, Scaled, Slow},
     };
+
+    #[test]
+    fn a_slowdown_that_is_found_late_is_not_found_in_time() {
+        let limits = Limits {
+            regress_pct: 5.0,
+            min_base_ns: 0.0,
+            max_regress_cases: 0,
+            min_compare_cases: 1,
+            screen_rounds: 1,
+            confirm_rounds: 1,
+            layouts: 1,
+        };
+        let case = |verdict| Judged {
+            case: "c".to_owned(),
+            verdict,
+            estimate: None,
+            suspect: true,
+            screening: Vec::new(),
+            confirming: Vec::new(),
+        };
+        let found_in = |kind, comparisons: &[(Verdict, f64)]| {
+            let mut proof = begun(&Origin::now("e".into(), "c".into()), kind, "s");
+            for (verdict, secs) in comparisons {
+                count(&mut proof, (&[case(*verdict)], *secs), Some("c"), &limits);
+            }
+            (proof.failed, proof.in_time.map(|in_time| in_time.found))
+        };
+        let comparisons = [
+            (Verdict::Regressed, 89.0),
+            (Verdict::Regressed, 91.0),
+            (Verdict::Regressed, 241.0),
+            (Verdict::Unchanged, 30.0),
+            (Verdict::Inconclusive, 30.0),
+        ];
+        assert_eq!(found_in(Slow(20), &comparisons), (3, Some(1)));
+        assert_eq!(found_in(Scaled(10), &comparisons), (3, Some(2)));
+        assert_eq!(found_in(Moved, &comparisons), (3, None));
+    }
 
     #[test]
     fn a_gate_that_cries_wolf_or_sleeps_fails_its_self_test() {
@@ -259,6 +316,7 @@ mod tests {
             runs: 100,
             failed,
             inconclusive,
+            in_time: None,
             clean_cases: 500,
             falsely_flagged: 0,
             plain_runs: 0,
