@@ -73,11 +73,11 @@ fn engines() -> Vec<&'static dyn Driver> {
 }
 
 /// Forgets one acknowledged pair whenever it opens a database that holds it.
-struct Forgetful;
+struct Forgetful<'a>(&'a dyn Driver);
 
-impl Layering for Forgetful {
+impl Layering for Forgetful<'_> {
     fn below(&self) -> &dyn Driver {
-        &MaceDriver
+        self.0
     }
 
     fn opened(&self, engine: &dyn Engine) -> Outcome<()> {
@@ -102,7 +102,7 @@ fn a_known_finding_does_not_absorb_another_defect() {
         };
         let is_short = |words: &String| words.contains(SHORT_LOG_FILE);
         let honest = shown(case, &MaceDriver);
-        let sinful = shown(case, &Forgetful);
+        let sinful = shown(case, &Forgetful(&MaceDriver));
         // The honest engine shows the finding here, and nothing but known ones.
         if !honest.iter().any(is_short) || honest.iter().any(|words| !words.contains(KNOWN)) {
             return Verdict::Inconclusive(format!("of the honest engine: {honest:?}"));
@@ -196,7 +196,7 @@ fn the_command_of_a_power_loss_shows_it_again() {
 #[test]
 fn the_command_of_a_failing_disk_shows_it_again() {
     Case::run(|case| {
-        let verdict = faults::failing_disk(case, &Forgetful, LOSES);
+        let verdict = faults::failing_disk(case, &Forgetful(&MaceDriver), LOSES);
         if Settings::get().power_rule.is_some() {
             return verdict;
         }

@@ -75,15 +75,16 @@ mod redb {
 #[cfg(feature = "fjall")]
 mod fjall {
     use super::found;
+    use crate::{Forgetful, explore::shown_by};
     use faultfs::{Finding, Profile, Step};
     use mace_prod::{
-        engine::{Family, fjall::FjallDriver},
+        engine::{Driver, Family, fjall::FjallDriver},
         history::{drive::Traffic, script::Step as Written},
         scenario::{
             Case,
             chaos::recipes::{Recipe, Stages},
             database::Stage,
-            power::{foreign, works::Work},
+            power::{KNOWN, foreign, works::Work},
         },
         verdict::Verdict,
         workload::Sweep,
@@ -169,6 +170,33 @@ mod fjall {
             let legal = legality(&findings, foreign::TORN_BATCH, "the data of");
             let all = [Profile::Ext4Ordered, Profile::Xfs, Profile::PosixWeak, Profile::Hostile];
             legal_on(legal, &all)
+        });
+    }
+
+    /// A remainder that is refused for such a batch counts as that finding only when nothing else is
+    /// wrong with it: where the engine also forgets an acknowledged pair, it is blamed.
+    #[test]
+    fn a_torn_batch_of_fjall_does_not_absorb_another_defect() {
+        Case::run(|case| {
+            let work = Work { recipe: Recipe::Commits, family: Family::OneWriter };
+            let shown = |case: &mut Case, driver: &dyn Driver| {
+                let steps = [Step::TearOne];
+                let words = shown_by(driver, case, &work.stages(), &steps, "");
+                words.unwrap_or_else(|verdict| panic!("{verdict:?}"))
+            };
+            let honest = shown(case, &FjallDriver);
+            let sinful = shown(case, &Forgetful(&FjallDriver));
+            let is_torn = |words: &String| words.contains(foreign::TORN_BATCH);
+            let is_blamed_for_it = |words: &String| {
+                words.contains("JournalRecovery(ChecksumMismatch)") && !words.contains(KNOWN)
+            };
+            let is_told_apart = honest.iter().any(is_torn)
+                && !honest.iter().any(|words| !words.contains(KNOWN))
+                && sinful.iter().any(is_blamed_for_it);
+            if is_told_apart {
+                return Verdict::Pass;
+            }
+            Verdict::Inconclusive(format!("honest: {honest:?}, sinful: {sinful:?}"))
         });
     }
 
