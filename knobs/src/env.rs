@@ -9,10 +9,11 @@ use std::{
 
 /// Variables with these prefixes belong to the suite: one that no knob declares is a typing error
 /// that would otherwise leave the knob it was meant for at its default.
-const OWNED_PREFIXES: [&str; 8] = [
+const OWNED_PREFIXES: [&str; 9] = [
     "MACE_PROD_",
     "MACE_PERF_",
     "MACE_BENCH_",
+    "MACE_POWER_",
     "MACE_ENGINE",
     "SOAK_",
     "CHAOS_",
@@ -69,6 +70,7 @@ mod tests {
             ("CHAOS_RETRIES", "CHAOS_RETRY"),
             ("MACE_ENGINE_PAHT", "MACE_ENGINE_PATH"),
             ("SOAK_DURATION", "SOAK_DURATION_SECS"),
+            ("MACE_POWER_STATE", "MACE_POWER_STATES"),
         ] {
             let error = Environment::from_iter([(typo, "1")]).refuse_unknown().unwrap_err();
             let line = error.to_string();

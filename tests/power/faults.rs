@@ -23,6 +23,7 @@ use mace_prod::{
 use std::{
     collections::{BTreeMap, BTreeSet},
     fs,
+    str::FromStr,
     sync::{Mutex, MutexGuard, PoisonError},
     thread,
     time::Duration,
@@ -42,28 +43,15 @@ const BEYOND: u64 = 20;
 /// After which a run counts as hung.
 const DEADLINE: Duration = Duration::from_secs(30);
 
-/// What each kind of call can meet.
-const MEETS: &[(Call, &[&str])] = &[
-    (Call::Open, &["EIO", "ENOSPC", "EMFILE"]),
-    (Call::Open64, &["EIO", "ENOSPC", "EMFILE"]),
-    (Call::Read, &["EIO", "short=1"]),
-    (Call::Pread, &["EIO", "short=1"]),
-    (Call::Pread64, &["EIO", "short=1"]),
-    (Call::Write, &["EIO", "ENOSPC", "EINTR", "short=1", "torn"]),
-    (Call::Writev, &["EIO", "ENOSPC", "EINTR", "short=1", "torn"]),
-    (Call::Pwrite64, &["EIO", "ENOSPC", "EINTR", "short=1", "torn"]),
-    (Call::Fsync, &["EIO", "ENOSPC"]),
-    (Call::Fdatasync, &["EIO", "ENOSPC"]),
-    (Call::Ftruncate, &["EIO"]),
-    (Call::Ftruncate64, &["EIO"]),
-    (Call::Rename, &["EIO", "ENOSPC"]),
-    (Call::Linkat, &["EIO", "ENOSPC"]),
-    (Call::Link, &["EIO", "ENOSPC"]),
-    (Call::Unlink, &["EIO"]),
-    (Call::Unlinkat, &["EIO"]),
-    (Call::Mkdir, &["EIO", "ENOSPC"]),
-    (Call::CopyFileRange, &["EIO", "ENOSPC"]),
-];
+/// What calls meet, as far as a plan allows it of the call.
+const MEETS: &[&str] = &["EIO", "ENOSPC", "EMFILE", "EINTR", "short=1", "torn"];
+
+/// What a call of this kind can meet. Whatever the run without faults called is here: of which calls
+/// can fail, and how, only the plan knows.
+fn meets(call: Call) -> Vec<&'static str> {
+    let allowed = |what: &&&str| Plan::from_str(&format!("{call}=return({what})")).is_ok();
+    MEETS.iter().filter(allowed).copied().collect()
+}
 
 /// One fault to meet.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -149,10 +137,10 @@ impl Lane {
 fn lanes(calls: &Calls) -> Vec<Lane> {
     let all = Settings::get().power_faults == 0;
     let mut lanes = Vec::new();
-    for (call, meets) in MEETS {
-        let met = calls.get(call).copied().unwrap_or_default();
+    for (call, met) in calls {
+        let (meets, met) = (meets(*call), *met);
         // What kind of error it is matters less than where it is.
-        for what in meets.iter().take(if all { meets.len() } else { 1 }).filter(|_| met > 0) {
+        for what in meets.iter().take(if all { meets.len() } else { 1 }) {
             for sticky in kinds(what) {
                 let at = |nth| Fault { call: *call, what, nth, sticky: *sticky }.rule();
                 // A run that fails may make more calls than one that does not.
@@ -294,9 +282,10 @@ impl Disk<'_> {
 /// The rules: every call of each kind until none is left, as far as the budget goes.
 fn chosen(case: &mut Case, calls: &Calls) -> Vec<String> {
     let mut all = Vec::new();
-    for (call, meets) in MEETS {
-        for nth in 1..=calls.get(call).copied().unwrap_or_default() {
-            for what in *meets {
+    for (call, met) in calls {
+        let meets = meets(*call);
+        for nth in 1..=*met {
+            for what in &meets {
                 let fault = |sticky: &bool| Fault { call: *call, what, nth, sticky: *sticky };
                 all.extend(kinds(what).iter().map(fault));
             }
