@@ -1,6 +1,6 @@
 //! The chaos layer without power: what a power loss may leave of a recorded run, opened and judged
 //! (`mace_prod::scenario::power`). This binary is linked with `faultfs`, which interposes its file
-//! calls; no other one is. A table makes the cases, as in `prod_chaos`.
+//! calls, as `detects_power` is and the bench of what that costs. A table makes the cases, as in `prod_chaos`.
 
 #[cfg(all(target_os = "linux", target_env = "gnu"))]
 #[path = "regressions/barrier_misses_rotated_logs.rs"]
@@ -118,46 +118,45 @@ fn trial(name: String, judge: impl FnOnce(&mut Case) -> Verdict + Send + 'static
 }
 
 /// Confirmed findings that only a power loss or a slow disk shows; the others are in `prod_regressions`.
+const REGRESSIONS: &[&str] = &[
+    "barrier_misses_rotated_logs::a_barrier_covers_rotated_logs",
+    "failed_commit_comes_back::a_commit_that_others_saw_undone_stays_undone",
+    "log_behind_a_cut::what_follows_a_recovery_survives",
+    "one_open_file_a_shard::clients_that_read_two_files_of_a_shard_return",
+    "reading_a_collected_file::a_reader_outlives_the_collection_of_its_file",
+    "short_log_file::a_transaction_over_log_files_is_whole_or_absent",
+    "sync_believed_after_failed::no_commit_is_acknowledged_behind_a_failed_sync",
+    "unsynced_log_name::a_commit_in_a_log_file_of_an_earlier_opening_survives",
+];
+
+/// Their cases, on every system: an entry whose case is not there would be an error.
+fn regressions() -> impl Iterator<Item = Trial> {
+    REGRESSIONS.iter().map(|name| trial((*name).to_owned(), regression(name)))
+}
+
 #[cfg(all(target_os = "linux", target_env = "gnu"))]
-fn regressions() -> Vec<Trial> {
-    let named = |name: &str| name.to_owned();
-    vec![
-        trial(
-            named("barrier_misses_rotated_logs::a_barrier_covers_rotated_logs"),
-            barrier_misses_rotated_logs::judge,
-        ),
-        trial(
-            named("failed_commit_comes_back::a_commit_that_others_saw_undone_stays_undone"),
-            failed_commit_comes_back::judge,
-        ),
-        trial(
-            named("short_log_file::a_transaction_over_log_files_is_whole_or_absent"),
-            short_log_file::judge,
-        ),
-        trial(named("log_behind_a_cut::what_follows_a_recovery_survives"), log_behind_a_cut::judge),
-        trial(
-            named("one_open_file_a_shard::clients_that_read_two_files_of_a_shard_return"),
-            one_open_file_a_shard::judge,
-        ),
-        trial(
-            named("reading_a_collected_file::a_reader_outlives_the_collection_of_its_file"),
-            reading_a_collected_file::judge,
-        ),
-        trial(
-            named("sync_believed_after_failed::no_commit_is_acknowledged_behind_a_failed_sync"),
-            sync_believed_after_failed::judge,
-        ),
-        trial(
-            named("unsynced_log_name::a_commit_in_a_log_file_of_an_earlier_opening_survives"),
-            unsynced_log_name::judge,
-        ),
-    ]
+fn regression(name: &str) -> fn(&mut Case) -> Verdict {
+    match name.split("::").next() {
+        Some("barrier_misses_rotated_logs") => barrier_misses_rotated_logs::judge,
+        Some("failed_commit_comes_back") => failed_commit_comes_back::judge,
+        Some("log_behind_a_cut") => log_behind_a_cut::judge,
+        Some("one_open_file_a_shard") => one_open_file_a_shard::judge,
+        Some("reading_a_collected_file") => reading_a_collected_file::judge,
+        Some("short_log_file") => short_log_file::judge,
+        Some("sync_believed_after_failed") => sync_believed_after_failed::judge,
+        Some("unsynced_log_name") => unsynced_log_name::judge,
+        _ => panic!("no file of a regression is declared for {name}"),
+    }
 }
 
 #[cfg(not(all(target_os = "linux", target_env = "gnu")))]
-fn regressions() -> Vec<Trial> {
-    Vec::new()
+fn regression(_: &str) -> fn(&mut Case) -> Verdict {
+    |case| case.skip(INTERPOSED)
 }
+
+/// Why a case is skipped where file calls are not interposed.
+#[cfg(not(all(target_os = "linux", target_env = "gnu")))]
+const INTERPOSED: &str = "file calls are interposed on Linux with glibc only";
 
 #[cfg(all(target_os = "linux", target_env = "gnu"))]
 fn judged(case: &mut Case, driver: &'static dyn Driver, work: Work) -> Verdict {
@@ -186,5 +185,5 @@ fn met(case: &mut Case, driver: &'static dyn Driver, work: Work) -> Verdict {
 
 #[cfg(not(all(target_os = "linux", target_env = "gnu")))]
 fn judged(case: &mut Case, _: &'static dyn Driver, _: Work) -> Verdict {
-    case.skip("file calls are interposed on Linux with glibc only")
+    case.skip(INTERPOSED)
 }

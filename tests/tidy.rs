@@ -39,7 +39,8 @@ fn root() -> PathBuf {
     knobs::runtime::root()
 }
 
-fn sources() -> Vec<Source> {
+/// What git knows of, or would add.
+fn listed() -> Vec<String> {
     let listed = Command::new("git")
         .args(["ls-files", "-z", "--cached", "--others", "--exclude-standard"])
         .current_dir(root())
@@ -47,13 +48,23 @@ fn sources() -> Vec<Source> {
         .expect("git lists the files of a checkout");
     assert!(listed.status.success(), "the house rules are for a git checkout");
     let names = String::from_utf8(listed.stdout).expect("file names are UTF-8");
-    names
-        .split_terminator('\0')
-        .filter_map(|path| {
-            let text = fs::read_to_string(root().join(path)).ok()?;
-            Some(Source { path: path.to_owned(), text })
-        })
-        .collect()
+    names.split_terminator('\0').map(str::to_owned).collect()
+}
+
+fn sources() -> Vec<Source> {
+    let read = |path: String| {
+        let text = fs::read_to_string(root().join(&path)).ok()?;
+        Some(Source { path, text })
+    };
+    listed().into_iter().filter_map(read).collect()
+}
+
+/// Files that are there and no text: a database that a program left, say.
+fn strays(root: &Path, paths: &[String]) -> Vec<String> {
+    let is_stray = |path: &&String| {
+        fs::read(root.join(path)).is_ok_and(|bytes| String::from_utf8(bytes).is_err())
+    };
+    paths.iter().filter(is_stray).cloned().collect()
 }
 
 /// Fails with one line for each offence.
@@ -264,6 +275,14 @@ fn a_default_build_has_one_engine() {
     assert_eq!(engines_by_default(&wanted).len(), 1);
     let needed = manifest.replace("optional = true", "optional = false");
     assert_eq!(engines_by_default(&needed).len(), 2);
+}
+
+#[test]
+fn nothing_but_text_is_kept() {
+    assert_eq!(strays(&root(), &listed()), Vec::<String>::new());
+    let program = std::env::current_exe().expect("a running program has a path");
+    let paths = ["/".to_owned(), program.to_string_lossy().into_owned()];
+    assert_eq!(strays(&root(), &paths).len(), 1, "this program is no text");
 }
 
 #[test]

@@ -86,10 +86,8 @@ fn remove(folder: &Path) -> Result<()> {
 
 #[cfg(test)]
 mod tests {
-    use super::{clear, collect_from, require_room};
+    use super::require_room;
     use crate::part::{Mode, parts};
-    use scratch::Folder;
-    use std::{fs, path::Path};
 
     #[test]
     fn a_part_without_room_is_refused_in_a_line_that_says_how_much() {
@@ -101,40 +99,46 @@ mod tests {
         assert!(line.ends_with("make room, or set TMPDIR to a folder that has it"), "{line}");
     }
 
-    /// A folder of a case at work, and one of a case that was killed.
-    fn two_folders(scratch: &Path) -> Folder {
-        let killed = Folder::new(scratch, "fast::killed").unwrap();
-        fs::write(killed.path().join("file"), "evidence").unwrap();
-        Folder::new(scratch, "fast::at_work").unwrap()
-    }
-
+    /// Who holds a folder can only be asked on Unix.
     #[cfg(unix)]
-    #[test]
-    fn what_a_killed_case_left_becomes_its_evidence() {
-        let (scratch, out) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
-        let at_work = two_folders(scratch.path());
-        collect_from(scratch.path(), out.path(), false).unwrap();
-        let evidence = out.path().join("fast__killed/file");
-        assert_eq!(fs::read_to_string(evidence).unwrap(), "evidence");
-        assert!(at_work.path().is_dir());
-        assert_eq!(fs::read_dir(scratch.path()).unwrap().count(), 1);
-    }
+    mod held {
+        use super::super::{clear, collect_from};
+        use scratch::Folder;
+        use std::{fs, path::Path};
 
-    #[cfg(unix)]
-    #[test]
-    fn what_an_interrupted_run_left_is_removed() {
-        let (scratch, out) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
-        for is_next_run in [false, true] {
+        /// A folder of a case at work, and one of a case that was killed.
+        fn two_folders(scratch: &Path) -> Folder {
+            let killed = Folder::new(scratch, "fast::killed").unwrap();
+            fs::write(killed.path().join("file"), "evidence").unwrap();
+            Folder::new(scratch, "fast::at_work").unwrap()
+        }
+
+        #[test]
+        fn what_a_killed_case_left_becomes_its_evidence() {
+            let (scratch, out) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
             let at_work = two_folders(scratch.path());
-            if is_next_run {
-                clear(scratch.path()).unwrap();
-            } else {
-                collect_from(scratch.path(), out.path(), true).unwrap();
-            }
+            collect_from(scratch.path(), out.path(), false).unwrap();
+            let evidence = out.path().join("fast__killed/file");
+            assert_eq!(fs::read_to_string(evidence).unwrap(), "evidence");
             assert!(at_work.path().is_dir());
             assert_eq!(fs::read_dir(scratch.path()).unwrap().count(), 1);
-            fs::remove_dir(at_work.path()).unwrap();
         }
-        assert_eq!(fs::read_dir(out.path()).unwrap().count(), 0);
+
+        #[test]
+        fn what_an_interrupted_run_left_is_removed() {
+            let (scratch, out) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+            for is_next_run in [false, true] {
+                let at_work = two_folders(scratch.path());
+                if is_next_run {
+                    clear(scratch.path()).unwrap();
+                } else {
+                    collect_from(scratch.path(), out.path(), true).unwrap();
+                }
+                assert!(at_work.path().is_dir());
+                assert_eq!(fs::read_dir(scratch.path()).unwrap().count(), 1);
+                fs::remove_dir(at_work.path()).unwrap();
+            }
+            assert_eq!(fs::read_dir(out.path()).unwrap().count(), 0);
+        }
     }
 }

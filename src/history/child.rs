@@ -166,17 +166,34 @@ pub fn program() -> PathBuf {
 }
 
 fn classify(status: ExitStatus) -> ExitClass {
-    match status.code() {
-        Some(0) => ExitClass::Done,
-        Some(CODE_REFUSED) => ExitClass::Refused,
-        Some(_) => ExitClass::Panicked,
-        None if signal(status) == KILLED => ExitClass::Hung,
-        None => ExitClass::Died(signal(status)),
+    class(status.code().ok_or_else(|| signal(status)), cfg!(windows))
+}
+
+/// What an exit code, or the number of a signal, says. Windows knows no signals: what they are
+/// elsewhere has codes there.
+fn class(status: std::result::Result<i32, i32>, windows: bool) -> ExitClass {
+    match status {
+        Ok(0) => ExitClass::Done,
+        Ok(CODE_REFUSED) => ExitClass::Refused,
+        Ok(FAIL_FAST) if windows => ExitClass::Died(SIGABRT),
+        Ok(TERMINATED) if windows => ExitClass::Hung,
+        Ok(_) => ExitClass::Panicked,
+        Err(KILLED) => ExitClass::Hung,
+        Err(signal) => ExitClass::Died(signal),
     }
 }
 
 /// SIGKILL: nobody sends it but we.
 pub const KILLED: i32 = 9;
+
+/// SIGABRT, on every Unix: `abort()`.
+pub const SIGABRT: i32 = 6;
+
+/// `STATUS_STACK_BUFFER_OVERRUN` of `ntstatus.h`, which `__fastfail` ends with, and Rust's `abort()`.
+const FAIL_FAST: i32 = 0xC000_0409_u32.cast_signed();
+
+/// What Rust's `Child::kill` tells `TerminateProcess` to end a process with.
+const TERMINATED: i32 = 1;
 
 #[cfg(unix)]
 fn signal(status: ExitStatus) -> i32 {
@@ -344,3 +361,24 @@ fn die_with_parent() {
 
 #[cfg(not(target_os = "linux"))]
 fn die_with_parent() {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_exit_says_the_same_on_every_system() {
+        for (status, unix, windows) in [
+            (Ok(0), ExitClass::Done, ExitClass::Done),
+            (Ok(CODE_REFUSED), ExitClass::Refused, ExitClass::Refused),
+            (Ok(101), ExitClass::Panicked, ExitClass::Panicked),
+            (Err(6), ExitClass::Died(SIGABRT), ExitClass::Died(SIGABRT)),
+            (Err(9), ExitClass::Hung, ExitClass::Hung),
+            // What `abort()` and `Child::kill` end with on Windows.
+            (Ok(-1_073_740_791), ExitClass::Panicked, ExitClass::Died(SIGABRT)),
+            (Ok(1), ExitClass::Panicked, ExitClass::Hung),
+        ] {
+            assert_eq!((class(status, false), class(status, true)), (unix, windows), "{status:?}");
+        }
+    }
+}

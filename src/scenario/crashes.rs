@@ -6,7 +6,7 @@ use crate::{
     error,
     history::{
         Event,
-        child::{End, Exit, ExitClass, KILLED},
+        child::{End, Exit, ExitClass, KILLED, SIGABRT},
         kill::{self, Mark, OPENING},
         script::Step,
     },
@@ -23,9 +23,6 @@ use crate::{
     verdict::Verdict,
 };
 use std::collections::BTreeSet;
-
-/// SIGABRT: how a child ends that is to die with its database open.
-const ABORTED: i32 = 6;
 
 const SERVES: &str = "a database that died can be opened and serves";
 
@@ -54,7 +51,7 @@ impl<'a> Crashes<'a> {
     pub fn ends(&mut self, stage: &Stage) -> Judging<()> {
         let exit = self.process(stage);
         let (class, phase) = match stage.end {
-            End::Die => (ExitClass::Died(ABORTED), "scripted"),
+            End::Die => (ExitClass::Died(SIGABRT), "scripted"),
             End::Close => (ExitClass::Done, "closed"),
             End::CloseAndCheck | End::CheckUnopened => (ExitClass::Done, "checked"),
         };
@@ -96,7 +93,7 @@ impl<'a> Crashes<'a> {
         if phases.iter().any(|name| name.starts_with("scripted")) {
             return Err(Verdict::Inconclusive(format!("the work ended before {rule}")));
         }
-        if exit.class == ExitClass::Died(ABORTED) {
+        if exit.class == ExitClass::Died(SIGABRT) {
             self.case.figures.add("faults_hit", 1);
             return Ok(());
         }
@@ -140,7 +137,7 @@ impl<'a> Crashes<'a> {
                     self.database = killed;
                     return Ok(());
                 }
-                ExitClass::Died(ABORTED) if opened => {
+                ExitClass::Died(SIGABRT) if opened => {
                     say(&format!("allocation {mark} of an opening did not come"));
                     mark = (mark / 4 * 3).max(1);
                 }

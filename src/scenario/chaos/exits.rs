@@ -6,7 +6,7 @@ use crate::{
     error,
     history::{
         Event, History,
-        child::{End, Exit, ExitClass},
+        child::{End, Exit, ExitClass, SIGABRT},
     },
     oracle::Violation,
     report::{self, Figures},
@@ -42,9 +42,6 @@ impl Stopped {
         }
     }
 }
-
-/// `abort()` on every Unix.
-pub const SIGABRT: i32 = 6;
 
 /// What became of an armed child.
 #[derive(Clone, Debug, PartialEq, Eq)]

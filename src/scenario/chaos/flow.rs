@@ -7,7 +7,7 @@ use crate::{
         EngineOptions,
         failpoint::{Action, Rule},
     },
-    history::child::ExitClass,
+    history::child::{ExitClass, SIGABRT},
     oracle::{Violation, recovery},
     report,
     scenario::{
@@ -15,7 +15,7 @@ use crate::{
         chaos::{
             Fault, Position,
             aftermath::Aftermath,
-            exits::{self, Met, SIGABRT, Stopped, ended, must, unexpected},
+            exits::{self, Met, Stopped, ended, must, unexpected},
             recipes::{self, Stages},
         },
         database::{Database, Stage},
