@@ -63,8 +63,11 @@ impl Case {
                 panic!("{text}");
             }
             Err(panic) => {
-                case.leave_evidence("the case itself panicked; see its output");
-                report::say(&format!("repeat: just repro '{name}' {}", settings.root_seed));
+                let again = format!("repeat: just repro '{name}' {}", settings.root_seed);
+                case.leave_evidence(&format!(
+                    "the case itself panicked; see its output\n  {again}"
+                ));
+                report::say(&again);
                 resume_unwind(panic);
             }
         }
@@ -116,5 +119,60 @@ impl Case {
             Ok(()) => report::say(&format!("evidence: {}", target.display())),
             Err(error) => report::say(&format!("evidence lost: {error}")),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Case, Verdict, catch_unwind};
+    use crate::{oracle::Violation, settings::Settings};
+    use std::fs;
+
+    /// How a case of this name ended: what it panicked with, and the verdict beside its evidence.
+    fn ended(name: &str, body: impl FnOnce() -> Verdict + std::panic::UnwindSafe) -> [String; 2] {
+        let panic = catch_unwind(|| {
+            Case::run_named(name, |case| {
+                fs::write(case.dir().join("file"), "evidence").unwrap();
+                body()
+            });
+        });
+        let panic = panic.expect_err("what is no pass is a panic");
+        let said = panic.downcast_ref::<String>().cloned();
+        let said = said.or_else(|| panic.downcast_ref::<&str>().map(|text| (*text).to_owned()));
+        let evidence = Settings::get().artifacts.join(scratch::label(name));
+        assert_eq!(fs::read_to_string(evidence.join("file")).unwrap(), "evidence");
+        let verdict = fs::read_to_string(evidence.join("verdict.txt")).unwrap();
+        fs::remove_dir_all(evidence).unwrap();
+        [said.unwrap_or_default(), verdict]
+    }
+
+    #[test]
+    fn whatever_is_no_pass_fails_the_case_and_leaves_evidence_with_its_seed() {
+        let violated = || Verdict::Violated(vec![Violation::new("o", "p", "w".to_owned())]);
+        for (name, verdict, says) in [
+            ("ends::violated", violated(), "1 violation(s)"),
+            ("ends::crashed", Verdict::Crashed("so".to_owned()), "died"),
+            ("ends::stuck", Verdict::Stuck("so".to_owned()), "no progress"),
+            ("ends::inconclusive", Verdict::Inconclusive("so".to_owned()), "inconclusive so"),
+        ] {
+            let [said, kept] = ended(name, || verdict);
+            assert!(said.contains(says), "{said}");
+            assert_eq!(said, kept);
+            let again = format!("repeat: just repro '{name}' {}", Settings::get().root_seed);
+            assert!(kept.ends_with(&again), "{kept}");
+        }
+        let [said, kept] = ended("ends::panicked", || panic!("a bug of ours"));
+        assert_eq!(said, "a bug of ours");
+        let again = format!("repeat: just repro 'ends::panicked' {}", Settings::get().root_seed);
+        assert!(kept.starts_with("the case itself panicked") && kept.ends_with(&again), "{kept}");
+    }
+
+    #[test]
+    fn a_pass_leaves_nothing() {
+        Case::run_named("ends::passed", |case| {
+            fs::write(case.dir().join("file"), "evidence").unwrap();
+            Verdict::Pass
+        });
+        assert!(!Settings::get().artifacts.join(scratch::label("ends::passed")).exists());
     }
 }

@@ -50,19 +50,29 @@ fn require_room(places: &[(&Path, u64)], part: &Part) -> Result<()> {
     Ok(())
 }
 
-/// Takes the folders of cases that were killed for their evidence, or, when the whole run was told
-/// to end, removes them.
-pub(crate) fn collect(artifacts: &Path, was_interrupted: bool) -> Result<()> {
-    collect_from(&scratch::base(), artifacts, was_interrupted)
+/// Takes the folders of cases that were killed for their evidence, each with the verdict that `said`
+/// gives for the label of its case, or, when the whole run was told to end, removes them.
+pub(crate) fn collect(
+    artifacts: &Path,
+    was_interrupted: bool,
+    said: impl Fn(&str) -> String,
+) -> Result<()> {
+    collect_from(&scratch::base(), artifacts, was_interrupted, said)
 }
 
-fn collect_from(scratch: &Path, artifacts: &Path, was_interrupted: bool) -> Result<()> {
+fn collect_from(
+    scratch: &Path,
+    artifacts: &Path,
+    was_interrupted: bool,
+    said: impl Fn(&str) -> String,
+) -> Result<()> {
     for Left { path, label } in left(scratch)? {
         if was_interrupted {
             remove(&path)?;
         } else {
-            let evidence = artifacts.join(label);
+            let evidence = artifacts.join(&label);
             let resists = |error| Error::io("keep the evidence", &path, "make room for it", error);
+            fs::write(path.join("verdict.txt"), said(&label)).map_err(resists)?;
             scratch::keep(&path, &evidence).map_err(resists)?;
             console::note(&format!("evidence: {}, of a case that was killed", evidence.display()));
         }
@@ -117,9 +127,10 @@ mod tests {
         fn what_a_killed_case_left_becomes_its_evidence() {
             let (scratch, out) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
             let at_work = two_folders(scratch.path());
-            collect_from(scratch.path(), out.path(), false).unwrap();
-            let evidence = out.path().join("fast__killed/file");
-            assert_eq!(fs::read_to_string(evidence).unwrap(), "evidence");
+            collect_from(scratch.path(), out.path(), false, str::to_uppercase).unwrap();
+            let evidence = |file| fs::read_to_string(out.path().join("fast__killed").join(file));
+            assert_eq!(evidence("file").unwrap(), "evidence");
+            assert_eq!(evidence("verdict.txt").unwrap(), "FAST__KILLED");
             assert!(at_work.path().is_dir());
             assert_eq!(fs::read_dir(scratch.path()).unwrap().count(), 1);
         }
@@ -132,7 +143,7 @@ mod tests {
                 if is_next_run {
                     clear(scratch.path()).unwrap();
                 } else {
-                    collect_from(scratch.path(), out.path(), true).unwrap();
+                    collect_from(scratch.path(), out.path(), true, str::to_owned).unwrap();
                 }
                 assert!(at_work.path().is_dir());
                 assert_eq!(fs::read_dir(scratch.path()).unwrap().count(), 1);

@@ -6,7 +6,7 @@ use crate::{
     judge::{self, Facts, Layer},
     leftovers,
     merge::{self, Ending, Origin},
-    nextest::{self, Inventory, Nextest},
+    nextest::{self, CaseId, Inventory, Nextest},
     part::Part,
     plan, record,
     session::Session,
@@ -161,7 +161,15 @@ pub(crate) fn run_part(
     let start = Instant::now();
     let status = nextest.run(part, threads, inventory.len())?;
     let wall = start.elapsed();
-    leftovers::collect(&session.evidence, interrupts.outcome().is_some())?;
+    let origin = Origin::of(session);
+    let said = |label: &str| {
+        let name = |id: &CaseId| id.name.clone();
+        let case = inventory.iter().map(name).find(|name| scratch::label(name) == label);
+        let again = case
+            .map_or_else(String::new, |case| format!("\n  repeat: {}", origin.repro(part, &case)));
+        format!("the case was killed before it could judge{again}\n")
+    };
+    leftovers::collect(&session.evidence, interrupts.outcome().is_some(), said)?;
     let outcome = interrupts.outcome().unwrap_or(exit::of_nextest(status.code()));
     let path = nextest.report_path(part);
     if path.is_file() {
