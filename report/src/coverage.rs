@@ -111,24 +111,39 @@ fn injected(figure: &str) -> Option<(&str, &str)> {
 /// Amounts with their names.
 type Named<'r> = Vec<(&'r str, f64)>;
 
-/// Crash states by the profile under which they are legal, and what else is known of them. Cases run
-/// beside one another, so their rate is that of one case among others.
-pub(crate) fn crash_states(results: &Results) -> (Named<'_>, Named<'_>) {
-    let all = figures(results);
+/// What was seen of crash states.
+pub(crate) struct Crashes<'r> {
+    /// By the profile under which they are legal.
+    pub(crate) states: Named<'r>,
+    /// Findings, known ones too, by the kindest profile under which they are legal.
+    pub(crate) findings: Named<'r>,
+    /// What else is known of them. Cases run beside one another, so their rate is that of one case
+    /// among others.
+    pub(crate) facts: Named<'r>,
+}
+
+/// From the figures `crash_states.…` and `findings.<profile>`; `None` where there are none.
+pub(crate) fn crash_states<'r>(all: &BTreeMap<&'r str, f64>) -> Option<Crashes<'r>> {
     let of = |name: &str| all.get(name).copied().filter(|amount| *amount > 0.0);
-    let states = all
-        .iter()
-        .filter_map(|(name, amount)| Some((name.strip_prefix("crash_states.under.")?, *amount)));
+    let below = |prefix| -> Named<'r> {
+        let named = all.iter().filter_map(|(name, amount)| {
+            Some((name.strip_prefix(prefix)?, *amount)).filter(|(_, amount)| *amount > 0.0)
+        });
+        named.collect()
+    };
+    let (states, findings) = (below("crash_states.under."), below("findings."));
     let (distinct, left_out) = (of("crash_states.distinct"), of("crash_states.left_out"));
     let seconds = of("crash_states.elapsed_ms").map(|elapsed| elapsed / 1000.0);
     let rate = distinct.zip(seconds).map(|(states, seconds)| (states / seconds).round());
     let facts = [("distinct", distinct), ("left out", left_out), ("a second, in each case", rate)];
-    (states.collect(), facts.into_iter().filter_map(|(name, fact)| Some((name, fact?))).collect())
+    let facts: Named<'r> =
+        facts.into_iter().filter_map(|(name, fact)| Some((name, fact?))).collect();
+    (!states.is_empty() || !facts.is_empty()).then_some(Crashes { states, findings, facts })
 }
 
 /// Figures that no chart shows, by layer.
 pub(crate) fn others(results: &Results) -> Vec<(&str, Vec<(&str, f64)>)> {
-    let shown = ["syscalls.", "faults.", "crash_states."];
+    let shown = ["syscalls.", "faults.", "crash_states.", "findings."];
     let layer = |layer| {
         let layer: &crate::Layer = layer;
         let figures = layer.figures().into_iter();
@@ -140,7 +155,7 @@ pub(crate) fn others(results: &Results) -> Vec<(&str, Vec<(&str, f64)>)> {
 }
 
 /// Sums over all layers.
-fn figures(results: &Results) -> BTreeMap<&str, f64> {
+pub(crate) fn figures(results: &Results) -> BTreeMap<&str, f64> {
     let mut sums = BTreeMap::new();
     for (name, amount) in results.layers.iter().flat_map(crate::Layer::figures) {
         *sums.entry(name).or_default() += amount;

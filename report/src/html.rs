@@ -64,7 +64,7 @@ fn sections(model: &Model) -> Vec<Section> {
         add("slowest", "Slowest cases", layers::slowest(results));
         add("faults", "Where faults were planted", coverage::faults(results));
         add("calls", "System calls", coverage::calls(results));
-        add("crashes", "Crash states", coverage::crashes(results));
+        add("crashes", "Crash states", coverage::crashes(&crate::coverage::figures(results)));
         add("figures", "What was exercised", coverage::figures(results));
         add("skipped", "Skipped", findings::skipped(results));
     }

@@ -127,8 +127,42 @@ fn soak(soak: &Soak, page: &mut String) -> std::fmt::Result {
     for (what, verdict) in &soak.verdicts {
         writeln!(page, "- {}: {}", text(what), text(verdict))?;
     }
+    let columns: Vec<_> =
+        soak.columns.iter().filter(|name| SHOWN_OF_A_CYCLE.contains(&name.as_str())).collect();
+    if soak.cycles.is_empty() || columns.is_empty() {
+        return writeln!(page);
+    }
+    let names: Vec<_> = columns.iter().map(|name| text(name)).collect();
+    writeln!(
+        page,
+        "\n| cycle | {} |\n| ---: |{}",
+        names.join(" | "),
+        " ---: |".repeat(names.len())
+    )?;
+    let left_out = soak.cycles.len().saturating_sub(CYCLES);
+    for cycle in &soak.cycles[left_out..] {
+        write!(page, "| {}{} |", cycle.number, if cycle.failed { " ❌" } else { "" })?;
+        for column in &columns {
+            let value = cycle.values.get(*column).map(|value| match column.contains("_ns") {
+                true => number::nanos(*value),
+                false => number::amount(*value),
+            });
+            write!(page, " {} |", value.unwrap_or_default())?;
+        }
+        writeln!(page)?;
+    }
+    if left_out > 0 {
+        writeln!(page, "\n{left_out} earlier cycles are in perf\\_cycles.csv.")?;
+    }
     writeln!(page)
 }
+
+/// Cycles of a long run that the page has, the last ones.
+const CYCLES: usize = 20;
+
+/// Columns of its rows that the page has; all are in the file.
+const SHOWN_OF_A_CYCLE: [&str; 6] =
+    ["cases", "median_ns_p50", "median_ns_p95", "failed", "timed_out", "known"];
 
 /// Text in which nothing is a sign of Markdown or HTML, on one line.
 fn text(text: &str) -> String {

@@ -159,6 +159,8 @@ pub struct Soak {
     pub cycles: Vec<Cycle>,
     /// The names of the columns that hold numbers, in the order of the file.
     pub columns: Vec<String>,
+    /// What its cases counted, over all cycles.
+    pub figures: BTreeMap<String, f64>,
     /// What its summary says as (what, value).
     pub facts: Vec<(String, String)>,
     /// What its summary says about each aspect, with the figures behind it.

@@ -38,6 +38,9 @@ pub struct Summary {
     pub exit_code: Option<u8>,
     /// What the parts came to, by name.
     pub parts: BTreeMap<String, Part>,
+    /// What the cases counted, over all cycles; summaries of older versions have none.
+    #[serde(default)]
+    pub figures: BTreeMap<String, f64>,
     /// What failed, the first ones.
     pub failures: Vec<Failure>,
     /// Failures beyond those.
@@ -106,6 +109,7 @@ impl Summary {
             state: State::Running,
             exit_code: None,
             parts: BTreeMap::new(),
+            figures: BTreeMap::new(),
             failures: Vec::new(),
             failures_left_out: 0,
             judgements: Vec::new(),
@@ -144,6 +148,19 @@ impl Summary {
         part.cases += cases;
         part.not_passed += u64::from(outcome != Outcome::Passed);
         part.worst = worse(part.worst, outcome.code());
+    }
+
+    /// Adds what the cases of a run counted.
+    pub fn add(&mut self, figures: &BTreeMap<String, f64>) {
+        for (name, amount) in figures {
+            *self.figures.entry(name.clone()).or_default() += amount;
+        }
+    }
+
+    /// Sums of the figures whose names begin like this, by the rest of their names.
+    pub fn below<'s>(&'s self, prefix: &str) -> impl Iterator<Item = (&'s str, f64)> {
+        let named = self.figures.iter();
+        named.filter_map(move |(name, amount)| Some((name.strip_prefix(prefix)?, *amount)))
     }
 
     /// Keeps a failure.
@@ -218,6 +235,9 @@ mod tests {
         let mut summary = summary();
         summary.count("stress", 40, Outcome::Passed);
         summary.count("stress", 40, Outcome::Failed);
+        summary.add(&[("crash_states.distinct".to_owned(), 3.0)].into());
+        summary.add(&[("crash_states.distinct".to_owned(), 4.0)].into());
+        assert_eq!(summary.below("crash_states.").collect::<Vec<_>>(), [("distinct", 7.0)]);
         summary.fail(failure(2));
         summary.write(&path).unwrap();
         assert_eq!(Summary::read(&path).unwrap().unwrap(), summary);

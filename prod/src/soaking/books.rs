@@ -96,6 +96,7 @@ impl Books {
                 count(&layer, row);
                 entry.cases = layer.cases.len() as u64;
                 entry.failed = layer.failures().count() as u64;
+                self.summary.add(&layer.figures);
                 self.failures(&layer, origin, row);
                 layer.outcome
             }

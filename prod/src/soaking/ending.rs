@@ -48,6 +48,30 @@ fn judgements(plan: &Plan, books: &Books) -> Vec<Judgement> {
     judgements
 }
 
+/// What the chaos layer saw of power losses and failing disks; nothing where it did not run.
+fn crashes(summary: &Summary) -> String {
+    let all = |prefix: &str| {
+        let named = summary.below(prefix).map(|(name, amount)| format!("{name} {amount}"));
+        named.collect::<Vec<_>>().join(", ")
+    };
+    let sum = |figure: &str| summary.figures.get(figure).copied().unwrap_or_default();
+    let judged = sum("crash_states.distinct");
+    if judged == 0.0 && sum("faults.runs") == 0.0 {
+        return String::new();
+    }
+    let faults = summary.below("faults.").filter(|(name, _)| name.contains('.'));
+    let (kinds, met) = faults.fold((0, 0.0), |(kinds, met), (_, times)| (kinds + 1, met + times));
+    format!(
+        "\npower losses        {judged} states judged, {} left out; legal on {}\n\
+         found in them       {}\n\
+         failing disks       {met} faults of {kinds} kinds in {} runs\n",
+        sum("crash_states.left_out"),
+        all("crash_states.under."),
+        Some(all("findings.")).filter(|found| !found.is_empty()).unwrap_or("nothing".to_owned()),
+        sum("faults.runs"),
+    )
+}
+
 fn page(summary: &Summary, outcome: Outcome) -> String {
     let mut page = format!(
         "engine {}, soak seed {}, shard {}\n{} cycles in {} of {}\n\n{:20} {:>6} {:>10} {:>9}\n",
@@ -66,6 +90,7 @@ fn page(summary: &Summary, outcome: Outcome) -> String {
         let _ =
             writeln!(page, "{name:20} {:>6} {:>10} {:>9}", part.runs, part.not_passed, part.cases);
     }
+    page.push_str(&crashes(summary));
     page.push('\n');
     for judgement in &summary.judgements {
         let _ = writeln!(page, "{judgement}");
@@ -105,4 +130,42 @@ fn page(summary: &Summary, outcome: Outcome) -> String {
         summary.failed(),
     );
     page
+}
+
+#[cfg(test)]
+mod tests {
+    use super::page;
+    use launch::Outcome;
+    use soak::{ledger::Subject, summary::Summary};
+
+    #[test]
+    fn what_the_chaos_layer_saw_is_shown_where_it_ran() {
+        let subject = Subject {
+            engine: "mace-kv 0.2.0".into(),
+            source: "registry".into(),
+            features: "failpoints".into(),
+        };
+        let mut summary = Summary::new(subject, 5, "1/1".into(), 60);
+        assert!(!page(&summary, Outcome::Passed).contains("power losses"));
+        let figures = [
+            ("crash_states.distinct", 120.0),
+            ("crash_states.left_out", 3000.0),
+            ("crash_states.under.ext4-ordered", 20.0),
+            ("crash_states.under.xfs", 60.0),
+            ("findings.xfs", 2.0),
+            ("faults.runs", 50.0),
+            ("faults.served", 9.0),
+            ("faults.fsync.EIO", 30.0),
+            ("faults.write.torn", 19.0),
+        ];
+        summary.add(&figures.map(|(name, amount)| (name.to_owned(), amount)).into());
+        let page = page(&summary, Outcome::Passed);
+        for line in [
+            "120 states judged, 3000 left out; legal on ext4-ordered 20, xfs 60\n",
+            "found in them       xfs 2\n",
+            "49 faults of 2 kinds in 50 runs\n",
+        ] {
+            assert!(page.contains(line), "{line} in {page}");
+        }
+    }
 }

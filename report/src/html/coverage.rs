@@ -9,6 +9,7 @@ use crate::{
     number, svg,
 };
 use maud::{Markup, html};
+use std::collections::BTreeMap;
 
 pub(super) fn faults(results: &Results) -> Option<Markup> {
     let grids = coverage::grids(results);
@@ -88,22 +89,30 @@ pub(super) fn calls(results: &Results) -> Option<Markup> {
     })
 }
 
-pub(super) fn crashes(results: &Results) -> Option<Markup> {
-    let (profiles, others) = coverage::crash_states(results);
-    let most = profiles.iter().map(|(_, count)| *count).fold(0.0, f64::max);
-    (!profiles.is_empty() || !others.is_empty()).then(|| {
-        html! {
-            p.note { "States in which a power loss may leave the files, rebuilt, recovered and judged, by what the file system may lose." }
-            table.bars {
-                @for (profile, count) in profiles {
-                    tr { td { (profile) } td.chart-cell { (svg::bar(count / most.max(1.0), "plain")) } td.number { (number::amount(count)) } }
-                }
-            }
-            @if !others.is_empty() {
-                dl.facts { @for (name, count) in others { div { dt { (name) } dd { (number::amount(count)) } } } }
+pub(super) fn crashes(figures: &BTreeMap<&str, f64>) -> Option<Markup> {
+    let crashes = coverage::crash_states(figures)?;
+    let most = crashes.states.iter().map(|(_, count)| *count).fold(0.0, f64::max);
+    Some(html! {
+        p.note { "States in which a power loss may leave the files, rebuilt, recovered and judged, by what the file system may lose." }
+        table.bars {
+            @for (profile, count) in crashes.states {
+                tr { td { (profile) } td.chart-cell { (svg::bar(count / most.max(1.0), "plain")) } td.number { (number::amount(count)) } }
             }
         }
+        (named(&crashes.facts))
+        @if !crashes.findings.is_empty() {
+            p.note { "What was found in them, known findings too, by the kindest file system on which it is legal: the first that loses so much." }
+            (named(&crashes.findings))
+        }
     })
+}
+
+fn named(facts: &[(&str, f64)]) -> Markup {
+    html! {
+        @if !facts.is_empty() {
+            dl.facts { @for (name, count) in facts { div { dt { (name) } dd { (number::amount(*count)) } } } }
+        }
+    }
 }
 
 pub(super) fn figures(results: &Results) -> Option<Markup> {

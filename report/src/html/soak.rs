@@ -1,12 +1,13 @@
 //! The long run: what its summary says, and a curve for each of its columns, with the cycles that
 //! failed marked on every one of them.
 
-use super::findings::breakable;
+use super::{coverage, findings::breakable};
 use crate::{
     model::{Point, Soak},
     number, svg,
 };
 use maud::{Markup, html};
+use std::collections::BTreeMap;
 
 pub(super) fn soak(soak: &Soak) -> Markup {
     let failed: Vec<_> = soak
@@ -40,12 +41,17 @@ pub(super) fn soak(soak: &Soak) -> Markup {
                 }
             }
         }
+        @if let Some(crashes) = coverage::crashes(&named(soak)) { h3 { "crash states, over all cycles" } (crashes) }
         @if !soak.facts.is_empty() {
             details { summary { "the summary's figures" }
                 dl.facts { @for (what, value) in &soak.facts { div { dt { (what) } dd { (value) } } } }
             }
         }
     }
+}
+
+fn named(soak: &Soak) -> BTreeMap<&str, f64> {
+    soak.figures.iter().map(|(name, amount)| (name.as_str(), *amount)).collect()
 }
 
 fn points(soak: &Soak, column: &str) -> Vec<Point> {

@@ -5,6 +5,7 @@ use super::Reader;
 use crate::model::{Cycle, Soak, SoakFailure};
 use serde::Deserialize;
 use serde_json::Value;
+use std::collections::BTreeMap;
 
 /// Columns that are no measurement: they name the cycle or its draw.
 const NAMES: [&str; 5] = ["cycle", "elapsed_secs", "seed", "process", "outcome"];
@@ -19,6 +20,9 @@ struct Summary {
     failures: Vec<SoakFailure>,
     #[serde(default)]
     judgements: Vec<Judgement>,
+    /// Older summaries have none.
+    #[serde(default)]
+    figures: BTreeMap<String, f64>,
     #[serde(flatten)]
     rest: Value,
 }
@@ -52,6 +56,7 @@ pub(super) fn read(reader: &mut Reader<'_>) -> Option<Soak> {
             cycle.failed |= failed_in(cycle.number);
         }
         soak.failures = summary.failures;
+        soak.figures = summary.figures;
         facts("", &summary.rest, &mut soak.facts);
     }
     found.then_some(soak)

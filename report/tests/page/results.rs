@@ -78,6 +78,7 @@ leaves_out = "pages that rotate"
 const SOAK: &str = r#"{
   "version": 1, "engine": "mace-kv", "soak_seed": 7, "shard": "1/1", "cycles": 30,
   "state": "finished", "exit_code": 1,
+  "figures": {"crash_states.under.xfs": 7000, "crash_states.distinct": 7123, "findings.xfs": 62},
   "failures": [{"cycle": 9, "part": "chaos", "case": "chaos_point::x::abort_first",
     "verdict": "failed", "message": "a hole", "seed": 99,
     "repro": "just repro chaos_point::x::abort_first 99"}],
@@ -140,6 +141,7 @@ fn junit() -> String {
         ("crash_states.distinct", 51_234),
         ("crash_states.left_out", 900),
         ("crash_states.elapsed_ms", 100_000),
+        ("findings.posix-weak", 61),
         ("syscalls.pwrite64", 123_456),
         ("syscalls.fsync", 3210),
         ("faults.pwrite64.EIO", 12),

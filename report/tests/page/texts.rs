@@ -19,6 +19,11 @@ fn everything_that_is_there_is_on_the_page() {
         "needs failpoints",
         "ext4-ordered",
         "<dt>a second, in each case</dt><dd>512</dd>",
+        "<dt>posix-weak</dt><dd>61</dd>",
+        "<dt>left out of random cases</dt><dd>pages that rotate</dd>",
+        "over all cycles",
+        "<dt>distinct</dt><dd>7\u{202f}123</dd>",
+        "<dt>xfs</dt><dd>62</dd>",
         "pwrite64",
         "ENOSPC",
         "cycle 17 failed",
@@ -55,6 +60,13 @@ fn nothing_from_outside_becomes_markup() {
     assert!(table.count() > 4, "{summary}");
     assert!(summary.contains("  &lt;script&gt;alert(1)&lt;/script&gt; &amp; "), "{summary}");
     assert!(summary.contains("timed-out") && summary.contains("just repro"), "{summary}");
+    // The last cycles of the long run, those that failed marked.
+    assert!(
+        summary.contains("| cycle | cases | median\\_ns\\_p50 | median\\_ns\\_p95 |"),
+        "{summary}"
+    );
+    assert!(summary.contains("| 17 ❌ | ") && !summary.contains("| 9 ❌ | "), "{summary}");
+    assert!(summary.contains("10 earlier cycles are in perf\\_cycles.csv"), "{summary}");
 }
 
 #[test]
