@@ -243,6 +243,68 @@ fn nextests_file_states_the_tables_defaults_in_every_place() {
 }
 
 #[test]
+fn the_other_files_state_the_tables_defaults_too() {
+    let (repository, bare) =
+        (Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap(), tempfile::tempdir().unwrap());
+    let (stated, built_in) =
+        (resolve(repository, &[], &[]).unwrap(), resolve(bare.path(), &[], &[]).unwrap());
+    let mut files = [0; 3];
+    for (stated, built_in) in stated.settings().iter().zip(built_in.settings()) {
+        let name = stated.knob.name;
+        assert_eq!(stated.value, built_in.value, "{name} in {}", stated.source);
+        for (count, file) in files.iter_mut().zip(["prod.toml", "perf.toml", "soak.toml"]) {
+            *count += u32::from(stated.source.to_string().ends_with(file));
+        }
+    }
+    assert!(files.into_iter().all(|knobs| knobs >= 7), "each file states its knobs: {files:?}");
+}
+
+/// The table of the contract; those of `every_getter_returns_what_the_contract_says_by_default` apart.
+#[test]
+fn the_defaults_are_the_contracts() {
+    let bare = tempfile::tempdir().unwrap();
+    let knobs = resolve(bare.path(), &[], &[]).unwrap();
+    for (name, default) in [
+        ("CHAOS_FLAKY", "fail"),
+        ("MACE_PROD_BUCKET_STRESS_ROUNDS", "512"),
+        ("MACE_PROD_BUCKET_CHURN_ROUNDS", "128"),
+        ("MACE_PROD_BUCKET_CHURN_WORKERS", "2"),
+        ("MACE_PROD_EVICTOR_STRESS_ROUNDS", "512"),
+        ("MACE_PERF_THRESHOLD_FILE", ".config/perf.toml"),
+        ("MACE_PERF_BASE_REF", "origin/master"),
+        ("MACE_PERF_BENCH_ARGS", "--noplot"),
+        ("MACE_PERF_REGRESS_PCT", "5"),
+        ("MACE_PERF_MAX_REGRESS_CASES", "0"),
+        ("MACE_PERF_MIN_COMPARE_CASES", "6"),
+        ("MACE_PERF_MIN_BASE_NS", "10000"),
+        ("MACE_PERF_OUT_DIR", "target/perf_gate"),
+        ("MACE_BENCH_QUICK", "1"),
+        ("MACE_BENCH_TOTAL_ITEMS", "20000"),
+        ("MACE_BENCH_THREADS", "1,4"),
+        ("MACE_BENCH_KV_CASES", "16:16,100:1024"),
+        ("MACE_BENCH_PUT_MEAS_SECS", "5"),
+        ("MACE_BENCH_GET_MEAS_SECS", "5"),
+        ("MACE_BENCH_SCAN_MEAS_SECS", "5"),
+        ("MACE_BENCH_SAMPLE_SIZE", "10"),
+        ("SOAK_DURATION_SECS", "21600"),
+        ("SOAK_THREADS", "8"),
+        ("SOAK_STRESS_TIMEOUT", "600"),
+        ("SOAK_CHAOS_TIMEOUT", "300"),
+        ("SOAK_FAST_TIMEOUT", "300"),
+        ("SOAK_CHAOS_EVERY", "2"),
+        ("SOAK_PERF_EVERY", "4"),
+        ("SOAK_CYCLE_PAUSE_SECS", "5"),
+        ("SOAK_METRICS_DIR", "target/prod_soak"),
+    ] {
+        let knob = knobs.settings().iter().find(|setting| setting.knob.name == name);
+        assert_eq!(knob.expect(name).knob.default, Some(default), "{name}");
+    }
+    for none in ["MACE_ENGINE_PATH", "MACE_ENGINE", "MACE_PROD_SEED"] {
+        assert_eq!(knobs.optional(none), None);
+    }
+}
+
+#[test]
 fn asking_for_an_undeclared_knob_or_in_the_wrong_kind_is_a_bug() {
     type Ask = fn(&Knobs);
 
