@@ -70,6 +70,15 @@ fn files_that_cannot_be_used() {
             None => fs::remove_file(fixture.path(file)).unwrap(),
         }
     }
+    for file in ["prod.toml", "perf.toml", "soak.toml", "known-findings.toml"] {
+        let path = fixture.path(".config").join(file);
+        let before = fs::read(&path).ok();
+        let _ = fs::remove_file(&path);
+        fs::create_dir(&path).unwrap();
+        fixture.prod(&["run"]).refused_at_once_by("prod", &["cannot read", file]);
+        fs::remove_dir(&path).unwrap();
+        before.map(|text| fs::write(&path, text).unwrap());
+    }
     fs::remove_file(fixture.path(".config/nextest.toml")).unwrap();
     fixture
         .prod(&["run"])

@@ -38,6 +38,28 @@ fn cargo_an_interrupted_run_cleans_up_and_says_so() {
     }
 }
 
+/// A case past its limit goes with its children, and is told from one that failed.
+#[test]
+fn cargo_a_case_past_its_limit_is_killed_with_its_children() {
+    let fixture = Fixture::new();
+    let pipe = Pipe::new(fixture.path("pipe"));
+    let mut child = fixture
+        .command(&["run", "stress", "1", "--set", "STRESS_TIMEOUT=1"])
+        .env("SUITE_SIN", "linger")
+        .env("SUITE_PIPE", pipe.path())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    assert_eq!(pipe.line_of(&mut child), "hanging");
+    pipe.is_let_go();
+    let output = child.wait_with_output().unwrap();
+    let stdout = String::from_utf8(output.stdout).unwrap();
+    assert_eq!(output.status.code(), Some(1), "{stdout}");
+    assert!(stdout.contains("\n  stress_rounds  [stress: timed-out, "), "{stdout}");
+    assert!(fixture.read("target/prod/junit.xml").contains("timed-out"));
+}
+
 /// Nobody can clean up after a `kill -9`, so the children have to notice; only Linux tells them.
 #[cfg(target_os = "linux")]
 #[test]

@@ -157,6 +157,38 @@ fn cargo_a_part_that_fails_is_recorded_and_the_soak_goes_on() {
 }
 
 #[test]
+fn cargo_each_part_comes_when_it_is_due_under_the_limits_of_the_soak() {
+    let fixture = Fixture::soaking();
+    let cadence = [("SOAK_CHAOS_EVERY", "2"), ("SOAK_PERF_EVERY", "3")];
+    soak(&fixture, &[], &cadence, 6, Signal::TERM);
+    let runs = |part: &str| summary(&fixture)["parts"][part]["runs"].as_u64();
+    assert!(runs("stress") >= Some(6), "{:#}", summary(&fixture));
+    assert_eq!((runs("chaos"), runs("perf snapshot")), (Some(3), Some(2)));
+    let snapshot =
+        |cycle: &u64| fixture.path(&format!("target/prod_soak/perf_cycle_{cycle}.json")).is_file();
+    assert_eq!((1..=6).filter(snapshot).collect::<Vec<_>>(), [3, 6]);
+    let rows = rows(&fixture);
+    let measured = rows.iter().filter(|row| !row[3].is_empty()).map(|row| row[0].as_str());
+    assert_eq!(measured.collect::<Vec<_>>(), ["3", "6"]);
+
+    let pipe = miniature::Pipe::new(fixture.path("pipe"));
+    let limited = [
+        ("SOAK_CHAOS_TIMEOUT", "1"),
+        ("CHAOS_RETRY", "1"),
+        ("SUITE_SIN", "linger_chaos"),
+        ("SUITE_PIPE", pipe.path().to_str().unwrap()),
+    ];
+    soak(&fixture, &[], &limited, 1, Signal::TERM);
+    let summary = summary(&fixture);
+    let late = &summary["failures"][0];
+    assert_eq!((&late["case"], &late["verdict"]), (&"chaos_point".into(), &"timed-out".into()));
+
+    let never = [("SOAK_CHAOS_EVERY", "0"), ("SOAK_PERF_EVERY", "0")];
+    soak(&fixture, &[], &never, 2, Signal::TERM);
+    assert_eq!((runs("chaos"), runs("perf snapshot")), (None, None));
+}
+
+#[test]
 fn cargo_a_killed_soak_loses_the_cycle_in_flight_at_the_most() {
     let fixture = Fixture::soaking();
     let seed = [("MACE_PROD_SEED", "7")];
