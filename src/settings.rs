@@ -91,15 +91,8 @@ impl Settings {
     fn from_knobs(knobs: &Knobs) -> Self {
         let workspace = knobs::runtime::root();
         let evidence = knobs::runtime::internal("MACE_PROD_INTERNAL_EVIDENCE");
-        let root_seed = match knobs.seed("MACE_PROD_SEED") {
-            Some(number) => Seed::new(number),
-            None => match knobs::runtime::run_id() {
-                Some(id) => Seed::new(0).derive(&id),
-                None => Seed::from_os(),
-            },
-        };
         Self {
-            root_seed,
+            root_seed: root_seed(knobs.seed("MACE_PROD_SEED"), knobs::runtime::run_id()),
             bucket_stress_rounds: knobs.count("MACE_PROD_BUCKET_STRESS_ROUNDS"),
             bucket_churn_rounds: knobs.count("MACE_PROD_BUCKET_CHURN_ROUNDS"),
             bucket_churn_workers: knobs.count("MACE_PROD_BUCKET_CHURN_WORKERS"),
@@ -113,5 +106,29 @@ impl Settings {
                 .map_or_else(|| workspace.join("target/prod/artifacts"), PathBuf::from),
             workspace,
         }
+    }
+}
+
+/// The root seed: the one that was asked for, else one for each run of nextest, the same for all its
+/// cases and attempts.
+fn root_seed(wanted: Option<u64>, run_id: Option<String>) -> Seed {
+    match (wanted, run_id) {
+        (Some(number), _) => Seed::new(number),
+        (None, Some(id)) => Seed::new(0).derive(&id),
+        (None, None) => Seed::from_os(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Seed, root_seed};
+
+    #[test]
+    fn a_run_has_one_seed_and_another_run_another() {
+        let of_run = |id: &str| root_seed(None, Some(id.to_owned()));
+        assert_eq!(of_run("a"), of_run("a"));
+        assert_ne!(of_run("a"), of_run("b"));
+        assert_ne!(root_seed(None, None), root_seed(None, None));
+        assert_eq!(root_seed(Some(7), Some("a".to_owned())), Seed::new(7));
     }
 }

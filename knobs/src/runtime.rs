@@ -22,16 +22,6 @@ pub fn run_id() -> Option<String> {
     text("NEXTEST_RUN_ID")
 }
 
-/// The attempt of this case, from 1; 1 outside nextest.
-pub fn attempt() -> u32 {
-    text("NEXTEST_ATTEMPT").and_then(|value| value.parse().ok()).unwrap_or(1)
-}
-
-/// The nextest profile that runs this case.
-pub fn profile() -> Option<String> {
-    text("NEXTEST_PROFILE")
-}
-
 /// The workspace root as nextest states it; after `--workspace-remap` that is the new place.
 pub fn workspace_root() -> Option<PathBuf> {
     os("NEXTEST_WORKSPACE_ROOT").map(PathBuf::from)

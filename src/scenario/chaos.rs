@@ -36,6 +36,19 @@ pub enum Position {
     Last,
 }
 
+impl Position {
+    /// Which of so many hits it stands for, from 1, and whether that is the first although another is
+    /// meant: too few hits, and positions coincide.
+    pub fn of(self, hits: u64) -> (u64, bool) {
+        let nth = match self {
+            Self::First => 1,
+            Self::Middle => hits.div_ceil(2),
+            Self::Last => hits,
+        };
+        (nth, self != Self::First && nth == 1)
+    }
+}
+
 /// What is armed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Fault {
@@ -230,5 +243,19 @@ impl ChaosCase {
                 case.skip(&format!("{name} {version} has no failpoint {point}"))
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Position::{First, Last, Middle};
+
+    #[test]
+    fn positions_that_coincide_with_the_first_are_told() {
+        let of = |hits| [First, Middle, Last].map(|position| position.of(hits));
+        assert_eq!(of(1), [(1, false), (1, true), (1, true)]);
+        assert_eq!(of(2), [(1, false), (1, true), (2, false)]);
+        assert_eq!(of(3), [(1, false), (2, false), (3, false)]);
+        assert_eq!(of(100), [(1, false), (50, false), (100, false)]);
     }
 }

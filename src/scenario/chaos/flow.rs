@@ -13,7 +13,7 @@ use crate::{
     scenario::{
         Case,
         chaos::{
-            Fault, Position,
+            Fault,
             aftermath::Aftermath,
             exits::{self, Met, Stopped, ended, must, unexpected},
             recipes::{self, Stages},
@@ -113,15 +113,8 @@ impl Flow<'_> {
 
     /// The hit that the position stands for.
     fn nth(&self, hits: u64) -> u64 {
-        let nth = match self.fault.position {
-            Position::First => 1,
-            Position::Middle => hits.div_ceil(2),
-            Position::Last => hits,
-        };
-        let same = match self.fault.position {
-            Position::Middle | Position::Last if nth == 1 => ", which is the first one too",
-            Position::First | Position::Middle | Position::Last => "",
-        };
+        let (nth, is_first_too) = self.fault.position.of(hits);
+        let same = if is_first_too { ", which is the first one too" } else { "" };
         let family = self.fault.family().name();
         report::say(&format!("chaos: armed at hit {nth} of {hits}{same}, configuration {family}"));
         nth
