@@ -9,6 +9,7 @@ pub mod crashes;
 pub mod database;
 pub mod isolated;
 pub mod live;
+pub mod pairs;
 pub mod power;
 
 use crate::{

@@ -2,6 +2,8 @@
 //! random lists of operations, and the honest model must not be. The sins wrap the model; the real
 //! engine is not opened here.
 
+#[path = "detects/pairs.rs"]
+mod pairs;
 #[path = "contract/strategy.rs"]
 mod strategy;
 

@@ -14,7 +14,7 @@ mod strategy;
 
 use mace_prod::{
     engine::{Family, mace::MaceDriver},
-    scenario::Case,
+    scenario::{Case, pairs::are_kept},
 };
 use strategy::{Effort, judge};
 
@@ -27,6 +27,19 @@ fn holds(family: Family) {
         let dir = case.dir().to_owned();
         judge(&MaceDriver, &dir, family, case.seed(), EFFORT, &mut case.figures)
     });
+}
+
+/// Longer ones are for the stress layer.
+const LENS: [usize; 2] = [(1 << 20) - 1, (16 << 20) + 1];
+
+#[test]
+fn long_pairs_are_kept_in_defaults() {
+    Case::run(|case| are_kept(case, &MaceDriver, Family::Defaults, &LENS));
+}
+
+#[test]
+fn long_pairs_are_kept_in_compressed() {
+    Case::run(|case| are_kept(case, &MaceDriver, Family::Compressed, &LENS));
 }
 
 #[test]

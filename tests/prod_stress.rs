@@ -18,6 +18,16 @@ macro_rules! in_families {
     };
 }
 
+/// A quarter of the documented gigabyte.
+#[test]
+fn stress_long_pairs_are_kept() {
+    use mace_prod::{
+        engine::{Family, mace::MaceDriver},
+        scenario::{Case, pairs::are_kept},
+    };
+    Case::run(|case| are_kept(case, &MaceDriver, Family::Defaults, &[64 << 20, 256 << 20]));
+}
+
 #[path = "stress/buckets.rs"]
 mod buckets;
 #[path = "stress/crashes.rs"]
