@@ -78,3 +78,68 @@ fn a_run_without_nextest_names_the_remedy() {
         "{said}"
     );
 }
+
+/// Runs the script `run` where just is there, or comes by one of the ways; what it did, in order.
+fn run(just: bool, pip: &str, cargo: &str) -> (Option<i32>, String, Vec<String>) {
+    let folder = tempfile::tempdir().unwrap();
+    let (bin, script) = (folder.path().join("bin"), folder.path().join("run"));
+    fs::create_dir(&bin).unwrap();
+    fs::copy(knobs::runtime::root().join("run"), &script).unwrap();
+    if just {
+        fs::write(folder.path().join("just"), "").unwrap();
+    }
+    program(
+        &bin,
+        OsStr::new("just"),
+        "[ -e \"$SCENE/just\" ] || exit 127; \
+         case \"$1\" in --version) ;; *) echo \"just $*\" >> \"$SCENE/log\";; esac",
+    );
+    let says = "#!/bin/sh\\necho pip $3 >> \"$SCENE/log\"; ";
+    let python = format!(
+        "echo \"python3 $1 $2\" >> \"$SCENE/log\"; mkdir -p \"$3/bin\"; \
+         printf '{says}{pip}\\n' > \"$3/bin/pip\"; chmod +x \"$3/bin/pip\""
+    );
+    program(&bin, OsStr::new("python3"), &python);
+    program(
+        &bin,
+        OsStr::new("cargo"),
+        &format!("echo \"cargo $1 $2\" >> \"$SCENE/log\"; [ \"$1\" = build ] || {cargo}"),
+    );
+    let path = std::env::join_paths([bin.as_path(), Path::new("/usr/bin"), Path::new("/bin")]);
+    let output = command_in(folder.path(), script.to_str().unwrap())
+        .args(["prod", "all"])
+        .env("PATH", path.unwrap())
+        .env("SCENE", folder.path())
+        .output()
+        .unwrap();
+    let log = fs::read_to_string(folder.path().join("log")).unwrap_or_default();
+    let log = log.lines().map(str::to_owned).collect();
+    (output.status.code(), String::from_utf8(output.stderr).unwrap(), log)
+}
+
+#[test]
+fn run_fetches_just_where_it_is_missing_and_then_runs_the_recipe() {
+    const RECIPE: [&str; 3] = ["cargo build --package", "just bootstrap", "just prod all"];
+    let there = "touch \"$SCENE/just\"";
+    let (code, said, log) = run(true, there, there);
+    assert_eq!((code, log.iter().map(String::as_str).collect()), (Some(0), RECIPE.to_vec()));
+    assert!(!said.contains("just is missing"), "{said}");
+
+    let (code, said, log) = run(false, there, "exit 1");
+    let fetched = log.iter().position(|line| line.starts_with("pip rust-just==")).unwrap();
+    assert_eq!(
+        (code, &log[0], &log[fetched + 1..]),
+        (Some(0), &"python3 -m venv".to_owned(), &RECIPE.map(str::to_owned)[..])
+    );
+    assert!(said.contains("just is missing; fetching"), "{said}");
+
+    let (code, said, log) = run(false, "exit 1", there);
+    assert_eq!((code, log[2].as_str()), (Some(0), "cargo install --locked"), "{log:?}");
+    assert!(said.contains("about six minutes on two cores"), "{said}");
+
+    let (code, said, log) = run(false, "exit 1", "exit 1");
+    assert_eq!(code, Some(2), "{said}");
+    let last = said.lines().last().unwrap_or_default();
+    assert!(last.starts_with("run: cannot fetch just: ") && last.contains("by hand"), "{said}");
+    assert!(!log.iter().any(|line| line.starts_with("just")), "{log:?}");
+}
