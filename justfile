@@ -29,8 +29,8 @@ repro *args:
 
 # Show redb and fjall a power loss and a failing disk, and prove that the cases catch an engine that lies: [fjall|redb]
 [group('validate')]
-engines which="fjall,redb" *args:
-    @shift; exec cargo nextest run --profile all --ignore-default-filter --package mace-prod --features {{ which }} --test prod_power --test detects_power -E 'test(/_({{ replace(which, ",", "|") }})::/) | binary(detects_power)' "$@"
+engines which="redb,fjall" *args:
+    @which="$1"; shift; exec cargo nextest run --profile all --ignore-default-filter --package mace-prod --features "$which" --test prod_power --test detects_power -E "test(/_($(echo "$which" | tr , '|'))::/) | binary(detects_power)" "$@"
 
 # Show every knob, its value, and where it came from
 [group('validate')]

@@ -113,6 +113,45 @@ fn every_step_is_a_recipe_with_a_limit_and_pinned() {
     assert_eq!(offences(sin).len(), 5, "{:?}", offences(sin));
 }
 
+/// Recipes that `just` lists without a group or a line of help.
+fn unexplained(justfile: &str) -> Vec<&str> {
+    let lines: Vec<_> = justfile.lines().collect();
+    let of = |name: &&str| {
+        let is_head =
+            |line: &&str| line.split([' ', ':']).next() == Some(name) && line.contains(':');
+        let head = lines.iter().position(is_head).expect("its recipe is there");
+        let above = lines[..head].iter().rev().take_while(|line| !line.is_empty());
+        let above: Vec<_> = above.collect();
+        let has = |start: &str| above.iter().any(|line| line.starts_with(start));
+        !has("[private]") && !(has("# ") && has("[group('"))
+    };
+    recipes(justfile).into_iter().filter(of).collect()
+}
+
+#[test]
+fn every_recipe_has_its_group_and_its_line_of_help() {
+    let justfile = fs::read_to_string(root().join("justfile")).unwrap();
+    assert!(recipes(&justfile).len() > 10);
+    assert_eq!(unexplained(&justfile), Vec::<&str>::new());
+    let sins = "# Said\n[group('x')]\nsaid:\n\n[group('x')]\nunsaid a=\"b\":\n\n# Alone\nalone *args:\n\n[private]\nhidden:\n";
+    assert_eq!(unexplained(sins), ["alone", "unsaid"]);
+}
+
+/// The engines that `just engines` runs are those that the manifest has features for.
+#[test]
+fn the_recipe_of_other_engines_knows_them_all() {
+    let read = |file: &str| fs::read_to_string(root().join(file)).unwrap();
+    let (manifest, justfile) = (read("Cargo.toml"), read("justfile"));
+    let (_, features) = manifest.split_once("\n[features]\n").expect("the suite has features");
+    let features = features.split("\n[").next().unwrap_or_default();
+    let engines = features.lines().filter_map(|line| {
+        let (name, rest) = line.split_once(" = ")?;
+        rest.contains("dep:").then_some(name)
+    });
+    let engines = engines.collect::<Vec<_>>().join(",");
+    assert!(justfile.contains(&format!("\nengines which=\"{engines}\" ")), "{engines}");
+}
+
 #[test]
 fn the_contracts_jobs_are_there() {
     let all: String = workflows().into_iter().map(|(_, text)| text).collect();
