@@ -15,10 +15,13 @@
 //! | `crash` | does not happen: the process is killed |
 //! | `p=X` | happens with this probability, from the session's seed |
 
+mod legal;
+
 use crate::{
     error::{Error, Result},
     op::Call,
 };
+use legal::{can_fail, is_legal};
 use std::{
     fmt::{Display, Formatter, Result as FmtResult},
     str::FromStr,
@@ -139,7 +142,7 @@ impl Rule {
             Some(start) => call.name().starts_with(start),
             None => call.name() == self.pattern,
         };
-        fits && class(call) != Class::Fixed
+        fits && can_fail(call)
     }
 
     fn parse(text: &str) -> std::result::Result<Self, String> {
@@ -166,7 +169,7 @@ impl Rule {
         }
         for step in &self.steps {
             let Task::Return { effect, .. } = step.task else { continue };
-            if let Some(call) = calls.iter().find(|call| !legal(**call, effect)) {
+            if let Some(call) = calls.iter().find(|call| !is_legal(**call, effect)) {
                 return Err(format!("{call} cannot do `{effect}`"));
             }
         }
@@ -245,105 +248,6 @@ fn parse_probability(text: &str) -> std::result::Result<f64, String> {
         .ok()
         .filter(|p| (0.0..=1.0).contains(p))
         .ok_or_else(|| format!("`{text}` is no probability"))
-}
-
-/// What kind of effect a call can have, as far as faults go.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Class {
-    Read,
-    Write,
-    /// Data that the kernel moves: short, never torn by us.
-    Copy,
-    Open,
-    Name,
-    /// `unlink`, `rmdir`: frees space, so it never lacks any.
-    Remove,
-    Sync,
-    Size,
-    Allocate,
-    Close,
-    Duplicate,
-    /// Cannot fail by our hand.
-    Fixed,
-}
-
-fn class(call: Call) -> Class {
-    use Call as C;
-    match call {
-        C::Read
-        | C::Pread
-        | C::Pread64
-        | C::Readv
-        | C::Preadv
-        | C::Preadv64
-        | C::Preadv2
-        | C::Preadv64v2 => Class::Read,
-        C::Write
-        | C::Writev
-        | C::Pwrite
-        | C::Pwrite64
-        | C::Pwritev
-        | C::Pwritev64
-        | C::Pwritev2
-        | C::Pwritev64v2 => Class::Write,
-        C::CopyFileRange | C::Sendfile | C::Sendfile64 => Class::Copy,
-        C::Open | C::Open64 | C::Openat | C::Openat64 | C::Creat | C::Creat64 => Class::Open,
-        C::Rename
-        | C::Renameat
-        | C::Renameat2
-        | C::Link
-        | C::Linkat
-        | C::Symlink
-        | C::Symlinkat
-        | C::Mkdir
-        | C::Mkdirat => Class::Name,
-        C::Unlink | C::Unlinkat | C::Rmdir => Class::Remove,
-        C::Fsync | C::Fdatasync | C::Syncfs | C::SyncFileRange => Class::Sync,
-        C::Ftruncate | C::Ftruncate64 | C::Truncate | C::Truncate64 => Class::Size,
-        C::Fallocate | C::Fallocate64 | C::PosixFallocate | C::PosixFallocate64 => Class::Allocate,
-        C::Close => Class::Close,
-        C::Dup | C::Dup2 | C::Dup3 => Class::Duplicate,
-        C::Sync | C::Fcntl | C::Fcntl64 | C::Mmap | C::Mmap64 | C::Syscall | C::Mark => {
-            Class::Fixed
-        }
-    }
-}
-
-/// Whether Linux's man page of the call lists the error (section ERRORS), or the effect makes
-/// sense for it.
-fn legal(call: Call, effect: Effect) -> bool {
-    let class = class(call);
-    match effect {
-        Effect::Fail(errno) => legal_errno(class, errno),
-        Effect::Short(_) => matches!(class, Class::Read | Class::Write | Class::Copy),
-        Effect::Torn { then: Then::Fail(errno), .. } => {
-            class == Class::Write && legal_errno(class, errno)
-        }
-        Effect::Torn { then: Then::Crash, .. } => class == Class::Write,
-        Effect::Delay(_) | Effect::Crash => true,
-    }
-}
-
-fn legal_errno(class: Class, errno: Errno) -> bool {
-    match errno {
-        Errno::Eio => class != Class::Duplicate,
-        // fsync(2) lists both: delayed allocation finds out late that there is no room.
-        Errno::Enospc | Errno::Edquot => matches!(
-            class,
-            Class::Write | Class::Copy | Class::Open | Class::Name | Class::Sync | Class::Allocate
-        ),
-        Errno::Eintr => matches!(
-            class,
-            Class::Read
-                | Class::Write
-                | Class::Open
-                | Class::Size
-                | Class::Allocate
-                | Class::Close
-                | Class::Duplicate
-        ),
-        Errno::Emfile => matches!(class, Class::Open | Class::Duplicate),
-    }
 }
 
 impl Display for Effect {

@@ -161,7 +161,8 @@ fn the_victim() {
 #[test]
 fn a_plan_prints_as_it_parses() {
     let text = "pwrite64[wal/]=2*off->1*return(EIO);fsync=return(EIO,p=0.25);\
-                write*=return(torn=512,ENOSPC);read=3*return(short=7)->yield;close=return(delay=9)";
+                write*=return(torn=512,ENOSPC);read=3*return(short=7)->yield;close=return(delay=9);\
+                close[wal]=1*return(ENOSPC);fdatasync=1*return(EINTR);dup3=return(EINTR)";
     let plan: Plan = text.parse().unwrap();
     assert_eq!(plan.to_string(), text);
     assert!(plan.rules()[0].matches(faultfs::Call::Pwrite64, "db/wal/1"));
@@ -176,6 +177,12 @@ fn a_mistake_in_a_plan_is_one_line() {
         ("unlink=return(ENOSPC)", "unlink cannot do `ENOSPC`"),
         ("fsync=return(short=3)", "fsync cannot do `short=3`"),
         ("rename=return(EINTR)", "rename cannot do `EINTR`"),
+        ("dup*=return(EINTR)", "dup cannot do `EINTR`"),
+        ("syncfs=return(EINTR)", "syncfs cannot do `EINTR`"),
+        ("sync_file_range=return(EDQUOT)", "sync_file_range cannot do `EDQUOT`"),
+        ("fallocate=return(EDQUOT)", "fallocate cannot do `EDQUOT`"),
+        ("copy_file_range=return(EDQUOT)", "copy_file_range cannot do `EDQUOT`"),
+        ("sendfile64=return(ENOSPC)", "sendfile64 cannot do `ENOSPC`"),
         ("fsync=panic", "`panic` is none of off, yield, sleep(ms), return(…)"),
         ("fsync[a=return(EIO)", "a path part ends with `]`"),
         ("fsync", "a rule is `call[part]=steps`"),
