@@ -5,7 +5,7 @@
 use faultfs::{Op, Plan, Session, Trace};
 use std::{
     fs::{self, File},
-    io::{ErrorKind, Read, Write},
+    io::{ErrorKind, IoSliceMut, Read, Write},
     os::unix::fs::FileExt,
     path::Path,
     process::{Command, ExitStatus},
@@ -78,6 +78,25 @@ fn reads_fail_come_short_and_are_interrupted() {
         assert_eq!(file.read(&mut room).unwrap(), 7);
     });
     assert_eq!(trace.summary().rules[0].fired, 3);
+}
+
+#[test]
+fn a_short_read_of_several_parts_is_not_the_end_of_the_file() {
+    let trace = under("readv=1*return(short=3)", 0, |root| {
+        fs::write(root.join("f"), b"0123456789").unwrap();
+        let mut file = File::open(root.join("f")).unwrap();
+        let (mut none, mut room) = ([0; 0], [0; 10]);
+        let parts = &mut [IoSliceMut::new(&mut none), IoSliceMut::new(&mut room)];
+        assert_eq!(file.read_vectored(parts).unwrap(), 3);
+        assert_eq!(&room[..3], b"012");
+    });
+    assert_eq!(trace.summary().rules[0].fired, 1);
+}
+
+#[test]
+fn a_rule_meets_no_call_of_the_session_itself() {
+    let trace = under("*=return(delay=0)", 0, |_| ());
+    assert_eq!((trace.summary().rules[0].matched, trace.summary().calls.len()), (0, 0));
 }
 
 #[test]

@@ -9,6 +9,7 @@ use crate::{
     record::enter,
 };
 use libc::{c_int, c_void, iovec, off_t, size_t, ssize_t};
+use std::slice;
 
 /// `real` reads at most this many bytes.
 fn read_with(call: Call, fd: c_int, len: usize, real: impl Fn(usize) -> ssize_t) -> ssize_t {
@@ -21,7 +22,7 @@ fn read_with(call: Call, fd: c_int, len: usize, real: impl Fn(usize) -> ssize_t)
     }
 }
 
-/// A vector read; cut to its first part when it is to come short.
+/// A vector read; cut to its first part that takes anything when it is to come short.
 fn read_parts(
     call: Call,
     fd: c_int,
@@ -29,11 +30,15 @@ fn read_parts(
     real: impl Fn(*const iovec, c_int) -> ssize_t,
 ) -> ssize_t {
     read_with(call, fd, usize::MAX, |len| {
-        if len == usize::MAX || count < 1 || iov.is_null() {
+        if len == usize::MAX || !(1..=libc::UIO_MAXIOV).contains(&count) || iov.is_null() {
             return real(iov, count);
         }
-        // SAFETY: not null, and at least one part, as the caller of libc promises.
-        let mut first = unsafe { *iov };
+        // SAFETY: not null, and `count` valid parts, as the caller of libc promises.
+        let parts = unsafe { slice::from_raw_parts(iov, count as usize) };
+        // An empty part would read nothing, which is the end of the file.
+        let Some(mut first) = parts.iter().find(|part| part.iov_len > 0).copied() else {
+            return real(iov, count);
+        };
         first.iov_len = first.iov_len.min(len);
         real(&raw const first, 1)
     })
