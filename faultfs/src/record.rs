@@ -112,18 +112,36 @@ impl Entry {
             } else {
                 String::new()
             };
-            Some(recorder.target(call, ino, "".into(), path))
+            let entered = recorder.count(call);
+            Some(Target { ino, name: "".into(), path, entered })
         })?
     }
 
     /// The place of a path whose folder is traced; counts the call.
     pub(crate) fn place(&self, call: Call, dir: i32, path: &CStr) -> Option<Target> {
+        let place = self.place_uncounted(dir, path)?;
+        self.count(call);
+        Some(place)
+    }
+
+    /// The same for a call of two places, which counts once.
+    pub(crate) fn place_uncounted(&self, dir: i32, path: &CStr) -> Option<Target> {
         let (folder, name) = fd::split(dir, path)?;
         self.locked(|recorder| {
             let ino = *recorder.known.get(&folder)?;
             let path = recorder.names.join(ino, &name).unwrap_or_default();
-            Some(recorder.target(call, ino, name.into(), path))
+            Some(Target { ino, name: name.into(), path, entered: recorder.len() })
         })?
+    }
+
+    pub(crate) fn count(&self, call: Call) {
+        self.locked(|recorder| recorder.count(call));
+    }
+
+    /// Whether what a path leads to is traced.
+    pub(crate) fn leads_to_traced(&self, dir: i32, path: &CStr) -> bool {
+        let identity = fd::identity_at(dir, path, true);
+        identity.is_some_and(|at| self.locked(|recorder| recorder.known(at)).flatten().is_some())
     }
 
     /// The rules, when there are any.
@@ -138,9 +156,10 @@ impl Entry {
 }
 
 impl Recorder {
-    fn target(&mut self, call: Call, ino: Ino, name: Name, path: String) -> Target {
+    /// Counts a call and says how many events there are at its entry.
+    pub(crate) fn count(&mut self, call: Call) -> u32 {
         self.calls[call as usize] += 1;
-        Target { ino, name, path, entered: self.events.len() as u32 }
+        self.len()
     }
 
     pub(crate) fn refuse(&mut self, call: Call, why: &str) {

@@ -66,13 +66,14 @@ unsafe fn rename_at(
     let (Some(from), Some(to)) = (unsafe { path(from) }, unsafe { path(to) }) else {
         return real();
     };
-    let (from, to) = match (entry.place(call, from_dir, from), entry.place(call, to_dir, to)) {
-        (None, None) => return real(),
-        (Some(from), Some(to)) => (from, to),
-        _ => {
-            entry.refuse(call, "a rename into or out of the traced folder");
-            return fail(libc::EXDEV);
-        }
+    let places = (entry.place_uncounted(from_dir, from), entry.place_uncounted(to_dir, to));
+    if let (None, None) = places {
+        return real();
+    }
+    entry.count(call);
+    let (Some(from), Some(to)) = places else {
+        entry.refuse(call, "a rename into or out of the traced folder");
+        return fail(libc::EXDEV);
     };
     if flags & RENAME_WHITEOUT != 0 {
         entry.refuse(call, "RENAME_WHITEOUT");

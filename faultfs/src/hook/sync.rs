@@ -56,7 +56,7 @@ pub(super) unsafe extern "C" fn sync() {
     let real = || unsafe { real::sync() };
     let Some(entry) = enter() else { return real() };
     let begin = entry.locked(|recorder| {
-        let entered = recorder.len();
+        let entered = recorder.count(Call::Sync);
         (recorder.sync_begin(Call::Sync, entered, Scope::All), entered)
     });
     real();
