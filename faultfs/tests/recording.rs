@@ -166,9 +166,52 @@ fn what_cannot_be_followed_is_refused_as_a_lesser_filesystem_would() {
             (map, direct, libc::syscall(libc::SYS_io_uring_setup, 8, 0))
         };
         assert_eq!((map, direct, ring), (libc::MAP_FAILED, -1, -1));
+        // SAFETY: paths that outlive the calls and a descriptor that is open.
+        let late = unsafe {
+            let (folder, flags) = (path(root), libc::O_TMPFILE | libc::O_RDWR);
+            let nameless = libc::openat(libc::AT_FDCWD, folder.as_ptr(), flags, 0o600);
+            (nameless, libc::fcntl(file.as_raw_fd(), libc::F_SETFL, libc::O_DIRECT))
+        };
+        assert_eq!(late, (-1, -1));
     });
     let calls: Vec<Call> = trace.summary().refused.iter().map(|refusal| refusal.call).collect();
-    assert_eq!(calls, [Call::Mmap, Call::Open, Call::Syscall]);
+    assert_eq!(calls, [Call::Mmap, Call::Open, Call::Syscall, Call::Openat, Call::Fcntl]);
+}
+
+#[test]
+fn what_is_refused_in_the_folder_passes_outside() {
+    let outside = tempfile::tempdir().unwrap();
+    let trace = traced(|_| {
+        let (folder, flags) = (path(outside.path()), libc::O_TMPFILE | libc::O_RDWR);
+        let (place, mode) = (path(&outside.path().join("node")), libc::S_IFREG | 0o644);
+        // SAFETY: paths that outlive the calls.
+        let results = unsafe {
+            let nameless = libc::open(folder.as_ptr(), flags, 0o600);
+            let node =
+                libc::syscall(libc::SYS_mknodat, libc::AT_FDCWD, place.as_ptr(), mode, 0_i64);
+            [i64::from(nameless.min(0)), node]
+        };
+        assert_eq!(results, [0, 0]);
+    });
+    assert_eq!((trace.summary().refused.as_slice(), trace.events()), (&[][..], &[][..]));
+    assert!(outside.path().join("node").is_file());
+}
+
+#[test]
+fn an_appending_descriptor_can_be_told_not_to_append() {
+    let mut told = 0;
+    let trace = traced(|root| {
+        fs::write(root.join("f"), b"0123456789").unwrap();
+        let file = OpenOptions::new().append(true).open(root.join("f")).unwrap();
+        let part = libc::iovec { iov_base: b"xyz".as_ptr().cast_mut().cast(), iov_len: 3 };
+        // SAFETY: the part outlives the call.
+        told =
+            unsafe { libc::pwritev2(file.as_raw_fd(), &raw const part, 1, 2, libc::RWF_NOAPPEND) };
+    });
+    // A kernel before 6.9 does not know the flag.
+    let expected = if told < 0 { "write f 0..10" } else { "write f 2..5" };
+    let text = trace.to_string();
+    assert!(text.trim_end().ends_with(expected), "{text}");
 }
 
 #[test]

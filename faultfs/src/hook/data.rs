@@ -10,7 +10,9 @@ use crate::{
     real,
     record::{Recorder, Target, enter},
 };
-use libc::{RWF_APPEND, RWF_DSYNC, RWF_SYNC, c_int, c_void, iovec, off_t, size_t, ssize_t};
+use libc::{
+    RWF_APPEND, RWF_DSYNC, RWF_NOAPPEND, RWF_SYNC, c_int, c_void, iovec, off_t, size_t, ssize_t,
+};
 use rustix::fs::OFlags;
 use std::slice;
 
@@ -40,7 +42,8 @@ impl Source {
     }
 
     fn len(&self) -> usize {
-        self.parts().iter().map(|part| part.iov_len).sum()
+        // The kernel answers EINVAL to a sum that no register holds.
+        self.parts().iter().fold(0, |sum, part| sum.saturating_add(part.iov_len))
     }
 
     /// The same bytes, cut off after `len`.
@@ -109,9 +112,11 @@ fn transfer(
     }
 }
 
-/// The offset that the kernel will use. `O_APPEND` wins over an offset on Linux (pwrite(2), BUGS).
+/// The offset that the kernel will use. `O_APPEND` wins over an offset on Linux (pwrite(2), BUGS),
+/// unless the call says otherwise (`RWF_NOAPPEND`, pwritev2(2), since Linux 6.9).
 fn place(fd: c_int, at: At, flags: c_int) -> Option<u64> {
-    if flags & RWF_APPEND != 0 || fd::flags(fd).contains(OFlags::APPEND) {
+    let appending = flags & RWF_NOAPPEND == 0 && fd::flags(fd).contains(OFlags::APPEND);
+    if flags & RWF_APPEND != 0 || appending {
         return fd::size(fd);
     }
     match at {

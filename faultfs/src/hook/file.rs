@@ -27,14 +27,15 @@ unsafe fn open_at(
     let Some(entry) = enter() else { return real() };
     // SAFETY: the caller of libc promises a path.
     let Some(name) = (unsafe { path(name) }) else { return real() };
+    // The path is the folder of the file to be, which may be the traced one itself.
+    if flags & O_TMPFILE == O_TMPFILE && entry.leads_to_traced(dir, name) {
+        entry.refuse(call, "O_TMPFILE makes a file without a name");
+        return fail(libc::EOPNOTSUPP);
+    }
     let Some(target) = entry.place(call, dir, name) else { return real() };
     if flags & O_DIRECT != 0 {
         entry.refuse(call, "O_DIRECT passes by the page cache and has rules of its own");
         return fail(libc::EINVAL);
-    }
-    if flags & O_TMPFILE == O_TMPFILE {
-        entry.refuse(call, "O_TMPFILE makes a file without a name");
-        return fail(libc::EOPNOTSUPP);
     }
     if let Verdict::Fail(errno) = ask(&entry, call, &target) {
         return fail(errno);
@@ -252,7 +253,7 @@ unsafe extern "C" fn fcntl(fd: c_int, cmd: c_int, arg: c_long) -> c_int {
 }
 
 #[unsafe(no_mangle)]
-unsafe extern "C" fn fcntl64(fd: c_int, cmd: c_int, arg: c_long) -> c_int {
+pub(super) unsafe extern "C" fn fcntl64(fd: c_int, cmd: c_int, arg: c_long) -> c_int {
     // SAFETY: the caller's arguments.
     control(Call::Fcntl64, fd, cmd, arg, || unsafe { real::fcntl64(fd, cmd, arg) })
 }

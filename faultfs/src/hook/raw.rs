@@ -1,7 +1,7 @@
-//! The hook on libc's `syscall`: numbers that change files go through the hooks of their own names,
-//! `io_uring` and kernel AIO are refused, and all the others pass. See the hard rules in `hook.rs`.
+//! The hook on libc's `syscall`: numbers that change files go through the hooks of their own names
+//! or are refused, and all the others pass. See the hard rules in `hook.rs`.
 
-use super::{data, fail, file, kernel, name, read, room, sync};
+use super::{data, fail, file, kernel, name, path, read, room, sync};
 use crate::{
     op::Call,
     real,
@@ -25,10 +25,11 @@ unsafe extern "C" fn syscall(
 ) -> c_long {
     // The check comes first and alone: futexes of the whole program pass here.
     if let Some(entry) = enter() {
-        let refused = refuse(&entry, number);
+        // SAFETY: the caller's arguments, as the numbered call takes them.
+        let refused = unsafe { refuse(&entry, number, [a, b, c, d, e, f]) };
         drop(entry);
-        if refused {
-            return c_long::from(fail(libc::ENOSYS));
+        if let Some(errno) = refused {
+            return c_long::from(fail(errno));
         }
         // SAFETY: the caller's arguments, as the numbered call takes them.
         if let Some(result) = unsafe { dispatch(number, [a, b, c, d, e, f]) } {
@@ -39,16 +40,39 @@ unsafe extern "C" fn syscall(
     unsafe { real::syscall(number, a, b, c, d, e, f) }
 }
 
-/// What a kernel built without these answers, so that a program with a second way takes it.
-fn refuse(entry: &Entry, number: c_long) -> bool {
-    let why = match number {
-        libc::SYS_io_uring_setup => "io_uring writes without calls",
-        libc::SYS_io_setup => "kernel AIO writes without calls",
-        libc::SYS_openat2 => "openat2 is not followed",
-        _ => return false,
+/// What a kernel or a filesystem without these answers, so that a program with a second way takes
+/// it: `ENOSYS`, or what splice(2), `ioctl_ficlone`(2) and mknod(2) say of a filesystem without.
+///
+/// # Safety
+/// The registers hold what the numbered call takes.
+unsafe fn refuse(entry: &Entry, number: c_long, [a, b, c, ..]: Registers) -> Option<c_int> {
+    let traced = |fd| entry.file(Call::Syscall, fd as c_int).is_some();
+    let named = |dir, name| {
+        // SAFETY: asked only where the number takes a path there.
+        let name = unsafe { path(name as *const c_char) };
+        name.is_some_and(|name| entry.place(Call::Syscall, dir, name).is_some())
+    };
+    let (errno, why) = match number {
+        libc::SYS_io_uring_setup => (libc::ENOSYS, "io_uring writes without calls"),
+        libc::SYS_io_setup => (libc::ENOSYS, "kernel AIO writes without calls"),
+        libc::SYS_openat2 => (libc::ENOSYS, "openat2 is not followed"),
+        libc::SYS_open_by_handle_at => (libc::ENOSYS, "open_by_handle_at is not followed"),
+        libc::SYS_splice if traced(c) => (libc::EINVAL, "splice is not followed"),
+        libc::SYS_ioctl if clones(b) && traced(a) => {
+            (libc::EOPNOTSUPP, "a clone of another file's data is not followed")
+        }
+        libc::SYS_mknodat if named(a as c_int, b) => (libc::EPERM, "mknodat is not followed"),
+        #[cfg(target_arch = "x86_64")]
+        libc::SYS_mknod if named(libc::AT_FDCWD, a) => (libc::EPERM, "mknod is not followed"),
+        _ => return None,
     };
     entry.refuse(Call::Syscall, why);
-    true
+    Some(errno)
+}
+
+/// Whether an `ioctl` gives a file the data of another.
+fn clones(request: c_long) -> bool {
+    [libc::FICLONE, libc::FICLONERANGE].map(|clone| clone as c_long).contains(&request)
 }
 
 /// # Safety
@@ -99,6 +123,7 @@ unsafe fn on_data(number: c_long, [a, b, c, d, e, f]: Registers) -> Option<c_lon
                     libc::SYS_sync_file_range => sync::sync_file_range(fd, b, c, d as u32),
                     libc::SYS_ftruncate => file::ftruncate64(fd, b),
                     libc::SYS_fallocate => room::fallocate64(fd, b as c_int, c, d),
+                    libc::SYS_fcntl => file::fcntl64(fd, b as c_int, c),
                     libc::SYS_dup => file::dup(fd),
                     libc::SYS_dup3 => file::dup3(fd, b as c_int, c as c_int),
                     libc::SYS_close => file::close(fd),
@@ -130,7 +155,6 @@ unsafe fn on_names(number: c_long, [a, b, c, d, e, _]: Registers) -> Option<c_lo
             libc::SYS_symlinkat => name::symlinkat(path, b as c_int, c as *const c_char),
             libc::SYS_unlinkat => name::unlinkat(dir, second, c as c_int),
             libc::SYS_mkdirat => name::mkdirat(dir, second, c as u32),
-            #[cfg(target_arch = "x86_64")]
             libc::SYS_renameat => name::renameat(dir, second, c as c_int, fourth),
             #[cfg(target_arch = "x86_64")]
             libc::SYS_open => file::open64(path, b as c_int, c as u32),
