@@ -124,7 +124,8 @@ impl Explore {
         memory: u64,
     }
 
-    /// Only these steps; default all.
+    /// Only these steps, in this order; default all. [`Step::Permute`] comes last in any case, and
+    /// recoveries are cut off from states of the others.
     #[must_use]
     pub fn steps(mut self, steps: &[Step]) -> Self {
         self.steps = steps.to_vec();
@@ -231,3 +232,6 @@ impl Explore {
         parent.join(format!("faultfs-{}-{number}", process::id()))
     }
 }
+
+#[cfg(test)]
+mod tests;

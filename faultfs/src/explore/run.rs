@@ -34,6 +34,9 @@ pub(super) struct Run<'a> {
     pool: Pool<'a>,
     report: Report,
     seen: HashSet<(u128, Promises)>,
+    /// Of recoveries. What the trace gives is counted without them: threads of a store need not
+    /// recover the same way twice.
+    seen_below: HashSet<(u128, Promises)>,
     /// Sound states of the trace, from which recoveries are chosen.
     sound: Vec<State>,
     by_gist: BTreeMap<String, usize>,
@@ -56,6 +59,7 @@ impl<'a> Run<'a> {
             pool,
             report,
             seen: HashSet::new(),
+            seen_below: HashSet::new(),
             sound: Vec::new(),
             by_gist: BTreeMap::new(),
             raw: Vec::new(),
@@ -68,10 +72,16 @@ impl<'a> Run<'a> {
         let layer = Layer { model, above: None };
         let points = points(&layer.model, self.settings);
         self.report.points = (points.len() as u64, layer.model.trace.events.len() as u64 + 1);
-        for step in self.settings.steps.clone() {
+        // Other orders are the least likely of all, and many: they wait for the recoveries.
+        let (last, first): (Vec<_>, Vec<_>) =
+            self.settings.steps.iter().partition(|step| **step == Step::Permute);
+        for step in first {
             self.step(&layer, step, &points)?;
         }
         self.recoveries(&layer)?;
+        for step in last {
+            self.step(&layer, step, &points)?;
+        }
         self.report.elapsed = begun.elapsed();
         self.conclude(&layer)?;
         Ok(self.report)
@@ -100,7 +110,7 @@ impl<'a> Run<'a> {
         let mut cuts = points.iter();
         let mut waiting: Vec<State> = Vec::new();
         let mut index = 0;
-        let Self { pool, report, seen, settings, sound, by_gist, raw } = self;
+        let Self { pool, report, seen, seen_below, settings, sound, by_gist, raw } = self;
         let mut score = Score { layer, settings, sound, by_gist, raw, tallies: Vec::new() };
         let score = std::cell::RefCell::new(&mut score);
         let mut next = || loop {
@@ -129,7 +139,13 @@ impl<'a> Run<'a> {
             }
             let promises = layer.promises(&state);
             let hash = builder.image(&state).hash();
-            if !seen.insert((hash, promises.clone())) {
+            let known = (hash, promises.clone());
+            let is_new = if depth == 1 {
+                seen.insert(known)
+            } else {
+                !seen.contains(&known) && seen_below.insert(known)
+            };
+            if !is_new {
                 tally.duplicate += 1;
                 continue;
             }

@@ -1,0 +1,56 @@
+//! In which order an exploration goes about its states, and that what it counts of a trace does not
+//! depend on recoveries. Says nothing about which states there are.
+
+use super::Explore;
+use crate::{
+    crash::Step,
+    image::Image,
+    judge::Case,
+    op::{Call, Event, Ino, Kind, Op},
+    persist::Profile,
+    trace::{Summary, Trace},
+};
+use std::fs;
+
+/// Two files; two threads write one each at the same time.
+fn overlapping() -> Trace {
+    let create = |ino, name: &str| Op::Create {
+        dir: Ino::ROOT,
+        name: name.into(),
+        ino: Ino(ino),
+        kind: Kind::File,
+    };
+    let write = |ino, data: &[u8]| Op::Write { ino: Ino(ino), offset: 0, data: data.into() };
+    let event = |thread, entered, op| Event { thread, entered, call: Call::Write, op };
+    let events = vec![
+        event(0, 0, create(1, "f")),
+        event(0, 1, create(2, "g")),
+        event(0, 2, write(1, b"f")),
+        event(1, 2, write(2, b"g")),
+    ];
+    Trace::new(Image::default(), events, Summary::default())
+}
+
+#[test]
+fn recoveries_are_cut_off_before_other_orders_are_tried_and_change_nothing_of_their_count() {
+    // The recovery makes of the whole folder what the other order of the writes leaves.
+    let judge = |case: &Case| {
+        let [f, g] = ["f", "g"].map(|name| fs::read(case.dir().join(name)).unwrap_or_default());
+        match (f.is_empty(), g.is_empty(), case.depth()) {
+            (true, false, 1) => Err("the second write is there alone".to_owned()),
+            (true, false, _) => Err("what recovery leaves".to_owned()),
+            (false, false, 1) if case.is_recorded() => {
+                fs::write(case.dir().join("f"), "").map_err(|error| error.to_string())
+            }
+            _ => Ok(()),
+        }
+    };
+    let explore = Explore::new().profile(Profile::ProcessKill).questions(0);
+    let report = explore.run(overlapping(), &judge).unwrap();
+    let found: Vec<_> = report.findings.iter().map(|it| (it.step, it.depth)).collect();
+    assert_eq!(found, [(Step::Prefix, 2), (Step::Permute, 1)], "{report}");
+    assert_eq!(report.nested, (5, 5), "{report}");
+    let alone = explore.nested(0).run(overlapping(), &judge).unwrap();
+    let permuted = (1, Step::Permute);
+    assert_eq!(alone.tallies[&permuted], report.tallies[&permuted], "{report}");
+}
