@@ -148,6 +148,7 @@ fn a_finding_is_stored_and_replayed() {
     assert_eq!(stored.minimal, report.findings[0].minimal);
     assert!(image.paths().any(|(path, _)| path == "super"));
     assert_eq!(stored.replay.unwrap(), format!("replay {}", file.display()));
+    let _alone = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
     let again = explore.replay(&file, &|case: &Case| oracle::judge(Sin::WideBlock, case)).unwrap();
     assert_eq!(again, report.findings[0].outcome);
     let fixed = explore.replay(&file, &|_: &Case| Ok(())).unwrap();
@@ -157,10 +158,8 @@ fn a_finding_is_stored_and_replayed() {
 #[test]
 fn parts_are_disjoint_and_together_the_whole() {
     let dir = tempfile::tempdir().unwrap();
-    let trace = {
-        let _alone = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
-        traced(Sin::None, 30)
-    };
+    let _alone = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
+    let trace = traced(Sin::None, 30);
     // What a part judges, seen from inside: the image and what was promised.
     let judged = |number: u32, of: u32| -> BTreeSet<String> {
         let seen = dir.path().join(format!("{number}-{of}"));
