@@ -95,6 +95,11 @@ fast *args:
 docs:
     RUSTDOCFLAGS='--deny warnings' cargo doc --workspace --no-deps
 
+# Build the package of faultfs as crates.io would get it, and upload nothing
+[group('develop')]
+package:
+    cargo publish --dry-run --allow-dirty --package faultfs
+
 # Fetch the tools that some own tests ask: linters and readers of reports, below target/tools
 [group('develop')]
 tools:
