@@ -22,6 +22,11 @@ pub(crate) fn identity(fd: RawFd) -> Option<Identity> {
     fstat(borrow(fd).filter(|_| fd >= 0)?).ok().map(|stat| (stat.st_dev, stat.st_ino))
 }
 
+/// Whether the file behind a descriptor has a name anywhere.
+pub(crate) fn is_named(fd: RawFd) -> bool {
+    borrow(fd).and_then(|fd| fstat(fd).ok()).is_some_and(|stat| stat.st_nlink > 0)
+}
+
 /// The size of the file behind a descriptor, in bytes.
 pub(crate) fn size(fd: RawFd) -> Option<u64> {
     fstat(borrow(fd)?).ok().map(|stat| stat.st_size.cast_unsigned())

@@ -14,7 +14,7 @@ use crate::{
 use rustix::{fd::OwnedFd, thread::gettid};
 use std::{
     cell::Cell,
-    collections::HashMap,
+    collections::{HashMap, HashSet},
     ffi::CStr,
     path::Path,
     sync::{
@@ -44,6 +44,9 @@ thread_local! {
 pub(crate) struct Recorder {
     base: Image,
     known: HashMap<Identity, Ino>,
+    /// Those without a name in the folder. While one is open, writes to it are still its own; a file
+    /// of its identity that has a name elsewhere is another one, to which the kernel gave the number.
+    nameless: HashSet<Ino>,
     names: Names,
     next: u32,
     events: Vec<Event>,
@@ -107,6 +110,9 @@ impl Entry {
         let identity = fd::identity(fd)?;
         self.locked(|recorder| {
             let ino = *recorder.known.get(&identity)?;
+            if recorder.nameless.contains(&ino) && fd::is_named(fd) {
+                return None;
+            }
             let path = if PLANNED.load(Ordering::Relaxed) {
                 recorder.names.path(ino).unwrap_or_default()
             } else {
@@ -128,7 +134,7 @@ impl Entry {
     pub(crate) fn place_uncounted(&self, dir: i32, path: &CStr) -> Option<Target> {
         let (folder, name) = fd::split(dir, path)?;
         self.locked(|recorder| {
-            let ino = *recorder.known.get(&folder)?;
+            let ino = recorder.known(folder)?;
             let path = recorder.names.join(ino, &name).unwrap_or_default();
             Some(Target { ino, name: name.into(), path, entered: recorder.len() })
         })?
@@ -173,10 +179,20 @@ impl Recorder {
     pub(crate) fn push(&mut self, call: Call, entered: u32, op: Op) -> u32 {
         let next = self.threads.len() as u16;
         let thread = *self.threads.entry(gettid().as_raw_nonzero().get()).or_insert(next);
-        self.names.apply(&op);
+        self.apply(&op);
         self.events.push(Event { thread, entered, call, op });
         self.flush_last();
         self.events.len() as u32 - 1
+    }
+
+    fn apply(&mut self, op: &Op) {
+        let robbed = match op {
+            Op::Unlink { ino, .. } => Some(*ino),
+            Op::Rename { dir, name, .. } => self.names.get(*dir, name),
+            _ => None,
+        };
+        self.names.apply(op);
+        self.nameless.extend(robbed.filter(|ino| self.names.path(*ino).is_none()));
     }
 
     /// Sends the newest event to the log, which a dying process leaves behind.
@@ -211,8 +227,9 @@ impl Recorder {
         self.names.get(place.ino, &place.name)
     }
 
+    /// The file of this identity that has a name in the folder.
     pub(crate) fn known(&self, identity: Identity) -> Option<Ino> {
-        self.known.get(&identity).copied()
+        self.known.get(&identity).copied().filter(|ino| !self.nameless.contains(ino))
     }
 
     /// How many events there are.
@@ -242,6 +259,7 @@ pub(crate) fn arm(root: &Path, log: Option<OwnedFd>, plan: Option<Armed>) -> Res
         next: known.len() as u32,
         base,
         known,
+        nameless: HashSet::new(),
         names,
         events: Vec::new(),
         threads: HashMap::new(),

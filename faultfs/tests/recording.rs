@@ -198,6 +198,35 @@ fn what_is_refused_in_the_folder_passes_outside() {
 }
 
 #[test]
+fn a_file_outside_that_gets_the_number_of_a_removed_one_is_none_of_ours() {
+    let outside = tempfile::tempdir().unwrap();
+    // Only some filesystems give a number to the next file at once.
+    let other = |n: u32| outside.path().join(n.to_string());
+    let session = Session::new().plan("write=return(EIO)".parse().unwrap());
+    let trace = recorded(session, |root| {
+        for n in 0..8 {
+            fs::create_dir(root.join("d")).unwrap();
+            fs::remove_dir(root.join("d")).unwrap();
+            fs::create_dir(other(n)).unwrap();
+            drop(File::create(root.join("f")).unwrap());
+            fs::remove_file(root.join("f")).unwrap();
+            let mut file = File::create(other(n).join("f")).unwrap();
+            file.write_all(b"not traced").unwrap();
+            file.sync_all().unwrap();
+        }
+        // One whose last name is gone is still ours while it is open.
+        let mut open = File::create(root.join("f")).unwrap();
+        fs::remove_file(root.join("f")).unwrap();
+        assert_eq!(open.write_all(b"x").unwrap_err().raw_os_error(), Some(libc::EIO));
+    });
+    let trace = trace.unwrap();
+    assert_eq!(trace.summary().rules[0].matched, 1, "{trace}");
+    assert_eq!(trace.summary().calls.get(&Call::Fsync), None, "{trace}");
+    let made = trace.events().iter().filter(|event| matches!(event.op, Op::Create { .. }));
+    assert_eq!(made.count(), 2 * 8 + 1, "{trace}");
+}
+
+#[test]
 fn an_appending_descriptor_can_be_told_not_to_append() {
     let mut told = 0;
     let trace = traced(|root| {
