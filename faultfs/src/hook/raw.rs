@@ -144,7 +144,7 @@ unsafe fn on_data(number: c_long, [a, b, c, d, e, f]: Registers) -> Option<c_lon
 /// The registers hold what the numbered call takes.
 unsafe fn on_names(number: c_long, [a, b, c, d, e, _]: Registers) -> Option<c_long> {
     let (dir, second, fourth) = (a as c_int, b as *const c_char, d as *const c_char);
-    let (path, other) = (a as *const c_char, b as *const c_char);
+    let path = a as *const c_char;
     // SAFETY: the hooks take what the numbered calls take.
     let result = unsafe {
         match number {
@@ -163,11 +163,11 @@ unsafe fn on_names(number: c_long, [a, b, c, d, e, _]: Registers) -> Option<c_lo
             #[cfg(target_arch = "x86_64")]
             libc::SYS_dup2 => file::dup2(dir, b as c_int),
             #[cfg(target_arch = "x86_64")]
-            libc::SYS_rename => name::rename(path, other),
+            libc::SYS_rename => name::rename(path, second),
             #[cfg(target_arch = "x86_64")]
-            libc::SYS_link => name::link(path, other),
+            libc::SYS_link => name::link(path, second),
             #[cfg(target_arch = "x86_64")]
-            libc::SYS_symlink => name::symlink(path, other),
+            libc::SYS_symlink => name::symlink(path, second),
             #[cfg(target_arch = "x86_64")]
             libc::SYS_unlink => name::unlink(path),
             #[cfg(target_arch = "x86_64")]

@@ -106,6 +106,7 @@ fn legal_errno(class: Class, errno: Errno) -> bool {
         // Some pages leave it out. POSIX lists it for `rename`, `rmdir` and `posix_fallocate`, and
         // gives it to any call that meets a physical error (XSH 2.3), as `open` and `mkdir` may.
         Errno::Eio => !matches!(class, Class::Duplicate | Class::Replace),
+        // open(2) lists these two where a file is made; a rule does not tell such an open from others.
         // fsync(2): delayed allocation finds out late that there is no room; close(2): so does NFS.
         // sendfile(2) lists errors of the reading half alone.
         Errno::Enospc => matches!(
