@@ -6,7 +6,7 @@ use crate::{
     gate::{Gate, Judged},
     instructions::Counted,
     machine::Machine,
-    run::{Run, Side},
+    run::{Run, Side, best},
     stats,
 };
 use launch::{Error, Result};
@@ -52,17 +52,18 @@ impl Summary {
         Self { format: 1, count: cases.len(), cases, origin }
     }
 
-    /// One side of a comparison: medians and means over its process runs, and the best low quantile.
+    /// One side of a comparison, over the runs that the verdict rests on: the gate's own figure as
+    /// `low_ns`, medians and means.
     pub(crate) fn of_side(cases: &[Judged], side: Side, origin: Origin) -> Self {
         let summary = |case: &Judged| {
-            let runs = case.screening.iter().chain(&case.confirming);
-            let runs: Vec<&Run> = runs.filter(|run| run.side == side).collect();
+            let runs = case.deciding().iter().filter(|run| run.side == side);
+            let runs: Vec<&Run> = runs.collect();
             let of = |get: fn(&Run) -> f64| runs.iter().map(|run| get(run)).collect::<Vec<_>>();
             let medians = of(|run| run.median_ns);
             let (median_low_ns, median_high_ns) =
                 stats::median_interval(&medians, 0.95, &mut fastrand::Rng::with_seed(1))?;
             Some(Sampled {
-                low_ns: stats::quantile(&of(|run| run.low_ns), 0.0)?,
+                low_ns: best(case.deciding(), side)?,
                 median_ns: stats::median(&medians)?,
                 mean_ns: stats::mean(&of(|run| run.mean_ns))?,
                 median_low_ns,
@@ -190,6 +191,7 @@ pub(crate) fn lines<T: DeserializeOwned>(path: &Path) -> Vec<T> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::{gate::Verdict, run::Estimate};
 
     #[test]
     fn a_torn_line_does_not_hide_the_others() {
@@ -220,5 +222,54 @@ mod tests {
         assert_eq!(json["count"], 3);
         assert_eq!(json["cases"]["Put/K16-V16/1"]["median_ns"], 100.0);
         assert_eq!(json["cases"]["Put/K16-V16/1"]["mean_ns"], 2.0);
+    }
+
+    #[test]
+    fn a_side_of_a_comparison_has_the_figures_that_the_gate_decided_on() {
+        let run = |side, round, slot, low_ns| Run {
+            side,
+            round,
+            slot,
+            layout: 0,
+            low_ns,
+            median_ns: low_ns * 1.2,
+            mean_ns: low_ns * 1.3,
+            samples: 10,
+            wall_ms: 300.0,
+            load: 0.0,
+        };
+        let rounds = |base: &[f64], by: f64| -> Vec<Run> {
+            let of = |side, by: f64| {
+                let run = move |(at, low): (usize, &f64)| run(side, at / 2, at % 2, low * by);
+                base.iter().enumerate().map(run).collect::<Vec<_>>()
+            };
+            [of(Side::Base, 1.0), of(Side::Head, by)].concat()
+        };
+        // Sixteen runs of a side: the figure is the mean of two. The screening met a lower one.
+        let mut lows: Vec<f64> = (0..16).map(|at| 200.0 + f64::from(at)).collect();
+        (lows[3], lows[8]) = (100.0, 104.0);
+        let (screening, confirming) = (rounds(&[90.0, 300.0], 1.0), rounds(&lows, 1.5));
+        for confirming in [Vec::new(), confirming] {
+            let deciding = if confirming.is_empty() { &screening } else { &confirming };
+            let estimate = Estimate::of(deciding, 1.0, &mut fastrand::Rng::with_seed(1)).unwrap();
+            let judged = Judged {
+                case: "c".to_owned(),
+                verdict: Verdict::Unchanged,
+                estimate: Some(estimate.clone()),
+                suspect: !confirming.is_empty(),
+                screening: screening.clone(),
+                confirming,
+            };
+            let of = |side| {
+                let origin = Origin::now("e".into(), "c".into());
+                let case =
+                    &Summary::of_side(std::slice::from_ref(&judged), side, origin).cases["c"];
+                (case.low_ns, case.median_ns)
+            };
+            assert_eq!(of(Side::Base), (estimate.base_ns, estimate.base_median_ns));
+            assert_eq!(of(Side::Head), (estimate.head_ns, estimate.head_median_ns));
+            let figure = if judged.suspect { (102.0, 153.0) } else { (90.0, 90.0) };
+            assert_eq!((of(Side::Base).0, of(Side::Head).0), figure);
+        }
     }
 }

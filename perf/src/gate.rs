@@ -87,6 +87,13 @@ pub(crate) struct Judged {
     pub(crate) confirming: Vec<Run>,
 }
 
+impl Judged {
+    /// The runs that the verdict rests on: the confirming ones where there were any.
+    pub(crate) fn deciding(&self) -> &[Run] {
+        if self.confirming.is_empty() { &self.screening } else { &self.confirming }
+    }
+}
+
 /// What the whole comparison says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

@@ -39,8 +39,7 @@ pub(crate) struct Run {
 /// What was measured, before anything is decided about it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Estimate {
-    /// The gate's estimator of each side: the lowest of its runs' `low_ns`. Delays only add (Chen and
-    /// Revels 2016), so that the lowest runs are those that were disturbed least.
+    /// The gate's estimator of each side ([`best`]).
     pub(crate) base_ns: f64,
     pub(crate) head_ns: f64,
     pub(crate) delta_pct: f64,
@@ -61,10 +60,16 @@ pub(crate) struct Estimate {
 /// Random halves of the rounds that the bounds are taken from.
 const HALVES: usize = 2000;
 
-/// The mean of the lowest eighth of a side's runs, at least one, among the rounds that are chosen.
-/// Not the lowest alone: of recorded runs of four writers one in fifty is lower than all others by
-/// six per cent, and decided the comparison.
-fn best(runs: &[Run], side: Side, chosen: impl Fn(&Run) -> bool) -> Option<f64> {
+/// The figure of a side: the mean of `low_ns` over the lowest eighth of its runs, at least one.
+/// Delays only add (Chen and Revels 2016), so that the lowest runs are those that were disturbed
+/// least. Not the lowest alone: of recorded runs of four writers one in fifty is lower than all
+/// others by six per cent, and decided the comparison.
+pub(crate) fn best(runs: &[Run], side: Side) -> Option<f64> {
+    best_of(runs, side, |_| true)
+}
+
+/// The same among the runs that are chosen.
+fn best_of(runs: &[Run], side: Side, chosen: impl Fn(&Run) -> bool) -> Option<f64> {
     let runs = runs.iter().filter(|run| run.side == side && chosen(run));
     let mut lows: Vec<f64> = runs.map(|run| run.low_ns).collect();
     lows.sort_by(f64::total_cmp);
@@ -73,7 +78,7 @@ fn best(runs: &[Run], side: Side, chosen: impl Fn(&Run) -> bool) -> Option<f64> 
 }
 
 fn delta(runs: &[Run], chosen: impl Fn(&Run) -> bool) -> Option<f64> {
-    let (base, head) = (best(runs, Side::Base, &chosen)?, best(runs, Side::Head, &chosen)?);
+    let (base, head) = (best_of(runs, Side::Base, &chosen)?, best_of(runs, Side::Head, &chosen)?);
     Some(stats::delta_pct(base, head))
 }
 
@@ -81,8 +86,7 @@ impl Estimate {
     /// Reads the estimate out of the runs; `bound_pct` is what the p-value speaks of. `None` when
     /// a side has no run.
     pub(crate) fn of(runs: &[Run], bound_pct: f64, rng: &mut fastrand::Rng) -> Option<Self> {
-        let all = |_: &Run| true;
-        let (base_ns, head_ns) = (best(runs, Side::Base, all)?, best(runs, Side::Head, all)?);
+        let (base_ns, head_ns) = (best(runs, Side::Base)?, best(runs, Side::Head)?);
         let rounds = runs.iter().map(|run| run.round).max()? + 1;
         let halves = halves(runs, rounds, rng);
         let beyond = halves.iter().filter(|delta| **delta <= bound_pct).count();
@@ -131,7 +135,7 @@ fn floor(runs: &[Run]) -> Option<f64> {
         runs.iter().find(earlier).is_none()
     };
     let half = |parity: usize| {
-        best(runs, Side::Base, |run| (run.round + usize::from(first(run))) % 2 == parity)
+        best_of(runs, Side::Base, |run| (run.round + usize::from(first(run))) % 2 == parity)
     };
     match (half(0), half(1)) {
         (Some(one), Some(other)) => Some(stats::delta_pct(one.min(other), one.max(other))),
