@@ -99,6 +99,7 @@ fn run(
         result.notes.push(note.to_owned());
     }
     result.cases = measured(settings, (&base, &head), &cases, result.seed, interrupts)?;
+    result.notes.extend(luck(&result.cases, &settings.limits));
     if settings.knobs.flag("MACE_PERF_INSTRUCTIONS") {
         let programs = (&base, &head);
         result.instructions =
@@ -106,6 +107,18 @@ fn run(
     }
     result.gate = gate::gate(&result.cases, &settings.limits);
     finish(settings, &result, interrupts)
+}
+
+/// What the default layout did to cases that are not slower.
+fn luck(cases: &[Judged], limits: &gate::Limits) -> Vec<String> {
+    let note = |case: &Judged| {
+        let (name, pct) = (&case.case, case.layout_pct(limits)?);
+        Some(format!(
+            "case {name} is slower by at least {pct:.1} % in the default layout alone: the luck of \
+             where its functions lie, and no regression"
+        ))
+    };
+    cases.iter().filter_map(note).collect()
 }
 
 /// The cases that both sides have, of those that were asked for. What is missing is said.

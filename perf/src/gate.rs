@@ -92,6 +92,23 @@ impl Judged {
     pub(crate) fn deciding(&self) -> &[Run] {
         if self.confirming.is_empty() { &self.screening } else { &self.confirming }
     }
+
+    /// By how much at least head is slower in the default layout, in per cent, where that is the luck
+    /// of this layout: beyond the limit in each of its runs, while the verdict over all layouts is
+    /// that nothing became slower. One layout has few runs, so that only runs that do not overlap
+    /// say anything.
+    pub(crate) fn layout_pct(&self, limits: &Limits) -> Option<f64> {
+        let runs = || self.screening.iter().chain(&self.confirming);
+        let passed = matches!(self.verdict, Verdict::Unchanged | Verdict::Faster);
+        if !passed || runs().all(|run| run.layout == 0) {
+            return None;
+        }
+        let lows = |side| runs().filter(move |run| run.layout == 0 && run.side == side);
+        let (base, head) = (lows(Side::Base), lows(Side::Head));
+        let base = base.map(|run| run.low_ns).max_by(f64::total_cmp)?;
+        let head = head.map(|run| run.low_ns).min_by(f64::total_cmp)?;
+        Some(stats::delta_pct(base, head)).filter(|delta| *delta > limits.regress_pct)
+    }
 }
 
 /// What the whole comparison says.

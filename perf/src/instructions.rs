@@ -4,7 +4,7 @@
 
 use crate::{
     bench::Program,
-    gate::{Judged, Verdict},
+    gate::{Judged, Limits, Verdict},
     settings::Settings,
     stats,
 };
@@ -65,7 +65,7 @@ pub(crate) fn count(
         let run = |program: &Program| one(program, &case.case, settings, interrupts);
         let (Some(one), Some(two)) = (run(base), run(base)) else { continue };
         let Some(head) = run(head) else { continue };
-        counted.push(weigh(case, (&one, &two), &head));
+        counted.push(weigh(case, &settings.limits, (&one, &two), &head));
     }
     counted
 }
@@ -126,7 +126,7 @@ fn total(counts: &Counts) -> u64 {
     counts.values().sum()
 }
 
-fn weigh(case: &Judged, (one, two): (&Counts, &Counts), head: &Counts) -> Counted {
+fn weigh(case: &Judged, limits: &Limits, (one, two): (&Counts, &Counts), head: &Counts) -> Counted {
     let (first, second) = (total(one), total(two));
     let base = first.min(second);
     let spread = stats::delta_pct(base as f64, first.max(second) as f64);
@@ -139,6 +139,9 @@ fn weigh(case: &Judged, (one, two): (&Counts, &Counts), head: &Counts) -> Counte
         (Verdict::Inconclusive, true) => "more work; the time cannot be told",
         (Verdict::Inconclusive, false) => "the same work; the time cannot be told",
         (_, true) => "WARNING: more work, not slower",
+        (_, false) if case.layout_pct(limits).is_some() => {
+            "the same work, slower in the default layout alone: its luck"
+        }
         (_, false) => "the same work",
     };
     let before = |name: &String| one.get(name).max(two.get(name)).copied().unwrap_or(0);
@@ -155,8 +158,24 @@ fn weigh(case: &Judged, (one, two): (&Counts, &Counts), head: &Counts) -> Counte
 
 #[cfg(test)]
 mod tests {
-    use super::{Counts, parse, weigh};
-    use crate::gate::{Judged, Verdict};
+    use super::{Counted, Counts, parse};
+    use crate::{
+        gate::{Judged, Limits, Verdict},
+        run::{Run, Side},
+    };
+
+    fn weigh(case: &Judged, base: (&Counts, &Counts), head: &Counts) -> Counted {
+        let limits = Limits {
+            regress_pct: 5.0,
+            min_base_ns: 0.0,
+            max_regress_cases: 0,
+            min_compare_cases: 1,
+            screen_rounds: 1,
+            confirm_rounds: 1,
+            layouts: 2,
+        };
+        super::weigh(case, &limits, base, head)
+    }
 
     fn case(verdict: Verdict) -> Judged {
         let (screening, confirming) = (Vec::new(), Vec::new());
@@ -195,5 +214,33 @@ mod tests {
         let noisy = (&counts(900_000, 100_000), &counts(920_000, 100_000));
         let noisy = weigh(&case(Verdict::Unchanged), noisy, &counts(940_000, 100_000));
         assert_eq!(noisy.meaning, "the same work");
+    }
+
+    #[test]
+    fn the_luck_of_the_default_layout_is_told_from_work() {
+        let run = |side, layout, low_ns| Run {
+            side,
+            round: layout,
+            slot: 0,
+            layout,
+            low_ns,
+            median_ns: low_ns,
+            mean_ns: low_ns,
+            samples: 10,
+            wall_ms: 300.0,
+            load: 0.0,
+        };
+        let mut lucky = case(Verdict::Unchanged);
+        for (layout, slower) in [(0, 1.1), (1, 1.0)] {
+            lucky.screening.push(run(Side::Base, layout, 1e6));
+            lucky.screening.push(run(Side::Head, layout, 1e6 * slower));
+        }
+        let same = counts(900_000, 100_000);
+        let meaning = |case: &Judged, head: &Counts| weigh(case, (&same, &same), head).meaning;
+        let luck = "the same work, slower in the default layout alone: its luck";
+        assert_eq!(meaning(&lucky, &same), luck);
+        assert!(meaning(&lucky, &counts(950_000, 100_000)).starts_with("WARNING: more work"));
+        lucky.verdict = Verdict::Regressed;
+        assert!(meaning(&lucky, &same).starts_with("slower with the same work"));
     }
 }

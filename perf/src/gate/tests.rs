@@ -152,3 +152,33 @@ fn small_cases_and_too_few_cases_are_no_pass_either() {
     let lenient = Limits { max_regress_cases: 1, ..limits() };
     assert_eq!(play(&mut machine, &lenient).1, Gate::Passed);
 }
+
+#[test]
+fn slower_in_the_default_layout_alone_passes_and_is_reported() {
+    let (others, slower) = ([1.0; 6], [1.2; 6]);
+    let default = |factor| [factor, 1.0, 1.0, 1.0, 1.0, 1.0];
+    for (base, head, layouts, says, reported) in [
+        (others, default(1.2), 6, Gate::Passed, 6),
+        (default(1.2), default(1.2), 6, Gate::Passed, 0),
+        (default(1.2), others, 6, Gate::Passed, 0),
+        (others, others, 6, Gate::Passed, 0),
+        // Slower in all of them is a regression, and in the only one there is too.
+        (others, slower, 6, Gate::Failed, 0),
+        (others, default(1.2), 1, Gate::Failed, 0),
+    ] {
+        let mut machine = Machine::new(5, 0.01);
+        machine.layouts = [base, head];
+        let limits = Limits { layouts, ..limits() };
+        let (judged, gate) = play(&mut machine, &limits);
+        let lucky = judged.iter().filter_map(|case| case.layout_pct(&limits));
+        let lucky: Vec<f64> = lucky.collect();
+        assert_eq!((gate, lucky.len()), (says, reported), "{base:?} {head:?} over {layouts}");
+        assert!(lucky.iter().all(|pct| *pct > 17.0 && *pct < 20.5), "{lucky:?}");
+    }
+    // Runs that overlap say nothing about their layout.
+    let mut machine = Machine::new(5, 4.0);
+    machine.layouts = [others, default(1.2)];
+    let (judged, _) = play(&mut machine, &limits());
+    let lucky = judged.iter().filter(|case| case.layout_pct(&limits()).is_some()).count();
+    assert!(lucky < 3, "{lucky} of 6");
+}
