@@ -26,8 +26,9 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// Tells this process to slow the engine down by so many steps of the constant loop a call: how
-/// the self-test plants a slowdown that the gate has to find.
+/// Tells this process to slow the engine down by so many steps of the constant loop for each client in
+/// a batch, in one burst: how the self-test plants a slowdown that the gate has to find. Every batch
+/// has the same bursts, or the low quantile would be that of the batches with the fewest.
 const SLOW: &str = "MACE_PROD_INTERNAL_BENCH_SLOW";
 
 /// Steps of one iteration of the control case, a millisecond or two.
@@ -54,7 +55,6 @@ fn main() -> ExitCode {
         return ExitCode::FAILURE;
     }
     let steps = knobs::runtime::internal(SLOW).and_then(|steps| steps.to_str()?.parse().ok());
-    let driver = Altered { driver: MaceDriver, alteration: steps.map(Alteration::Slow) };
     // Durable commits are to wait for a disk, and this program is on one.
     let disk = env::current_exe().ok().and_then(|exe| Some(exe.parent()?.to_owned()));
     let place = Place { disk };
@@ -62,6 +62,8 @@ fn main() -> ExitCode {
     for work in Work::ALL {
         let mut criterion = criterion(&profile, work);
         for bench in cases(&profile, work) {
+            let slow = |steps| Alteration::Slow { steps, every: bench.calls() };
+            let driver = Altered { driver: MaceDriver, alteration: steps.map(slow) };
             run(&mut criterion, bench, &driver, &place);
         }
         criterion.final_summary();

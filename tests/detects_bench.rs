@@ -29,7 +29,8 @@ fn honest_engines_pass_every_bench() {
     for work in here {
         for clients in [1, 3] {
             assert_eq!(run(work, clients, None), Ok(()), "{work:?} by {clients}");
-            assert_eq!(run(work, clients, Some(Alteration::Slow(10))), Ok(()), "{work:?}");
+            let slow = Alteration::Slow { steps: 10, every: bench(work, clients).calls() };
+            assert_eq!(run(work, clients, Some(slow)), Ok(()), "{work:?}");
         }
     }
     for work in [Work::Put, Work::Get, Work::Scan, Work::Delete] {
@@ -65,6 +66,8 @@ fn an_engine_that_does_not_do_the_work_is_no_fast_engine() {
 fn names_are_the_contracts_and_a_key_that_is_too_short_is_refused() {
     assert_eq!(bench(Work::Put, 4).name(), "Put/K16-V16/4");
     assert_eq!(bench(Work::ReopenKilled, 1).name(), "Reopen/K16-V16/killed");
+    let calls = [(Work::Put, 1), (Work::Get, 3), (Work::Commit, 4), (Work::Scan, 1)];
+    assert_eq!(calls.map(|(work, clients)| bench(work, clients).calls()), [400, 133, 1, 1]);
     let short = Bench { key_bytes: 2, ..bench(Work::Put, 1) };
     let said = short.records().map(drop).map_err(|wrong| wrong.to_string());
     assert_eq!(said, Err("keys of 2 bytes cannot name 400 records".to_owned()));

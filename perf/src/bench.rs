@@ -28,11 +28,12 @@ pub(crate) struct Program {
     pub(crate) manifest: PathBuf,
     /// Where what it prints goes.
     pub(crate) log: PathBuf,
-    /// The case that is slowed down, and by how many steps of the constant loop a call.
+    /// The case that is slowed down, and by how many steps of the constant loop for each client in a
+    /// batch.
     pub(crate) slow: Option<(String, u64)>,
 }
 
-/// Tells the bench program to slow the engine down; see `benches/perf.rs`.
+/// Tells the bench program by how many steps to slow the engine down; see `benches/perf.rs`.
 const SLOW: &str = "MACE_PROD_INTERNAL_BENCH_SLOW";
 
 /// A short run that takes longer than this hangs.

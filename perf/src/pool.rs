@@ -8,7 +8,7 @@
 use crate::{
     files,
     gate::{Measure, Place},
-    run::{Run, Side},
+    run::{self, Run, Side},
 };
 use launch::{Error, Result};
 use serde::{Deserialize, Serialize};
@@ -108,10 +108,11 @@ impl Pool {
         self.rounds.len()
     }
 
-    /// The best low quantile of a case in a variant over the whole pool: what there really was.
+    /// The gate's figure of a case in a variant over the whole pool: what there really was.
     pub(crate) fn best(&self, case: &str, variant: Variant) -> Option<f64> {
         let runs = self.rounds.iter().filter_map(|round| round.get(case)?.get(&variant));
-        runs.flatten().map(|run| run.low_ns).min_by(f64::total_cmp)
+        let runs: Vec<Run> = runs.flatten().cloned().collect();
+        run::best(&runs, Side::Head)
     }
 
     /// A comparison: `heads` says which variant head is in a case, `other` what it is elsewhere.

@@ -65,7 +65,7 @@ pub(crate) fn selftest(
     // What is only drawn needs no program.
     let bed = match extent {
         Extent { runs: 0, pool: 0, .. } => None,
-        _ => match Bed::new(settings, interrupts)? {
+        _ => match Bed::new(settings, interrupts)?.map_or(Ok(None), Bed::with_plants)? {
             None => return Ok(interrupted(interrupts)),
             bed => bed,
         },

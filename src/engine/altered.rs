@@ -7,13 +7,20 @@ use crate::engine::{
     layered::{Layer, Layering},
     spin::spin,
 };
-use std::{path::Path, sync::Arc};
+use std::{cell::Cell, path::Path, sync::Arc};
 
 /// What is altered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Alteration {
-    /// Each call, and each record of a scan, takes so many steps of a constant loop longer.
-    Slow(u64),
+    /// One of so many calls of a thread takes so many steps of a constant loop longer, a scan being
+    /// one call. In one burst, because the processor does a few steps at each call beside the call's
+    /// own work, so that they cost nothing.
+    Slow {
+        /// Steps of the burst.
+        steps: u64,
+        /// Calls from one burst to the next.
+        every: u64,
+    },
     /// Writes are acknowledged and not made.
     WritesNothing,
     /// Commits are acknowledged and the transaction is dropped.
@@ -47,10 +54,24 @@ impl<D: Driver> Layering for Altered<D> {
 
 impl Alteration {
     fn call(self) {
-        if let Self::Slow(steps) = self {
+        if let Self::Slow { steps, every } = self
+            && is_due(every)
+        {
             spin(steps);
         }
     }
+}
+
+/// Whether this is the last of so many calls of this thread. Counted by thread, because a shared
+/// counter would be a slowdown of its own.
+fn is_due(every: u64) -> bool {
+    thread_local! {
+        static CALLS: Cell<u64> = const { Cell::new(0) };
+    }
+    let calls = CALLS.get() + 1;
+    let due = calls >= every;
+    CALLS.set(if due { 0 } else { calls });
+    due
 }
 
 impl Layer for Alteration {
@@ -88,16 +109,15 @@ impl Layer for Alteration {
         scan: &Scan,
         visit: &mut dyn FnMut(&[u8], &[u8]),
     ) -> Outcome<()> {
+        self.call();
+        if *self != Self::ScansShort {
+            return read.visit(scan, visit);
+        }
         let mut held: Option<(Vec<u8>, Vec<u8>)> = None;
         read.visit(scan, &mut |key, value| {
-            self.call();
-            if *self == Self::ScansShort {
-                let next = (key.to_vec(), value.to_vec());
-                if let Some((key, value)) = held.replace(next) {
-                    visit(&key, &value);
-                }
-            } else {
-                visit(key, value);
+            let next = (key.to_vec(), value.to_vec());
+            if let Some((key, value)) = held.replace(next) {
+                visit(&key, &value);
             }
         })
     }
@@ -114,5 +134,25 @@ impl Layer for Alteration {
 
     fn commit(&self, txn: Box<dyn Txn + '_>) -> Outcome<()> {
         if *self == Self::CommitsNothing { Ok(()) } else { txn.commit() }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_due;
+    use std::thread;
+
+    #[test]
+    fn so_many_calls_in_a_row_have_one_burst_wherever_they_begin() {
+        for before in 0..9 {
+            let bursts = move || {
+                for _ in 0..before {
+                    is_due(5);
+                }
+                (0..20).filter(|_| is_due(5)).count()
+            };
+            assert_eq!(thread::spawn(bursts).join().unwrap(), 4, "after {before} other calls");
+        }
+        assert!((0..3).all(|_| is_due(1)));
     }
 }

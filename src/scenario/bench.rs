@@ -117,6 +117,16 @@ impl Bench {
         })
     }
 
+    /// How many calls each client makes in a batch, as an alteration counts them.
+    pub fn calls(&self) -> u64 {
+        match self.work {
+            Work::Scan | Work::ReopenClean | Work::ReopenKilled => 1,
+            Work::Put | Work::Get | Work::Commit | Work::Delete => {
+                (self.work.items(self.total) / self.clients.max(1) as u64).max(1)
+            }
+        }
+    }
+
     /// Prepares the case: what can be used for all its batches.
     pub fn prepare<'d>(&self, driver: &'d dyn Driver, place: &Place) -> Result<Batch<'d>, Wrong> {
         Batch::prepare(*self, driver, place)
