@@ -243,8 +243,8 @@ fn complete(bed: &Bed<'_>, kind: Variant, runs: usize) -> Result<Option<Proof>> 
 }
 
 /// A rate breaks a promise when its whole interval lies beyond it; that a machine is too noisy to
-/// tell anything is no proof either way. What is planted as 10 % can come to half of that, so that
-/// only the large plant is held against the gate.
+/// tell anything is no proof either way. A plant is only about what it is called, so that only the
+/// large one is held against the gate.
 fn judge(proof: &Proof, kind: Variant) -> Outcome {
     let interval = stats::wilson(proof.failed, proof.runs);
     let broken = match kind {
