@@ -6,6 +6,9 @@
 mod fixture;
 #[path = "cli/gate.rs"]
 mod gate;
+#[cfg(unix)]
+#[path = "cli/lacking.rs"]
+mod lacking;
 #[path = "cli/plain.rs"]
 mod plain;
 #[path = "cli/refused.rs"]

@@ -3,6 +3,8 @@
 
 use miniature::{Miniature, Run};
 use serde_json::Value;
+#[cfg(unix)]
+use std::{env, fs, path::PathBuf};
 use std::{ops::Deref, path::Path, process::Command};
 
 const MANIFEST: &str = "\
@@ -51,7 +53,7 @@ impl Fixture {
         fixture.write("Cargo.toml", MANIFEST);
         fixture.write("src/lib.rs", "");
         fixture.write("engine/Cargo.toml", ENGINE);
-        fixture.write("engine/src/lib.rs", "pub const SLOWER: f64 = 1.0;\n");
+        fixture.engine("engine", 1.0);
         fixture.write(".gitignore", "target\n");
         let gate = "MACE_PERF_COMPARE_FILTERS = \"Put/a/1,Get/a/1\"\n\
                     MACE_PERF_MIN_COMPARE_CASES = 2\nMACE_PERF_LAYOUTS = 1\nMACE_PERF_INSTRUCTIONS = 0\n\
@@ -60,10 +62,29 @@ impl Fixture {
         fixture.bench(HONEST);
         let output = fixture.command("cargo").args(["generate-lockfile"]).output().unwrap();
         assert!(output.status.success());
-        fixture.git(&["init", "--quiet", "-b", "trunk"]);
-        fixture.commit("base");
-        fixture.git(&["tag", "base"]);
+        fixture.begin();
         fixture
+    }
+
+    /// An engine's checkout with one commit, tagged `base`.
+    pub(crate) fn of_engine() -> Self {
+        let fixture = Self::default();
+        fixture.write("Cargo.toml", ENGINE);
+        fixture.engine(".", 1.0);
+        fixture.begin();
+        fixture
+    }
+
+    fn begin(&self) {
+        self.git(&["init", "--quiet", "-b", "trunk"]);
+        self.commit("base");
+        self.git(&["tag", "base"]);
+    }
+
+    /// Makes the engine in that folder so many times as slow as it was.
+    pub(crate) fn engine(&self, folder: &str, slower: f64) {
+        let text = format!("pub const SLOWER: f64 = {slower:?};\n");
+        self.write(&format!("{folder}/src/lib.rs"), &text);
     }
 
     /// Makes the bench program say these times.
@@ -103,6 +124,68 @@ impl Fixture {
         Run::of(self.perf_command(args).envs(env.iter().copied()))
     }
 }
+
+/// A folder of programs, as a `PATH` of its own.
+#[cfg(unix)]
+pub(crate) struct Bin(PathBuf);
+
+#[cfg(unix)]
+impl Bin {
+    /// All that this process finds on its `PATH`, but these.
+    pub(crate) fn without(fixture: &Fixture, names: &[&str]) -> Self {
+        let bin = Self(fixture.path("bin"));
+        fs::create_dir(&bin.0).unwrap();
+        for program in path().into_iter().filter_map(|folder| fs::read_dir(folder).ok()).flatten() {
+            let program = program.unwrap();
+            let name = program.file_name();
+            // The first folder that has a program wins.
+            if names.iter().all(|left_out| name != *left_out) {
+                let _ = std::os::unix::fs::symlink(program.path(), bin.0.join(name));
+            }
+        }
+        bin
+    }
+
+    /// Adds a script.
+    pub(crate) fn script(&self, name: &str, text: &str) {
+        let path = self.0.join(name);
+        fs::write(&path, format!("#!/bin/sh\n{text}")).unwrap();
+        fs::set_permissions(path, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+    }
+
+    /// Adds a linker that cannot shuffle, or that hangs when it is to.
+    pub(crate) fn linker(&self) {
+        let mut programs = path().into_iter().map(|folder| folder.join("cc"));
+        let real = programs.find(|program| program.is_file()).unwrap();
+        let hang = HANG.replace("PHASE", "link");
+        let text = format!(
+            "case \"$*\" in *shuffle-sections*)\n[ \"$SUITE_HANG\" = link ] || exit 1\n{hang};;\n\
+             esac\nexec {} \"$@\"\n",
+            real.display()
+        );
+        self.script("cc", &text);
+    }
+
+    /// Adds a valgrind that hangs.
+    pub(crate) fn valgrind(&self) {
+        let hang = HANG.replace("PHASE", "callgrind");
+        self.script("valgrind", &format!("[ \"$1\" = --version ] && exit 0\n{hang}"));
+    }
+
+    pub(crate) fn path(&self) -> &str {
+        self.0.to_str().unwrap()
+    }
+}
+
+#[cfg(unix)]
+#[expect(clippy::disallowed_methods, reason = "where programs are is no knob")]
+fn path() -> Vec<PathBuf> {
+    env::split_paths(&env::var_os("PATH").unwrap()).collect()
+}
+
+/// Says through the pipe that it is here, and stays.
+#[cfg(unix)]
+const HANG: &str = "exec >\"$SUITE_PIPE\"\necho PHASE\nexec sleep 600\n";
 
 /// Whether a path is there.
 pub(crate) fn there(path: &Path) -> bool {

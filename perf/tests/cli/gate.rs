@@ -18,7 +18,7 @@ fn cargo_a_slower_engine_fails_and_the_same_code_passes() {
 
     // Half as slow again, with one target folder for both in the environment: the gate must not
     // be talked into running one program twice.
-    fixture.write("engine/src/lib.rs", "pub const SLOWER: f64 = 1.5;\n");
+    fixture.engine("engine", 1.5);
     fixture.commit("slower");
     let shared = fixture.path("shared");
     let shared = [("CARGO_TARGET_DIR", shared.to_str().unwrap())];

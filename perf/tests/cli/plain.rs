@@ -60,4 +60,22 @@ fn cargo_the_benches_are_the_plain_engine_and_each_does_its_work() {
     ] {
         assert!(text.contains(&format!("Testing {case}\nSuccess")), "{case} is missing in {text}");
     }
+    assert!((2.0..5.0).contains(&planned(&program)), "the seconds of a knob are not Criterion's");
+}
+
+/// What Criterion plans to take for the control when the knob says two seconds instead of five.
+fn planned(program: &PathBuf) -> f64 {
+    let home = tempfile::tempdir().unwrap();
+    let mut command = Command::new(program);
+    clean(&mut command);
+    command.current_dir(knobs::runtime::root()).env("CRITERION_HOME", home.path());
+    command.args(["--bench", "--exact", "Control/spin", "--noplot", "--warm-up-time", "0.2"]);
+    let output = command.env("MACE_BENCH_GET_MEAS_SECS", "2").output().unwrap();
+    let text = String::from_utf8(output.stderr).unwrap();
+    assert!(output.status.success(), "{text}");
+    let seconds = text.split_once("samples in estimated ").and_then(|(_, rest)| {
+        let (seconds, _) = rest.split_once(" s ")?;
+        seconds.parse().ok()
+    });
+    seconds.unwrap_or_else(|| panic!("no plan in {text}"))
 }

@@ -1,7 +1,7 @@
 //! Ctrl-C in each phase of a comparison: it ends with the signal's code, the worktree of base is
 //! gone, and so is every process. Proved with real signals and a pipe that each process holds.
 
-use crate::fixture::{Fixture, there};
+use crate::fixture::{Bin, Fixture, there};
 use miniature::Pipe;
 use rustix::process::{Pid, Signal, kill_process};
 use std::process::Stdio;
@@ -25,14 +25,24 @@ fn cargo_an_interrupted_comparison_leaves_nothing_behind() {
     let fixture = Fixture::new();
     fixture.write("build.rs", SCRIPT);
     fixture.commit("a build that can hang");
-    for (phase, signal, code) in
-        [("build", Signal::INT, 130), ("list", Signal::TERM, 143), ("measure", Signal::INT, 130)]
-    {
+    let bin = Bin::without(&fixture, &["cc", "valgrind"]);
+    bin.linker();
+    bin.valgrind();
+    for (phase, signal, code) in [
+        ("build", Signal::INT, 130),
+        ("list", Signal::TERM, 143),
+        ("link", Signal::INT, 130),
+        ("measure", Signal::INT, 130),
+        ("callgrind", Signal::TERM, 143),
+    ] {
         let pipe = Pipe::new(fixture.path(&format!("pipe-{phase}")));
         let mut child = fixture
             .perf_command(&["compare", "HEAD", "--measure"])
             .env("SUITE_HANG", phase)
             .env("SUITE_PIPE", pipe.path())
+            .env("PATH", bin.path())
+            .env("MACE_PERF_LAYOUTS", "2")
+            .env("MACE_PERF_INSTRUCTIONS", "1")
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .spawn()
