@@ -2,6 +2,8 @@
 //! times instead of taking them, so that the whole path runs and nothing is measured. Cases named
 //! `cargo_…` build something, and so run one at a time.
 
+#[path = "cli/engines.rs"]
+mod engines;
 #[path = "cli/fixture.rs"]
 mod fixture;
 #[path = "cli/gate.rs"]
