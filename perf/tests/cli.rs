@@ -13,6 +13,8 @@ mod gate;
 mod lacking;
 #[path = "cli/plain.rs"]
 mod plain;
+#[path = "cli/proof.rs"]
+mod proof;
 #[path = "cli/refused.rs"]
 mod refused;
 #[cfg(unix)]

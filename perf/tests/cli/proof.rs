@@ -1,0 +1,44 @@
+//! What the gate proves about itself: the self-test, and the thresholds that it proposes.
+
+use crate::fixture::Fixture;
+
+#[test]
+fn cargo_the_gate_proves_itself_and_proposes_its_thresholds() {
+    let fixture = Fixture::new();
+    let proved = fixture.perf(&["selftest", "--runs", "1", "--pool", "2", "--draws", "5"]);
+    proved.ended(0, &["A/A (complete): gate failed 0 of 1", "other layout (drawn from a pool)"]);
+    for pct in [5, 10, 20] {
+        // The forger's steps take a nanosecond, so that a plant is what it is called.
+        let says =
+            format!("about +{pct} % planted in one case: Get/a/1 +{pct}.0 %, Put/a/1 +{pct}.0 %");
+        assert!(proved.stderr.contains(&says), "`{says}` is missing in {}", proved.stderr);
+    }
+    let lines = || fixture.read("target/perf_gate/selftest.jsonl");
+    // Five kinds go the whole path, and three more are drawn besides.
+    assert_eq!(lines().lines().count(), 13);
+    let found = "about +20 % planted in one case (complete): gate failed 1 of 1";
+    assert!(proved.stdout.contains(found), "{}", proved.stdout);
+
+    // The pool is there; what is drawn from it again is the newest of its kind.
+    fixture.perf(&["selftest", "--runs", "0", "--pool", "0", "--draws", "6"]).ended(0, &["of 6"]);
+    assert_eq!(lines().lines().count(), 21);
+    let compared = fixture.perf(&["compare", "base"]);
+    compared.ended(0, &["passed: identical machine code", "selftest here: A/A (complete)"]);
+    compared.ended(0, &["selftest here: A/A (drawn from a pool): gate failed 0 of 6"]);
+    assert_eq!(compared.stdout.matches("selftest here: ").count(), 13, "{}", compared.stdout);
+
+    let file = ".config/perf.toml";
+    let old = fixture.read(file);
+    let shown = fixture.perf(&["calibrate", "--rounds", "1"]);
+    shown.ended(0, &["+ MACE_PERF_REGRESS_PCT = 3\n", "+ MACE_PERF_MAX_REGRESS_CASES = 0"]);
+    assert_eq!(fixture.read(file), old, "nobody asked for it");
+    let written = fixture.perf(&["calibrate", "--rounds", "1", "--write"]);
+    assert_eq!((written.code, &written.stdout), (Some(0), &shown.stdout));
+    let new = fixture.read(file);
+    let only = |sign: char, some: &str, other: &str| {
+        let lines = some.lines().filter(|line| !other.lines().any(|known| known == *line));
+        lines.map(|line| format!("{sign} {line}")).collect::<Vec<_>>()
+    };
+    let differs = [only('-', &old, &new), only('+', &new, &old)].concat();
+    assert_eq!(differs, shown.stdout.lines().collect::<Vec<_>>());
+}
