@@ -1,6 +1,7 @@
 //! What is refused, each in one line, before anything is built.
 
 use crate::fixture::{Fixture, there};
+use std::fs;
 
 #[test]
 fn mistakes_are_named_before_anything_is_built() {
@@ -28,6 +29,11 @@ fn mistakes_are_named_before_anything_is_built() {
     fixture.perf(&["engines", "0.1.2", "nowhere"]).refused_by("perf", &["is no engine", "nowhere"]);
     let version = [("MACE_ENGINE", "0.1.2")];
     fixture.perf_with(&["compare"], &version).refused_by("perf", &["MACE_ENGINE", "engines A B"]);
+    for (folder, why) in [("nowhere", "no readable Cargo.toml"), (".", "is `mace-prod`")] {
+        fixture
+            .perf_with(&["compare", "base"], &[("MACE_ENGINE_PATH", folder)])
+            .refused_at_once_by("perf", &["MACE_ENGINE_PATH is no engine", why]);
+    }
     fixture.write("file", "");
     let out = [("MACE_PERF_OUT_DIR", "file")];
     fixture
@@ -37,6 +43,19 @@ fn mistakes_are_named_before_anything_is_built() {
     fixture
         .perf(&["snapshot"])
         .refused_by("perf", &["unknown knob `MACE_PERF_REGRESS`", "perf.toml"]);
+    for (text, parts) in [
+        ("MACE_PERF_REGRESS_PCT 5\n", &["malformed", "perf.toml:1"][..]),
+        ("MACE_PERF_REGRESS_PCT = \"five\"\n", &["MACE_PERF_REGRESS_PCT", "five", "perf.toml"]),
+        ("MACE_PERF_REGRESS_PCT = [5]\n", &["MACE_PERF_REGRESS_PCT", "perf.toml"]),
+    ] {
+        fixture.write(".config/perf.toml", text);
+        fixture.perf(&["compare", "base"]).refused_at_once_by("perf", parts);
+    }
+    fs::remove_file(fixture.path(".config/perf.toml")).unwrap();
+    fs::create_dir(fixture.path(".config/perf.toml")).unwrap();
+    fixture
+        .perf(&["compare", "base"])
+        .refused_at_once_by("perf", &["cannot read the file", "perf.toml"]);
     assert!(!there(&fixture.path("target/perf_gate/build")), "something was built");
 }
 
