@@ -9,7 +9,10 @@ use std::{env, ffi::OsString, process::ExitCode};
 /// into the exit code, with one line when it cannot go on.
 pub fn main<C: Parser>(dispatch: impl FnOnce(&C, &Interrupts) -> Result<Outcome>) -> ExitCode {
     let outcome = match parse::<C>(env::args_os()) {
-        Ok(Parsed::Command(cli)) => listen().and_then(|interrupts| dispatch(&cli, &interrupts)),
+        Ok(Parsed::Command(cli)) => listen().and_then(|interrupts| {
+            let ended = dispatch(&cli, &interrupts);
+            unless_interrupted(ended, interrupts.outcome())
+        }),
         Ok(Parsed::Text(text)) => {
             console::page(&text);
             Ok(Outcome::Passed)
@@ -22,6 +25,18 @@ pub fn main<C: Parser>(dispatch: impl FnOnce(&C, &Interrupts) -> Result<Outcome>
             Outcome::Broken
         })
         .into()
+}
+
+/// A terminal sends its signal to our children as well: what fails because one of them died of it is
+/// no error.
+fn unless_interrupted(ended: Result<Outcome>, signal: Option<Outcome>) -> Result<Outcome> {
+    match (ended, signal) {
+        (Err(error), Some(outcome)) => {
+            console::note(&format!("interrupted at: {error}"));
+            Ok(outcome)
+        }
+        (ended, _) => ended,
+    }
 }
 
 fn listen() -> Result<Interrupts> {
@@ -85,5 +100,21 @@ impl Flags {
             })
         };
         self.set.iter().map(|flag| split(flag.as_str())).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::unless_interrupted;
+    use crate::{Error, Outcome};
+
+    #[test]
+    fn what_fails_because_of_a_signal_is_an_interruption() {
+        let error = || Err(Error::new("cannot run git", "here", "look"));
+        let signal = Outcome::Interrupted(2);
+        assert_eq!(unless_interrupted(error(), Some(signal)).unwrap(), signal);
+        assert!(unless_interrupted(error(), None).is_err());
+        let passed = unless_interrupted(Ok(Outcome::Passed), Some(signal));
+        assert_eq!(passed.unwrap(), Outcome::Passed, "it was over before");
     }
 }
