@@ -143,10 +143,8 @@ fn soak(soak: &Soak, page: &mut String) -> std::fmt::Result {
     for cycle in &soak.cycles[left_out..] {
         write!(page, "| {}{} |", cycle.number, if cycle.failed { " ❌" } else { "" })?;
         for column in &columns {
-            let value = cycle.values.get(*column).map(|value| match column.contains("_ns") {
-                true => number::nanos(*value),
-                false => number::amount(*value),
-            });
+            let shown = if column.contains("_ns") { number::nanos } else { number::amount };
+            let value = cycle.values.get(*column).map(|value| shown(*value));
             write!(page, " {} |", value.unwrap_or_default())?;
         }
         writeln!(page)?;

@@ -25,7 +25,9 @@ impl Driver for Shortener {
     fn open(&self, dir: &Path, options: &EngineOptions) -> Outcome<Box<dyn Engine>> {
         if self.0.committed(dir).contains_key("a") {
             self.0.tamper(dir, "a", |pairs| {
-                pairs.values_mut().for_each(|value| value.truncate(1 << 20));
+                for value in pairs.values_mut() {
+                    value.truncate(1 << 20);
+                }
             });
         }
         self.0.open(dir, options)

@@ -77,7 +77,9 @@ fn files_that_cannot_be_used() {
         fs::create_dir(&path).unwrap();
         fixture.prod(&["run"]).refused_at_once_by("prod", &["cannot read", file]);
         fs::remove_dir(&path).unwrap();
-        before.map(|text| fs::write(&path, text).unwrap());
+        if let Some(text) = before {
+            fs::write(&path, text).unwrap();
+        }
     }
     fs::remove_file(fixture.path(".config/nextest.toml")).unwrap();
     fixture

@@ -123,7 +123,7 @@ fn unexplained(justfile: &str) -> Vec<&str> {
         let above = lines[..head].iter().rev().take_while(|line| !line.is_empty());
         let above: Vec<_> = above.collect();
         let has = |start: &str| above.iter().any(|line| line.starts_with(start));
-        !has("[private]") && !(has("# ") && has("[group('"))
+        !(has("[private]") || has("# ") && has("[group('"))
     };
     recipes(justfile).into_iter().filter(of).collect()
 }
