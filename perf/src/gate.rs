@@ -52,6 +52,18 @@ const ROUND_PCT: f64 = 50.0;
 const ALPHA: f64 = 0.05;
 
 impl Limits {
+    /// Those of `.config/perf.toml`, as tests vary them.
+    #[cfg(test)]
+    pub(crate) const USUAL: Self = Self {
+        regress_pct: 5.0,
+        min_base_ns: 10_000.0,
+        max_regress_cases: 0,
+        min_compare_cases: 6,
+        screen_rounds: 6,
+        confirm_rounds: 12,
+        layouts: 6,
+    };
+
     /// The lower bound has to lie above this for a slowdown to count.
     pub(crate) fn bound_pct(&self) -> f64 {
         self.regress_pct / 3.0

@@ -165,15 +165,7 @@ mod tests {
     };
 
     fn weigh(case: &Judged, base: (&Counts, &Counts), head: &Counts) -> Counted {
-        let limits = Limits {
-            regress_pct: 5.0,
-            min_base_ns: 0.0,
-            max_regress_cases: 0,
-            min_compare_cases: 1,
-            screen_rounds: 1,
-            confirm_rounds: 1,
-            layouts: 2,
-        };
+        let limits = Limits { layouts: 2, ..Limits::USUAL };
         super::weigh(case, &limits, base, head)
     }
 

@@ -271,13 +271,11 @@ mod tests {
     #[test]
     fn a_slowdown_that_is_found_late_is_not_found_in_time() {
         let limits = Limits {
-            regress_pct: 5.0,
-            min_base_ns: 0.0,
-            max_regress_cases: 0,
             min_compare_cases: 1,
             screen_rounds: 1,
             confirm_rounds: 1,
             layouts: 1,
+            ..Limits::USUAL
         };
         let case = |verdict| Judged {
             case: "c".to_owned(),

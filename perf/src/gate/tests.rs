@@ -66,18 +66,6 @@ impl Measure for Machine {
     }
 }
 
-fn limits() -> Limits {
-    Limits {
-        regress_pct: 5.0,
-        min_base_ns: 10_000.0,
-        max_regress_cases: 0,
-        min_compare_cases: 6,
-        screen_rounds: 6,
-        confirm_rounds: 12,
-        layouts: 6,
-    }
-}
-
 fn cases() -> Vec<String> {
     ["a", "b", "c", "d", "e", "f"].map(String::from).into()
 }
@@ -93,7 +81,7 @@ fn play(machine: &mut Machine, limits: &Limits) -> (Vec<Judged>, Gate) {
 fn only_the_slow_case_is_flagged_and_only_suspects_are_run_again() {
     let mut machine = Machine::new(7, 0.4);
     machine.slow = vec![("c", 1.2), ("e", 0.7)];
-    let (judged, _) = play(&mut machine, &limits());
+    let (judged, _) = play(&mut machine, &Limits::USUAL);
     let verdicts: Vec<_> = judged.iter().map(|case| case.verdict).collect();
     assert_eq!(verdicts, [Unchanged, Unchanged, Regressed, Unchanged, Faster, Unchanged]);
     assert!(judged[2].suspect && judged[2].confirming.len() >= 48);
@@ -103,7 +91,7 @@ fn only_the_slow_case_is_flagged_and_only_suspects_are_run_again() {
 
 #[test]
 fn each_round_is_balanced_and_on_one_layout() {
-    let (judged, _) = play(&mut Machine::new(3, 0.4), &limits());
+    let (judged, _) = play(&mut Machine::new(3, 0.4), &Limits::USUAL);
     let mut leads = Vec::new();
     for runs in judged.iter().map(|case| &case.screening) {
         for round in runs.chunks(4) {
@@ -125,7 +113,7 @@ fn what_the_machine_cannot_tell_is_no_pass() {
         let mut machine = Machine::new(seed, 4.0);
         machine.layouts = [[1.0; 6]; 2];
         machine.slow = vec![("a", 1.5), ("b", 1.5)];
-        let few = Limits { screen_rounds: 2, confirm_rounds: 2, ..limits() };
+        let few = Limits { screen_rounds: 2, confirm_rounds: 2, ..Limits::USUAL };
         let (judged, gate) = play(&mut machine, &few);
         let unsure = judged.iter().any(|case| case.verdict == Verdict::Inconclusive);
         assert!(gate != Gate::Passed || !unsure);
@@ -135,21 +123,21 @@ fn what_the_machine_cannot_tell_is_no_pass() {
     for budget in [0, 10, 143, 150] {
         let mut machine = Machine::new(1, 0.4);
         (machine.budget, machine.slow) = (budget, vec![("c", 1.2)]);
-        assert_eq!(play(&mut machine, &limits()).1, Gate::Inconclusive, "after {budget} runs");
+        assert_eq!(play(&mut machine, &Limits::USUAL).1, Gate::Inconclusive, "after {budget} runs");
     }
 }
 
 #[test]
 fn small_cases_and_too_few_cases_are_no_pass_either() {
-    let small = Limits { min_base_ns: 1e9, ..limits() };
+    let small = Limits { min_base_ns: 1e9, ..Limits::USUAL };
     let (judged, gate) = play(&mut Machine::new(1, 0.4), &small);
     assert!(judged.iter().all(|case| case.verdict == Verdict::TooSmall && !case.suspect));
     assert_eq!(gate, Gate::TooFewCases);
-    let many = Limits { min_compare_cases: 7, ..limits() };
+    let many = Limits { min_compare_cases: 7, ..Limits::USUAL };
     assert_eq!(play(&mut Machine::new(1, 0.4), &many).1, Gate::TooFewCases);
     let mut machine = Machine::new(1, 0.4);
     machine.slow = vec![("c", 1.2)];
-    let lenient = Limits { max_regress_cases: 1, ..limits() };
+    let lenient = Limits { max_regress_cases: 1, ..Limits::USUAL };
     assert_eq!(play(&mut machine, &lenient).1, Gate::Passed);
 }
 
@@ -168,7 +156,7 @@ fn slower_in_the_default_layout_alone_passes_and_is_reported() {
     ] {
         let mut machine = Machine::new(5, 0.01);
         machine.layouts = [base, head];
-        let limits = Limits { layouts, ..limits() };
+        let limits = Limits { layouts, ..Limits::USUAL };
         let (judged, gate) = play(&mut machine, &limits);
         let lucky = judged.iter().filter_map(|case| case.layout_pct(&limits));
         let lucky: Vec<f64> = lucky.collect();
@@ -178,7 +166,7 @@ fn slower_in_the_default_layout_alone_passes_and_is_reported() {
     // Runs that overlap say nothing about their layout.
     let mut machine = Machine::new(5, 4.0);
     machine.layouts = [others, default(1.2)];
-    let (judged, _) = play(&mut machine, &limits());
-    let lucky = judged.iter().filter(|case| case.layout_pct(&limits()).is_some()).count();
+    let (judged, _) = play(&mut machine, &Limits::USUAL);
+    let lucky = judged.iter().filter(|case| case.layout_pct(&Limits::USUAL).is_some()).count();
     assert!(lucky < 3, "{lucky} of 6");
 }

@@ -40,13 +40,12 @@ fn lines(rounds: usize, slow: f64) -> Vec<Line> {
 
 fn limits() -> Limits {
     Limits {
-        regress_pct: 5.0,
         min_base_ns: 1.0,
-        max_regress_cases: 0,
         min_compare_cases: 2,
         screen_rounds: 4,
         confirm_rounds: 4,
         layouts: 2,
+        ..Limits::USUAL
     }
 }
 
@@ -144,15 +143,7 @@ fn recorded() -> Pool {
 fn outcomes(kind: Variant, draws: usize, regress_pct: f64) -> (usize, usize, usize) {
     let pool = recorded();
     let cases = pool.cases();
-    let limits = Limits {
-        regress_pct,
-        min_base_ns: 10_000.0,
-        max_regress_cases: 0,
-        min_compare_cases: 6,
-        screen_rounds: 6,
-        confirm_rounds: 12,
-        layouts: pool.layouts(),
-    };
+    let limits = Limits { regress_pct, layouts: pool.layouts(), ..Limits::USUAL };
     let (mut failed, mut unclear, mut lucky) = (0, 0, 0);
     for draw in 0..draws {
         let plant =

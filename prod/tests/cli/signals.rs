@@ -4,22 +4,28 @@
 use crate::fixture::Fixture;
 use miniature::Pipe;
 use rustix::process::{Pid, Signal, kill_process};
-use std::process::Stdio;
+use std::process::{Child, Stdio};
+
+/// A run in which the case with this sin hangs at the pipe, with a child that holds it too.
+fn hanging(fixture: &Fixture, pipe: &Pipe, args: &[&str], sin: &str) -> Child {
+    let mut child = fixture
+        .command(args)
+        .env("SUITE_SIN", sin)
+        .env("SUITE_PIPE", pipe.path())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    assert_eq!(pipe.line_of(&mut child), "hanging");
+    child
+}
 
 #[test]
 fn cargo_an_interrupted_run_cleans_up_and_says_so() {
     let fixture = Fixture::new();
     for (signal, code) in [(Signal::INT, 130), (Signal::TERM, 143)] {
         let pipe = Pipe::new(fixture.path(&format!("pipe-{code}")));
-        let mut child = fixture
-            .command(&["run", "all", "1"])
-            .env("SUITE_SIN", "hang")
-            .env("SUITE_PIPE", pipe.path())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
-        assert_eq!(pipe.line_of(&mut child), "hanging");
+        let child = hanging(&fixture, &pipe, &["run", "all", "1"], "hang");
         // Beside it, in the same checkout, another run would mix its programs and reports with it.
         fixture
             .prod(&["run"])
@@ -43,15 +49,8 @@ fn cargo_an_interrupted_run_cleans_up_and_says_so() {
 fn cargo_a_case_past_its_limit_is_killed_with_its_children() {
     let fixture = Fixture::new();
     let pipe = Pipe::new(fixture.path("pipe"));
-    let mut child = fixture
-        .command(&["run", "stress", "1", "--set", "STRESS_TIMEOUT=1"])
-        .env("SUITE_SIN", "linger")
-        .env("SUITE_PIPE", pipe.path())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
-    assert_eq!(pipe.line_of(&mut child), "hanging");
+    let limited = ["run", "stress", "1", "--set", "STRESS_TIMEOUT=1"];
+    let child = hanging(&fixture, &pipe, &limited, "linger");
     pipe.is_let_go();
     let output = child.wait_with_output().unwrap();
     let stdout = String::from_utf8(output.stdout).unwrap();
@@ -66,15 +65,7 @@ fn cargo_a_case_past_its_limit_is_killed_with_its_children() {
 fn cargo_a_killed_run_leaves_no_process_behind_and_the_next_one_runs() {
     let fixture = Fixture::new();
     let pipe = Pipe::new(fixture.path("pipe"));
-    let mut child = fixture
-        .command(&["run", "fast", "1"])
-        .env("SUITE_SIN", "hang")
-        .env("SUITE_PIPE", pipe.path())
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .spawn()
-        .unwrap();
-    assert_eq!(pipe.line_of(&mut child), "hanging");
+    let mut child = hanging(&fixture, &pipe, &["run", "fast", "1"], "hang");
     child.kill().unwrap();
     child.wait().unwrap();
     pipe.is_let_go();
