@@ -9,7 +9,7 @@ mod merge;
 mod store;
 
 pub use merge::{merged, sum};
-pub use store::{MAX_BUCKETS, MAX_KEY_BYTES, MAX_NAME_BYTES, Pairs, clamp};
+pub use store::{MAX_BUCKETS, MAX_KEY_BYTES, MAX_NAME_BYTES, MAX_PAIR_BYTES, Pairs, clamp};
 
 use crate::engine::{
     Bucket, BucketOptions, Capabilities, Denial, Driver, Engine, EngineOptions, Identity, Merge,

@@ -21,8 +21,8 @@
 //! - unloading a bucket with no checkpoint before, see `unload-races-the-evictor`;
 //! - empty keys: the engine documents them as not allowed and does not check them in the plain
 //!   build;
-//! - values of megabytes: see `scenario::pairs`; near the limit of 1 GiB the log, the page and the copy
-//!   would each hold one, which no layer can afford.
+//! - values of megabytes: see `scenario::pairs`; those near the limit of 1 GiB take two of memory,
+//!   which not every machine has.
 
 mod answer;
 mod client;

@@ -1,11 +1,11 @@
 //! Pairs of great length, beyond those of the random client: each is kept in one piece, in memory, in
 //! files and over a reopening, and one over the documented limit is refused.
 //!
-//! What it does not verify, and why: the last bytes below the limit (a pair of a gigabyte takes two in
-//! memory, and minutes); a crash while such a pair is written (`scenario::chaos` crashes with short ones).
+//! What it does not verify, and why: the last bytes below the limit (a pair of a gigabyte takes two of
+//! memory, which not every machine has); a crash while such a pair is written (`scenario::chaos` crashes with short ones).
 
 use crate::{
-    engine::{Denial, Driver, Engine, Family, Merge, Outcome, Reason},
+    engine::{Denial, Driver, Engine, Family, Merge, Outcome, Reason, model::MAX_PAIR_BYTES},
     oracle::Violation,
     scenario::Case,
     verdict::Verdict,
@@ -13,9 +13,6 @@ use crate::{
 
 /// The promise in one sentence.
 const KEPT: &str = "a pair is kept in one piece, whatever its documented length";
-
-/// What a key and its value have together at the most, in bytes: `mace-kv`'s documented gigabyte.
-const MOST: usize = 1 << 30;
 
 const BUCKET: &str = "a";
 
@@ -44,9 +41,10 @@ fn kept(
     }
     let txn = bucket.begin()?;
     // Nobody reads it, so that it costs no memory where zeros do not.
-    let answer = txn.put(b"k", &vec![0; MOST]);
+    let answer = txn.put(b"k", &vec![0; MAX_PAIR_BYTES]);
     if answer != Err(Denial::Refused(Reason::TooLarge)) {
-        found.push(broken(format!("a pair of {} bytes is answered {answer:?}", MOST + 1)));
+        found
+            .push(broken(format!("a pair of {} bytes is answered {answer:?}", MAX_PAIR_BYTES + 1)));
     }
     drop(txn);
     drop(bucket);

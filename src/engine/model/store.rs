@@ -15,8 +15,8 @@ pub const MAX_BUCKETS: u64 = 1024;
 pub const MAX_NAME_BYTES: usize = 31;
 /// The longest key: packed with its version (12 bytes) and a length of 3 it fills 64 KiB.
 pub const MAX_KEY_BYTES: usize = (64 << 10) - 12 - 3;
-/// The largest key and value together.
-const MAX_PAIR_BYTES: usize = 1 << 30;
+/// The largest key and value together: `mace-kv`'s documented gigabyte.
+pub const MAX_PAIR_BYTES: usize = 1 << 30;
 
 /// The state of one bucket.
 pub type Pairs = BTreeMap<Vec<u8>, Vec<u8>>;
