@@ -17,7 +17,7 @@ use mace_prod::{
         mace::MaceDriver,
         spin::spin,
     },
-    scenario::bench::{Bench, Place, Work, Wrong, die_filled, kill_order},
+    scenario::bench::{Bench, Place, Work, Wrong, die_filled, kill_order, shorten_slices},
     settings::{BenchProfile, ENGINE_BUILD},
 };
 use std::{
@@ -54,6 +54,7 @@ fn main() -> ExitCode {
         complain(&die_filled(&MaceDriver, &order).to_string());
         return ExitCode::FAILURE;
     }
+    shorten_slices();
     let steps = knobs::runtime::internal(SLOW).and_then(|steps| steps.to_str()?.parse().ok());
     // Durable commits are to wait for a disk, and this program is on one.
     let disk = env::current_exe().ok().and_then(|exe| Some(exe.parent()?.to_owned()));

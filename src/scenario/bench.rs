@@ -5,10 +5,12 @@
 mod batch;
 mod database;
 mod reopen;
+mod slices;
 
 pub use batch::Batch;
 pub use database::Place;
 pub use reopen::{die_filled, kill_order};
+pub use slices::shorten as shorten_slices;
 
 use crate::{
     engine::{Denial, Driver},
