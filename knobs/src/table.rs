@@ -96,7 +96,7 @@ pub(crate) static KNOBS: &[Knob] = &[
         "cases with a smaller base, in nanoseconds, are listed but not gated"),
     knob("MACE_PERF_COMPARE_ITEMS", "200", Home::Perf, POSITIVE,
         "items of one iteration in the short runs of a comparison"),
-    knob("MACE_PERF_RUN_MS", "1000", Home::Perf, Kind::Count { min: 1, max: 60_000 },
+    knob("MACE_PERF_RUN_MS", "250", Home::Perf, Kind::Count { min: 1, max: 60_000 },
         "milliseconds that such a run is to take, about"),
     knob("MACE_PERF_REALTIME", "1", Home::Perf, Kind::Switch,
         "1 = such a run gets a real-time priority where that is allowed, so that other work waits"),

@@ -180,6 +180,7 @@ pub(crate) fn compare(
     let suspects: Vec<usize> = (0..judged.len()).filter(|index| judged[*index].suspect).collect();
     let names: Vec<String> = suspects.iter().map(|index| judged[*index].case.clone()).collect();
     let mut confirming = vec![Vec::new(); names.len()];
+    let mut estimates: Vec<Option<Estimate>> = vec![None; names.len()];
     let (mut open, mut done) = ((0..names.len()).collect::<Vec<_>>(), 0);
     // Twice as many rounds for those that the first lot leaves open, decided on all of them, and
     // no third look: a side that met its best layout undisturbed only now was never slower.
@@ -194,15 +195,19 @@ pub(crate) fn compare(
             confirming[*at].extend(runs);
         }
         done = upto;
-        open.retain(|at| is_open(&confirming[*at], limits, rng));
+        // Taken once for each lot: what is not open any more is judged by what closed it.
+        for at in &open {
+            estimates[*at] = Estimate::of(&confirming[*at], limits.bound_pct(), rng);
+        }
+        open.retain(|at| is_open(estimates[*at].as_ref(), names.len(), limits));
     }
-    let estimates: Vec<_> =
-        confirming.iter().map(|runs| Estimate::of(runs, limits.bound_pct(), rng)).collect();
     let p_values: Vec<f64> =
         estimates.iter().map(|e| e.as_ref().map_or(1.0, |e| e.p_value)).collect();
     let holds = stats::holm(&p_values, ALPHA);
     for (at, index) in suspects.into_iter().enumerate() {
-        let enough = confirming[at].len() >= 4 * limits.confirm_rounds;
+        // What more rounds were needed for cannot be told from those before the end of the time.
+        let lots = if open.contains(&at) { 2 } else { 1 };
+        let enough = confirming[at].len() >= 4 * lots * limits.confirm_rounds;
         let case = &mut judged[index];
         case.verdict = confirmed(estimates[at].as_ref(), enough, holds[at], limits);
         case.estimate = estimates[at].clone().or(case.estimate.take());
@@ -219,7 +224,7 @@ fn screened(case: &str, runs: Vec<Run>, limits: &Limits, rng: &mut fastrand::Rng
         && whole
         && estimate.as_ref().is_some_and(|e| {
             e.delta_pct > SCREEN_PCT.min(limits.regress_pct)
-                || e.floor_pct > limits.regress_pct
+                || e.floor_pct.max(e.high_pct) > limits.regress_pct
                 || any_round_beyond(&runs, ROUND_PCT)
         });
     let verdict = match &estimate {
@@ -232,25 +237,27 @@ fn screened(case: &str, runs: Vec<Run>, limits: &Limits, rng: &mut fastrand::Rng
     Judged { case, verdict, estimate, suspect, screening: runs, confirming: Vec::new() }
 }
 
-/// Whether more rounds could tell more: the limit lies within the bounds, or base differs from
-/// itself by more than the limit.
-fn is_open(runs: &[Run], limits: &Limits, rng: &mut fastrand::Rng) -> bool {
+/// Whether more rounds could tell more: the limit lies within the bounds, base differs from itself by
+/// more than the limit, or a slowdown is not proved among so many suspects.
+fn is_open(estimate: Option<&Estimate>, suspects: usize, limits: &Limits) -> bool {
     let limit = limits.regress_pct;
-    Estimate::of(runs, limits.bound_pct(), rng)
-        .is_none_or(|e| (e.low_pct <= limit && e.high_pct > limit) || e.floor_pct > limit)
+    estimate.is_none_or(|e| {
+        (e.low_pct <= limit && e.high_pct > limit)
+            || e.floor_pct > limit
+            || (e.delta_pct > limit && e.p_value > ALPHA / suspects as f64)
+    })
 }
 
 fn confirmed(estimate: Option<&Estimate>, enough: bool, holds: bool, limits: &Limits) -> Verdict {
     let Some(e) = estimate.filter(|_| enough) else { return Verdict::Inconclusive };
     let slower = e.delta_pct > limits.regress_pct;
     let proved = holds && e.low_pct > limits.bound_pct();
+    // A pass says that a slowdown of twice the limit would have been seen.
+    let wide = !slower && e.high_pct > 2.0 * limits.regress_pct;
     match (slower, proved) {
-        // What base differs from itself by is no excuse for a slowdown that is far beyond it.
-        (true, true) if e.floor_pct <= limits.regress_pct || e.delta_pct > 3.0 * e.floor_pct => {
-            Verdict::Regressed
-        }
-        (true, _) => Verdict::Inconclusive,
-        _ if e.floor_pct > limits.regress_pct => Verdict::Inconclusive,
+        _ if wide || e.floor_pct > limits.regress_pct => Verdict::Inconclusive,
+        (true, true) => Verdict::Regressed,
+        (true, false) => Verdict::Inconclusive,
         _ if e.delta_pct < -limits.regress_pct => Verdict::Faster,
         _ => Verdict::Unchanged,
     }

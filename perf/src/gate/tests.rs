@@ -128,6 +128,114 @@ fn what_the_machine_cannot_tell_is_no_pass() {
 }
 
 #[test]
+fn a_case_that_the_end_of_the_time_leaves_open_is_no_pass() {
+    let mut left_open = 0;
+    for seed in 0..20 {
+        let mut machine = Machine::new(seed, 0.4);
+        machine.slow = vec![("c", 1.05)];
+        play(&mut machine, &Limits::USUAL);
+        let mut cut = Machine::new(seed, 0.4);
+        (cut.budget, cut.slow) = (machine.runs - 1, machine.slow.clone());
+        let (judged, gate) = play(&mut cut, &Limits::USUAL);
+        let cut_off = judged.iter().find(|case| (49..96).contains(&case.confirming.len()));
+        let Some(case) = cut_off else { continue };
+        if is_open(case.estimate.as_ref(), 6, &Limits::USUAL) {
+            left_open += 1;
+            assert_eq!(case.verdict, Verdict::Inconclusive, "seed {seed}");
+            assert_ne!(gate, Gate::Passed, "seed {seed}");
+        }
+    }
+    assert!(left_open > 5, "{left_open} of 20 were left open");
+}
+
+fn estimate((delta_pct, low_pct, high_pct): (f64, f64, f64), floor_pct: f64) -> Estimate {
+    let (base_ns, head_ns) = (1e6, 1e6 * (1.0 + delta_pct / 100.0));
+    Estimate {
+        base_ns,
+        head_ns,
+        delta_pct,
+        low_pct,
+        high_pct,
+        base_median_ns: base_ns,
+        head_median_ns: head_ns,
+        median_delta_pct: delta_pct,
+        floor_pct,
+        rounds: 12,
+        p_value: 0.03,
+    }
+}
+
+#[test]
+fn what_is_proved_what_is_excluded_and_what_cannot_be_told() {
+    let inconclusive = Verdict::Inconclusive;
+    for (bounds, floor, holds, right) in [
+        ((10.0, 7.0, 13.0), 1.0, true, Regressed),
+        ((10.0, 7.0, 13.0), 1.0, false, inconclusive),
+        ((10.0, 1.6, 19.0), 1.0, true, inconclusive),
+        // However slow: base differs from itself by more than the limit.
+        ((60.0, 50.0, 70.0), 5.1, true, inconclusive),
+        ((4.9, 4.5, 9.9), 5.0, true, Unchanged),
+        // Twice the limit is not excluded.
+        ((4.9, 1.0, 10.1), 1.0, false, inconclusive),
+        ((-3.4, -41.6, 11.2), 3.6, false, inconclusive),
+        ((0.0, -1.0, 1.0), 5.1, false, inconclusive),
+        ((-8.0, -9.0, -7.0), 1.0, false, Faster),
+    ] {
+        let estimate = estimate(bounds, floor);
+        let verdict = confirmed(Some(&estimate), true, holds, &Limits::USUAL);
+        assert_eq!(verdict, right, "{bounds:?} {floor} {holds}");
+        assert_eq!(confirmed(Some(&estimate), false, holds, &Limits::USUAL), inconclusive);
+    }
+    assert_eq!(confirmed(None, true, true, &Limits::USUAL), inconclusive);
+}
+
+#[test]
+fn more_rounds_are_for_what_they_can_tell() {
+    for (bounds, floor, suspects, open) in [
+        ((10.0, 7.0, 13.0), 1.0, 1, false),
+        ((2.0, 1.0, 3.0), 1.0, 9, false),
+        // Proved among two, where the p-value is 0.03, it is not.
+        ((10.0, 7.0, 13.0), 1.0, 2, true),
+        ((10.0, 4.0, 13.0), 1.0, 1, true),
+        ((1.0, -4.0, 5.1), 1.0, 1, true),
+        ((1.0, 0.0, 2.0), 5.1, 1, true),
+    ] {
+        let estimate = estimate(bounds, floor);
+        let is = is_open(Some(&estimate), suspects, &Limits::USUAL);
+        assert_eq!(is, open, "{bounds:?} {floor} {suspects}");
+    }
+    assert!(is_open(None, 1, &Limits::USUAL));
+}
+
+#[test]
+fn a_screening_that_excludes_nothing_makes_a_suspect() {
+    // Four clients on a machine that mostly gives them one core: head found two in a third of its
+    // rounds, and is not slower by its best ones.
+    let lows = |round| if round < 2 { [100.0, 100.0] } else { [100.0, 140.0] };
+    let runs = |lows: &dyn Fn(usize) -> [f64; 2]| {
+        let mut machine = Machine::new(1, 0.0);
+        let mut runs = Vec::new();
+        for round in 0..6 {
+            let [base, head] = lows(round);
+            for (slot, side) in
+                [Side::Base, Side::Head, Side::Head, Side::Base].into_iter().enumerate()
+            {
+                let place = Place { side, round, slot, layout: 0 };
+                let run = machine.run("c", place).unwrap().unwrap();
+                let low_ns = 1e6 * if side == Side::Base { base } else { head };
+                runs.push(Run { low_ns, ..run });
+            }
+        }
+        runs
+    };
+    let mut rng = fastrand::Rng::with_seed(1);
+    let case = screened("c", runs(&lows), &Limits::USUAL, &mut rng);
+    let bounds = case.estimate.map(|e| (e.delta_pct, e.floor_pct, e.high_pct > 5.0));
+    assert_eq!((case.suspect, bounds), (true, Some((0.0, 0.0, true))));
+    assert!(!screened("c", runs(&|_| [100.0, 100.0]), &Limits::USUAL, &mut rng).suspect);
+}
+
+#[test]
 fn small_cases_and_too_few_cases_are_no_pass_either() {
     let small = Limits { min_base_ns: 1e9, ..Limits::USUAL };
     let (judged, gate) = play(&mut Machine::new(1, 0.4), &small);
