@@ -3,16 +3,17 @@
 
 use crate::{
     bench::{Clock, Program},
-    compare,
+    build, compare,
     files::{self, Origin},
     gate::Place,
     page,
-    pool::{Line, Variant},
+    pool::{Line, Recorded, Variant},
     run::Side,
     settings::Settings,
-    sides, stats,
+    sides::{self, Sides},
+    stats,
 };
-use launch::{Error, Interrupts, Result, console};
+use launch::{Error, Interrupts, Result, console, wanted::Wanted};
 use std::{collections::BTreeMap, fs, path::Path, time::Duration};
 
 /// The programs, ready to run.
@@ -119,6 +120,28 @@ impl<'s> Bed<'s> {
         Ok(Some(best))
     }
 
+    /// The commit of this tree as a comparison's base is: built from a worktree of its own into a
+    /// folder of its own, and linked again; `None` when a signal came. An engine that is a published
+    /// version has no such worktree: then it is this program.
+    pub(crate) fn twin(&self) -> Result<Option<Program>> {
+        if matches!(Wanted::of(&self.settings.knobs)?, Wanted::Version(_)) {
+            return Ok(Some(self.program.clone()));
+        }
+        let sides = Sides::with_base(self.settings, "HEAD")?;
+        let tree = &sides.base.0;
+        let Some(exe) = tree.build(self.interrupts)? else { return Ok(None) };
+        if !build::identical(&exe, &self.program.layouts[0])? {
+            console::note(&format!(
+                "perf: HEAD is not the same machine code as this tree ({}): A/A compares the two",
+                self.origin.commit
+            ));
+        }
+        let folder = self.settings.file("layouts");
+        let layouts = tree.layouts(&exe, self.program.layouts.len(), &folder, self.interrupts)?;
+        let twin = Program { layouts, ..self.program.clone() };
+        Ok(self.interrupts.outcome().is_none().then_some(twin))
+    }
+
     /// Head of a comparison of this kind with the plant, if it is one, in this case.
     pub(crate) fn program(&self, kind: Variant, case: &str) -> Program {
         match kind {
@@ -141,6 +164,7 @@ impl<'s> Bed<'s> {
     pub(crate) fn record(&self, rounds: usize, file: &Path) -> Result<Option<()>> {
         fs::write(file, "")
             .map_err(|error| Error::io("write the file", file, "make it writable", error))?;
+        files::append(file, &Recorded { format: 1, origin: self.origin.clone() })?;
         let layouts = self.program.layouts.len();
         let mut clock = self.clock(&self.moved);
         for round in 0..rounds.next_multiple_of(layouts) {

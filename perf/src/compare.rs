@@ -4,10 +4,11 @@
 use crate::{
     bench::{self, Clock, Program},
     build,
-    files::{self, Comparison, Origin, Past, Proof, Summary},
+    files::{self, Comparison, Origin, Past, Summary},
     gate::{self, Gate, Judged},
     instructions, machine, page,
     run::Side,
+    selftest,
     settings::Settings,
     sides::Sides,
     snapshot::interrupted,
@@ -181,12 +182,7 @@ fn finish(settings: &Settings, result: &Comparison, interrupts: &Interrupts) -> 
         let past = Past { format: 1, kind: "compare".to_owned(), origin, median_ns };
         files::append(&settings.file("history.jsonl"), &past)?;
     }
-    let proofs: Vec<Proof> = files::lines(&settings.file("selftest.jsonl"));
-    let mut newest: BTreeMap<(String, String), Proof> = BTreeMap::new();
-    newest.extend(
-        proofs.into_iter().map(|proof| ((proof.kind.clone(), proof.source.clone()), proof)),
-    );
-    let newest: Vec<Proof> = newest.into_values().collect();
+    let newest = selftest::newest(settings);
     console::page(&page::comparison(result, &newest));
     Ok(outcome(result.gate))
 }

@@ -20,7 +20,7 @@ use std::{
 };
 
 /// Who was measured, where and when.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Origin {
     /// The engine, its version and where it is from.
     pub(crate) engine: String,
@@ -127,7 +127,7 @@ pub(crate) struct InTime {
 }
 
 /// A line of `selftest.jsonl`: how often the gate was right here.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Proof {
     pub(crate) format: u32,
     pub(crate) origin: Origin,
@@ -148,6 +148,11 @@ pub(crate) struct Proof {
     /// and how many of them would have failed.
     pub(crate) plain_runs: usize,
     pub(crate) plain_failed: usize,
+    /// Cases that it compared and flagged that had no slowdown; lines of older versions lack them.
+    #[serde(default)]
+    pub(crate) plain_clean_cases: usize,
+    #[serde(default)]
+    pub(crate) plain_falsely_flagged: usize,
     /// What measuring took, without building: the middle one and the longest.
     pub(crate) middle_secs: f64,
     pub(crate) slowest_secs: f64,

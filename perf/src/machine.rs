@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use std::{fs, process::Command, thread};
 
 /// What a figure was measured on.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Machine {
     pub(crate) cpu: String,
     pub(crate) cores: usize,

@@ -1,7 +1,7 @@
 //! The tables that the gate prints. Text only; it decides nothing.
 
 use crate::{
-    files::{Comparison, InTime, Proof, Summary},
+    files::{Comparison, InTime, Origin, Proof, Summary},
     gate::{Gate, Judged, Verdict},
     instructions::Counted,
     stats,
@@ -80,9 +80,25 @@ pub(crate) fn comparison(comparison: &Comparison, proofs: &[Proof]) -> String {
     }
     put(&mut page, format_args!("\n{}", verdict(comparison)));
     for proof in proofs {
-        put(&mut page, format_args!("selftest here: {}", proved(proof)));
+        put(
+            &mut page,
+            format_args!("selftest {}: {}", whence(proof, &comparison.head), proved(proof)),
+        );
     }
     page
+}
+
+/// How old a proof is, and whether it speaks of what has just been measured.
+fn whence(proof: &Proof, now: &Origin) -> String {
+    let hours = now.at_secs.saturating_sub(proof.origin.at_secs) / 3600;
+    let age = match hours {
+        0 => "of the last hour".to_owned(),
+        hours if hours < 48 => format!("of {hours} h ago"),
+        hours => format!("of {} days ago", hours / 24),
+    };
+    let place = if proof.origin.machine == now.machine { "here" } else { "ON ANOTHER MACHINE" };
+    let commit = proof.origin.commit.get(..7).unwrap_or(&proof.origin.commit);
+    format!("{place} {age}, at {commit}")
 }
 
 fn instructions(counted: &Counted) -> String {
@@ -154,7 +170,11 @@ pub(crate) fn proved(proof: &Proof) -> String {
     };
     let plain = match proof.plain_runs {
         0 => String::new(),
-        runs => format!("; base-then-head medians fail {}", rate(proof.plain_failed, runs)),
+        runs => format!(
+            "; base-then-head medians fail {}, and flag clean cases {}",
+            rate(proof.plain_failed, runs),
+            rate(proof.plain_falsely_flagged, proof.plain_clean_cases)
+        ),
     };
     let in_time = proof.in_time.map_or_else(String::new, |InTime { secs, found }| {
         format!(", within {secs:.0} s {}", rate(found, proof.runs))
@@ -175,7 +195,27 @@ pub(crate) fn proved(proof: &Proof) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::time;
+    use super::{time, whence};
+    use crate::files::{Origin, Proof};
+
+    #[test]
+    fn a_proof_says_how_old_it_is_and_whose() {
+        let now = Origin::now("e".into(), "c".into());
+        let proof = |secs, cores| {
+            let mut origin = Origin { at_secs: now.at_secs - secs, ..now.clone() };
+            (origin.commit, origin.machine.cores) = ("0123456789".into(), cores);
+            Proof { origin, ..Proof::default() }
+        };
+        let cores = now.machine.cores;
+        for (secs, cores, says) in [
+            (3599, cores, "here of the last hour, at 0123456"),
+            (7200, cores, "here of 2 h ago, at 0123456"),
+            (49 * 3600, cores, "here of 2 days ago, at 0123456"),
+            (0, cores + 1, "ON ANOTHER MACHINE of the last hour, at 0123456"),
+        ] {
+            assert_eq!(whence(&proof(secs, cores), &now), says);
+        }
+    }
 
     #[test]
     fn times_have_the_unit_that_suits_them() {

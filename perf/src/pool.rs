@@ -6,13 +6,18 @@
 //! in random order, the same for all its cases, so that an hour that was slow stays slow for all.
 
 use crate::{
-    files,
-    gate::{Measure, Place},
+    files::{self, Origin},
+    gate::{Limits, Measure, Place},
     run::{self, Run, Side},
+    stats,
 };
 use launch::{Error, Result};
 use serde::{Deserialize, Serialize};
-use std::{collections::BTreeMap, fs, path::Path};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fs,
+    path::Path,
+};
 
 /// What a run of a pool was made of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -38,12 +43,23 @@ pub(crate) struct Line {
     pub(crate) run: Run,
 }
 
+/// The first line of `pool.jsonl`: what was recorded, where and when.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Recorded {
+    pub(crate) format: u32,
+    pub(crate) origin: Origin,
+}
+
 /// The runs of one case in one round, by variant: four of base, two of each other.
 type Runs = BTreeMap<Variant, Vec<Run>>;
 
 /// Runs to draw comparisons from.
 #[derive(Debug)]
 pub(crate) struct Pool {
+    /// Who was measured; pools of older versions do not say it.
+    pub(crate) origin: Option<Origin>,
+    /// Mean load while it was recorded.
+    pub(crate) load: f64,
     layouts: usize,
     /// Whole rounds, a multiple of the layouts.
     rounds: Vec<BTreeMap<String, Runs>>,
@@ -62,10 +78,28 @@ impl Pool {
             let remedy = "record one: `just perf selftest --pool 48`";
             return Err(Error::new("there is no pool of runs", path.display(), remedy));
         }
-        Self::of(files::lines(path)).ok_or_else(|| {
+        let mut pool = Self::of(files::lines(path)).ok_or_else(|| {
             let remedy = "record it again: `just perf selftest --pool 48`";
             Error::new("the pool has no whole block of rounds", path.display(), remedy)
-        })
+        })?;
+        pool.origin = files::lines(path).into_iter().next().map(|Recorded { origin, .. }| origin);
+        Ok(pool)
+    }
+
+    /// How many comparisons with these limits share no round; an error when a single one would go
+    /// over rounds again, so that its confirming runs would not be fresh ones.
+    pub(crate) fn disjoint(&self, limits: &Limits) -> Result<usize> {
+        let blocks = |rounds: usize| rounds.div_ceil(self.layouts);
+        let whole = blocks(limits.screen_rounds) + blocks(2 * limits.confirm_rounds);
+        match self.rounds.len() / self.layouts / whole {
+            0 => {
+                let what = format!("{} rounds are too few for one comparison", self.rounds.len());
+                let rounds = whole * self.layouts;
+                let remedy = format!("record more: `just perf selftest --pool {rounds}`");
+                Err(Error::new(what, "the pool", remedy))
+            }
+            disjoint => Ok(disjoint),
+        }
     }
 
     /// The pool of these lines, without what a killed recording left incomplete.
@@ -73,6 +107,7 @@ impl Pool {
         let mut rounds: BTreeMap<usize, BTreeMap<String, Runs>> = BTreeMap::new();
         let mut passes: BTreeMap<usize, BTreeMap<(Variant, String), Vec<f64>>> = BTreeMap::new();
         let mut layouts = 1;
+        let loads: Vec<f64> = lines.iter().map(|line| line.run.load).collect();
         for Line { case, variant, plain, run } in lines {
             if plain {
                 let pass = passes.entry(run.round).or_default();
@@ -93,7 +128,8 @@ impl Pool {
         let mut rounds: Vec<_> = rounds.into_values().take_while(whole).collect();
         rounds.truncate(rounds.len() / layouts * layouts);
         let passes = passes.into_values().collect();
-        (!rounds.is_empty()).then_some(Self { layouts, rounds, passes })
+        let load = stats::mean(&loads)?;
+        (!rounds.is_empty()).then_some(Self { origin: None, load, layouts, rounds, passes })
     }
 
     pub(crate) fn cases(&self) -> Vec<String> {
@@ -137,15 +173,15 @@ impl Pool {
         }
     }
 
-    /// The plain design, all of base and then all of head by medians, over each pass: whether it
-    /// would have failed at this limit. Without a plant base is compared with its own second turn.
-    pub(crate) fn plain_fails(
+    /// The plain design, all of base and then all of head by medians, over each pass: which cases it
+    /// flags at this limit. Without a plant base is compared with its own second turn.
+    pub(crate) fn plain_flags(
         &self,
         plant: Option<&(String, Variant)>,
         limit_pct: f64,
-    ) -> Vec<bool> {
-        let fails = |pass: &BTreeMap<(Variant, String), Vec<f64>>| {
-            let mut worst = f64::NEG_INFINITY;
+    ) -> Vec<BTreeSet<String>> {
+        let flags = |pass: &BTreeMap<(Variant, String), Vec<f64>>| {
+            let mut flagged = BTreeSet::new();
             for case in self.cases() {
                 let base = pass.get(&(Variant::Base, case.clone()))?;
                 let (first, second) = base.split_at(base.len() / 2);
@@ -155,12 +191,14 @@ impl Pool {
                     }
                     _ => second,
                 };
-                let median = crate::stats::median;
-                worst = worst.max(crate::stats::delta_pct(median(first)?, median(head)?));
+                let median = stats::median;
+                if stats::delta_pct(median(first)?, median(head)?) > limit_pct {
+                    flagged.insert(case);
+                }
             }
-            Some(worst > limit_pct)
+            Some(flagged)
         };
-        self.passes.iter().filter_map(fails).collect()
+        self.passes.iter().filter_map(flags).collect()
     }
 }
 
@@ -170,7 +208,7 @@ pub(crate) struct Draw<'p> {
     plant: Option<(String, Variant)>,
     other: Variant,
     blocks: Vec<usize>,
-    /// Rounds that were begun, by case: a comparison's confirming rounds are fresh ones.
+    /// Blocks that were begun, by case: a comparison's confirming rounds are fresh ones.
     begun: BTreeMap<String, usize>,
     /// Which run of base is whose in this round.
     order: [usize; BASE_RUNS],
@@ -183,11 +221,10 @@ impl Measure for Draw<'_> {
     fn run(&mut self, case: &str, place: Place) -> Result<Option<Run>> {
         let begun = self.begun.entry(case.to_owned()).or_default();
         if place.slot == 0 {
-            *begun += 1;
+            *begun += usize::from(place.layout == 0);
             self.rng.shuffle(&mut self.order);
         }
-        // A comparison longer than the pool goes over it again.
-        let block = self.blocks[(*begun - 1) / self.pool.layouts % self.blocks.len()];
+        let block = self.blocks[*begun - 1];
         let runs = &self.pool.rounds[block * self.pool.layouts + place.layout][case];
         let variant = match (&self.plant, place.side) {
             (_, Side::Base) => Variant::Base,

@@ -5,7 +5,9 @@ use crate::fixture::Fixture;
 #[test]
 fn cargo_the_gate_proves_itself_and_proposes_its_thresholds() {
     let fixture = Fixture::new();
-    let proved = fixture.perf(&["selftest", "--runs", "1", "--pool", "2", "--draws", "5"]);
+    let few = ["--set", "MACE_PERF_CONFIRM_ROUNDS=2"];
+    let selftest = |args: &[&str]| fixture.perf(&[&["selftest"], args, &few].concat());
+    let proved = selftest(&["--runs", "1", "--pool", "6", "--draws", "5"]);
     proved.ended(0, &["A/A (complete): gate failed 0 of 1", "other layout (drawn from a pool)"]);
     for pct in [5, 10, 20] {
         // The forger's steps take a nanosecond, so that a plant is what it is called.
@@ -20,12 +22,17 @@ fn cargo_the_gate_proves_itself_and_proposes_its_thresholds() {
     assert!(proved.stdout.contains(found), "{}", proved.stdout);
 
     // The pool is there; what is drawn from it again is the newest of its kind.
-    fixture.perf(&["selftest", "--runs", "0", "--pool", "0", "--draws", "6"]).ended(0, &["of 6"]);
+    selftest(&["--runs", "0", "--pool", "0", "--draws", "6"]).ended(0, &["of 6"]);
     assert_eq!(lines().lines().count(), 21);
     let compared = fixture.perf(&["compare", "base"]);
-    compared.ended(0, &["passed: identical machine code", "selftest here: A/A (complete)"]);
-    compared.ended(0, &["selftest here: A/A (drawn from a pool): gate failed 0 of 6"]);
-    assert_eq!(compared.stdout.matches("selftest here: ").count(), 13, "{}", compared.stdout);
+    compared.ended(0, &["passed: identical machine code", "selftest here of the last hour, at "]);
+    compared.ended(0, &[": A/A (complete)", ": A/A (drawn from a pool): gate failed 0 of 6"]);
+    assert_eq!(compared.stdout.matches("selftest here of ").count(), 13, "{}", compared.stdout);
+
+    // Nothing is drawn twice into one comparison.
+    let args = ["selftest", "--runs", "0", "--pool", "0", "--draws", "1"];
+    let says = ["6 rounds are too few for one comparison", "just perf selftest --pool 18"];
+    fixture.perf(&args).refused_by("perf", &says);
 
     let file = ".config/perf.toml";
     let old = fixture.read(file);
