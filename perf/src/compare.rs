@@ -6,7 +6,7 @@ use crate::{
     build,
     files::{self, Comparison, Origin, Past, Proof, Summary},
     gate::{self, Gate, Judged},
-    instructions, machine, page,
+    identical, instructions, machine, page,
     run::Side,
     settings::Settings,
     sides::Sides,
@@ -49,7 +49,7 @@ fn run(
     let mut result = Comparison {
         format: 1,
         gate: Gate::Passed,
-        identical: build::identical(&base, &head)?,
+        identical: identical::identical(&base, &head)?,
         base_reference: sides.reference.clone(),
         base: sides.base.1.clone(),
         head: sides.head.1.clone(),

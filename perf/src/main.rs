@@ -13,6 +13,7 @@ mod files;
 mod gate;
 mod git;
 mod history;
+mod identical;
 mod instructions;
 mod machine;
 mod page;
