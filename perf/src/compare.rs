@@ -22,6 +22,7 @@ pub(crate) fn with_base(
     measure: bool,
     interrupts: &Interrupts,
 ) -> Result<Outcome> {
+    begin(settings)?;
     let reference = base.unwrap_or_else(|| settings.knobs.text("MACE_PERF_BASE_REF"));
     run(settings, &Sides::with_base(settings, reference)?, measure, interrupts)
 }
@@ -33,7 +34,15 @@ pub(crate) fn engines(
     head: &str,
     interrupts: &Interrupts,
 ) -> Result<Outcome> {
+    begin(settings)?;
     run(settings, &Sides::engines(settings, base, head)?, false, interrupts)
+}
+
+/// What a comparison leaves, before it has left it.
+fn begin(settings: &Settings) -> Result<()> {
+    let files = ["compare.json", "base_summary.json", "head_summary.json"];
+    let logs = ["base.bench.log", "head.bench.log"];
+    files.into_iter().chain(logs).try_for_each(|name| files::remove(&settings.file(name)))
 }
 
 fn run(

@@ -15,6 +15,9 @@ pub(crate) fn snapshot(
     filter: Option<&str>,
     interrupts: &Interrupts,
 ) -> Result<Outcome> {
+    for name in ["head_snapshot.json", "snapshot.bench.log"] {
+        files::remove(&settings.file(name))?;
+    }
     let (tree, origin) = sides::this_tree(settings)?;
     console::note(&format!("perf: {} at {}", origin.engine, origin.commit));
     let Some(exe) = tree.build(interrupts)? else { return Ok(interrupted(interrupts)) };

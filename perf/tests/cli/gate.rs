@@ -67,7 +67,10 @@ fn cargo_snapshots_make_a_history_and_exports() {
     fixture.perf(&["export", "criterion", "main"]).ended(0, &["baseline main"]);
     assert!(there(&fixture.path("target/criterion/Put/a/1/main/estimates.json")));
     fixture.bench("(\"Put/a/1\", -1.0)");
+    let snapshot = fixture.path("target/perf_gate/head_snapshot.json");
+    assert!(there(&snapshot));
     fixture.perf(&["snapshot"]).refused_by("perf", &["the benches failed", "snapshot.bench.log"]);
+    assert!(!there(&snapshot), "an old snapshot looks like that of the run that failed");
     fixture.bench("");
     fixture.perf(&["snapshot"]).refused_by("perf", &["no case was measured"]);
 }
@@ -92,7 +95,18 @@ fn cargo_cases_that_come_and_go_are_said_and_a_dead_bench_is_no_pass() {
     fixture
         .perf(&["compare", "base"])
         .refused_by("perf", &["case Get/a/1 failed", "head.bench.log"]);
+    let left = || {
+        let files = fs::read_dir(fixture.path("target/perf_gate")).unwrap();
+        let names = files.map(|file| file.unwrap().file_name().into_string().unwrap());
+        let is_result = |name: &String| name.ends_with(".json") || name.ends_with(".log");
+        let mut names: Vec<_> = names.filter(is_result).collect();
+        names.sort_unstable();
+        names
+    };
+    // The benches had said something before the case failed; the run before had found something.
+    assert_eq!(left(), ["base.bench.log", "head.bench.log"]);
     fixture.bench("no rust");
     fixture.perf(&["compare", "base"]).refused_by("perf", &["cannot build the benches of head"]);
+    assert_eq!(left(), [""; 0], "an old comparison looks like that of the run that failed");
     assert!(!there(&fixture.path("target/perf_gate/worktree")));
 }
