@@ -4,9 +4,10 @@
 use crate::{
     bench::{self, Clock, Program},
     build,
-    files::{self, Comparison, Origin, Past, Proof, Summary},
+    files::{self, Comparison, Origin, Proof, Summary},
     gate::{self, Gate, Judged},
     identical, instructions, machine, page,
+    past::Past,
     run::Side,
     settings::Settings,
     sides::Sides,
@@ -183,13 +184,8 @@ fn finish(settings: &Settings, result: &Comparison, interrupts: &Interrupts) -> 
     if let Some(outcome) = interrupts.outcome() {
         return Ok(outcome);
     }
-    if !head.cases.is_empty() {
-        let median_ns: BTreeMap<_, _> =
-            head.cases.iter().map(|(name, case)| (name.clone(), case.median_ns)).collect();
-        let origin = result.head.clone();
-        let past = Past { format: 1, kind: "compare".to_owned(), origin, median_ns };
-        files::append(&settings.file("history.jsonl"), &past)?;
-    }
+    let past = Past::of_comparison(settings, result, &head);
+    files::append(&settings.file("history.jsonl"), &past)?;
     let proofs: Vec<Proof> = files::lines(&settings.file("selftest.jsonl"));
     let mut newest: BTreeMap<(String, String), Proof> = BTreeMap::new();
     newest.extend(

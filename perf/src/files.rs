@@ -108,17 +108,6 @@ pub(crate) struct Comparison {
     pub(crate) instructions: Vec<Counted>,
 }
 
-/// A line of `history.jsonl`.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub(crate) struct Past {
-    pub(crate) format: u32,
-    /// `snapshot` or `compare`: they measure with different numbers of items.
-    pub(crate) kind: String,
-    pub(crate) origin: Origin,
-    /// Median in nanoseconds, by case.
-    pub(crate) median_ns: BTreeMap<String, f64>,
-}
-
 /// Comparisons that found a slowdown in so many seconds.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub(crate) struct InTime {

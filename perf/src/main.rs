@@ -17,6 +17,7 @@ mod identical;
 mod instructions;
 mod machine;
 mod page;
+mod past;
 mod pool;
 mod run;
 mod selftest;

@@ -59,7 +59,30 @@ fn cargo_snapshots_make_a_history_and_exports() {
     snapshot.ended(0, &["Put/a/1", "2 cases, median_ns p50 1004500, p95 1004500"]);
     let json = fixture.results("target/perf_gate/head_snapshot.json");
     assert_eq!(json["count"], 2, "an old case was taken for one of this run");
-    fixture.perf(&["history", "Put/a/1"]).ended(0, &["1 snapshots"]);
+    let history = fixture.perf(&["history", "Put/a/1"]);
+    history.ended(0, &["1 snapshots", "quick profile, 20000 items, 10 samples"]);
+    // A comparison of the same code says so, and what stands beside the snapshots is no snapshot.
+    fixture.perf(&["compare", "base"]).ended(0, &["identical machine code"]);
+    fixture.perf(&["compare", "base", "--measure"]).ended(0, &["unchanged"]);
+    fixture
+        .perf(&["snapshot", "Put", "--set", "MACE_BENCH_TOTAL_ITEMS=500"])
+        .ended(0, &["2 cases"]);
+    // The forger measures all whatever it is asked for, but writes down what that was.
+    let log = fixture.read("target/perf_gate/snapshot.bench.log");
+    assert!(log.contains("\"(?:Put)|^Control/spin$\""), "{log}");
+    assert_eq!(fixture.read("target/perf_gate/history.jsonl").lines().count(), 4);
+    let history = fixture.perf(&["history", "Put/a/1"]);
+    history.ended(
+        0,
+        &[
+            "1 snapshots, +0.00 % each",
+            "compares, quick profile, 200 items",
+            "passed: identical machine code as",
+            "passed: +0.0 % against",
+            "1 compares",
+            "snapshots, quick profile, 500 items, 10 samples",
+        ],
+    );
     fixture
         .perf(&["history", "Put/b/1"])
         .refused_by("perf", &["no entry of case", "Get/a/1, Put/a/1"]);
@@ -73,6 +96,10 @@ fn cargo_snapshots_make_a_history_and_exports() {
     assert!(!there(&snapshot), "an old snapshot looks like that of the run that failed");
     fixture.bench("");
     fixture.perf(&["snapshot"]).refused_by("perf", &["no case was measured"]);
+    // The control alone is no case that a filter asked for.
+    fixture.bench("(\"Control/spin\", 1e6)");
+    fixture.perf(&["snapshot", "Nix"]).refused_by("perf", &["no case was measured: Nix"]);
+    fixture.perf(&["snapshot", "Control"]).ended(0, &["Control/spin"]);
 }
 
 #[test]
