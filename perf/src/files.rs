@@ -69,6 +69,7 @@ impl Summary {
                 median_low_ns,
                 median_high_ns,
                 samples: runs.iter().map(|run| run.samples).sum(),
+                estimates: None,
             })
         };
         let cases = cases.iter().filter_map(|case| Some((case.case.clone(), summary(case)?)));
@@ -267,6 +268,7 @@ mod tests {
             median_low_ns: 1.0,
             median_high_ns: 3.0,
             samples: 10,
+            estimates: None,
         };
         let cases = [("Control/spin", 9e9), ("Put/K16-V16/1", 100.0), ("Get/K16-V16/1", 200.0)];
         let cases = cases.map(|(name, median)| (name.to_owned(), sampled(median)));
