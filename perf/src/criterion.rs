@@ -149,7 +149,10 @@ fn summarise(sample: &Sample) -> Option<Sampled> {
 #[cfg(test)]
 mod tests {
     use super::{Sample, read, summarise};
-    use std::path::Path;
+    use std::{
+        fs,
+        path::{Path, PathBuf},
+    };
 
     #[test]
     fn recorded_output_is_read_by_full_id() {
@@ -164,6 +167,54 @@ mod tests {
                 && case.median_ns <= case.median_high_ns
         }));
         assert!(read(&home.join("nowhere")).is_err());
+    }
+
+    /// Recorded with Criterion 0.8.2: a group `Odd? *` with the throughput `ElementsAndBytes`, two
+    /// names that differ in a character which no folder has, sampled linearly, and two that differ
+    /// after their sixty-fourth byte, sampled flat.
+    fn odd() -> PathBuf {
+        Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/criterion-odd")
+    }
+
+    #[test]
+    fn names_that_no_folder_can_have_are_read_whole() {
+        let cases = read(&odd()).unwrap();
+        let long = "a-name-that-is-longer-than-the-sixty-four-bytes-that-criterion-leaves-of-it";
+        let [one, two] = ["one", "two"].map(|end| format!("Odd? */{long}-{end}/1"));
+        let names: Vec<_> = cases.keys().map(String::as_str).collect();
+        assert_eq!(names, ["Odd? */a*b/1", one.as_str(), two.as_str(), "Odd? */a?b/1"]);
+        // Each has the samples that stand beside its own name, for one iteration.
+        for (folder, name) in [
+            ("a_b/1", "Odd? */a?b/1"),
+            ("a_b/1_2", "Odd? */a*b/1"),
+            ("a-name-that-is-longer-than-the-sixty-four-bytes-that-criterion-l/1", one.as_str()),
+            ("a-name-that-is-longer-than-the-sixty-four-bytes-that-criterion-l/1_2", two.as_str()),
+        ] {
+            let file = odd().join("Odd_ _").join(folder).join("new/estimates.json");
+            let theirs: serde_json::Value =
+                serde_json::from_str(&fs::read_to_string(file).unwrap()).unwrap();
+            let is_flat = theirs["slope"].is_null();
+            assert_eq!(is_flat, name.contains("longer"), "both ways of sampling are there");
+            let median = theirs["median"]["point_estimate"].as_f64().unwrap();
+            let ours = cases[name].median_ns;
+            assert!((ours / median - 1.0).abs() < 1e-9, "{name}: {ours} {median}");
+        }
+    }
+
+    #[test]
+    fn a_case_in_two_folders_is_not_the_one_that_was_read_last() {
+        let home = tempfile::tempdir().unwrap();
+        for folder in ["a/new", "b/new"] {
+            let folder = home.path().join(folder);
+            fs::create_dir_all(&folder).unwrap();
+            fs::write(folder.join("benchmark.json"), r#"{"full_id": "Put/a/1"}"#).unwrap();
+            let sample = r#"{"iters": [1.0, 1.0], "times": [5.0, 6.0]}"#;
+            fs::write(folder.join("sample.json"), sample).unwrap();
+        }
+        let line = read(home.path()).unwrap_err().to_string();
+        assert!(line.starts_with("case `Put/a/1` was measured twice: "), "{line}");
+        fs::remove_dir_all(home.path().join("b")).unwrap();
+        assert_eq!(read(home.path()).unwrap().len(), 1);
     }
 
     #[test]
