@@ -46,11 +46,14 @@ pub(crate) struct Resampled {
     pub(crate) error: f64,
 }
 
+/// What a sample has one of; none when there are too few numbers.
+pub(crate) type Statistic = fn(&[f64]) -> Option<f64>;
+
 /// Percentile bootstrap intervals of these statistics at this confidence (Efron 1979), for the spread
 /// of one process run's samples. Not for extremes, for which the bootstrap is invalid.
 pub(crate) fn bootstrap<const N: usize>(
     sample: &[f64],
-    statistics: [fn(&[f64]) -> Option<f64>; N],
+    statistics: [Statistic; N],
     confidence: f64,
     rng: &mut fastrand::Rng,
 ) -> Option<[Resampled; N]> {

@@ -1,7 +1,7 @@
 //! The whole path, from two commits to a verdict, files and an exit code.
 
 use crate::fixture::{Fixture, there};
-use std::fs;
+use std::{fs, path::PathBuf};
 
 #[test]
 fn cargo_a_slower_engine_fails_and_the_same_code_passes() {
@@ -124,9 +124,13 @@ fn cargo_cases_that_come_and_go_are_said_and_a_dead_bench_is_no_pass() {
         .refused_by("perf", &["case Get/a/1 failed", "head.bench.log"]);
     let left = || {
         let files = fs::read_dir(fixture.path("target/perf_gate")).unwrap();
-        let names = files.map(|file| file.unwrap().file_name().into_string().unwrap());
-        let is_result = |name: &String| name.ends_with(".json") || name.ends_with(".log");
-        let mut names: Vec<_> = names.filter(is_result).collect();
+        let files = files.map(|file| file.unwrap().path());
+        let is_result = |file: &PathBuf| {
+            file.extension().is_some_and(|extension| extension == "json" || extension == "log")
+        };
+        let files = files.filter(is_result);
+        let mut names: Vec<_> =
+            files.map(|file| file.file_name().unwrap().to_str().unwrap().to_owned()).collect();
         names.sort_unstable();
         names
     };
