@@ -3,9 +3,10 @@
 
 use crate::{
     bench::{Clock, Program},
-    build, compare,
+    compare,
     files::{self, Origin},
     gate::Place,
+    identical::identical,
     page,
     pool::{Line, Recorded, Variant},
     run::Side,
@@ -130,7 +131,7 @@ impl<'s> Bed<'s> {
         let sides = Sides::with_base(self.settings, "HEAD")?;
         let tree = &sides.base.0;
         let Some(exe) = tree.build(self.interrupts)? else { return Ok(None) };
-        if !build::identical(&exe, &self.program.layouts[0])? {
+        if !identical(&exe, &self.program.layouts[0])? {
             console::note(&format!(
                 "perf: HEAD is not the same machine code as this tree ({}): A/A compares the two",
                 self.origin.commit

@@ -1,11 +1,9 @@
 //! Builds the bench program of one side, in a target folder of its own: with a shared one cargo
-//! takes one side's program for the other's. Also its other link layouts, and whether two programs
-//! are the same machine code. Measures nothing.
+//! takes one side's program for the other's. Also its other link layouts. Measures nothing.
 
 use crate::settings::Settings;
 use cargo_metadata::{Message, camino::Utf8PathBuf};
 use launch::{Error, Interrupts, Result};
-use object::{Object, ObjectSection};
 use std::{
     fs,
     path::{Path, PathBuf},
@@ -116,33 +114,8 @@ fn cargo(command: &mut Command, interrupts: &Interrupts) -> Result<Option<PathBu
     Ok(found.filter(|_| status.success()))
 }
 
-fn read(path: &Path) -> Result<Vec<u8>> {
+pub(crate) fn read(path: &Path) -> Result<Vec<u8>> {
     fs::read(path).map_err(|error| Error::io("read the program", path, "build it again", error))
-}
-
-/// Whether two programs are the same machine code and the same data: then there is nothing to
-/// measure.
-pub(crate) fn identical(left: &Path, right: &Path) -> Result<bool> {
-    let (left, right) = (read(left)?, read(right)?);
-    Ok(match (sections(&left), sections(&right)) {
-        (Some(left), Some(right)) => left == right,
-        // An unknown format proves nothing.
-        _ => left == right,
-    })
-}
-
-fn sections(program: &[u8]) -> Option<Vec<(&str, &[u8])>> {
-    const CODE: [&str; 6] = [".text", ".rodata", ".data", ".data.rel.ro", "__text", "__const"];
-    let file = object::File::parse(program).ok()?;
-    let mut sections = Vec::new();
-    for section in file.sections() {
-        if let Ok(name) = section.name_bytes()
-            && let Some(code) = CODE.iter().find(|code| code.as_bytes() == name)
-        {
-            sections.push((*code, section.data().ok()?));
-        }
-    }
-    (!sections.is_empty()).then_some(sections)
 }
 
 /// What this run of cargo is told by nobody but us: a bench program reads the same knobs.
@@ -152,27 +125,4 @@ pub(crate) fn clean(command: &mut Command, settings: &Settings, manifest: &Path)
     }
     let folder = manifest.parent().expect("a manifest is in a folder");
     command.env("CARGO_MANIFEST_DIR", folder).current_dir(folder);
-}
-
-#[cfg(test)]
-mod tests {
-    use super::identical;
-    use std::{env, fs};
-
-    #[test]
-    fn the_same_code_is_identical_and_one_changed_byte_is_not() {
-        let temp = tempfile::tempdir().unwrap();
-        let own = env::current_exe().unwrap();
-        let (copy, other) = (temp.path().join("copy"), temp.path().join("other"));
-        fs::copy(&own, &copy).unwrap();
-        assert!(identical(&own, &copy).unwrap());
-        let mut bytes = fs::read(&own).unwrap();
-        let at = bytes.windows(13).position(|w| w == b"build it agai").unwrap();
-        bytes[at] ^= 1;
-        fs::write(&other, bytes).unwrap();
-        assert!(!identical(&own, &other).unwrap());
-        // What is no program is compared whole.
-        fs::write(&other, "text").unwrap();
-        assert!(identical(&other, &other).unwrap() && !identical(&own, &other).unwrap());
-    }
 }

@@ -4,9 +4,10 @@
 use crate::{
     bench::{self, Clock, Program},
     build,
-    files::{self, Comparison, Origin, Past, Summary},
+    files::{self, Comparison, Origin, Summary},
     gate::{self, Gate, Judged},
-    instructions, machine, page,
+    identical, instructions, machine, page,
+    past::Past,
     run::Side,
     selftest,
     settings::Settings,
@@ -14,7 +15,6 @@ use crate::{
     snapshot::interrupted,
 };
 use launch::{Error, Interrupts, Outcome, Result, console};
-use std::collections::BTreeMap;
 
 /// This tree against its base.
 pub(crate) fn with_base(
@@ -23,6 +23,7 @@ pub(crate) fn with_base(
     measure: bool,
     interrupts: &Interrupts,
 ) -> Result<Outcome> {
+    begin(settings)?;
     let reference = base.unwrap_or_else(|| settings.knobs.text("MACE_PERF_BASE_REF"));
     run(settings, &Sides::with_base(settings, reference)?, measure, interrupts)
 }
@@ -34,7 +35,15 @@ pub(crate) fn engines(
     head: &str,
     interrupts: &Interrupts,
 ) -> Result<Outcome> {
+    begin(settings)?;
     run(settings, &Sides::engines(settings, base, head)?, false, interrupts)
+}
+
+/// What a comparison leaves, before it has left it.
+fn begin(settings: &Settings) -> Result<()> {
+    let files = ["compare.json", "base_summary.json", "head_summary.json"];
+    let logs = ["base.bench.log", "head.bench.log"];
+    files.into_iter().chain(logs).try_for_each(|name| files::remove(&settings.file(name)))
 }
 
 fn run(
@@ -50,7 +59,7 @@ fn run(
     let mut result = Comparison {
         format: 1,
         gate: Gate::Passed,
-        identical: build::identical(&base, &head)?,
+        identical: identical::identical(&base, &head)?,
         base_reference: sides.reference.clone(),
         base: sides.base.1.clone(),
         head: sides.head.1.clone(),
@@ -175,13 +184,8 @@ fn finish(settings: &Settings, result: &Comparison, interrupts: &Interrupts) -> 
     if let Some(outcome) = interrupts.outcome() {
         return Ok(outcome);
     }
-    if !head.cases.is_empty() {
-        let median_ns: BTreeMap<_, _> =
-            head.cases.iter().map(|(name, case)| (name.clone(), case.median_ns)).collect();
-        let origin = result.head.clone();
-        let past = Past { format: 1, kind: "compare".to_owned(), origin, median_ns };
-        files::append(&settings.file("history.jsonl"), &past)?;
-    }
+    let past = Past::of_comparison(settings, result, &head);
+    files::append(&settings.file("history.jsonl"), &past)?;
     let newest = selftest::newest(settings);
     console::page(&page::comparison(result, &newest));
     Ok(outcome(result.gate))

@@ -2,10 +2,14 @@
 //! Criterion's own full id: names of folders are cut and have characters replaced. Only a home that
 //! was fresh before the run is worth reading, because Criterion never removes old cases.
 
-use crate::stats;
+use crate::stats::{self, Resampled};
 use launch::{Error, Result};
 use serde::{Deserialize, Serialize};
-use std::{collections::BTreeMap, fs, path::Path};
+use std::{
+    collections::BTreeMap,
+    fs,
+    path::{Path, PathBuf},
+};
 
 /// One case as it was measured.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -18,7 +22,49 @@ pub(crate) struct Sampled {
     pub(crate) median_low_ns: f64,
     pub(crate) median_high_ns: f64,
     pub(crate) samples: usize,
+    /// What Criterion's own files say besides; a side of a comparison, and a snapshot of an older
+    /// version, has none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) estimates: Option<Estimates>,
 }
+
+/// The figures of Criterion's `estimates.json`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Estimates {
+    pub(crate) mean: Estimate,
+    pub(crate) median: Estimate,
+    pub(crate) std_dev: Estimate,
+    pub(crate) median_abs_dev: Estimate,
+}
+
+/// One of them, with its 95 % interval and its standard error.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Estimate {
+    pub(crate) ns: f64,
+    pub(crate) low_ns: f64,
+    pub(crate) high_ns: f64,
+    pub(crate) error_ns: f64,
+}
+
+impl Estimates {
+    fn of(times: &[f64]) -> Option<Self> {
+        // The same samples give the same intervals.
+        let mut rng = fastrand::Rng::with_seed(1);
+        let all = [stats::mean, stats::median, stats::std_dev, stats::median_abs_dev];
+        let estimate = |found: Resampled| Estimate {
+            ns: found.value,
+            low_ns: found.low,
+            high_ns: found.high,
+            error_ns: found.error,
+        };
+        let [mean, median, std_dev, median_abs_dev] =
+            stats::bootstrap(times, all, CONFIDENCE, &mut rng)?.map(estimate);
+        Some(Self { mean, median, std_dev, median_abs_dev })
+    }
+}
+
+/// Of the intervals.
+pub(crate) const CONFIDENCE: f64 = 0.95;
 
 /// Which quantile stands for an undisturbed batch. On two cores under a load of 15 one batch in
 /// ten of four writers is disturbed least, and one in fifty is hardly disturbed at all. Not the
@@ -40,10 +86,10 @@ struct Sample {
 pub(crate) fn read(home: &Path) -> Result<BTreeMap<String, Sampled>> {
     let mut cases = BTreeMap::new();
     visit(home, &mut cases)?;
-    Ok(cases)
+    Ok(cases.into_iter().map(|(name, (_, sampled))| (name, sampled)).collect())
 }
 
-fn visit(folder: &Path, cases: &mut BTreeMap<String, Sampled>) -> Result<()> {
+fn visit(folder: &Path, cases: &mut BTreeMap<String, (PathBuf, Sampled)>) -> Result<()> {
     let unreadable = |error| Error::io("read the folder", folder, "make it readable", error);
     for entry in fs::read_dir(folder).map_err(unreadable)? {
         let path = entry.map_err(unreadable)?.path();
@@ -57,7 +103,11 @@ fn visit(folder: &Path, cases: &mut BTreeMap<String, Sampled>) -> Result<()> {
                 let what = format!("case `{}` has no usable sample", benchmark.full_id);
                 Error::new(what, path.display(), "run the bench again; see the bench log")
             })?;
-            cases.insert(benchmark.full_id, sampled);
+            if let Some(other) = cases.insert(benchmark.full_id.clone(), (path.clone(), sampled)) {
+                let what = format!("case `{}` was measured twice", benchmark.full_id);
+                let place = format!("{} and {}", other.0.display(), path.display());
+                return Err(Error::new(what, place, "give each bench a name of its own"));
+            }
         } else {
             visit(&path, cases)?;
         }
@@ -84,23 +134,25 @@ fn summarise(sample: &Sample) -> Option<Sampled> {
     if !times.iter().all(|time| time.is_finite() && *time > 0.0) {
         return None;
     }
-    // The same samples give the same interval.
-    let mut rng = fastrand::Rng::with_seed(1);
-    let (median_low_ns, median_high_ns) = stats::median_interval(&times, 0.95, &mut rng)?;
+    let estimates = Estimates::of(&times)?;
     Some(Sampled {
         low_ns: stats::quantile(&times, LOW)?,
-        median_ns: stats::median(&times)?,
-        mean_ns: stats::mean(&times)?,
-        median_low_ns,
-        median_high_ns,
+        median_ns: estimates.median.ns,
+        mean_ns: estimates.mean.ns,
+        median_low_ns: estimates.median.low_ns,
+        median_high_ns: estimates.median.high_ns,
         samples: times.len(),
+        estimates: Some(estimates),
     })
 }
 
 #[cfg(test)]
 mod tests {
     use super::{Sample, read, summarise};
-    use std::path::Path;
+    use std::{
+        fs,
+        path::{Path, PathBuf},
+    };
 
     #[test]
     fn recorded_output_is_read_by_full_id() {
@@ -115,6 +167,54 @@ mod tests {
                 && case.median_ns <= case.median_high_ns
         }));
         assert!(read(&home.join("nowhere")).is_err());
+    }
+
+    /// Recorded with Criterion 0.8.2: a group `Odd? *` with the throughput `ElementsAndBytes`, two
+    /// names that differ in a character which no folder has, sampled linearly, and two that differ
+    /// after their sixty-fourth byte, sampled flat.
+    fn odd() -> PathBuf {
+        Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/criterion-odd")
+    }
+
+    #[test]
+    fn names_that_no_folder_can_have_are_read_whole() {
+        let cases = read(&odd()).unwrap();
+        let long = "a-name-that-is-longer-than-the-sixty-four-bytes-that-criterion-leaves-of-it";
+        let [one, two] = ["one", "two"].map(|end| format!("Odd? */{long}-{end}/1"));
+        let names: Vec<_> = cases.keys().map(String::as_str).collect();
+        assert_eq!(names, ["Odd? */a*b/1", one.as_str(), two.as_str(), "Odd? */a?b/1"]);
+        // Each has the samples that stand beside its own name, for one iteration.
+        for (folder, name) in [
+            ("a_b/1", "Odd? */a?b/1"),
+            ("a_b/1_2", "Odd? */a*b/1"),
+            ("a-name-that-is-longer-than-the-sixty-four-bytes-that-criterion-l/1", one.as_str()),
+            ("a-name-that-is-longer-than-the-sixty-four-bytes-that-criterion-l/1_2", two.as_str()),
+        ] {
+            let file = odd().join("Odd_ _").join(folder).join("new/estimates.json");
+            let theirs: serde_json::Value =
+                serde_json::from_str(&fs::read_to_string(file).unwrap()).unwrap();
+            let is_flat = theirs["slope"].is_null();
+            assert_eq!(is_flat, name.contains("longer"), "both ways of sampling are there");
+            let median = theirs["median"]["point_estimate"].as_f64().unwrap();
+            let ours = cases[name].median_ns;
+            assert!((ours / median - 1.0).abs() < 1e-9, "{name}: {ours} {median}");
+        }
+    }
+
+    #[test]
+    fn a_case_in_two_folders_is_not_the_one_that_was_read_last() {
+        let home = tempfile::tempdir().unwrap();
+        for folder in ["a/new", "b/new"] {
+            let folder = home.path().join(folder);
+            fs::create_dir_all(&folder).unwrap();
+            fs::write(folder.join("benchmark.json"), r#"{"full_id": "Put/a/1"}"#).unwrap();
+            let sample = r#"{"iters": [1.0, 1.0], "times": [5.0, 6.0]}"#;
+            fs::write(folder.join("sample.json"), sample).unwrap();
+        }
+        let line = read(home.path()).unwrap_err().to_string();
+        assert!(line.starts_with("case `Put/a/1` was measured twice: "), "{line}");
+        fs::remove_dir_all(home.path().join("b")).unwrap();
+        assert_eq!(read(home.path()).unwrap().len(), 1);
     }
 
     #[test]

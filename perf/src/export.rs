@@ -3,7 +3,7 @@
 //! (bencher.dev/docs/reference/bencher-metric-format); critcmp reads Criterion's baselines.
 
 use crate::{
-    criterion::Sampled,
+    criterion::{CONFIDENCE, Estimate, Sampled},
     files::{self, Summary},
     settings::Settings,
 };
@@ -48,6 +48,11 @@ fn bencher(summary: &Summary) -> Value {
 
 fn baseline(summary: &Summary, home: &Path, name: &str) -> Result<()> {
     for (case, sampled) in &summary.cases {
+        let Some(found) = &sampled.estimates else {
+            let what = format!("the snapshot has no deviations of `{case}`");
+            let remedy = "it is of an older version: run `just perf snapshot` again";
+            return Err(Error::new(what, "head_snapshot.json", remedy));
+        };
         let folder = home.join(case).join(name);
         fs::create_dir_all(&folder)
             .map_err(|error| Error::io("create the folder", &folder, "make it writable", error))?;
@@ -61,32 +66,33 @@ fn baseline(summary: &Summary, home: &Path, name: &str) -> Result<()> {
             "directory_name": case,
         });
         files::write(&folder.join("benchmark.json"), &benchmark)?;
-        let estimate = |point: f64| {
-            json!({
-                "point_estimate": point,
-                "standard_error": (sampled.median_high_ns - sampled.median_low_ns) / 3.92,
-                "confidence_interval": {
-                    "confidence_level": 0.95,
-                    "lower_bound": sampled.median_low_ns,
-                    "upper_bound": sampled.median_high_ns,
-                },
-            })
-        };
         let estimates = json!({
-            "mean": estimate(sampled.mean_ns),
-            "median": estimate(sampled.median_ns),
-            "median_abs_dev": estimate(0.0),
+            "mean": estimate(&found.mean),
+            "median": estimate(&found.median),
+            "median_abs_dev": estimate(&found.median_abs_dev),
             "slope": null,
-            "std_dev": estimate(0.0),
+            "std_dev": estimate(&found.std_dev),
         });
         files::write(&folder.join("estimates.json"), &estimates)?;
     }
     Ok(())
 }
 
+fn estimate(estimate: &Estimate) -> Value {
+    json!({
+        "point_estimate": estimate.ns,
+        "standard_error": estimate.error_ns,
+        "confidence_interval": {
+            "confidence_level": CONFIDENCE,
+            "lower_bound": estimate.low_ns,
+            "upper_bound": estimate.high_ns,
+        },
+    })
+}
+
 #[cfg(test)]
 mod tests {
-    use super::{baseline, bencher};
+    use super::{Value, baseline, bencher};
     use crate::{
         criterion,
         files::{Origin, Summary},
@@ -108,19 +114,49 @@ mod tests {
     }
 
     #[test]
-    fn the_baseline_has_the_keys_that_criterion_itself_writes() {
+    fn the_baseline_says_what_criterion_itself_wrote() {
         let temp = tempfile::tempdir().unwrap();
         baseline(&recorded(), temp.path(), "main").unwrap();
         let theirs = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/criterion");
-        for file in ["benchmark.json", "estimates.json"] {
-            let keys = |path: &Path| {
-                let text = fs::read_to_string(path).unwrap();
-                let value: serde_json::Value = serde_json::from_str(&text).unwrap();
-                value.as_object().unwrap().keys().cloned().collect::<Vec<_>>()
+        let read = |path: &Path| -> Value {
+            serde_json::from_str(&fs::read_to_string(path).unwrap()).unwrap()
+        };
+        let keys = |value: &Value| value.as_object().unwrap().keys().cloned().collect::<Vec<_>>();
+        for case in ["Put/K16-V16/1", "Reopen/K16-V16/killed", "Control/spin"] {
+            let both = |file: &str| {
+                let (ours, theirs) = (temp.path().join(case).join("main"), theirs.join(case));
+                (read(&ours.join(file)), read(&theirs.join("new").join(file)))
             };
-            let ours = keys(&temp.path().join("Put/K16-V16/1/main").join(file));
-            let theirs = keys(&theirs.join("Put/K16-V16/1/new").join(file));
-            assert!(ours.iter().all(|key| theirs.contains(key)), "{file}: {ours:?} {theirs:?}");
+            let (ours, theirs) = both("benchmark.json");
+            assert!(keys(&ours).iter().all(|key| keys(&theirs).contains(key)), "{ours} {theirs}");
+            let (ours, theirs) = both("estimates.json");
+            assert_eq!(keys(&ours), keys(&theirs));
+            for name in ["mean", "median", "std_dev", "median_abs_dev"] {
+                let of =
+                    |value: &Value, key: &str| value[name].pointer(key).unwrap().as_f64().unwrap();
+                let (point, theirs_point) =
+                    (of(&ours, "/point_estimate"), of(&theirs, "/point_estimate"));
+                // Criterion scales the last one by a constant in single precision.
+                assert!((point / theirs_point - 1.0).abs() < 1e-7, "{name} {point} {theirs_point}");
+                let [low, high] = ["lower", "upper"]
+                    .map(|end| of(&ours, &format!("/confidence_interval/{end}_bound")));
+                // Of ten samples; Criterion draws a hundred times as often.
+                assert!(low <= point && point <= high && low < high, "{name} {low} {high}");
+                let error = of(&ours, "/standard_error") / of(&theirs, "/standard_error");
+                assert!((0.5..2.0).contains(&error), "{name} {error}");
+            }
         }
+    }
+
+    #[test]
+    fn a_snapshot_without_deviations_is_not_made_into_one_that_has_none() {
+        let temp = tempfile::tempdir().unwrap();
+        let mut old = recorded();
+        old.cases.values_mut().for_each(|case| case.estimates = None);
+        let line = baseline(&old, temp.path(), "main").unwrap_err().to_string();
+        assert!(
+            line.contains("no deviations of `Control/spin`") && line.contains("snapshot"),
+            "{line}"
+        );
     }
 }

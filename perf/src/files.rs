@@ -9,12 +9,12 @@ use crate::{
     run::{Run, Side, best},
     stats,
 };
-use launch::{Error, Result};
+use launch::{Error, Result, console, store};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use std::{
     collections::BTreeMap,
     fs::{self, OpenOptions},
-    io::Write,
+    io::{self, ErrorKind, Read, Seek, SeekFrom, Write},
     path::Path,
     time::{SystemTime, UNIX_EPOCH},
 };
@@ -69,6 +69,7 @@ impl Summary {
                 median_low_ns,
                 median_high_ns,
                 samples: runs.iter().map(|run| run.samples).sum(),
+                estimates: None,
             })
         };
         let cases = cases.iter().filter_map(|case| Some((case.case.clone(), summary(case)?)));
@@ -106,17 +107,6 @@ pub(crate) struct Comparison {
     pub(crate) cases: Vec<Judged>,
     /// Instructions of the cases of one client, where valgrind is there.
     pub(crate) instructions: Vec<Counted>,
-}
-
-/// A line of `history.jsonl`.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub(crate) struct Past {
-    pub(crate) format: u32,
-    /// `snapshot` or `compare`: they measure with different numbers of items.
-    pub(crate) kind: String,
-    pub(crate) origin: Origin,
-    /// Median in nanoseconds, by case.
-    pub(crate) median_ns: BTreeMap<String, f64>,
 }
 
 /// Comparisons that found a slowdown in so many seconds.
@@ -162,19 +152,39 @@ pub(crate) struct Proof {
 /// Writes a file whole.
 pub(crate) fn write<T: Serialize>(path: &Path, value: &T) -> Result<()> {
     let text = serde_json::to_string_pretty(value).expect("the wire structs are plain data");
-    fs::write(path, text + "\n")
-        .map_err(|error| Error::io("write the file", path, "make the folder writable", error))
+    store::replace(path, &(text + "\n"))
+}
+
+/// Removes what an earlier run left: beside the error of a run that gave nothing, it would look
+/// like what that run found.
+pub(crate) fn remove(path: &Path) -> Result<()> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != ErrorKind::NotFound => {
+            Err(Error::io("remove the last run's file", path, "make the folder writable", error))
+        }
+        _ => Ok(()),
+    }
 }
 
 /// Appends a line to a file that only grows.
 pub(crate) fn append<T: Serialize>(path: &Path, value: &T) -> Result<()> {
     let text = serde_json::to_string(value).expect("the wire structs are plain data") + "\n";
-    OpenOptions::new()
-        .append(true)
-        .create(true)
-        .open(path)
-        .and_then(|mut file| file.write_all(text.as_bytes()))
+    try_append(path, text)
         .map_err(|error| Error::io("append to", path, "make the folder writable", error))
+}
+
+fn try_append(path: &Path, mut text: String) -> io::Result<()> {
+    let mut file = OpenOptions::new().read(true).append(true).create(true).open(path)?;
+    let mut last = [b'\n'];
+    if file.seek(SeekFrom::End(0))? > 0 {
+        file.seek(SeekFrom::End(-1))?;
+        file.read_exact(&mut last)?;
+    }
+    // The last writer was killed in its line: this one must not become a part of that.
+    if last != [b'\n'] {
+        text.insert(0, '\n');
+    }
+    file.write_all(text.as_bytes())
 }
 
 /// Reads a file of one value; `remedy` says how to get it.
@@ -188,9 +198,24 @@ pub(crate) fn read<T: DeserializeOwned>(path: &Path, remedy: &str) -> Result<T> 
 
 /// Reads the lines of a file that may not be there. A line that a killed run left torn, or of a
 /// later format, is passed over.
+pub(crate) fn records<T: DeserializeOwned>(path: &Path) -> Result<Vec<T>> {
+    let bytes = match fs::read(path) {
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
+        read => read.map_err(|error| {
+            Error::io("read the file", path, "make it readable, or remove it", error)
+        })?,
+    };
+    // A line can be torn inside a character.
+    let lines = bytes.split(|byte| *byte == b'\n');
+    Ok(lines.filter_map(|line| serde_json::from_slice(line).ok()).collect())
+}
+
+/// The same where nothing depends on them: a file that cannot be read is said and counts as empty.
 pub(crate) fn lines<T: DeserializeOwned>(path: &Path) -> Vec<T> {
-    let text = fs::read_to_string(path).unwrap_or_default();
-    text.lines().filter_map(|line| serde_json::from_str(line).ok()).collect()
+    records(path).unwrap_or_else(|error| {
+        console::note(&format!("perf: {error}"));
+        Vec::new()
+    })
 }
 
 #[cfg(test)]
@@ -202,11 +227,41 @@ mod tests {
     fn a_torn_line_does_not_hide_the_others() {
         let temp = tempfile::tempdir().unwrap();
         let path = temp.path().join("history.jsonl");
-        assert_eq!(lines::<u32>(&path), [0; 0]);
-        append(&path, &1).unwrap();
-        fs::write(&path, "1\n{\"torn\n").unwrap();
-        append(&path, &2).unwrap();
-        assert_eq!(lines::<u32>(&path), [1, 2]);
+        assert_eq!(records::<String>(&path).unwrap(), [""; 0]);
+        append(&path, &"one").unwrap();
+        // A write that was killed has no end, and may be cut inside a character.
+        for torn in ["\"tor", "\u{fc}"] {
+            let mut file = OpenOptions::new().append(true).open(&path).unwrap();
+            file.write_all(&torn.as_bytes()[..1]).unwrap();
+            append(&path, &torn).unwrap();
+        }
+        assert_eq!(records::<String>(&path).unwrap(), ["one", "\"tor", "\u{fc}"]);
+        assert_eq!(fs::read(&path).unwrap().split(|byte| *byte == b'\n').count(), 6);
+    }
+
+    #[test]
+    fn a_file_that_cannot_be_read_is_not_an_empty_one() {
+        let temp = tempfile::tempdir().unwrap();
+        let line = records::<u32>(temp.path()).unwrap_err().to_string();
+        assert!(line.starts_with("cannot read the file"), "{line}");
+        assert_eq!(lines::<u32>(temp.path()), [0; 0]);
+    }
+
+    #[test]
+    fn a_file_is_replaced_as_a_whole_and_removed_only_where_it_is() {
+        let temp = tempfile::tempdir().unwrap();
+        let path = temp.path().join("compare.json");
+        remove(&path).unwrap();
+        write(&path, &1).unwrap();
+        let reader = fs::File::open(&path).unwrap();
+        write(&path, &2).unwrap();
+        // Who had begun to read has the old text to its end.
+        assert_eq!(io::read_to_string(reader).unwrap(), "1\n");
+        assert_eq!(fs::read_to_string(&path).unwrap(), "2\n");
+        remove(&path).unwrap();
+        assert_eq!(fs::read_dir(temp.path()).unwrap().count(), 0);
+        let line = remove(temp.path()).unwrap_err().to_string();
+        assert!(line.starts_with("cannot remove the last run's file"), "{line}");
     }
 
     #[test]
@@ -218,6 +273,7 @@ mod tests {
             median_low_ns: 1.0,
             median_high_ns: 3.0,
             samples: 10,
+            estimates: None,
         };
         let cases = [("Control/spin", 9e9), ("Put/K16-V16/1", 100.0), ("Get/K16-V16/1", 200.0)];
         let cases = cases.map(|(name, median)| (name.to_owned(), sampled(median)));

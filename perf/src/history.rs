@@ -1,28 +1,30 @@
-//! `perf history`: the trend of a case over the snapshots made here, and where it changed. Reads the
-//! history and prints; measures nothing.
+//! `perf history`: the trend of a case over the snapshots and comparisons made here, and where it
+//! changed. Reads the history and prints; measures nothing.
 
 use crate::{
-    files::{self, Past},
+    files,
+    gate::Gate,
     page,
+    past::{CONTROL, Past},
     settings::Settings,
     stats,
 };
 use launch::{Error, Outcome, Result, console};
-use std::fmt::Write;
+use std::{
+    collections::BTreeMap,
+    fmt::{Arguments, Write},
+};
 
-/// The case that never changes: what a slow hour of the machine does to it is divided out.
-const CONTROL: &str = "Control/spin";
-
-/// A step counts when Welch's t is beyond this (p below 0.001 for a few points a side) ...
-const STEP_T: f64 = 6.0;
+/// A step is believed when chance makes it in fewer than one of so many series without any ...
+const STEP_ALPHA: f64 = 0.001;
 /// ... and it is at least so many per cent.
 const STEP_PCT: f64 = 5.0;
 
 /// Prints the trend of a case.
 pub(crate) fn history(settings: &Settings, case: &str) -> Result<Outcome> {
     let file = settings.file("history.jsonl");
-    let past: Vec<Past> = files::lines(&file);
-    let text = trend(&past, case).ok_or_else(|| {
+    let past: Vec<Past> = files::records(&file)?;
+    let text = trends(&past, case).ok_or_else(|| {
         let mut known: Vec<_> = past.iter().flat_map(|past| past.median_ns.keys()).collect();
         known.sort_unstable();
         known.dedup();
@@ -37,75 +39,86 @@ pub(crate) fn history(settings: &Settings, case: &str) -> Result<Outcome> {
     Ok(Outcome::Passed)
 }
 
-fn trend(past: &[Past], case: &str) -> Option<String> {
-    let past: Vec<&Past> = past
-        .iter()
-        .filter(|past| past.kind == "snapshot" && past.median_ns.contains_key(case))
-        .collect();
+/// One series after the other; `None` when nothing was measured of this case.
+fn trends(past: &[Past], case: &str) -> Option<String> {
+    let mut all = BTreeMap::<_, Vec<&Past>>::new();
+    for past in past.iter().filter(|past| past.median_ns.contains_key(case) || past.is_identical())
+    {
+        all.entry(past.series()).or_default().push(past);
+    }
+    all.retain(|_, past| past.iter().any(|past| past.median_ns.contains_key(case)));
+    let pages = all.iter().map(|(series, past)| {
+        let levels = if series.has_control {
+            format!("the machine's drift divided out by {CONTROL}")
+        } else {
+            format!("as measured: the machine's drift is in them without {CONTROL}")
+        };
+        format!("{case}, {series}\nmedians, {levels}\n{}", trend(past, case))
+    });
+    let pages: Vec<String> = pages.collect();
+    (!pages.is_empty()).then(|| pages.join("\n"))
+}
+
+/// The trend of one series.
+fn trend(past: &[&Past], case: &str) -> String {
     let first_control = past.iter().find_map(|past| past.median_ns.get(CONTROL));
-    // In units of the control's first figure; without a control, as it was measured.
+    // In units of the control's first figure.
     let level = |past: &Past| {
         let drift = match (past.median_ns.get(CONTROL), first_control) {
             (Some(now), Some(first)) => now / first,
             _ => 1.0,
         };
-        past.median_ns[case] / drift
+        Some(past.median_ns.get(case)? / drift)
     };
-    let series: Vec<f64> = past.iter().map(|past| level(past)).collect();
-    let first = *series.first()?;
-    let steps = stats::change_points(&series, STEP_T, STEP_PCT);
+    let series: Vec<f64> = past.iter().filter_map(|past| level(past)).collect();
+    let first = series[0];
+    let steps = stats::change_points(&series, STEP_ALPHA, STEP_PCT);
     let mut page = String::new();
-    let mut put = |line: std::fmt::Arguments<'_>| {
-        writeln!(page, "{line}").expect("writing to a string cannot fail");
+    let mut put = |line: Arguments<'_>| {
+        writeln!(page, "{}", line.to_string().trim_end()).expect("writing to a string cannot fail");
     };
-    put(format_args!("{case}, medians, the machine's drift divided out by {CONTROL}"));
-    for (at, (past, level)) in past.iter().zip(&series).enumerate() {
+    let mut at = 0;
+    for past in past {
+        let commit: String = past.origin.commit.chars().take(12).collect();
+        let (when, engine, judged) = (past.origin.at_secs, &past.origin.engine, judged(past, case));
+        let Some(level) = level(past) else {
+            let gap = format!("{:>11}  {:>7}", "-", "");
+            put(format_args!("{when:>12}  {commit:12}  {gap}  {engine}{judged}"));
+            continue;
+        };
         let mark = if steps.contains(&at) { "  <- change point" } else { "" };
-        let (time, delta) = (page::time(*level), stats::delta_pct(first, *level));
-        let Past { origin, .. } = past;
-        let commit: String = origin.commit.chars().take(12).collect();
+        let (time, delta) = (page::time(level), stats::delta_pct(first, level));
         put(format_args!(
-            "{:>12}  {commit:12}  {:>11}  {delta:>+6.1}%  {}{mark}",
-            origin.at_secs, time, origin.engine
+            "{when:>12}  {commit:12}  {time:>11}  {delta:>+6.1}%  {engine}{judged}{mark}"
         ));
+        at += 1;
     }
     let pct = stats::theil_sen(&series).unwrap_or(0.0) / first * 100.0;
-    let count = series.len();
-    put(format_args!("{count} snapshots, {pct:+.2} % each (Theil-Sen), {} steps", steps.len()));
-    Some(page)
+    let (count, steps, kind) = (series.len(), steps.len(), &past[0].kind);
+    put(format_args!("{count} {kind}s, {pct:+.2} % each (Theil-Sen), {steps} steps"));
+    page
+}
+
+/// What a comparison said, of the case and in all.
+fn judged(past: &Past, case: &str) -> String {
+    let Some(compared) = &past.compared else { return String::new() };
+    let gate = word(compared.gate);
+    let base: String = compared.base_commit.chars().take(12).collect();
+    match compared.delta_pct.get(case) {
+        _ if compared.identical => format!("  {gate}: identical machine code as {base}"),
+        Some(delta) => format!("  {gate}: {delta:+.1} % against {base}"),
+        None => format!("  {gate}: against {base}"),
+    }
+}
+
+fn word(gate: Gate) -> &'static str {
+    match gate {
+        Gate::Passed => "passed",
+        Gate::Failed => "failed",
+        Gate::TooFewCases => "too few cases",
+        Gate::Inconclusive => "inconclusive",
+    }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::{CONTROL, trend};
-    use crate::files::{Origin, Past};
-
-    fn past(case_ns: f64, control_ns: f64) -> Past {
-        let origin = Origin::now("mace-kv 0.2.0".into(), "abcdef".into());
-        let median_ns = [("Put/a", case_ns), (CONTROL, control_ns)];
-        let median_ns = median_ns.map(|(name, ns)| (name.to_owned(), ns)).into();
-        Past { format: 1, kind: "snapshot".into(), origin, median_ns }
-    }
-
-    #[test]
-    fn a_slower_engine_is_a_step_and_a_slower_machine_is_none() {
-        let wobble = |i: usize| 1.0 + 0.001 * (i % 3) as f64;
-        let machine: Vec<_> = (0..16)
-            .map(|i| {
-                past(
-                    100.0 * wobble(i) * if i < 8 { 1.0 } else { 1.5 },
-                    if i < 8 { 10.0 } else { 15.0 },
-                )
-            })
-            .collect();
-        let text = trend(&machine, "Put/a").unwrap();
-        assert!(text.contains("16 snapshots") && text.contains(" 0 steps"), "{text}");
-        let engine: Vec<_> = (0..16)
-            .map(|i| past(100.0 * wobble(i) * if i < 8 { 1.0 } else { 1.2 }, 10.0))
-            .collect();
-        let text = trend(&engine, "Put/a").unwrap();
-        let step = text.lines().position(|line| line.ends_with("<- change point"));
-        assert_eq!(step, Some(9), "{text}");
-        assert!(trend(&engine, "Put/b").is_none());
-    }
-}
+mod tests;

@@ -1,6 +1,8 @@
 //! The second signal: how many instructions a case takes, counted by callgrind where valgrind is
 //! there. Nearly free of noise, and blind to caches, locks and the kernel. It explains a verdict and
-//! never overrules one. Only cases of one client: callgrind follows the calling thread.
+//! never overrules one. Whatever is not counted is said, with its reason.
+
+mod callgrind;
 
 use crate::{
     bench::Program,
@@ -8,14 +10,12 @@ use crate::{
     settings::Settings,
     stats,
 };
+use callgrind::{Callgrind, Counts, total};
 use launch::Interrupts;
 use serde::{Deserialize, Serialize};
 use std::{
-    collections::BTreeMap,
-    fs,
-    path::Path,
+    fs::OpenOptions,
     process::{Command, Stdio},
-    time::Duration,
 };
 
 /// Items of a counted batch: enough for every function to show, and a second or two of valgrind.
@@ -23,9 +23,6 @@ const ITEMS: u64 = 500;
 
 /// A count that grew by fewer instructions says nothing.
 const LEAST: u64 = 150;
-
-/// A case that valgrind needs longer for is left out.
-const LIMIT: Duration = Duration::from_mins(2);
 
 /// Instructions of a case on both sides.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -43,87 +40,84 @@ pub(crate) struct Counted {
     pub(crate) grew: Vec<(String, u64)>,
 }
 
-/// What a run of callgrind counted, by function.
-type Counts = BTreeMap<String, u64>;
-
-/// Counts the cases of one client. Empty, with a note, where there is no valgrind.
+/// Counts the cases of one client, base twice and head once. A note for each that has no count, and
+/// one for all that cannot have any.
 pub(crate) fn count(
-    (base, head): (&Program, &Program),
+    programs: (&Program, &Program),
     judged: &[Judged],
     settings: &Settings,
     interrupts: &Interrupts,
     notes: &mut Vec<String>,
 ) -> Vec<Counted> {
-    let mut version = Command::new("valgrind");
-    version.arg("--version").stdin(Stdio::null());
-    if !version.output().is_ok_and(|output| output.status.success()) {
-        notes.push("valgrind is not installed: instructions are not counted".into());
-        return Vec::new();
-    }
+    let callgrind = match Callgrind::find() {
+        Ok(callgrind) => callgrind,
+        Err(missing) => {
+            notes.push(format!("{missing} is not installed: instructions are not counted"));
+            return Vec::new();
+        }
+    };
+    let (several, alone): (Vec<_>, Vec<_>) =
+        judged.iter().partition(|case| has_several_clients(&case.case));
     let mut counted = Vec::new();
-    for case in judged.iter().filter(|case| case.case.ends_with("/1")) {
-        let run = |program: &Program| one(program, &case.case, settings, interrupts);
-        let (Some(one), Some(two)) = (run(base), run(base)) else { continue };
-        let Some(head) = run(head) else { continue };
-        counted.push(weigh(case, &settings.limits, (&one, &two), &head));
+    for case in alone {
+        let run = |side: &str, program: &Program| {
+            let counts = one((&callgrind, program), &case.case, settings, interrupts);
+            counts.map_err(|why| {
+                format!("instructions of {} are not counted: {side} {why}", case.case)
+            })
+        };
+        let (base, head) = programs;
+        let counts = run("base", base)
+            .and_then(|one| Ok((one, run("base", base)?)))
+            .and_then(|base| Ok((base, run("head", head)?)));
+        // What a signal has ended says nothing about the case.
+        if interrupts.outcome().is_some() {
+            return counted;
+        }
+        match counts {
+            Ok(((one, two), head)) => {
+                counted.push(weigh(case, &settings.limits, (&one, &two), &head));
+            }
+            Err(why) => notes.push(why),
+        }
+    }
+    if !several.is_empty() {
+        let names: Vec<&str> = several.iter().map(|case| case.case.as_str()).collect();
+        notes.push(format!(
+            "instructions of {} are not counted: callgrind does not follow the threads of several \
+             clients",
+            names.join(", ")
+        ));
     }
     counted
 }
 
+/// The last part of a name is the number of clients, or how a database was left; that one is opened
+/// by one thread.
+fn has_several_clients(case: &str) -> bool {
+    let last = case.rsplit('/').next().unwrap_or_default();
+    last.parse::<u64>().is_ok_and(|clients| clients > 1)
+}
+
 fn one(
-    program: &Program,
+    (callgrind, program): (&Callgrind, &Program),
     case: &str,
     settings: &Settings,
     interrupts: &Interrupts,
-) -> Option<Counts> {
-    if interrupts.outcome().is_some() {
-        return None;
-    }
-    let file = settings.file("callgrind.out");
-    let mut command = Command::new("valgrind");
-    command.args(["--tool=callgrind", "--toggle-collect=*bench::batch::timed*"]);
-    command.arg(format!("--callgrind-out-file={}", file.display()));
-    program.prepare(&mut command, settings);
-    command.arg(&program.layouts[0]).args(["--test", "--exact", case]);
-    command.env("MACE_BENCH_TOTAL_ITEMS", ITEMS.to_string());
-    command.stdout(Stdio::null()).stderr(Stdio::null());
-    // A program that valgrind cannot run has no count; it has its time all the same.
-    let done = interrupts.run_within(&mut command, LIMIT).ok().flatten();
-    let counts = done.filter(std::process::ExitStatus::success).and_then(|_| annotate(&file));
-    let _ = fs::remove_file(&file);
-    counts.filter(|counts| total(counts) > 0)
-}
-
-fn annotate(file: &Path) -> Option<Counts> {
-    let mut command = Command::new("callgrind_annotate");
-    command.args(["--threshold=100", "--auto=no"]).arg(file).stdin(Stdio::null());
-    let output = command.output().ok().filter(|output| output.status.success())?;
-    Some(parse(&String::from_utf8_lossy(&output.stdout)))
-}
-
-/// The lines `1,234 (5.6%)  file:function [object]` that `callgrind_annotate` lists.
-fn parse(text: &str) -> Counts {
-    let mut counts = Counts::new();
-    for line in text.lines() {
-        let Some((number, rest)) = line.trim_start().split_once(' ') else { continue };
-        let Ok(number) = number.replace(',', "").parse::<u64>() else { continue };
-        let rest = rest.trim_start();
-        // The share stands in brackets in newer releases, and not in older ones.
-        let rest = match rest.strip_prefix('(') {
-            Some(share) => share.split_once(')').map_or("", |(_, rest)| rest.trim_start()),
-            None => rest,
-        };
-        let name = rest.split(" [").next().unwrap_or_default();
-        let name = name.split_once(':').map_or(name, |(_, name)| name);
-        if name != "PROGRAM TOTALS" && !rest.starts_with("PROGRAM TOTALS") && !name.is_empty() {
-            *counts.entry(name.to_owned()).or_default() += number;
+) -> Result<Counts, String> {
+    let prepare = |command: &mut Command| {
+        program.prepare(command, settings);
+        command.arg(&program.layouts[0]).args(["--test", "--exact", case]);
+        command.env("MACE_BENCH_TOTAL_ITEMS", ITEMS.to_string());
+        // What it says is for whoever looks why it was not counted; a log is no reason not to count.
+        let log = OpenOptions::new().append(true).create(true).open(&program.log);
+        if let Ok((output, errors)) = log.and_then(|log| Ok((log.try_clone()?, log))) {
+            command.stdout(output).stderr(errors);
+        } else {
+            command.stdout(Stdio::null()).stderr(Stdio::null());
         }
-    }
-    counts
-}
-
-fn total(counts: &Counts) -> u64 {
-    counts.values().sum()
+    };
+    callgrind.count(prepare, &settings.file("callgrind.out"), interrupts)
 }
 
 fn weigh(case: &Judged, limits: &Limits, (one, two): (&Counts, &Counts), head: &Counts) -> Counted {
@@ -158,7 +152,7 @@ fn weigh(case: &Judged, limits: &Limits, (one, two): (&Counts, &Counts), head: &
 
 #[cfg(test)]
 mod tests {
-    use super::{Counted, Counts, parse};
+    use super::{Counted, Counts, has_several_clients};
     use crate::{
         gate::{Judged, Limits, Verdict},
         run::{Run, Side},
@@ -180,16 +174,13 @@ mod tests {
     }
 
     #[test]
-    fn recorded_output_of_both_formats_is_read() {
-        let text = "1,203,424 (100.0%)  PROGRAM TOTALS\n\
-                    Ir                  file:function\n\
-                    900,000 (74.8%)  src/node.rs:mace::node::find [/x/perf]\n\
-                    300,000 (24.9%)  ???:memcpy [/lib/libc.so]\n\
-                    3,424  src/a.rs:mace::a'2 [/x/perf]\n";
-        let counts = parse(text);
-        assert_eq!(counts.len(), 3, "{counts:?}");
-        assert_eq!(counts["mace::node::find"], 900_000);
-        assert_eq!(counts.values().sum::<u64>(), 1_203_424);
+    fn cases_of_one_thread_are_those_that_can_be_counted() {
+        for case in ["Put/K16-V16/1", "Reopen/K16-V16/clean", "Reopen/K16-V16/killed"] {
+            assert!(!has_several_clients(case), "{case}");
+        }
+        for case in ["Put/K16-V16/4", "Get/K100-V1024/16"] {
+            assert!(has_several_clients(case), "{case}");
+        }
     }
 
     #[test]

@@ -2,8 +2,9 @@
 
 use crate::{
     bench::Program,
-    files::{self, Past, Summary},
+    files::{self, Summary},
     page,
+    past::{CONTROL, Past},
     settings::Settings,
     sides,
 };
@@ -15,6 +16,9 @@ pub(crate) fn snapshot(
     filter: Option<&str>,
     interrupts: &Interrupts,
 ) -> Result<Outcome> {
+    for name in ["head_snapshot.json", "snapshot.bench.log"] {
+        files::remove(&settings.file(name))?;
+    }
     let (tree, origin) = sides::this_tree(settings)?;
     console::note(&format!("perf: {} at {}", origin.engine, origin.commit));
     let Some(exe) = tree.build(interrupts)? else { return Ok(interrupted(interrupts)) };
@@ -24,26 +28,27 @@ pub(crate) fn snapshot(
         "perf: measuring; what the benches print is in {}",
         program.log.display()
     ));
-    let Some(cases) = program.measure_all(filter, settings, interrupts)? else {
+    let asked = filter.map(with_control);
+    let Some(cases) = program.measure_all(asked.as_deref(), settings, interrupts)? else {
         return Ok(interrupted(interrupts));
     };
-    if cases.is_empty() {
+    let fits = |name: &str| name != CONTROL || filter.is_none_or(|filter| CONTROL.contains(filter));
+    if !cases.keys().any(|name| fits(name)) {
         let what = "no case was measured";
         let remedy = "the filter fits no case: `just perf snapshot` without it measures all";
         return Err(Error::new(what, filter.unwrap_or("MACE_BENCH_KV_CASES"), remedy));
     }
     let summary = Summary::new(cases, origin);
     files::write(&settings.file("head_snapshot.json"), &summary)?;
-    let median_ns = summary.cases.iter().map(|(name, case)| (name.clone(), case.median_ns));
-    let past = Past {
-        format: 1,
-        kind: "snapshot".to_owned(),
-        origin: summary.origin.clone(),
-        median_ns: median_ns.collect(),
-    };
-    files::append(&settings.file("history.jsonl"), &past)?;
+    files::append(&settings.file("history.jsonl"), &Past::of_snapshot(settings, &summary))?;
     console::page(&page::snapshot(&summary));
     Ok(Outcome::Passed)
+}
+
+/// Criterion's filter for what is asked for and the control: without it, the history could not tell a
+/// slow hour of the machine from a slow engine.
+fn with_control(filter: &str) -> String {
+    format!("(?:{filter})|^{CONTROL}$")
 }
 
 /// How a run ends that a signal has ended.

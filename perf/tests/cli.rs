@@ -2,6 +2,9 @@
 //! times instead of taking them, so that the whole path runs and nothing is measured. Cases named
 //! `cargo_…` build something, and so run one at a time.
 
+#[cfg(unix)]
+#[path = "cli/counting.rs"]
+mod counting;
 #[path = "cli/engines.rs"]
 mod engines;
 #[path = "cli/fixture.rs"]

@@ -2,13 +2,11 @@
 //! for each layer of a cycle, only ever appended to; it names no machine and no folder, so that the
 //! ledgers of several machines can be put together.
 
-use crate::{
-    seeds::Shard,
-    store::{self, Lines},
-};
+use crate::seeds::Shard;
 use launch::{
     Error, Outcome, Result,
     engine::{Engine, PACKAGE},
+    store::{self, Lines},
 };
 use serde::{Deserialize, Serialize};
 use std::{

@@ -11,5 +11,4 @@ pub mod sample;
 pub mod seeds;
 pub mod snapshot;
 pub mod stats;
-pub mod store;
 pub mod summary;

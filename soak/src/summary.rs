@@ -1,8 +1,8 @@
 //! `summary.json`: what a soak came to so far, and what a resumed one goes on with. Versioned; keys
 //! are only ever added. Knows no terminal.
 
-use crate::{judge::Judgement, ledger::Subject, store};
-use launch::{Error, Outcome, Result};
+use crate::{judge::Judgement, ledger::Subject};
+use launch::{Error, Outcome, Result, store};
 use serde::{Deserialize, Serialize};
 use std::{collections::BTreeMap, fs, io, path::Path};
 

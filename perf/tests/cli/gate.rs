@@ -1,7 +1,7 @@
 //! The whole path, from two commits to a verdict, files and an exit code.
 
 use crate::fixture::{Fixture, there};
-use std::fs;
+use std::{fs, path::PathBuf};
 
 #[test]
 fn cargo_a_slower_engine_fails_and_the_same_code_passes() {
@@ -59,7 +59,30 @@ fn cargo_snapshots_make_a_history_and_exports() {
     snapshot.ended(0, &["Put/a/1", "2 cases, median_ns p50 1004500, p95 1004500"]);
     let json = fixture.results("target/perf_gate/head_snapshot.json");
     assert_eq!(json["count"], 2, "an old case was taken for one of this run");
-    fixture.perf(&["history", "Put/a/1"]).ended(0, &["1 snapshots"]);
+    let history = fixture.perf(&["history", "Put/a/1"]);
+    history.ended(0, &["1 snapshots", "quick profile, 20000 items, 10 samples"]);
+    // A comparison of the same code says so, and what stands beside the snapshots is no snapshot.
+    fixture.perf(&["compare", "base"]).ended(0, &["identical machine code"]);
+    fixture.perf(&["compare", "base", "--measure"]).ended(0, &["unchanged"]);
+    fixture
+        .perf(&["snapshot", "Put", "--set", "MACE_BENCH_TOTAL_ITEMS=500"])
+        .ended(0, &["2 cases"]);
+    // The forger measures all whatever it is asked for, but writes down what that was.
+    let log = fixture.read("target/perf_gate/snapshot.bench.log");
+    assert!(log.contains("\"(?:Put)|^Control/spin$\""), "{log}");
+    assert_eq!(fixture.read("target/perf_gate/history.jsonl").lines().count(), 4);
+    let history = fixture.perf(&["history", "Put/a/1"]);
+    history.ended(
+        0,
+        &[
+            "1 snapshots, +0.00 % each",
+            "compares, quick profile, 200 items",
+            "passed: identical machine code as",
+            "passed: +0.0 % against",
+            "1 compares",
+            "snapshots, quick profile, 500 items, 10 samples",
+        ],
+    );
     fixture
         .perf(&["history", "Put/b/1"])
         .refused_by("perf", &["no entry of case", "Get/a/1, Put/a/1"]);
@@ -67,9 +90,16 @@ fn cargo_snapshots_make_a_history_and_exports() {
     fixture.perf(&["export", "criterion", "main"]).ended(0, &["baseline main"]);
     assert!(there(&fixture.path("target/criterion/Put/a/1/main/estimates.json")));
     fixture.bench("(\"Put/a/1\", -1.0)");
+    let snapshot = fixture.path("target/perf_gate/head_snapshot.json");
+    assert!(there(&snapshot));
     fixture.perf(&["snapshot"]).refused_by("perf", &["the benches failed", "snapshot.bench.log"]);
+    assert!(!there(&snapshot), "an old snapshot looks like that of the run that failed");
     fixture.bench("");
     fixture.perf(&["snapshot"]).refused_by("perf", &["no case was measured"]);
+    // The control alone is no case that a filter asked for.
+    fixture.bench("(\"Control/spin\", 1e6)");
+    fixture.perf(&["snapshot", "Nix"]).refused_by("perf", &["no case was measured: Nix"]);
+    fixture.perf(&["snapshot", "Control"]).ended(0, &["Control/spin"]);
 }
 
 #[test]
@@ -92,7 +122,22 @@ fn cargo_cases_that_come_and_go_are_said_and_a_dead_bench_is_no_pass() {
     fixture
         .perf(&["compare", "base"])
         .refused_by("perf", &["case Get/a/1 failed", "head.bench.log"]);
+    let left = || {
+        let files = fs::read_dir(fixture.path("target/perf_gate")).unwrap();
+        let files = files.map(|file| file.unwrap().path());
+        let is_result = |file: &PathBuf| {
+            file.extension().is_some_and(|extension| extension == "json" || extension == "log")
+        };
+        let files = files.filter(is_result);
+        let mut names: Vec<_> =
+            files.map(|file| file.file_name().unwrap().to_str().unwrap().to_owned()).collect();
+        names.sort_unstable();
+        names
+    };
+    // The benches had said something before the case failed; the run before had found something.
+    assert_eq!(left(), ["base.bench.log", "head.bench.log"]);
     fixture.bench("no rust");
     fixture.perf(&["compare", "base"]).refused_by("perf", &["cannot build the benches of head"]);
+    assert_eq!(left(), [""; 0], "an old comparison looks like that of the run that failed");
     assert!(!there(&fixture.path("target/perf_gate/worktree")));
 }

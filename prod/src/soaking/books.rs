@@ -7,14 +7,13 @@ use super::{
     plan::Plan,
 };
 use crate::{judge::Layer, merge::Origin};
-use launch::{Error, Outcome, Result};
+use launch::{Error, Outcome, Result, store};
 use report::Verdict;
 use soak::{
     ledger::{self, Entry, Ledger},
     row::{self, Row},
     seeds,
     snapshot::Snapshot,
-    store,
     summary::{Failure, State, Summary},
 };
 use std::{

@@ -1,7 +1,7 @@
 //! Files that survive a kill and a power cut: replaced as a whole, or appended line by line. Knows
 //! nothing of what is in them.
 
-use launch::{Error, Result};
+use crate::{Error, Result};
 use std::{
     fs::{self, File, OpenOptions},
     io::{self, Write},
