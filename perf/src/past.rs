@@ -174,9 +174,9 @@ mod tests {
     fn a_source_is_where_an_engine_is_from_whatever_its_version() {
         for (engine, from) in [
             ("mace-kv 0.2.0 (registry)", "registry"),
-            ("mace-kv 0.2.0 (/home/a (b)/mace at 12ab34)", "/home/a (b)/mace"),
-            ("mace-kv 0.2.0 (/home/mace at 12ab34)", "/home/mace"),
-            ("mace-kv 0.3.0 (/home/mace, no git)", "/home/mace"),
+            ("mace-kv 0.2.0 (/x/a (b)/mace at 12ab34)", "/x/a (b)/mace"),
+            ("mace-kv 0.2.0 (/x/mace at 12ab34)", "/x/mace"),
+            ("mace-kv 0.3.0 (/x/mace, no git)", "/x/mace"),
             ("e", "e"),
         ] {
             assert_eq!(source(engine), from, "{engine}");
