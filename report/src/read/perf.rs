@@ -5,6 +5,7 @@
 use super::Reader;
 use crate::model::{Perf, PerfCase};
 use serde::Deserialize;
+use serde_json::Value;
 use std::{collections::BTreeMap, fs, path::Path, time::SystemTime};
 
 /// A summary or a snapshot, as the contract fixes it; further keys may stand beside these.
@@ -65,7 +66,20 @@ struct Estimate {
 #[derive(Debug, Deserialize)]
 struct Past {
     kind: String,
+    /// How and where it was measured, compared and not looked into; older lines lack it.
+    #[serde(default)]
+    setup: Value,
+    #[serde(default)]
+    origin: Value,
     median_ns: BTreeMap<String, f64>,
+}
+
+impl Past {
+    /// Whether the times of the two can stand in one curve.
+    fn is_like(&self, other: &Self) -> bool {
+        (&self.kind, &self.setup, &self.origin["machine"])
+            == (&other.kind, &other.setup, &other.origin["machine"])
+    }
 }
 
 /// What is there; `None` when the gate has left nothing.
@@ -178,21 +192,23 @@ fn decided(found: Comparison) -> Perf {
     Perf { title, facts, cases, history: BTreeMap::new() }
 }
 
-/// Medians by case of each line of that kind: the others are measured in another way.
+/// Medians by case of each line of that kind that was measured as its newest was.
 fn history(reader: &mut Reader<'_>, path: &Path, kind: &str) -> BTreeMap<String, Vec<f64>> {
-    let mut history = BTreeMap::<String, Vec<f64>>::new();
+    let mut all = Vec::new();
     for (index, line) in reader.text(path).unwrap_or_default().lines().enumerate() {
         match serde_json::from_str::<Past>(line) {
-            Ok(past) if past.kind == kind => {
-                for (id, median_ns) in past.median_ns {
-                    history.entry(id).or_default().push(median_ns);
-                }
-            }
+            Ok(past) if past.kind == kind => all.push(past),
             Ok(_) => {}
-            Err(error) => {
-                reader.problem(path, &format!("line {}: {error}", index + 1));
-                break;
-            }
+            Err(error) => reader.problem(path, &format!("line {}: {error}", index + 1)),
+        }
+    }
+    // Of the same machine code nothing is measured.
+    all.retain(|past| !past.median_ns.is_empty());
+    let mut history = BTreeMap::<String, Vec<f64>>::new();
+    let Some(newest) = all.last() else { return history };
+    for past in all.iter().filter(|past| past.is_like(newest)) {
+        for (id, median_ns) in &past.median_ns {
+            history.entry(id.clone()).or_default().push(*median_ns);
         }
     }
     history

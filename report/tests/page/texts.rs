@@ -84,6 +84,34 @@ fn nothing_at_all_is_a_page_too() {
 }
 
 #[test]
+fn a_curve_has_times_that_were_measured_alike() {
+    let line = |kind: &str, setup: &str, cpu: &str, times: &str| {
+        format!(
+            "{{\"format\": 1, \"kind\": \"{kind}\", \"setup\": \"{setup}\", \
+             \"origin\": {{\"machine\": \"{cpu}\"}}, \"median_ns\": {{{times}}}}}"
+        )
+    };
+    let put = |ns: u32| format!("\"Put/a/1\": {ns}");
+    let lines = [
+        line("compare", "quick", "one", &put(1)),
+        line("compare", "full", "one", &put(2)),
+        line("compare", "quick", "other", &put(3)),
+        "{\"format\": 1, \"kind\": \"com".to_owned(),
+        line("snapshot", "quick", "one", &put(4)),
+        line("compare", "quick", "one", &put(5)),
+        // Of identical machine code there are no times.
+        line("compare", "full", "one", ""),
+    ];
+    let folder = Folder::full();
+    folder.write("target/perf_gate/history.jsonl", &lines.join("\n"));
+    let model = folder.read();
+    let [problem] = model.problems.as_slice() else { panic!("{:?}", model.problems) };
+    assert!(problem.what.contains("line 4"), "{problem:?}");
+    let history = &model.perf.as_ref().unwrap().history;
+    assert_eq!(history["Put/a/1"], [1.0, 5.0]);
+}
+
+#[test]
 fn what_is_malformed_is_said_and_the_rest_is_shown() {
     for (file, text, says) in [
         ("target/prod/junit.xml", "<testsuites", "malformed"),
