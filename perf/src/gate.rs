@@ -17,6 +17,11 @@ use serde::{Deserialize, Serialize};
 pub(crate) trait Measure {
     /// Runs the case once on one side; the place in the order is the caller's.
     fn run(&mut self, case: &str, place: Place) -> Result<Option<Run>>;
+
+    /// Whether head is known to do more work in this case: a suspect, whatever its screening shows.
+    fn does_more(&self, _case: &str) -> bool {
+        false
+    }
 }
 
 /// Where a run stands in the order of runs.
@@ -175,7 +180,8 @@ pub(crate) fn compare(
     let mut going = rounds(measure, cases, &mut screening, share, (limits.layouts, rng))?;
     let mut judged: Vec<Judged> = Vec::new();
     for (case, screening) in cases.iter().zip(screening) {
-        judged.push(screened(case, screening, limits, rng));
+        let grown = measure.does_more(case);
+        judged.push(screened((case, grown), screening, limits, rng));
     }
     let suspects: Vec<usize> = (0..judged.len()).filter(|index| judged[*index].suspect).collect();
     let names: Vec<String> = suspects.iter().map(|index| judged[*index].case.clone()).collect();
@@ -216,14 +222,20 @@ pub(crate) fn compare(
     Ok(judged)
 }
 
-fn screened(case: &str, runs: Vec<Run>, limits: &Limits, rng: &mut fastrand::Rng) -> Judged {
+fn screened(
+    (case, grown): (&str, bool),
+    runs: Vec<Run>,
+    limits: &Limits,
+    rng: &mut fastrand::Rng,
+) -> Judged {
     let estimate = Estimate::of(&runs, limits.bound_pct(), rng);
     let whole = runs.len() >= 4 * limits.screen_rounds;
     let small = estimate.as_ref().is_some_and(|e| e.base_ns < limits.min_base_ns);
     let suspect = !small
         && whole
         && estimate.as_ref().is_some_and(|e| {
-            e.delta_pct > SCREEN_PCT.min(limits.regress_pct)
+            grown
+                || e.delta_pct > SCREEN_PCT.min(limits.regress_pct)
                 || e.floor_pct.max(e.high_pct) > limits.regress_pct
                 || any_round_beyond(&runs, ROUND_PCT)
         });

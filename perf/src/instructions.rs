@@ -34,7 +34,7 @@ pub(crate) struct Counted {
     pub(crate) delta_pct: f64,
     /// What a growth has to exceed: one per cent, three times what base differs from itself by.
     pub(crate) limit_pct: f64,
-    /// What time and count say together.
+    /// What time and count say together; empty before the time is known.
     pub(crate) meaning: String,
     /// The functions whose counts grew most, with by how much.
     pub(crate) grew: Vec<(String, u64)>,
@@ -44,7 +44,7 @@ pub(crate) struct Counted {
 /// one for all that cannot have any.
 pub(crate) fn count(
     programs: (&Program, &Program),
-    judged: &[Judged],
+    cases: &[String],
     settings: &Settings,
     interrupts: &Interrupts,
     notes: &mut Vec<String>,
@@ -57,14 +57,12 @@ pub(crate) fn count(
         }
     };
     let (several, alone): (Vec<_>, Vec<_>) =
-        judged.iter().partition(|case| has_several_clients(&case.case));
+        cases.iter().map(String::as_str).partition(|case| has_several_clients(case));
     let mut counted = Vec::new();
     for case in alone {
         let run = |side: &str, program: &Program| {
-            let counts = one((&callgrind, program), &case.case, settings, interrupts);
-            counts.map_err(|why| {
-                format!("instructions of {} are not counted: {side} {why}", case.case)
-            })
+            let counts = one((&callgrind, program), case, settings, interrupts);
+            counts.map_err(|why| format!("instructions of {case} are not counted: {side} {why}"))
         };
         let (base, head) = programs;
         let counts = run("base", base)
@@ -76,17 +74,16 @@ pub(crate) fn count(
         }
         match counts {
             Ok(((one, two), head)) => {
-                counted.push(weigh(case, &settings.limits, (&one, &two), &head));
+                counted.push(weigh(case, (&one, &two), &head));
             }
             Err(why) => notes.push(why),
         }
     }
     if !several.is_empty() {
-        let names: Vec<&str> = several.iter().map(|case| case.case.as_str()).collect();
         notes.push(format!(
             "instructions of {} are not counted: callgrind does not follow the threads of several \
              clients",
-            names.join(", ")
+            several.join(", ")
         ));
     }
     counted
@@ -120,34 +117,45 @@ fn one(
     callgrind.count(prepare, &settings.file("callgrind.out"), interrupts)
 }
 
-fn weigh(case: &Judged, limits: &Limits, (one, two): (&Counts, &Counts), head: &Counts) -> Counted {
+fn weigh(case: &str, (one, two): (&Counts, &Counts), head: &Counts) -> Counted {
     let (first, second) = (total(one), total(two));
     let base = first.min(second);
     let spread = stats::delta_pct(base as f64, first.max(second) as f64);
     let limit_pct = (3.0 * spread).max(1.0).max(LEAST as f64 / base as f64 * 100.0);
     let delta_pct = stats::delta_pct(base as f64, total(head) as f64);
-    let more = delta_pct > limit_pct;
-    let meaning = match (case.verdict, more) {
-        (Verdict::Regressed, true) => "slower by more work",
-        (Verdict::Regressed, false) => "slower with the same work: caches, locks, the kernel",
-        (Verdict::Inconclusive, true) => "more work; the time cannot be told",
-        (Verdict::Inconclusive, false) => "the same work; the time cannot be told",
-        (_, true) => "WARNING: more work, not slower",
-        (_, false) if case.layout_pct(limits).is_some() => {
-            "the same work, slower in the default layout alone: its luck"
-        }
-        (_, false) => "the same work",
-    };
     let before = |name: &String| one.get(name).max(two.get(name)).copied().unwrap_or(0);
     let mut grew: Vec<_> = head
         .iter()
         .map(|(name, count)| (name.clone(), count.saturating_sub(before(name))))
-        .filter(|(_, by)| more && *by > LEAST)
+        .filter(|(_, by)| delta_pct > limit_pct && *by > LEAST)
         .collect();
     grew.sort_by_key(|(_, by)| std::cmp::Reverse(*by));
     grew.truncate(5);
-    let (case, meaning) = (case.case.clone(), meaning.to_owned());
+    let (case, meaning) = (case.to_owned(), String::new());
     Counted { case, base, head: total(head), delta_pct, limit_pct, meaning, grew }
+}
+
+impl Counted {
+    /// Whether head does more work: such a case is a suspect, whatever its screening shows.
+    pub(crate) fn is_more(&self) -> bool {
+        self.delta_pct > self.limit_pct
+    }
+
+    /// What the count and the time say together.
+    pub(crate) fn explain(&mut self, case: &Judged, limits: &Limits) {
+        let meaning = match (case.verdict, self.is_more()) {
+            (Verdict::Regressed, true) => "slower by more work",
+            (Verdict::Regressed, false) => "slower with the same work: caches, locks, the kernel",
+            (Verdict::Inconclusive, true) => "more work; the time cannot be told",
+            (Verdict::Inconclusive, false) => "the same work; the time cannot be told",
+            (_, true) => "WARNING: more work, not slower",
+            (_, false) if case.layout_pct(limits).is_some() => {
+                "the same work, slower in the default layout alone: its luck"
+            }
+            (_, false) => "the same work",
+        };
+        meaning.clone_into(&mut self.meaning);
+    }
 }
 
 #[cfg(test)]
@@ -160,7 +168,9 @@ mod tests {
 
     fn weigh(case: &Judged, base: (&Counts, &Counts), head: &Counts) -> Counted {
         let limits = Limits { layouts: 2, ..Limits::USUAL };
-        super::weigh(case, &limits, base, head)
+        let mut counted = super::weigh(&case.case, base, head);
+        counted.explain(case, &limits);
+        counted
     }
 
     fn case(verdict: Verdict) -> Judged {

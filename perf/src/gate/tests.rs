@@ -229,10 +229,12 @@ fn a_screening_that_excludes_nothing_makes_a_suspect() {
         runs
     };
     let mut rng = fastrand::Rng::with_seed(1);
-    let case = screened("c", runs(&lows), &Limits::USUAL, &mut rng);
+    let case = screened(("c", false), runs(&lows), &Limits::USUAL, &mut rng);
     let bounds = case.estimate.map(|e| (e.delta_pct, e.floor_pct, e.high_pct > 5.0));
     assert_eq!((case.suspect, bounds), (true, Some((0.0, 0.0, true))));
-    assert!(!screened("c", runs(&|_| [100.0, 100.0]), &Limits::USUAL, &mut rng).suspect);
+    // More work is a reason of its own.
+    assert!(screened(("c", true), runs(&|_| [100.0, 100.0]), &Limits::USUAL, &mut rng).suspect);
+    assert!(!screened(("c", false), runs(&|_| [100.0, 100.0]), &Limits::USUAL, &mut rng).suspect);
 }
 
 #[test]
