@@ -83,16 +83,13 @@ fn run(
     }
     for (side, tree) in [(&mut base, &sides.base.0), (&mut head, &sides.head.0)] {
         let (exe, folder) = (side.layouts[0].clone(), settings.file("layouts"));
-        side.layouts = tree.layouts(&exe, settings.limits.layouts, &folder, interrupts)?;
+        let linked = tree.linked(&exe, settings.limits.layouts, &folder, interrupts)?;
+        side.layouts = linked.programs;
+        result.notes.extend(linked.lacking);
     }
     result.layouts = base.layouts.len().min(head.layouts.len());
-    if result.layouts < settings.limits.layouts && interrupts.outcome().is_none() {
-        let note = "the linker does not shuffle sections: the default layout alone is measured, \
-                    and a small delta can be its luck";
-        result.notes.push(note.to_owned());
-        base.layouts.truncate(result.layouts);
-        head.layouts.truncate(result.layouts);
-    }
+    base.layouts.truncate(result.layouts);
+    head.layouts.truncate(result.layouts);
     if !(settings.knobs.flag("MACE_PERF_REALTIME") && bench::realtime()) {
         let note = "the runs have no real-time priority: on a busy machine cases of several clients \
                     may be too noisy to tell";
