@@ -80,7 +80,7 @@ fn profile() -> Result<BenchProfile, String> {
             .to_owned());
     }
     let knobs = Knobs::load().map_err(|error| error.to_string())?;
-    let profile = BenchProfile::from_knobs(&knobs).map_err(|error| error.to_string())?;
+    let profile = BenchProfile::from_knobs(&knobs);
     for work in Work::ALL {
         for bench in cases(&profile, work) {
             bench.records().map_err(|wrong| format!("{}: {wrong}", bench.name()))?;

@@ -47,7 +47,7 @@ fn an_engine_that_does_not_do_the_work_is_no_fast_engine() {
     for (work, alteration, says) in [
         (Work::Put, WritesNothing, "0 of 400 records are there after writing"),
         (Work::Put, CommitsNothing, "0 of 400 records are there after writing"),
-        (Work::Commit, CommitsNothing, "0 of 2 records are there after writing"),
+        (Work::Commit, CommitsNothing, "0 of 32 records are there after writing"),
         (Work::Get, WritesNothing, "the engine answered: absent"),
         (Work::Get, ReadsOther, "400 records read, but not those that were written"),
         (Work::Scan, ScansShort, "399 of 400 records scanned"),
@@ -67,7 +67,10 @@ fn names_are_the_contracts_and_a_key_that_is_too_short_is_refused() {
     assert_eq!(bench(Work::Put, 4).name(), "Put/K16-V16/4");
     assert_eq!(bench(Work::ReopenKilled, 1).name(), "Reopen/K16-V16/killed");
     let calls = [(Work::Put, 1), (Work::Get, 3), (Work::Commit, 4), (Work::Scan, 1)];
-    assert_eq!(calls.map(|(work, clients)| bench(work, clients).calls()), [400, 133, 1, 1]);
+    assert_eq!(calls.map(|(work, clients)| bench(work, clients).calls()), [400, 133, 8, 1]);
+    // Those of a comparison, of a snapshot in both profiles, and of fewer records than that.
+    let commits = [200, 20_000, 100_000, 5].map(|total| Work::Commit.items(total));
+    assert_eq!(commits, [32, 100, 500, 5]);
     let short = Bench { key_bytes: 2, ..bench(Work::Put, 1) };
     let said = short.records().map(drop).map_err(|wrong| wrong.to_string());
     assert_eq!(said, Err("keys of 2 bytes cannot name 400 records".to_owned()));

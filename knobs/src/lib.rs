@@ -3,8 +3,8 @@
 //! The only crate that reads the process environment. It knows no engine, opens no database and
 //! starts no process; it reads the environment and the files in `.config/`, nothing else.
 //!
-//! A value comes from the first of: command-line flag, environment, the knob's file in `.config/`,
-//! built-in default. A value that does not parse is an error that names the knob, the value and
+//! A value comes from the first of: command-line flag, environment, the full profile of the benches
+//! where that is asked for, the knob's file in `.config/`, built-in default. A value that does not parse is an error that names the knob, the value and
 //! the place it came from; there is no fallback.
 
 mod env;

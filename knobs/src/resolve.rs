@@ -20,6 +20,8 @@ pub enum Source {
     Flag,
     /// The environment variable of the same name.
     Environment,
+    /// The full profile of the benches, which a switch asks for.
+    FullProfile,
     /// A file in `.config/`.
     File(PathBuf),
     /// The table's default, or its absence.
@@ -31,6 +33,7 @@ impl fmt::Display for Source {
         match self {
             Self::Flag => f.write_str("command-line flag"),
             Self::Environment => f.write_str("environment"),
+            Self::FullProfile => write!(f, "{} = 0", table::QUICK),
             Self::File(file) => write!(f, "{}", file.display()),
             Self::Default => f.write_str("built-in default"),
         }
@@ -87,23 +90,9 @@ impl Knobs {
                 files.insert(knob.home, home::read(knob.home, file, required)?);
             }
             let from_file = files.get(&knob.home).and_then(|values| values.get(knob.name));
-            knobs.settings.push(choose(knob, env, flags, from_file, file)?);
-        }
-        Ok(knobs)
-    }
-
-    /// The same knobs, but for these (name, value) pairs, which win as flags do.
-    pub fn with(&self, flags: &[(&str, &str)]) -> Result<Self, KnobError> {
-        let mut knobs = self.clone();
-        for (name, value) in flags {
-            let setting = knobs.settings.iter_mut().find(|setting| setting.knob.name == *name);
-            let Some(setting) = setting else {
-                return Err(table::unknown(name, Source::Flag.to_string()));
-            };
-            if !setting.knob.kind.accepts(value) {
-                return Err(refused(setting.knob, &format!("{value:?}"), &Source::Flag));
-            }
-            (setting.value, setting.source) = (Some((*value).to_owned()), Source::Flag);
+            let profile = table::full(knob.name).filter(|_| !knobs.flag(table::QUICK));
+            let by_hand = by_hand(knob, env, flags)?;
+            knobs.settings.push(choose(knob, by_hand, profile, from_file.zip(file))?);
         }
         Ok(knobs)
     }
@@ -249,19 +238,31 @@ impl Knobs {
     }
 }
 
-fn choose(
+/// What a flag or the environment says.
+fn by_hand(
     knob: &'static Knob,
     env: &Environment,
     flags: &[(&str, &str)],
-    from_file: Option<&String>,
-    file: Option<PathBuf>,
-) -> Result<Setting, KnobError> {
+) -> Result<Option<(String, Source)>, KnobError> {
     let flag = flags.iter().rev().find(|(name, _)| *name == knob.name);
-    let (value, source) = if let Some((_, text)) = flag {
-        (Some((*text).to_owned()), Source::Flag)
-    } else if let Some(raw) = env.get(knob.name) {
-        (Some(utf8(knob, raw)?), Source::Environment)
-    } else if let (Some(text), Some(file)) = (from_file, file) {
+    Ok(match (flag, env.get(knob.name)) {
+        (Some((_, text)), _) => Some(((*text).to_owned(), Source::Flag)),
+        (None, Some(raw)) => Some((utf8(knob, raw)?, Source::Environment)),
+        (None, None) => None,
+    })
+}
+
+fn choose(
+    knob: &'static Knob,
+    by_hand: Option<(String, Source)>,
+    profile: Option<&str>,
+    from_file: Option<(&String, PathBuf)>,
+) -> Result<Setting, KnobError> {
+    let (value, source) = if let Some((text, source)) = by_hand {
+        (Some(text), source)
+    } else if let Some(text) = profile {
+        (Some(text.to_owned()), Source::FullProfile)
+    } else if let Some((text, file)) = from_file {
         (Some(text.clone()), Source::File(file))
     } else {
         (knob.default.map(str::to_owned), Source::Default)

@@ -136,6 +136,23 @@ pub(crate) static KNOBS: &[Knob] = &[
     knob("SOAK_METRICS_DIR", "target/prod_soak", Home::Soak, Kind::Path, "where soak writes"),
 ];
 
+/// The full profile of the benches: what these rows mean with `MACE_BENCH_QUICK = 0` where nobody sets
+/// them by hand. The file and the defaults are the quick profile, so that this wins over both. The
+/// switch stands above these rows.
+const FULL: [(&str, &str); 3] = [
+    ("MACE_BENCH_TOTAL_ITEMS", "100000"),
+    ("MACE_BENCH_THREADS", "1,2,4,8"),
+    ("MACE_BENCH_KV_CASES", "16:16,100:1024,1024:1024,16:10240"),
+];
+
+/// The switch between the profiles.
+pub(crate) const QUICK: &str = "MACE_BENCH_QUICK";
+
+/// The value of a row in the full profile, where it has one of its own.
+pub(crate) fn full(name: &str) -> Option<&'static str> {
+    FULL.iter().find(|(of, _)| *of == name).map(|(_, value)| *value)
+}
+
 pub(crate) fn find(name: &str) -> Option<&'static Knob> {
     KNOBS.iter().find(|knob| knob.name == name)
 }
@@ -156,7 +173,7 @@ pub(crate) fn unknown(name: &str, place: impl Into<String>) -> KnobError {
 
 #[cfg(test)]
 mod tests {
-    use super::{KNOBS, find};
+    use super::{FULL, KNOBS, QUICK, find};
 
     #[test]
     fn rows_are_unique_and_their_defaults_are_valid() {
@@ -167,6 +184,10 @@ mod tests {
             }
             assert_eq!(knob.default.is_none(), !knob.unset.is_empty(), "{}", knob.name);
             assert!(!knob.meaning.is_empty() && !knob.meaning.ends_with('.'), "{}", knob.name);
+        }
+        let place = |name| KNOBS.iter().position(|knob| knob.name == name).unwrap();
+        for (name, value) in FULL {
+            assert!(place(QUICK) < place(name) && KNOBS[place(name)].kind.accepts(value), "{name}");
         }
         assert!(find("FEATURES").is_some() && find("features").is_none());
     }

@@ -10,9 +10,10 @@ use crate::{
     settings::Settings,
     stats,
 };
+use knobs::Setting;
 use launch::{Error, Interrupts, Result};
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     fs::{File, OpenOptions},
     path::{Path, PathBuf},
     process::{Command, Stdio},
@@ -50,12 +51,13 @@ impl Program {
         command
     }
 
-    /// Takes away the knobs that this process was given, and says the ones that make the cases.
+    /// Takes away the knobs that this process was given, and says those of the benches as they are
+    /// resolved here: the program's own tree can have another file of them.
     pub(crate) fn prepare(&self, command: &mut Command, settings: &Settings) {
         build::clean(command, settings, &self.manifest);
-        let quick = ["MACE_BENCH_QUICK", "MACE_BENCH_THREADS", "MACE_BENCH_KV_CASES"];
-        for name in quick {
-            command.env(name, settings.knobs.text(name));
+        let benches = |knob: &&Setting| knob.knob.name.starts_with("MACE_BENCH_");
+        for setting in settings.knobs.settings().iter().filter(benches) {
+            command.envs(setting.value.as_ref().map(|value| (setting.knob.name, value)));
         }
     }
 
@@ -97,15 +99,7 @@ impl Program {
         let log = self.open_log()?;
         let errors = log.try_clone().map_err(|error| cannot_run(self, &error))?;
         let mut command = self.command(settings);
-        for setting in settings.knobs.settings() {
-            if let (true, Some(value)) =
-                (setting.knob.name.starts_with("MACE_BENCH_"), &setting.value)
-                && setting.source != knobs::Source::Default
-            {
-                command.env(setting.knob.name, value);
-            }
-        }
-        command.arg("--bench").args(&settings.bench_args).args(filter);
+        command.args(completed(&settings.bench_args, &[("--bench", None)])).args(filter);
         command.env("CRITERION_HOME", home.path()).stdout(log).stderr(errors);
         let status = interrupts.run(&mut command).map_err(|error| cannot_run(self, &error))?;
         if interrupts.outcome().is_some() {
@@ -117,6 +111,15 @@ impl Program {
         }
         criterion::read(home.path()).map(Some)
     }
+}
+
+/// What the user passes on, with those of our options that the user has not chosen: Criterion takes
+/// none of them twice.
+fn completed<'a>(theirs: &'a [String], ours: &[(&'a str, Option<&'a str>)]) -> Vec<&'a str> {
+    let is_theirs = |name: &str| theirs.iter().any(|arg| arg.split('=').next() == Some(name));
+    let ours = ours.iter().filter(|(name, _)| !is_theirs(name));
+    let ours = ours.flat_map(|(name, value)| [*name].into_iter().chain(*value));
+    theirs.iter().map(String::as_str).chain(ours).collect()
 }
 
 fn home() -> Result<tempfile::TempDir> {
@@ -160,6 +163,8 @@ pub(crate) struct Clock<'c> {
     pub(crate) deadline: Instant,
     /// Whether runs get a real-time priority.
     pub(crate) realtime: bool,
+    /// Cases that are known to do more work in head.
+    pub(crate) more: BTreeSet<String>,
     /// Samples for a case, once it is known how long an iteration of it takes.
     samples: BTreeMap<String, usize>,
 }
@@ -182,7 +187,8 @@ impl<'c> Clock<'c> {
         let deadline = Instant::now() + budget;
         let realtime = settings.knobs.flag("MACE_PERF_REALTIME") && realtime();
         let samples = BTreeMap::new();
-        Self { base, head, settings, interrupts, deadline, realtime, samples }
+        let more = BTreeSet::new();
+        Self { base, head, settings, interrupts, deadline, realtime, more, samples }
     }
 
     fn command(&self, program: &Program, case: &str, layout: usize, home: &Path) -> Command {
@@ -195,11 +201,17 @@ impl<'c> Clock<'c> {
         if let Some((_, steps)) = program.slow.as_ref().filter(|(slow, _)| slow == case) {
             command.env(SLOW, steps.to_string());
         }
-        command.args(["--bench", "--exact", case]).args(&self.settings.bench_args);
+        let samples = samples.to_string();
         // The bootstrap is ours; Criterion's own would take longer than the run.
-        command.args(["--warm-up-time", WARM_UP_SECS, "--nresamples", "1001"]);
-        command.args(["--measurement-time", MEASURE_SECS]);
-        command.arg("--sample-size").arg(samples.to_string());
+        let ours = [
+            ("--bench", None),
+            ("--warm-up-time", Some(WARM_UP_SECS)),
+            ("--nresamples", Some("1001")),
+            ("--measurement-time", Some(MEASURE_SECS)),
+            ("--sample-size", Some(samples.as_str())),
+            ("--exact", None),
+        ];
+        command.args(completed(&self.settings.bench_args, &ours)).arg(case);
         command
     }
 }
@@ -208,6 +220,10 @@ impl Measure for Clock<'_> {
     fn run(&mut self, case: &str, place: Place) -> Result<Option<Run>> {
         let program = if place.side == Side::Base { self.base } else { self.head };
         self.once(program, case, place)
+    }
+
+    fn does_more(&self, case: &str) -> bool {
+        self.more.contains(case)
     }
 }
 
@@ -266,5 +282,23 @@ impl Clock<'_> {
             wall_ms,
             load,
         }))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::completed;
+
+    #[test]
+    fn an_option_of_the_users_takes_the_place_of_ours() {
+        let ours = [("--bench", None), ("--sample-size", Some("40")), ("--exact", None)];
+        for (theirs, args) in [
+            ("--noplot", "--noplot --bench --sample-size 40 --exact"),
+            ("--sample-size 20", "--sample-size 20 --bench --exact"),
+            ("--sample-size=20 --exact", "--sample-size=20 --exact --bench"),
+        ] {
+            let theirs: Vec<_> = theirs.split(' ').map(str::to_owned).collect();
+            assert_eq!(completed(&theirs, &ours).join(" "), args);
+        }
     }
 }

@@ -3,7 +3,7 @@
 
 use crate::settings::Settings;
 use cargo_metadata::{Message, camino::Utf8PathBuf};
-use launch::{Error, Interrupts, Result};
+use launch::{Error, Interrupts, Result, console};
 use std::{
     fs,
     path::{Path, PathBuf},
@@ -62,8 +62,42 @@ impl Tree {
         Ok(Some(exe))
     }
 
-    /// Links the program in so many layouts, the default one first, and copies each to `folder`.
-    /// Fewer when the linker cannot shuffle.
+    /// Links the program in so many layouts, the default one first, and copies each to `folder`, where
+    /// cargo's messages about them go too.
+    pub(crate) fn linked(
+        &self,
+        exe: &Path,
+        count: usize,
+        folder: &Path,
+        interrupts: &Interrupts,
+    ) -> Result<Linked> {
+        fs::create_dir_all(folder)
+            .map_err(|error| Error::io("create the folder", folder, "make it writable", error))?;
+        let log = folder.join(format!("{}.link.log", self.name));
+        let mut linked = Linked { programs: Vec::new(), lacking: None };
+        for seed in 0..count {
+            let built = if seed == 0 {
+                exe.to_owned()
+            } else {
+                match cargo(&mut self.shuffled(seed, &log)?, interrupts)? {
+                    Some(exe) => exe,
+                    None if interrupts.outcome().is_some() => break,
+                    None => {
+                        let said = fs::read_to_string(&log).unwrap_or_default();
+                        linked.lacking = Some(lacking(&said, self.name, (seed, count), &log));
+                        break;
+                    }
+                }
+            };
+            let copy = folder.join(format!("{}-{seed}", self.name));
+            fs::copy(&built, &copy)
+                .map_err(|error| Error::io("copy the program", &copy, "make room", error))?;
+            linked.programs.push(copy);
+        }
+        Ok(linked)
+    }
+
+    /// The same, for those who take what there is; what is lacking is said on the console.
     pub(crate) fn layouts(
         &self,
         exe: &Path,
@@ -71,30 +105,43 @@ impl Tree {
         folder: &Path,
         interrupts: &Interrupts,
     ) -> Result<Vec<PathBuf>> {
-        fs::create_dir_all(folder)
-            .map_err(|error| Error::io("create the folder", folder, "make it writable", error))?;
-        let mut layouts = Vec::new();
-        for seed in 0..count {
-            let built = if seed == 0 {
-                exe.to_owned()
-            } else {
-                let mut command = self.command(&["rustc"]);
-                let flag = format!("link-arg=-Wl,--shuffle-sections=.text*={seed}");
-                command.args(["--", "-C", "link-arg=-fuse-ld=lld", "-C", &flag]);
-                command.stderr(std::process::Stdio::null());
-                match cargo(&mut command, interrupts)? {
-                    Some(exe) => exe,
-                    // Another linker, or a signal, which the caller sees.
-                    _ => break,
-                }
-            };
-            let copy = folder.join(format!("{}-{seed}", self.name));
-            fs::copy(&built, &copy)
-                .map_err(|error| Error::io("copy the program", &copy, "make room", error))?;
-            layouts.push(copy);
-        }
-        Ok(layouts)
+        let linked = self.linked(exe, count, folder, interrupts)?;
+        linked.lacking.iter().for_each(|why| console::note(&format!("perf: {why}")));
+        Ok(linked.programs)
     }
+
+    fn shuffled(&self, seed: usize, log: &Path) -> Result<Command> {
+        let mut command = self.command(&["rustc"]);
+        let flag = format!("link-arg=-Wl,--shuffle-sections=.text*={seed}");
+        command.args(["--", "-C", "link-arg=-fuse-ld=lld", "-C", &flag]);
+        let log = fs::File::create(log)
+            .map_err(|error| Error::io("write the log", log, "make it writable", error))?;
+        command.stderr(log);
+        Ok(command)
+    }
+}
+
+/// A program in its link layouts.
+#[derive(Debug)]
+pub(crate) struct Linked {
+    pub(crate) programs: Vec<PathBuf>,
+    /// Why there are fewer than were asked for.
+    pub(crate) lacking: Option<String>,
+}
+
+/// Why there are only so many layouts, by what cargo said. Only the linker's own refusal says that it
+/// cannot shuffle; all else (no room, a file that has just changed) is no property of the machine.
+fn lacking(said: &str, side: &str, (there, wanted): (usize, usize), log: &Path) -> String {
+    let why = if there == 1 && said.contains("linking with `") {
+        "the linker does not shuffle sections".to_owned()
+    } else {
+        format!("layout {there} of {side} cannot be built")
+    };
+    let what = match there {
+        1 => "the default layout alone is measured, and a small delta can be its luck".to_owned(),
+        _ => format!("{there} of {wanted} layouts are measured"),
+    };
+    format!("{why}: {what}; cargo's messages are in {}", log.display())
 }
 
 /// Runs cargo and returns the program that it made; `None` when it made none.
@@ -125,4 +172,24 @@ pub(crate) fn clean(command: &mut Command, settings: &Settings, manifest: &Path)
     }
     let folder = manifest.parent().expect("a manifest is in a folder");
     command.env("CARGO_MANIFEST_DIR", folder).current_dir(folder);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::lacking;
+    use std::path::Path;
+
+    #[test]
+    fn only_the_linkers_own_refusal_says_that_it_cannot_shuffle() {
+        let of = |said, there| lacking(said, "head", (there, 6), Path::new("a.log"));
+        let linker = of("error: linking with `cc` failed: exit status: 1", 1);
+        assert!(linker.starts_with("the linker does not shuffle sections: the default layout"));
+        let room = of("error: failed to write: No space left on device", 1);
+        assert!(room.starts_with("layout 1 of head cannot be built: the default"), "{room}");
+        // It has shuffled before.
+        let later = of("error: linking with `cc` failed: signal: 9 (SIGKILL)", 3);
+        let says = "layout 3 of head cannot be built: 3 of 6 layouts are measured; cargo's messages \
+                    are in a.log";
+        assert_eq!(later, says);
+    }
 }

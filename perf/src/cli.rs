@@ -45,7 +45,7 @@ pub(crate) enum Command {
     },
     /// Measure this machine's noise and propose the thresholds for .config/perf.toml
     Calibrate {
-        /// Comparisons of the same code
+        /// Comparisons of the same code, 3 to 5
         #[arg(long, default_value_t = 3)]
         rounds: usize,
         /// Write the proposal

@@ -15,6 +15,7 @@ use crate::{
     snapshot::interrupted,
 };
 use launch::{Error, Interrupts, Outcome, Result, console};
+use std::collections::BTreeSet;
 
 /// This tree against its base.
 pub(crate) fn with_base(
@@ -93,27 +94,31 @@ fn run(
     }
     for (side, tree) in [(&mut base, &sides.base.0), (&mut head, &sides.head.0)] {
         let (exe, folder) = (side.layouts[0].clone(), settings.file("layouts"));
-        side.layouts = tree.layouts(&exe, settings.limits.layouts, &folder, interrupts)?;
+        let linked = tree.linked(&exe, settings.limits.layouts, &folder, interrupts)?;
+        side.layouts = linked.programs;
+        result.notes.extend(linked.lacking);
     }
     result.layouts = base.layouts.len().min(head.layouts.len());
-    if result.layouts < settings.limits.layouts && interrupts.outcome().is_none() {
-        let note = "the linker does not shuffle sections: the default layout alone is measured, \
-                    and a small delta can be its luck";
-        result.notes.push(note.to_owned());
-        base.layouts.truncate(result.layouts);
-        head.layouts.truncate(result.layouts);
-    }
+    base.layouts.truncate(result.layouts);
+    head.layouts.truncate(result.layouts);
     if !(settings.knobs.flag("MACE_PERF_REALTIME") && bench::realtime()) {
         let note = "the runs have no real-time priority: on a busy machine cases of several clients \
                     may be too noisy to tell";
         result.notes.push(note.to_owned());
     }
-    result.cases = measured(settings, (&base, &head), &cases, result.seed, interrupts)?;
-    result.notes.extend(luck(&result.cases, &settings.limits));
     if settings.knobs.flag("MACE_PERF_INSTRUCTIONS") {
-        let programs = (&base, &head);
-        result.instructions =
-            instructions::count(programs, &result.cases, settings, interrupts, &mut result.notes);
+        let (programs, notes) = ((&base, &head), &mut result.notes);
+        result.instructions = instructions::count(programs, &cases, settings, interrupts, notes);
+    }
+    let more = result.instructions.iter().filter(|counted| counted.is_more());
+    let more = more.map(|counted| counted.case.clone()).collect();
+    let programs = (&base, &head);
+    result.cases = measured(settings, programs, (&cases, more), result.seed, interrupts)?;
+    result.notes.extend(luck(&result.cases, &settings.limits));
+    for counted in &mut result.instructions {
+        if let Some(case) = result.cases.iter().find(|case| case.case == counted.case) {
+            counted.explain(case, &settings.limits);
+        }
     }
     result.gate = gate::gate(&result.cases, &settings.limits);
     finish(settings, &result, interrupts)
@@ -156,11 +161,12 @@ fn common(
     Ok(cases)
 }
 
-/// The whole path from programs to judged cases; the self-test goes through it too.
+/// The whole path from programs to judged cases, of which `more` are known to do more work in head; the
+/// self-test goes through it too.
 pub(crate) fn measured(
     settings: &Settings,
     programs: (&Program, &Program),
-    cases: &[String],
+    (cases, more): (&[String], BTreeSet<String>),
     seed: u64,
     interrupts: &Interrupts,
 ) -> Result<Vec<Judged>> {
@@ -172,6 +178,7 @@ pub(crate) fn measured(
     ));
     let limits = gate::Limits { layouts, ..settings.limits.clone() };
     let mut clock = Clock::new(programs, settings, interrupts, settings.budget);
+    clock.more = more;
     gate::compare(&mut clock, cases, &limits, &mut fastrand::Rng::with_seed(seed))
 }
 

@@ -37,6 +37,8 @@ fn main() -> ExitCode {
 
 fn dispatch(cli: &Cli, interrupts: &Interrupts) -> Result<Outcome> {
     let settings = Settings::load(&cli.flags.settings()?)?;
+    let reads = matches!(cli.command, Command::History { .. } | Command::Export { .. });
+    let _claim = if reads { None } else { Some(settings.claim()?) };
     match &cli.command {
         Command::Snapshot { filter } => {
             snapshot::snapshot(&settings, filter.as_deref(), interrupts)

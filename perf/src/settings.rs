@@ -2,14 +2,18 @@
 
 use crate::gate::Limits;
 use knobs::Knobs;
-use launch::{Result, folder};
+use launch::{
+    Result,
+    folder::{self, Claim},
+};
 use std::{
+    collections::BTreeSet,
     path::{Path, PathBuf},
     time::Duration,
 };
 
 /// The settings of one run.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Settings {
     pub(crate) knobs: Knobs,
     pub(crate) root: PathBuf,
@@ -42,17 +46,28 @@ impl Settings {
             layouts: count("MACE_PERF_LAYOUTS"),
         };
         let owned = |word: &str| word.to_owned();
+        // A name that was written twice is one case, and counts as one.
+        let mut known = BTreeSet::new();
+        let cases = knobs.list("MACE_PERF_COMPARE_FILTERS").into_iter();
+        let cases = cases.filter(|case| known.insert(*case)).map(owned).collect();
         Ok(Self {
             root: knobs.root().to_owned(),
             out,
             limits,
-            cases: knobs.list("MACE_PERF_COMPARE_FILTERS").into_iter().map(owned).collect(),
+            cases,
             bench_args: knobs.text("MACE_PERF_BENCH_ARGS").split_whitespace().map(owned).collect(),
             compare_items: knobs.count("MACE_PERF_COMPARE_ITEMS"),
             run_ms: knobs.count("MACE_PERF_RUN_MS"),
             budget: knobs.seconds("MACE_PERF_BUDGET_SECS"),
             knobs,
         })
+    }
+
+    /// Takes the output folder for this run alone: another one in it would build over our programs and
+    /// remove our worktree.
+    pub(crate) fn claim(&self) -> Result<Claim> {
+        let remedy = "wait for its end, or set MACE_PERF_OUT_DIR";
+        folder::claim(&self.out, "another run of perf is at work there", remedy)
     }
 
     pub(crate) fn file(&self, name: &str) -> PathBuf {

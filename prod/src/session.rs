@@ -9,13 +9,12 @@ use knobs::{Knobs, findings::Findings, runtime};
 use launch::{
     Error, Result,
     engine::Engine,
-    folder,
+    folder::{self, Claim},
     wanted::Wanted,
     workspace::{self, Generated},
 };
 use std::{
     collections::hash_map::RandomState,
-    fs::{File, TryLockError},
     hash::{BuildHasher, Hasher},
     path::{Path, PathBuf},
     time::SystemTime,
@@ -43,7 +42,7 @@ pub(crate) struct Session {
     /// Where failed cases leave their evidence.
     pub(crate) evidence: PathBuf,
     /// Held as long as this run is at work.
-    _lock: File,
+    _claim: Claim,
 }
 
 /// Where evidence is kept, below the folder of the reports.
@@ -70,7 +69,10 @@ impl Session {
         let findings = Findings::load(&root)?;
         let wanted = Wanted::of(&knobs)?;
         let out = folder::writable(&root.join("target/prod"))?;
-        let lock = lock(&out)?;
+        // Two would write the same reports, and would put their programs, which may hold different
+        // engines, in the same places.
+        let busy = "another run is at work in this checkout";
+        let claim = folder::claim(&out, busy, "wait for its end, or use a checkout of its own")?;
         let config = config::effective(&root, &knobs, &out)?;
         require_nextest()?;
         let generated = match &wanted {
@@ -94,7 +96,7 @@ impl Session {
             config,
             out,
             evidence,
-            _lock: lock,
+            _claim: claim,
         })
     }
 
@@ -112,28 +114,6 @@ impl Session {
             }
             _ => (self.root.join("Cargo.toml"), None),
         }
-    }
-}
-
-/// One run at a time in a checkout: two would write the same reports, and would put their programs,
-/// which may hold different engines, in the same places.
-fn lock(out: &Path) -> Result<File> {
-    let path = out.join("lock");
-    let file = File::create(&path)
-        .map_err(|error| Error::io("create the file", &path, "make the folder writable", error))?;
-    match file.try_lock() {
-        Ok(()) => Ok(file),
-        Err(TryLockError::WouldBlock) => Err(Error::new(
-            "another run is at work in this checkout",
-            path.display(),
-            "wait for its end, or use a checkout of its own",
-        )),
-        Err(TryLockError::Error(error)) => Err(Error::io(
-            "lock the file",
-            &path,
-            "put the checkout where files can be locked",
-            error,
-        )),
     }
 }
 

@@ -69,14 +69,18 @@ impl Work {
     }
 
     /// How many of so many records a batch takes: a commit that waits for a disk takes as long as
-    /// a few hundred others.
-    pub const fn items(self, total: u64) -> u64 {
+    /// a few hundred others. In a small batch they are more, or a comparison would have one commit for
+    /// all its clients.
+    pub fn items(self, total: u64) -> u64 {
         match self {
-            Self::Commit => total.div_ceil(200),
+            Self::Commit => total.div_ceil(200).max(LEAST_COMMITS).min(total),
             _ => total,
         }
     }
 }
+
+/// The commits of a batch, where there are as many records.
+const LEAST_COMMITS: u64 = 32;
 
 /// One bench: the work, the records and how many clients share it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

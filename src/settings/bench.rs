@@ -1,7 +1,7 @@
 //! What the `MACE_BENCH_*` knobs mean: which cases the benches have, and how long each is measured.
 //! Knows no bench.
 
-use knobs::{Knobs, Source};
+use knobs::Knobs;
 use std::time::Duration;
 
 /// The benches of one run.
@@ -19,36 +19,17 @@ pub struct BenchProfile {
     pub samples: usize,
 }
 
-/// The full profile: what a knob of these means that neither a flag nor the environment sets. The
-/// file and the built-in defaults are the quick profile.
-const FULL: [(&str, &str); 3] = [
-    ("MACE_BENCH_TOTAL_ITEMS", "100000"),
-    ("MACE_BENCH_THREADS", "1,2,4,8"),
-    ("MACE_BENCH_KV_CASES", "16:16,100:1024,1024:1024,16:10240"),
-];
-
 impl BenchProfile {
     /// The profile that the knobs ask for.
-    pub fn from_knobs(knobs: &Knobs) -> Result<Self, knobs::KnobError> {
-        let full: Vec<_> = FULL
-            .into_iter()
-            .filter(|(name, _)| {
-                !matches!(knobs.provenance(name), Source::Flag | Source::Environment)
-            })
-            .collect();
-        let full = if knobs.flag("MACE_BENCH_QUICK") { None } else { Some(full) };
-        let knobs = match full {
-            Some(full) => &knobs.with(&full)?,
-            None => knobs,
-        };
+    pub fn from_knobs(knobs: &Knobs) -> Self {
         let secs = ["PUT", "GET", "SCAN"].map(|group| format!("MACE_BENCH_{group}_MEAS_SECS"));
-        Ok(Self {
+        Self {
             total: knobs.count("MACE_BENCH_TOTAL_ITEMS"),
             threads: knobs.counts("MACE_BENCH_THREADS"),
             sizes: knobs.sizes("MACE_BENCH_KV_CASES"),
             measure: secs.map(|name| knobs.seconds(&name)),
             samples: knobs.count("MACE_BENCH_SAMPLE_SIZE") as usize,
-        })
+        }
     }
 }
 
@@ -56,24 +37,37 @@ impl BenchProfile {
 mod tests {
     use super::BenchProfile;
     use knobs::{Environment, Knobs};
+    use std::fs;
 
-    fn profile(env: &[(&str, &str)]) -> BenchProfile {
+    fn profile(file: &str, env: &[(&str, &str)], flags: &[(&str, &str)]) -> BenchProfile {
         let root = tempfile::tempdir().unwrap();
+        fs::create_dir(root.path().join(".config")).unwrap();
+        fs::write(root.path().join(".config/perf.toml"), file).unwrap();
         let env: Environment = env.iter().copied().collect();
-        BenchProfile::from_knobs(&Knobs::resolve(root.path(), &env, &[]).unwrap()).unwrap()
+        BenchProfile::from_knobs(&Knobs::resolve(root.path(), &env, flags).unwrap())
     }
 
     #[test]
     fn the_quick_profile_is_the_default_and_what_is_set_by_hand_holds_in_both() {
-        let quick = profile(&[]);
-        assert_eq!((quick.total, quick.threads.as_slice()), (20_000, [1, 4].as_slice()));
-        assert_eq!(quick.sizes, [(16, 16), (100, 1024)]);
-        let full = profile(&[("MACE_BENCH_QUICK", "0")]);
-        assert_eq!((full.total, full.threads.as_slice()), (100_000, [1, 2, 4, 8].as_slice()));
-        assert_eq!(full.sizes.len(), 4);
-        let mixed = profile(&[("MACE_BENCH_QUICK", "0"), ("MACE_BENCH_THREADS", "3")]);
-        assert_eq!((mixed.total, mixed.threads.as_slice()), (100_000, [3].as_slice()));
-        let asked = profile(&[("MACE_BENCH_TOTAL_ITEMS", "7"), ("MACE_BENCH_SAMPLE_SIZE", "11")]);
-        assert_eq!((asked.total, asked.samples), (7, 11));
+        let ours = fs::read_to_string(knobs::runtime::root().join(".config/perf.toml")).unwrap();
+        assert!(ours.contains("\nMACE_BENCH_THREADS = "), "the file states the quick profile");
+        for file in ["", &ours] {
+            let quick = profile(file, &[], &[]);
+            assert_eq!((quick.total, quick.threads.as_slice()), (20_000, [1, 4].as_slice()));
+            assert_eq!(quick.sizes, [(16, 16), (100, 1024)]);
+            let full = profile(file, &[("MACE_BENCH_QUICK", "0")], &[]);
+            assert_eq!((full.total, full.threads.as_slice()), (100_000, [1, 2, 4, 8].as_slice()));
+            assert_eq!(full.sizes.len(), 4);
+            let env = [("MACE_BENCH_QUICK", "0"), ("MACE_BENCH_THREADS", "3")];
+            let mixed = profile(file, &env, &[("MACE_BENCH_KV_CASES", "9:9")]);
+            assert_eq!((mixed.total, mixed.threads.as_slice()), (100_000, [3].as_slice()));
+            assert_eq!(mixed.sizes, [(9, 9)]);
+            let env = [("MACE_BENCH_TOTAL_ITEMS", "7"), ("MACE_BENCH_SAMPLE_SIZE", "11")];
+            let asked = profile(file, &env, &[]);
+            assert_eq!((asked.total, asked.samples), (7, 11));
+        }
+        // A switch in the file is one too.
+        let file = "MACE_BENCH_QUICK = 0\nMACE_BENCH_THREADS = \"1,4\"\n";
+        assert_eq!(profile(file, &[], &[]).threads, [1, 2, 4, 8]);
     }
 }

@@ -50,6 +50,20 @@ fn cargo_work_is_counted_and_whatever_is_not_is_said() {
         assert_eq!((more.base, more.meaning.as_str()), (put.base, "slower by more work"));
         assert!(more.function.ends_with("work"), "{}", more.function);
     }
+
+    // More work in the same time: measured as a suspect is, and no more than a warning.
+    fixture.engine("engine", 1.0);
+    let bench = fixture.read("benches/perf.rs");
+    fixture.write("benches/perf.rs", &bench.replace("slower(100_000.0)", "slower(200_000.0)"));
+    compare(&[]).ended(0, &["WARNING: more work, not slower", "passed: 0 of 5 cases"]);
+    let json = fixture.results("target/perf_gate/compare.json");
+    let cases = json["cases"].as_array().unwrap().iter();
+    let suspects: Vec<_> = cases.filter(|case| case["suspect"] == true).collect();
+    let names: Vec<_> = suspects.iter().map(|case| case["case"].as_str().unwrap()).collect();
+    assert_eq!(names, ["Put/a/1", "Reopen/a/killed"]);
+    for case in suspects {
+        assert_eq!(case["confirming"].as_array().unwrap().len(), 32, "eight rounds of four");
+    }
 }
 
 struct Counted {

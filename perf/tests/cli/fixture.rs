@@ -30,6 +30,15 @@ edition = \"2024\"
 name = \"mace\"
 ";
 
+/// A panic leaves the path of its file in the program.
+const ENGINES: &str = "\
+#[inline(never)]
+pub fn slower(ns: f64) -> f64 {
+    assert!(ns > 0.0, \"no time\");
+    ns * SLOWER
+}
+";
+
 /// Times in nanoseconds by case, as the forger's source says them.
 const HONEST: &str = "(\"Put/a/1\", 1e6), (\"Get/a/1\", 1e6)";
 
@@ -75,7 +84,7 @@ impl Fixture {
         fixture
     }
 
-    fn begin(&self) {
+    pub(crate) fn begin(&self) {
         self.git(&["init", "--quiet", "-b", "trunk"]);
         self.commit("base");
         self.git(&["tag", "base"]);
@@ -83,7 +92,7 @@ impl Fixture {
 
     /// Makes the engine in that folder so many times as slow as it was.
     pub(crate) fn engine(&self, folder: &str, slower: f64) {
-        let text = format!("pub const SLOWER: f64 = {slower:?};\n");
+        let text = ENGINES.replace("SLOWER", &format!("{slower:?}"));
         self.write(&format!("{folder}/src/lib.rs"), &text);
     }
 
@@ -155,8 +164,7 @@ impl Bin {
 
     /// Adds a linker that cannot shuffle, or that hangs when it is to.
     pub(crate) fn linker(&self) {
-        let mut programs = path().into_iter().map(|folder| folder.join("cc"));
-        let real = programs.find(|program| program.is_file()).unwrap();
+        let real = real("cc");
         let hang = HANG.replace("PHASE", "link");
         let text = format!(
             "case \"$*\" in *shuffle-sections*)\n[ \"$SUITE_HANG\" = link ] || exit 1\n{hang};;\n\
@@ -164,6 +172,11 @@ impl Bin {
             real.display()
         );
         self.script("cc", &text);
+    }
+
+    /// Adds a cargo that does this first.
+    pub(crate) fn cargo(&self, first: &str) {
+        self.script("cargo", &format!("{first}\nexec {} \"$@\"\n", real("cargo").display()));
     }
 
     /// Adds a valgrind that hangs.
@@ -181,6 +194,13 @@ impl Bin {
 #[expect(clippy::disallowed_methods, reason = "where programs are is no knob")]
 fn path() -> Vec<PathBuf> {
     env::split_paths(&env::var_os("PATH").unwrap()).collect()
+}
+
+/// The program of that name that this process finds.
+#[cfg(unix)]
+fn real(name: &str) -> PathBuf {
+    let mut programs = path().into_iter().map(|folder| folder.join(name));
+    programs.find(|program| program.is_file()).unwrap()
 }
 
 /// Says through the pipe that it is here, and stays.

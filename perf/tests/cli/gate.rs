@@ -40,6 +40,12 @@ fn cargo_a_slower_engine_fails_and_the_same_code_passes() {
     assert_eq!(fixture.git(&["worktree", "list"]).lines().count(), 1);
     let allowed = fixture.perf(&["compare", "base", "--set", "MACE_PERF_MAX_REGRESS_CASES=2"]);
     allowed.ended(0, &["passed: 2 of 2 cases slower"]);
+    // A case that was named twice is one case.
+    let twice = "MACE_PERF_COMPARE_FILTERS=Put/a/1,Get/a/1,Put/a/1";
+    let few = ["--set", "MACE_PERF_MIN_COMPARE_CASES=3"];
+    fixture
+        .perf(&[&["compare", "base", "--set", twice], &few[..]].concat())
+        .ended(1, &["too few comparable cases"]);
     let faster = fixture.perf(&[
         "compare",
         "base",

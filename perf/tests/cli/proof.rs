@@ -1,6 +1,6 @@
 //! What the gate proves about itself: the self-test, and the thresholds that it proposes.
 
-use crate::fixture::Fixture;
+use crate::fixture::{Fixture, there};
 
 #[test]
 fn cargo_the_gate_proves_itself_and_proposes_its_thresholds() {
@@ -36,10 +36,10 @@ fn cargo_the_gate_proves_itself_and_proposes_its_thresholds() {
 
     let file = ".config/perf.toml";
     let old = fixture.read(file);
-    let shown = fixture.perf(&["calibrate", "--rounds", "1"]);
+    let shown = fixture.perf(&["calibrate", "--rounds", "3"]);
     shown.ended(0, &["+ MACE_PERF_REGRESS_PCT = 3\n", "+ MACE_PERF_MAX_REGRESS_CASES = 0"]);
     assert_eq!(fixture.read(file), old, "nobody asked for it");
-    let written = fixture.perf(&["calibrate", "--rounds", "1", "--write"]);
+    let written = fixture.perf(&["calibrate", "--rounds", "3", "--write"]);
     assert_eq!((written.code, &written.stdout), (Some(0), &shown.stdout));
     let new = fixture.read(file);
     let only = |sign: char, some: &str, other: &str| {
@@ -48,4 +48,26 @@ fn cargo_the_gate_proves_itself_and_proposes_its_thresholds() {
     };
     let differs = [only('-', &old, &new), only('+', &new, &old)].concat();
     assert_eq!(differs, shown.stdout.lines().collect::<Vec<_>>());
+}
+
+#[test]
+fn cargo_what_cannot_be_calibrated_is_said() {
+    let fixture = Fixture::new();
+    for rounds in ["0", "2", "6"] {
+        let refused = fixture.perf(&["calibrate", "--rounds", rounds]);
+        refused.refused_at_once_by("perf", &[&format!("{rounds} rounds"), "use 3 to 5"]);
+    }
+    let none = ["calibrate", "--set", "MACE_PERF_THRESHOLD_FILE=.config/none.toml"];
+    fixture.perf(&none).refused_at_once_by("perf", &["cannot read", ".config/none.toml"]);
+    let gate = fixture.read(".config/perf.toml");
+    std::fs::remove_file(fixture.path(".config/perf.toml")).unwrap();
+    fixture.perf(&["calibrate"]).refused_at_once_by("perf", &["cannot read", ".config/perf.toml"]);
+    assert!(!there(&fixture.path("target/perf_gate/build")), "something was built");
+
+    fixture.write(".config/perf.toml", &gate);
+    let cut = ["--set", "MACE_PERF_BUDGET_SECS=1", "--set", "MACE_PERF_SCREEN_ROUNDS=1000"];
+    let cut = fixture.perf(&[&["calibrate", "--write"], &cut[..]].concat());
+    cut.ended(3, &["INCONCLUSIVE: no case could be measured"]);
+    assert!(cut.stderr.contains("Put/a/1 is left out: a round of it"), "{}", cut.stderr);
+    assert_eq!(fixture.read(".config/perf.toml"), gate, "nothing was measured");
 }

@@ -7,7 +7,11 @@ use super::{
     plan::Plan,
 };
 use crate::{judge::Layer, merge::Origin};
-use launch::{Error, Outcome, Result, store};
+use launch::{
+    Error, Outcome, Result,
+    folder::{self, Claim},
+    store,
+};
 use report::Verdict;
 use soak::{
     ledger::{self, Entry, Ledger},
@@ -17,8 +21,7 @@ use soak::{
     summary::{Failure, State, Summary},
 };
 use std::{
-    fs::{self, File},
-    io,
+    fs, io,
     path::{Path, PathBuf},
 };
 
@@ -33,7 +36,7 @@ const KEPT_CYCLES: usize = 20;
 pub(super) struct Books {
     folder: PathBuf,
     /// Held as long as the books are open; the system lets go of it when the process dies.
-    _lock: File,
+    _claim: Claim,
     ledger: Ledger,
     pub(super) rows: Vec<Row>,
     /// With the numbers of their cycles.
@@ -45,7 +48,8 @@ impl Books {
     /// Opens the books of a new soak, or those of one that is to go on.
     pub(super) fn open(plan: &Plan, resume: bool) -> Result<Self> {
         let folder = plan.folder.clone();
-        let lock = lock(&folder)?;
+        let remedy = "wait until it has ended, or set SOAK_METRICS_DIR";
+        let claim = folder::claim(&folder, "another soak is writing there", remedy)?;
         let ledger = Ledger::open(&folder.join("ledger.jsonl"))?;
         let (summary, rows) = if resume {
             (earlier(plan)?, row::read(&folder.join(ROWS))?)
@@ -56,7 +60,8 @@ impl Books {
             let duration = plan.duration.as_secs();
             (Summary::new(plan.subject.clone(), seed, shard, duration), Vec::new())
         };
-        let mut books = Self { folder, _lock: lock, ledger, rows, snapshots: Vec::new(), summary };
+        let mut books =
+            Self { folder, _claim: claim, ledger, rows, snapshots: Vec::new(), summary };
         books.read_snapshots()?;
         if let Some(last) = books.rows.last() {
             // The row is written last, so it says how far the soak really came.
@@ -221,22 +226,6 @@ impl Books {
             self.snapshots.push((row.cycle, snapshot));
         }
         Ok(())
-    }
-}
-
-fn lock(folder: &Path) -> Result<File> {
-    let path = folder.join("lock");
-    let file = File::create(&path)
-        .map_err(|error| Error::io("open the file", &path, "make the folder writable", error))?;
-    match file.try_lock() {
-        Ok(()) => Ok(file),
-        Err(fs::TryLockError::WouldBlock) => {
-            let remedy = "wait until it has ended, or set SOAK_METRICS_DIR";
-            Err(Error::new("another soak is writing there", folder.display(), remedy))
-        }
-        Err(fs::TryLockError::Error(error)) => {
-            Err(Error::io("lock the file", &path, "use a folder on a local disk", error))
-        }
     }
 }
 
