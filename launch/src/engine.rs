@@ -4,7 +4,7 @@
 use crate::{Error, Result};
 use cargo_metadata::{MetadataCommand, Package};
 use std::{
-    fmt,
+    fmt, fs,
     path::{Path, PathBuf},
     process::Command,
 };
@@ -65,10 +65,11 @@ impl Engine {
 
     fn of(package: &Package) -> Self {
         let folder = package.manifest_path.parent().expect("a manifest is in a folder");
-        let checkout = package.source.is_none().then(|| Checkout {
-            path: folder.as_std_path().to_owned(),
-            commit: commit(folder.as_std_path()),
-        });
+        // A generated workspace can hold a link to it; people know it by its own name.
+        let folder = folder.as_std_path();
+        let folder = fs::canonicalize(folder).unwrap_or_else(|_| folder.to_owned());
+        let checkout =
+            package.source.is_none().then(|| Checkout { commit: commit(&folder), path: folder });
         Self { version: package.version.to_string(), checkout }
     }
 }

@@ -2,7 +2,7 @@
 //! else stays as it is, features included. Text in, text out; no files.
 
 use crate::{engine::PACKAGE, wanted::Wanted};
-use toml_edit::{DocumentMut, InlineTable, Item, TableLike, Value};
+use toml_edit::{Array, DocumentMut, InlineTable, Item, TableLike, Value};
 
 const KINDS: [&str; 3] = ["dependencies", "dev-dependencies", "build-dependencies"];
 
@@ -10,10 +10,13 @@ const KINDS: [&str; 3] = ["dependencies", "dev-dependencies", "build-dependencie
 const SOURCES: [&str; 9] =
     ["version", "path", "git", "branch", "tag", "rev", "registry", "registry-index", "base"];
 
-/// Points every dependency on the engine at `wanted`; returns the text and how many there were.
+/// Points every dependency on the engine at `wanted`; returns the text and how many there were. A
+/// workspace leaves the folder `kept_out` out: a dependency below it would be a member otherwise, and
+/// built as members are.
 pub(crate) fn repoint(
     text: &str,
     wanted: &Wanted,
+    kept_out: Option<&str>,
 ) -> Result<(String, usize), toml_edit::TomlError> {
     let mut document: DocumentMut = text.parse()?;
     let mut count = 0;
@@ -21,6 +24,12 @@ pub(crate) fn repoint(
     count += repoint_kinds(root, wanted);
     if let Some(workspace) = root.get_mut("workspace").and_then(Item::as_table_like_mut) {
         count += repoint_kinds(workspace, wanted);
+        if let Some(folder) = kept_out {
+            let exclude = workspace.entry("exclude").or_insert(toml_edit::value(Array::new()));
+            if let Some(folders) = exclude.as_array_mut() {
+                folders.push(folder);
+            }
+        }
     }
     if let Some(targets) = root.get_mut("target").and_then(Item::as_table_like_mut) {
         for (_, target) in targets.iter_mut() {
@@ -84,7 +93,7 @@ git = "https://example.com/mace"
 rev = "abc"
 optional = true
 "#;
-        let (path, count) = repoint(text, &Wanted::Path("/checkout".into())).unwrap();
+        let (path, count) = repoint(text, &Wanted::Path("/checkout".into()), None).unwrap();
         assert_eq!(count, 3, "{path}");
         assert!(path.contains("mace-kv = { path = \"/checkout\" }"), "{path}");
         assert!(path.contains("mace-kv.workspace = true") && path.contains("other = \"1\""));
@@ -93,7 +102,20 @@ optional = true
         assert!(path.contains("optional = true\npath = \"/checkout\""), "{path}");
         assert!(!path.contains("0.2") && !path.contains("rev"), "{path}");
 
-        let (version, _) = repoint(text, &Wanted::Version("0.1.2".into())).unwrap();
+        let (version, _) = repoint(text, &Wanted::Version("0.1.2".into()), None).unwrap();
         assert!(version.contains("mace-kv = { version = \"=0.1.2\" }"), "{version}");
+    }
+    #[test]
+    fn a_workspace_leaves_out_what_it_is_told_to() {
+        let wanted = Wanted::Path("/w/inside".into());
+        for (text, out) in [
+            ("[workspace]\nexclude = [\"a\"]\n", "exclude = [\"a\", \"inside\"]"),
+            ("[workspace]\nmembers = []\n", "exclude = [\"inside\"]"),
+        ] {
+            let (text, _) = repoint(text, &wanted, Some("inside")).unwrap();
+            assert!(text.contains(out), "{text}");
+        }
+        let (member, _) = repoint("[package]\nname = \"a\"\n", &wanted, Some("inside")).unwrap();
+        assert!(!member.contains("exclude"), "{member}");
     }
 }

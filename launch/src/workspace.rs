@@ -26,9 +26,32 @@ pub struct Generated {
     pub target: PathBuf,
 }
 
+/// What the engine's checkout is called inside a workspace of [`generate_alike`].
+const INSIDE: &str = "engine-under-test";
+
 /// Generates, or brings up to date, the workspace for `wanted`. What has not changed is not
 /// written, so that cargo rebuilds nothing because of it.
 pub fn generate(root: &Path, wanted: &Wanted) -> Result<Generated> {
+    mirrored(root, &root.join("target/engine").join(id(wanted)), wanted, None)
+}
+
+/// The same for the engine in the folder `package` of the checkout `top`, which a link puts inside the
+/// workspace. Cargo and the compiler then call it by a path that all such workspaces share, so that two
+/// checkouts with the same code become the same program. For the same reason cargo cannot tell them
+/// apart: each workspace needs a build folder of its own.
+pub fn generate_alike(root: &Path, top: &Path, package: &Path) -> Result<Generated> {
+    let checkout = id(&Wanted::Path(top.to_owned()));
+    let folder = root.join("target/engine").join(format!("alike-{checkout}"));
+    let inside = Wanted::Path(folder.join(INSIDE).join(package));
+    mirrored(root, &folder, &inside, Some(top))
+}
+
+fn mirrored(
+    root: &Path,
+    folder: &Path,
+    wanted: &Wanted,
+    inside: Option<&Path>,
+) -> Result<Generated> {
     let own = root.join("Cargo.toml");
     let metadata =
         MetadataCommand::new().manifest_path(&own).no_deps().exec().map_err(|error| {
@@ -40,14 +63,16 @@ pub fn generate(root: &Path, wanted: &Wanted) -> Result<Generated> {
         .iter()
         .filter_map(|package| Some(package.manifest_path.parent()?.as_std_path().to_owned()))
         .collect();
-    let folder = root.join("target/engine").join(id(wanted));
-    let mut mirror = Mirror { members, wanted, repointed: 0 };
-    mirror.folder(root, &folder)?;
+    let mut mirror = Mirror { members, wanted, inside, repointed: 0 };
+    mirror.folder(root, folder)?;
     if mirror.repointed == 0 {
         let what = format!("no dependency on {PACKAGE} to replace");
         return Err(Error::new(what, own.display(), "run this in a checkout of the suite"));
     }
-    seed_lock(root, &folder)?;
+    if let Some(checkout) = inside {
+        link(checkout, &folder.join(INSIDE))?;
+    }
+    seed_lock(root, folder)?;
     Ok(Generated {
         manifest: folder.join("Cargo.toml"),
         target: metadata.target_directory.into_std_path_buf(),
@@ -72,6 +97,8 @@ struct Mirror<'w> {
     /// The folders that hold a package of the workspace.
     members: BTreeSet<PathBuf>,
     wanted: &'w Wanted,
+    /// The checkout that is to stand inside the workspace.
+    inside: Option<&'w Path>,
     repointed: usize,
 }
 
@@ -98,7 +125,7 @@ impl Mirror<'_> {
         // A link to what is gone from the repository would be a case that is gone, and yet runs.
         for name in names(mirror)? {
             let path = mirror.join(&name);
-            if path.is_symlink() && !kept.contains(&name) {
+            if path.is_symlink() && !kept.contains(&name) && name != *INSIDE {
                 fs::remove_file(&path).map_err(|error| cannot("remove the link", &path, error))?;
             }
         }
@@ -108,7 +135,8 @@ impl Mirror<'_> {
     fn manifest(&mut self, source: &Path, copy: &Path) -> Result<()> {
         let text = fs::read_to_string(source)
             .map_err(|error| cannot("read the manifest", source, error))?;
-        let (text, count) = manifest::repoint(&text, self.wanted).map_err(|error| {
+        let kept_out = self.inside.map(|_| INSIDE);
+        let (text, count) = manifest::repoint(&text, self.wanted, kept_out).map_err(|error| {
             let what = format!("malformed manifest ({})", error.message());
             Error::new(what, source.display(), "correct the file").because(error.clone())
         })?;

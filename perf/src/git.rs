@@ -26,7 +26,7 @@ impl Repository {
     /// The checkout that `folder` is in.
     pub(crate) fn at(folder: &Path) -> Result<Self> {
         let repository = Self(folder.to_owned());
-        repository.ask(&["rev-parse", "--show-toplevel"]).map(|_| repository).ok_or_else(|| {
+        repository.place().map(|_| repository).ok_or_else(|| {
             let remedy = "the gate compares with a commit: run it in a git checkout";
             Error::new("no git checkout", folder.display(), remedy)
         })
@@ -58,8 +58,7 @@ impl Repository {
         }
         if self.ask(&verify).is_none() {
             let refs = self.ask(&["for-each-ref", "--format=%(refname:short)"]);
-            let refs = refs.unwrap_or_default().lines().take(8).collect::<Vec<_>>().join(", ");
-            let there = if refs.is_empty() { "none".to_owned() } else { refs };
+            let there = some(refs.unwrap_or_default().lines());
             let what = format!("base `{reference}` is no commit");
             let remedy = format!("set MACE_PERF_BASE_REF; the refs there are {there}");
             return Err(Error::new(what, self.0.display(), remedy));
@@ -89,9 +88,11 @@ impl Repository {
         self.ask(&[&["diff", "--quiet", commit, "--"], paths].concat()).is_none()
     }
 
-    /// Where this folder is inside its checkout: empty, or with a slash at its end.
-    pub(crate) fn prefix(&self) -> String {
-        self.ask(&["rev-parse", "--show-prefix"]).unwrap_or_default()
+    /// The folder of the whole checkout, and where this one is in it; empty where it is the same.
+    pub(crate) fn place(&self) -> Option<(PathBuf, PathBuf)> {
+        let top = self.ask(&["rev-parse", "--show-toplevel"])?;
+        let prefix = self.ask(&["rev-parse", "--show-prefix"])?;
+        Some((PathBuf::from(top), PathBuf::from(prefix.trim_end_matches('/'))))
     }
 
     /// The commit in a worktree at `folder`, which is replaced.
@@ -104,6 +105,18 @@ impl Repository {
             let what = format!("cannot check out {commit} in a worktree");
             Error::new(what, folder.display(), "`git worktree add` there shows why")
         })
+    }
+}
+
+/// The first names in one line, and how many more there are.
+fn some<'n>(names: impl Iterator<Item = &'n str>) -> String {
+    const SHOWN: usize = 8;
+    let names: Vec<&str> = names.collect();
+    let shown = names[..names.len().min(SHOWN)].join(", ");
+    match names.len() {
+        0 => "none".to_owned(),
+        count if count > SHOWN => format!("{shown} and {} more", count - SHOWN),
+        _ => shown,
     }
 }
 
@@ -147,6 +160,14 @@ mod tests {
     }
 
     #[test]
+    fn names_that_are_left_out_are_counted() {
+        let names = ["a", "b", "c", "d", "e", "f", "g", "h", "i", "j"];
+        assert_eq!(some(names.into_iter()), "a, b, c, d, e, f, g, h and 2 more");
+        assert_eq!(some(names.into_iter().take(8)), "a, b, c, d, e, f, g, h");
+        assert_eq!(some([].into_iter()), "none");
+    }
+
+    #[test]
     fn the_base_is_where_the_histories_part() {
         let temp = tempfile::tempdir().unwrap();
         let folder = temp.path();
@@ -162,6 +183,11 @@ mod tests {
         let repository = Repository::at(folder).unwrap();
         assert_eq!(repository.base("trunk").unwrap().commit, fork);
         assert_eq!(repository.head(), head);
+        let top = fs::canonicalize(folder).unwrap();
+        assert_eq!(repository.place(), Some((top.clone(), PathBuf::new())));
+        fs::create_dir_all(folder.join("a/b")).unwrap();
+        let below = Repository::at(&folder.join("a/b")).unwrap();
+        assert_eq!(below.place(), Some((top, "a/b".into())));
         let line = repository.base("origin/master").unwrap_err().to_string();
         assert!(line.contains("`origin/master` is no commit") && line.contains("trunk, work"));
 

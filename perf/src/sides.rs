@@ -7,7 +7,12 @@ use crate::{
     git::{Repository, Worktree},
     settings::Settings,
 };
-use launch::{Error, Result, engine::Engine, wanted::Wanted, workspace};
+use launch::{
+    Error, Result,
+    engine::Engine,
+    wanted::Wanted,
+    workspace::{self, Generated},
+};
 use std::path::Path;
 
 /// Base and head, ready to be built.
@@ -24,8 +29,18 @@ pub(crate) struct Sides {
 const BENCHES: &str = "benches/perf.rs";
 
 /// What the benches are made of: a difference here is not one of the engine.
-const MADE_OF: [&str; 4] =
-    ["benches", "src/scenario/bench", "src/scenario/bench.rs", "src/workload/records.rs"];
+const MADE_OF: [&str; 7] = [
+    "benches",
+    "src/engine",
+    "src/engine.rs",
+    "src/scenario/bench",
+    "src/scenario/bench.rs",
+    "src/testdir.rs",
+    "src/workload/records.rs",
+];
+
+/// Where a tree says which toolchain it is built with.
+const TOOLCHAIN: [&str; 2] = ["rust-toolchain.toml", "rust-toolchain"];
 
 impl Sides {
     /// This tree, or the engine's checkout that was asked for, and its base.
@@ -57,9 +72,18 @@ impl Sides {
                 "the benches themselves differ between base and head: a delta can be theirs".into(),
             );
         }
+        if repository.differs(&base.commit, &TOOLCHAIN) {
+            let note = "base names another toolchain: both sides are built with the one of head";
+            notes.push(note.into());
+        }
+        if profiles(&manifest) != profiles(&settings.manifest()) {
+            let note =
+                "[profile.bench] or [profile.release] is another in base: a delta can be theirs";
+            notes.push(note.into());
+        }
         Ok(Self {
-            base: side(settings, "base", &manifest, base.commit, true)?,
-            head: side(settings, "head", &settings.manifest(), repository.head(), true)?,
+            base: side(settings, "base", "base", (&manifest, true), base.commit)?,
+            head: side(settings, "head", "head", (&settings.manifest(), true), repository.head())?,
             reference: base.reference,
             notes,
             _worktree: Some(worktree),
@@ -71,16 +95,20 @@ impl Sides {
     fn of_engine(settings: &Settings, path: &Path, reference: &str) -> Result<Self> {
         let repository = Repository::at(path)?;
         let base = repository.base(reference)?;
+        let (top, prefix) = repository.place().expect("it is a checkout");
         let worktree = repository.worktree(&base.commit, &settings.file("engine-worktree"))?;
-        let folder = worktree.folder.join(repository.prefix());
-        let folder = std::fs::canonicalize(&folder).map_err(|error| {
-            let remedy = "name a base that has the engine in the same folder";
-            Error::io("find the engine in the base", &folder, remedy, error)
+        let there = std::fs::canonicalize(&worktree.folder).map_err(|error| {
+            let remedy = "`git worktree add` there shows why";
+            Error::io("find the base", &worktree.folder, remedy, error)
         })?;
-        let head = Wanted::Path(path.to_owned());
+        if !there.join(&prefix).join("Cargo.toml").is_file() {
+            let remedy = "name a base that has the engine in the same folder";
+            let what = format!("base {} has no engine", base.commit);
+            return Err(Error::new(what, there.join(&prefix).display(), remedy));
+        }
         Ok(Self {
-            base: generated(settings, "base", &Wanted::Path(folder), &base.commit)?,
-            head: generated(settings, "head", &head, &repository.head())?,
+            base: alike(settings, "base", (&there, &prefix), &base.commit)?,
+            head: alike(settings, "head", (&top, &prefix), &repository.head())?,
             reference: base.reference,
             notes: vec!["the benches are this suite's on both sides".into()],
             _worktree: Some(worktree),
@@ -101,15 +129,25 @@ impl Sides {
     }
 }
 
+/// The profiles that the benches are built by.
+fn profiles(manifest: &Path) -> Option<[Option<toml::Value>; 2]> {
+    let manifest: toml::Table = std::fs::read_to_string(manifest).ok()?.parse().ok()?;
+    let profile = |name| manifest.get("profile")?.get(name).cloned();
+    Some([profile("bench"), profile("release")])
+}
+
+/// A side that is built in the folder `place` of the builds. Trees of another kind have another: cargo
+/// takes what it built from one tree for that of another at the same place in its workspace, where the
+/// files are no newer.
 fn side(
     settings: &Settings,
     name: &'static str,
-    manifest: &Path,
+    place: &str,
+    (manifest, locked): (&Path, bool),
     commit: String,
-    locked: bool,
 ) -> Result<(Tree, Origin)> {
     let engine = Engine::resolved(manifest)?.to_string();
-    let target = settings.file("build").join(name);
+    let target = settings.file("build").join(place);
     let tree = Tree { name, manifest: manifest.to_owned(), target, locked };
     Ok((tree, Origin::now(engine, commit)))
 }
@@ -120,16 +158,39 @@ fn generated(
     wanted: &Wanted,
     commit: &str,
 ) -> Result<(Tree, Origin)> {
-    let generated = workspace::generate(&settings.root, wanted)?;
-    wanted.check(&Engine::resolved(&generated.manifest)?, &generated.manifest)?;
-    side(settings, name, &generated.manifest, commit.to_owned(), false)
+    of_workspace(settings, name, &workspace::generate(&settings.root, wanted)?, wanted, commit)
+}
+
+/// An engine's checkout in a workspace that differs from the other side's in the engine alone.
+fn alike(
+    settings: &Settings,
+    name: &'static str,
+    (top, prefix): (&Path, &Path),
+    commit: &str,
+) -> Result<(Tree, Origin)> {
+    let generated = workspace::generate_alike(&settings.root, top, prefix)?;
+    of_workspace(settings, name, &generated, &Wanted::Path(top.join(prefix)), commit)
+}
+
+fn of_workspace(
+    settings: &Settings,
+    name: &'static str,
+    generated: &Generated,
+    wanted: &Wanted,
+    commit: &str,
+) -> Result<(Tree, Origin)> {
+    let manifest = &generated.manifest;
+    wanted.check(&Engine::resolved(manifest)?, manifest)?;
+    let folder = manifest.parent().and_then(Path::file_name).unwrap_or_default();
+    let place = format!("{name}-{}", folder.to_string_lossy());
+    side(settings, name, &place, (manifest, false), commit.to_owned())
 }
 
 /// This tree alone, for what measures one side.
 pub(crate) fn this_tree(settings: &Settings) -> Result<(Tree, Origin)> {
     let commit = Repository::at(&settings.root).map_or("no commit".into(), |git| git.head());
     match Wanted::of(&settings.knobs)? {
-        Wanted::Locked => side(settings, "head", &settings.manifest(), commit, true),
+        Wanted::Locked => side(settings, "head", "head", (&settings.manifest(), true), commit),
         wanted => generated(settings, "head", &wanted, &commit),
     }
 }

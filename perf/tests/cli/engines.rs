@@ -33,3 +33,50 @@ fn cargo_an_engine_is_compared_with_its_own_base_and_with_another() {
         assert!(line.contains(&format!("mace-kv 0.2.0 ({path}")), "{line}");
     }
 }
+
+/// As for a commit of this repository: there is nothing to measure.
+#[test]
+fn cargo_a_commit_that_changes_a_text_of_the_engine_is_the_same_machine_code() {
+    let (fixture, engine) = (Fixture::new(), Fixture::of_engine());
+    let folder = engine.path(".").canonicalize().unwrap();
+    let path = [("MACE_ENGINE_PATH", folder.to_str().unwrap())];
+    engine.write("README.md", "words");
+    engine.commit("words");
+    let same = fixture.perf_with(&["compare", "base"], &path);
+    same.ended(0, &["passed: identical machine code", &format!("({} at", path[0].1)]);
+
+    // An engine that is a part of something larger, and takes its version from there.
+    let whole = Fixture::default();
+    whole.write("Cargo.toml", "[workspace]\nmembers = [\"a\"]\npackage.version = \"0.2.0\"\n");
+    let inherits = engine.read("Cargo.toml").replace("version =", "version.workspace = true #");
+    whole.write("a/Cargo.toml", &inherits);
+    whole.engine("a", 1.0);
+    whole.begin();
+    let part = whole.path("a");
+    let path = [("MACE_ENGINE_PATH", part.to_str().unwrap())];
+    let same = fixture.perf_with(&["compare", "base"], &path);
+    same.ended(0, &["passed: identical machine code"]);
+    whole.engine("a", 1.5);
+    let slower = fixture.perf_with(&["compare", "base"], &path);
+    slower.ended(1, &["+50.0%", "FAILED: 2 of 2 cases slower"]);
+}
+
+/// Two checkouts stand at the same place of their workspaces, and cargo tells them apart by nothing but
+/// the times of their files.
+#[test]
+fn cargo_an_engine_is_not_taken_for_one_that_was_built_after_its_files_were_written() {
+    let (fixture, one, two) = (Fixture::new(), Fixture::of_engine(), Fixture::of_engine());
+    two.engine(".", 1.5);
+    for (engine, code, says) in [(&one, 0, "identical machine code"), (&two, 1, "+50.0%")] {
+        let folder = engine.path(".").canonicalize().unwrap();
+        let path = [("MACE_ENGINE_PATH", folder.to_str().unwrap())];
+        fixture.perf_with(&["compare", "base"], &path).ended(code, &[says]);
+    }
+    // Nor are the benches of a base for those of another tree that are older than that build.
+    fixture.bench("(\"Put/a/1\", 2e6), (\"Get/a/1\", 2e6)");
+    fixture.perf(&["compare", "base"]).ended(1, &["+100.0%", "the benches themselves differ"]);
+    let folder = one.path(".").canonicalize().unwrap();
+    let path = [("MACE_ENGINE_PATH", folder.to_str().unwrap())];
+    let same = fixture.perf_with(&["compare", "base"], &path);
+    same.ended(0, &["passed: identical machine code"]);
+}

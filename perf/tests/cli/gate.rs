@@ -147,3 +147,35 @@ fn cargo_cases_that_come_and_go_are_said_and_a_dead_bench_is_no_pass() {
     assert_eq!(left(), [""; 0], "an old comparison looks like that of the run that failed");
     assert!(!there(&fixture.path("target/perf_gate/worktree")));
 }
+
+#[test]
+fn cargo_what_else_differs_than_the_engine_is_said() {
+    let fixture = Fixture::new();
+    let said = |says: &[&str], not: &[&str]| {
+        let run = fixture.perf(&["compare", "base"]);
+        run.ended(0, says);
+        for part in not {
+            assert!(!run.stdout.contains(part), "`{part}` in {}", run.stdout);
+        }
+    };
+    let (benches, toolchain, profile) =
+        ("the benches themselves differ", "base names another toolchain", "[profile.bench]");
+    let manifest = fixture.read("Cargo.toml");
+    // Words, and a profile that no bench is built by.
+    fixture.write("Cargo.toml", &format!("# Words.\n{manifest}[profile.dev]\nopt-level = 1\n"));
+    said(&[], &[benches, toolchain, profile]);
+    fixture.write("Cargo.toml", &format!("{manifest}[profile.bench]\nlto = true\n"));
+    said(&[profile], &[benches, toolchain]);
+    fixture.write("Cargo.toml", &manifest);
+    let names = fs::read_to_string(knobs::runtime::root().join("rust-toolchain.toml")).unwrap();
+    fixture.write("rust-toolchain.toml", &names);
+    fixture.git(&["add", "rust-toolchain.toml"]);
+    said(&[toolchain], &[benches, profile]);
+    fixture.git(&["rm", "--quiet", "--force", "rust-toolchain.toml"]);
+    for file in ["src/engine/mace.rs", "src/engine.rs", "src/testdir.rs"] {
+        fixture.write(file, "");
+        fixture.git(&["add", file]);
+        said(&[benches], &[toolchain, profile]);
+        fixture.git(&["rm", "--quiet", "--force", file]);
+    }
+}

@@ -160,12 +160,40 @@ fn the_contracts_jobs_are_there() {
         "\n  perf-regression:\n",
         "fetch-depth: 0",
         "\nname: Prod Soak Nightly\n",
+        "MACE_ENGINE: \"0.1.2\"\n",
         "\n  CHAOS_RETRY: \"1\"\n",
         "macos",
         "windows",
     ] {
         assert!(all.contains(part), "{part:?} is missing");
     }
+}
+
+/// What the gate of a workflow lacks: the machine's help, or another commit to compare with.
+fn weak_gate(ci: &str, justfile: &str) -> Vec<&'static str> {
+    let job = ci.split("\n  perf-regression:\n").nth(1).unwrap_or_default();
+    let job = job.split("\n\n").next().unwrap_or_default();
+    let before = job.split("just perf compare").next().unwrap_or_default();
+    let recipe = justfile.split("\nrunner:\n").nth(1).unwrap_or_default();
+    let recipe = recipe.split("\n\n").next().unwrap_or_default();
+    let needs = [
+        ("no runner is prepared", before.contains("exec just runner")),
+        ("no priority", recipe.contains("setcap cap_sys_nice=eip \"$(command -v chrt)\"")),
+        ("no valgrind", recipe.contains("valgrind")),
+        ("a push is compared with itself", job.contains("github.event.before")),
+    ];
+    needs.into_iter().filter(|(_, met)| !met).map(|(lack, _)| lack).collect()
+}
+
+#[test]
+fn the_gate_has_a_runner_that_helps_it_and_a_push_another_commit() {
+    let read = |file: &str| fs::read_to_string(root().join(file)).unwrap();
+    let (ci, justfile) = (read(".github/workflows/ci.yml"), read("justfile"));
+    assert_eq!(weak_gate(&ci, &justfile), [""; 0]);
+    let sin = ci.replace("exec just runner", "").replace("github.event.before", "github.sha");
+    let lacks = ["no runner is prepared", "a push is compared with itself"];
+    assert_eq!(weak_gate(&sin, &justfile), lacks);
+    assert_eq!(weak_gate(&ci, "\nrunner:\n    true\n"), ["no priority", "no valgrind"]);
 }
 
 #[test]
