@@ -148,7 +148,7 @@ impl Counted {
             (Verdict::Regressed, false) => "slower with the same work: caches, locks, the kernel",
             (Verdict::Inconclusive, true) => "more work; the time cannot be told",
             (Verdict::Inconclusive, false) => "the same work; the time cannot be told",
-            (_, true) => "WARNING: more work, not slower",
+            (_, true) => "WARNING: more work, not slower beyond the threshold",
             (_, false) if case.layout_pct(limits).is_some() => {
                 "the same work, slower in the default layout alone: its luck"
             }
