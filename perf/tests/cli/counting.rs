@@ -55,7 +55,8 @@ fn cargo_work_is_counted_and_whatever_is_not_is_said() {
     fixture.engine("engine", 1.0);
     let bench = fixture.read("benches/perf.rs");
     fixture.write("benches/perf.rs", &bench.replace("slower(100_000.0)", "slower(200_000.0)"));
-    compare(&[]).ended(0, &["WARNING: more work, not slower beyond the threshold", "passed: 0 of 5 cases"]);
+    compare(&[])
+        .ended(0, &["WARNING: more work, not slower beyond the threshold", "passed: 0 of 5 cases"]);
     let json = fixture.results("target/perf_gate/compare.json");
     let cases = json["cases"].as_array().unwrap().iter();
     let suspects: Vec<_> = cases.filter(|case| case["suspect"] == true).collect();
