@@ -180,8 +180,8 @@ pub(crate) fn compare(
     let mut going = rounds(measure, cases, &mut screening, share, (limits.layouts, rng))?;
     let mut judged: Vec<Judged> = Vec::new();
     for (case, screening) in cases.iter().zip(screening) {
-        let grown = measure.does_more(case);
-        judged.push(screened((case, grown), screening, limits, rng));
+        let does_more = measure.does_more(case);
+        judged.push(screened((case, does_more), screening, limits, rng));
     }
     let suspects: Vec<usize> = (0..judged.len()).filter(|index| judged[*index].suspect).collect();
     let names: Vec<String> = suspects.iter().map(|index| judged[*index].case.clone()).collect();
@@ -223,7 +223,7 @@ pub(crate) fn compare(
 }
 
 fn screened(
-    (case, grown): (&str, bool),
+    (case, does_more): (&str, bool),
     runs: Vec<Run>,
     limits: &Limits,
     rng: &mut fastrand::Rng,
@@ -234,7 +234,7 @@ fn screened(
     let suspect = !small
         && whole
         && estimate.as_ref().is_some_and(|e| {
-            grown
+            does_more
                 || e.delta_pct > SCREEN_PCT.min(limits.regress_pct)
                 || e.floor_pct.max(e.high_pct) > limits.regress_pct
                 || any_round_beyond(&runs, ROUND_PCT)

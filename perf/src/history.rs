@@ -79,7 +79,7 @@ fn trend(past: &[&Past], case: &str) -> String {
     };
     let mut at = 0;
     for past in past {
-        let commit: String = past.origin.commit.chars().take(12).collect();
+        let commit = page::short(&past.origin.commit);
         let (when, engine, judged) = (past.origin.at_secs, &past.origin.engine, judged(past, case));
         let Some(level) = level(past) else {
             let gap = format!("{:>11}  {:>7}", "-", "");
@@ -103,7 +103,7 @@ fn trend(past: &[&Past], case: &str) -> String {
 fn judged(past: &Past, case: &str) -> String {
     let Some(compared) = &past.compared else { return String::new() };
     let gate = word(compared.gate);
-    let base: String = compared.base_commit.chars().take(12).collect();
+    let base = page::short(&compared.base_commit);
     match compared.delta_pct.get(case) {
         _ if compared.identical => format!("  {gate}: identical machine code as {base}"),
         Some(delta) => format!("  {gate}: {delta:+.1} % against {base}"),

@@ -97,8 +97,12 @@ fn whence(proof: &Proof, now: &Origin) -> String {
         hours => format!("of {} days ago", hours / 24),
     };
     let place = if proof.origin.machine == now.machine { "here" } else { "ON ANOTHER MACHINE" };
-    let commit = proof.origin.commit.get(..7).unwrap_or(&proof.origin.commit);
-    format!("{place} {age}, at {commit}")
+    format!("{place} {age}, at {}", short(&proof.origin.commit))
+}
+
+/// As much of a commit's name as tells it from the others.
+pub(crate) fn short(commit: &str) -> String {
+    commit.chars().take(12).collect()
 }
 
 fn instructions(counted: &Counted) -> String {
@@ -203,15 +207,15 @@ mod tests {
         let now = Origin::now("e".into(), "c".into());
         let proof = |secs, cores| {
             let mut origin = Origin { at_secs: now.at_secs - secs, ..now.clone() };
-            (origin.commit, origin.machine.cores) = ("0123456789".into(), cores);
+            (origin.commit, origin.machine.cores) = ("0123456789abcdef".into(), cores);
             Proof { origin, ..Proof::default() }
         };
         let cores = now.machine.cores;
         for (secs, cores, says) in [
-            (3599, cores, "here of the last hour, at 0123456"),
-            (7200, cores, "here of 2 h ago, at 0123456"),
-            (49 * 3600, cores, "here of 2 days ago, at 0123456"),
-            (0, cores + 1, "ON ANOTHER MACHINE of the last hour, at 0123456"),
+            (3599, cores, "here of the last hour, at 0123456789ab"),
+            (7200, cores, "here of 2 h ago, at 0123456789ab"),
+            (49 * 3600, cores, "here of 2 days ago, at 0123456789ab"),
+            (0, cores + 1, "ON ANOTHER MACHINE of the last hour, at 0123456789ab"),
         ] {
             assert_eq!(whence(&proof(secs, cores), &now), says);
         }

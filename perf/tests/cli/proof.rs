@@ -29,6 +29,16 @@ fn cargo_the_gate_proves_itself_and_proposes_its_thresholds() {
     compared.ended(0, &[": A/A (complete)", ": A/A (drawn from a pool): gate failed 0 of 6"]);
     assert_eq!(compared.stdout.matches("selftest here of ").count(), 13, "{}", compared.stdout);
 
+    // Base of A/A is what was committed, built as a comparison's base is.
+    fixture.engine("engine", 1.3);
+    let apart = selftest(&["--runs", "1", "--pool", "0", "--draws", "0"]);
+    apart.ended(
+        1,
+        &["A/A (complete): gate failed 1 of 1", "other layout (complete): gate failed 0 of 1"],
+    );
+    assert!(apart.stderr.contains("HEAD is not the same machine code"), "{}", apart.stderr);
+    fixture.engine("engine", 1.0);
+
     // Nothing is drawn twice into one comparison.
     let args = ["selftest", "--runs", "0", "--pool", "0", "--draws", "1"];
     let says = ["6 rounds are too few for one comparison", "just perf selftest --pool 18"];
