@@ -13,19 +13,19 @@ default:
 [group('validate')]
 [no-exit-message]
 prod *args:
-    @exec cargo run --quiet --package prod -- run "$@"
+    @exec cargo run --quiet --package runner -- run "$@"
 
 # Soak: stress each cycle, chaos and perf snapshots at their cadence: [--resume] [--shard k/n]
 [group('validate')]
 [no-exit-message]
 soak *args:
-    @exec cargo run --quiet --package prod -- soak "$@"
+    @exec cargo run --quiet --package runner -- soak "$@"
 
 # Run one case again with its output: CASE SEED [--plain]
 [group('validate')]
 [no-exit-message]
 repro *args:
-    @exec cargo run --quiet --package prod -- repro "$@"
+    @exec cargo run --quiet --package runner -- repro "$@"
 
 # Show redb and fjall a power loss and a failing disk, and prove that the cases catch an engine that lies: [fjall|redb]
 [group('validate')]
@@ -36,31 +36,31 @@ engines which="redb,fjall" *args:
 [group('validate')]
 [no-exit-message]
 knobs *args:
-    @exec cargo run --quiet --package prod -- knobs "$@"
+    @exec cargo run --quiet --package runner -- knobs "$@"
 
 # Show what the last runs left as one HTML page, and print where it is
 [group('validate')]
 [no-exit-message]
 report *args:
-    @exec cargo run --quiet --package prod -- report "$@"
+    @exec cargo run --quiet --package runner -- report "$@"
 
 # Build the layers once, for shards: [fast|stress|chaos|all] [--to FOLDER]
 [group('validate')]
 [no-exit-message]
 archive *args:
-    @exec cargo run --quiet --package prod -- archive "$@"
+    @exec cargo run --quiet --package runner -- archive "$@"
 
 # Run one slice of the archives: K/N [threads] [--archive FOLDER]
 [group('validate')]
 [no-exit-message]
 shard *args:
-    @exec cargo run --quiet --package prod -- shard "$@"
+    @exec cargo run --quiet --package runner -- shard "$@"
 
 # Judge the results of all shards as one run: FOLDER...
 [group('validate')]
 [no-exit-message]
 merge *args:
-    @exec cargo run --quiet --package prod -- merge "$@"
+    @exec cargo run --quiet --package runner -- merge "$@"
 
 # Measure the engine and compare versions: snapshot, compare [BASE], selftest, calibrate, engines A B, history CASE, export
 [group('validate')]
@@ -72,13 +72,13 @@ perf *args:
 [group('develop')]
 [no-exit-message]
 test *args:
-    @exec cargo run --quiet --package prod -- test "$@"
+    @exec cargo run --quiet --package runner -- test "$@"
 
 # Run the project's own tests
 [group('develop')]
 [no-exit-message]
 own *args:
-    @exec cargo run --quiet --package prod -- test --own "$@"
+    @exec cargo run --quiet --package runner -- test --own "$@"
 
 # Build everything
 [group('develop')]
@@ -130,4 +130,4 @@ ci: lint test
 [group('develop')]
 [no-exit-message]
 bootstrap:
-    @exec cargo run --quiet --package prod -- bootstrap
+    @exec cargo run --quiet --package runner -- bootstrap

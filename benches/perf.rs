@@ -4,11 +4,6 @@
 //!
 //! Nothing is judged here. `just perf` reads what Criterion writes.
 
-#[cfg(unix)]
-#[path = "interposed/serving.rs"]
-#[expect(dead_code, reason = "the side that asks is another bench's")]
-mod serving;
-
 use criterion::{BenchmarkId, Criterion};
 use knobs::{Knobs, findings::Build};
 use mace_prod::{
@@ -40,7 +35,7 @@ const WARM_UP: Duration = Duration::from_secs(1);
 
 fn main() -> ExitCode {
     #[cfg(unix)]
-    if serving::serve() {
+    if mace_prod::scenario::bench::serving::serve() {
         return ExitCode::SUCCESS;
     }
     let profile = match profile() {

@@ -92,7 +92,7 @@ impl Case {
 
     /// Where the evidence of the case is kept when it fails.
     pub fn evidence(&self) -> PathBuf {
-        Settings::get().artifacts.join(scratch::label(&self.name))
+        Settings::get().artifacts.join(process::scratch::label(&self.name))
     }
 
     /// Says why the case judges nothing here; it then passes, and is reported apart.
@@ -140,7 +140,7 @@ mod tests {
         let panic = panic.expect_err("what is no pass is a panic");
         let said = panic.downcast_ref::<String>().cloned();
         let said = said.or_else(|| panic.downcast_ref::<&str>().map(|text| (*text).to_owned()));
-        let evidence = Settings::get().artifacts.join(scratch::label(name));
+        let evidence = Settings::get().artifacts.join(process::scratch::label(name));
         assert_eq!(fs::read_to_string(evidence.join("file")).unwrap(), "evidence");
         let verdict = fs::read_to_string(evidence.join("verdict.txt")).unwrap();
         fs::remove_dir_all(evidence).unwrap();
@@ -174,6 +174,6 @@ mod tests {
             fs::write(case.dir().join("file"), "evidence").unwrap();
             Verdict::Pass
         });
-        assert!(!Settings::get().artifacts.join(scratch::label("ends::passed")).exists());
+        assert!(!Settings::get().artifacts.join(process::scratch::label("ends::passed")).exists());
     }
 }

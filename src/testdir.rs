@@ -2,7 +2,7 @@
 //! as evidence when it did not. Knows no engine and reads no knob.
 
 use crate::error::{Error, Result};
-use scratch::Folder;
+use process::scratch::Folder;
 use std::{
     fs,
     path::{Path, PathBuf},
@@ -19,7 +19,7 @@ pub struct TestDir {
 impl TestDir {
     /// Makes a fresh folder whose name tells `label`, where databases live.
     pub fn new(label: &str) -> Result<Self> {
-        Self::below(&scratch::base(), label)
+        Self::below(&process::scratch::base(), label)
     }
 
     /// The same in a folder of the caller's choice, for work that is about a disk.
@@ -58,7 +58,8 @@ impl TestDir {
     /// Moves the folder to `target` as evidence and forgets it.
     pub fn keep(mut self, target: &Path) -> Result<()> {
         self.kept = true;
-        scratch::keep(self.path(), target).map_err(|error| Error::new("move", self.path(), error))
+        process::scratch::keep(self.path(), target)
+            .map_err(|error| Error::new("move", self.path(), error))
     }
 }
 
@@ -72,7 +73,7 @@ impl Drop for TestDir {
 
 /// Copies a folder with everything in it; the target's parents are made.
 pub fn copy_tree(from: &Path, to: &Path) -> Result<()> {
-    scratch::copy_tree(from, to).map_err(|error| Error::new("copy", from, error))
+    process::scratch::copy_tree(from, to).map_err(|error| Error::new("copy", from, error))
 }
 
 /// Bytes of all files below a folder; zero when it is not there.

@@ -212,27 +212,34 @@ fn oracle_headers(source: &Source) -> Vec<String> {
         .collect()
 }
 
+/// Where confirmed findings have their files, and what declares these. Those that need interposed file
+/// calls are in the binary that has them.
+const REGRESSIONS: [(&str, &str); 2] = [
+    ("tests/prod_regressions/", "tests/prod_regressions/main.rs"),
+    ("tests/prod_power/regressions/", "tests/prod_power/regressions/mod.rs"),
+];
+
 fn undeclared_regressions(all: &[Source]) -> Vec<String> {
-    // Those that need interposed file calls are in the binary that has them.
-    let binaries = ["tests/prod_regressions.rs", "tests/prod_power.rs"];
-    let declared: String = all
-        .iter()
-        .filter(|source| binaries.contains(&source.path.as_str()))
-        .map(|source| source.text.as_str())
-        .collect();
-    all.iter()
-        .filter_map(|source| source.path.strip_prefix("tests/"))
-        .filter(|path| path.starts_with("regressions/"))
-        .filter(|path| !declared.contains(&format!("#[path = \"{path}\"]")))
-        .map(|path| format!("tests/{path}: declare it in tests/prod_regressions.rs"))
-        .collect()
+    let undeclared = |(folder, declares): &(&str, &str)| -> Vec<String> {
+        let text = all.iter().find(|source| source.path == *declares).map(|found| &found.text);
+        let text = text.map_or("", String::as_str);
+        let stems = all.iter().filter_map(|source| {
+            let stem = source.path.strip_prefix(folder)?.strip_suffix(".rs")?;
+            (source.path != *declares).then_some(stem)
+        });
+        let missing = stems.filter(|stem| !text.contains(&format!("mod {stem};")));
+        missing.map(|stem| format!("{folder}{stem}.rs: declare it in {declares}")).collect()
+    };
+    REGRESSIONS.iter().flat_map(undeclared).collect()
 }
 
 /// Regressions that nextest is told to begin first and that are not there: nextest does not mind.
 fn strangers_first(config: &str) -> Vec<String> {
     let filter = config.split_once("test(/^(").and_then(|(_, rest)| rest.split_once(")::/)"));
     let (names, _) = filter.expect("an override names the slow regressions");
-    let is_there = |name: &&str| root().join(format!("tests/regressions/{name}.rs")).exists();
+    let is_there = |name: &&str| {
+        REGRESSIONS.iter().any(|(folder, _)| root().join(format!("{folder}{name}.rs")).exists())
+    };
     let strangers = names.split('|').filter(|name| !is_there(name));
     strangers.map(|name| format!(".config/nextest.toml: there is no regression {name}")).collect()
 }
@@ -345,7 +352,7 @@ fn every_oracle_says_what_it_does_not_verify() {
 fn every_regression_is_run() {
     let all = sources();
     assert_eq!(undeclared_regressions(&all), [""; 0]);
-    let sin = [Source::new("tests/regressions/a.rs", "")];
+    let sin = [Source::new("tests/prod_regressions/a.rs", "")];
     assert_eq!(undeclared_regressions(&sin).len(), 1);
 }
 

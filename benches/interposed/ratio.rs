@@ -1,8 +1,8 @@
 //! The ratio of the times that two programs take for the same work, as Criterion shows it. Knows
 //! neither what the work is nor what the programs are linked with.
 
-use crate::serving::{self, JOBS, Served};
 use criterion::{Criterion, SamplingMode};
+use mace_prod::scenario::bench::serving::{self, JOBS, Served};
 use std::{
     path::{Path, PathBuf},
     process::{Command, ExitCode},

@@ -14,7 +14,7 @@ use crate::{
     sides::{self, Sides},
     stats,
 };
-use launch::{Error, Interrupts, Result, console, wanted::Wanted};
+use process::{Error, Interrupts, Result, console, wanted::Wanted};
 use std::{collections::BTreeMap, fs, path::Path, time::Duration};
 
 /// The programs, ready to run.

@@ -11,7 +11,7 @@ use crate::{
     stats,
 };
 use knobs::Setting;
-use launch::{Error, Interrupts, Result};
+use process::{Error, Interrupts, Result};
 use std::{
     collections::{BTreeMap, BTreeSet},
     fs::{File, OpenOptions},

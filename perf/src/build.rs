@@ -3,7 +3,7 @@
 
 use crate::settings::Settings;
 use cargo_metadata::{Message, camino::Utf8PathBuf};
-use launch::{Error, Interrupts, Result, console};
+use process::{Error, Interrupts, Result, console};
 use std::{
     fs,
     path::{Path, PathBuf},

@@ -9,7 +9,7 @@ use crate::{
     snapshot::interrupted,
     stats,
 };
-use launch::{Error, Interrupts, Outcome, Result, console};
+use process::{Error, Interrupts, Outcome, Result, console};
 use std::{
     collections::{BTreeMap, BTreeSet},
     fs,

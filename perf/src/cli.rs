@@ -1,7 +1,7 @@
 //! The command line, as typed.
 
 use clap::{Parser, Subcommand};
-use launch::cli::Flags;
+use process::cli::Flags;
 
 /// Measures the engine, compares two versions of it, and proves that the comparison can be believed.
 #[derive(Debug, Parser)]

@@ -14,7 +14,7 @@ use crate::{
     sides::Sides,
     snapshot::interrupted,
 };
-use launch::{Error, Interrupts, Outcome, Result, console};
+use process::{Error, Interrupts, Outcome, Result, console};
 use std::collections::BTreeSet;
 
 /// This tree against its base.

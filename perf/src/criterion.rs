@@ -3,7 +3,7 @@
 //! was fresh before the run is worth reading, because Criterion never removes old cases.
 
 use crate::stats::{self, Resampled};
-use launch::{Error, Result};
+use process::{Error, Result};
 use serde::{Deserialize, Serialize};
 use std::{
     collections::BTreeMap,

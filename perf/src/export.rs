@@ -7,7 +7,7 @@ use crate::{
     files::{self, Summary},
     settings::Settings,
 };
-use launch::{Error, Outcome, Result, console};
+use process::{Error, Outcome, Result, console};
 use serde_json::{Value, json};
 use std::{fs, path::Path};
 

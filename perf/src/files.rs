@@ -9,7 +9,7 @@ use crate::{
     run::{Run, Side, best},
     stats,
 };
-use launch::{Error, Result, console, store};
+use process::{Error, Result, console, store};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use std::{
     collections::BTreeMap,

@@ -10,7 +10,7 @@ use crate::{
     run::{Estimate, Run, Side, any_round_beyond},
     stats,
 };
-use launch::Result;
+use process::Result;
 use serde::{Deserialize, Serialize};
 
 /// Gives runs. `None`: measuring is over (the budget is used up, or a signal came).

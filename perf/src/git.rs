@@ -1,7 +1,7 @@
 //! What the gate asks git: which commit is the base, and a worktree for it that is gone when the
 //! gate ends, whichever way it ends. Compares and measures nothing.
 
-use launch::{Error, Result};
+use process::{Error, Result};
 use std::{
     fs,
     path::{Path, PathBuf},

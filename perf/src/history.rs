@@ -9,7 +9,7 @@ use crate::{
     settings::Settings,
     stats,
 };
-use launch::{Error, Outcome, Result, console};
+use process::{Error, Outcome, Result, console};
 use std::{
     collections::BTreeMap,
     fmt::{Arguments, Write},

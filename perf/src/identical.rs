@@ -2,8 +2,8 @@
 //! measure. Reads programs; runs and builds none.
 
 use crate::build::read;
-use launch::Result;
 use object::{Object, ObjectSection, SectionFlags, elf::SHF_ALLOC};
+use process::Result;
 use std::path::Path;
 
 /// Sections that a process has in its memory and that are not code or data of it: the hash of the

@@ -11,7 +11,7 @@ use crate::{
     stats,
 };
 use callgrind::{Callgrind, Counts, total};
-use launch::Interrupts;
+use process::Interrupts;
 use serde::{Deserialize, Serialize};
 use std::{
     fs::OpenOptions,

@@ -27,12 +27,12 @@ mod snapshot;
 mod stats;
 
 use cli::{Cli, Command};
-use launch::{Interrupts, Outcome, Result};
+use process::{Interrupts, Outcome, Result};
 use settings::Settings;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    launch::cli::main(dispatch)
+    process::cli::main(dispatch)
 }
 
 fn dispatch(cli: &Cli, interrupts: &Interrupts) -> Result<Outcome> {

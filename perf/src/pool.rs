@@ -11,7 +11,7 @@ use crate::{
     run::{self, Run, Side},
     stats,
 };
-use launch::{Error, Result};
+use process::{Error, Result};
 use serde::{Deserialize, Serialize};
 use std::{
     collections::{BTreeMap, BTreeSet},

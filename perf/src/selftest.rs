@@ -17,7 +17,7 @@ use crate::{
     snapshot::interrupted,
     stats,
 };
-use launch::{Interrupts, Outcome, Result, console};
+use process::{Interrupts, Outcome, Result, console};
 use std::{
     collections::{BTreeMap, BTreeSet},
     ops::Range,

@@ -2,7 +2,7 @@
 
 use crate::gate::Limits;
 use knobs::Knobs;
-use launch::{
+use process::{
     Result,
     folder::{self, Claim},
 };

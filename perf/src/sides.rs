@@ -7,7 +7,7 @@ use crate::{
     git::{Repository, Worktree},
     settings::Settings,
 };
-use launch::{
+use process::{
     Error, Result,
     engine::Engine,
     wanted::Wanted,

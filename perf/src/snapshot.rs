@@ -8,7 +8,7 @@ use crate::{
     settings::Settings,
     sides,
 };
-use launch::{Error, Interrupts, Outcome, Result, console};
+use process::{Error, Interrupts, Outcome, Result, console};
 
 /// Measures this tree and writes `head_snapshot.json`.
 pub(crate) fn snapshot(

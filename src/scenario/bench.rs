@@ -5,6 +5,8 @@
 mod batch;
 mod database;
 mod reopen;
+#[cfg(unix)]
+pub mod serving;
 mod slices;
 
 pub use batch::Batch;

@@ -29,6 +29,7 @@ mod client;
 mod op;
 mod overlap;
 mod reference;
+pub mod strategy;
 
 pub use answer::Answer;
 pub use op::{

@@ -1,7 +1,7 @@
 //! Runs a program under callgrind and reads by function what it counted. Knows no case and no
 //! verdict; a count that cannot be had comes back as its reason.
 
-use launch::Interrupts;
+use process::Interrupts;
 use std::{
     collections::BTreeMap,
     fs,

@@ -1,7 +1,7 @@
 //! A repository of the suite's shape under git, whose bench program is a forger, and the `perf`
 //! binary run in it.
 
-use miniature::{Miniature, Run};
+use process::miniature::{Miniature, Run};
 use serde_json::Value;
 #[cfg(unix)]
 use std::{env, fs, path::PathBuf};

@@ -1,7 +1,7 @@
 //! The real bench program: that it is the engine as its users ship it, and that each of its cases
 //! does its work. Built as tests are, and run once, so that nothing is measured.
 
-use miniature::clean;
+use process::miniature::clean;
 use std::{fs, path::PathBuf, process::Command};
 
 /// What the engine's assertions and failpoints leave in a program; `src/build.rs` refuses both.

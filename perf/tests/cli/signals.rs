@@ -2,7 +2,7 @@
 //! gone, and so is every process. Proved with real signals and a pipe that each process holds.
 
 use crate::fixture::{Bin, Fixture, there};
-use miniature::Pipe;
+use process::miniature::Pipe;
 use rustix::process::{Pid, Signal, kill_process};
 use std::process::Stdio;
 

@@ -2,7 +2,7 @@
 //! processes before the recording and the one that is recorded. Runs nothing.
 
 use crate::{
-    engine::{Capabilities, Family},
+    engine::{Capabilities, EngineOptions, Family},
     history::{drive::Traffic, script::Step},
     scenario::{
         chaos::recipes::{Recipe, Stages},
@@ -174,6 +174,24 @@ fn synced(step: Step) -> Vec<Step> {
         step @ (Step::Traffic { .. } | Step::Parallel { .. }) => vec![step, Step::Sync],
         step => vec![step],
     }
+}
+
+/// Lengths of the values of transactions of twenty pairs each, the first of which makes the name of
+/// the first log file durable and the second of which spans several log files.
+pub const ACROSS_LOG_FILES: [(u64, u32); 2] = [(0, 100), (20, 900)];
+
+/// Transactions of twenty pairs from a key on, of this length, in small log files.
+pub fn across_log_files(fills: &[(u64, u32)]) -> Stages {
+    let options = EngineOptions { wal_file_bytes: 4 << 10, ..Family::OneWriter.engine() };
+    let bucket = || "a".to_owned();
+    let fill = |&(key, length): &(u64, u32)| {
+        let sweep = Sweep { first: key, ..Sweep::fill(key + 20, length, 20) };
+        Step::Traffic { bucket: bucket(), traffic: Traffic::sweep(sweep) }
+    };
+    let options_of_bucket = Family::OneWriter.bucket().checkpoints_when_asked();
+    let mut steps = vec![Step::Open { bucket: bucket(), options: options_of_bucket }];
+    steps.extend(fills.iter().map(fill));
+    Stages { setup: Vec::new(), armed: Stage::closing(&options, steps) }
 }
 
 #[cfg(test)]

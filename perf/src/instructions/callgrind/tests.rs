@@ -36,7 +36,7 @@ fn a_line_without_its_object_keeps_the_brackets_of_its_name() {
 #[cfg(unix)]
 mod failing {
     use super::super::Callgrind;
-    use launch::Interrupts;
+    use process::Interrupts;
     use std::{fs, os::unix::fs::PermissionsExt, path::Path, time::Duration};
 
     /// What is said of a count by these two scripts, with so long to count.

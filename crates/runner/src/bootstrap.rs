@@ -1,0 +1,103 @@
+//! `prod bootstrap`: fetches cargo-nextest when it is missing, prebuilt where that can be reached,
+//! else from source. It says what it does, and never touches what is already there.
+
+use knobs::runtime;
+use process::{Error, Interrupts, Outcome, Result, console};
+use std::process::{Command, Stdio};
+
+/// The version this suite was proved with; `.config/nextest.toml` recommends the same.
+const VERSION: &str = "0.9.143";
+
+/// Makes sure that `cargo nextest` runs.
+pub(crate) fn bootstrap(interrupts: &Interrupts) -> Result<Outcome> {
+    if let Some(version) = installed() {
+        console::note(&format!("bootstrap: {version} is there; nothing to do"));
+        return Ok(Outcome::Passed);
+    }
+    console::note(&format!("bootstrap: cargo-nextest is missing; fetching {VERSION}"));
+    for way in ways() {
+        console::note(&format!("bootstrap: {}", way.says));
+        // A way that is not there (no curl, no binstall) or does not get through is not the end.
+        let done = interrupts.run(&mut command(&way)).is_ok_and(|status| status.success());
+        if let Some(outcome) = interrupts.outcome() {
+            return Ok(outcome);
+        }
+        if let (true, Some(version)) = (done, installed()) {
+            console::note(&format!("bootstrap: {version} is ready"));
+            return Ok(Outcome::Passed);
+        }
+        console::note("bootstrap: that did not work");
+    }
+    Err(Error::new(
+        "cannot fetch cargo-nextest",
+        "PATH",
+        format_args!("install version {VERSION} by hand, see https://nexte.st"),
+    ))
+}
+
+/// One way to get it.
+struct Way {
+    says: String,
+    program: &'static str,
+    args: Vec<String>,
+}
+
+fn ways() -> Vec<Way> {
+    let mut ways = vec![Way {
+        says: "asking cargo-binstall for the prebuilt program".into(),
+        program: "cargo",
+        args: ["binstall", "--no-confirm", &format!("cargo-nextest@{VERSION}")]
+            .map(String::from)
+            .into(),
+    }];
+    if let (Some(platform), Some(folder)) = (platform(), runtime::cargo_bin()) {
+        let url = format!("https://get.nexte.st/{VERSION}/{platform}");
+        // Fetched whole before it is unpacked: half a program must not end up in the folder. The
+        // variable parts are arguments, not script.
+        let script = "set -eu; f=$(mktemp); trap 'rm -f \"$f\"' EXIT; \
+                      curl -fsSL --proto '=https' --tlsv1.2 --connect-timeout 15 --max-time 300 -o \"$f\" \"$1\"; \
+                      mkdir -p \"$2\"; tar -xzf \"$f\" -C \"$2\"";
+        let folder = folder.display().to_string();
+        ways.push(Way {
+            says: format!("downloading {url} into {folder}"),
+            program: "sh",
+            args: vec!["-c".into(), script.into(), "bootstrap".into(), url, folder],
+        });
+    }
+    let source = ["install", "--locked", "cargo-nextest", "--version", VERSION];
+    let slim = ["--no-default-features", "--features", "default-no-update"];
+    ways.push(Way {
+        says: "building it from source, which takes about ten minutes on two cores".into(),
+        program: "cargo",
+        args: source.into_iter().chain(slim).map(String::from).collect(),
+    });
+    ways
+}
+
+/// The name that get.nexte.st has for this machine.
+fn platform() -> Option<&'static str> {
+    match (std::env::consts::OS, std::env::consts::ARCH) {
+        ("linux", "x86_64") => Some("linux"),
+        ("linux", "aarch64") => Some("linux-arm"),
+        ("macos", _) => Some("mac"),
+        _ => None,
+    }
+}
+
+fn command(way: &Way) -> Command {
+    let mut command = Command::new(way.program);
+    command.args(&way.args);
+    command
+}
+
+/// The version line of the cargo-nextest that cargo finds.
+pub(crate) fn installed() -> Option<String> {
+    let mut command = Command::new("cargo");
+    command.args(["nextest", "--version"]).stdin(Stdio::null());
+    for name in runtime::nextest_variables() {
+        command.env_remove(name);
+    }
+    let output = command.output().ok().filter(|output| output.status.success())?;
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    text.lines().next().map(str::to_owned)
+}

@@ -1,0 +1,102 @@
+//! The command line, as typed. Arguments that clap takes for text are judged in `session`, so
+//! that every refusal has the same form.
+
+use clap::{Parser, Subcommand};
+use process::cli::Flags;
+use std::path::PathBuf;
+
+/// Production validation of an embedded key-value engine: runs the layers and judges their reports.
+#[derive(Debug, Parser)]
+#[command(name = "prod", version, disable_help_subcommand = true, args_override_self = true)]
+pub(crate) struct Cli {
+    #[command(flatten)]
+    pub(crate) flags: Flags,
+
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Run a layer: fast, stress, chaos, or all of them and the plain engine
+    Run {
+        /// fast, stress, chaos or all
+        #[arg(default_value = "fast")]
+        mode: String,
+        /// Cases at a time
+        #[arg(default_value = "8", allow_hyphen_values = true)]
+        threads: String,
+    },
+    /// Run the project's own tests and everything that `run all` runs
+    Test {
+        /// The project's own tests alone
+        #[arg(long)]
+        own: bool,
+        /// Cases at a time
+        #[arg(default_value = "8", allow_hyphen_values = true)]
+        threads: String,
+    },
+    /// Print every knob, its effective value and where it came from
+    Knobs,
+    /// Run one case again, with its output
+    Repro {
+        /// The case's full name, as the list of failures has it
+        case: String,
+        /// The root seed it failed with
+        seed: String,
+        /// Against the plain engine, like the second pass of `run all`
+        #[arg(long)]
+        plain: bool,
+    },
+    /// Run for long: stress each cycle, chaos and perf snapshots at their cadence, then fast
+    Soak {
+        /// Go on where an earlier soak was killed or interrupted
+        #[arg(long)]
+        resume: bool,
+        /// Take the k-th of n parts of the row of seeds
+        #[arg(long, value_name = "K/N")]
+        shard: Option<String>,
+    },
+    /// Put the seed ledgers of several soaks together: OUT IN…
+    Ledger {
+        /// Where the whole ledger goes
+        out: PathBuf,
+        /// The ledgers
+        #[arg(required = true)]
+        ledgers: Vec<PathBuf>,
+    },
+    /// Build the layers once, into archives that shards run
+    Archive {
+        /// fast, stress, chaos or all
+        #[arg(default_value = "all")]
+        mode: String,
+        /// Where to write; `target/prod/archive` unless said otherwise
+        #[arg(long = "to", value_name = "FOLDER")]
+        archives: Option<PathBuf>,
+    },
+    /// Run one slice of the archives: K/N, such as 2/4
+    Shard {
+        /// Which slice of how many
+        slice: String,
+        /// Cases at a time
+        #[arg(default_value = "8", allow_hyphen_values = true)]
+        threads: String,
+        /// Where the archives are; `target/prod/archive` unless said otherwise
+        #[arg(long = "archive", value_name = "FOLDER")]
+        archives: Option<PathBuf>,
+    },
+    /// Judge the results of all shards of one run as if one machine had run it
+    Merge {
+        /// What each shard left, `target/prod/shard` there
+        #[arg(required = true)]
+        folders: Vec<PathBuf>,
+    },
+    /// Show what the last runs left: one HTML page, Markdown, `OpenMetrics`, Bencher's JSON
+    Report {
+        /// Where to write; `target/prod` unless said otherwise
+        #[arg(long, value_name = "FOLDER")]
+        out: Option<PathBuf>,
+    },
+    /// Fetch cargo-nextest when it is missing
+    Bootstrap,
+}

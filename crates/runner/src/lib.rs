@@ -1,0 +1,97 @@
+//! The runner behind `just prod`: validates, builds, runs the layers with nextest, judges their
+//! reports and returns one exit code. It knows no engine but its name and opens none.
+
+mod bootstrap;
+mod cli;
+mod config;
+mod exit;
+mod gather;
+mod judge;
+mod leftovers;
+mod marker;
+mod merge;
+mod nextest;
+mod part;
+mod plan;
+mod progress;
+mod record;
+pub mod report;
+mod repro;
+mod run;
+mod session;
+mod shard;
+mod show;
+mod soaking;
+mod summary;
+
+use cli::{Cli, Command};
+use knobs::Knobs;
+use part::Mode;
+use process::{Interrupts, Outcome, Result, console};
+use run::Order;
+use session::Session;
+use std::{
+    path::{Path, PathBuf},
+    process::ExitCode,
+};
+
+/// Runs the program: its command line in, its exit code out.
+pub fn main() -> ExitCode {
+    process::cli::main(dispatch)
+}
+
+fn dispatch(cli: &Cli, interrupts: &Interrupts) -> Result<Outcome> {
+    let flags = cli.flags.settings()?;
+    match &cli.command {
+        Command::Run { mode, threads } => {
+            let (mode, threads) = (session::mode(mode)?, session::threads(threads)?);
+            let session = Session::open(&flags)?;
+            let parts = part::parts(mode, session.knobs.text("FEATURES"));
+            let order = Order { parts, threads, complete: mode == Mode::All, counts: false };
+            run::run(&session, &order, interrupts)
+        }
+        Command::Test { own, threads } => {
+            let own = *own;
+            let threads = session::threads(threads)?;
+            let session = Session::open(&flags)?;
+            let mut parts = vec![part::own()];
+            if !own {
+                parts.extend(part::parts(Mode::All, session.knobs.text("FEATURES")));
+            }
+            let order = Order { parts, threads, complete: !own, counts: true };
+            run::run(&session, &order, interrupts)
+        }
+        Command::Knobs => {
+            console::page(&Knobs::load_with(&flags)?.render());
+            Ok(Outcome::Passed)
+        }
+        Command::Repro { case, seed, plain } => {
+            let mut flags = flags;
+            flags.extend(repro::seed_flag(seed));
+            repro::repro(&Session::open(&flags)?, case, *plain, interrupts)
+        }
+        Command::Soak { resume, shard } => {
+            soaking::soak(&flags, *resume, shard.as_deref(), interrupts)
+        }
+        Command::Ledger { out, ledgers } => soaking::merge_ledgers(out, ledgers),
+        Command::Archive { mode, archives } => {
+            let parsed = session::mode(mode)?;
+            let session = Session::open(&flags)?;
+            let folder = archive_folder(&session, archives.as_deref());
+            shard::archive(&session, (parsed, mode), &folder, interrupts)
+        }
+        Command::Shard { slice, threads, archives } => {
+            let (slice, threads) = (shard::slice(slice)?, session::threads(threads)?);
+            let session = Session::open(&flags)?;
+            let folder = archive_folder(&session, archives.as_deref());
+            shard::shard(session, slice, threads, &folder, interrupts)
+        }
+        Command::Merge { folders } => gather::gather(&flags, folders),
+        Command::Report { out } => show::show(&flags, out.as_deref()),
+        Command::Bootstrap => bootstrap::bootstrap(interrupts),
+    }
+}
+
+fn archive_folder(session: &Session, stated: Option<&Path>) -> PathBuf {
+    stated.map_or_else(|| session.out.join("archive"), Path::to_owned)
+}

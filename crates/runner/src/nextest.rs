@@ -1,0 +1,220 @@
+//! The commands given to nextest: what exists in a part, and running it. The only module that
+//! starts nextest; it reads its inventory but judges nothing.
+
+use crate::{
+    part::Part,
+    progress::{Progress, Soaking},
+    session::Session,
+    shard,
+};
+use knobs::{Home, Source, runtime};
+use nextest_metadata::TestListSummary;
+use process::{Error, Interrupts, Result, console, wanted::Wanted};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fs, io,
+    path::{Path, PathBuf},
+    process::{Command, ExitStatus},
+};
+
+/// A case by the binary it is in and its name there.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct CaseId {
+    pub(crate) binary: String,
+    pub(crate) name: String,
+}
+
+/// The cases of a part.
+pub(crate) type Inventory = BTreeSet<CaseId>;
+
+/// What was built for a part.
+pub(crate) struct Listing {
+    pub(crate) inventory: Inventory,
+    /// The programs that came with the cases, by name.
+    pub(crate) programs: BTreeMap<String, PathBuf>,
+}
+
+/// Starts nextest for one session.
+pub(crate) struct Nextest<'s> {
+    session: &'s Session,
+    interrupts: &'s Interrupts,
+    archived: Option<&'s Archived>,
+    soaking: Option<Soaking>,
+}
+
+/// Cases that were built elsewhere, and the slice of them that is run here.
+#[derive(Debug)]
+pub(crate) struct Archived {
+    pub(crate) folder: PathBuf,
+    /// From 1 to `shards`.
+    pub(crate) shard: u32,
+    pub(crate) shards: u32,
+}
+
+impl<'s> Nextest<'s> {
+    pub(crate) fn new(session: &'s Session, interrupts: &'s Interrupts) -> Self {
+        Self { session, interrupts, archived: None, soaking: None }
+    }
+
+    /// The same within a soak, which shows where it stands.
+    pub(crate) fn soaking(self, soaking: Soaking) -> Self {
+        Self { soaking: Some(soaking), ..self }
+    }
+
+    /// Runs what an archive holds instead of building it.
+    pub(crate) fn of_archive(
+        session: &'s Session,
+        interrupts: &'s Interrupts,
+        archived: &'s Archived,
+    ) -> Self {
+        Self { session, interrupts, archived: Some(archived), soaking: None }
+    }
+
+    /// Builds what `part` needs into an archive.
+    pub(crate) fn archive(&self, part: &Part, file: &Path) -> Result<ExitStatus> {
+        let mut command = self.command("archive", part);
+        command.arg("--archive-file").arg(file);
+        self.interrupts.run(&mut command).map_err(|error| cannot_start(&error))
+    }
+
+    /// Builds what `part` needs and lists its cases. A build that fails is an error here, before
+    /// anything long starts; cargo's own messages have said why.
+    pub(crate) fn inventory(&self, part: &Part) -> Result<Inventory> {
+        Ok(self.listing(part)?.inventory)
+    }
+
+    /// The same, with the programs that were built along.
+    pub(crate) fn listing(&self, part: &Part) -> Result<Listing> {
+        let mut command = self.command("list", part);
+        command.args(["--message-format", "json"]);
+        let (status, output) =
+            self.interrupts.capture(&mut command).map_err(|error| cannot_start(&error))?;
+        if !status.success() {
+            let what = format!("cannot build or list the cases ({})", ended(status));
+            let remedy = "correct what cargo says above";
+            return Err(Error::new(what, format_args!("layer {}", part.label), remedy));
+        }
+        let text = String::from_utf8_lossy(&output);
+        parse_listing(&text).map_err(|error| {
+            let what = format!("nextest's list cannot be read ({error})");
+            Error::new(what, format_args!("layer {}", part.label), "use nextest 0.9.143")
+                .because(error)
+        })
+    }
+
+    /// Runs `part`, and shows how far it is. The stale report is removed first: a run that is
+    /// killed leaves the old one in place.
+    pub(crate) fn run(&self, part: &Part, threads: u32, total: usize) -> Result<ExitStatus> {
+        let report = self.report_path(part);
+        match fs::remove_file(&report) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                let remedy = "make the folder writable";
+                return Err(Error::io("remove the old report", &report, remedy, error));
+            }
+            _ => {}
+        }
+        let mut command = self.command("run", part);
+        command.arg("-j").arg(threads.to_string());
+        if self.archived.is_some() {
+            // A slice of a small layer may hold nothing; the whole is checked when all are there.
+            command.args(["--no-tests", "pass"]);
+        } else {
+            command.arg("--cargo-quiet");
+        }
+        command.args(["--color", "never", "--no-fail-fast"]);
+        command.args(["--show-progress", "counter", "--final-status-level", "none"]);
+        let mut progress = Progress::new(part.label, total, self.soaking);
+        let status = self.interrupts.stream(&mut command, &mut |line| progress.line(line));
+        progress.finish();
+        status.map_err(|error| cannot_start(&error))
+    }
+
+    /// Runs the cases called exactly `name`, once, with their output on the console.
+    pub(crate) fn repeat(&self, part: &Part, name: &str) -> Result<ExitStatus> {
+        let mut command = self.command("run", part);
+        command.args(["--cargo-quiet", "--retries", "0", "--no-capture", "--no-fail-fast"]);
+        command.args(["--ignore-default-filter", "--", "--exact", name]);
+        self.interrupts.run(&mut command).map_err(|error| cannot_start(&error))
+    }
+
+    /// Where nextest writes the part's report.
+    pub(crate) fn report_path(&self, part: &Part) -> PathBuf {
+        let (manifest, _) = self.session.workspace(&part.build);
+        let store = manifest.with_file_name("target").join("nextest");
+        store.join(part.profile).join("junit.xml")
+    }
+
+    fn command(&self, verb: &str, part: &Part) -> Command {
+        let session = self.session;
+        let mut command = Command::new("cargo");
+        let (manifest, target) = session.workspace(&part.build);
+        command.args(["nextest", verb]);
+        if let Some(Archived { folder, shard, shards }) = self.archived {
+            command.arg("--archive-file").arg(folder.join(shard::file(&part.build)));
+            let root = manifest.parent().expect("a manifest is in a folder");
+            command.arg("--workspace-remap").arg(root);
+            command.args(["--partition", &format!("slice:{shard}/{shards}")]);
+        } else {
+            command.arg("--manifest-path").arg(manifest).args(part.build.cargo_args());
+            if let Some(target) = target {
+                command.arg("--target-dir").arg(target);
+            }
+        }
+        command.arg("--config-file").arg(&session.config).args(["--profile", part.profile]);
+        for name in runtime::nextest_variables() {
+            command.env_remove(name);
+        }
+        // Flags are ours alone; the cases find what they say in the environment.
+        for setting in session.knobs.settings() {
+            if let (Source::Flag, Some(value)) = (&setting.source, &setting.value) {
+                command.env(setting.knob.name, value);
+            }
+        }
+        if let Wanted::Path(path) = &session.wanted {
+            // A relative path would start elsewhere in the generated workspace.
+            command.env("MACE_ENGINE_PATH", path);
+        }
+        command.env("MACE_PROD_SEED", session.seed.to_string());
+        command.env("MACE_PROD_INTERNAL_EVIDENCE", &session.evidence);
+        command.current_dir(&session.root);
+        command
+    }
+}
+
+/// How a child ended, in words.
+pub(crate) fn ended(status: ExitStatus) -> String {
+    match status.code() {
+        Some(code) => format!("nextest exit code {code}"),
+        None => format!("nextest {status}"),
+    }
+}
+
+fn cannot_start(error: &io::Error) -> Error {
+    Error::new(format_args!("cannot run cargo ({error})"), "PATH", "install it with rustup")
+}
+
+fn parse_listing(text: &str) -> std::result::Result<Listing, serde_json::Error> {
+    let list = TestListSummary::parse_json(text)?;
+    let target = list.rust_build_meta.target_directory;
+    let programs = list.rust_build_meta.non_test_binaries.into_values().flatten();
+    let programs = programs
+        .map(|program| (program.name, target.join(program.path).into_std_path_buf()))
+        .collect();
+    let mut inventory = Inventory::new();
+    for (binary, suite) in list.rust_suites {
+        for (name, case) in suite.test_cases {
+            if case.filter_match.is_match() {
+                let binary = binary.as_str().to_owned();
+                inventory.insert(CaseId { binary, name: name.as_str().to_owned() });
+            }
+        }
+    }
+    Ok(Listing { inventory, programs })
+}
+
+/// Says which engine, seed and knobs hold, before anything else is said.
+pub(crate) fn announce(session: &Session) {
+    console::note(&session.knobs.render_of(&[Home::Nextest, Home::Prod]));
+    console::note(&format!("engine     {}", session.engine));
+    console::note(&format!("root seed  {}", session.seed));
+}

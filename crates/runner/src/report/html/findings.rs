@@ -1,0 +1,116 @@
+//! What a reader came for: failures with their story and the command that repeats them; then what
+//! is known, and what was skipped with its reason.
+
+use crate::report::{
+    Verdict,
+    model::{Case, Known, Layer, Model, Results},
+};
+use maud::{Markup, html};
+use std::collections::BTreeMap;
+
+/// Failures shown open; a run in which everything fails is still a page that can be read.
+const OPEN: usize = 3;
+
+pub(super) fn failures(results: &Results) -> Markup {
+    let failures: Vec<_> = results.failures().collect();
+    html! {
+        @if failures.is_empty() && results.notes().is_empty() {
+            p.good { "None. Every case that was to run has run, and kept its promise." }
+        }
+        @for note in results.notes() {
+            article.finding.failed { p.message { (note) } }
+        }
+        @for (index, (layer, case)) in failures.into_iter().enumerate() {
+            (failure(layer, case, index < OPEN))
+        }
+    }
+}
+
+fn failure(layer: &Layer, case: &Case, open: bool) -> Markup {
+    html! {
+        article class=(format!("finding {}", class(case.verdict))) {
+            h3 { (breakable(&case.name)) }
+            p.tags {
+                span class=(format!("tag {}", class(case.verdict))) { (case.verdict.name()) }
+                span.tag { (layer.label) }
+                span.tag { (case.binary) }
+                @if case.attempts > 1 { span.tag { (case.attempts) " attempts" } }
+            }
+            @if let Some(message) = &case.message { p.message { (message) } }
+            @if let Some(seed) = &case.seed { p.seed { "seed of the case " code { (seed) } ", root seed " code { (layer.root_seed) } } }
+            @if let Some(repro) = &case.repro { pre.repro { (repro) } }
+            @if !case.story.is_empty() {
+                details open[open] { summary { "what it said" } pre.story { (case.story) } }
+            }
+        }
+    }
+}
+
+pub(super) fn known(model: &Model) -> Option<Markup> {
+    let mut known: Vec<_> = model.known.iter().collect();
+    known.sort_by_key(|known| known.seen.is_empty());
+    (!known.is_empty()).then(|| {
+        html! {
+            p.note { "Confirmed defects of the engine. They do not fail a run; one that no longer shows does." }
+            @for known in known { (entry(known)) }
+        }
+    })
+}
+
+fn entry(known: &Known) -> Markup {
+    html! {
+        details.known {
+            summary {
+                @if known.seen.is_empty() { span.tag { "not met" } } @else { span.tag.known { "met" } }
+                " " strong { (breakable(&known.id)) } " " span { (known.summary) }
+            }
+            dl.facts {
+                div { dt { "case" } dd { (breakable(&known.case)) } }
+                div { dt { "confirmed on" } dd { (known.confirmed) } }
+                @if !known.seen.is_empty() {
+                    div { dt { "met in" } dd { (known.seen.iter().cloned().collect::<Vec<_>>().join(", ")) } }
+                }
+                @if let Some(class) = &known.leaves_out { div { dt { "left out of random cases" } dd { (class) } } }
+            }
+            @if !known.story.is_empty() { pre.story { (known.story) } }
+        }
+    }
+}
+
+/// Skips by reason: a hundred cases that skip for one reason are one fact.
+pub(super) fn skipped(results: &Results) -> Option<Markup> {
+    let mut reasons = BTreeMap::<(&str, &str), Vec<&str>>::new();
+    for (layer, case) in results.cases().filter(|(_, case)| case.verdict == Verdict::Skipped) {
+        let reason = case.message.as_deref().unwrap_or("no reason given");
+        reasons.entry((layer.label.as_str(), reason)).or_default().push(&case.name);
+    }
+    (!reasons.is_empty()).then(|| {
+        html! {
+            @for ((layer, reason), names) in reasons {
+                details.skipped {
+                    summary { span.tag { (layer) } " " strong { (names.len()) } " × " (reason) }
+                    ul { @for name in names { li { (breakable(name)) } } }
+                }
+            }
+        }
+    })
+}
+
+/// The class of a verdict in the style.
+pub(super) fn class(verdict: Verdict) -> &'static str {
+    match verdict {
+        Verdict::Passed => "passed",
+        Verdict::Known => "known",
+        Verdict::Skipped => "skipped",
+        Verdict::Flaky | Verdict::FlakyPassed => "flaky",
+        Verdict::TimedOut => "timed-out",
+        Verdict::Failed | Verdict::Missing | Verdict::Stray | Verdict::Vanished => "failed",
+    }
+}
+
+/// A name that may break after each of its segments, so that a phone can show it.
+pub(super) fn breakable(name: &str) -> Markup {
+    let parts: Vec<_> =
+        name.split_inclusive("::").flat_map(|part| part.split_inclusive('_')).collect();
+    html! { @for part in parts { (part) wbr; } }
+}

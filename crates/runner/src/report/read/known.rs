@@ -1,0 +1,53 @@
+//! Accepted findings with their stories: the entry from `.config/known-findings.toml`, the story
+//! from the head of the regression that exercises it, and where this run met it.
+
+use super::Reader;
+use crate::report::model::{Known, Results};
+use knobs::findings::{Build, Finding, Findings};
+
+/// All entries, in the file's order.
+pub(super) fn read(
+    reader: &mut Reader<'_>,
+    findings: &Findings,
+    results: Option<&Results>,
+) -> Vec<Known> {
+    findings.all().iter().map(|finding| known(reader, finding, results)).collect()
+}
+
+fn known(reader: &mut Reader<'_>, finding: &Finding, results: Option<&Results>) -> Known {
+    let stem = finding.case.split("::").next().unwrap_or_default();
+    let root = reader.places.root.clone();
+    let files = ["tests/prod_regressions", "tests/prod_power/regressions"];
+    let mut files =
+        files.map(|folder| root.join(folder).join(stem).with_extension("rs")).into_iter();
+    let story =
+        files.find_map(|file| reader.text(&file).map(|text| head(&text))).unwrap_or_default();
+    let builds: Vec<_> = finding.builds.iter().copied().map(Build::name).collect();
+    let met = results.into_iter().flat_map(Results::cases);
+    let met = met.filter(|(_, case)| case.known.contains(&finding.id));
+    Known {
+        id: finding.id.clone(),
+        summary: finding.summary.clone(),
+        case: finding.case.clone(),
+        confirmed: format!("{} ({})", finding.engine.join(", "), builds.join(", ")),
+        leaves_out: finding.leaves_out.clone(),
+        story,
+        seen: met.map(|(layer, _)| layer.label.clone()).collect(),
+    }
+}
+
+/// The comment at the head of a file, without its signs.
+fn head(text: &str) -> String {
+    let lines = text.lines().map_while(|line| line.strip_prefix("//!"));
+    lines.map(|line| line.strip_prefix(' ').unwrap_or(line)).collect::<Vec<_>>().join("\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::head;
+
+    #[test]
+    fn the_story_is_the_comment_at_the_head() {
+        assert_eq!(head("//! One.\n//!\n//!   two\n\nuse x;\n//! not this\n"), "One.\n\n  two");
+    }
+}

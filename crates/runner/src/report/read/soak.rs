@@ -1,0 +1,146 @@
+//! The long run's files: `perf_cycles.csv`, one row a cycle, and `summary.json`. Every column that
+//! holds numbers becomes a curve, so that a new one needs no change here.
+
+use super::Reader;
+use crate::report::model::{Cycle, Soak, SoakFailure};
+use serde::Deserialize;
+use serde_json::Value;
+use std::collections::BTreeMap;
+
+/// Columns that are no measurement: they name the cycle or its draw.
+const NAMES: [&str; 5] = ["cycle", "elapsed_secs", "seed", "process", "outcome"];
+
+/// Columns that count what fails a cycle.
+const FAILURES: [&str; 6] = ["failed", "timed_out", "flaky", "missing", "vanished", "failures"];
+
+/// What the soak says about itself.
+#[derive(Debug, Deserialize)]
+struct Summary {
+    #[serde(default)]
+    failures: Vec<SoakFailure>,
+    #[serde(default)]
+    judgements: Vec<Judgement>,
+    /// Older summaries have none.
+    #[serde(default)]
+    figures: BTreeMap<String, f64>,
+    #[serde(flatten)]
+    rest: Value,
+}
+
+/// What it says about one aspect.
+#[derive(Debug, Deserialize)]
+struct Judgement {
+    aspect: String,
+    verdict: String,
+    because: String,
+}
+
+/// What is there; `None` when no long run has left anything.
+pub(super) fn read(reader: &mut Reader<'_>) -> Option<Soak> {
+    let folder = reader.places.soak.clone();
+    let mut soak = Soak::default();
+    let path = folder.join("perf_cycles.csv");
+    let rows = reader.text(&path);
+    if let Some(Err(what)) = rows.as_deref().map(|text| cycles(text, &mut soak)) {
+        reader.problem(&path, &what);
+    }
+    let summary: Option<Summary> = reader.json(&folder.join("summary.json"));
+    let found = rows.is_some() || summary.is_some();
+    if let Some(summary) = summary {
+        let says = |it: Judgement| {
+            (it.aspect, format!("{}: {}", it.verdict.replace('_', " "), it.because))
+        };
+        soak.verdicts = summary.judgements.into_iter().map(says).collect();
+        let failed_in = |number| summary.failures.iter().any(|failure| failure.cycle == number);
+        for cycle in &mut soak.cycles {
+            cycle.failed |= failed_in(cycle.number);
+        }
+        soak.failures = summary.failures;
+        soak.figures = summary.figures;
+        facts("", &summary.rest, &mut soak.facts);
+    }
+    found.then_some(soak)
+}
+
+/// Reads the rows; those before a malformed one stay.
+fn cycles(text: &str, soak: &mut Soak) -> Result<(), String> {
+    let mut reader = csv::Reader::from_reader(text.as_bytes());
+    let header = reader.headers().map_err(|error| error.to_string())?.clone();
+    let names = header.iter().filter(|name| !NAMES.contains(name));
+    soak.columns = names.map(str::to_owned).collect();
+    for row in reader.records() {
+        let row = row.map_err(|error| error.to_string())?;
+        let mut cycle = Cycle::default();
+        for (name, field) in header.iter().zip(&row) {
+            match field.parse::<f64>() {
+                _ if name == "cycle" => {
+                    let what = |_| format!("cycle {field:?} is no number");
+                    cycle.number = field.parse().map_err(what)?;
+                }
+                // The exit code that the cycle alone would have had; a signal is no failure.
+                Ok(code) if name == "outcome" => cycle.failed |= (1.0..=3.0).contains(&code),
+                Ok(value) if value.is_finite() => {
+                    cycle.failed |= FAILURES.contains(&name) && value > 0.0;
+                    cycle.values.insert(name.to_owned(), value);
+                }
+                _ => {}
+            }
+        }
+        soak.cycles.push(cycle);
+    }
+    // A column of words is no curve.
+    let has_number =
+        |name: &String| soak.cycles.iter().any(|cycle| cycle.values.contains_key(name));
+    soak.columns.retain(has_number);
+    Ok(())
+}
+
+/// Scalars by their path through the document; what is nested deeper than a page shows stays in
+/// the file.
+fn facts(prefix: &str, value: &Value, facts_of: &mut Vec<(String, String)>) {
+    match value {
+        Value::Object(object) if prefix.matches('.').count() < 2 => {
+            for (name, value) in object {
+                let path =
+                    if prefix.is_empty() { name.clone() } else { format!("{prefix}.{name}") };
+                facts(&path, value, facts_of);
+            }
+        }
+        Value::Null | Value::Object(_) | Value::Array(_) => {}
+        Value::String(text) => facts_of.push((prefix.to_owned(), text.clone())),
+        scalar => facts_of.push((prefix.to_owned(), scalar.to_string())),
+    }
+}
+
+/// Used by the tests of the formats only.
+#[cfg(test)]
+pub(crate) fn parse(text: &str) -> Result<Soak, String> {
+    let mut soak = Soak::default();
+    cycles(text, &mut soak).map(|()| soak)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::parse;
+
+    #[test]
+    fn every_column_of_numbers_is_a_curve_and_failures_mark_the_cycle() {
+        let soak = parse(
+            "cycle,elapsed_secs,cases,median_ns_p50,median_ns_p95,seed,failed,rss_bytes\n\
+             1,10,6,100,200,7,0,4096\n2,20,6,,,8,1,8192\n",
+        )
+        .unwrap();
+        assert_eq!(
+            soak.columns,
+            ["cases", "median_ns_p50", "median_ns_p95", "failed", "rss_bytes"]
+        );
+        assert_eq!((soak.cycles[0].failed, soak.cycles[1].failed), (false, true));
+        assert_eq!(soak.cycles[1].values.get("median_ns_p50"), None);
+    }
+
+    #[test]
+    fn half_a_row_is_said() {
+        assert!(parse("cycle,elapsed_secs,cases\n1,10,6\n2,20\n").is_err());
+        assert!(parse("cycle,elapsed_secs\nx,10\n").unwrap_err().contains("no number"));
+    }
+}

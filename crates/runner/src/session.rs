@@ -1,0 +1,169 @@
+//! Everything that is known before anything long starts: validated arguments, resolved knobs, the
+//! engine, the folder to write to. A problem found here ends the run with one line and code 2.
+
+use crate::{
+    bootstrap, config,
+    part::{Build, Mode},
+};
+use knobs::{Knobs, findings::Findings, runtime};
+use process::{
+    Error, Result,
+    engine::Engine,
+    folder::{self, Claim},
+    wanted::Wanted,
+    workspace::{self, Generated},
+};
+use std::{
+    collections::hash_map::RandomState,
+    hash::{BuildHasher, Hasher},
+    path::{Path, PathBuf},
+    time::SystemTime,
+};
+
+/// What all parts of a run share.
+#[derive(Debug)]
+pub(crate) struct Session {
+    /// The workspace whose manifests, files and reports these are.
+    pub(crate) root: PathBuf,
+    pub(crate) knobs: Knobs,
+    pub(crate) started: SystemTime,
+    pub(crate) findings: Findings,
+    /// The root seed.
+    pub(crate) seed: u64,
+    pub(crate) engine: Engine,
+    /// The engine that was asked for, as its own environment variable says it.
+    pub(crate) wanted: Wanted,
+    /// The workspace that stands in for the repository, for an engine other than the locked one.
+    pub(crate) generated: Option<Generated>,
+    /// The nextest configuration in force.
+    pub(crate) config: PathBuf,
+    /// `target/prod`, created and writable.
+    pub(crate) out: PathBuf,
+    /// Where failed cases leave their evidence.
+    pub(crate) evidence: PathBuf,
+    /// Held as long as this run is at work.
+    _claim: Claim,
+}
+
+/// Where evidence is kept, below the folder of the reports.
+const ARTIFACTS: &str = "artifacts";
+
+impl Session {
+    /// Validates the surroundings and resolves the engine.
+    pub(crate) fn open(flags: &[(&str, &str)]) -> Result<Self> {
+        let started = SystemTime::now();
+        let knobs = Knobs::load_with(flags)?;
+        if let Some(faults) = runtime::armed_failpoints() {
+            let what = format!("MACE_FAILPOINT = {faults:?} would arm faults in every case");
+            return Err(Error::new(what, "environment", "unset it: the cases arm their own"));
+        }
+        let root = knobs.root().to_owned();
+        let manifest = root.join("Cargo.toml");
+        if !manifest.is_file() {
+            return Err(Error::new(
+                "no workspace",
+                root.display(),
+                "run this inside a checkout of the suite",
+            ));
+        }
+        let findings = Findings::load(&root)?;
+        let wanted = Wanted::of(&knobs)?;
+        let out = folder::writable(&root.join("target/prod"))?;
+        // Two would write the same reports, and would put their programs, which may hold different
+        // engines, in the same places.
+        let busy = "another run is at work in this checkout";
+        let claim = folder::claim(&out, busy, "wait for its end, or use a checkout of its own")?;
+        let config = config::effective(&root, &knobs, &out)?;
+        require_nextest()?;
+        let generated = match &wanted {
+            Wanted::Locked => None,
+            wanted => Some(workspace::generate(&root, wanted)?),
+        };
+        let resolving = generated.as_ref().map_or(&manifest, |generated| &generated.manifest);
+        let engine = Engine::resolved(resolving)?;
+        wanted.check(&engine, resolving)?;
+        let seed = knobs.seed("MACE_PROD_SEED").unwrap_or_else(fresh_seed);
+        let evidence = out.join(ARTIFACTS);
+        Ok(Self {
+            root,
+            knobs,
+            started,
+            findings,
+            seed,
+            engine,
+            wanted,
+            generated,
+            config,
+            out,
+            evidence,
+            _claim: claim,
+        })
+    }
+
+    /// Has failed cases leave their evidence there from now on, or in the usual place.
+    pub(crate) fn keep_evidence_in(&mut self, folder: Option<PathBuf>) {
+        self.evidence = folder.unwrap_or_else(|| self.out.join(ARTIFACTS));
+    }
+
+    /// The manifest that cargo is pointed at for `build`, and the build folder when it is not the
+    /// manifest's own. The project's own tests do not judge the engine and run where they are.
+    pub(crate) fn workspace(&self, build: &Build) -> (PathBuf, Option<&Path>) {
+        match (&self.generated, build) {
+            (Some(generated), Build::Suite(_)) => {
+                (generated.manifest.clone(), Some(&generated.target))
+            }
+            _ => (self.root.join("Cargo.toml"), None),
+        }
+    }
+}
+
+/// A layer as typed.
+pub(crate) fn mode(text: &str) -> Result<Mode> {
+    Mode::parse(text).ok_or_else(|| {
+        let what = format!("unknown mode {text:?}");
+        Error::new(what, "command line", format_args!("use {}", Mode::NAMES))
+    })
+}
+
+/// A thread count as typed: a positive whole number.
+pub(crate) fn threads(text: &str) -> Result<u32> {
+    let digits = text.bytes().all(|byte| byte.is_ascii_digit());
+    match text.parse() {
+        Ok(threads) if digits && threads > 0 => Ok(threads),
+        _ => Err(Error::new(
+            format_args!("thread count {text:?}"),
+            "command line",
+            "use a whole number of at least 1",
+        )),
+    }
+}
+
+fn require_nextest() -> Result<()> {
+    let remedy = "run `just bootstrap`, which fetches it";
+    bootstrap::installed()
+        .map(drop)
+        .ok_or_else(|| Error::new("cargo-nextest is missing", "PATH", remedy))
+}
+
+/// A seed that no earlier run had. The standard library seeds its hashers from the OS.
+fn fresh_seed() -> u64 {
+    RandomState::new().build_hasher().finish()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{fresh_seed, threads};
+
+    #[test]
+    fn a_thread_count_is_a_positive_whole_number() {
+        assert_eq!(threads("8").unwrap(), 8);
+        for text in ["0", "-1", "abc", "+1", "", "1.5", "4294967296", "num-cpus"] {
+            assert!(threads(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn seeds_differ() {
+        assert_ne!(fresh_seed(), fresh_seed());
+    }
+}

@@ -1,0 +1,187 @@
+//! `prod soak`: the loop of a long run. It owns the deadline, the cadence and the order of things;
+//! what is recorded and how it is judged is the `soak` crate's, how a layer runs is `run`'s.
+
+mod aging;
+mod books;
+mod ending;
+mod parts;
+mod plan;
+
+use crate::{
+    merge::Origin,
+    nextest,
+    part::Mode,
+    progress::{Soaking, clock},
+};
+use aging::Aging;
+use books::Books;
+use parts::Layers;
+use plan::Plan;
+use process::{Interrupts, Outcome, Result, console};
+use results::{ledger, row::Row, summary::State};
+use std::{
+    path::{Path, PathBuf},
+    time::{Duration, Instant},
+};
+
+/// Soaks until the time is up, or a signal comes.
+pub(crate) fn soak(
+    flags: &[(&str, &str)],
+    resume: bool,
+    shard: Option<&str>,
+    interrupts: &Interrupts,
+) -> Result<Outcome> {
+    let plan = Plan::open(flags, shard)?;
+    let books = Books::open(&plan, resume)?;
+    announce(&plan, &books, resume);
+    let Some(layers) = Layers::build(&plan, interrupts)? else {
+        return Ok(interrupts.outcome().expect("only a signal ends the building early"));
+    };
+    let before = Duration::from_secs(books.summary.elapsed_secs);
+    let aging = Aging::new(&plan, layers.resident.clone());
+    let started = Instant::now();
+    Soak { plan, books, layers, aging, interrupts, started, before }.run()
+}
+
+/// `prod ledger`: puts ledgers together.
+pub(crate) fn merge_ledgers(out: &Path, ledgers: &[PathBuf]) -> Result<Outcome> {
+    let entries = ledger::merge(ledgers)?;
+    ledger::write(out, &entries)?;
+    console::page(&format!(
+        "{} entries of {} ledgers: {}",
+        entries.len(),
+        ledgers.len(),
+        out.display()
+    ));
+    Ok(Outcome::Passed)
+}
+
+fn announce(plan: &Plan, books: &Books, resume: bool) {
+    nextest::announce(&plan.session);
+    console::note(&plan.session.knobs.render_of(&[knobs::Home::Soak]));
+    let summary = &books.summary;
+    let verb = if resume { "going on after" } else { "starting at" };
+    console::note(&format!(
+        "soak       seed {}, shard {}, {verb} cycle {} and {}",
+        summary.soak_seed,
+        summary.shard,
+        summary.cycles,
+        clock(Duration::from_secs(summary.elapsed_secs)),
+    ));
+}
+
+/// A soak under way.
+struct Soak<'i> {
+    plan: Plan,
+    books: Books,
+    layers: Layers,
+    aging: Aging,
+    interrupts: &'i Interrupts,
+    /// When this sitting started.
+    started: Instant,
+    /// How long the earlier ones lasted.
+    before: Duration,
+}
+
+impl Soak<'_> {
+    fn run(mut self) -> Result<Outcome> {
+        while !self.is_interrupted() && self.elapsed() < self.plan.duration {
+            self.cycle()?;
+            let left = self.plan.duration.saturating_sub(self.elapsed());
+            self.interrupts.pause(self.plan.pause.min(left));
+        }
+        self.aging.end(self.plan.patience);
+        if !self.is_interrupted() {
+            self.post_check()?;
+        }
+        self.books.summary.elapsed_secs = self.elapsed().as_secs();
+        let state = if self.is_interrupted() { State::Interrupted } else { State::Finished };
+        let signal = self.interrupts.outcome();
+        ending::end(&self.plan, &mut self.books, state, signal)
+    }
+
+    fn is_interrupted(&self) -> bool {
+        self.interrupts.outcome().is_some()
+    }
+
+    fn elapsed(&self) -> Duration {
+        self.before + self.started.elapsed()
+    }
+
+    fn standing(&self, cycle: u64) -> Soaking {
+        let left = self.plan.duration.saturating_sub(self.elapsed());
+        Soaking { cycle, ends: Instant::now() + left, findings: self.books.summary.failed() }
+    }
+
+    /// One cycle: its layers, its work on the aging database, its snapshot; then its row. A part
+    /// that fails does not keep the others from running.
+    fn cycle(&mut self) -> Result<()> {
+        let cycle = self.books.summary.cycles + 1;
+        let (index, seed) = self.books.next_seed(&self.plan);
+        self.plan.session.seed = seed;
+        self.plan.session.keep_evidence_in(self.books.evidence(cycle)?);
+        let mut row = Row { cycle, seed, ..Row::default() };
+        let mut worst = self.layer(Mode::Stress, index, &mut row)?;
+        if self.is_due(self.plan.chaos_every, cycle) {
+            worst = worst.max(self.layer(Mode::Chaos, index, &mut row)?);
+        }
+        if !self.is_interrupted() {
+            worst = worst.max(self.age(&mut row));
+        }
+        if self.is_due(self.plan.perf_every, cycle) {
+            worst = worst.max(self.snapshot(&mut row)?);
+        }
+        row.outcome = self.interrupts.outcome().unwrap_or(worst).code();
+        row.elapsed_secs = self.elapsed().as_secs();
+        let line = format!(
+            "soak       cycle {cycle}: {}; {} passed, {} failed, {} known; {}",
+            ledger::word(row.outcome()),
+            row.passed,
+            row.failed + row.timed_out + row.flaky,
+            row.known,
+            self.standing(cycle).say(),
+        );
+        self.books.close(row)?;
+        console::note(&line);
+        Ok(())
+    }
+
+    fn is_due(&self, every: u64, cycle: u64) -> bool {
+        !self.is_interrupted() && every > 0 && cycle.is_multiple_of(every)
+    }
+
+    fn layer(&mut self, mode: Mode, index: u64, row: &mut Row) -> Result<Outcome> {
+        let standing = self.standing(row.cycle);
+        let origin = Origin::of(&self.plan.session);
+        let ran = self.layers.run(&self.plan, mode, standing, self.interrupts);
+        self.books.layer(&self.plan, &origin, ran, index, row)
+    }
+
+    fn age(&mut self, row: &mut Row) -> Outcome {
+        let aged = self.aging.cycle(row, self.plan.patience, self.interrupts);
+        self.books.summary.processes = self.aging.processes(self.books.summary.processes);
+        if self.is_interrupted() {
+            return Outcome::Passed;
+        }
+        self.books.simple("aging", aged, row)
+    }
+
+    fn snapshot(&mut self, row: &mut Row) -> Result<Outcome> {
+        let taken = parts::snapshot(&self.plan, self.standing(row.cycle), self.interrupts);
+        if self.is_interrupted() {
+            return Ok(Outcome::Passed);
+        }
+        self.books.snapshot(taken, row)
+    }
+
+    /// The fast layer, when the time is up.
+    fn post_check(&mut self) -> Result<()> {
+        let (index, seed) = self.books.next_seed(&self.plan);
+        self.plan.session.seed = seed;
+        let cycle = self.books.summary.cycles + 1;
+        self.plan.session.keep_evidence_in(self.books.evidence(cycle)?);
+        let mut row = Row { cycle, seed, ..Row::default() };
+        self.layer(Mode::Fast, index, &mut row)?;
+        Ok(())
+    }
+}

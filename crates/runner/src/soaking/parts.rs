@@ -1,0 +1,128 @@
+//! The parts of a cycle that run programs: the layers, with nextest, and the perf snapshot. Decides
+//! nothing about what came of them.
+
+use super::{aging::Simple, plan::Plan};
+use crate::{
+    judge::Layer,
+    nextest::{Inventory, Nextest},
+    part::{self, Mode, Part},
+    progress::{Soaking, is_watched},
+    run,
+};
+use knobs::Source;
+use process::{Error, Interrupts, Outcome, Result, console};
+use results::{resident::PROGRAM, snapshot::Snapshot, summary::of_code};
+use std::{
+    fs, io,
+    path::{Path, PathBuf},
+    process::{Command, Stdio},
+};
+
+/// The layers of a soak, built and listed.
+pub(super) struct Layers {
+    parts: Vec<(Mode, Part, Inventory)>,
+    /// The program that keeps the aging database open.
+    pub(super) resident: PathBuf,
+}
+
+/// A layer that ran, or why it could not.
+pub(super) struct Ran {
+    pub(super) label: &'static str,
+    pub(super) layer: Result<Layer>,
+}
+
+impl Layers {
+    /// Builds what the layers need; `None` when a signal came meanwhile.
+    pub(super) fn build(plan: &Plan, interrupts: &Interrupts) -> Result<Option<Self>> {
+        let nextest = Nextest::new(&plan.session, interrupts);
+        let (mut parts, mut resident) = (Vec::new(), None);
+        for mode in [Mode::Stress, Mode::Chaos, Mode::Fast] {
+            if mode == Mode::Chaos && plan.chaos_every == 0 {
+                continue;
+            }
+            let features = plan.session.knobs.text("FEATURES");
+            let part = part::parts(mode, features).remove(0);
+            let listing = nextest.listing(&part);
+            if interrupts.outcome().is_some() {
+                return Ok(None);
+            }
+            let mut listing = listing?;
+            run::refuse_empty(&part, &listing.inventory)?;
+            resident = resident.or(listing.programs.remove(PROGRAM));
+            parts.push((mode, part, listing.inventory));
+        }
+        let resident = resident.ok_or_else(|| {
+            let what = format!("the suite has no program `{PROGRAM}`");
+            let place = plan.session.root.join("Cargo.toml");
+            Error::new(what, place.display(), "soak a checkout that has it")
+        })?;
+        Ok(Some(Self { parts, resident }))
+    }
+
+    /// Runs one of them.
+    pub(super) fn run(
+        &self,
+        plan: &Plan,
+        mode: Mode,
+        standing: Soaking,
+        interrupts: &Interrupts,
+    ) -> Ran {
+        let chosen = self.parts.iter().find(|(built, ..)| *built == mode);
+        let (_, part, inventory) = chosen.expect("a layer that is due was built");
+        if !is_watched() {
+            console::note(&format!("soak       cycle {}: {}", standing.cycle, part.label));
+        }
+        let nextest = Nextest::new(&plan.session, interrupts).soaking(standing);
+        let on = (plan.threads, interrupts);
+        let ran = run::run_part(&plan.session, &nextest, part, inventory, on);
+        Ran { label: part.label, layer: ran.map(|ran| ran.layer) }
+    }
+}
+
+/// What `perf snapshot` wrote: the file's text, and what it says.
+pub(super) type Taken = std::result::Result<(String, Snapshot), Simple>;
+
+/// Takes a perf snapshot.
+pub(super) fn snapshot(plan: &Plan, standing: Soaking, interrupts: &Interrupts) -> Taken {
+    console::note(&format!("soak       cycle {}: perf snapshot", standing.cycle));
+    let out = plan.session.knobs.path("MACE_PERF_OUT_DIR").expect("the folder has a default");
+    let file = out.join("head_snapshot.json");
+    let broken = |why: String| (Outcome::Broken, why);
+    // One that an earlier run left must not be taken for this one.
+    match fs::remove_file(&file) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => {
+            return Err(broken(format!("cannot remove {} ({error})", file.display())));
+        }
+        _ => {}
+    }
+    let mut command = Command::new("cargo");
+    command.args(["run", "--quiet", "--package", "perf", "--", "snapshot"]);
+    for setting in plan.session.knobs.settings() {
+        if let (Source::Flag, Some(value)) = (&setting.source, &setting.value) {
+            command.env(setting.knob.name, value);
+        }
+    }
+    command.current_dir(&plan.session.root).stdout(Stdio::null());
+    // Its progress is noise here; its last words are why it failed.
+    let mut last = String::new();
+    let status = interrupts.stream(&mut command, &mut |line| {
+        if !line.trim().is_empty() {
+            line.clone_into(&mut last);
+        }
+    });
+    let status = status.map_err(|error| broken(format!("cannot run cargo ({error})")))?;
+    match status.code() {
+        Some(0) => read(&file).map_err(broken),
+        code => {
+            let outcome = code.and_then(|code| u8::try_from(code).ok()).map_or(2, |code| code);
+            Err((of_code(outcome), format!("{status}: {last}")))
+        }
+    }
+}
+
+fn read(file: &Path) -> std::result::Result<(String, Snapshot), String> {
+    let text = fs::read_to_string(file)
+        .map_err(|error| format!("it left no {} ({error})", file.display()))?;
+    let snapshot = Snapshot::parse(&text).map_err(|why| format!("{}: {why}", file.display()))?;
+    Ok((text, snapshot))
+}

@@ -1,0 +1,69 @@
+//! Everything about a soak that is known before anything long starts. A problem found here ends it
+//! with one line and code 2.
+
+use crate::session::Session;
+use knobs::{Home, Knobs};
+use process::{Error, Result, folder};
+use results::{ledger::Subject, limits::Limits, seeds::Shard};
+use std::{path::PathBuf, time::Duration};
+
+/// What was asked for, validated.
+pub(super) struct Plan {
+    /// What the layers share; its root seed is another one in each cycle.
+    pub(super) session: Session,
+    /// Where everything is written.
+    pub(super) folder: PathBuf,
+    pub(super) limits: Limits,
+    pub(super) subject: Subject,
+    pub(super) shard: Shard,
+    pub(super) threads: u32,
+    pub(super) chaos_every: u64,
+    pub(super) perf_every: u64,
+    pub(super) duration: Duration,
+    pub(super) pause: Duration,
+    /// How long the aging database may take for a cycle.
+    pub(super) patience: Duration,
+}
+
+/// The soak's own limits, and the layers' that they become.
+const TIMEOUTS: [(&str, &str); 3] = [
+    ("SOAK_STRESS_TIMEOUT", "STRESS_TIMEOUT"),
+    ("SOAK_CHAOS_TIMEOUT", "CHAOS_TIMEOUT"),
+    ("SOAK_FAST_TIMEOUT", "FAST_TIMEOUT"),
+];
+
+impl Plan {
+    pub(super) fn open(flags: &[(&str, &str)], shard: Option<&str>) -> Result<Self> {
+        let shard = shard.map_or(Ok(Shard::WHOLE), |text| {
+            Shard::parse(text).ok_or_else(|| {
+                let what = format!("shard {text:?}");
+                Error::new(what, "command line", "write K/N with 1 <= K <= N, such as 2/4")
+            })
+        })?;
+        let knobs = Knobs::load_with(flags)?;
+        let file = Home::Soak.file().expect("soak has a file");
+        let limits = Limits::load(&knobs.root().join(file))?;
+        let mut flags = flags.to_vec();
+        flags.extend(TIMEOUTS.map(|(ours, theirs)| (theirs, knobs.text(ours))));
+        let session = Session::open(&flags)?;
+        let folder = knobs.path("SOAK_METRICS_DIR").expect("the folder has a default");
+        let threads = knobs.count("SOAK_THREADS");
+        Ok(Self {
+            folder: folder::writable(&folder)?,
+            limits,
+            subject: Subject::of(&session.engine, knobs.text("FEATURES")),
+            shard,
+            threads: u32::try_from(threads).expect("the knob's kind has a limit"),
+            chaos_every: knobs.count("SOAK_CHAOS_EVERY"),
+            perf_every: knobs.count("SOAK_PERF_EVERY"),
+            duration: knobs.seconds("SOAK_DURATION_SECS"),
+            pause: knobs.seconds("SOAK_CYCLE_PAUSE_SECS"),
+            patience: knobs.seconds("SOAK_STRESS_TIMEOUT"),
+            session,
+        })
+    }
+
+    pub(super) fn file(&self, name: &str) -> PathBuf {
+        self.folder.join(name)
+    }
+}

@@ -1,0 +1,20 @@
+//! The `prod` binary as a user meets it: what it refuses, what it runs, how it ends. One binary;
+//! each theme has a module. Cases named `cargo_…` build a small workspace with the real cargo and
+//! nextest, and so run one at a time. Scripts for `sh` and signals stand in for users and machines here,
+//! so they need Unix.
+
+#![cfg(unix)]
+
+mod bad_input;
+mod bootstrap;
+mod consumers;
+mod engines;
+mod features;
+mod fixture;
+mod layers;
+mod runs;
+mod shards;
+mod signals;
+mod soak;
+mod soak_input;
+mod workflows;

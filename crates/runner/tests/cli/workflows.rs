@@ -1,0 +1,248 @@
+//! The workflows and the recipes they name: each step one recipe, run so that a cancelled job
+//! reaches it and limited below its job; nothing that is not pinned. Reads files; linters are asked
+//! where `just tools` has fetched them.
+
+use crate::consumers::{ask, tool};
+use std::{collections::BTreeSet, fs, path::PathBuf, process::Command};
+
+fn root() -> PathBuf {
+    knobs::runtime::root()
+}
+
+fn workflows() -> Vec<(String, String)> {
+    let folder = root().join(".github/workflows");
+    let mut files: Vec<_> =
+        fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+    files.sort();
+    let named = |path: PathBuf| {
+        let text = fs::read_to_string(&path).unwrap();
+        (path.file_name().unwrap().to_string_lossy().into_owned(), text)
+    };
+    files.into_iter().map(named).collect()
+}
+
+/// The names of a justfile's recipes.
+fn recipes(justfile: &str) -> BTreeSet<&str> {
+    let heads = justfile.lines().filter(|line| line.starts_with(|c: char| c.is_ascii_lowercase()));
+    let heads =
+        heads.filter_map(|line| line.split_once(':').filter(|(_, rest)| !rest.starts_with('=')));
+    heads.filter_map(|(head, _)| head.split_whitespace().next()).collect()
+}
+
+/// The recipes that a text names: after `just` and after `./run`.
+fn named(text: &str) -> BTreeSet<&str> {
+    let words: Vec<_> = text.split_whitespace().collect();
+    let calls = words.windows(2).filter(|pair| ["just", "./run"].contains(&pair[0]));
+    let is_name = |word: &&str| *word != "just" && word.bytes().all(|b| b.is_ascii_lowercase());
+    calls.map(|pair| pair[1]).filter(is_name).collect()
+}
+
+/// The code in a page of Markdown: what stands between its backticks.
+fn code(markdown: &str) -> String {
+    markdown.split('`').skip(1).step_by(2).collect::<Vec<_>>().join("\n")
+}
+
+/// What is wrong with a workflow, by its lines.
+fn offences(text: &str) -> Vec<String> {
+    let mut offences = Vec::new();
+    let mut job = 0;
+    for line in text.lines() {
+        let (trimmed, indent) = (line.trim_start(), line.len() - line.trim_start().len());
+        let body = trimmed.strip_prefix("- ").unwrap_or(trimmed);
+        if let Some(minutes) = body.strip_prefix("timeout-minutes: ") {
+            let minutes: u32 = minutes.parse().unwrap();
+            match indent {
+                4 => job = minutes,
+                _ if minutes >= job => {
+                    offences.push(format!("{minutes} minutes are not below the job's {job}"));
+                }
+                _ => {}
+            }
+        } else if let Some(run) = body.strip_prefix("run: ") {
+            if !run.starts_with("exec just ") && !run.starts_with("for result in") {
+                offences.push(format!("no recipe run with exec: {run}"));
+            }
+            if run.contains("${{") {
+                offences.push(format!("a value pasted into a command: {run}"));
+            }
+        } else if let Some(action) = body.strip_prefix("uses: ").filter(|it| !it.starts_with("./"))
+        {
+            let hash = action.split(['@', ' ']).nth(1).unwrap_or_default();
+            let hex = hash.len() == 40 && hash.bytes().all(|byte| byte.is_ascii_hexdigit());
+            if !hex || !action.contains(" # v") {
+                offences
+                    .push(format!("not pinned by its commit and named by its version: {action}"));
+            }
+        }
+    }
+    let is_command = |line: &&str| line.trim_start().trim_start_matches("- ").starts_with("run: ");
+    let runs = text.lines().filter(is_command).count();
+    let limits = text.matches("        timeout-minutes: ").count();
+    if runs != limits {
+        offences.push(format!("{runs} commands and {limits} limits"));
+    }
+    if !text.contains("\npermissions:\n  contents: read\n") {
+        offences.push("more permissions than reading".to_owned());
+    }
+    offences
+}
+
+#[test]
+fn every_recipe_that_is_named_exists() {
+    let justfile = fs::read_to_string(root().join("justfile")).unwrap();
+    let recipes = recipes(&justfile);
+    assert!(recipes.contains("prod") && !recipes.contains("set"), "{recipes:?}");
+    let readme = fs::read_to_string(root().join("README.md")).unwrap();
+    let mut texts = vec![("README.md".to_owned(), code(&readme))];
+    texts.extend(workflows());
+    for (file, text) in &texts {
+        let unknown: Vec<_> =
+            named(text).into_iter().filter(|name| !recipes.contains(name)).collect();
+        assert!(unknown.is_empty(), "{file} names {unknown:?}, and the justfile has {recipes:?}");
+    }
+    assert_eq!(named(&code("`just nosuch x` and just words")), BTreeSet::from(["nosuch"]));
+}
+
+#[test]
+fn every_step_is_a_recipe_with_a_limit_and_pinned() {
+    for (file, text) in workflows() {
+        assert_eq!(offences(&text), [""; 0], "{file}");
+    }
+    let sin = "permissions:\n  contents: write\njobs:\n  a:\n    timeout-minutes: 5\n    steps:\n      \
+        - uses: actions/checkout@v4\n      - run: cargo test ${{ x }}\n        timeout-minutes: 5\n";
+    assert_eq!(offences(sin).len(), 5, "{:?}", offences(sin));
+}
+
+/// Recipes that `just` lists without a group or a line of help.
+fn unexplained(justfile: &str) -> Vec<&str> {
+    let lines: Vec<_> = justfile.lines().collect();
+    let of = |name: &&str| {
+        let is_head =
+            |line: &&str| line.split([' ', ':']).next() == Some(name) && line.contains(':');
+        let head = lines.iter().position(is_head).expect("its recipe is there");
+        let above = lines[..head].iter().rev().take_while(|line| !line.is_empty());
+        let above: Vec<_> = above.collect();
+        let has = |start: &str| above.iter().any(|line| line.starts_with(start));
+        !(has("[private]") || has("# ") && has("[group('"))
+    };
+    recipes(justfile).into_iter().filter(of).collect()
+}
+
+#[test]
+fn every_recipe_has_its_group_and_its_line_of_help() {
+    let justfile = fs::read_to_string(root().join("justfile")).unwrap();
+    assert!(recipes(&justfile).len() > 10);
+    assert_eq!(unexplained(&justfile), Vec::<&str>::new());
+    let sins = "# Said\n[group('x')]\nsaid:\n\n[group('x')]\nunsaid a=\"b\":\n\n# Alone\nalone *args:\n\n[private]\nhidden:\n";
+    assert_eq!(unexplained(sins), ["alone", "unsaid"]);
+}
+
+/// The engines that `just engines` runs are those that the manifest has features for.
+#[test]
+fn the_recipe_of_other_engines_knows_them_all() {
+    let read = |file: &str| fs::read_to_string(root().join(file)).unwrap();
+    let (manifest, justfile) = (read("Cargo.toml"), read("justfile"));
+    let (_, features) = manifest.split_once("\n[features]\n").expect("the suite has features");
+    let features = features.split("\n[").next().unwrap_or_default();
+    let engines = features.lines().filter_map(|line| {
+        let (name, rest) = line.split_once(" = ")?;
+        rest.contains("dep:").then_some(name)
+    });
+    let engines = engines.collect::<Vec<_>>().join(",");
+    assert!(justfile.contains(&format!("\nengines which=\"{engines}\" ")), "{engines}");
+}
+
+#[test]
+fn the_contracts_jobs_are_there() {
+    let all: String = workflows().into_iter().map(|(_, text)| text).collect();
+    for part in [
+        "\n  test-prod-all:\n",
+        "\n  perf-regression:\n",
+        "fetch-depth: 0",
+        "\nname: Prod Soak Nightly\n",
+        "MACE_ENGINE: \"0.1.2\"\n",
+        "\n  CHAOS_RETRY: \"1\"\n",
+        "macos",
+        "windows",
+    ] {
+        assert!(all.contains(part), "{part:?} is missing");
+    }
+}
+
+/// What the gate of a workflow lacks: the machine's help, or another commit to compare with.
+fn weak_gate(ci: &str, justfile: &str) -> Vec<&'static str> {
+    let job = ci.split("\n  perf-regression:\n").nth(1).unwrap_or_default();
+    let job = job.split("\n\n").next().unwrap_or_default();
+    let before = job.split("just perf compare").next().unwrap_or_default();
+    let recipe = justfile.split("\nrunner:\n").nth(1).unwrap_or_default();
+    let recipe = recipe.split("\n\n").next().unwrap_or_default();
+    let needs = [
+        ("no runner is prepared", before.contains("exec just runner")),
+        ("no priority", recipe.contains("setcap cap_sys_nice=eip \"$(command -v chrt)\"")),
+        ("no valgrind", recipe.contains("valgrind")),
+        ("a push is compared with itself", job.contains("github.event.before")),
+    ];
+    needs.into_iter().filter(|(_, met)| !met).map(|(lack, _)| lack).collect()
+}
+
+#[test]
+fn the_gate_has_a_runner_that_helps_it_and_a_push_another_commit() {
+    let read = |file: &str| fs::read_to_string(root().join(file)).unwrap();
+    let (ci, justfile) = (read(".github/workflows/ci.yml"), read("justfile"));
+    assert_eq!(weak_gate(&ci, &justfile), [""; 0]);
+    let sin = ci.replace("exec just runner", "").replace("github.event.before", "github.sha");
+    let lacks = ["no runner is prepared", "a push is compared with itself"];
+    assert_eq!(weak_gate(&sin, &justfile), lacks);
+    assert_eq!(weak_gate(&ci, "\nrunner:\n    true\n"), ["no priority", "no valgrind"]);
+}
+
+#[test]
+fn zizmor_finds_nothing_of_medium_or_high_severity() {
+    let Some(zizmor) = tool("zizmor") else { return };
+    let lint = |path: PathBuf| {
+        let args = ["--offline", "--no-progress", "--min-severity", "medium"];
+        ask(Command::new(&zizmor).args(args).arg(path))
+    };
+    let (content, text) = lint(root().join(".github/workflows"));
+    assert!(content, "{text}");
+    let folder = tempfile::tempdir().unwrap();
+    let sin = "on: pull_request\njobs:\n  a:\n    runs-on: ubuntu-24.04\n    steps:\n      \
+        - run: echo ${{ github.event.pull_request.title }}\n";
+    fs::write(folder.path().join("sin.yml"), sin).unwrap();
+    let (content, text) = lint(folder.path().join("sin.yml"));
+    assert!(!content && text.contains("template-injection"), "{text}");
+}
+
+#[test]
+fn the_files_fit_their_schemas() {
+    let Some(check) = tool("check-jsonschema") else { return };
+    let files =
+        workflows().into_iter().map(|(file, _)| root().join(".github/workflows").join(file));
+    let builtin = ["--builtin-schema", "vendor.github-workflows"];
+    let (content, text) = ask(Command::new(&check).args(builtin).args(files));
+    assert!(content, "{text}");
+
+    let mut schema = Command::new("cargo");
+    process::miniature::clean(&mut schema);
+    let output = schema.args(["nextest", "self", "schema", "repo-config"]).output().unwrap();
+    if !output.status.success() {
+        return skip("this cargo-nextest has no `self schema`");
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let schema = folder.path().join("schema.json");
+    fs::write(&schema, output.stdout).unwrap();
+    let config = fs::read_to_string(root().join(".config/nextest.toml")).unwrap();
+    let fits = |text: &str| {
+        let file = folder.path().join("nextest.toml");
+        fs::write(&file, text).unwrap();
+        ask(Command::new(&check).arg("--schemafile").arg(&schema).arg(file))
+    };
+    let (content, text) = fits(&config);
+    assert!(content, "{text}");
+    assert!(!fits(&config.replacen("fail-fast", "fail-fats", 1)).0, "a typing error passes");
+}
+
+#[expect(clippy::print_stdout, reason = "a skipped test says why")]
+fn skip(why: &str) {
+    println!("skipped: {why}");
+}

@@ -1,0 +1,62 @@
+//! A sin of isolation that only what a power loss leaves shows, and that no other oracle reads: caught
+//! by its name, and the honest engine is not blamed. Judges the cases, never the engine under test.
+
+use crate::power::explore;
+use faultfs::Step as Loss;
+use mace_prod::{
+    engine::{
+        Driver, Engine, EngineOptions, Family, Merge, Outcome, layered::Layering, mace::MaceDriver,
+    },
+    history::{drive::Traffic, script::Step},
+    scenario::{Case, chaos::recipes::Stages, database::Stage, power::KNOWN},
+    verdict::Verdict,
+    workload::{Lists, Source, elements},
+};
+
+/// Forgets the newest element of a set whenever it opens a database that holds one with several. Who
+/// added it is there, so that nobody is missed, and sets are nothing that other oracles read.
+struct SetForgetful;
+
+impl Layering for SetForgetful {
+    fn below(&self) -> &dyn Driver {
+        &MaceDriver
+    }
+
+    fn opened(&self, engine: &dyn Engine) -> Outcome<()> {
+        if let Ok(bucket) = engine.open_bucket("a", Merge::Sum) {
+            let txn = bucket.begin()?;
+            let set = txn.get(&elements::set_key(0)).unwrap_or_default();
+            if set.len() > elements::ELEMENT {
+                txn.upsert(&elements::set_key(0), &set[..set.len() - elements::ELEMENT])?;
+                txn.commit()?;
+            }
+        }
+        Ok(())
+    }
+}
+
+#[test]
+fn what_a_remainder_shows_of_broken_isolation_is_caught() {
+    Case::run(|case| {
+        let options = EngineOptions { wal_buffer_bytes: 1 << 16, ..Family::OneWriter.engine() };
+        let bucket = || "a".to_owned();
+        let source = Source::Lists(Lists::of(1));
+        let traffic = Traffic { first_client: 0, clients: 3, source, txns: 6 };
+        let open = Step::Open { bucket: bucket(), options: Family::OneWriter.bucket() };
+        let armed =
+            Stage::closing(&options, vec![open, Step::Traffic { bucket: bucket(), traffic }]);
+        let stages = Stages { setup: Vec::new(), armed };
+        let shown = |case: &mut Case, driver: &dyn Driver| {
+            let words = explore::shown_by(driver, case, &stages, &[Loss::DropAll], "");
+            let words = words.unwrap_or_else(|verdict| panic!("{verdict:?}"));
+            words.into_iter().filter(|words| !words.contains(KNOWN)).collect::<Vec<_>>()
+        };
+        let honest = shown(case, &MaceDriver);
+        let sinful = shown(case, &SetForgetful);
+        let named = sinful.iter().all(|words| words.contains("broken promise: isolation: "));
+        if honest.is_empty() && named && !sinful.is_empty() {
+            return Verdict::Pass;
+        }
+        Verdict::Inconclusive(format!("honest: {honest:?}, sinful: {sinful:?}"))
+    });
+}

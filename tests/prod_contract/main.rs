@@ -1,0 +1,71 @@
+//! The contract of a single client, by random lists of operations with shrinking, once for each
+//! configuration family. What is compared, and what is left out, stands in the header of
+//! `src/scenario/contract.rs`. Beside them, directed cases on the life of buckets and on options.
+//! Clients that run at the same time are not tested here.
+
+mod buckets;
+mod claims;
+mod options;
+
+use mace_prod::{
+    engine::{Family, mace::MaceDriver},
+    scenario::{
+        Case,
+        contract::strategy::{Effort, judge},
+        pairs::are_kept,
+    },
+};
+
+/// What the fast layer can afford: see the layer's budget.
+const EFFORT: Effort = Effort { lists: 4, operations: 160, shrinking: 600, attempts: 3 };
+
+#[track_caller]
+fn holds(family: Family) {
+    Case::run(|case| {
+        let dir = case.dir().to_owned();
+        judge(&MaceDriver, &dir, family, case.seed(), EFFORT, &mut case.figures)
+    });
+}
+
+/// Longer ones are for the stress layer.
+const LENS: [usize; 2] = [(1 << 20) - 1, (16 << 20) + 1];
+
+#[test]
+fn long_pairs_are_kept_in_defaults() {
+    Case::run(|case| are_kept(case, &MaceDriver, Family::Defaults, &LENS));
+}
+
+#[test]
+fn long_pairs_are_kept_in_compressed() {
+    Case::run(|case| are_kept(case, &MaceDriver, Family::Compressed, &LENS));
+}
+
+#[test]
+fn contract_holds_in_defaults() {
+    holds(Family::Defaults);
+}
+
+#[test]
+fn contract_holds_in_tiny() {
+    holds(Family::Tiny);
+}
+
+#[test]
+fn contract_holds_in_compressed() {
+    holds(Family::Compressed);
+}
+
+#[test]
+fn contract_holds_in_relaxed() {
+    holds(Family::Relaxed);
+}
+
+#[test]
+fn contract_holds_in_one_writer() {
+    holds(Family::OneWriter);
+}
+
+#[test]
+fn contract_holds_in_many_writers() {
+    holds(Family::ManyWriters);
+}

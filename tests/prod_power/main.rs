@@ -1,0 +1,160 @@
+//! The chaos layer without power: what a power loss may leave of a recorded run, opened and judged
+//! (`mace_prod::scenario::power`). This binary is linked with `faultfs`, which interposes its file
+//! calls, as `detects_power` is and the bench of what that costs. A table makes the cases, as in `prod_chaos`.
+
+#[cfg(all(target_os = "linux", target_env = "gnu"))]
+mod power;
+#[cfg(all(target_os = "linux", target_env = "gnu"))]
+mod regressions;
+
+use libtest_mimic::{Arguments, Trial, run};
+#[cfg(feature = "fjall")]
+use mace_prod::engine::fjall::FjallDriver;
+#[cfg(feature = "redb")]
+use mace_prod::engine::redb::RedbDriver;
+use mace_prod::{
+    engine::{Driver, Identity, mace::MaceDriver},
+    report::say,
+    scenario::{
+        Case,
+        power::{
+            foreign::{UNSYNCED_NAMES, unsynced_names},
+            works::{self, Work},
+        },
+    },
+    verdict::Verdict,
+};
+
+fn main() {
+    let mut trials = of_engine("", &MaceDriver, (works::ALL, works::FAULTED, works::FAULTED));
+    #[cfg(feature = "redb")]
+    trials.extend(of_engine(
+        "_redb",
+        &RedbDriver,
+        (works::PORTABLE, works::PORTABLE, works::PORTABLE),
+    ));
+    #[cfg(feature = "fjall")]
+    trials.extend(of_engine(
+        "_fjall",
+        &FjallDriver,
+        (works::PORTABLE, works::PORTABLE, works::FEW_CALLS),
+    ));
+    trials.extend(regressions());
+    run(&Arguments::from_args(), trials).exit();
+}
+
+/// How a work is judged.
+type Judge = fn(&mut Case, &'static dyn Driver, Work) -> Verdict;
+
+/// The cases of one engine: what a power loss leaves of these works, a failing disk, and one on which
+/// each call fails in turn.
+fn of_engine(
+    suffix: &str,
+    driver: &'static dyn Driver,
+    (lost, faulted, each): (&'static [Work], &'static [Work], &'static [Work]),
+) -> Vec<Trial> {
+    let of_work = move |kind: &str, work: &Work, judge: Judge| {
+        let (name, work) = (format!("{kind}{suffix}::{}", work.name()), *work);
+        trial(name, move |case| {
+            introduce(driver);
+            if let Some(what) = work.lacking(driver.capabilities()) {
+                let Identity { name, version, .. } = driver.identity();
+                return case.skip(&format!("{name} {version} knows {what}"));
+            }
+            judge(case, driver, work)
+        })
+    };
+    let power = lost.iter().map(|work| of_work("chaos_power", work, judged));
+    let disks = faulted.iter().map(|work| of_work("chaos_faults", work, met));
+    let each = each.iter().map(|work| of_work("chaos_faults_each", work, met_each));
+    power.chain(disks).chain(each).collect()
+}
+
+/// A case's first line names the engine under test; another one is said apart.
+fn introduce(driver: &dyn Driver) {
+    let Identity { name, version, .. } = driver.identity();
+    if name != MaceDriver.identity().name {
+        say(&format!("this case runs {name} {version}"));
+        if unsynced_names(&name).is_some() {
+            say(&format!("its names that are never synced count as synced: {UNSYNCED_NAMES}"));
+        }
+    }
+}
+
+fn trial(name: String, judge: impl FnOnce(&mut Case) -> Verdict + Send + 'static) -> Trial {
+    Trial::test(name.clone(), move || {
+        Case::run_named(&name, judge);
+        Ok(())
+    })
+}
+
+/// Confirmed findings that only a power loss or a slow disk shows; the others are in `prod_regressions`.
+const REGRESSIONS: &[&str] = &[
+    "barrier_misses_rotated_logs::a_barrier_covers_rotated_logs",
+    "failed_commit_comes_back::a_commit_that_others_saw_undone_stays_undone",
+    "log_behind_a_cut::what_follows_a_recovery_survives",
+    "one_open_file_a_shard::clients_that_read_two_files_of_a_shard_return",
+    "reading_a_collected_file::a_reader_outlives_the_collection_of_its_file",
+    "short_log_file::a_transaction_over_log_files_is_whole_or_absent",
+    "sync_believed_after_failed::no_commit_is_acknowledged_behind_a_failed_sync",
+    "unsynced_log_name::a_commit_in_a_log_file_of_an_earlier_opening_survives",
+];
+
+/// Their cases, on every system: an entry whose case is not there would be an error.
+fn regressions() -> impl Iterator<Item = Trial> {
+    REGRESSIONS.iter().map(|name| trial((*name).to_owned(), regression(name)))
+}
+
+#[cfg(all(target_os = "linux", target_env = "gnu"))]
+fn regression(name: &str) -> fn(&mut Case) -> Verdict {
+    match name.split("::").next() {
+        Some("barrier_misses_rotated_logs") => regressions::barrier_misses_rotated_logs::judge,
+        Some("failed_commit_comes_back") => regressions::failed_commit_comes_back::judge,
+        Some("log_behind_a_cut") => regressions::log_behind_a_cut::judge,
+        Some("one_open_file_a_shard") => regressions::one_open_file_a_shard::judge,
+        Some("reading_a_collected_file") => regressions::reading_a_collected_file::judge,
+        Some("short_log_file") => regressions::short_log_file::judge,
+        Some("sync_believed_after_failed") => regressions::sync_believed_after_failed::judge,
+        Some("unsynced_log_name") => regressions::unsynced_log_name::judge,
+        _ => panic!("no file of a regression is declared for {name}"),
+    }
+}
+
+#[cfg(not(all(target_os = "linux", target_env = "gnu")))]
+fn regression(_: &str) -> fn(&mut Case) -> Verdict {
+    |case| case.skip(INTERPOSED)
+}
+
+/// Why a case is skipped where file calls are not interposed.
+#[cfg(not(all(target_os = "linux", target_env = "gnu")))]
+const INTERPOSED: &str = "file calls are interposed on Linux with glibc only";
+
+#[cfg(all(target_os = "linux", target_env = "gnu"))]
+fn judged(case: &mut Case, driver: &'static dyn Driver, work: Work) -> Verdict {
+    power::explore::power_loss(case, driver, work)
+}
+
+#[cfg(all(target_os = "linux", target_env = "gnu"))]
+fn met(case: &mut Case, driver: &'static dyn Driver, work: Work) -> Verdict {
+    power::faults::failing_disk(case, driver, work)
+}
+
+#[cfg(all(target_os = "linux", target_env = "gnu"))]
+fn met_each(case: &mut Case, driver: &'static dyn Driver, work: Work) -> Verdict {
+    power::faults::each_call(case, driver, work)
+}
+
+#[cfg(not(all(target_os = "linux", target_env = "gnu")))]
+fn met_each(case: &mut Case, driver: &'static dyn Driver, work: Work) -> Verdict {
+    judged(case, driver, work)
+}
+
+#[cfg(not(all(target_os = "linux", target_env = "gnu")))]
+fn met(case: &mut Case, driver: &'static dyn Driver, work: Work) -> Verdict {
+    judged(case, driver, work)
+}
+
+#[cfg(not(all(target_os = "linux", target_env = "gnu")))]
+fn judged(case: &mut Case, _: &'static dyn Driver, _: Work) -> Verdict {
+    case.skip(INTERPOSED)
+}

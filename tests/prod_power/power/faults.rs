@@ -1,0 +1,377 @@
+//! A failing disk: the n-th call of each kind fails, once or from then on, and what the engine left
+//! behind is opened and judged. It may refuse or stop; it may never lie afterwards. A sync that
+//! failed is followed by a power loss as well: an acknowledgement behind it was worth nothing.
+
+use crate::power::{
+    explore::{known_of, met, names_kept, without_sync},
+    record::{Places, Recording, crash, recorded, set_up, trace},
+};
+use faultfs::{Call, Case as State, Explore, Fork, Op, Outcome, Plan, Profile, Step, Trace};
+use mace_prod::{
+    engine::{Driver, mace::MaceDriver},
+    oracle::Violation,
+    report::say,
+    scenario::{
+        Case,
+        chaos::recipes::Stages,
+        power::{KNOWN, Passed, foreign, known::FAILED_SYNC, works::Work},
+    },
+    settings::{Seed, Settings, leaves_out},
+    testdir,
+    verdict::Verdict,
+};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fs,
+    str::FromStr,
+    sync::{Mutex, MutexGuard, PoisonError},
+    thread,
+    time::Duration,
+};
+
+const KEPT: &str = "an engine that met a failing disk keeps every promise, or stops";
+
+/// The first so many calls of each kind fail in every run of the suite, the later ones by the seed.
+const ALWAYS: u64 = 3;
+
+/// States in which everything unsynced is lost, of each run whose sync failed.
+const SAMPLE: u64 = 12;
+
+/// How many more calls than twice those of a run without faults a run with one may make.
+const BEYOND: u64 = 20;
+
+/// After which a run counts as hung.
+const DEADLINE: Duration = Duration::from_secs(30);
+
+/// What calls meet, as far as a plan allows it of the call.
+const MEETS: &[&str] = &["EIO", "ENOSPC", "EMFILE", "EINTR", "short=1", "torn"];
+
+/// What a call of this kind can meet. Whatever the run without faults called is here: of which calls
+/// can fail, and how, only the plan knows.
+fn meets(call: Call) -> Vec<&'static str> {
+    let allowed = |what: &&&str| Plan::from_str(&format!("{call}=return({what})")).is_ok();
+    MEETS.iter().filter(allowed).copied().collect()
+}
+
+/// One fault to meet.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Fault {
+    call: Call,
+    what: &'static str,
+    nth: u64,
+    sticky: bool,
+}
+
+impl Fault {
+    fn rule(&self) -> String {
+        let Self { call, what, nth, sticky } = self;
+        // A byte at a time, a run takes longer than its deadline without hanging.
+        let what = if *sticky && *what == "short=1" { "short=512" } else { what };
+        let off = if *nth > 1 { format!("{}*off->", nth - 1) } else { String::new() };
+        let once = if *sticky { "" } else { "1*" };
+        format!("{call}={off}{once}return({what})")
+    }
+}
+
+/// What came of the runs.
+#[derive(Default)]
+struct Score {
+    runs: u64,
+    /// Where failures went on longer than a run can.
+    endless: Vec<String>,
+    fired: BTreeMap<String, u64>,
+    ended: BTreeMap<&'static str, u64>,
+    known: BTreeSet<String>,
+    passed: Passed,
+    violations: Vec<Violation>,
+}
+
+/// A work that meets faults, and what comes of it.
+struct Disk<'a> {
+    case: &'a Case,
+    driver: &'static dyn Driver,
+    stages: Stages,
+    seed: Seed,
+    /// What the processes before the recorded one left.
+    base: Places,
+    score: Mutex<Score>,
+}
+
+/// The calls of a run without faults.
+type Calls = BTreeMap<Call, u64>;
+
+/// Runs a work once for each fault of a sample and judges what is left.
+pub(crate) fn failing_disk(case: &mut Case, driver: &'static dyn Driver, work: Work) -> Verdict {
+    on_disk(case, (driver, work.stages()), |case, calls| {
+        let rules = match &Settings::get().power_rule {
+            Some(rule) => vec![rule.clone()],
+            None => chosen(case, calls),
+        };
+        rules.into_iter().map(Lane::of).collect()
+    })
+}
+
+/// Runs a short work with its first call of each kind failing, its second, its third, until a run
+/// meets no failure: once, and from that call on.
+pub(crate) fn each_call(case: &mut Case, driver: &'static dyn Driver, work: Work) -> Verdict {
+    on_disk(case, (driver, work.brief()), |_, calls| match &Settings::get().power_rule {
+        Some(rule) => vec![Lane::of(rule.clone())],
+        None => lanes(calls),
+    })
+}
+
+/// Rules that are tried one after the other.
+struct Lane {
+    rules: Vec<String>,
+    /// How many of them must be tried; the others are until one is not met.
+    least: usize,
+}
+
+impl Lane {
+    fn of(rule: String) -> Self {
+        Self { rules: vec![rule], least: 1 }
+    }
+}
+
+/// Each lane is one kind of fault at one call after the other, the earliest first.
+fn lanes(calls: &Calls) -> Vec<Lane> {
+    let all = Settings::get().power_faults == 0;
+    let mut lanes = Vec::new();
+    for (call, met) in calls {
+        let (meets, met) = (meets(*call), *met);
+        // What kind of error it is matters less than where it is.
+        for what in meets.iter().take(if all { meets.len() } else { 1 }) {
+            for sticky in kinds(what) {
+                let at = |nth| Fault { call: *call, what, nth, sticky: *sticky }.rule();
+                // A run that fails may make more calls than one that does not.
+                let rules = (1..=met * 2 + BEYOND).map(at).collect();
+                lanes.push(Lane { rules, least: met as usize });
+            }
+        }
+    }
+    lanes
+}
+
+/// Whoever is always interrupted may try for ever.
+fn kinds(what: &str) -> &'static [bool] {
+    if what == "EINTR" { &[false] } else { &[false, true] }
+}
+
+/// Runs a work under the rules of each lane in turn; a lane of several ends with the first run that
+/// meets no failure.
+fn on_disk(
+    case: &mut Case,
+    (driver, stages): (&'static dyn Driver, Stages),
+    lanes: impl FnOnce(&mut Case, &Calls) -> Vec<Lane>,
+) -> Verdict {
+    let seed = case.seed();
+    let base = Places::new(&case.dir().join("base"));
+    set_up(&base, driver, &stages, seed).unwrap_or_else(|error| panic!("{error}"));
+    let dry = Places::new(&case.dir().join("dry"));
+    copy(&base, &dry);
+    let whole = run(&dry, (driver, &stages, seed, ""));
+    if whole.outcome != Outcome::Sound {
+        return Verdict::Crashed(format!("without a fault: {}", whole.outcome));
+    }
+    let calls = trace(&dry).summary().calls.clone();
+    for (call, count) in &calls {
+        case.figures.add(format!("syscalls.{call}"), *count);
+    }
+    let lanes = lanes(case, &calls);
+    let disk = Disk { case, driver, stages, seed, base, score: Mutex::new(Score::default()) };
+    let queue = Mutex::new(lanes.iter().enumerate());
+    let workers = thread::available_parallelism().map_or(1, usize::from);
+    thread::scope(|scope| {
+        for _ in 0..workers {
+            scope.spawn(|| {
+                loop {
+                    let next = queue.lock().unwrap_or_else(PoisonError::into_inner).next();
+                    let Some((number, lane)) = next else { break };
+                    disk.along(number, lane);
+                }
+            });
+        }
+    });
+    let score = disk.score.into_inner().unwrap_or_else(PoisonError::into_inner);
+    concluded(case, score)
+}
+
+impl Disk<'_> {
+    /// One run after the other, those of this machine.
+    fn along(&self, number: usize, lane: &Lane) {
+        let (shard, of) = Settings::get().power_shard;
+        for (at, rule) in lane.rules.iter().enumerate() {
+            if (number + at) as u64 % u64::from(of) != u64::from(shard - 1) {
+                continue;
+            }
+            let places = Places::new(&self.case.dir().join(format!("fault-{number}-{at}")));
+            copy(&self.base, &places);
+            let is_met = self.one(&places, rule);
+            if !is_met && at + 1 > lane.least {
+                return;
+            }
+        }
+        if lane.rules.len() > lane.least {
+            self.score().endless.push(lane.rules[0].clone());
+        }
+    }
+
+    fn score(&self) -> MutexGuard<'_, Score> {
+        self.score.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// One run and its judgement; whether it met its fault.
+    fn one(&self, places: &Places, rule: &str) -> bool {
+        let recording = run(places, (self.driver, &self.stages, self.seed, rule));
+        let traced = trace(places);
+        let fired = traced.events().iter().find_map(|event| match &event.op {
+            Op::Fault { what, path, .. } => Some((event.call, what.clone(), path.clone())),
+            _ => None,
+        });
+        let syncs = fired.as_ref().is_some_and(|f| matches!(f.0, Call::Fsync | Call::Fdatasync));
+        let look = Fork::new(places.root().join("looked")).deadline(DEADLINE);
+        // Only a fork may open a store here.
+        let found = look.run(|| recording.run.judge_death(&places.disk()));
+        let mut found = found.unwrap_or_else(|error| panic!("{error}"));
+        if syncs && found.is_sound() {
+            found = without_power(places, &recording, names_kept(traced, self.driver));
+        } else if !syncs {
+            found = without_sync(found);
+        }
+        self.score().passed.join(places.notes().passed());
+        if let Some((call, what, _)) = &fired {
+            let label = format!("faults.{call}.{}", what.replace('=', "_"));
+            *self.score().fired.entry(label).or_default() += 1;
+        }
+        if !self.is_violation(rule, &recording.outcome, &found) {
+            fs::remove_dir_all(places.root()).expect("the case's folder can be emptied");
+        }
+        fired.is_some()
+    }
+
+    /// Counts how a run ended and what was found; whether that breaks a promise in a way that is
+    /// not known.
+    fn is_violation(&self, rule: &str, said: &Outcome, found: &Outcome) -> bool {
+        let ended = match said {
+            Outcome::Sound => "served",
+            Outcome::Broken(_) => "refused",
+            Outcome::Panicked(_) => "panicked",
+            Outcome::Died(_) => "stopped",
+            Outcome::Hung => "hung",
+        };
+        let hung = (ended == "hung").then(|| "it hung".to_owned());
+        let broken = (!found.is_sound()).then(|| found.to_string());
+        let known = known_of(found);
+        let mut score = self.score();
+        score.runs += 1;
+        *score.ended.entry(ended).or_default() += 1;
+        if let (None, Some(id)) = (&hung, known) {
+            score.known.insert(id.to_owned());
+            return false;
+        }
+        let Some(what) = hung.or(broken) else { return false };
+        let (name, root) = (self.case.name(), Settings::get().root_seed);
+        let witness = format!(
+            "{what}\n      under `{rule}`, which ended: {said}\n      again: MACE_POWER_RULE='{rule}' just repro '{name}' {root}"
+        );
+        score.violations.push(Violation::new("power", KEPT, witness));
+        true
+    }
+}
+
+/// The rules: every call of each kind until none is left, as far as the budget goes.
+fn chosen(case: &mut Case, calls: &Calls) -> Vec<String> {
+    let mut all = Vec::new();
+    for (call, met) in calls {
+        let meets = meets(*call);
+        for nth in 1..=*met {
+            for what in &meets {
+                let fault = |sticky: &bool| Fault { call: *call, what, nth, sticky: *sticky };
+                all.extend(kinds(what).iter().map(fault));
+            }
+        }
+    }
+    let budget = match Settings::get().power_faults as usize {
+        0 => all.len(),
+        budget => budget,
+    };
+    case.figures.add("faults.possible", all.len() as u64);
+    let mut draw = case.seed().derive("faults").draw();
+    draw.shuffle(&mut all);
+    // The early ones first, one of each kind before the second of any.
+    all.sort_by_key(|fault| if fault.nth <= ALWAYS { fault.nth } else { ALWAYS + 1 });
+    let early = all.iter().filter(|fault| fault.nth <= ALWAYS).count().min(budget / 2);
+    let mut chosen: Vec<Fault> = all[..early].to_vec();
+    let rest: Vec<Fault> = all[early..].to_vec();
+    let late = rest.iter().filter(|fault| fault.nth > ALWAYS).cloned();
+    let others = rest.iter().filter(|fault| fault.nth <= ALWAYS).cloned();
+    chosen.extend(late.chain(others).take(budget - early));
+    case.figures.add("faults.left_out", (all.len() - chosen.len()) as u64);
+    chosen.iter().map(Fault::rule).collect()
+}
+
+fn copy(from: &Places, to: &Places) {
+    testdir::copy_tree(from.root(), to.root()).unwrap_or_else(|error| panic!("{error}"));
+}
+
+/// The engine, its processes, what they draw from, and the rule that they meet.
+type Armed<'a> = (&'static dyn Driver, &'a Stages, Seed, &'a str);
+
+fn run(places: &Places, (driver, stages, seed, rule): Armed<'_>) -> Recording<'static> {
+    let plan: Plan = rule.parse().unwrap_or_else(|error| panic!("{error}"));
+    let recording = recorded(places, driver, stages, seed, &plan);
+    recording.unwrap_or_else(|error| panic!("{error}"))
+}
+
+/// Whether what was acknowledged behind a failed sync survives the loss of everything unsynced. What
+/// would survive had that sync cleaned nothing is lost by believing the next one.
+fn without_power(places: &Places, recording: &Recording<'_>, traced: Trace) -> Outcome {
+    let judge = |state: &State| recording.run.judge(&crash(state), &places.lives());
+    let explore = Explore::new().profile(Profile::StrictLoss).steps(&[Step::DropAll]);
+    let explore = explore.workers(1).points(0).nested(0).questions(0).folder(places.root());
+    let shown = |explore: &Explore, traced: Trace| {
+        let report = explore.run(traced, &judge).unwrap_or_else(|error| panic!("{error}"));
+        let found = report.findings.into_iter().map(|finding| finding.outcome);
+        found.max_by_key(|outcome| known_of(outcome).is_none()).unwrap_or(Outcome::Sound)
+    };
+    let found = shown(&explore.clone().limit(SAMPLE), traced.clone());
+    // Each engine's is a finding of its own.
+    let engine = recording.run.driver.identity().name;
+    let known = if engine == MaceDriver.identity().name {
+        Some(FAILED_SYNC).filter(|id| leaves_out(id))
+    } else {
+        foreign::failed_sync(&engine)
+    };
+    let Some(known) = known.filter(|_| !found.is_sound()) else { return found };
+    match shown(&explore, traced.forgiving()) {
+        Outcome::Sound => Outcome::Broken(format!("{KNOWN}{known}: {found}")),
+        other => other,
+    }
+}
+
+fn concluded(case: &mut Case, score: Score) -> Verdict {
+    let (fired, runs) = (score.fired.values().sum::<u64>(), score.runs);
+    case.figures.add("faults.runs", runs);
+    for (label, count) in score.fired {
+        case.figures.add(label, count);
+    }
+    for (how, count) in &score.ended {
+        say(&format!("{count} runs {how}"));
+        case.figures.add(format!("faults.{how}"), *count);
+    }
+    score.passed.report(&mut case.figures);
+    for id in &score.known {
+        met(case, id);
+    }
+    if !score.violations.is_empty() {
+        return Verdict::from_violations(score.violations);
+    }
+    if let [rule, ..] = &score.endless[..] {
+        return Verdict::Inconclusive(format!("failures from `{rule}` on had no end"));
+    }
+    // A plan that allows nothing of any call would leave nothing to meet.
+    if fired == 0 || fired * 2 < runs {
+        return Verdict::Inconclusive(format!("{fired} of {runs} faults were met"));
+    }
+    Verdict::Pass
+}

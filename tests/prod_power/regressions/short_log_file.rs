@@ -1,0 +1,61 @@
+//! Cause: `Recovery::analyze` (`src/store/recovery.rs`) goes over the files of a stream,
+//! `for i in file_id..=latest_file_id`, and leaves that loop only behind `if pos < end`, which is a
+//! record that is cut or malformed within its file. A file that lost its end between two records, or
+//! all of it (`if end == 0 { continue }`), is taken for one that ended there, and the next file is
+//! believed. No record or file says how long the file before was. A name that is missing in between
+//! is `Corruption` ("wal gap detected"), in the same loop; one that is missing before the oldest file
+//! that is there is not seen at all, unless log files had been removed before: `wal_file_range` takes
+//! the smallest number in the folder, and `load_physical_stream_boot` lets the stream begin there.
+//!
+//! Sequence: on the durable route, a transaction that spans several log files is written; before its
+//! commit has synced the first of them, the power fails, when the end of the first file is not on
+//! disk and the later files are.
+//!
+//! Symptom: the commit record in a later file is believed, and the transaction is there without the
+//! writes that stood in the lost part, or in the file whose name is lost. It was never acknowledged.
+//! Without a commit record its undo follows the links of its records into the lost part, and the
+//! opening is refused as `Corruption`, for ever.
+//!
+//! Broken promise: a transaction is whole or absent. Such a remainder is legal where sizes of
+//! different files may persist in any order (POSIX; not the strict journals of ext4 and xfs as this
+//! suite models them; delayed allocation makes it thinkable on ext4).
+
+use crate::power::explore::{found_by, known_of};
+use faultfs::{Finding, Step as Explored};
+use mace_prod::{
+    engine::mace::MaceDriver,
+    report::say,
+    scenario::{
+        Case,
+        power::{known::SHORT_LOG_FILE, works},
+    },
+    verdict::Verdict,
+};
+
+/// How a finding says that the oldest log file lost its name.
+const OLDEST: &str = "create db/log/group_wal_1 ";
+
+/// Runs the case.
+pub(crate) fn judge(case: &mut Case) -> Verdict {
+    // Of the second, only what lost the name of the first file before others of its stream.
+    // The first starts with a transaction that makes the name of the first file durable.
+    for (fills, lost) in
+        [(&works::ACROSS_LOG_FILES[..], None), (&works::ACROSS_LOG_FILES[1..], Some(OLDEST))]
+    {
+        let stages = works::across_log_files(fills);
+        let found = found_by(&MaceDriver, case, &stages, &[Explored::DropOne], "");
+        let is_it = |finding: &Finding| {
+            known_of(&finding.outcome) == Some(SHORT_LOG_FILE)
+                && lost.is_none_or(|lost| finding.lost.iter().any(|line| line.contains(lost)))
+        };
+        match found {
+            Err(verdict) => return verdict,
+            Ok(found) if found.iter().any(is_it) => {}
+            Ok(_) => {
+                say(&format!("no remainder shows it; without {lost:?}"));
+                return Verdict::Pass;
+            }
+        }
+    }
+    case.known_finding(SHORT_LOG_FILE)
+}

@@ -1,0 +1,19 @@
+//! Confirmed findings in the engine, one file each, told as a story: cause, sequence, symptom,
+//! broken promise. A finding that shows itself prints its marker and passes; `prod` counts it
+//! apart, and fails the run when a finding that ought to show itself does not.
+
+mod aborted_across_log_files;
+mod copy_during_checkpoint;
+mod cut_off_creation;
+mod empty_bucket_name;
+mod empty_value;
+mod handle_cache_below_shards;
+mod history_ahead_of_its_page;
+mod key_of_115_bytes;
+mod killed_in_route_switch;
+mod merge_admission;
+mod merge_lost_in_recovery;
+mod panic_within_a_checkpoint_record;
+mod scan_over_checkpoint;
+mod split_without_its_child;
+mod unload_loses_commits;
