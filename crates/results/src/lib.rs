@@ -5,6 +5,7 @@
 pub mod judge;
 pub mod ledger;
 pub mod limits;
+pub mod marker;
 pub mod resident;
 pub mod row;
 pub mod sample;

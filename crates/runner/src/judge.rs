@@ -4,7 +4,6 @@
 
 use crate::report::Verdict;
 use crate::{
-    marker::Markers,
     nextest::{CaseId, Inventory},
     part::Part,
     record::{Ended, Record},
@@ -12,6 +11,7 @@ use crate::{
 use knobs::findings::{Build, Finding, Findings};
 use process::Outcome;
 use quick_junit::TestCase;
+use results::marker::Markers;
 use std::{
     collections::{BTreeMap, BTreeSet},
     time::Duration,

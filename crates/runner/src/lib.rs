@@ -8,7 +8,6 @@ mod exit;
 mod gather;
 mod judge;
 mod leftovers;
-mod marker;
 mod merge;
 mod nextest;
 mod part;

@@ -1,11 +1,9 @@
 //! One part's report as nextest wrote it, read back: what happened to each case, not yet judged.
 //! Reads a file; knows nothing of inventories, findings or layers.
 
-use crate::{
-    marker::{self, Markers},
-    nextest::CaseId,
-};
+use crate::nextest::CaseId;
 use quick_junit::{FlakyOrRerun, Report, TestCase, TestCaseStatus};
+use results::marker::Markers;
 use std::{fs, io, path::Path, time::Duration};
 
 /// How a case ended, in nextest's words.
@@ -85,9 +83,9 @@ fn record(binary: &str, element: TestCase) -> Record {
             (ended, message, reruns.runs.len())
         }
     };
-    let mut markers = marker::parse(element.system_out.as_deref().unwrap_or_default());
+    let mut markers = Markers::of(element.system_out.as_deref().unwrap_or_default());
     // A case that cannot tell panics with its marker, and panics speak on standard error.
-    let complaints = marker::parse(element.system_err.as_deref().unwrap_or_default());
+    let complaints = Markers::of(element.system_err.as_deref().unwrap_or_default());
     markers.inconclusive = markers.inconclusive.or(complaints.inconclusive);
     Record {
         id: CaseId { binary: binary.to_owned(), name: element.name.to_string() },

@@ -60,7 +60,7 @@ fn one(name: &str, line: &str, findings: &str, features: &str) -> Layer {
         records.retain(|record| record.id.name == name);
         inventory.retain(|id| id.name == name);
         if !line.is_empty() {
-            records[0].markers = crate::marker::parse(line);
+            records[0].markers = results::marker::Markers::of(line);
         }
     })
 }
