@@ -102,7 +102,7 @@ fn cargo_every_sin_is_caught_and_named() {
     sin(
         &["run"],
         "vanish",
-        &[": vanished, ", "known finding `lost-page` no longer shows", "gone_in"],
+        &[": not-reproduced, ", "known finding `lost-page` no longer shows", "gone_in"],
         &[("fast", "regressions::lost_page")],
     );
     sin(

@@ -14,7 +14,7 @@ fn arguments_and_files_that_make_no_sense() {
     let shard = ["soak", "--shard", "1/2"];
     fixture
         .prod(&shard)
-        .refused_at_once_by("prod", &["a shard of a row of seeds", "MACE_PROD_SEED"]);
+        .refused_at_once_by("prod", &["a shard of a soak whose seed is not set", "MACE_PROD_SEED"]);
     fixture
         .prod(&["soak", "--resume"])
         .refused_at_once_by("prod", &["no soak to go on with", "summary.json"]);
@@ -71,6 +71,6 @@ fn a_folder_that_cannot_be_used() {
     fixture.write("target/prod_soak/summary.json", "{\"version\": 1}");
     fixture
         .prod(&["soak", "--resume"])
-        .refused_at_once_by("prod", &["cannot be read", "start without --resume"]);
+        .refused_at_once_by("prod", &["malformed", "start without --resume"]);
     assert!(!fixture.path("target/debug").exists(), "something was built");
 }
