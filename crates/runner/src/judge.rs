@@ -2,9 +2,13 @@
 //! while cases are missing from it, and a case can pass because it met a known finding; neither is
 //! a plain pass. Pure: no files, no printing.
 
-use crate::{junit::Record, nextest::Inventory, origin::Origin, part::Part};
+use crate::{
+    nextest::Inventory,
+    origin::Origin,
+    part::Part,
+    record::{Judged, Record},
+};
 use knobs::findings::{Build, Finding, Findings};
-use quick_junit::TestCase;
 use results::{
     Case, CaseId, CaseOutcome, Layer, Outcome,
     marker::{Figures, Markers},
@@ -13,15 +17,6 @@ use std::{
     collections::{BTreeMap, BTreeSet},
     time::Duration,
 };
-
-/// A part with an outcome of each of its cases.
-#[derive(Debug)]
-pub(crate) struct Judged {
-    pub(crate) layer: Layer,
-    pub(crate) outcome: Outcome,
-    /// nextest's elements of the cases that have a result.
-    pub(crate) elements: BTreeMap<CaseId, TestCase>,
-}
 
 /// What is known about a part after it ran.
 pub(crate) struct Facts<'f> {

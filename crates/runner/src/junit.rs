@@ -1,7 +1,10 @@
 //! `JUnit` in both directions: the report of one part as nextest wrote it, and the merged report
 //! `target/prod/junit.xml`, whose properties say what the format has no place for. Judges nothing.
 
-use crate::{judge::Judged, origin::Origin};
+use crate::{
+    origin::Origin,
+    record::{Judged, Record},
+};
 use quick_junit::{
     FlakyOrRerun, NonSuccessKind, Property, Report, TestCase, TestCaseStatus, TestSuite,
 };
@@ -23,16 +26,6 @@ const FIGURE: &str = "figure.";
 /// A story longer than this is cut to its end: the page is to stay one that opens at once.
 const STORY_BYTES: usize = 16 * 1024;
 
-/// A case in a report of nextest's own, not yet judged.
-#[derive(Debug, Clone)]
-pub(crate) struct Record {
-    /// What nextest's words and the markers of the attempt that counts say.
-    pub(crate) case: Case,
-    pub(crate) markers: Markers,
-    /// The element itself, with its output and its earlier attempts.
-    pub(crate) element: TestCase,
-}
-
 /// Reads a report of nextest's; an absent file is an empty one. The error says in words why it is
 /// unreadable.
 pub(crate) fn read(path: &Path) -> Result<Vec<Record>, String> {
@@ -50,13 +43,6 @@ fn records(text: &str) -> Result<Vec<Record>, String> {
         suite.test_cases.into_iter().map(move |element| record(&binary, element))
     });
     Ok(records.collect())
-}
-
-#[cfg(test)]
-impl Record {
-    pub(crate) fn recorded() -> Vec<Self> {
-        records(include_str!("../tests/fixtures/recorded.xml")).unwrap()
-    }
 }
 
 fn record(binary: &str, element: TestCase) -> Record {
@@ -300,6 +286,13 @@ fn tail(text: &str) -> String {
 /// The suite's own last line of a failure.
 fn repeat(story: &str) -> Option<&str> {
     story.lines().map(str::trim).find_map(|line| line.strip_prefix("repeat: "))
+}
+
+#[cfg(test)]
+impl Record {
+    pub(crate) fn recorded() -> Vec<Self> {
+        records(include_str!("../tests/fixtures/recorded.xml")).unwrap()
+    }
 }
 
 #[cfg(test)]

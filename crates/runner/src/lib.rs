@@ -15,6 +15,7 @@ mod origin;
 mod part;
 mod plan;
 mod progress;
+mod record;
 pub mod report;
 mod repro;
 mod run;

@@ -3,12 +3,13 @@
 //! so a case that fell between two shards is missing, and a case that two ran is said.
 
 use crate::{
-    judge::{self, Facts, Judged},
+    judge::{self, Facts},
     junit,
     nextest::Inventory,
     origin::{self, Origin},
     part::Part,
     plan::{Plan, SHARD, Shard},
+    record::Judged,
     run::{self, Conclusion, Note, Sharded},
 };
 use knobs::{Knobs, findings::Findings};

@@ -3,11 +3,12 @@
 
 use crate::{
     exit, files,
-    judge::{self, Facts, Judged},
+    judge::{self, Facts},
     junit, leftovers,
     nextest::{self, Inventory, Nextest},
     origin::Origin,
     part::Part,
+    record::Judged,
     report,
     session::Session,
 };

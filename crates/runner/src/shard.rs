@@ -4,11 +4,11 @@
 
 use crate::{
     files,
-    judge::Judged,
     nextest::{self, Archived, Inventory, Nextest},
     origin::Origin,
     part::{Mode, Part},
     plan::{self, Plan, SHARD, Shard, ShardNumber, Slice},
+    record::Judged,
     run::{self, Conclusion, Note, Sharded},
     session::Session,
 };

@@ -87,7 +87,7 @@ fn what_flattens_is_no_leak_and_what_restarts_neither() {
 }
 
 #[test]
-fn a_leak_is_found_over_sittings_none_of_which_would_do() {
+fn a_leak_is_found_over_several_sittings() {
     let mut rows = rows(24, 5, |_| 60.0);
     for row in &mut rows {
         row.process = 1 + (row.cycle - 1) / 8;
@@ -159,7 +159,7 @@ fn a_step_in_one_kind_of_work_and_a_drift_are_found() {
 }
 
 #[test]
-fn an_honest_pace_raises_nothing_and_getting_faster_is_none() {
+fn honest_and_faster_paces_raise_nothing() {
     let same = |_, _: &str| 1.0;
     let raised: Vec<_> = (0..200)
         .map(|seed| paced(&snapshots(12, seed, 0.04, same)))

@@ -1,12 +1,13 @@
 //! The judge on a report that nextest wrote, and on every way in which such a report can lie.
 //! Each defect is planted in a copy of the same facts.
 
-use super::{Facts, Judged, findings_without_case, judge};
+use super::{Facts, findings_without_case, judge};
 use crate::{
-    junit::{Record, merged},
+    junit::merged,
     nextest::Inventory,
     origin::Origin,
     part::{self, Mode, Part},
+    record::{Judged, Record},
 };
 use knobs::findings::Findings;
 use results::{Case, CaseId, CaseOutcome, Outcome, marker::Markers};
@@ -133,7 +134,7 @@ fn a_result_without_a_case_in_the_inventory_fails() {
 }
 
 #[test]
-fn an_unreadable_report_fails_every_case_with_the_reason() {
+fn an_unreadable_report_fails_every_case() {
     let id = CaseId { binary: "b".into(), name: "c".into() };
     let layer = judge(Facts {
         part: &fast(""),
@@ -162,7 +163,7 @@ fn a_failure_that_no_case_explains_is_kept() {
 }
 
 #[test]
-fn a_known_finding_counts_only_where_its_entry_says_so() {
+fn a_known_finding_counts_where_its_entry_says_so() {
     let marker = "mace-prod: known-finding id=lost-page case=meets_known";
     let gone = FINDING.replace("summary", "gone_in = [\"0.2.0\"]\nsummary");
     let other = FINDING.replace("0.2.0", "0.1.2");

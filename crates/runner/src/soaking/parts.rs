@@ -4,10 +4,10 @@
 use super::{aging::Simple, plan::Plan};
 use crate::{
     files,
-    judge::Judged,
     nextest::{Inventory, Nextest},
     part::{self, Mode, Part},
     progress::{Soaking, is_watched},
+    record::Judged,
     run,
 };
 use knobs::Source;

@@ -6,7 +6,7 @@ use super::{
     parts::{Ran, Taken},
     plan::Plan,
 };
-use crate::{files, judge::Judged};
+use crate::{files, record::Judged};
 use process::{
     Error, Outcome, Result,
     folder::{self, Claim},
