@@ -9,7 +9,7 @@ fn arguments_and_files_that_make_no_sense() {
     for shard in ["0/2", "3/2", "2", "a/b", "1/0"] {
         fixture
             .prod(&["soak", "--shard", shard])
-            .refused_at_once_by("prod", &["shard", shard, "1 <= K <= N"]);
+            .refused_at_once_by("prod", &["shard", shard, "K from 1 to N"]);
     }
     let shard = ["soak", "--shard", "1/2"];
     fixture
