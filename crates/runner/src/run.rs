@@ -48,7 +48,7 @@ pub(crate) fn run(session: &Session, order: &Order, interrupts: &Interrupts) -> 
         match run_part(&nextest, part, inventory, order.threads) {
             Ok(ran) => layers.push(ran.judged),
             // One part that cannot run must not keep the others from running.
-            Err(error) => notes.push(Note::broken(&error)),
+            Err(error) => notes.push(Note::broken(error.to_string())),
         }
         if interrupts.outcome().is_some() {
             break;
@@ -56,8 +56,7 @@ pub(crate) fn run(session: &Session, order: &Order, interrupts: &Interrupts) -> 
     }
     for judged in layers.iter().filter(|judged| judged.outcome == Outcome::Broken) {
         let label = &judged.layer.label;
-        notes
-            .push(Note::broken(format_args!("layer {label}: nextest could not run it, see above")));
+        notes.push(Note::broken(format!("layer {label}: nextest could not run it, see above")));
     }
     if order.complete && interrupts.outcome().is_none() {
         notes.extend(findings_without_case(&session.findings, &session.engine.version, &layers));
@@ -77,12 +76,12 @@ pub(crate) struct Note {
 }
 
 impl Note {
-    pub(crate) fn failed(line: impl ToString) -> Self {
-        Self { outcome: Outcome::Failed, line: line.to_string() }
+    pub(crate) fn failed(line: String) -> Self {
+        Self { outcome: Outcome::Failed, line }
     }
 
-    pub(crate) fn broken(line: impl ToString) -> Self {
-        Self { outcome: Outcome::Broken, line: line.to_string() }
+    pub(crate) fn broken(line: String) -> Self {
+        Self { outcome: Outcome::Broken, line }
     }
 }
 
@@ -93,9 +92,7 @@ pub(crate) fn findings_without_case(
     layers: &[Judged],
 ) -> Vec<Note> {
     let note = |Finding { id, case, .. }: &Finding| {
-        Note::failed(format_args!(
-            "known finding `{id}`: no case is called `{case}`: correct its entry"
-        ))
+        Note::failed(format!("known finding `{id}`: no case is called `{case}`: correct its entry"))
     };
     judge::findings_without_case(findings, engine, layers).map(note).collect()
 }

@@ -96,7 +96,7 @@ pub(crate) fn shard(
                 record.parts.insert(part.slug.to_owned(), slice);
                 layers.push(layer);
             }
-            Err(error) => notes.push(Note::broken(&error)),
+            Err(error) => notes.push(Note::broken(error.to_string())),
         }
         record.notes = notes.iter().map(|note| note.line.clone()).collect();
         // Written after each part: what a machine that is taken away has done is not lost.
