@@ -8,7 +8,7 @@ use crate::{
     engine::{Bucket, Denial, Driver, Engine, EngineOptions, Merge, Outcome},
     error::Error,
     history::{
-        Event, History,
+        Event, History, Milestone,
         drive::Tally,
         dump::Dump,
         journal::{self, Recorder},
@@ -110,7 +110,7 @@ impl<'a> Live<'a> {
         }
         let recorder = Recorder::file(&self.database.journal());
         let recorder = recorder.unwrap_or_else(|error| panic!("{error}"));
-        recorder.record(Event::Phase { name: "started".to_owned() });
+        recorder.record(Event::Milestone(Milestone::Started));
         let dir = self.dir();
         let engine = self.driver.open(&dir, options).map_err(|denial| denied("open", &denial))?;
         let seed = self.seed.derive(&format!("session {}", self.sessions));

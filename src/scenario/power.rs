@@ -17,7 +17,7 @@ pub use notes::{Notes, Passed};
 
 use crate::{
     engine::{Denial, Driver, EngineOptions},
-    history::{BucketChange, Event, History, child},
+    history::{BucketChange, Event, History, Milestone, child},
     oracle::{
         Violation, isolation, live,
         recovery::{self, Expect, Promise, Reopened, Streams},
@@ -82,12 +82,11 @@ impl Words {
             Event::Bucket { stamp, change: B::Created | B::Deleted, .. } => {
                 Some(Word::Promised(*stamp))
             }
-            Event::Phase { name } => {
+            Event::Milestone(milestone) => {
                 let number = self.milestones.fetch_add(1, Ordering::SeqCst);
-                Some(if name.starts_with("copied ") {
-                    Word::Promised(number)
-                } else {
-                    Word::Asked(number)
+                Some(match milestone {
+                    Milestone::Copied { .. } => Word::Promised(number),
+                    _ => Word::Asked(number),
                 })
             }
             Event::Begin { .. }
@@ -273,11 +272,9 @@ impl Recorded<'_> {
     /// before it was asked for.
     fn copies(&self, crash: &Crash<'_>, history: &History) -> Result<(), String> {
         for (at, event) in history.events.iter().enumerate().skip(self.before) {
-            let Event::Phase { name } = event else { continue };
-            let Some(name) = name.strip_prefix("copying ") else { continue };
-            let done = history.events[at..].iter().any(
-                |event| matches!(event, Event::Phase { name: done } if done.strip_prefix("copied ") == Some(name)),
-            );
+            let Event::Milestone(Milestone::Copying { name }) = event else { continue };
+            let copied = Event::Milestone(Milestone::Copied { name: name.clone() });
+            let done = history.events[at..].contains(&copied);
             if crash.folder.join(name).exists() {
                 let before = History { events: history.events[..at].to_vec() };
                 let promise = self.promise(&before);
@@ -340,7 +337,7 @@ mod tests {
     fn recorded(family: Family) -> Recorded<'static> {
         let txn = TxnId { client: 0, seq: 1 };
         let events = vec![
-            Event::Phase { name: "started".to_owned() },
+            Event::Milestone(Milestone::Started),
             Event::Begin { txn, bucket: "a".to_owned(), stamp: 1 },
             Event::Commit {
                 txn,

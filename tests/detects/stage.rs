@@ -9,7 +9,7 @@ use mace_prod::{
         model::ModelDriver,
     },
     history::{
-        BucketChange, Event, History, KeyText,
+        BucketChange, Event, History, KeyText, Milestone,
         drive::Traffic,
         dump::{Dump, Pairs, read_all},
         journal::Recorder,
@@ -92,7 +92,7 @@ impl Stage {
         }
         let recorder = Recorder::memory(&self.history);
         // As every process of a case does: what is missing from here on was lost over a reopening.
-        recorder.record(Event::Phase { name: "started".to_owned() });
+        recorder.record(Event::Milestone(Milestone::Started));
         work(engine.as_ref(), &recorder);
         self.history.events.extend(recorder.into_history().events);
     }

@@ -19,10 +19,11 @@
 use mace_prod::{
     engine::{BucketOptions, Family},
     history::{
+        Milestone,
         child::ExitClass,
         drive::Traffic,
         hold::{self, Place},
-        script::{Step, held::HELD},
+        script::Step,
     },
     oracle::{
         Violation,
@@ -123,10 +124,10 @@ fn process(evicting: bool) -> Stage {
 fn ran(case: &mut Case, database: &mut Database, stage: &Stage) -> Result<bool, Verdict> {
     let exit = database.process(stage, &mut case.figures);
     let exit = exit.expect("the child program is built with the tests");
-    let phases = database.phases().expect("the journal can be read");
-    let ended = phases.iter().any(|name| name.starts_with("scripted"));
+    let milestones = database.milestones().expect("the journal can be read");
+    let ended = milestones.iter().any(Milestone::is_scripted);
     match exit.class {
-        ExitClass::Died(_) if ended => Ok(phases.iter().any(|name| name.starts_with(HELD))),
-        class => Err(Verdict::Crashed(format!("{class:?} after {phases:?}: {}", exit.stderr))),
+        ExitClass::Died(_) if ended => Ok(milestones.iter().any(Milestone::is_held)),
+        class => Err(Verdict::Crashed(format!("{class:?} after {milestones:?}: {}", exit.stderr))),
     }
 }

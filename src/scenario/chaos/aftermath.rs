@@ -6,7 +6,7 @@
 use crate::{
     engine::{EngineOptions, Family},
     history::{
-        Event, History,
+        Event, History, Milestone,
         child::{End, Exit},
     },
     oracle::{Violation, isolation, live, progress, recovery},
@@ -96,8 +96,7 @@ impl Aftermath<'_> {
         let history = must(database.history());
         let mut violations = Vec::new();
         for (at, event) in history.events.iter().enumerate() {
-            let Event::Phase { name } = event else { continue };
-            let Some(name) = name.strip_prefix("copying ") else { continue };
+            let Event::Milestone(Milestone::Copying { name }) = event else { continue };
             let Some(mut copy) = must(database.published_copy(name)) else { continue };
             let check = Stage { end: End::CloseAndCheck, ..Stage::looking(&self.options) };
             let exit = must(copy.process(&check, self.figures));

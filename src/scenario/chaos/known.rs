@@ -3,7 +3,7 @@
 
 use crate::{
     engine::EngineOptions,
-    history::{Event, child::End},
+    history::{Event, Milestone, child::End},
     report::Figures,
     scenario::{
         chaos::exits::{must, newest},
@@ -59,8 +59,7 @@ mod record {
 
 /// After an opening that was refused as corrupt.
 fn dangling_abort(database: &Database) -> Option<(&'static str, String)> {
-    let refused = |phase: &String| phase == "denied failed (Corruption)";
-    let was_refused = must(database.phases()).iter().any(refused);
+    let was_refused = must(database.milestones()).contains(&Milestone::corruption());
     was_refused.then(|| dangling_abort_in(&database.dir()))?
 }
 

@@ -11,7 +11,7 @@ use super::{
 use crate::{
     engine::{EngineOptions, Family},
     history::{
-        Event, History,
+        Event, History, Milestone,
         child::{self, End, Plan},
         drive::Traffic,
         dump::Dump,
@@ -162,7 +162,7 @@ impl Recorded<'_> {
                 let cut = serde_json::to_vec(&sizes.cut(&dir)).expect("what was cut is plain data");
                 fs::write(&cuts, cut).expect("the life's folder takes files");
             }
-            Some(_) if matches!(event, Event::Phase { .. }) => {}
+            Some(_) if matches!(event, Event::Milestone(_)) => {}
             Some(Word::Asked(stamp)) => tell(Word::Asked(told_as(stamp))),
             Some(Word::Promised(stamp)) => tell(Word::Promised(told_as(stamp))),
             None => {}
@@ -214,12 +214,12 @@ impl Crash<'_> {
 }
 
 fn is_opened(event: &Event) -> bool {
-    matches!(event, Event::Phase { name } if name == "opened")
+    matches!(event, Event::Milestone(Milestone::Opened { .. }))
 }
 
 /// How many events of a life's journal were before it.
 fn before(history: &History) -> usize {
-    let started = |event: &Event| matches!(event, Event::Phase { name } if name == "started");
+    let started = |event: &Event| matches!(event, Event::Milestone(Milestone::Started));
     history.events.iter().rposition(started).unwrap_or_default()
 }
 
