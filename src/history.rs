@@ -13,11 +13,13 @@ pub mod hold;
 pub mod journal;
 pub mod kill;
 pub mod milestone;
+pub mod oracle_name;
 pub mod reach;
 pub mod script;
 pub mod watch;
 
 pub use milestone::Milestone;
+pub use oracle_name::OracleName;
 
 use crate::{
     engine::Denial,
@@ -101,7 +103,7 @@ pub enum Event {
     /// Something that a client saw while the engine was open and that breaks a promise.
     Wrong {
         /// The oracle in charge.
-        oracle: String,
+        oracle: OracleName,
         /// What was seen.
         witness: String,
     },

@@ -29,30 +29,13 @@ use std::{
     fmt::{Display, Formatter, Result as FmtResult, Write},
 };
 
-/// The oracles by name, as [`Violation::oracle`] and a history's `Wrong` events give it. `answers`
-/// (a call contradicts what its transaction read) and `checker` (the engine's own offline checker
-/// complains) have no file here: whoever makes the call sees the contradiction on the spot.
-pub const NAMES: [&str; 13] = [
-    "answers",
-    "atomicity",
-    "checker",
-    "conservation",
-    "contents",
-    "durability",
-    "isolation",
-    "order",
-    "progress",
-    "reads",
-    "scan",
-    "space",
-    "stability",
-];
+pub use crate::history::OracleName;
 
 /// A promise the engine broke, with the shortest evidence for it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Violation {
     /// The oracle in charge.
-    pub oracle: &'static str,
+    pub oracle: OracleName,
     /// The promise, in the engine's words where it has any.
     pub promise: &'static str,
     /// What was seen, so short that a person can follow it.
@@ -61,7 +44,7 @@ pub struct Violation {
 
 impl Violation {
     /// A violation found by `oracle`.
-    pub fn new(oracle: &'static str, promise: &'static str, witness: impl Into<String>) -> Self {
+    pub fn new(oracle: OracleName, promise: &'static str, witness: impl Into<String>) -> Self {
         Self { oracle, promise, witness: witness.into() }
     }
 }
@@ -76,7 +59,7 @@ impl Display for Violation {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Allowance {
     /// The oracle that met it.
-    pub oracle: &'static str,
+    pub oracle: OracleName,
     /// The sentence.
     pub sentence: &'static str,
     /// How often.
@@ -104,7 +87,7 @@ impl Judged {
     }
 
     /// Counts allowances under their sentence.
-    pub fn allow(&mut self, oracle: &'static str, sentence: &'static str, count: u64) {
+    pub fn allow(&mut self, oracle: OracleName, sentence: &'static str, count: u64) {
         let known = self.allowances.iter_mut().find(|known| known.sentence == sentence);
         match known {
             Some(known) => known.count += count,
@@ -127,7 +110,7 @@ impl Judged {
     /// Keeps the first violations of each oracle and says how many there were.
     #[must_use]
     pub(crate) fn shortened(mut self) -> Self {
-        let mut seen: BTreeMap<&str, usize> = BTreeMap::new();
+        let mut seen: BTreeMap<OracleName, usize> = BTreeMap::new();
         let mut kept: Vec<Violation> = Vec::new();
         for violation in self.violations {
             let count = seen.entry(violation.oracle).or_default();

@@ -5,6 +5,7 @@
 use crate::{
     engine::{Driver, Engine, EngineOptions, Identity, failpoint, mace::MaceDriver},
     error::{Error, Result},
+    history::OracleName,
     history::{
         Event, History, Milestone,
         dump::Dump,
@@ -289,7 +290,7 @@ fn check(driver: &dyn Driver, plan: &Plan, recorder: &Recorder) -> crate::engine
         return Ok(());
     }
     for witness in driver.check(&plan.dir)? {
-        recorder.record(Event::Wrong { oracle: "checker".to_owned(), witness });
+        recorder.record(Event::Wrong { oracle: OracleName::Checker, witness });
     }
     reach(recorder, Milestone::Checked);
     Ok(())

@@ -10,6 +10,7 @@ mod turns;
 
 use crate::{
     engine::{Bucket, Denial, Outcome, Reason, Txn},
+    history::OracleName,
     history::{Event, KeyText, Scanned, Seen, Write, journal::Recorder},
     settings::{Draw, Seed, leaves_out},
     workload::{
@@ -328,7 +329,7 @@ impl<'a> Attempt<'a> {
             Some(before) if before != seen => {
                 let key = KeyText::new(key).0;
                 let witness = format!("{}: {how} of {key} gave {seen:?} after {before:?}", self.id);
-                self.wrong("reads", witness);
+                self.wrong(OracleName::Reads, witness);
             }
             Some(_) => {}
             None => {
@@ -356,13 +357,13 @@ impl<'a> Attempt<'a> {
                     "{}: {call} of {key} answered {answer:?}, its read called for {expected:?}",
                     self.id
                 );
-                self.wrong("answers", witness);
+                self.wrong(OracleName::Answers, witness);
                 Err(Denial::Failed("an answer that contradicts a read".to_owned()))
             }
         }
     }
 
-    fn wrong(&self, oracle: &str, witness: String) {
-        self.recorder.record(Event::Wrong { oracle: oracle.to_owned(), witness });
+    fn wrong(&self, oracle: OracleName, witness: String) {
+        self.recorder.record(Event::Wrong { oracle, witness });
     }
 }

@@ -6,6 +6,7 @@ pub mod held;
 
 use crate::{
     engine::{Bucket, BucketOptions, Denial, Engine, Merge, Outcome, Reason, Scan},
+    history::OracleName,
     history::{
         BucketChange, Event, History, KeyText, Milestone,
         drive::{Tally, Traffic},
@@ -279,7 +280,7 @@ impl<'a> Runner<'a> {
         })?;
         if first != again {
             let witness = format!("{name}: a snapshot changed in the middle of a scan");
-            self.recorder.record(Event::Wrong { oracle: "reads".to_owned(), witness });
+            self.recorder.record(Event::Wrong { oracle: OracleName::Reads, witness });
         }
         done
     }

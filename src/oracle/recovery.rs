@@ -7,7 +7,7 @@
 //! that the reopening showed were durable, because the engine promises nothing in between.
 
 use super::{
-    Judged, Violation, atomicity, contents, durability,
+    Judged, OracleName, Violation, atomicity, contents, durability,
     ledger::Ledger,
     order,
     recovered::{Recovered, Terms},
@@ -205,7 +205,7 @@ pub(super) fn cutoff(promise: Promise, events: &[Event]) -> u64 {
 
 /// A violation of the promise that `name` guards.
 pub(crate) fn broken(
-    name: &'static str,
+    name: OracleName,
     promise: &'static str,
     terms: &Terms,
     witness: &str,
@@ -226,7 +226,7 @@ mod tests {
         let dumps = vec![Dump::default(), Dump::default()];
         let states = Reopened::at_milestones(&script.history(), dumps);
         assert_eq!(states.iter().map(|state| state.events).collect::<Vec<_>>(), [0, 4]);
-        assert_eq!(raised(&script, &states), ["durability"]);
+        assert_eq!(raised(&script, &states), [OracleName::Durability]);
     }
 
     #[test]

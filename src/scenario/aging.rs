@@ -13,6 +13,7 @@
 
 use crate::{
     engine::{Bucket, BucketOptions, Denial, Driver, Engine, EngineOptions, Family, Outcome, Txn},
+    history::OracleName,
     history::{
         History,
         drive::Traffic,
@@ -155,7 +156,7 @@ impl Aging {
             Ok(()) => self.measure(&mut work),
             Err(denial) => {
                 let promise = "a call within the documented limits is carried out";
-                work.found.push(Violation::new("answers", promise, denial.to_string()));
+                work.found.push(Violation::new(OracleName::Answers, promise, denial.to_string()));
             }
         }
         let found = work.found.iter().map(|found| format!("{}: {}", found.oracle, found.witness));
@@ -212,14 +213,16 @@ impl Aging {
         let view = self.old.view()?;
         let (pairs, disagreements) = read_all(OLD, view.as_ref(), &keys)?;
         let promise = "every way of reading shows the same";
-        work.found.extend(disagreements.into_iter().map(|w| Violation::new("scan", promise, w)));
+        work.found.extend(
+            disagreements.into_iter().map(|w| Violation::new(OracleName::Scan, promise, w)),
+        );
         for key in &keys {
             let found = pairs.get(key).map(Vec::as_slice);
             compare(key, found, self.expected.get(key).copied(), &mut work.found);
         }
         if pairs.len() > self.expected.len() {
             let witness = format!("{} pairs instead of {}", pairs.len(), self.expected.len());
-            work.found.push(Violation::new("contents", COMMITTED, witness));
+            work.found.push(Violation::new(OracleName::Contents, COMMITTED, witness));
         }
         Ok(())
     }
@@ -296,6 +299,6 @@ fn compare(
         let shown = value.map(|value| Version::decode(key, value));
         let key = String::from_utf8_lossy(key);
         let witness = format!("{key} is {shown:?} instead of {expected:?}");
-        found.push(Violation::new("contents", COMMITTED, witness));
+        found.push(Violation::new(OracleName::Contents, COMMITTED, witness));
     }
 }

@@ -4,6 +4,7 @@
 use crate::{
     engine::{EngineOptions, failpoint::Rule},
     error,
+    history::OracleName,
     history::{
         Event, Milestone,
         child::{Exit, ExitClass, KILLED, SIGABRT},
@@ -174,7 +175,9 @@ fn unexpected(milestones: &[Milestone], exit: &Exit) -> Verdict {
     let how = format!("{:?} after {milestones:?}: {}", exit.class, exit.stderr.trim());
     match exit.class {
         ExitClass::Hung => Verdict::Stuck(how),
-        ExitClass::Refused => Verdict::Violated(vec![Violation::new("answers", SERVES, how)]),
+        ExitClass::Refused => {
+            Verdict::Violated(vec![Violation::new(OracleName::Answers, SERVES, how)])
+        }
         _ => Verdict::Crashed(how),
     }
 }

@@ -7,6 +7,7 @@
 use crate::{
     engine::{Bucket, Denial, Driver, Engine, EngineOptions, Merge, Outcome},
     error::Error,
+    history::OracleName,
     history::{
         Event, History, Milestone,
         drive::Tally,
@@ -157,7 +158,7 @@ impl<'a> Live<'a> {
         let recorder = Recorder::file(&self.database.journal());
         let recorder = recorder.unwrap_or_else(|error| panic!("{error}"));
         for witness in complaints {
-            recorder.record(Event::Wrong { oracle: "checker".to_owned(), witness });
+            recorder.record(Event::Wrong { oracle: OracleName::Checker, witness });
         }
         Ok(())
     }
@@ -292,7 +293,7 @@ impl Session<'_> {
             return Ok(None);
         };
         for witness in dump.disagreements {
-            self.recorder.record(Event::Wrong { oracle: "scan".to_owned(), witness });
+            self.recorder.record(Event::Wrong { oracle: OracleName::Scan, witness });
         }
         // Asking the system is itself a read, of less than this.
         let bytes = after - before;
@@ -376,5 +377,5 @@ pub fn reached(what: &str, count: u64) -> Verdict {
 /// The verdict of a call that must succeed and did not.
 pub fn denied(what: &str, denial: &Denial) -> Verdict {
     let witness = format!("{what} was answered with: {denial}");
-    Verdict::Violated(vec![Violation::new("answers", CARRIED_OUT, witness)])
+    Verdict::Violated(vec![Violation::new(OracleName::Answers, CARRIED_OUT, witness)])
 }

@@ -17,6 +17,7 @@ pub use notes::{Notes, Passed};
 
 use crate::{
     engine::{Denial, Driver, EngineOptions},
+    history::OracleName,
     history::{BucketChange, Event, History, Milestone, child},
     oracle::{
         Violation, isolation, live,
@@ -236,7 +237,11 @@ impl Recorded<'_> {
         promise: Promise,
     ) -> (Vec<Violation>, Option<&'static str>) {
         let refused = |denial: &Denial| {
-            vec![Violation::new("answers", SERVES, format!("the opening answers {denial}"))]
+            vec![Violation::new(
+                OracleName::Answers,
+                SERVES,
+                format!("the opening answers {denial}"),
+            )]
         };
         let opened = self.driver.open(dir, &self.options);
         let dump = match opened.and_then(|engine| child::dump(engine.as_ref(), history)) {
@@ -259,7 +264,8 @@ impl Recorded<'_> {
                 Err(denial) => refused(&denial),
                 Ok(complaints) => {
                     let said = complaints.into_iter();
-                    said.map(|witness| Violation::new("checker", CHECKS, witness)).collect()
+                    said.map(|witness| Violation::new(OracleName::Checker, CHECKS, witness))
+                        .collect()
                 }
             };
             known = known.filter(|_| more.is_empty());
@@ -281,7 +287,7 @@ impl Recorded<'_> {
                 self.remainder(crash, name, &before, promise)?;
             } else if done {
                 let lost = format!("{name} is not there");
-                told(&[Violation::new("durability", COPIED, lost)], None)?;
+                told(&[Violation::new(OracleName::Durability, COPIED, lost)], None)?;
             }
         }
         Ok(())

@@ -12,7 +12,7 @@
 
 use mace_prod::{
     engine::{Bucket, Denial, Driver, Family, Scan, mace::MaceDriver},
-    oracle::Violation,
+    oracle::{OracleName, Violation},
     scenario::Case,
     verdict::Verdict,
 };
@@ -35,7 +35,7 @@ fn an_empty_value_is_a_value() {
             other => {
                 let witness = format!("the point read and the number of keys scanned: {other:?}");
                 let promise = "an acknowledged commit is there";
-                Verdict::Violated(vec![Violation::new("contract", promise, witness)])
+                Verdict::Violated(vec![Violation::new(OracleName::Contract, promise, witness)])
             }
         }
     });

@@ -26,7 +26,7 @@ use mace_prod::{
         script::Step,
     },
     oracle::{
-        Violation,
+        OracleName, Violation,
         recovery::{self, Expect, Reopened},
     },
     scenario::{
@@ -55,8 +55,9 @@ fn a_checkpoint_within_a_fold_keeps_its_commits() {
         match (found_after_kill(case, false), found_after_kill(case, true)) {
             (Ok(control), Ok(found)) if control.is_empty() => {
                 // With luck the last transaction is torn, and not lost whole.
-                let lost =
-                    |violation: &Violation| ["durability", "atomicity"].contains(&violation.oracle);
+                let lost = |violation: &Violation| {
+                    [OracleName::Durability, OracleName::Atomicity].contains(&violation.oracle)
+                };
                 if found.iter().any(lost) {
                     return case.known_finding(ID);
                 }

@@ -16,7 +16,7 @@
 
 use mace_prod::{
     engine::{Driver, Family, mace::MaceDriver},
-    oracle::Violation,
+    oracle::{OracleName, Violation},
     scenario::Case,
     verdict::Verdict,
 };
@@ -44,7 +44,11 @@ fn every_length_of_key_can_be_written() {
 }
 
 fn wrong(witness: &str) -> Verdict {
-    Verdict::Violated(vec![Violation::new("contract", "no legal key makes a call panic", witness)])
+    Verdict::Violated(vec![Violation::new(
+        OracleName::Contract,
+        "no legal key makes a call panic",
+        witness,
+    )])
 }
 
 /// Whether one key of this length can be written and read.

@@ -20,7 +20,7 @@
 
 use mace_prod::{
     engine::{Bucket, BucketOptions, Denial, Driver, Family, Merge, Outcome, mace::MaceDriver},
-    oracle::Violation,
+    oracle::{OracleName, Violation},
     scenario::Case,
     verdict::Verdict,
 };
@@ -48,7 +48,11 @@ fn no_plain_write_overlaps_a_merge() {
             Verdict::Pass
         } else {
             let promise = "merges overlap with merges only, the first writer wins otherwise";
-            Verdict::Violated(vec![Violation::new("contract", promise, format!("{found:?}"))])
+            Verdict::Violated(vec![Violation::new(
+                OracleName::Contract,
+                promise,
+                format!("{found:?}"),
+            )])
         }
     });
 }

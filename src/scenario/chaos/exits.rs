@@ -4,6 +4,7 @@
 use crate::{
     engine::{Denial, Driver, mace::MaceDriver},
     error,
+    history::OracleName,
     history::{
         Event, History, Milestone,
         child::{End, Exit, ExitClass, SIGABRT},
@@ -164,7 +165,7 @@ pub fn unexpected(database: &Database, exit: &Exit, when: &str) -> Verdict {
         ExitClass::Hung => Verdict::Stuck(text),
         ExitClass::Refused => {
             let promise = "a database that died can be opened and serves";
-            Verdict::Violated(vec![Violation::new("answers", promise, text)])
+            Verdict::Violated(vec![Violation::new(OracleName::Answers, promise, text)])
         }
         ExitClass::Done | ExitClass::Died(_) | ExitClass::Panicked => Verdict::Crashed(text),
     }

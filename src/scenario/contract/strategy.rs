@@ -4,6 +4,7 @@
 
 use crate::{
     engine::{BucketOptions, Driver, EngineOptions, Family, Order, RULES},
+    history::OracleName,
     oracle::Violation,
     report::Figures,
     scenario::contract::{
@@ -90,7 +91,7 @@ pub fn judge(
             let list: Vec<String> =
                 list.iter().enumerate().map(|(at, op)| format!("\n    {at} {op:?}")).collect();
             let witness = format!("{family:?}: {why}{}", list.concat());
-            Verdict::Violated(vec![Violation::new("contract", PROMISE, witness)])
+            Verdict::Violated(vec![Violation::new(OracleName::Contract, PROMISE, witness)])
         }
     }
 }

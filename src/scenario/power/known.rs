@@ -5,6 +5,7 @@
 use crate::{
     error::Result,
     history::History,
+    history::OracleName,
     oracle::{
         Violation, isolation,
         recovery::{self, Expect, Reopened, Streams},
@@ -131,7 +132,7 @@ impl Cut {
 /// that a crash dropped leads out of the files that are scanned.
 pub(super) fn refusal(dir: &Path, violations: &[Violation]) -> Option<&'static str> {
     let is_corrupt = |violation: &Violation| {
-        violation.oracle == "answers" && violation.witness.contains("(Corruption)")
+        violation.oracle == OracleName::Answers && violation.witness.contains("(Corruption)")
     };
     if violations.is_empty() || !violations.iter().all(is_corrupt) {
         return None;
@@ -157,7 +158,7 @@ pub(super) fn is_revived(
 /// Whether these are the words of a database whose creation was cut off: it cannot be opened, and
 /// nothing else. Whether something had been promised is the caller's to know.
 pub(super) fn is_cut_off(has_header: bool, violations: &[Violation]) -> bool {
-    let refused = |violation: &Violation| violation.oracle == "answers";
+    let refused = |violation: &Violation| violation.oracle == OracleName::Answers;
     !has_header && violations.iter().all(refused) && leaves_out(CUT_OFF_CREATION)
 }
 

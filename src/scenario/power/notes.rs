@@ -6,6 +6,7 @@
 use crate::{
     error::Error,
     history::History,
+    history::OracleName,
     oracle::{
         Allowance, Judged, isolation,
         recovery::{Reopened, Streams},
@@ -34,7 +35,7 @@ pub struct Notes {
 
 /// What was let pass, by its oracle and the engine's sentence: how often, and in how many remainders.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Passed(BTreeMap<(String, String), (u64, u64)>);
+pub struct Passed(BTreeMap<(OracleName, String), (u64, u64)>);
 
 impl Notes {
     /// In this folder, which is made when there is something to note.
@@ -82,7 +83,8 @@ impl Notes {
             return;
         }
         let line = |Allowance { oracle, sentence, count }: &Allowance| {
-            format!("{oracle}\t{count}\t{sentence}\n")
+            let line = serde_json::to_string(&(oracle, count, sentence));
+            line.expect("an allowance is plain data") + "\n"
         };
         // One call for all of it: other processes write here too.
         let lines: String = allowances.iter().map(line).collect();
@@ -105,11 +107,11 @@ impl Notes {
             return passed;
         }
         for line in done("read", &path, fs::read_to_string(&path)).lines() {
-            let mut parts = line.splitn(3, '\t');
-            let mut next = || parts.next().expect("three parts").to_owned();
-            let (oracle, count, sentence) = (next(), next(), next());
+            let parsed: (OracleName, u64, String) =
+                serde_json::from_str(line).expect("a line is an allowance");
+            let (oracle, count, sentence) = parsed;
             let (sum, remainders) = passed.0.entry((oracle, sentence)).or_default();
-            *sum += count.parse::<u64>().expect("a number");
+            *sum += count;
             *remainders += 1;
         }
         passed
@@ -187,13 +189,13 @@ mod tests {
         let folder = dir.path().join("notes");
         let notes = || Notes::new(&folder);
         assert_eq!(notes().passed(), Passed::default());
-        let (oracle, sentence) = ("order", "it says so");
+        let (oracle, sentence) = (OracleName::Order, "it says so");
         for count in [2, 3] {
             notes().let_pass(&[Allowance { oracle, sentence, count }]);
         }
         notes().let_pass(&[]);
         let mut all = notes().passed();
-        assert_eq!(all.0[&(oracle.to_owned(), sentence.to_owned())], (5, 2));
+        assert_eq!(all.0[&(oracle, sentence.to_owned())], (5, 2));
         all.join(notes().passed());
         assert_eq!(all.count(), 10);
     }

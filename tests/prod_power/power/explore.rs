@@ -4,7 +4,7 @@ use crate::power::record::{Places, crash, live_on, record, recorded_after, set_u
 use faultfs::{Case as State, Explore, Finding, Outcome, Plan, Report, Step, Trace};
 use mace_prod::{
     engine::{Driver, mace::MaceDriver},
-    oracle::Violation,
+    oracle::{OracleName, Violation},
     report::{Figures, say},
     scenario::{
         Case,
@@ -226,7 +226,11 @@ fn found(case: &mut Case, report: &Report) -> Vec<Violation> {
             continue;
         }
         let again = again(case, finding);
-        violations.push(Violation::new("power", KEPT, format!("{finding}  again: {again}")));
+        violations.push(Violation::new(
+            OracleName::Power,
+            KEPT,
+            format!("{finding}  again: {again}"),
+        ));
     }
     for id in &known {
         met(case, id);
@@ -278,6 +282,10 @@ fn replayed(driver: &dyn Driver, work: Work, file: &Path) -> Verdict {
     let outcome = Explore::new().replay(file, &judge).unwrap_or_else(|error| panic!("{error}"));
     match outcome {
         Outcome::Sound => Verdict::Pass,
-        found => Verdict::from_violations(vec![Violation::new("power", KEPT, found.to_string())]),
+        found => Verdict::from_violations(vec![Violation::new(
+            OracleName::Power,
+            KEPT,
+            found.to_string(),
+        )]),
     }
 }

@@ -9,7 +9,7 @@ use crate::power::{
 use faultfs::{Call, Case as State, Explore, Fork, Op, Outcome, Plan, Profile, Step, Trace};
 use mace_prod::{
     engine::{Driver, mace::MaceDriver},
-    oracle::Violation,
+    oracle::{OracleName, Violation},
     report::say,
     scenario::{
         Case,
@@ -274,7 +274,7 @@ impl Disk<'_> {
         let witness = format!(
             "{what}\n      under `{rule}`, which ended: {said}\n      again: MACE_POWER_RULE='{rule}' just repro '{name}' {root}"
         );
-        score.violations.push(Violation::new("power", KEPT, witness));
+        score.violations.push(Violation::new(OracleName::Power, KEPT, witness));
         true
     }
 }
