@@ -15,7 +15,7 @@ pub mod power;
 use crate::{
     engine::{Driver, mace::MaceDriver},
     report::{self, Figures},
-    settings::{Seed, Settings},
+    settings::{FindingId, Seed, Settings},
     testdir::TestDir,
     verdict::Verdict,
 };
@@ -102,7 +102,7 @@ impl Case {
     }
 
     /// Says that a known finding showed itself again, as it should on this engine version.
-    pub fn known_finding(&self, id: &str) -> Verdict {
+    pub fn known_finding(&self, id: FindingId) -> Verdict {
         report::say(&format!("mace-prod: known-finding id={id} case={}", self.name));
         Verdict::Pass
     }

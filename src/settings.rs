@@ -2,9 +2,11 @@
 //! no database folder.
 
 mod bench;
+mod finding;
 mod seed;
 
 pub use bench::BenchProfile;
+pub use finding::FindingId;
 pub use seed::{Draw, Seed};
 
 use knobs::{
@@ -26,7 +28,7 @@ pub const ENGINE_BUILD: Build =
 ///
 /// # Panics
 /// When there is no such entry, or when the file cannot be used.
-pub fn leaves_out(id: &str) -> bool {
+pub fn leaves_out(id: FindingId) -> bool {
     let finding = finding(id);
     finding.leaves_out.is_some() && finding.is_expected(ENGINE_VERSION, ENGINE_BUILD)
 }
@@ -35,14 +37,14 @@ pub fn leaves_out(id: &str) -> bool {
 ///
 /// # Panics
 /// When there is no such entry, or when the file cannot be used.
-pub fn tries(id: &str) -> u32 {
+pub fn tries(id: FindingId) -> u32 {
     finding(id).tries()
 }
 
-fn finding(id: &str) -> &'static Finding {
+fn finding(id: FindingId) -> &'static Finding {
     static FINDINGS: OnceLock<Findings> = OnceLock::new();
     let load = || Findings::load(&knobs::runtime::root()).unwrap_or_else(|error| panic!("{error}"));
-    let finding = FINDINGS.get_or_init(load).find(id);
+    let finding = FINDINGS.get_or_init(load).find(&id.to_string());
     finding.unwrap_or_else(|| panic!("no entry `{id}` among the known findings"))
 }
 

@@ -12,7 +12,7 @@ use crate::{
     engine::{Bucket, Denial, Outcome, Reason, Txn},
     history::OracleName,
     history::{Event, KeyText, Scanned, Seen, Write, journal::Recorder},
-    settings::{Draw, Seed, leaves_out},
+    settings::{Draw, FindingId, Seed, leaves_out},
     workload::{
         Op, Source, TxnId, TxnPlan, Version, marker_key, plan::SUM_PREFIX, value::MIN_VALUE,
     },
@@ -82,7 +82,7 @@ impl Traffic {
                     let client = Client { number, name, bucket, recorder };
                     let mut plans = self.plans(seed.derive(&format!("client {number}")));
                     let killed = recorder.survives() && matches!(self.source, Source::Mix(_));
-                    if killed && leaves_out("merge-lost-in-recovery") {
+                    if killed && leaves_out(FindingId::MERGE_LOST_IN_RECOVERY) {
                         for plan in &mut plans {
                             plan.own_sums(number);
                         }

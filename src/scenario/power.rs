@@ -5,12 +5,15 @@
 //! A trace carries one number for each word that the suite says to it. Numbers are the stamps of
 //! events; milestones, which have no stamp, are counted above all stamps.
 
+mod answer;
 pub mod foreign;
 pub mod known;
 mod lives;
 mod notes;
 pub mod works;
 
+use answer::told;
+pub use answer::{known_id, put_down_to};
 pub use known::LogFile;
 pub use lives::Lives;
 pub use notes::{Notes, Passed};
@@ -23,6 +26,7 @@ use crate::{
         Violation, isolation, live,
         recovery::{self, Expect, Promise, Reopened, Streams},
     },
+    settings::FindingId,
 };
 use std::{
     collections::BTreeSet,
@@ -43,9 +47,6 @@ pub const DATABASE: &str = "db";
 const SERVES: &str = "a database that lost its power can be opened and serves";
 const CHECKS: &str = "a database that lost its power passes the engine's own checker";
 const COPIED: &str = "a copy that was acknowledged survives and can be opened";
-
-/// How an answer begins that is a known finding's: its id follows, and a colon.
-pub const KNOWN: &str = "known finding ";
 
 /// A word to the trace about the work with this number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -224,7 +225,7 @@ impl Recorded<'_> {
         dir: &Path,
         history: &History,
         promise: Promise,
-    ) -> (Vec<Violation>, Option<&'static str>) {
+    ) -> (Vec<Violation>, Option<FindingId>) {
         self.database_after(dir, history, Vec::new(), promise)
     }
 
@@ -235,7 +236,7 @@ impl Recorded<'_> {
         history: &History,
         mut states: Vec<Reopened>,
         promise: Promise,
-    ) -> (Vec<Violation>, Option<&'static str>) {
+    ) -> (Vec<Violation>, Option<FindingId>) {
         let refused = |denial: &Denial| {
             vec![Violation::new(
                 OracleName::Answers,
@@ -311,24 +312,6 @@ fn promises(history: &History) -> bool {
         matches!(event, Event::Ok { .. } | Event::Synced { .. })
             || matches!(event, Event::Bucket { change: BucketChange::Created, .. })
     })
-}
-
-/// Violations as a judge says them: the first promise alone, behind the known finding that explains
-/// it, then what was seen.
-fn told(violations: &[Violation], known: Option<&str>) -> Result<(), String> {
-    let Some(first) = violations.first() else { return Ok(()) };
-    let known = known.map_or_else(String::new, |id| format!("{KNOWN}{id}: "));
-    let mut text = format!("{known}{}: {}", first.oracle, first.promise);
-    for violation in violations.iter().take(4) {
-        text.push_str("\n      ");
-        text.push_str(&violation.witness);
-    }
-    Err(text)
-}
-
-/// The known finding that an answer names.
-pub fn known_id(answer: &str) -> Option<&str> {
-    answer.strip_prefix(KNOWN)?.split(':').next()
 }
 
 #[cfg(test)]

@@ -8,7 +8,7 @@ use mace_prod::{
         Driver, Engine, EngineOptions, Family, Merge, Outcome, layered::Layering, mace::MaceDriver,
     },
     history::{drive::Traffic, script::Step},
-    scenario::{Case, chaos::recipes::Stages, database::Stage, power::KNOWN},
+    scenario::{Case, chaos::recipes::Stages, database::Stage, power::known_id},
     verdict::Verdict,
     workload::{Lists, Source, elements},
 };
@@ -49,7 +49,7 @@ fn what_a_remainder_shows_of_broken_isolation_is_caught() {
         let shown = |case: &mut Case, driver: &dyn Driver| {
             let words = explore::shown_by(driver, case, &stages, &[Loss::DropAll], "");
             let words = words.unwrap_or_else(|verdict| panic!("{verdict:?}"));
-            words.into_iter().filter(|words| !words.contains(KNOWN)).collect::<Vec<_>>()
+            words.into_iter().filter(|words| known_id(words).is_none()).collect::<Vec<_>>()
         };
         let honest = shown(case, &MaceDriver);
         let sinful = shown(case, &SetForgetful);

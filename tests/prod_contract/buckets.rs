@@ -7,7 +7,7 @@ use mace_prod::{
         Bucket, BucketOptions, Denial, Driver, Engine, Family, Merge, Reason, mace::MaceDriver,
     },
     scenario::Case,
-    settings::leaves_out,
+    settings::{FindingId, leaves_out},
 };
 use std::path::Path;
 
@@ -63,7 +63,7 @@ fn names_have_1_to_31_bytes(family: Family, dir: &Path, claims: &mut Claims) {
         " ".to_owned(),
         "bucket_metas".to_owned(),
     ];
-    if !leaves_out("empty-bucket-name") {
+    if !leaves_out(FindingId::EMPTY_BUCKET_NAME) {
         names.push(String::new());
     }
     let engine = open(family, dir, claims);

@@ -23,11 +23,12 @@ use mace_prod::{
         Case,
         database::{Database, Stage},
     },
+    settings::FindingId,
     verdict::Verdict,
     workload::Sweep,
 };
 
-const ID: &str = "aborted-across-log-files";
+const ID: FindingId = FindingId::ABORTED_ACROSS_LOG_FILES;
 
 /// A log file that takes all of a case.
 const LARGE: u64 = 1 << 20;

@@ -17,12 +17,12 @@ use mace_prod::{
     engine::{Bucket, Driver, Engine, EngineOptions, Family, Merge, Scan, mace::MaceDriver},
     oracle::{OracleName, Violation},
     scenario::Case,
-    settings::tries,
+    settings::{FindingId, tries},
     verdict::Verdict,
 };
 use std::{fs, path::Path};
 
-const ID: &str = "copy-during-checkpoint";
+const ID: FindingId = FindingId::COPY_DURING_CHECKPOINT;
 /// Some more than a checkpoint's worth of bytes.
 const KEYS: u16 = 160;
 

@@ -14,11 +14,12 @@ use mace_prod::{
     engine::{Denial, Driver, Family, mace::MaceDriver},
     oracle::{OracleName, Violation},
     scenario::Case,
+    settings::FindingId,
     verdict::Verdict,
 };
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-const ID: &str = "empty-bucket-name";
+const ID: FindingId = FindingId::EMPTY_BUCKET_NAME;
 
 #[test]
 fn an_empty_bucket_name_is_taken_or_refused() {

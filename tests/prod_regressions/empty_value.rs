@@ -14,10 +14,11 @@ use mace_prod::{
     engine::{Bucket, Denial, Driver, Family, Scan, mace::MaceDriver},
     oracle::{OracleName, Violation},
     scenario::Case,
+    settings::FindingId,
     verdict::Verdict,
 };
 
-const ID: &str = "empty-value-is-a-deletion";
+const ID: FindingId = FindingId::EMPTY_VALUE_IS_A_DELETION;
 
 #[test]
 fn an_empty_value_is_a_value() {

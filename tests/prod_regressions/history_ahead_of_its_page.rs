@@ -33,11 +33,12 @@ use mace_prod::{
         Case,
         database::{Database, Stage},
     },
+    settings::FindingId,
     verdict::Verdict,
     workload::Sweep,
 };
 
-const ID: &str = "history-ahead-of-its-page";
+const ID: FindingId = FindingId::HISTORY_AHEAD_OF_ITS_PAGE;
 
 /// A page of history takes up to 128 KiB (`HIST_PAGE_BUDGET`); nothing else that the evictor asks for is
 /// so large here, with or without the rows of a leaf that is folded.

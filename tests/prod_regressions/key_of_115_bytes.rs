@@ -18,11 +18,12 @@ use mace_prod::{
     engine::{Driver, Family, mace::MaceDriver},
     oracle::{OracleName, Violation},
     scenario::Case,
+    settings::FindingId,
     verdict::Verdict,
 };
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-const ID: &str = "key-of-115-bytes";
+const ID: FindingId = FindingId::KEY_OF_115_BYTES;
 
 #[test]
 fn every_length_of_key_can_be_written() {

@@ -27,11 +27,12 @@ use mace_prod::{
         Case,
         database::{Database, Stage},
     },
+    settings::FindingId,
     verdict::Verdict,
     workload::Sweep,
 };
 
-const ID: &str = "killed-in-route-switch";
+const ID: FindingId = FindingId::KILLED_IN_ROUTE_SWITCH;
 
 #[test]
 fn an_opening_that_died_while_it_switched_the_route_is_retried() {

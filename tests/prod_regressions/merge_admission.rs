@@ -22,10 +22,11 @@ use mace_prod::{
     engine::{Bucket, BucketOptions, Denial, Driver, Family, Merge, Outcome, mace::MaceDriver},
     oracle::{OracleName, Violation},
     scenario::Case,
+    settings::FindingId,
     verdict::Verdict,
 };
 
-const ID: &str = "merge-admission-sees-only-the-newest-version";
+const ID: FindingId = FindingId::MERGE_ADMISSION_SEES_ONLY_THE_NEWEST_VERSION;
 
 #[test]
 fn no_plain_write_overlaps_a_merge() {

@@ -20,11 +20,12 @@ use mace_prod::{
     },
     oracle::{OracleName, Violation},
     scenario::Case,
+    settings::FindingId,
     testdir::copy_tree,
     verdict::Verdict,
 };
 
-const ID: &str = "merge-lost-in-recovery";
+const ID: FindingId = FindingId::MERGE_LOST_IN_RECOVERY;
 
 #[test]
 fn a_committed_merge_survives_a_kill() {

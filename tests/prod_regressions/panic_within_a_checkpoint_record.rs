@@ -25,12 +25,12 @@ use mace_prod::{
         Case,
         database::{Database, Stage},
     },
-    settings::tries,
+    settings::{FindingId, tries},
     verdict::Verdict,
     workload::{Mix, Source},
 };
 
-const ID: &str = "panic-within-a-checkpoint-record";
+const ID: FindingId = FindingId::PANIC_WITHIN_A_CHECKPOINT_RECORD;
 
 #[test]
 fn a_database_opens_after_a_panic_of_the_checkpointer() {

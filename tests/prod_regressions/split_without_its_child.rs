@@ -30,12 +30,13 @@ use mace_prod::{
         chaos::known,
         database::{Database, Stage},
     },
+    settings::FindingId,
     verdict::Verdict,
     workload::Sweep,
 };
 use std::time::Duration;
 
-const ID: &str = "split-without-its-child";
+const ID: FindingId = FindingId::SPLIT_WITHOUT_ITS_CHILD;
 
 /// Before a client makes a leaf it asks for room for its rows, and nothing else is so large here.
 const ROWS: usize = 64 << 10;

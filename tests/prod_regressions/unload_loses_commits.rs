@@ -34,11 +34,12 @@ use mace_prod::{
         Case,
         database::{Database, Stage},
     },
+    settings::FindingId,
     verdict::Verdict,
     workload::Sweep,
 };
 
-const ID: &str = "unload-races-the-evictor";
+const ID: FindingId = FindingId::UNLOAD_RACES_THE_EVICTOR;
 
 /// What a process says that dies of it.
 const SYMPTOM: &str = "must_exist failed";

@@ -12,6 +12,7 @@ use crate::{
     oracle::Violation,
     report::{self, Figures},
     scenario::{chaos::known, database::Database},
+    settings::FindingId,
     verdict::Verdict,
 };
 
@@ -21,7 +22,7 @@ pub enum Stopped {
     /// A verdict was reached.
     By(Verdict),
     /// A child ended badly, and the state on disk shows this known finding.
-    Known(&'static str),
+    Known(FindingId),
 }
 
 impl From<Verdict> for Stopped {

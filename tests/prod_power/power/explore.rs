@@ -18,7 +18,7 @@ use mace_prod::{
             works::Work,
         },
     },
-    settings::{Seed, Settings, leaves_out},
+    settings::{FindingId, Seed, Settings, leaves_out},
     verdict::Verdict,
 };
 use std::{collections::BTreeSet, path::Path, thread};
@@ -222,7 +222,7 @@ fn found(case: &mut Case, report: &Report) -> Vec<Violation> {
         let label = finding.kindest().map_or_else(|| "nothing".to_owned(), |p| p.to_string());
         case.figures.add(format!("findings.{label}"), 1);
         if let Some(id) = known_of(&finding.outcome) {
-            known.insert(id.to_owned());
+            known.insert(id);
             continue;
         }
         let again = again(case, finding);
@@ -232,15 +232,15 @@ fn found(case: &mut Case, report: &Report) -> Vec<Violation> {
             format!("{finding}  again: {again}"),
         ));
     }
-    for id in &known {
+    for id in known {
         met(case, id);
     }
     violations
 }
 
 /// Says that a known finding was met; that of another engine has no entry among those of this one.
-pub(crate) fn met(case: &mut Case, id: &str) {
-    if foreign::ALL.contains(&id) {
+pub(crate) fn met(case: &mut Case, id: FindingId) {
+    if FindingId::OF_OTHERS.contains(&id) {
         say(&format!("a finding of another engine: {id}"));
     } else {
         let _ = case.known_finding(id);
@@ -248,7 +248,7 @@ pub(crate) fn met(case: &mut Case, id: &str) {
 }
 
 /// The known finding that an outcome names.
-pub(crate) fn known_of(outcome: &Outcome) -> Option<&str> {
+pub(crate) fn known_of(outcome: &Outcome) -> Option<FindingId> {
     let Outcome::Broken(text) = outcome else { return None };
     known_id(text)
 }

@@ -84,7 +84,7 @@ mod fjall {
             Case,
             chaos::recipes::{Recipe, Stages},
             database::Stage,
-            power::{KNOWN, foreign, works::Work},
+            power::{foreign, known_id, works::Work},
         },
         verdict::Verdict,
         workload::Sweep,
@@ -186,12 +186,12 @@ mod fjall {
             };
             let honest = shown(case, &FjallDriver);
             let sinful = shown(case, &Forgetful(&FjallDriver));
-            let is_torn = |words: &String| words.contains(foreign::TORN_BATCH);
+            let is_torn = |words: &String| known_id(words) == Some(foreign::TORN_BATCH);
             let is_blamed_for_it = |words: &String| {
-                words.contains("JournalRecovery(ChecksumMismatch)") && !words.contains(KNOWN)
+                words.contains("JournalRecovery(ChecksumMismatch)") && known_id(words).is_none()
             };
             let is_told_apart = honest.iter().any(is_torn)
-                && !honest.iter().any(|words| !words.contains(KNOWN))
+                && !honest.iter().any(|words| known_id(words).is_none())
                 && sinful.iter().any(is_blamed_for_it);
             if is_told_apart {
                 return Verdict::Pass;
