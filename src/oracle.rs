@@ -1,8 +1,8 @@
 //! Oracles judge evidence: histories and dumps in, violations out. They do no I/O and open no
 //! engine. Each oracle's header lists what it verifies and what it does not, with reasons.
 //!
-//! [`recovery::judge`] runs the oracles of a crash, [`live::judge`] those of a running engine;
-//! [`isolation`], [`conservation`], [`progress`], [`scan`] and [`space`] take evidence of their own.
+//! [`judge::judge_all`] runs all of them, and nothing else does. [`recovery`] joins those of a crash, [`live`]
+//! those of a running engine; the others take evidence of their own.
 
 pub mod atomicity;
 pub mod conservation;
@@ -11,6 +11,7 @@ pub mod durability;
 #[cfg(test)]
 mod hand;
 pub mod isolation;
+pub mod judge;
 pub mod ledger;
 pub mod live;
 pub mod order;
@@ -86,9 +87,12 @@ impl Judged {
         self.violations.extend(violations);
     }
 
-    /// Counts allowances under their sentence.
+    /// Counts allowances under their oracle and sentence.
     pub fn allow(&mut self, oracle: OracleName, sentence: &'static str, count: u64) {
-        let known = self.allowances.iter_mut().find(|known| known.sentence == sentence);
+        let known = self
+            .allowances
+            .iter_mut()
+            .find(|known| known.oracle == oracle && known.sentence == sentence);
         match known {
             Some(known) => known.count += count,
             None if count > 0 => self.allowances.push(Allowance { oracle, sentence, count }),

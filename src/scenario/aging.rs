@@ -4,7 +4,7 @@
 //!
 //! What a cycle verifies: every read of the old bucket, and in the end all of it in every way of
 //! reading, against what was committed over all cycles; a bucket of the cycle's own, with several
-//! clients, by the oracles of a running engine and by its final state; that the bucket can then be
+//! clients, by every oracle, isolation included, and by its final state; that the bucket can then be
 //! deleted; that files stay bounded.
 //!
 //! What it does not verify, and why: crashes and reopenings, which other layers do all the time, and
@@ -22,9 +22,10 @@ use crate::{
         script::{Runner, Step},
     },
     oracle::{
-        Violation, live,
-        recovery::{self, Expect, Reopened},
-        space::{self, Bound, Sample},
+        Violation,
+        judge::{Evidence, Sizes, judge_all},
+        recovery::{Expect, Reopened, Streams},
+        space::{Bound, Sample},
     },
     settings::{Draw, Seed},
     testdir,
@@ -246,8 +247,8 @@ impl Aging {
         drop(runner);
         let history = recorder.into_history();
         let state = [Reopened::after(&history, dump)];
-        let judged = recovery::judge(&history, &state, &Expect::of(&options()));
-        work.found.extend(judged.and(live::judge(&history)).violations);
+        let streams = Expect::of(&options()).streams;
+        work.found.extend(judge_all(&Evidence::new(&history, streams, &state)).violations());
 
         let recorder = Recorder::memory(&history);
         let mut runner = Runner::new(self.engine.as_ref(), &self.dir, &recorder, seed);
@@ -267,7 +268,10 @@ impl Aging {
             self.samples.remove(0);
         }
         self.samples.push(Sample { live_bytes: live.sum(), file_bytes, files });
-        work.found.extend(space::judge(&self.samples, BOUND));
+        let history = History::default();
+        let sizes = Some(Sizes { samples: self.samples.clone(), bound: BOUND });
+        let evidence = Evidence { sizes, ..Evidence::new(&history, Streams::One, &[]) };
+        work.found.extend(judge_all(&evidence).violations());
     }
 }
 

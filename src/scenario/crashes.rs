@@ -12,15 +12,16 @@ use crate::{
         script::Step,
     },
     oracle::{
-        Violation, isolation, live,
-        recovery::{self, Expect, Reopened, Streams},
+        Violation,
+        judge::{Evidence, judge_all},
+        recovery::{Expect, Reopened, Streams},
     },
     report::say,
     scenario::{
         Case,
         chaos::exits::came_to,
         database::{Database, Stage},
-        live::{Judging, count, isolated_in},
+        live::{Judging, concluded, count},
     },
     verdict::Verdict,
 };
@@ -147,20 +148,15 @@ impl<'a> Crashes<'a> {
         let history = must(self.database.history());
         let dumps = std::mem::take(&mut self.database.dumps);
         let states = Reopened::at_milestones(&history, dumps);
-        let judged = recovery::judge(&history, &states, &Expect { streams: self.streams });
-        for allowed in &judged.allowances {
-            say(&format!("{} let {} pass: {}", allowed.oracle, allowed.count, allowed.sentence));
-        }
-        let judged = judged.and(live::judge(&history));
-        let isolated = isolation::judge(&history, &states, self.streams);
+        let judgement = judge_all(&Evidence::new(&history, self.streams, &states));
         let dir = self.case.dir().to_owned();
-        let isolated = isolated_in(&dir, isolated, &mut self.case.figures);
+        let violations = concluded(judgement, &dir, &mut self.case.figures);
         count(&history, &mut self.case.figures);
         let asked = history.events.iter().filter(|event| matches!(event, Event::Commit { .. }));
         let answered = history.events.iter().filter(|event| matches!(event, Event::Ok { .. }));
         let open = asked.count().saturating_sub(answered.count());
         self.case.figures.add("commits_in_flight", open as u64);
-        Verdict::from_violations(judged.violations).and(Verdict::from_violations(isolated))
+        Verdict::from_violations(violations)
     }
 
     fn process(&mut self, stage: &Stage) -> Exit {

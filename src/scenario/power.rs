@@ -23,8 +23,9 @@ use crate::{
     history::OracleName,
     history::{BucketChange, Event, History, Milestone, child},
     oracle::{
-        Violation, isolation, live,
-        recovery::{self, Expect, Promise, Reopened, Streams},
+        Violation,
+        judge::{Evidence, Isolation, Judgement, judge_all},
+        recovery::{Promise, Reopened, Streams},
     },
     settings::FindingId,
 };
@@ -182,7 +183,10 @@ impl Recorded<'_> {
         let outlives = self.driver.capabilities().outlives;
         let promise = if outlives { Promise::Acked } else { self.promise(&self.history) };
         self.remainder(&crash, DATABASE, &self.history, promise)?;
-        told(&self.isolated().violations, None)
+        let misled = Some("of a process that met a failing disk, the state counts");
+        let evidence =
+            Evidence { clients_misled: misled, ..Evidence::new(&self.history, self.streams, &[]) };
+        told(&judge_all(&evidence).violations(), None)
     }
 
     /// Judges one database of the folder, and says so when what is broken is a known finding's doing.
@@ -250,12 +254,16 @@ impl Recorded<'_> {
             Ok(dump) => dump,
         };
         states.push(Reopened { events: history.events.len(), promise, dump });
-        let expect = Expect { streams: self.streams };
-        let mut judged = recovery::judge(history, &states, &expect);
-        if judged.violations.is_empty() {
-            let isolated = self.notes.isolated(self.life, history, &states, self.streams);
-            judged = judged.and(isolated);
-        }
+        let sound = self.notes.of_life(self.life);
+        let judgement = judge_all(&Evidence {
+            clients_misled: Some(
+                "the first run was judged; a power loss may take what it was told",
+            ),
+            isolation: Isolation::OfState(&sound),
+            ..Evidence::new(history, self.streams, &states)
+        });
+        self.notes.show(&judgement.files);
+        let judged = judgement.judged;
         let is_known = known::is_revived(&judged.violations, history, &states, self.streams);
         let mut known = is_known.then_some(known::REVIVED_COMMIT);
         self.notes.let_pass(&judged.allowances);
@@ -295,14 +303,8 @@ impl Recorded<'_> {
     }
 
     /// What clients saw while the engine was open.
-    pub fn live(&self) -> Vec<Violation> {
-        live::judge(&self.history).violations
-    }
-
-    /// Whether what clients saw while the engine was open is snapshot isolated. Of a remainder only
-    /// what it adds to that is judged.
-    pub fn isolated(&self) -> isolation::Judged {
-        isolation::judge(&self.history, &[], self.streams)
+    pub fn live(&self) -> Judgement {
+        judge_all(&Evidence::new(&self.history, self.streams, &[]))
     }
 }
 

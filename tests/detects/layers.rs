@@ -58,7 +58,8 @@ fn bank(live: &mut Live<'_>) -> Judging<Verdict> {
         session.watched_under_upkeep("a", &auditors, &[transfers])
     })?;
     live.look(&options)?;
-    Ok(live.judge(&mut Figures::default()).and(live.conserved(&BANK)))
+    live.conserves(BANK);
+    Ok(live.judge(&mut Figures::default()))
 }
 
 /// Clients on a few keys with watchers beside them, a glance, and a reopening.

@@ -18,7 +18,8 @@ use mace_prod::{
     oracle::{
         Judged, Violation,
         conservation::{self, Total},
-        isolation, live, progress, reads,
+        judge::{Evidence, judge_all},
+        progress, reads,
         recovery::{self, Expect, Promise, Reopened, Streams},
         scan,
         space::{self, Bound, Sample},
@@ -98,14 +99,15 @@ impl Stage {
     }
 
     pub(crate) fn judged(&self) -> Outcome {
-        let expect = Expect { streams: self.streams };
-        let recovered = recovery::judge(&self.history, &self.found, &expect);
-        let mut judged = match self.promise {
-            Promise::Acked => recovered.and(live::judge(&self.history)),
-            Promise::Synced | Promise::AckedBefore(_) => recovered,
+        let misled = match self.promise {
+            Promise::Acked => None,
+            Promise::Synced | Promise::AckedBefore(_) => Some("the power failed"),
         };
-        let isolated = isolation::judge(&self.history, &self.found, self.streams);
-        judged.add(isolated.violations);
+        let evidence = Evidence {
+            clients_misled: misled,
+            ..Evidence::new(&self.history, self.streams, &self.found)
+        };
+        let judged = judge_all(&evidence).judged;
         Outcome { sins: self.driver.sins(&self.dir), judged }
     }
 }

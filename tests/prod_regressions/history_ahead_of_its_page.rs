@@ -27,7 +27,8 @@ use mace_prod::{
     },
     oracle::{
         OracleName, Violation,
-        recovery::{self, Expect, Reopened},
+        judge::{Evidence, judge_all},
+        recovery::{Expect, Reopened},
     },
     scenario::{
         Case,
@@ -83,7 +84,8 @@ fn found_after_kill(case: &mut Case, evicting: bool) -> Result<Vec<Violation>, V
             ran(case, &mut database, &Stage::looking(&options))?;
             let history = database.history().expect("the journal can be read");
             let states = Reopened::at_milestones(&history, std::mem::take(&mut database.dumps));
-            return Ok(recovery::judge(&history, &states, &Expect::of(&options)).violations);
+            return Ok(judge_all(&Evidence::new(&history, Expect::of(&options).streams, &states))
+                .violations());
         }
     }
     Err(Verdict::Inconclusive(format!("the evictor was not held in {TRIES} processes")))

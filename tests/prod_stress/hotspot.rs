@@ -81,7 +81,8 @@ fn stress_money_is_conserved(case: &mut Case, family: Family) -> Judging<Verdict
         live.look(&options)?;
     }
     live.check()?;
-    let verdict = live.judge(&mut case.figures).and(live.conserved(&BANK));
+    live.conserves(BANK);
+    let verdict = live.judge(&mut case.figures);
     Ok(verdict
         .and(reached("a conflict", live.evidence.tally.conflicts))
         .and(reached("a commit beside an open snapshot", live.overtaken())))

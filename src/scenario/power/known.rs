@@ -7,8 +7,9 @@ use crate::{
     history::History,
     history::OracleName,
     oracle::{
-        Violation, isolation,
-        recovery::{self, Expect, Reopened, Streams},
+        Violation,
+        judge::{Commits, Evidence, judge_all},
+        recovery::{Reopened, Streams},
     },
     scenario::chaos,
     settings::{FindingId, leaves_out},
@@ -151,8 +152,12 @@ pub(super) fn is_revived(
 ) -> bool {
     !violations.is_empty()
         && leaves_out(REVIVED_COMMIT)
-        && recovery::apart_from_failed(history, states, &Expect { streams }).violations.is_empty()
-        && isolation::apart_from_failed(history, states, streams).violations.is_empty()
+        && judge_all(&Evidence {
+            commits: Commits::ApartFromFailed,
+            clients_misled: Some("the first run was judged"),
+            ..Evidence::new(history, streams, states)
+        })
+        .is_sound()
 }
 
 /// Whether these are the words of a database whose creation was cut off: it cannot be opened, and

@@ -18,7 +18,10 @@ use crate::{
         journal::{self, Recorder},
         script::Step,
     },
-    oracle::{isolation, live, recovery::Reopened},
+    oracle::{
+        judge::{Evidence, judge_all},
+        recovery::Reopened,
+    },
     settings::{Seed, leaves_out},
     workload::{Mix, Source},
 };
@@ -171,10 +174,13 @@ impl Recorded<'_> {
         done.map_err(|denial| format!("answers: {}\n      it answers {denial}", super::SERVES))?;
         let Life { history, before, dump, .. } = &*lives.read(number)?;
         // What the first life acknowledged and lost by right, no client can be blamed to miss.
-        let seen = self.options.durable.then(|| live::judge(history).violations);
-        told(&seen.unwrap_or_default(), None)?;
-        let state = Reopened { events: *before, promise, dump: dump.clone() };
-        told(&isolation::judge(history, &[state], self.streams).violations, None)
+        let misled = "what the first life lost by right, no client can be blamed to miss";
+        let state = [Reopened { events: *before, promise, dump: dump.clone() }];
+        let evidence = Evidence {
+            clients_misled: (!self.options.durable).then_some(misled),
+            ..Evidence::new(history, self.streams, &state)
+        };
+        told(&judge_all(&evidence).violations(), None)
     }
 
     /// Nothing in it conflicts or is dropped, and its log does not rotate.

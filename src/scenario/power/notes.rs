@@ -7,10 +7,7 @@ use crate::{
     error::Error,
     history::History,
     history::OracleName,
-    oracle::{
-        Allowance, Judged, isolation,
-        recovery::{Reopened, Streams},
-    },
+    oracle::{Allowance, judge::Sound, recovery::Reopened},
     report::{Figures, say},
 };
 use std::{
@@ -43,32 +40,13 @@ impl Notes {
         Self { folder: folder.into(), sound: Mutex::default() }
     }
 
-    /// The isolation of a history that was found isolated, with the states that its openings found.
-    /// `life` tells histories with the same stamps apart.
-    pub(super) fn isolated(
-        &self,
-        life: u64,
-        history: &History,
-        states: &[Reopened],
-        streams: Streams,
-    ) -> Judged {
-        let print = print(life, history, states);
-        let known = self.sound.lock().unwrap_or_else(PoisonError::into_inner).get(&print).cloned();
-        if let Some(allowances) = known {
-            return Judged { allowances, ..Judged::default() };
-        }
-        let isolation::Judged { violations, evidence, allowances, .. } =
-            isolation::remainder(history, states, streams);
-        if violations.is_empty() {
-            let mut sound = self.sound.lock().unwrap_or_else(PoisonError::into_inner);
-            sound.insert(print, allowances.clone());
-        }
-        self.show(&evidence);
-        Judged { violations, allowances, ..Judged::default() }
+    /// What is known of the states of a life. `life` tells histories with the same stamps apart.
+    pub(super) fn of_life(&self, life: u64) -> OfLife<'_> {
+        OfLife { notes: self, life }
     }
 
     /// Keeps the first evidence of its kind.
-    fn show(&self, evidence: &[(String, String)]) {
+    pub(super) fn show(&self, evidence: &[(String, String)]) {
         for (name, content) in evidence {
             let path = self.made().join(name);
             if let Ok(mut file) = OpenOptions::new().write(true).create_new(true).open(&path) {
@@ -139,6 +117,24 @@ impl Passed {
             say(&format!("{oracle} let {count} pass in {remainders} remainders: {sentence}"));
             figures.add(format!("{oracle}.allowed"), *count);
         }
+    }
+}
+
+/// What is known of the states of one life.
+pub(super) struct OfLife<'a> {
+    notes: &'a Notes,
+    life: u64,
+}
+
+impl Sound for OfLife<'_> {
+    fn known(&self, history: &History, states: &[Reopened]) -> Option<Vec<Allowance>> {
+        let sound = self.notes.sound.lock().unwrap_or_else(PoisonError::into_inner);
+        sound.get(&print(self.life, history, states)).cloned()
+    }
+
+    fn keep(&self, history: &History, states: &[Reopened], allowances: &[Allowance]) {
+        let mut sound = self.notes.sound.lock().unwrap_or_else(PoisonError::into_inner);
+        sound.insert(print(self.life, history, states), allowances.to_owned());
     }
 }
 
@@ -225,15 +221,14 @@ mod tests {
     fn a_state_is_judged_once_and_another_one_anew() {
         let dir = TestDir::new("notes").unwrap();
         let notes = Notes::new(dir.path().join("notes"));
-        let judged = |found| {
-            let (history, states) = reopened(found);
-            notes.isolated(0, &history, &states, Streams::One).violations.len()
-        };
         let there = Version { txn: TxnId { client: 1, seq: 1 }, op: 0, len: 40 };
-        assert_eq!([judged(Some(there)), judged(Some(there)), judged(None)], [0, 0, 1]);
-        // What breaks a promise is no sound state, however often it is seen.
-        assert_eq!((judged(None), judged(Some(there))), (1, 0));
-        assert_eq!(notes.sound.lock().unwrap().len(), 1);
-        assert!(dir.path().join("notes/isolation-0.svg").is_file());
+        let (history, states) = reopened(Some(there));
+        let (other, others) = reopened(None);
+        let life = notes.of_life(0);
+        assert_eq!(life.known(&history, &states), None);
+        life.keep(&history, &states, &[]);
+        assert_eq!(life.known(&history, &states), Some(Vec::new()));
+        assert_eq!(life.known(&other, &others), None);
+        assert_eq!(notes.of_life(1).known(&history, &states), None);
     }
 }

@@ -10,7 +10,7 @@ use mace_prod::{
         Case,
         chaos::recipes::Stages,
         database::Stage,
-        live::isolated_in,
+        live::concluded,
         power::{
             Lives, Recorded, foreign,
             known::{REVIVED_COMMIT, UNSYNCED_LOG_NAME},
@@ -41,8 +41,7 @@ pub(crate) fn power_loss(case: &mut Case, driver: &dyn Driver, work: Work) -> Ve
     }
     let run = recorded.run;
     let report = explored(case, &places, &run, names_kept(trace(&places), driver));
-    let mut violations = run.live();
-    violations.extend(isolated_in(places.root(), run.isolated(), &mut case.figures));
+    let mut violations = concluded(run.live(), places.root(), &mut case.figures);
     violations.extend(found(case, &report));
     let wanted = Settings::get().power_states / 20 / u64::from(Settings::get().power_shard.1);
     if violations.is_empty() && report.judged() < wanted {
