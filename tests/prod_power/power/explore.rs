@@ -69,7 +69,7 @@ pub(crate) fn shown(
     case: &mut Case,
     stages: &Stages,
     steps: &[Step],
-) -> Result<Vec<String>, Verdict> {
+) -> Result<Vec<Outcome>, Verdict> {
     shown_by(&MaceDriver, case, stages, steps, "")
 }
 
@@ -79,7 +79,7 @@ pub(crate) fn shown_under(
     stages: &Stages,
     steps: &[Step],
     faults: &str,
-) -> Result<Vec<String>, Verdict> {
+) -> Result<Vec<Outcome>, Verdict> {
     shown_by(&MaceDriver, case, stages, steps, faults)
 }
 
@@ -90,8 +90,8 @@ pub(crate) fn shown_by(
     stages: &Stages,
     steps: &[Step],
     faults: &str,
-) -> Result<Vec<String>, Verdict> {
-    found_by(driver, case, stages, steps, faults).map(|found| words(&found))
+) -> Result<Vec<Outcome>, Verdict> {
+    found_by(driver, case, stages, steps, faults).map(|found| outcomes(&found))
 }
 
 /// The findings themselves, with what each lost.
@@ -108,9 +108,9 @@ pub(crate) fn found_by(
     findings(driver, case, (stages, &[]), steps, (&plan, names_kept))
 }
 
-/// In whose words each finding breaks a promise.
-fn words(findings: &[Finding]) -> Vec<String> {
-    findings.iter().map(|finding| finding.outcome.to_string()).collect()
+/// What each finding came to.
+fn outcomes(findings: &[Finding]) -> Vec<Outcome> {
+    findings.iter().map(|finding| finding.outcome.clone()).collect()
 }
 
 /// The same of openings that come before, within the recording.
@@ -120,9 +120,9 @@ pub(crate) fn shown_of(
     (stages, first): (&Stages, &[Stage]),
     steps: &[Step],
     plan: &Plan,
-) -> Result<Vec<String>, Verdict> {
+) -> Result<Vec<Outcome>, Verdict> {
     findings(driver, case, (stages, first), steps, (plan, |trace, _| trace))
-        .map(|found| words(&found))
+        .map(|found| outcomes(&found))
 }
 
 /// What is found in what becomes of the trace, each finding as it is.
@@ -187,7 +187,7 @@ pub(crate) fn shown_in_lives(
     (folder, seed): (&Path, Seed),
     stages: &Stages,
     (steps, lives): (&[Step], usize),
-) -> Vec<String> {
+) -> Vec<Outcome> {
     let places = Places::new(folder);
     let recorded = record(&places, &MaceDriver, stages, seed, &Plan::default());
     let run = recorded.unwrap_or_else(|error| panic!("{error}")).run;
@@ -198,7 +198,7 @@ pub(crate) fn shown_in_lives(
         explore.limit(60).nested_limit(25).questions(0).folder(folder).run(trace(&places), &judge);
     let report = report.unwrap_or_else(|error| panic!("{error}"));
     report.to_string().lines().for_each(say);
-    words(&report.findings)
+    outcomes(&report.findings)
 }
 
 fn count(report: &Report, figures: &mut Figures) {
