@@ -98,5 +98,9 @@ pub(crate) enum Command {
         out: Option<PathBuf>,
     },
     /// Fetch cargo-nextest when it is missing
-    Bootstrap,
+    Bootstrap {
+        /// Fetch the linters and report readers as well that some of the project's own tests ask, below target/tools
+        #[arg(long)]
+        all: bool,
+    },
 }

@@ -88,7 +88,7 @@ fn dispatch(cli: &Cli, interrupts: &Interrupts) -> Result<Outcome> {
         }
         Command::Merge { folders } => gather::gather(&flags, folders),
         Command::Report { out } => show::show(&flags, out.as_deref()),
-        Command::Bootstrap => bootstrap::bootstrap(interrupts),
+        Command::Bootstrap { all } => bootstrap::bootstrap(*all, interrupts),
     }
 }
 
