@@ -144,7 +144,8 @@ fn tear_data(model: &Model, id: u32, tear: Tear, content: &mut Content) {
         Tear::Garbage(garbage) => content.write(offset, &filler(model, id, garbage)),
         Tear::BothNames | Tear::NoName => {}
         _ => {
-            let (first, count) = (offset / SECTOR, sectors(model, id));
+            let first = offset / SECTOR;
+            let count = sectors(model, id);
             let mut rng = Xoshiro256PlusPlus::seed_from_u64(if let Tear::Random(seed) = tear {
                 seed
             } else {

@@ -39,7 +39,7 @@ mod fd;
 )]
 mod hook;
 #[cfg(all(target_os = "linux", target_env = "gnu"))]
-mod real;
+mod next_symbol;
 #[cfg(all(target_os = "linux", target_env = "gnu"))]
 mod record;
 #[cfg(all(target_os = "linux", target_env = "gnu"))]

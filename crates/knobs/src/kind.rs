@@ -140,7 +140,7 @@ mod tests {
     use super::Kind;
 
     #[test]
-    fn each_kind_accepts_its_edges_and_refuses_what_lies_beyond() {
+    fn each_kind_accepts_exactly_its_range() {
         let year = "31536000";
         let table: [(Kind, &[&str], &[&str]); 14] = [
             (
