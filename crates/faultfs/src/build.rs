@@ -3,11 +3,12 @@
 
 use crate::{
     content::{Content, PAGE},
-    crash::{Garbage, SECTOR, State, Tear, data_range, sectors},
+    crash::{SECTOR, data_range, sectors},
     image::Image,
     names::Names,
     op::{Ino, Op},
     persist::{Model, What},
+    state::{Garbage, State, Tear},
     trace::image_of,
 };
 use rand_core::{Rng, SeedableRng};

@@ -3,11 +3,11 @@
 
 use super::Explore;
 use crate::{
-    crash::Step,
     image::Image,
     judge::Case,
     op::{Call, Event, Ino, Kind, Op},
     persist::Profile,
+    state::Step,
     trace::{Summary, Trace},
 };
 use std::fs;

@@ -1,20 +1,14 @@
 //! The tool proves itself: the clean store passes ten thousand states, each broken twin is found,
 //! by the step that should find it and no earlier one, and what is found can be stored, replayed
 //! and is small. Verifies the tool, not a store.
-#![cfg(all(target_os = "linux", target_env = "gnu"))]
 
-#[path = "../examples/toy/oracle.rs"]
-mod oracle;
-#[path = "../examples/toy/store.rs"]
-mod store;
-
+use super::{oracle, store::Sin};
 use faultfs::{Case, Explore, Finding, Image, Outcome, Profile, Report, Step, Trace};
 use std::{
     collections::BTreeSet,
     fs,
     sync::{Mutex, PoisonError},
 };
-use store::Sin;
 
 /// A process has one session; `cargo test` runs these as threads.
 static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
@@ -32,11 +26,11 @@ fn explored(sin: Sin, puts: u64, explore: &Explore) -> Report {
 /// Asserts that a twin is found first by this step at this depth, on a state that this profile
 /// allows, without so many units.
 #[track_caller]
-fn found(sin: Sin, step: Step, depth: u8, kindest: Profile, lost: usize) {
+fn found(sin: Sin, step: Step, depth: u8, mildest: Profile, lost: usize) {
     let report = explored(sin, 24, &Explore::new());
     let first = report.findings.first().unwrap_or_else(|| panic!("{sin:?} passes:\n{report}"));
     assert_eq!((first.step, first.depth), (step, depth), "{report}");
-    assert_eq!(first.kindest(), Some(kindest), "{report}");
+    assert_eq!(first.mildest_profile(), Some(mildest), "{report}");
     assert_eq!(first.minimal.damage(), lost, "{report}");
 }
 
@@ -86,7 +80,7 @@ fn sync_after_failed_sync_found_by_drop_all() {
 }
 
 #[test]
-fn only_a_believed_sync_is_excused_by_a_kinder_disk() {
+fn only_a_believed_sync_is_excused_by_a_milder_disk() {
     let explored = |sin: Sin, faults: &str| {
         let _alone = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
         let dir = tempfile::tempdir().unwrap();
