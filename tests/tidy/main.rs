@@ -15,7 +15,7 @@ const STAGES: [&str; 10] = [
 ];
 
 /// Longer files hide two things in one.
-const MAX_LINES: usize = 400;
+const MAX_LINES: usize = 600;
 
 /// A tracked text file.
 struct Source {
@@ -160,7 +160,7 @@ fn engine_imports(source: &Source) -> Vec<String> {
 }
 
 fn banned(source: &Source) -> Vec<String> {
-    if !source.is_rust() || source.path == "tests/tidy.rs" {
+    if !source.is_rust() || source.path.starts_with("tests/tidy/") {
         return Vec::new();
     }
     let rules: [(&[&str], &str); 4] = [
@@ -176,7 +176,7 @@ fn banned(source: &Source) -> Vec<String> {
 }
 
 fn machine_paths(source: &Source) -> Vec<String> {
-    if source.path == "tests/tidy.rs" {
+    if source.path.starts_with("tests/tidy/") {
         return Vec::new();
     }
     let needles = ["/home/", "/root/", "/work/", "/Users/"];
