@@ -12,6 +12,7 @@ pub use seed::{Draw, Seed};
 use knobs::{
     Knobs,
     findings::{Build, Finding, Findings},
+    knob,
 };
 use std::{path::PathBuf, sync::OnceLock};
 
@@ -94,16 +95,16 @@ impl Settings {
         let workspace = knobs::runtime::root();
         let evidence = knobs::runtime::internal("MACE_PROD_INTERNAL_EVIDENCE");
         Self {
-            root_seed: root_seed(knobs.seed("MACE_PROD_SEED"), knobs::runtime::run_id()),
-            bucket_stress_rounds: knobs.count("MACE_PROD_BUCKET_STRESS_ROUNDS"),
-            bucket_churn_rounds: knobs.count("MACE_PROD_BUCKET_CHURN_ROUNDS"),
-            bucket_churn_workers: knobs.count("MACE_PROD_BUCKET_CHURN_WORKERS"),
-            evictor_stress_rounds: knobs.count("MACE_PROD_EVICTOR_STRESS_ROUNDS"),
-            power_states: knobs.count("MACE_POWER_STATES"),
-            power_faults: knobs.count("MACE_POWER_FAULTS"),
-            power_shard: knobs.shard("MACE_POWER_SHARD"),
-            power_rule: knobs.optional("MACE_POWER_RULE").map(str::to_owned),
-            power_replay: knobs.path("MACE_POWER_REPLAY"),
+            root_seed: root_seed(knobs.get(knob::MACE_PROD_SEED), knobs::runtime::run_id()),
+            bucket_stress_rounds: knobs.get(knob::MACE_PROD_BUCKET_STRESS_ROUNDS),
+            bucket_churn_rounds: knobs.get(knob::MACE_PROD_BUCKET_CHURN_ROUNDS),
+            bucket_churn_workers: knobs.get(knob::MACE_PROD_BUCKET_CHURN_WORKERS),
+            evictor_stress_rounds: knobs.get(knob::MACE_PROD_EVICTOR_STRESS_ROUNDS),
+            power_states: knobs.get(knob::MACE_POWER_STATES),
+            power_faults: knobs.get(knob::MACE_POWER_FAULTS),
+            power_shard: knobs.get(knob::MACE_POWER_SHARD),
+            power_rule: knobs.get(knob::MACE_POWER_RULE).map(str::to_owned),
+            power_replay: knobs.get(knob::MACE_POWER_REPLAY),
             artifacts: evidence
                 .map_or_else(|| workspace.join("target/prod/artifacts"), PathBuf::from),
             workspace,

@@ -5,7 +5,7 @@ use crate::{
     bootstrap, config,
     part::{Build, Mode},
 };
-use knobs::{Knobs, findings::Findings, runtime};
+use knobs::{Knobs, findings::Findings, knob, runtime};
 use process::{
     Error, Result,
     engine::Engine,
@@ -82,7 +82,7 @@ impl Session {
         let resolving = generated.as_ref().map_or(&manifest, |generated| &generated.manifest);
         let engine = Engine::resolved(resolving)?;
         wanted.check(&engine, resolving)?;
-        let seed = knobs.seed("MACE_PROD_SEED").unwrap_or_else(fresh_seed);
+        let seed = knobs.get(knob::MACE_PROD_SEED).unwrap_or_else(fresh_seed);
         let evidence = out.join(ARTIFACTS);
         Ok(Self {
             root,

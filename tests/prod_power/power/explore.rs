@@ -218,7 +218,8 @@ fn count(report: &Report, figures: &mut Figures) {
 fn found(case: &mut Case, report: &Report) -> Vec<Violation> {
     let (mut violations, mut known) = (Vec::new(), BTreeSet::new());
     for finding in &report.findings {
-        let label = finding.kindest().map_or_else(|| "nothing".to_owned(), |p| p.to_string());
+        let label =
+            finding.mildest_profile().map_or_else(|| "nothing".to_owned(), |p| p.to_string());
         case.figures.add(format!("findings.{label}"), 1);
         if let Some(id) = known_of(&finding.outcome) {
             known.insert(id);
