@@ -1,16 +1,8 @@
-//! What a case tells the world: the lines that `prod` reads, the text of a verdict, the evidence
-//! it leaves behind and the command that repeats it. Decides nothing.
-//!
-//! Lines for `prod`, each alone on a line of standard output:
-//!
-//! - `mace-prod: seed=<the case's> root=<the run's> case=<name> engine=<name>-<version>
-//!   build=<build>`, always first;
-//! - `mace-prod: figures <key>=<number> …`, once, at the end;
-//! - `mace-prod: skip reason=<text>`; the case passes without having judged anything;
-//! - `mace-prod: known-finding id=<id> case=<name>`;
-//! - `mace-prod: inconclusive <text>`; the case fails.
+//! What a case tells the world: the markers that `prod` reads (`results::marker` has their grammar),
+//! the text of a verdict, the evidence it leaves behind and the command that repeats it. Decides nothing.
 
 use crate::{engine::Identity, settings::Seed, verdict::Verdict};
+use results::marker::{Marker, Start};
 use std::{borrow::Cow, collections::BTreeMap, fmt::Write};
 
 /// Figures of a case by name; `prod` adds them up over a layer.
@@ -28,12 +20,9 @@ impl Figures {
         self.0.get(name).copied().unwrap_or_default()
     }
 
-    fn line(&self) -> String {
-        let mut line = String::from("mace-prod: figures");
-        for (name, count) in &self.0 {
-            write!(line, " {name}={count}").expect("a string takes every write");
-        }
-        line
+    fn marker(&self) -> Marker {
+        let amount = |(name, count): (&Cow<'_, str>, &u64)| (name.to_string(), *count as f64);
+        Marker::Figures(self.0.iter().map(amount).collect())
     }
 }
 
@@ -43,17 +32,25 @@ pub fn say(line: &str) {
     println!("{line}");
 }
 
+/// Prints a marker.
+pub fn mark(marker: &Marker) {
+    say(&marker.to_string());
+}
+
 /// The first line of every case.
 pub fn announce(seed: Seed, root: Seed, case: &str, engine: &Identity) {
-    let Identity { name, version, build } = engine;
-    say(&format!(
-        "mace-prod: seed={seed} root={root} case={case} engine={name}-{version} build={build}"
-    ));
+    mark(&Marker::Start(Start {
+        seed: seed.number(),
+        root: root.number(),
+        case: case.to_owned(),
+        engine: format!("{}-{}", engine.name, engine.version),
+        build: engine.build.clone(),
+    }));
 }
 
 /// The line of figures.
 pub fn figures(figures: &Figures) {
-    say(&figures.line());
+    mark(&figures.marker());
 }
 
 /// The text of a verdict that is no pass, ending in the command that repeats the case.
@@ -73,7 +70,7 @@ pub fn failure(verdict: &Verdict, case: &str, seed: Seed) -> String {
         }
         Verdict::Crashed(how) => format!("the engine died where it was not asked to: {how}"),
         Verdict::Stuck(how) => format!("no progress within the deadline: {how}"),
-        Verdict::Inconclusive(why) => format!("mace-prod: inconclusive {why}"),
+        Verdict::Inconclusive(why) => Marker::Inconclusive { reason: why.clone() }.to_string(),
     };
     write!(text, "\n  repeat: just repro '{case}' {seed}").expect("a string takes every write");
     text
@@ -105,6 +102,6 @@ mod tests {
         let mut figures = Figures::default();
         figures.add("reopenings", 2);
         figures.add("reopenings", 1);
-        assert_eq!(figures.line(), "mace-prod: figures reopenings=3");
+        assert_eq!(figures.marker().to_string(), "mace-prod: figures reopenings=3");
     }
 }

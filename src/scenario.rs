@@ -19,6 +19,7 @@ use crate::{
     testdir::TestDir,
     verdict::Verdict,
 };
+use results::marker::Marker;
 use std::{
     panic::{AssertUnwindSafe, catch_unwind, resume_unwind},
     path::{Path, PathBuf},
@@ -97,13 +98,13 @@ impl Case {
 
     /// Says why the case judges nothing here; it then passes, and is reported apart.
     pub fn skip(&self, reason: &str) -> Verdict {
-        report::say(&format!("mace-prod: skip reason={reason}"));
+        report::mark(&Marker::Skip { reason: reason.to_owned() });
         Verdict::Pass
     }
 
     /// Says that a known finding showed itself again, as it should on this engine version.
     pub fn known_finding(&self, id: FindingId) -> Verdict {
-        report::say(&format!("mace-prod: known-finding id={id} case={}", self.name));
+        report::mark(&Marker::KnownFinding { id: id.to_string(), case: self.name.clone() });
         Verdict::Pass
     }
 

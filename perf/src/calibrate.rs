@@ -72,7 +72,7 @@ pub(crate) fn calibrate(
         console::page(
             "INCONCLUSIVE: no case could be measured; calibrate when less else is going on",
         );
-        return Ok(Outcome::Unclear);
+        return Ok(Outcome::Inconclusive);
     };
     let new = rewrite(&old, &proposal).map_err(|error| {
         Error::new(format_args!("malformed file ({error})"), file.display(), "correct the file")

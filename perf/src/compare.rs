@@ -204,7 +204,7 @@ pub(crate) fn outcome(gate: Gate) -> Outcome {
     match gate {
         Gate::Passed => Outcome::Passed,
         Gate::Failed | Gate::TooFewCases => Outcome::Failed,
-        Gate::Inconclusive => Outcome::Unclear,
+        Gate::Inconclusive => Outcome::Inconclusive,
     }
 }
 

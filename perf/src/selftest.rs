@@ -304,11 +304,11 @@ fn judge(proof: &Proof, kind: Variant) -> Outcome {
         || proof.in_time.is_some_and(in_time)
         || rate(proof.falsely_flagged, proof.clean_cases).0 > FLAG_RATE;
     if proof.runs == proof.inconclusive {
-        Outcome::Unclear
+        Outcome::Inconclusive
     } else if broken {
         Outcome::Failed
     } else if rate(proof.inconclusive, proof.runs).0 > 1.0 - POWER {
-        Outcome::Unclear
+        Outcome::Inconclusive
     } else {
         Outcome::Passed
     }

@@ -15,12 +15,12 @@ use mace_prod::{
     settings::Seed,
     testdir::TestDir,
 };
+use process::sample;
 use results::{
-    judge::{Resource, Verdict, growth},
+    judge::{Resource, Trend, growth},
     limits::Growth,
     resident,
     row::Row,
-    sample,
 };
 use std::{
     fs::{self, File},
@@ -112,9 +112,9 @@ fn rows(leak: Leak) -> Vec<Row> {
 fn found(leak: Leak) -> Vec<Resource> {
     let rows = rows(leak);
     let judged = Resource::ALL.map(|resource| growth(resource, &rows, &Growth::default()));
-    let found = Resource::ALL.into_iter().zip(&judged).filter(|(_, j)| j.verdict == Verdict::Found);
+    let found = Resource::ALL.into_iter().zip(&judged).filter(|(_, j)| j.trend == Trend::Found);
     let found: Vec<Resource> = found.map(|(resource, _)| resource).collect();
-    let inconclusive = judged.iter().find(|j| j.verdict == Verdict::Inconclusive);
+    let inconclusive = judged.iter().find(|j| j.trend == Trend::Inconclusive);
     assert!(inconclusive.is_none(), "{inconclusive:?}");
     found
 }

@@ -130,12 +130,12 @@ table! {
     SOAK_DURATION_SECS: Seconds = knob("21600", Home::Soak, LIMIT, "seconds in all");
     SOAK_THREADS: Count = knob("8", Home::Soak, shape::between(1, 1024),
         "threads handed to the layers");
-    SOAK_STRESS_TIMEOUT: Seconds = knob("600", Home::Soak, LIMIT, "seconds for each stress case");
-    SOAK_CHAOS_TIMEOUT: Seconds = knob("300", Home::Soak, LIMIT, "seconds for each chaos case");
+    SOAK_STRESS_TIMEOUT: Seconds = knob("900", Home::Soak, LIMIT, "seconds for each stress case");
+    SOAK_CHAOS_TIMEOUT: Seconds = knob("600", Home::Soak, LIMIT, "seconds for each chaos case");
     SOAK_FAST_TIMEOUT: Seconds = knob("300", Home::Soak, LIMIT, "seconds for the whole fast layer");
-    SOAK_CHAOS_EVERY: Count = knob("2", Home::Soak, shape::at_least(0),
+    SOAK_CHAOS_EVERY: Count = knob("3", Home::Soak, shape::at_least(0),
         "chaos every so many cycles, 0 disables");
-    SOAK_PERF_EVERY: Count = knob("4", Home::Soak, shape::at_least(0),
+    SOAK_PERF_EVERY: Count = knob("1", Home::Soak, shape::at_least(0),
         "perf snapshot every so many cycles, 0 disables");
     SOAK_CYCLE_PAUSE_SECS: Seconds = knob("5", Home::Soak, shape::seconds(0),
         "seconds of pause between cycles");

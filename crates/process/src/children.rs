@@ -184,7 +184,7 @@ mod tests {
     }
 
     #[test]
-    fn a_child_past_its_limit_is_killed_and_one_within_it_is_not() {
+    fn only_a_child_past_its_limit_is_killed() {
         let interrupts = Interrupts::install().unwrap();
         let run = |script, limit| {
             let mut command = Command::new("sh");

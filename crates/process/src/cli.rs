@@ -57,7 +57,10 @@ pub enum Parsed<C> {
 
 /// Reads the command line; clap's own refusals are put into the form of ours.
 pub fn parse<C: Parser>(args: impl IntoIterator<Item = OsString>) -> Result<Parsed<C>> {
-    let error = match C::try_parse_from(args) {
+    let command = C::command().after_help(EXIT_CODES);
+    let command = command.mut_subcommands(|command| command.after_help(EXIT_CODES));
+    let parsed = command.try_get_matches_from(args).and_then(|found| C::from_arg_matches(&found));
+    let error = match parsed {
         Ok(cli) => return Ok(Parsed::Command(cli)),
         Err(error) => error,
     };
@@ -71,16 +74,28 @@ pub fn parse<C: Parser>(args: impl IntoIterator<Item = OsString>) -> Result<Pars
             Err(Error::new("no command", "command line", remedy))
         }
         _ => {
-            // clap's first paragraph is the finding; usage and tips follow after a blank line.
+            // clap's first paragraph is the finding; tips and usage follow after blank lines.
             let text = error.render().to_string();
-            let what = text.split("\n\n").next().unwrap_or_default();
-            let what = what.trim_start_matches("error: ").split_whitespace();
-            let what = what.collect::<Vec<_>>().join(" ");
-            let remedy = format!("`{program} --help` shows the usage");
+            let mut paragraphs = text.split("\n\n");
+            let what = paragraphs.next().unwrap_or_default().trim_start_matches("error: ");
+            let what = what.split_whitespace().collect::<Vec<_>>().join(" ");
+            let tip = paragraphs.flat_map(str::lines).map(str::trim);
+            let tip = tip.filter_map(|line| line.strip_prefix("tip: ")).next();
+            let tip = tip.map_or_else(String::new, |tip| format!("{tip}; "));
+            let remedy = format!("{tip}`{program} --help` shows the usage");
             Err(Error::new(what, "command line", remedy).because(error))
         }
     }
 }
+
+/// At the end of every help text.
+const EXIT_CODES: &str = "\
+Exit codes:
+  0         passed
+  1         a case failed, timed out, was flaky or inconclusive, or the perf gate failed
+  2         usage, configuration or build
+  3         a measurement was inconclusive
+  130, 143  interrupted";
 
 /// The flags that every program has.
 #[derive(Debug, Args)]
@@ -105,11 +120,35 @@ impl Flags {
 
 #[cfg(test)]
 mod tests {
-    use super::unless_interrupted;
-    use crate::{Error, Outcome};
+    use super::{Parsed, parse, unless_interrupted};
+    use crate::{Error, Outcome, Result};
+    use clap::Parser;
+
+    #[derive(Debug, Parser)]
+    #[command(name = "sample")]
+    enum Sample {
+        Snapshot,
+    }
+
+    fn typed(argument: &str) -> Result<Parsed<Sample>> {
+        parse(["sample", argument].map(Into::into))
+    }
 
     #[test]
-    fn what_fails_because_of_a_signal_is_an_interruption() {
+    fn a_similar_subcommand_is_suggested() {
+        let line = typed("snapshto").unwrap_err().to_string();
+        assert!(line.contains("a similar subcommand exists: 'snapshot'"), "{line}");
+        assert!(matches!(typed("snapshot").unwrap(), Parsed::Command(Sample::Snapshot)));
+    }
+
+    #[test]
+    fn help_ends_with_the_exit_codes() {
+        let Parsed::Text(help) = typed("--help").unwrap() else { panic!("no help") };
+        assert!(help.trim_end().ends_with("130, 143  interrupted"), "{help}");
+    }
+
+    #[test]
+    fn a_failure_after_a_signal_is_an_interruption() {
         let error = || Err(Error::new("cannot run git", "here", "look"));
         let signal = Outcome::Interrupted(2);
         assert_eq!(unless_interrupted(error(), Some(signal)).unwrap(), signal);

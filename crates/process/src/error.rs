@@ -62,7 +62,7 @@ mod tests {
     use super::Error;
 
     #[test]
-    fn a_line_break_in_foreign_text_does_not_break_the_line() {
+    fn an_error_stays_one_line() {
         let error = Error::new("mode `a\nb`", "command line", "use fast");
         assert_eq!(error.to_string(), "mode `a b`: command line: use fast");
     }

@@ -46,7 +46,7 @@ mod tests {
     use std::fs;
 
     #[test]
-    fn a_folder_is_made_and_a_file_in_its_place_is_refused() {
+    fn a_file_in_place_of_the_folder_is_refused() {
         let temp = tempfile::tempdir().unwrap();
         let folder = temp.path().join("a/b");
         assert_eq!(writable(&folder).unwrap(), folder);
@@ -56,7 +56,7 @@ mod tests {
         assert!(line.starts_with("cannot write to the output folder"), "{line}");
     }
     #[test]
-    fn a_folder_is_one_runs_at_a_time_and_what_it_leaves_claims_nothing() {
+    fn a_folder_belongs_to_one_run_at_a_time() {
         let temp = tempfile::tempdir().unwrap();
         fs::write(temp.path().join("lock"), "left by a run that was killed").unwrap();
         let claimed = claim(temp.path(), "another run", "wait").unwrap();

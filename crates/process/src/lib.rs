@@ -1,6 +1,6 @@
 //! What the programs of this repository share: how they read their command line, start and end
-//! children, write files that survive a kill, name the one reason why they cannot go on, and make sure
-//! which engine cargo builds.
+//! children, read what a child holds, write files that survive a kill, name the one reason why they
+//! cannot continue, and make sure which engine cargo builds.
 //!
 //! It knows no layer, no bench and no engine but its name, and decides nothing about results.
 
@@ -12,7 +12,7 @@ mod error;
 pub mod folder;
 mod manifest;
 pub mod miniature;
-mod outcome;
+pub mod sample;
 pub mod scratch;
 pub mod store;
 pub mod wanted;
@@ -20,4 +20,4 @@ pub mod workspace;
 
 pub use children::{Companion, Interrupts, Silence};
 pub use error::{Error, Result};
-pub use outcome::Outcome;
+pub use results::Outcome;

@@ -174,7 +174,7 @@ mod tests {
     }
 
     #[test]
-    fn a_folder_is_left_when_its_owner_is_gone_and_not_before() {
+    fn a_folder_is_left_once_its_owner_is_gone() {
         let base = tempfile::tempdir().unwrap();
         let folder = Folder::new(base.path(), "stress::one-two").unwrap();
         fs::write(folder.path().join("file"), "evidence").unwrap();

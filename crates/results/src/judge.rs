@@ -15,27 +15,28 @@ mod pace;
 pub use growth::{Resource, growth};
 pub use pace::pace;
 
-use process::Outcome;
-use serde::Serialize;
-use std::{collections::BTreeMap, fmt};
+use crate::{marker::Figures, outcome::Outcome};
+use serde::{Deserialize, Serialize};
+use std::fmt;
 
 /// What was found out about one aspect of the run.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Judgement {
     /// Which aspect: `memory`, `open files`, `pace`, ….
     pub aspect: String,
     /// What it came to.
-    pub verdict: Verdict,
+    #[serde(rename = "verdict")]
+    pub trend: Trend,
     /// The figures behind it, in words, in one line.
     pub because: String,
     /// The same figures by name, with the unit in the name.
-    pub figures: BTreeMap<&'static str, f64>,
+    pub figures: Figures,
 }
 
 /// What one aspect came to.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Verdict {
+pub enum Trend {
     /// Judged, and nothing found.
     Steady,
     /// A resource grows without bound, or the benches got slower.
@@ -46,39 +47,50 @@ pub enum Verdict {
     NotJudged,
 }
 
+impl Trend {
+    /// The word for it, wherever a person reads one.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Steady => "steady",
+            Self::Found => "found",
+            Self::Inconclusive => "inconclusive",
+            Self::NotJudged => "not judged",
+        }
+    }
+}
+
 impl Judgement {
-    fn new(aspect: &str, verdict: Verdict, because: impl Into<String>) -> Self {
+    fn new(aspect: &str, trend: Trend, because: impl Into<String>) -> Self {
         let (aspect, because) = (aspect.to_owned(), because.into());
-        Self { aspect, verdict, because, figures: BTreeMap::new() }
+        Self { aspect, trend, because, figures: Figures::new() }
     }
 
     /// An aspect that was not asked for, or cannot be had here.
     pub fn not_judged(aspect: &str, why: &str) -> Self {
-        Self::new(aspect, Verdict::NotJudged, why)
+        Self::new(aspect, Trend::NotJudged, why)
     }
 
     fn with(mut self, figures: impl IntoIterator<Item = (&'static str, f64)>) -> Self {
-        self.figures.extend(figures);
+        self.figures.extend(figures.into_iter().map(|(name, figure)| (name.to_owned(), figure)));
         self
     }
 
     /// What it means for the run's exit code.
     pub fn outcome(&self) -> Outcome {
-        match self.verdict {
-            Verdict::Steady | Verdict::NotJudged => Outcome::Passed,
-            Verdict::Found => Outcome::Failed,
-            Verdict::Inconclusive => Outcome::Unclear,
+        match self.trend {
+            Trend::Steady | Trend::NotJudged => Outcome::Passed,
+            Trend::Found => Outcome::Failed,
+            Trend::Inconclusive => Outcome::Inconclusive,
         }
     }
 }
 
 impl fmt::Display for Judgement {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let word = match self.verdict {
-            Verdict::Steady => "steady",
-            Verdict::Found => "FOUND",
-            Verdict::Inconclusive => "inconclusive",
-            Verdict::NotJudged => "not judged",
+        let word = match self.trend {
+            // What fails the run stands out.
+            Trend::Found => self.trend.name().to_uppercase(),
+            _ => self.trend.name().to_owned(),
         };
         write!(f, "{:11} {word:12} {}", self.aspect, self.because)
     }

@@ -1,14 +1,23 @@
-//! What a long run records and how it is judged: the rows of its cycles, the ledger of its seeds,
-//! the state it resumes from, and judgements over rows and snapshots. It starts no process and runs
-//! no layer; the loop that does is `prod soak`.
+//! What is written and read: the marker lines of a case, cases and layers, the record of a run, what a
+//! long run records and how its rows are judged, the words for outcomes, and statistics. Writers and
+//! readers use the same types. Text and data only: it opens no file, starts no process and runs no
+//! layer.
 
+pub mod case;
+pub mod document;
 pub mod judge;
 pub mod ledger;
 pub mod limits;
+pub mod marker;
+pub mod outcome;
 pub mod resident;
 pub mod row;
-pub mod sample;
+pub mod run;
 pub mod seeds;
 pub mod snapshot;
+pub mod state;
 pub mod stats;
-pub mod summary;
+
+pub use case::{Case, CaseId, CaseOutcome, Layer};
+pub use document::{Document, FormatError};
+pub use outcome::Outcome;

@@ -1,9 +1,7 @@
 //! The thresholds that a long run is judged by: the tables of `.config/soak.toml` that are no
 //! knobs. Every key has a default; an unknown key and a value out of its range are errors.
 
-use process::{Error, Result};
 use serde::Deserialize;
-use std::{fs, io, path::Path};
 
 /// All thresholds.
 #[derive(Debug, Clone, Default, PartialEq, Deserialize)]
@@ -79,18 +77,8 @@ impl Default for Pace {
 }
 
 impl Limits {
-    /// Reads the tables of the file; an absent file leaves the defaults.
-    pub fn load(file: &Path) -> Result<Self> {
-        let text = match fs::read_to_string(file) {
-            Ok(text) => text,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Self::default()),
-            Err(error) => return Err(Error::io("read the file", file, "make it readable", error)),
-        };
-        Self::parse(&text).map_err(|what| Error::new(what, file.display(), "correct the file"))
-    }
-
     /// Reads the tables of a text; the error is what is wrong, in words.
-    pub fn parse(text: &str) -> std::result::Result<Self, String> {
+    pub fn parse(text: &str) -> Result<Self, String> {
         let limits: Self = toml::from_str(text).map_err(|error| {
             let line = error.span().map_or(0, |span| text[..span.start].lines().count().max(1));
             format!("{} (line {line})", error.message())
@@ -135,12 +123,11 @@ mod tests {
     use super::Limits;
 
     #[test]
-    fn an_absent_table_is_the_default_and_knobs_are_not_looked_at() {
+    fn an_absent_table_is_the_default() {
         let limits = Limits::parse("SOAK_THREADS = 4\n[pace]\nslower_pct = 7.5\n").unwrap();
         assert!((limits.pace.slower_pct - 7.5).abs() < 1e-9);
         assert_eq!(limits.growth, super::Growth::default());
-        let nowhere = std::path::Path::new("/nonexistent/soak.toml");
-        assert_eq!(Limits::load(nowhere).unwrap(), Limits::default());
+        assert_eq!(Limits::parse("").unwrap(), Limits::default());
     }
 
     #[test]

@@ -2,10 +2,8 @@
 //! columns and their order are a contract with whoever reads the file; further ones come only to the
 //! right.
 
-use crate::summary::of_code;
-use process::{Error, Outcome, Result};
+use crate::{document::FormatError, outcome::Outcome};
 use serde::{Deserialize, Serialize};
-use std::{fs, io, path::Path};
 
 /// A finished cycle.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -24,7 +22,7 @@ pub struct Row {
     pub seed: u64,
     /// Cases that passed, over all layers of the cycle.
     pub passed: u64,
-    /// Cases that failed, are missing, or whose known finding vanished.
+    /// Cases that failed, were inconclusive, are missing, or did not reproduce their known finding.
     pub failed: u64,
     /// Cases past their limit.
     pub timed_out: u64,
@@ -46,15 +44,8 @@ pub struct Row {
     pub commit_p99_ns: Option<u64>,
     /// Which process it was, from 1: another one after each resumption.
     pub process: u64,
-    /// The exit code that the cycle alone would have given.
-    pub outcome: u8,
-}
-
-impl Row {
-    /// How the cycle ended.
-    pub fn outcome(&self) -> Outcome {
-        of_code(self.outcome)
-    }
+    /// How the cycle alone ended.
+    pub outcome: Outcome,
 }
 
 /// The text of a whole file.
@@ -68,23 +59,16 @@ pub fn render(rows: &[Row]) -> String {
     String::from_utf8(bytes).expect("numbers and names are UTF-8")
 }
 
-/// The rows of a file; none when it is not there. The file is only ever replaced as a whole, so
-/// that a row that cannot be read is damage and an error.
-pub fn read(path: &Path) -> Result<Vec<Row>> {
-    let text = match fs::read_to_string(path) {
-        Ok(text) => text,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
-        Err(error) => return Err(Error::io("read the file", path, "make it readable", error)),
-    };
+/// The rows of a file. The file is only ever replaced as a whole, so that a row that cannot be read is
+/// damage and an error.
+pub fn parse(text: &str) -> Result<Vec<Row>, FormatError> {
     let mut reader = csv::Reader::from_reader(text.as_bytes());
-    reader.deserialize().collect::<std::result::Result<Vec<Row>, _>>().map_err(|error| {
-        let what = format!("a row cannot be read ({error})");
-        Error::new(what, path.display(), "restore the file, or start without --resume")
-            .because(error)
-    })
+    let rows = reader.deserialize().collect::<Result<_, _>>();
+    rows.map_err(|error| FormatError::new(format_args!("a row cannot be read ({error})")))
 }
 
-const COLUMNS: [&str; 19] = [
+/// The columns in the order of the file.
+pub const COLUMNS: [&str; 19] = [
     "cycle",
     "elapsed_secs",
     "cases",
@@ -108,10 +92,11 @@ const COLUMNS: [&str; 19] = [
 
 #[cfg(test)]
 mod tests {
-    use super::{Row, read, render};
+    use super::{Row, parse, render};
+    use crate::Outcome;
 
     #[test]
-    fn the_first_columns_are_the_contracts_and_empty_where_nothing_was_read() {
+    fn the_first_columns_are_the_contracts() {
         let sampled = Row {
             cycle: 4,
             elapsed_secs: 90,
@@ -121,7 +106,7 @@ mod tests {
             seed: u64::MAX,
             rss_bytes: Some(1),
             process: 1,
-            outcome: 143,
+            outcome: Outcome::Interrupted(15),
             ..Row::default()
         };
         let rows = [Row { cycle: 3, process: 1, ..Row::default() }, sampled];
@@ -130,22 +115,14 @@ mod tests {
         assert!(lines[0].starts_with("cycle,elapsed_secs,cases,median_ns_p50,median_ns_p95,seed,"));
         assert!(lines[1].starts_with("3,0,,,,0,"), "{text}");
         assert!(lines[2].starts_with("4,90,12,1500.5,9000000.0,18446744073709551615,"), "{text}");
-
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("perf_cycles.csv");
-        assert_eq!(read(&path).unwrap(), []);
-        std::fs::write(&path, &text).unwrap();
-        assert_eq!(read(&path).unwrap(), rows, "the columns have the names of the fields");
-        assert_eq!(rows[1].outcome(), process::Outcome::Interrupted(15));
+        assert!(lines[2].ends_with(",1,143"), "{text}");
+        assert_eq!(parse(&text).unwrap(), rows, "the columns have the names of the fields");
     }
 
     #[test]
     fn half_a_row_is_damage() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("perf_cycles.csv");
-        let text = render(&[Row::default()]);
-        std::fs::write(&path, &text[..text.len() - 12]).unwrap();
-        let line = read(&path).unwrap_err().to_string();
-        assert!(line.contains("perf_cycles.csv") && line.contains("--resume"), "{line}");
+        let text = render(&[Row { cycle: 1, ..Row::default() }]);
+        assert!(parse(&text[..text.len() - 4]).is_err());
+        assert!(parse(&text.replace("seed", "sead")).unwrap_err().to_string().contains("seed"));
     }
 }

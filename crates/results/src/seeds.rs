@@ -1,5 +1,5 @@
-//! The seeds of a long run: an endless row of root seeds that follows from one number, and who takes
-//! which of them. Pure.
+//! The seeds of a long run: an endless sequence of root seeds that follows from one number, and which
+//! machine takes which of them. Pure.
 
 use std::{collections::BTreeSet, fmt};
 use xxhash_rust::xxh3::xxh3_64_with_seed;
@@ -9,7 +9,7 @@ pub fn root_seed(soak_seed: u64, index: u64) -> u64 {
     xxh3_64_with_seed(format!("cycle {index}").as_bytes(), soak_seed)
 }
 
-/// One of several machines that share a row of seeds: the `number`-th of `of`, from 1.
+/// One of several machines that share a sequence of seeds: the `number`-th of `of`, from 1.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Shard {
     number: u64,
@@ -20,10 +20,10 @@ impl Shard {
     /// The only one.
     pub const WHOLE: Self = Self { number: 1, of: 1 };
 
-    /// Reads `k/n` with `1 <= k <= n`.
-    pub fn parse(text: &str) -> Option<Self> {
-        let (number, of) = knobs::shard(text)?;
-        Some(Self { number: number.into(), of: of.into() })
+    /// The `number`-th of `of`, with `1 <= number <= of`.
+    pub const fn new(number: u32, of: u32) -> Self {
+        assert!(1 <= number && number <= of, "a shard is one of so many");
+        Self { number: number as u64, of: of as u64 }
     }
 
     /// The first index of this shard that is not used yet.
@@ -48,7 +48,7 @@ mod tests {
     use std::collections::BTreeSet;
 
     #[test]
-    fn seeds_follow_from_the_soaks_seed_for_ever() {
+    fn seeds_of_a_soak_seed_never_change() {
         assert_eq!(root_seed(42, 0), GOLDEN, "a change here makes every ledger worthless");
         let all: BTreeSet<u64> = (0..1000).map(|index| root_seed(42, index)).collect();
         assert_eq!(all.len(), 1000);
@@ -58,8 +58,8 @@ mod tests {
     const GOLDEN: u64 = 7_171_483_601_828_363_846;
 
     #[test]
-    fn shards_share_the_row_without_overlap() {
-        let shards: Vec<_> = ["1/3", "2/3", "3/3"].map(|text| Shard::parse(text).unwrap()).into();
+    fn shards_share_the_seeds_without_overlap() {
+        let shards: Vec<_> = [1, 2, 3].map(|number| Shard::new(number, 3)).into();
         let mut taken = BTreeSet::new();
         for _ in 0..5 {
             for shard in &shards {
@@ -73,8 +73,7 @@ mod tests {
     }
 
     #[test]
-    fn a_shard_is_read_as_it_is_written() {
-        assert_eq!(Shard::parse("3/2"), None);
-        assert_eq!(Shard::parse("2/4").unwrap().to_string(), "2/4");
+    fn a_shard_is_written_as_it_is_typed() {
+        assert_eq!(Shard::new(2, 4).to_string(), "2/4");
     }
 }

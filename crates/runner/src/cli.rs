@@ -53,7 +53,7 @@ pub(crate) enum Command {
         /// Go on where an earlier soak was killed or interrupted
         #[arg(long)]
         resume: bool,
-        /// Take the k-th of n parts of the row of seeds
+        /// Take the k-th of n parts of the sequence of seeds
         #[arg(long, value_name = "K/N")]
         shard: Option<String>,
     },

@@ -105,7 +105,7 @@ mod tests {
     }
 
     #[test]
-    fn a_turned_knob_changes_every_place_of_it_and_nothing_else() {
+    fn a_turned_knob_changes_its_places_alone() {
         let env = [
             ("FAST_TIMEOUT", "41"),
             ("STRESS_TIMEOUT", "42"),

@@ -1,57 +1,22 @@
-//! From a part's inventory, report and exit code to a verdict on every case. A report can be green
+//! From a part's inventory, report and exit code to an outcome of every case. A report can be green
 //! while cases are missing from it, and a case can pass because it met a known finding; neither is
 //! a plain pass. Pure: no files, no printing.
 
-use crate::report::Verdict;
 use crate::{
-    marker::Markers,
-    nextest::{CaseId, Inventory},
+    nextest::Inventory,
+    origin::Origin,
     part::Part,
-    record::{Ended, Record},
+    record::{Judged, Record},
 };
 use knobs::findings::{Build, Finding, Findings};
-use process::Outcome;
-use quick_junit::TestCase;
+use results::{
+    Case, CaseId, CaseOutcome, Layer, Outcome,
+    marker::{Figures, Markers},
+};
 use std::{
     collections::{BTreeMap, BTreeSet},
     time::Duration,
 };
-
-/// A case with its verdict.
-#[derive(Debug, Clone)]
-pub(crate) struct Judged {
-    pub(crate) id: CaseId,
-    pub(crate) verdict: Verdict,
-    /// Why, in one line; always there when the verdict fails or skips.
-    pub(crate) message: Option<String>,
-    pub(crate) time: Duration,
-    pub(crate) attempts: usize,
-    pub(crate) markers: Markers,
-    /// nextest's element; `None` for a case without a result.
-    pub(crate) element: Option<TestCase>,
-}
-
-/// A part with a verdict on each of its cases.
-#[derive(Debug)]
-pub(crate) struct Layer {
-    pub(crate) part: Part,
-    pub(crate) cases: Vec<Judged>,
-    /// Sums over the cases.
-    pub(crate) figures: BTreeMap<String, f64>,
-    /// From the start of nextest to its end.
-    pub(crate) wall: Duration,
-    pub(crate) outcome: Outcome,
-}
-
-impl Layer {
-    pub(crate) fn count(&self, verdict: Verdict) -> usize {
-        self.cases.iter().filter(|case| case.verdict == verdict).count()
-    }
-
-    pub(crate) fn failures(&self) -> impl Iterator<Item = &Judged> {
-        self.cases.iter().filter(|case| case.verdict.fails())
-    }
-}
 
 /// What is known about a part after it ran.
 pub(crate) struct Facts<'f> {
@@ -60,7 +25,9 @@ pub(crate) struct Facts<'f> {
     /// The records, or why the report is unreadable.
     pub(crate) report: Result<Vec<Record>, String>,
     pub(crate) findings: &'f Findings,
+    /// The engine's version.
     pub(crate) engine: &'f str,
+    pub(crate) origin: &'f Origin,
     /// What nextest's exit code means; an interruption has overruled it already.
     pub(crate) outcome: Outcome,
     /// nextest's exit in words.
@@ -69,142 +36,151 @@ pub(crate) struct Facts<'f> {
 }
 
 /// Judges a part.
-pub(crate) fn judge(facts: Facts<'_>) -> Layer {
-    let build = if facts.part.build.has_failpoints() { Build::Failpoints } else { Build::Plain };
-    let expected = |finding: &&Finding| finding.is_expected(facts.engine, build);
-    let expected: Vec<_> = facts.findings.all().iter().filter(expected).collect();
+pub(crate) fn judge(facts: Facts<'_>) -> Judged {
+    let Facts { part, inventory, report, findings, engine, origin, outcome, ended, wall } = facts;
+    let interrupted = matches!(outcome, Outcome::Interrupted(_));
+    let build = if part.build.has_failpoints() { Build::Failpoints } else { Build::Plain };
+    let expected = |finding: &&Finding| finding.is_expected(engine, build);
+    let expected: Vec<_> = findings.all().iter().filter(expected).collect();
 
-    let (records, unreadable) = match facts.report {
+    let (records, unreadable) = match report {
         Ok(records) => (records, None),
         Err(why) => (Vec::new(), Some(format!("the layer's report is unreadable: {why}"))),
     };
-    let seen: BTreeSet<_> = records.iter().map(|record| record.id.clone()).collect();
-    let mut cases: Vec<_> = records
-        .into_iter()
-        .map(|record| {
-            let listed = facts.inventory.contains(&record.id);
-            judge_record(record, listed, &expected)
-        })
-        .collect();
-    let why_missing = match facts.outcome {
-        Outcome::Interrupted(_) => "not run to its end: the run was interrupted".to_owned(),
-        _ => unreadable.unwrap_or_else(|| {
-            format!("the case is in the inventory and has no result ({})", facts.ended)
-        }),
+    let why_missing = if interrupted {
+        "not run to its end: the run was interrupted".to_owned()
+    } else {
+        let silent = || format!("the case is in the inventory and has no result ({ended})");
+        unreadable.unwrap_or_else(silent)
     };
-    if matches!(facts.outcome, Outcome::Interrupted(_)) {
-        for case in cases.iter_mut().filter(|case| cut_off(case)) {
-            (case.verdict, case.message) = (Verdict::Missing, Some(why_missing.clone()));
+    let mut cases = Vec::new();
+    let mut elements = BTreeMap::new();
+    for record in records {
+        let listed = inventory.contains(&record.case.id);
+        elements.insert(record.case.id.clone(), record.element);
+        let mut case = judge_record(record.case, &record.markers, listed, &expected);
+        if interrupted && cut_off(&case) {
+            case.outcome = CaseOutcome::Missing;
+            case.message = Some(why_missing.clone());
         }
+        cases.push(case);
     }
-    let missing = facts.inventory.iter().filter(|id| !seen.contains(id));
-    cases.extend(missing.map(|id| resultless(id.clone(), Verdict::Missing, &why_missing)));
+    let seen: BTreeSet<_> = cases.iter().map(|case| case.id.clone()).collect();
+    let missing = inventory.difference(&seen);
+    cases.extend(missing.map(|id| resultless(id.clone(), CaseOutcome::Missing, &why_missing)));
     cases.sort_by(|left, right| left.id.cmp(&right.id));
 
-    let failed = cases.iter().any(|case| case.verdict.fails());
-    if facts.outcome == Outcome::Failed && !failed {
+    let failed = cases.iter().any(|case| case.outcome.fails());
+    if outcome == Outcome::Failed && !failed {
         // Never let our reading of the report overrule nextest's own verdict.
-        let id = CaseId { binary: "nextest".into(), name: facts.part.label.into() };
-        let message = format!("nextest failed ({}) although no case did", facts.ended);
-        cases.push(resultless(id, Verdict::Failed, &message));
+        let id = CaseId { binary: "nextest".into(), name: part.label.into() };
+        let message = format!("nextest failed ({ended}) although no case did");
+        cases.push(resultless(id, CaseOutcome::Failed, &message));
     }
-    let mut figures = BTreeMap::new();
-    for (name, amount) in cases.iter().flat_map(|case| &case.markers.figures) {
-        *figures.entry(name.clone()).or_default() += amount;
+    for case in cases.iter_mut().filter(|case| case.outcome.fails()) {
+        case.repro = Some(origin.repro(part, &case.id.name));
     }
-    let outcome = if failed { facts.outcome.max(Outcome::Failed) } else { facts.outcome };
-    Layer { part: facts.part.clone(), cases, figures, wall: facts.wall, outcome }
+    let outcome = if failed { outcome.max(Outcome::Failed) } else { outcome };
+    let layer = Layer {
+        label: part.label.to_owned(),
+        build: part.build.name().to_owned(),
+        engine: origin.engine.clone(),
+        root_seed: origin.seed.to_string(),
+        wall,
+        cases,
+    };
+    Judged { layer, outcome, elements }
 }
 
 /// Whether the case ended because nextest passed the interruption's signal on to it.
-fn cut_off(case: &Judged) -> bool {
+fn cut_off(case: &Case) -> bool {
     let signal = |name: &str| case.message.as_ref().is_some_and(|text| text.contains(name));
-    case.verdict == Verdict::Failed && (signal("(SIGINT)") || signal("(SIGTERM)"))
+    case.outcome == CaseOutcome::Failed && (signal("(SIGINT)") || signal("(SIGTERM)"))
 }
 
-fn resultless(id: CaseId, verdict: Verdict, message: &str) -> Judged {
-    Judged {
+fn resultless(id: CaseId, outcome: CaseOutcome, message: &str) -> Case {
+    Case {
         id,
-        verdict,
+        outcome,
         message: Some(message.to_owned()),
         time: Duration::ZERO,
         attempts: 0,
-        markers: Markers::default(),
-        element: None,
+        seed: None,
+        repro: None,
+        known: Vec::new(),
+        figures: Figures::new(),
+        story: String::new(),
     }
 }
 
-fn judge_record(record: Record, listed: bool, expected: &[&Finding]) -> Judged {
-    let (verdict, message) = if listed {
-        let reported = record.message.clone();
-        match record.ended {
-            Ended::Failed => {
-                let inconclusive = record.markers.inconclusive.as_ref();
-                let message = inconclusive.map(|why| format!("inconclusive: {why}"));
-                (Verdict::Failed, message.or(reported))
+fn judge_record(mut case: Case, markers: &Markers, listed: bool, expected: &[&Finding]) -> Case {
+    if listed {
+        match case.outcome {
+            CaseOutcome::Failed => {
+                if let Some(why) = &markers.inconclusive {
+                    case.outcome = CaseOutcome::Inconclusive;
+                    case.message = Some(format!("inconclusive: {why}"));
+                }
             }
-            Ended::TimedOut => (Verdict::TimedOut, Some("past its limit, killed".to_owned())),
-            Ended::FlakyFailed => (Verdict::Flaky, reported),
-            Ended::Skipped => (Verdict::Skipped, reported),
-            Ended::FlakyPassed => passed(&record, expected, Verdict::FlakyPassed),
-            Ended::Passed => passed(&record, expected, Verdict::Passed),
+            CaseOutcome::TimedOut => case.message = Some("past its limit, killed".to_owned()),
+            CaseOutcome::Passed | CaseOutcome::FlakyPassed => {
+                (case.outcome, case.message) = passed(&case, markers, expected);
+            }
+            _ => {}
         }
     } else {
-        (Verdict::Stray, Some("the case has a result and is not in the inventory".to_owned()))
-    };
-    let silent =
-        || (verdict.fails() || verdict == Verdict::Skipped).then(|| "no reason given".into());
-    Judged {
-        message: message.or_else(silent),
-        id: record.id,
-        verdict,
-        time: record.time,
-        attempts: record.attempts,
-        markers: record.markers,
-        element: Some(record.element),
+        case.outcome = CaseOutcome::Unexpected;
+        case.message = Some("the case has a result and is not in the inventory".to_owned());
     }
+    let owes_reason = case.outcome.fails() || case.outcome == CaseOutcome::Skipped;
+    if owes_reason && case.message.is_none() {
+        case.message = Some("no reason given".to_owned());
+    }
+    case
 }
 
 /// A case that nextest passed: whether it did so for the reason it is there for.
-fn passed(record: &Record, expected: &[&Finding], plain: Verdict) -> (Verdict, Option<String>) {
-    let Record { id, markers, .. } = record;
+fn passed(case: &Case, markers: &Markers, expected: &[&Finding]) -> (CaseOutcome, Option<String>) {
     if let Some(line) = markers.malformed.first() {
-        return (Verdict::Failed, Some(format!("a marker that cannot be read: {line:?}")));
+        return (CaseOutcome::Failed, Some(format!("a marker that cannot be read: {line:?}")));
     }
     if let Some(why) = &markers.inconclusive {
-        return (Verdict::Failed, Some(format!("inconclusive, yet it passed: {why}")));
+        let message = format!("inconclusive, yet it passed: {why}");
+        return (CaseOutcome::Inconclusive, Some(message));
     }
     let unknown = markers.known.iter().find(|id| expected.iter().all(|known| known.id != **id));
     if let Some(id) = unknown {
         let message = format!(
             "finding `{id}` shows, but its entry does not accept it on this version in this build"
         );
-        return (Verdict::Failed, Some(message));
+        return (CaseOutcome::Failed, Some(message));
     }
     let owed = expected.iter().find(|finding| {
-        finding.case == id.name && !markers.known.contains(&finding.id) && markers.skip.is_none()
+        let shows = markers.known.contains(&finding.id);
+        finding.case == case.id.name && !shows && markers.skip.is_none()
     });
     if let Some(finding) = owed {
         let id = &finding.id;
         let message =
             format!("known finding `{id}` no longer shows: say so in its entry (gone_in)");
-        return (Verdict::Vanished, Some(message));
+        return (CaseOutcome::NotReproduced, Some(message));
     }
     match (&markers.skip, markers.known.is_empty()) {
-        (Some(reason), _) => (Verdict::Skipped, Some(reason.clone())),
-        (None, false) => (Verdict::Known, None),
-        (None, true) => (plain, None),
+        (Some(reason), _) => (CaseOutcome::Skipped, Some(reason.clone())),
+        (None, false) => (CaseOutcome::Known, None),
+        (None, true) => (case.outcome, None),
     }
 }
 
 /// Findings whose case none of the parts has: an entry that points nowhere checks nothing.
-pub(crate) fn homeless<'f>(
+pub(crate) fn findings_without_case<'f>(
     findings: &'f Findings,
     engine: &'f str,
-    layers: &'f [Layer],
+    layers: &'f [Judged],
 ) -> impl Iterator<Item = &'f Finding> {
     findings.for_engine(engine).filter(|finding| {
-        let here = |layer: &Layer| layer.cases.iter().any(|case| case.id.name == finding.case);
+        let here =
+            |judged: &Judged| judged.layer.cases.iter().any(|case| case.id.name == finding.case);
         !layers.iter().any(here)
     })
 }

@@ -101,7 +101,7 @@ mod tests {
     use crate::part::{Mode, parts};
 
     #[test]
-    fn a_part_without_room_is_refused_in_a_line_that_says_how_much() {
+    fn a_part_without_room_is_refused_with_the_size() {
         let folder = tempfile::tempdir().unwrap();
         let part = &parts(Mode::Fast, "failpoints")[0];
         require_room(&[(folder.path(), 1)], part).unwrap();

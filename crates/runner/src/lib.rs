@@ -5,12 +5,13 @@ mod bootstrap;
 mod cli;
 mod config;
 mod exit;
-mod gather;
+mod files;
 mod judge;
+mod junit;
 mod leftovers;
-mod marker;
-mod merge;
+mod merge_shards;
 mod nextest;
+mod origin;
 mod part;
 mod plan;
 mod progress;
@@ -20,13 +21,12 @@ mod repro;
 mod run;
 mod session;
 mod shard;
-mod show;
 mod soaking;
-mod summary;
 
 use cli::{Cli, Command};
 use knobs::{Knobs, knob};
 use part::Mode;
+use plan::ShardNumber;
 use process::{Interrupts, Outcome, Result, console};
 use run::Order;
 use session::Session;
@@ -44,7 +44,8 @@ fn dispatch(cli: &Cli, interrupts: &Interrupts) -> Result<Outcome> {
     let flags = cli.flags.settings()?;
     match &cli.command {
         Command::Run { mode, threads } => {
-            let (mode, threads) = (session::mode(mode)?, session::threads(threads)?);
+            let mode = session::mode(mode)?;
+            let threads = session::threads(threads)?;
             let session = Session::open(&flags)?;
             let parts = part::parts(mode, session.knobs.get(knob::FEATURES));
             let order = Order { parts, threads, complete: mode == Mode::All, counts: false };
@@ -75,19 +76,20 @@ fn dispatch(cli: &Cli, interrupts: &Interrupts) -> Result<Outcome> {
         }
         Command::Ledger { out, ledgers } => soaking::merge_ledgers(out, ledgers),
         Command::Archive { mode, archives } => {
-            let parsed = session::mode(mode)?;
+            let mode = session::mode(mode)?;
             let session = Session::open(&flags)?;
             let folder = archive_folder(&session, archives.as_deref());
-            shard::archive(&session, (parsed, mode), &folder, interrupts)
+            shard::archive(&session, mode, &folder, interrupts)
         }
         Command::Shard { slice, threads, archives } => {
-            let (slice, threads) = (shard::slice(slice)?, session::threads(threads)?);
+            let slice = ShardNumber::parse(slice)?;
+            let threads = session::threads(threads)?;
             let session = Session::open(&flags)?;
             let folder = archive_folder(&session, archives.as_deref());
             shard::shard(session, slice, threads, &folder, interrupts)
         }
-        Command::Merge { folders } => gather::gather(&flags, folders),
-        Command::Report { out } => show::show(&flags, out.as_deref()),
+        Command::Merge { folders } => merge_shards::merge_shards(&flags, folders),
+        Command::Report { out } => report::write(&flags, out.as_deref()),
         Command::Bootstrap { all } => bootstrap::bootstrap(*all, interrupts),
     }
 }

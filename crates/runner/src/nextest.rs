@@ -2,27 +2,21 @@
 //! starts nextest; it reads its inventory but judges nothing.
 
 use crate::{
+    files,
     part::Part,
     progress::{Progress, Soaking},
     session::Session,
-    shard,
 };
 use knobs::{Home, Source, knob, runtime};
 use nextest_metadata::TestListSummary;
-use process::{Error, Interrupts, Result, console, wanted::Wanted};
+use process::{Error, Interrupts, Outcome, Result, console, wanted::Wanted};
+use results::CaseId;
 use std::{
     collections::{BTreeMap, BTreeSet},
-    fs, io,
+    io,
     path::{Path, PathBuf},
     process::{Command, ExitStatus},
 };
-
-/// A case by the binary it is in and its name there.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct CaseId {
-    pub(crate) binary: String,
-    pub(crate) name: String,
-}
 
 /// The cases of a part.
 pub(crate) type Inventory = BTreeSet<CaseId>;
@@ -70,6 +64,16 @@ impl<'s> Nextest<'s> {
         Self { session, interrupts, archived: Some(archived), soaking: None }
     }
 
+    /// What the commands are for.
+    pub(crate) fn session(&self) -> &'s Session {
+        self.session
+    }
+
+    /// How a signal ends the run, when one came.
+    pub(crate) fn interrupted(&self) -> Option<Outcome> {
+        self.interrupts.outcome()
+    }
+
     /// Builds what `part` needs into an archive.
     pub(crate) fn archive(&self, part: &Part, file: &Path) -> Result<ExitStatus> {
         let mut command = self.command("archive", part);
@@ -106,13 +110,7 @@ impl<'s> Nextest<'s> {
     /// killed leaves the old one in place.
     pub(crate) fn run(&self, part: &Part, threads: u32, total: usize) -> Result<ExitStatus> {
         let report = self.report_path(part);
-        match fs::remove_file(&report) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => {
-                let remedy = "make the folder writable";
-                return Err(Error::io("remove the old report", &report, remedy, error));
-            }
-            _ => {}
-        }
+        files::remove(&report)?;
         let mut command = self.command("run", part);
         command.arg("-j").arg(threads.to_string());
         if self.archived.is_some() {
@@ -150,7 +148,7 @@ impl<'s> Nextest<'s> {
         let (manifest, target) = session.workspace(&part.build);
         command.args(["nextest", verb]);
         if let Some(Archived { folder, shard, shards }) = self.archived {
-            command.arg("--archive-file").arg(folder.join(shard::file(&part.build)));
+            command.arg("--archive-file").arg(folder.join(part.build.archive()));
             let root = manifest.parent().expect("a manifest is in a folder");
             command.arg("--workspace-remap").arg(root);
             command.args(["--partition", &format!("slice:{shard}/{shards}")]);

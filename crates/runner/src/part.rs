@@ -12,14 +12,18 @@ pub(crate) enum Mode {
 impl Mode {
     pub(crate) const NAMES: &'static str = "fast, stress, chaos or all";
 
-    pub(crate) fn parse(text: &str) -> Option<Self> {
-        match text {
-            "fast" => Some(Self::Fast),
-            "stress" => Some(Self::Stress),
-            "chaos" => Some(Self::Chaos),
-            "all" => Some(Self::All),
-            _ => None,
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Fast => "fast",
+            Self::Stress => "stress",
+            Self::Chaos => "chaos",
+            Self::All => "all",
         }
+    }
+
+    pub(crate) fn parse(text: &str) -> Option<Self> {
+        let all = [Self::Fast, Self::Stress, Self::Chaos, Self::All];
+        all.into_iter().find(|mode| mode.name() == text)
     }
 }
 
@@ -54,6 +58,15 @@ impl Build {
                 vec!["--test", "prod_*", "--no-default-features", "--features", features]
             }
             Self::Workspace => vec!["--workspace"],
+        }
+    }
+
+    /// The name of the archive that holds it.
+    pub(crate) fn archive(&self) -> &'static str {
+        match self {
+            Self::Suite(features) if features.is_empty() => "suite-plain.tar.zst",
+            Self::Suite(_) => "suite.tar.zst",
+            Self::Workspace => "workspace.tar.zst",
         }
     }
 

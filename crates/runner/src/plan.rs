@@ -1,22 +1,39 @@
 //! What travels between machines: the plan that goes with an archive, and what a shard of it left.
-//! Wire structures and their files; decides nothing. Seeds are text, as in every record.
+//! Documents and their files; decides nothing. Seeds are text, as in every record.
 
 use crate::{
-    nextest::{CaseId, Inventory},
+    files,
+    nextest::Inventory,
     part::{self, Mode, Part},
 };
 use process::{Error, Outcome, Result};
-use serde::{Deserialize, Serialize, de::DeserializeOwned};
-use std::{collections::BTreeMap, fs, path::Path};
-
-/// The version of both formats.
-const FORMAT: u32 = 1;
+use results::Document;
+use serde::{Deserialize, Serialize};
+use std::{collections::BTreeMap, path::Path};
 
 /// The plan's name in the folder of the archives.
 pub(crate) const PLAN: &str = "plan.json";
 
 /// The name of a shard's record in its folder.
 pub(crate) const SHARD: &str = "shard.json";
+
+/// Which shard of how many, from 1.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct ShardNumber {
+    pub(crate) number: u32,
+    pub(crate) of: u32,
+}
+
+impl ShardNumber {
+    /// `K/N` as typed.
+    pub(crate) fn parse(text: &str) -> Result<Self> {
+        let (number, of) = knobs::shard(text).ok_or_else(|| {
+            let what = format_args!("shard {text:?}");
+            Error::new(what, "command line", "use K/N with K from 1 to N, such as 2/4")
+        })?;
+        Ok(Self { number, of })
+    }
+}
 
 /// What is to be run, on however many machines.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -56,35 +73,29 @@ pub(crate) struct Shard {
 pub(crate) struct Slice {
     /// The cases that nextest gave to this shard.
     pub(crate) listed: Inventory,
-    /// The exit code that the slice alone would have had.
-    pub(crate) exit_code: u8,
+    /// How the slice alone would have ended.
+    pub(crate) exit_code: Outcome,
     /// How nextest ended, in words.
     pub(crate) ended: String,
     pub(crate) wall_s: f64,
 }
 
-impl Slice {
-    pub(crate) fn outcome(&self) -> Outcome {
-        match self.exit_code {
-            0 => Outcome::Passed,
-            1 => Outcome::Failed,
-            code @ 129.. => Outcome::Interrupted(i32::from(code) - 128),
-            _ => Outcome::Broken,
-        }
-    }
+impl Document for Plan {
+    const FORMAT: u32 = 1;
+}
+
+impl Document for Shard {
+    const FORMAT: u32 = 1;
 }
 
 impl Plan {
-    pub(crate) const fn format() -> u32 {
-        FORMAT
-    }
-
     /// Reads the plan of a folder of archives.
     pub(crate) fn read(folder: &Path) -> Result<Self> {
         let path = folder.join(PLAN);
-        let plan: Self = read(&path, "make the archives with `just archive`")?;
-        check_format(plan.format, &path)?;
-        Ok(plan)
+        files::required(
+            &path,
+            "make the archives with `just archive`, by this version of the suite",
+        )
     }
 
     /// Its parts in order, each with its whole inventory.
@@ -110,51 +121,28 @@ impl Plan {
 }
 
 impl Shard {
-    pub(crate) fn new((number, of): (u32, u32), plan: Plan) -> Self {
-        Self { format: FORMAT, number, of, plan, parts: BTreeMap::new(), notes: Vec::new() }
+    pub(crate) fn new(slice: ShardNumber, plan: Plan) -> Self {
+        let ShardNumber { number, of } = slice;
+        Self { format: Self::FORMAT, number, of, plan, parts: BTreeMap::new(), notes: Vec::new() }
     }
 
     /// Reads the record in a shard's folder.
     pub(crate) fn read(folder: &Path) -> Result<Self> {
         let path = folder.join(SHARD);
-        let shard: Self = read(&path, "pass the folders that `just shard` wrote")?;
-        check_format(shard.format, &path)?;
-        Ok(shard)
+        files::required(
+            &path,
+            "pass the folders that `just shard` wrote, by this version of the suite",
+        )
     }
 }
 
-fn check_format(format: u32, path: &Path) -> Result<()> {
-    if format == FORMAT {
-        return Ok(());
-    }
-    let what = format!("format {format} instead of {FORMAT}");
-    Err(Error::new(what, path.display(), "use one version of the suite on all machines"))
-}
+#[cfg(test)]
+mod tests {
+    use super::ShardNumber;
 
-fn read<T: DeserializeOwned>(path: &Path, remedy: &str) -> Result<T> {
-    let text = fs::read_to_string(path)
-        .map_err(|error| Error::io("read the record", path, remedy, error))?;
-    serde_json::from_str(&text).map_err(|error| {
-        Error::new(format!("malformed record ({error})"), path.display(), remedy).because(error)
-    })
-}
-
-/// Writes a plan or a shard's record.
-pub(crate) fn write(path: &Path, record: &impl Serialize) -> Result<()> {
-    let text = serde_json::to_string_pretty(record).expect("a record has only names for keys");
-    fs::write(path, text)
-        .map_err(|error| Error::io("write the record", path, "make the folder writable", error))
-}
-
-impl Serialize for CaseId {
-    fn serialize<S: serde::Serializer>(&self, to: S) -> std::result::Result<S::Ok, S::Error> {
-        (&self.binary, &self.name).serialize(to)
-    }
-}
-
-impl<'de> Deserialize<'de> for CaseId {
-    fn deserialize<D: serde::Deserializer<'de>>(from: D) -> std::result::Result<Self, D::Error> {
-        let (binary, name) = Deserialize::deserialize(from)?;
-        Ok(Self { binary, name })
+    #[test]
+    fn a_shard_is_one_of_so_many() {
+        assert_eq!(ShardNumber::parse("2/4").unwrap(), ShardNumber { number: 2, of: 4 });
+        assert!(ShardNumber::parse("5/4").is_err());
     }
 }

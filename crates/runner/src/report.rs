@@ -1,12 +1,11 @@
-//! What runs leave behind, read back and shown to a person: one HTML page, Markdown for a job
-//! summary, `OpenMetrics` text, Bencher's JSON. Reads files below the workspace; it runs nothing,
-//! judges nothing anew and prints nothing.
+//! What runs leave behind, shown to a person: the text at the end of a run, one HTML page, Markdown
+//! for a job summary, `OpenMetrics` text, Bencher's JSON. It runs nothing and judges nothing anew.
 //!
-//! What is absent is said once and is no error. What is there and malformed becomes a
-//! [`Problem`]: shown on the page, and one line for the console.
+//! An absent file is named once and is no error. A malformed one becomes a [`Problem`]: shown on the
+//! page, and one line for the console.
 //!
-//! Files become a [`Model`] (`read`), and the model becomes text (`html`, `markdown`, `metrics`,
-//! `bencher`); nothing else reads a file, nothing else knows a format.
+//! Files become a [`Model`] (`read`), and the model becomes text (`text`, `html`, `markdown`,
+//! `metrics`, `bencher`); nothing else reads a file, nothing else knows a format.
 
 mod bencher;
 mod coverage;
@@ -17,16 +16,14 @@ mod model;
 mod number;
 mod read;
 mod svg;
-mod verdict;
-pub mod wire;
+mod text;
+mod write;
 
 pub use bencher::bencher;
 pub use html::html;
 pub use markdown::markdown;
 pub use metrics::openmetrics;
-pub use model::{
-    Case, Cycle, Known, Layer, Model, Perf, PerfCase, Point, Problem, Results, Soak, SoakFailure,
-    Source,
-};
+pub use model::{Cycle, Known, Model, Perf, PerfCase, Point, Problem, Results, Soak, Source};
 pub use read::{Places, read};
-pub use verdict::Verdict;
+pub(crate) use text::{counts, summary};
+pub(crate) use write::write;

@@ -69,7 +69,8 @@ pub(crate) fn seed_flag(seed: &str) -> [(&'static str, &str); 1] {
 #[cfg(test)]
 mod tests {
     use super::unknown;
-    use crate::nextest::{CaseId, Inventory};
+    use crate::nextest::Inventory;
+    use results::CaseId;
 
     #[test]
     fn near_names_are_offered() {

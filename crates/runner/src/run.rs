@@ -2,19 +2,27 @@
 //! The only module that sees all stages; each does its own work elsewhere.
 
 use crate::{
-    exit,
-    judge::{self, Facts, Layer},
-    leftovers,
-    merge::{self, Ending, Origin},
-    nextest::{self, CaseId, Inventory, Nextest},
+    exit, files,
+    judge::{self, Facts},
+    junit, leftovers,
+    nextest::{self, Inventory, Nextest},
+    origin::Origin,
     part::Part,
-    plan, record,
+    record::Judged,
+    report,
     session::Session,
-    summary::Summary,
 };
 use knobs::findings::{Finding, Findings};
 use process::{Error, Interrupts, Outcome, Result, console};
-use std::{fs, path::Path, time::Instant};
+use results::{
+    CaseId, Document, document,
+    run::{LayerRun, Machine, Run},
+};
+use std::{
+    fs,
+    path::Path,
+    time::{Instant, SystemTime},
+};
 
 /// What to run, beyond the session.
 pub(crate) struct Order {
@@ -31,7 +39,8 @@ pub(crate) fn run(session: &Session, order: &Order, interrupts: &Interrupts) -> 
     remove_old_reports(&session.out)?;
     nextest::announce(session);
     let nextest = Nextest::new(session, interrupts);
-    let (mut layers, mut notes) = (Vec::new(), Vec::new());
+    let mut layers = Vec::new();
+    let mut notes = Vec::new();
     // What another build costs is paid when its turn comes: the first case begins sooner.
     for group in order.parts.chunk_by(|one, next| one.build == next.build) {
         let listed = match inventories(&nextest, group, interrupts) {
@@ -43,14 +52,14 @@ pub(crate) fn run(session: &Session, order: &Order, interrupts: &Interrupts) -> 
             Err(error) if layers.is_empty() => return Err(error),
             // One part that cannot run must not keep the others from running.
             Err(error) => {
-                notes.push((Outcome::Broken, error.to_string()));
+                notes.push(Note::broken(&error));
                 continue;
             }
         };
         for (part, inventory) in group.iter().zip(&listed) {
-            match run_part(session, &nextest, part, inventory, (order.threads, interrupts)) {
-                Ok(ran) => layers.push(ran.layer),
-                Err(error) => notes.push((Outcome::Broken, error.to_string())),
+            match run_part(&nextest, part, inventory, order.threads) {
+                Ok(ran) => layers.push(ran.judged),
+                Err(error) => notes.push(Note::broken(&error)),
             }
             if interrupts.outcome().is_some() {
                 break;
@@ -60,34 +69,59 @@ pub(crate) fn run(session: &Session, order: &Order, interrupts: &Interrupts) -> 
             break;
         }
     }
-    for layer in layers.iter().filter(|layer| layer.outcome == Outcome::Broken) {
-        let line = format!("layer {}: nextest could not run it, see above", layer.part.label);
-        notes.push((Outcome::Broken, line));
+    for judged in layers.iter().filter(|judged| judged.outcome == Outcome::Broken) {
+        let label = &judged.layer.label;
+        notes
+            .push(Note::broken(format_args!("layer {label}: nextest could not run it, see above")));
     }
     if order.complete && interrupts.outcome().is_none() {
-        notes.extend(homeless(&session.findings, &session.engine.version, &layers));
+        notes.extend(findings_without_case(&session.findings, &session.engine.version, &layers));
     }
     let origin = Origin::of(session);
     let findings = &session.findings;
     let conclusion =
         Conclusion { out: &session.out, origin: &origin, findings, counts: order.counts };
-    conclusion.draw(&layers, notes, interrupts.outcome(), None)
+    conclusion.draw(&layers, notes, interrupts.outcome(), Sharded::default())
 }
 
-/// A line for each known finding whose case none of the layers has.
-pub(crate) fn homeless(
+/// What failed besides cases, in one line.
+#[derive(Debug)]
+pub(crate) struct Note {
+    pub(crate) outcome: Outcome,
+    pub(crate) line: String,
+}
+
+impl Note {
+    pub(crate) fn failed(line: impl ToString) -> Self {
+        Self { outcome: Outcome::Failed, line: line.to_string() }
+    }
+
+    pub(crate) fn broken(line: impl ToString) -> Self {
+        Self { outcome: Outcome::Broken, line: line.to_string() }
+    }
+}
+
+/// A note for each known finding whose case none of the layers has.
+pub(crate) fn findings_without_case(
     findings: &Findings,
     engine: &str,
-    layers: &[Layer],
-) -> Vec<(Outcome, String)> {
-    let line = |finding: &Finding| {
-        format!(
-            "known finding `{}`: no case is called `{}`: correct its entry",
-            finding.id, finding.case
-        )
+    layers: &[Judged],
+) -> Vec<Note> {
+    let note = |Finding { id, case, .. }: &Finding| {
+        Note::failed(format_args!(
+            "known finding `{id}`: no case is called `{case}`: correct its entry"
+        ))
     };
-    let homeless = judge::homeless(findings, engine, layers);
-    homeless.map(|finding| (Outcome::Failed, line(finding))).collect()
+    judge::findings_without_case(findings, engine, layers).map(note).collect()
+}
+
+/// What a merged run knows of its shards.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Sharded {
+    /// How many; 0 for a run on one machine.
+    pub(crate) shards: u32,
+    /// How long the slowest took.
+    pub(crate) wall_s: Option<f64>,
 }
 
 /// What the end of a run needs beside its layers.
@@ -100,31 +134,68 @@ pub(crate) struct Conclusion<'c> {
 }
 
 impl Conclusion<'_> {
-    /// Writes the reports, prints the summary and gives the one outcome. `sharded` is the number
-    /// of shards and the seconds that the slowest took.
+    /// Writes the reports, prints the summary and gives the one outcome.
     pub(crate) fn draw(
         &self,
-        layers: &[Layer],
-        notes: Vec<(Outcome, String)>,
+        layers: &[Judged],
+        notes: Vec<Note>,
         interrupted: Option<Outcome>,
-        sharded: Option<(u32, f64)>,
+        sharded: Sharded,
     ) -> Result<Outcome> {
-        let parts = layers.iter().map(|layer| layer.outcome);
-        let worst = parts.chain(notes.iter().map(|(outcome, _)| *outcome)).max();
+        let parts = layers.iter().map(|judged| judged.outcome);
+        let worst = parts.chain(notes.iter().map(|note| note.outcome)).max();
         let outcome = interrupted.or(worst).unwrap_or(Outcome::Broken);
-        let notes: Vec<_> = notes.into_iter().map(|(_, line)| line).collect();
+        let notes = notes.into_iter().map(|note| note.line).collect();
         let Self { out, origin, findings, counts } = *self;
-        write_report(out, layers, origin)?;
-        let shards = sharded.map_or(0, |(shards, _)| shards);
-        let mut record = merge::record(layers, origin, &Ending { outcome, notes: &notes, shards });
-        record.wall_s = sharded.map_or(record.wall_s, |(_, wall_s)| wall_s);
-        plan::write(&out.join("run.json"), &record)?;
-        let summary = Summary { layers, origin, findings, notes: &notes, outcome };
-        console::page(&format!("\n{summary}"));
+        let path = out.join("junit.xml");
+        let text = junit::merged(layers, origin).to_string().map_err(|error| {
+            let what = format!("cannot render the report ({error})");
+            Error::new(what, path.display(), "report this as a bug of the runner").because(error)
+        })?;
+        files::write(&path, &text)?;
+        let record = record(layers, origin, outcome, notes, sharded);
+        files::write(&out.join(RECORD), &document::encode(&record))?;
+        let layers = layers.iter().map(|judged| judged.layer.clone()).collect();
+        let model = report::Model::of_run(record, layers, findings);
+        console::page(&format!("\n{}", report::summary(&model)));
         if counts {
-            console::page(&summary.counts());
+            console::page(&report::counts(&model));
         }
         Ok(outcome)
+    }
+}
+
+/// The record of a run, in the folder of the reports.
+pub(crate) const RECORD: &str = "run.json";
+
+fn record(
+    layers: &[Judged],
+    origin: &Origin,
+    outcome: Outcome,
+    notes: Vec<String>,
+    sharded: Sharded,
+) -> Run {
+    let layer = |Judged { layer, outcome, .. }: &Judged| LayerRun {
+        label: layer.label.clone(),
+        build: layer.build.clone(),
+        wall_s: layer.wall.as_secs_f64(),
+        outcome: *outcome,
+    };
+    let since = origin.started.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    let took = origin.started.elapsed().unwrap_or_default().as_secs_f64();
+    Run {
+        format: Run::FORMAT,
+        engine: origin.engine.clone(),
+        root_seed: origin.seed.to_string(),
+        started_unix_s: since.as_secs(),
+        wall_s: sharded.wall_s.unwrap_or(took),
+        outcome,
+        exit_code: outcome.code(),
+        shards: sharded.shards,
+        notes,
+        machine: Machine::here(),
+        layers: layers.iter().map(layer).collect(),
+        knobs: origin.knobs.clone(),
     }
 }
 
@@ -159,23 +230,24 @@ pub(crate) fn refuse_empty(part: &Part, inventory: &Inventory) -> Result<()> {
 
 /// A part that ran.
 pub(crate) struct Ran {
-    pub(crate) layer: Layer,
+    pub(crate) judged: Judged,
     /// How nextest ended, in words.
     pub(crate) ended: String,
 }
 
 /// Runs a part and judges it.
 pub(crate) fn run_part(
-    session: &Session,
     nextest: &Nextest<'_>,
     part: &Part,
     inventory: &Inventory,
-    (threads, interrupts): (u32, &Interrupts),
+    threads: u32,
 ) -> Result<Ran> {
+    let session = nextest.session();
     leftovers::prepare(&session.out, part)?;
     let start = Instant::now();
     let status = nextest.run(part, threads, inventory.len())?;
     let wall = start.elapsed();
+    let interrupted = nextest.interrupted();
     let origin = Origin::of(session);
     let said = |label: &str| {
         let name = |id: &CaseId| id.name.clone();
@@ -184,49 +256,33 @@ pub(crate) fn run_part(
             .map_or_else(String::new, |case| format!("\n  repeat: {}", origin.repro(part, &case)));
         format!("the case was killed before it could judge{again}\n")
     };
-    leftovers::collect(&session.evidence, interrupts.outcome().is_some(), said)?;
-    let outcome = interrupts.outcome().unwrap_or(exit::of_nextest(status.code()));
+    leftovers::collect(&session.evidence, interrupted.is_some(), said)?;
+    // The plain pass has the profile of the fast layer, and its report the same path.
     let path = nextest.report_path(part);
-    if path.is_file() {
-        // The plain pass has the profile of the fast layer, and its report the same path.
-        let copy = session.out.join(format!("{}.junit.xml", part.slug));
-        fs::copy(&path, &copy)
-            .map_err(|error| Error::io("keep the report", &copy, "make room for it", error))?;
-    }
+    files::copy(&path, &session.out.join(format!("{}.junit.xml", part.slug)))?;
     let ended = nextest::ended(status);
-    let layer = judge::judge(Facts {
+    let judged = judge::judge(Facts {
         part,
         inventory,
-        report: record::read(&path),
+        report: junit::read(&path),
         findings: &session.findings,
         engine: &session.engine.version,
-        outcome,
+        origin: &origin,
+        outcome: interrupted.unwrap_or(exit::of_nextest(status.code())),
         ended: ended.clone(),
         wall,
     });
-    Ok(Ran { layer, ended })
-}
-
-fn write_report(out: &Path, layers: &[Layer], origin: &Origin) -> Result<()> {
-    let path = out.join("junit.xml");
-    let text = merge::merge(layers, origin).to_string().map_err(|error| {
-        let what = format!("cannot render the report ({error})");
-        Error::new(what, path.display(), "report this as a bug of the runner").because(error)
-    })?;
-    fs::write(&path, text)
-        .map_err(|error| Error::io("write the report", &path, "make the folder writable", error))
+    Ok(Ran { judged, ended })
 }
 
 /// Removes what earlier runs left, so that nothing old can be taken for a result of this one.
 pub(crate) fn remove_old_reports(out: &Path) -> Result<()> {
-    let remedy = "make the folder writable";
-    let unreadable = |error| Error::io("read the folder", out, remedy, error);
+    let unreadable = |error| Error::io("read the folder", out, "make it readable", error);
     for entry in fs::read_dir(out).map_err(unreadable)? {
         let path = entry.map_err(unreadable)?.path();
         let name = path.file_name().unwrap_or_default().as_encoded_bytes();
-        if name.ends_with(b"junit.xml") || name == b"run.json" {
-            fs::remove_file(&path)
-                .map_err(|error| Error::io("remove the old report", &path, remedy, error))?;
+        if name.ends_with(b"junit.xml") || name == RECORD.as_bytes() {
+            files::remove(&path)?;
         }
     }
     Ok(())

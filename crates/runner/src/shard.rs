@@ -1,20 +1,22 @@
 //! `prod archive` and `prod shard`: the layers built once, and run in slices on machines that need
 //! not build them. The plan that goes with the archives fixes root seed and inventory, so that all
-//! machines run one run; `gather` puts their results together.
+//! machines run one run; `merge_shards` merges their results.
 
 use crate::{
-    merge::Origin,
-    nextest::{self, Archived, Nextest},
-    part::{Build, Mode, Part},
-    plan::{self, Plan, SHARD, Shard, Slice},
-    run::{self, Conclusion},
+    files,
+    nextest::{self, Archived, Inventory, Nextest},
+    origin::Origin,
+    part::{Mode, Part},
+    plan::{self, Plan, SHARD, Shard, ShardNumber, Slice},
+    record::Judged,
+    run::{self, Conclusion, Note, Sharded},
     session::Session,
 };
 use knobs::knob;
 use process::{Error, Interrupts, Outcome, Result, console, folder};
+use results::{Document, document};
 use std::{
-    collections::{BTreeMap, BTreeSet},
-    fs,
+    collections::BTreeSet,
     path::{Path, PathBuf},
     time::SystemTime,
 };
@@ -22,7 +24,7 @@ use std::{
 /// Builds what the parts of `mode` need and keeps it, with the plan, in `folder`.
 pub(crate) fn archive(
     session: &Session,
-    (mode, name): (Mode, &str),
+    mode: Mode,
     folder: &Path,
     interrupts: &Interrupts,
 ) -> Result<Outcome> {
@@ -35,8 +37,8 @@ pub(crate) fn archive(
         return Ok(interrupts.outcome().expect("only a signal ends the building early"));
     };
     let mut kept = BTreeSet::new();
-    for part in parts.iter().filter(|part| kept.insert(file(&part.build))) {
-        let status = nextest.archive(part, &folder.join(file(&part.build)))?;
+    for part in parts.iter().filter(|part| kept.insert(part.build.archive())) {
+        let status = nextest.archive(part, &folder.join(part.build.archive()))?;
         if let Some(outcome) = interrupts.outcome() {
             return Ok(outcome);
         }
@@ -50,8 +52,8 @@ pub(crate) fn archive(
     let origin = Origin::of(session);
     let started = session.started.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
     let plan = Plan {
-        format: Plan::format(),
-        mode: name.to_owned(),
+        format: Plan::FORMAT,
+        mode: mode.name().to_owned(),
         features: features.to_owned(),
         engine: origin.engine,
         engine_version: session.engine.version.clone(),
@@ -60,32 +62,15 @@ pub(crate) fn archive(
         settings: origin.settings,
         inventories: slugs.zip(inventories).collect(),
     };
-    plan::write(&folder.join(plan::PLAN), &plan)?;
+    files::write(&folder.join(plan::PLAN), &document::encode(&plan))?;
     console::page(&format!("{}", folder.display()));
     Ok(Outcome::Passed)
-}
-
-/// The archive that holds a build.
-pub(crate) fn file(build: &Build) -> &'static str {
-    match build {
-        Build::Suite(features) if features.is_empty() => "suite-plain.tar.zst",
-        Build::Suite(_) => "suite.tar.zst",
-        Build::Workspace => "workspace.tar.zst",
-    }
-}
-
-/// `K/N` as typed: which slice of how many.
-pub(crate) fn slice(text: &str) -> Result<(u32, u32)> {
-    knobs::shard(text).ok_or_else(|| {
-        let what = format_args!("shard {text:?}");
-        Error::new(what, "command line", "use K/N with K from 1 to N, such as 2/4")
-    })
 }
 
 /// Runs one slice of what `archives` holds and leaves its results in `target/prod/shard`.
 pub(crate) fn shard(
     mut session: Session,
-    (number, of): (u32, u32),
+    slice: ShardNumber,
     threads: u32,
     folder: &Path,
     interrupts: &Interrupts,
@@ -101,21 +86,22 @@ pub(crate) fn shard(
     run::remove_old_reports(&session.out)?;
     let out = fresh(&session.out.join("shard"))?;
     nextest::announce(&session);
-    let archived = Archived { folder: folder.to_owned(), shard: number, shards: of };
+    let archived = Archived { folder: folder.to_owned(), shard: slice.number, shards: slice.of };
     let nextest = Nextest::of_archive(&session, interrupts, &archived);
-    let (mut layers, mut notes) = (Vec::new(), Vec::new());
-    let mut record = Shard::new((number, of), plan.clone());
+    let mut layers = Vec::new();
+    let mut notes = Vec::new();
+    let mut record = Shard::new(slice, plan.clone());
     for (part, whole) in plan.parts(&file)? {
-        match run_slice(&session, &nextest, &part, whole, (threads, &out, interrupts)) {
+        match run_slice(&nextest, &part, whole, threads, &out) {
             Ok((slice, layer)) => {
                 record.parts.insert(part.slug.to_owned(), slice);
                 layers.push(layer);
             }
-            Err(error) => notes.push((Outcome::Broken, error.to_string())),
+            Err(error) => notes.push(Note::broken(&error)),
         }
-        record.notes = notes.iter().map(|(_, line)| line.clone()).collect();
+        record.notes = notes.iter().map(|note| note.line.clone()).collect();
         // Written after each part: what a machine that is taken away has done is not lost.
-        plan::write(&out.join(SHARD), &record)?;
+        files::write(&out.join(SHARD), &document::encode(&record))?;
         if interrupts.outcome().is_some() {
             break;
         }
@@ -123,63 +109,34 @@ pub(crate) fn shard(
     let origin = Origin::of(&session);
     let findings = &session.findings;
     let conclusion = Conclusion { out: &session.out, origin: &origin, findings, counts: false };
-    conclusion.draw(&layers, notes, interrupts.outcome(), None)
+    conclusion.draw(&layers, notes, interrupts.outcome(), Sharded::default())
 }
 
 fn run_slice(
-    session: &Session,
     nextest: &Nextest<'_>,
     part: &Part,
-    whole: &nextest::Inventory,
-    (threads, out, interrupts): (u32, &Path, &Interrupts),
-) -> Result<(Slice, crate::judge::Layer)> {
+    whole: &Inventory,
+    threads: u32,
+    out: &Path,
+) -> Result<(Slice, Judged)> {
     let listed = nextest.inventory(part)?;
-    if let Some(stray) = listed.difference(whole).next() {
-        let what = format!("the archive has `{}`, which the plan lacks", stray.name);
+    if let Some(id) = listed.difference(whole).next() {
+        let what = format!("the archive has `{}`, which the plan lacks", id.name);
         return Err(Error::new(what, part.label, "make the archives anew"));
     }
-    let ran = run::run_part(session, nextest, part, &listed, (threads, interrupts))?;
-    let kept = out.join(format!("{}.junit.xml", part.slug));
-    let report = nextest.report_path(part);
-    if report.is_file() {
-        fs::copy(&report, &kept)
-            .map_err(|error| Error::io("keep the report", &kept, "make room for it", error))?;
-    }
+    let ran = run::run_part(nextest, part, &listed, threads)?;
+    files::copy(&nextest.report_path(part), &out.join(format!("{}.junit.xml", part.slug)))?;
     let slice = Slice {
         listed,
-        exit_code: ran.layer.outcome.code(),
+        exit_code: ran.judged.outcome,
         ended: ran.ended,
-        wall_s: ran.layer.wall.as_secs_f64(),
+        wall_s: ran.judged.layer.wall.as_secs_f64(),
     };
-    Ok((slice, ran.layer))
+    Ok((slice, ran.judged))
 }
 
 /// The folder, empty: nothing of an earlier shard may be taken for a result of this one.
 fn fresh(folder: &Path) -> Result<PathBuf> {
-    match fs::remove_dir_all(folder) {
-        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-            Err(Error::io("empty the folder", folder, "make it writable", error))
-        }
-        _ => folder::writable(folder),
-    }
-}
-
-/// How long each part took on all shards together.
-pub(crate) fn walls(shards: &[Shard]) -> BTreeMap<&str, f64> {
-    let mut walls = BTreeMap::new();
-    for (slug, slice) in shards.iter().flat_map(|shard| &shard.parts) {
-        *walls.entry(slug.as_str()).or_default() += slice.wall_s;
-    }
-    walls
-}
-
-#[cfg(test)]
-mod tests {
-    use super::slice;
-
-    #[test]
-    fn a_shard_is_one_of_so_many() {
-        assert_eq!(slice("2/4").unwrap(), (2, 4));
-        assert!(slice("5/4").is_err());
-    }
+    files::remove_folder(folder)?;
+    folder::writable(folder)
 }

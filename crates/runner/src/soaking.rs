@@ -1,28 +1,27 @@
-//! `prod soak`: the loop of a long run. It owns the deadline, the cadence and the order of things;
-//! what is recorded and how it is judged is the `soak` crate's, how a layer runs is `run`'s.
+//! `prod soak`: the loop of a long run. It owns the deadline, the cadence and the order of parts. What
+//! is recorded and how it is judged is in `results`; how a layer runs is in `run`.
 
 mod aging;
-mod books;
 mod ending;
 mod parts;
 mod plan;
+mod store;
 
 use crate::{
-    merge::Origin,
     nextest,
     part::Mode,
     progress::{Soaking, clock},
 };
 use aging::Aging;
-use books::Books;
 use parts::Layers;
 use plan::Plan;
-use process::{Interrupts, Outcome, Result, console};
-use results::{ledger, row::Row, summary::State};
+use process::{Error, Interrupts, Outcome, Result, console};
+use results::{ledger::Ledger, row::Row, state::Stage};
 use std::{
     path::{Path, PathBuf},
     time::{Duration, Instant},
 };
+use store::SoakStore;
 
 /// Soaks until the time is up, or a signal comes.
 pub(crate) fn soak(
@@ -32,48 +31,54 @@ pub(crate) fn soak(
     interrupts: &Interrupts,
 ) -> Result<Outcome> {
     let plan = Plan::open(flags, shard)?;
-    let books = Books::open(&plan, resume)?;
-    announce(&plan, &books, resume);
+    let store = SoakStore::open(&plan, resume)?;
+    announce(&plan, &store, resume);
     let Some(layers) = Layers::build(&plan, interrupts)? else {
         return Ok(interrupts.outcome().expect("only a signal ends the building early"));
     };
-    let before = Duration::from_secs(books.summary.elapsed_secs);
+    let before = Duration::from_secs(store.state.elapsed_secs);
     let aging = Aging::new(&plan, layers.resident.clone());
     let started = Instant::now();
-    Soak { plan, books, layers, aging, interrupts, started, before }.run()
+    Soak { plan, store, layers, aging, interrupts, started, before }.run()
 }
 
-/// `prod ledger`: puts ledgers together.
+/// `prod ledger`: merges ledgers.
 pub(crate) fn merge_ledgers(out: &Path, ledgers: &[PathBuf]) -> Result<Outcome> {
-    let entries = ledger::merge(ledgers)?;
-    ledger::write(out, &entries)?;
+    let read = |path: &PathBuf| {
+        store::read_ledger(path)?.ok_or_else(|| {
+            Error::new("no such ledger", path.display(), "name a file that is there")
+        })
+    };
+    let read: Vec<_> = ledgers.iter().map(read).collect::<Result<_>>()?;
+    let merged = Ledger::merge(read);
+    process::store::replace(out, &merged.render())?;
     console::page(&format!(
         "{} entries of {} ledgers: {}",
-        entries.len(),
+        merged.0.len(),
         ledgers.len(),
         out.display()
     ));
     Ok(Outcome::Passed)
 }
 
-fn announce(plan: &Plan, books: &Books, resume: bool) {
+fn announce(plan: &Plan, store: &SoakStore, resume: bool) {
     nextest::announce(&plan.session);
     console::note(&plan.session.knobs.render_of(&[knobs::Home::Soak]));
-    let summary = &books.summary;
+    let state = &store.state;
     let verb = if resume { "going on after" } else { "starting at" };
     console::note(&format!(
         "soak       seed {}, shard {}, {verb} cycle {} and {}",
-        summary.soak_seed,
-        summary.shard,
-        summary.cycles,
-        clock(Duration::from_secs(summary.elapsed_secs)),
+        state.soak_seed,
+        state.shard,
+        state.cycles,
+        clock(Duration::from_secs(state.elapsed_secs)),
     ));
 }
 
 /// A soak under way.
 struct Soak<'i> {
     plan: Plan,
-    books: Books,
+    store: SoakStore,
     layers: Layers,
     aging: Aging,
     interrupts: &'i Interrupts,
@@ -94,10 +99,10 @@ impl Soak<'_> {
         if !self.is_interrupted() {
             self.post_check()?;
         }
-        self.books.summary.elapsed_secs = self.elapsed().as_secs();
-        let state = if self.is_interrupted() { State::Interrupted } else { State::Finished };
+        self.store.state.elapsed_secs = self.elapsed().as_secs();
+        let stage = if self.is_interrupted() { Stage::Interrupted } else { Stage::Finished };
         let signal = self.interrupts.outcome();
-        ending::end(&self.plan, &mut self.books, state, signal)
+        ending::end(&self.plan, &mut self.store, stage, signal)
     }
 
     fn is_interrupted(&self) -> bool {
@@ -110,16 +115,16 @@ impl Soak<'_> {
 
     fn standing(&self, cycle: u64) -> Soaking {
         let left = self.plan.duration.saturating_sub(self.elapsed());
-        Soaking { cycle, ends: Instant::now() + left, findings: self.books.summary.failed() }
+        Soaking { cycle, ends: Instant::now() + left, findings: self.store.state.failed() }
     }
 
     /// One cycle: its layers, its work on the aging database, its snapshot; then its row. A part
     /// that fails does not keep the others from running.
     fn cycle(&mut self) -> Result<()> {
-        let cycle = self.books.summary.cycles + 1;
-        let (index, seed) = self.books.next_seed(&self.plan);
+        let cycle = self.store.state.cycles + 1;
+        let (index, seed) = self.store.next_seed(&self.plan);
         self.plan.session.seed = seed;
-        self.plan.session.keep_evidence_in(self.books.evidence(cycle)?);
+        self.plan.session.keep_evidence_in(self.store.evidence(cycle)?);
         let mut row = Row { cycle, seed, ..Row::default() };
         let mut worst = self.layer(Mode::Stress, index, &mut row)?;
         if self.is_due(self.plan.chaos_every, cycle) {
@@ -131,17 +136,17 @@ impl Soak<'_> {
         if self.is_due(self.plan.perf_every, cycle) {
             worst = worst.max(self.snapshot(&mut row)?);
         }
-        row.outcome = self.interrupts.outcome().unwrap_or(worst).code();
+        row.outcome = self.interrupts.outcome().unwrap_or(worst);
         row.elapsed_secs = self.elapsed().as_secs();
         let line = format!(
             "soak       cycle {cycle}: {}; {} passed, {} failed, {} known; {}",
-            ledger::word(row.outcome()),
+            row.outcome.name(),
             row.passed,
             row.failed + row.timed_out + row.flaky,
             row.known,
             self.standing(cycle).say(),
         );
-        self.books.close(row)?;
+        self.store.close(row)?;
         console::note(&line);
         Ok(())
     }
@@ -152,18 +157,17 @@ impl Soak<'_> {
 
     fn layer(&mut self, mode: Mode, index: u64, row: &mut Row) -> Result<Outcome> {
         let standing = self.standing(row.cycle);
-        let origin = Origin::of(&self.plan.session);
         let ran = self.layers.run(&self.plan, mode, standing, self.interrupts);
-        self.books.layer(&self.plan, &origin, ran, index, row)
+        self.store.layer(ran, index, row)
     }
 
     fn age(&mut self, row: &mut Row) -> Outcome {
         let aged = self.aging.cycle(row, self.plan.patience, self.interrupts);
-        self.books.summary.processes = self.aging.processes(self.books.summary.processes);
+        self.store.state.processes = self.aging.processes(self.store.state.processes);
         if self.is_interrupted() {
             return Outcome::Passed;
         }
-        self.books.simple("aging", aged, row)
+        self.store.simple("aging", aged, row)
     }
 
     fn snapshot(&mut self, row: &mut Row) -> Result<Outcome> {
@@ -171,15 +175,15 @@ impl Soak<'_> {
         if self.is_interrupted() {
             return Ok(Outcome::Passed);
         }
-        self.books.snapshot(taken, row)
+        self.store.snapshot(taken, row)
     }
 
     /// The fast layer, when the time is up.
     fn post_check(&mut self) -> Result<()> {
-        let (index, seed) = self.books.next_seed(&self.plan);
+        let (index, seed) = self.store.next_seed(&self.plan);
         self.plan.session.seed = seed;
-        let cycle = self.books.summary.cycles + 1;
-        self.plan.session.keep_evidence_in(self.books.evidence(cycle)?);
+        let cycle = self.store.state.cycles + 1;
+        self.plan.session.keep_evidence_in(self.store.evidence(cycle)?);
         let mut row = Row { cycle, seed, ..Row::default() };
         self.layer(Mode::Fast, index, &mut row)?;
         Ok(())

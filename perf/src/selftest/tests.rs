@@ -82,7 +82,7 @@ fn a_gate_that_cries_wolf_or_sleeps_fails_its_self_test() {
         assert_eq!(judge(&flagged, same), Outcome::Failed);
         // A few that cannot be told are the machine's; a fifth of them, and nothing is proved.
         assert_eq!(judge(&proof(0, 5), same), Outcome::Passed);
-        assert_eq!(judge(&proof(0, 20), same), Outcome::Unclear);
+        assert_eq!(judge(&proof(0, 20), same), Outcome::Inconclusive);
     }
     for (plant, outcome) in [
         (Scaled(10), Outcome::Failed),
@@ -96,5 +96,5 @@ fn a_gate_that_cries_wolf_or_sleeps_fails_its_self_test() {
         let late = Proof { in_time: Some(InTime { secs: 90.0, found: 85 }), ..proof(100, 0) };
         assert_eq!(judge(&late, plant), Outcome::Failed, "{plant:?}");
     }
-    assert_eq!(judge(&proof(0, 100), Slow(20)), Outcome::Unclear);
+    assert_eq!(judge(&proof(0, 100), Slow(20)), Outcome::Inconclusive);
 }

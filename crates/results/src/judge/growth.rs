@@ -2,7 +2,7 @@
 //! (Theil-Sen slope times the cycles), and of which at least half goes on in the later two thirds:
 //! what flattens is a cache that filled.
 
-use super::{Judgement, Verdict};
+use super::{Judgement, Trend};
 use crate::{
     limits::Growth,
     row::Row,
@@ -69,7 +69,7 @@ pub fn growth(resource: Resource, rows: &[Row], limits: &Growth) -> Judgement {
     let pieces = pieces(resource, rows, limits.warmup_cycles);
     let readings: Vec<f64> = pieces.iter().flatten().map(|(_, y)| *y).collect();
     let count = readings.len();
-    let unclear = |why: String| Judgement::new(resource.name(), Verdict::Inconclusive, why);
+    let unclear = |why: String| Judgement::new(resource.name(), Trend::Inconclusive, why);
     if rows.iter().all(|row| resource.of(row).is_none()) {
         return unclear("no cycle was sampled".to_owned());
     }
@@ -86,7 +86,7 @@ pub fn growth(resource: Resource, rows: &[Row], limits: &Growth) -> Judgement {
     let (grown, late_grown) = (slope * span, late_slope * span);
     let (allowed, p) = (resource.allowed(typical, limits), rises(&pieces));
     let lasts = grown >= allowed && late_grown >= allowed / 2.0;
-    let verdict = if lasts && p <= limits.significance { Verdict::Found } else { Verdict::Steady };
+    let trend = if lasts && p <= limits.significance { Trend::Found } else { Trend::Steady };
     let because = format!(
         "{} grown over {span:.0} cycles at a median of {}, {} at the later rate; {} allowed; \
          trend p = {p:.4}",
@@ -95,7 +95,7 @@ pub fn growth(resource: Resource, rows: &[Row], limits: &Growth) -> Judgement {
         resource.say(late_grown),
         resource.say(allowed),
     );
-    Judgement::new(resource.name(), verdict, because).with([
+    Judgement::new(resource.name(), trend, because).with([
         ("median", typical),
         ("per_cycle", slope),
         ("per_cycle_later", late_slope),

@@ -3,7 +3,7 @@
 //! cases of each kind of work, because a change in one kind would drown among the others. A drift
 //! is a trend that amounts to something, a step the most marked split of the series.
 
-use super::{Judgement, Verdict};
+use super::{Judgement, Trend};
 use crate::{
     limits::Pace,
     snapshot::Snapshot,
@@ -23,7 +23,7 @@ const STANDS_OUT: f64 = 3.17;
 /// Judges the snapshots of a run, in the order in which they were taken; each comes with the number
 /// of its cycle.
 pub fn pace(snapshots: &[(u64, Snapshot)], limits: &Pace) -> Judgement {
-    let unclear = |why: String| Judgement::new(ASPECT, Verdict::Inconclusive, why);
+    let unclear = |why: String| Judgement::new(ASPECT, Trend::Inconclusive, why);
     let count = snapshots.len();
     if count < limits.min_snapshots {
         let least = limits.min_snapshots;
@@ -52,10 +52,10 @@ pub fn pace(snapshots: &[(u64, Snapshot)], limits: &Pace) -> Judgement {
         .enumerate()
         .find(|(index, series)| series.is_slower(limits.slower_pct, significance(*index)));
     match found {
-        Some((_, series)) => series.judgement(Verdict::Found, snapshots),
+        Some((_, series)) => series.judgement(Trend::Found, snapshots),
         None if series[0].resolution_pct() > limits.resolves_pct => {
             let blind = series[0].resolution_pct();
-            let judgement = series[0].judgement(Verdict::Inconclusive, snapshots);
+            let judgement = series[0].judgement(Trend::Inconclusive, snapshots);
             let because = format!(
                 "too noisy: {count} snapshots show a step of {blind:.0} % at the least, {:.0} % is \
                  wanted; {}",
@@ -63,7 +63,7 @@ pub fn pace(snapshots: &[(u64, Snapshot)], limits: &Pace) -> Judgement {
             );
             Judgement { because, ..judgement }
         }
-        None => series[0].judgement(Verdict::Steady, snapshots),
+        None => series[0].judgement(Trend::Steady, snapshots),
     }
 }
 
@@ -132,7 +132,7 @@ impl<'s> Series<'s> {
         per_cent(STANDS_OUT * noise * 2.0 / (self.points.len() as f64).sqrt())
     }
 
-    fn judgement(&self, verdict: Verdict, snapshots: &[(u64, Snapshot)]) -> Judgement {
+    fn judgement(&self, trend: Trend, snapshots: &[(u64, Snapshot)]) -> Judgement {
         let step = self.step.expect("as many snapshots as are needed have a step");
         let (drift, height) = (per_cent(self.drift), per_cent(step.height));
         let (cycle, _) = snapshots[step.at];
@@ -145,7 +145,7 @@ impl<'s> Series<'s> {
             step.p,
             per_cent(step.noise),
         );
-        Judgement::new(ASPECT, verdict, because).with([
+        Judgement::new(ASPECT, trend, because).with([
             ("snapshots", self.points.len() as f64),
             ("drift_pct", drift),
             ("drift_p", self.drift_p),

@@ -1,7 +1,7 @@
 //! Simulated runs with a known nature: leaks, steps and drifts are found, honest noise is not. The
 //! noise comes from one seed for each run.
 
-use super::{Judgement, Resource, Verdict, growth, pace};
+use super::{Judgement, Resource, Trend, growth, pace};
 use crate::{
     limits::{Growth, Pace},
     row::Row,
@@ -55,7 +55,7 @@ fn a_leak_of_each_kind_is_found_within_twelve_cycles() {
         }
         for resource in Resource::ALL {
             let judgement = judged(&rows, resource);
-            assert_eq!(judgement.verdict, Verdict::Found, "seed {seed}: {judgement}");
+            assert_eq!(judgement.trend, Trend::Found, "seed {seed}: {judgement}");
         }
         assert!(judged(&rows, Resource::Memory).figures["per_cycle"] > 1.0 * MIB);
     }
@@ -70,43 +70,43 @@ fn honest_runs_raise_nothing() {
         found.extend(Resource::ALL.map(|resource| judged(&rows, resource)));
     }
     // A level of significance is a rate of false alarms, which the limits in bytes make rarer.
-    let raised: Vec<_> = found.iter().filter(|j| j.verdict != Verdict::Steady).collect();
+    let raised: Vec<_> = found.iter().filter(|j| j.trend != Trend::Steady).collect();
     assert!(raised.len() <= 2, "{} of 2000, such as {}", raised.len(), raised[0]);
 }
 
 #[test]
 fn what_flattens_is_no_leak_and_what_restarts_neither() {
     let rows = rows(40, 3, |cycle| 100.0 - 60.0 * (-cycle / 4.0).exp());
-    assert_eq!(judged(&rows, Resource::Memory).verdict, Verdict::Steady);
+    assert_eq!(judged(&rows, Resource::Memory).trend, Trend::Steady);
     let mut rows = self::rows(24, 4, |_| 60.0);
     for row in &mut rows {
         row.process = 1 + row.cycle / 13;
         row.open_files = Some(if row.process == 1 { 30 } else { 90 });
     }
-    assert_eq!(judged(&rows, Resource::OpenFiles).verdict, Verdict::Steady);
+    assert_eq!(judged(&rows, Resource::OpenFiles).trend, Trend::Steady);
 }
 
 #[test]
-fn a_leak_is_found_over_sittings_none_of_which_would_do() {
+fn a_leak_is_found_over_several_sittings() {
     let mut rows = rows(24, 5, |_| 60.0);
     for row in &mut rows {
         row.process = 1 + (row.cycle - 1) / 8;
         row.open_files = Some(20 + (row.cycle - 1) % 8 * 2);
     }
-    assert_eq!(judged(&rows[..8], Resource::OpenFiles).verdict, Verdict::Inconclusive);
+    assert_eq!(judged(&rows[..8], Resource::OpenFiles).trend, Trend::Inconclusive);
     let judgement = judged(&rows, Resource::OpenFiles);
-    assert_eq!(judgement.verdict, Verdict::Found, "{judgement}");
+    assert_eq!(judgement.trend, Trend::Found, "{judgement}");
 }
 
 #[test]
 fn too_few_cycles_say_nothing() {
     let rows = rows(10, 6, |cycle| 60.0 + 20.0 * cycle);
     let judgement = judged(&rows, Resource::Memory);
-    assert_eq!(judgement.verdict, Verdict::Inconclusive);
+    assert_eq!(judgement.trend, Trend::Inconclusive);
     assert!(judgement.because.contains("7 cycles after a warm-up of 3"), "{judgement}");
-    assert_eq!(judged(&[], Resource::Disk).verdict, Verdict::Inconclusive);
+    assert_eq!(judged(&[], Resource::Disk).trend, Trend::Inconclusive);
     let unsampled = vec![Row::default(); 20];
-    assert_eq!(judged(&unsampled, Resource::Disk).verdict, Verdict::Inconclusive);
+    assert_eq!(judged(&unsampled, Resource::Disk).trend, Trend::Inconclusive);
 }
 
 /// Snapshots of two kinds of work. The machine's speed wanders by a tenth from one to the next, in
@@ -140,7 +140,7 @@ fn a_step_of_a_fifth_is_found_within_twelve_snapshots() {
     for (seed, at) in (0..20).flat_map(|seed| [5, 6, 7, 8].map(|at| (seed, at))) {
         let step = |index, _: &str| if index >= at { 1.2 } else { 1.0 };
         let judgement = paced(&snapshots(12, seed, 0.04, step));
-        assert_eq!(judgement.verdict, Verdict::Found, "seed {seed}, step at {at}: {judgement}");
+        assert_eq!(judgement.trend, Trend::Found, "seed {seed}, step at {at}: {judgement}");
     }
     let step = |index, _: &str| if index >= 6 { 1.2 } else { 1.0 };
     let judgement = paced(&snapshots(12, 1, 0.02, step));
@@ -152,22 +152,22 @@ fn a_step_of_a_fifth_is_found_within_twelve_snapshots() {
 fn a_step_in_one_kind_of_work_and_a_drift_are_found() {
     let puts = |index, id: &str| if index >= 6 && id.starts_with("Put") { 1.25 } else { 1.0 };
     let judgement = paced(&snapshots(12, 2, 0.03, puts));
-    assert_eq!(judgement.verdict, Verdict::Found, "{judgement}");
+    assert_eq!(judgement.trend, Trend::Found, "{judgement}");
     let drift = |index: u64, _: &str| 1.0 + 0.02 * index as f64;
     let judgement = paced(&snapshots(12, 3, 0.03, drift));
-    assert_eq!(judgement.verdict, Verdict::Found, "{judgement}");
+    assert_eq!(judgement.trend, Trend::Found, "{judgement}");
 }
 
 #[test]
-fn an_honest_pace_raises_nothing_and_getting_faster_is_none() {
+fn honest_and_faster_paces_raise_nothing() {
     let same = |_, _: &str| 1.0;
     let raised: Vec<_> = (0..200)
         .map(|seed| paced(&snapshots(12, seed, 0.04, same)))
-        .filter(|judgement| judgement.verdict != Verdict::Steady)
+        .filter(|judgement| judgement.trend != Trend::Steady)
         .collect();
     assert!(raised.is_empty(), "{} of 200, such as {}", raised.len(), raised[0]);
     let faster = |index, _: &str| if index >= 6 { 0.7 } else { 1.0 };
-    assert_eq!(paced(&snapshots(12, 1, 0.04, faster)).verdict, Verdict::Steady);
+    assert_eq!(paced(&snapshots(12, 1, 0.04, faster)).trend, Trend::Steady);
 }
 
 #[test]
@@ -177,7 +177,7 @@ fn a_step_of_the_whole_machine_is_the_machines() {
         snapshot.cases.values_mut().for_each(|ns| *ns *= 1.5);
         snapshot.control_ns = snapshot.control_ns.map(|ns| ns * 1.5);
     }
-    assert_eq!(paced(&snapshots).verdict, Verdict::Steady);
+    assert_eq!(paced(&snapshots).trend, Trend::Steady);
 }
 
 #[test]
@@ -189,7 +189,7 @@ fn what_cannot_be_told_is_said_to_be_so() {
         (snapshots(12, 9, 0.6, same), "too noisy"),
     ] {
         let judgement = paced(&snapshots);
-        assert_eq!(judgement.verdict, Verdict::Inconclusive, "{judgement}");
+        assert_eq!(judgement.trend, Trend::Inconclusive, "{judgement}");
         assert!(judgement.because.contains(says), "{judgement}");
         assert_eq!(judgement.outcome().code(), 3);
     }

@@ -1,15 +1,16 @@
 //! The judge on a report that nextest wrote, and on every way in which such a report can lie.
-//! Each sin is planted in a copy of the same facts.
+//! Each defect is planted in a copy of the same facts.
 
-use super::{Facts, Judged, Layer, homeless, judge};
-use crate::report::Verdict;
+use super::{Facts, findings_without_case, judge};
 use crate::{
-    nextest::{CaseId, Inventory},
+    junit::merged,
+    nextest::Inventory,
+    origin::Origin,
     part::{self, Mode, Part},
-    record::Record,
+    record::{Judged, Record},
 };
 use knobs::findings::Findings;
-use process::Outcome;
+use results::{Case, CaseId, CaseOutcome, Outcome, marker::Markers};
 use std::{fs, time::Duration};
 
 const FINDING: &str = r#"
@@ -28,6 +29,16 @@ fn findings(text: &str) -> Findings {
     Findings::load(root.path()).unwrap()
 }
 
+fn origin() -> Origin {
+    Origin {
+        seed: 99,
+        engine: "mace-kv 0.2.0 (registry)".into(),
+        settings: Vec::new(),
+        knobs: Vec::new(),
+        started: std::time::SystemTime::UNIX_EPOCH,
+    }
+}
+
 fn fast(features: &str) -> Part {
     part::parts(Mode::Fast, features).remove(0)
 }
@@ -38,9 +49,9 @@ fn judged(
     findings: &Findings,
     outcome: Outcome,
     plant: impl FnOnce(&mut Vec<Record>, &mut Inventory),
-) -> Layer {
+) -> Judged {
     let mut records = Record::recorded();
-    let mut inventory = records.iter().map(|record| record.id.clone()).collect();
+    let mut inventory = records.iter().map(|record| record.case.id.clone()).collect();
     plant(&mut records, &mut inventory);
     judge(Facts {
         part,
@@ -48,6 +59,7 @@ fn judged(
         report: Ok(records),
         findings,
         engine: "0.2.0",
+        origin: &origin(),
         outcome,
         ended: "nextest exit code 100".into(),
         wall: Duration::from_secs(2),
@@ -55,48 +67,48 @@ fn judged(
 }
 
 /// Judges only the case called `name`, with `line` added to its output.
-fn one(name: &str, line: &str, findings: &str, features: &str) -> Layer {
+fn one(name: &str, line: &str, findings: &str, features: &str) -> Judged {
     judged(&fast(features), &self::findings(findings), Outcome::Passed, |records, inventory| {
-        records.retain(|record| record.id.name == name);
+        records.retain(|record| record.case.id.name == name);
         inventory.retain(|id| id.name == name);
         if !line.is_empty() {
-            records[0].markers = crate::marker::parse(line);
+            records[0].markers = Markers::of(line);
         }
     })
 }
 
 #[track_caller]
-fn find<'l>(layer: &'l Layer, name: &str) -> &'l Judged {
-    layer.cases.iter().find(|case| case.id.name == name).unwrap()
+fn find<'l>(judged: &'l Judged, name: &str) -> &'l Case {
+    judged.layer.cases.iter().find(|case| case.id.name == name).unwrap()
 }
 
 #[test]
-fn each_case_of_a_real_report_gets_its_verdict() {
+fn each_case_of_a_real_report_gets_its_outcome() {
     let layer = judged(&fast("failpoints"), &findings(FINDING), Outcome::Failed, |_, _| {});
     for (name, verdict) in [
-        ("passes", Verdict::Passed),
-        ("meets_known", Verdict::Known),
-        ("skips", Verdict::Skipped),
-        ("chaos_flaky_pass", Verdict::FlakyPassed),
-        ("chaos_flaky", Verdict::Flaky),
-        ("chaos_fails", Verdict::Failed),
-        ("fails", Verdict::Failed),
-        ("aborts", Verdict::Failed),
-        ("leaks", Verdict::Failed),
-        ("hangs", Verdict::TimedOut),
+        ("passes", CaseOutcome::Passed),
+        ("meets_known", CaseOutcome::Known),
+        ("skips", CaseOutcome::Skipped),
+        ("chaos_flaky_pass", CaseOutcome::FlakyPassed),
+        ("chaos_flaky", CaseOutcome::Flaky),
+        ("chaos_fails", CaseOutcome::Failed),
+        ("fails", CaseOutcome::Failed),
+        ("aborts", CaseOutcome::Failed),
+        ("leaks", CaseOutcome::Failed),
+        ("hangs", CaseOutcome::TimedOut),
     ] {
         let case = find(&layer, name);
-        assert_eq!(case.verdict, verdict, "{name}");
-        let owes_reason = verdict.fails() || verdict == Verdict::Skipped;
+        assert_eq!(case.outcome, verdict, "{name}");
+        let owes_reason = verdict.fails() || verdict == CaseOutcome::Skipped;
         assert_eq!(case.message.is_some(), owes_reason, "{name}");
     }
     assert_eq!(layer.outcome, Outcome::Failed);
-    assert!((layer.figures["transactions"] - 7.0).abs() < f64::EPSILON);
+    assert!((layer.layer.figures()["transactions"] - 7.0).abs() < f64::EPSILON);
     assert_eq!(find(&layer, "skips").message.as_deref(), Some("needs failpoints"));
 }
 
 #[test]
-fn a_case_without_a_result_fails_the_layer_although_nextest_passed() {
+fn a_case_without_a_result_fails_the_layer() {
     let layer = one("passes", "", "", "failpoints");
     assert_eq!(layer.outcome, Outcome::Passed, "the control");
 
@@ -106,7 +118,7 @@ fn a_case_without_a_result_fails_the_layer_although_nextest_passed() {
             records.clear();
         });
     let case = find(&layer, "passes");
-    assert_eq!((case.verdict, layer.outcome), (Verdict::Missing, Outcome::Failed));
+    assert_eq!((case.outcome, layer.outcome), (CaseOutcome::Missing, Outcome::Failed));
     assert!(case.message.as_ref().unwrap().contains("is in the inventory and has no result"));
 }
 
@@ -114,15 +126,15 @@ fn a_case_without_a_result_fails_the_layer_although_nextest_passed() {
 fn a_result_without_a_case_in_the_inventory_fails() {
     let layer =
         judged(&fast("failpoints"), &findings(""), Outcome::Passed, |records, inventory| {
-            records.retain(|record| record.id.name == "passes");
+            records.retain(|record| record.case.id.name == "passes");
             inventory.clear();
         });
-    assert_eq!(find(&layer, "passes").verdict, Verdict::Stray);
+    assert_eq!(find(&layer, "passes").outcome, CaseOutcome::Unexpected);
     assert_eq!(layer.outcome, Outcome::Failed);
 }
 
 #[test]
-fn an_unreadable_report_fails_every_case_with_the_reason() {
+fn an_unreadable_report_fails_every_case() {
     let id = CaseId { binary: "b".into(), name: "c".into() };
     let layer = judge(Facts {
         part: &fast(""),
@@ -130,52 +142,56 @@ fn an_unreadable_report_fails_every_case_with_the_reason() {
         report: Err("torn".into()),
         findings: &findings(""),
         engine: "0.2.0",
+        origin: &origin(),
         outcome: Outcome::Passed,
         ended: "nextest exit code 0".into(),
         wall: Duration::ZERO,
     });
     let case = find(&layer, "c");
-    assert_eq!((case.verdict, layer.outcome), (Verdict::Missing, Outcome::Failed));
+    assert_eq!((case.outcome, layer.outcome), (CaseOutcome::Missing, Outcome::Failed));
     assert_eq!(case.message.as_deref(), Some("the layer's report is unreadable: torn"));
 }
 
 #[test]
-fn a_failure_of_nextests_that_no_case_explains_is_kept() {
+fn a_failure_that_no_case_explains_is_kept() {
     let layer = judged(&fast(""), &findings(""), Outcome::Failed, |records, inventory| {
-        records.retain(|record| record.id.name == "passes");
+        records.retain(|record| record.case.id.name == "passes");
         inventory.retain(|id| id.name == "passes");
     });
     assert_eq!(layer.outcome, Outcome::Failed);
-    assert_eq!(layer.failures().count(), 1);
+    assert_eq!(layer.layer.failures().count(), 1);
 }
 
 #[test]
-fn a_known_finding_counts_only_where_its_entry_says_so() {
+fn a_known_finding_counts_where_its_entry_says_so() {
     let marker = "mace-prod: known-finding id=lost-page case=meets_known";
     let gone = FINDING.replace("summary", "gone_in = [\"0.2.0\"]\nsummary");
     let other = FINDING.replace("0.2.0", "0.1.2");
     for (line, entry, features, verdict) in [
-        (marker, FINDING, "failpoints", Verdict::Known),
-        (marker, FINDING, "", Verdict::Failed),
-        (marker, "", "failpoints", Verdict::Failed),
-        (marker, other.as_str(), "failpoints", Verdict::Failed),
-        (marker, gone.as_str(), "failpoints", Verdict::Failed),
-        ("no marker", FINDING, "failpoints", Verdict::Vanished),
-        ("no marker", FINDING, "", Verdict::Passed),
-        ("no marker", gone.as_str(), "failpoints", Verdict::Passed),
-        ("mace-prod: skip reason=x", FINDING, "failpoints", Verdict::Skipped),
+        (marker, FINDING, "failpoints", CaseOutcome::Known),
+        (marker, FINDING, "", CaseOutcome::Failed),
+        (marker, "", "failpoints", CaseOutcome::Failed),
+        (marker, other.as_str(), "failpoints", CaseOutcome::Failed),
+        (marker, gone.as_str(), "failpoints", CaseOutcome::Failed),
+        ("no marker", FINDING, "failpoints", CaseOutcome::NotReproduced),
+        ("no marker", FINDING, "", CaseOutcome::Passed),
+        ("no marker", gone.as_str(), "failpoints", CaseOutcome::Passed),
+        ("mace-prod: skip reason=x", FINDING, "failpoints", CaseOutcome::Skipped),
     ] {
         let layer = one("meets_known", line, entry, features);
-        assert_eq!(find(&layer, "meets_known").verdict, verdict, "{line} {features} {entry}");
+        assert_eq!(find(&layer, "meets_known").outcome, verdict, "{line} {features} {entry}");
         assert_eq!(layer.outcome == Outcome::Failed, verdict.fails());
     }
 }
 
 #[test]
-fn a_pass_that_says_it_could_not_tell_or_says_it_badly_is_none() {
-    for line in ["mace-prod: inconclusive no hit", "mace-prod: figures hits=lots"] {
+fn a_pass_with_an_inconclusive_or_bad_marker_fails() {
+    for (line, outcome) in [
+        ("mace-prod: inconclusive no hit", CaseOutcome::Inconclusive),
+        ("mace-prod: figures hits=lots", CaseOutcome::Failed),
+    ] {
         let layer = one("passes", line, "", "failpoints");
-        assert_eq!(find(&layer, "passes").verdict, Verdict::Failed, "{line}");
+        assert_eq!(find(&layer, "passes").outcome, outcome, "{line}");
     }
 }
 
@@ -183,23 +199,16 @@ fn a_pass_that_says_it_could_not_tell_or_says_it_badly_is_none() {
 fn an_entry_whose_case_no_layer_has_is_found() {
     let findings = findings(&FINDING.replace("meets_known", "was_renamed"));
     let layers = [judged(&fast("failpoints"), &findings, Outcome::Failed, |_, _| {})];
-    let ids: Vec<_> = homeless(&findings, "0.2.0", &layers).map(|found| &found.id).collect();
+    let ids: Vec<_> =
+        findings_without_case(&findings, "0.2.0", &layers).map(|found| &found.id).collect();
     assert_eq!(ids, ["lost-page"]);
-    assert_eq!(homeless(&findings, "0.1.2", &layers).count(), 0);
+    assert_eq!(findings_without_case(&findings, "0.1.2", &layers).count(), 0);
 }
 
 #[test]
-fn the_merged_report_tells_the_kinds_apart_and_loses_nothing() {
-    use crate::merge::{Origin, merge};
+fn the_merged_report_tells_the_outcomes_apart() {
     use quick_junit::{Report, TestCaseStatus};
 
-    let origin = Origin {
-        seed: 99,
-        engine: "mace-kv 0.2.0 (registry)".into(),
-        settings: Vec::new(),
-        knobs: Vec::new(),
-        started: std::time::SystemTime::UNIX_EPOCH,
-    };
     let known = findings(FINDING);
     let layers = [
         judged(&fast("failpoints"), &known, Outcome::Failed, |_, inventory| {
@@ -207,7 +216,7 @@ fn the_merged_report_tells_the_kinds_apart_and_loses_nothing() {
         }),
         judged(&part::parts(Mode::All, "failpoints")[3], &known, Outcome::Failed, |_, _| {}),
     ];
-    let text = merge(&layers, &origin).to_string().unwrap();
+    let text = merged(&layers, &origin()).to_string().unwrap();
     let report = Report::deserialize_from_str(&text).unwrap();
 
     assert_eq!((report.tests, report.test_suites.len()), (21, 2));
@@ -245,15 +254,19 @@ fn the_merged_report_tells_the_kinds_apart_and_loses_nothing() {
 }
 
 #[test]
-fn a_case_that_the_interruption_cut_off_is_no_failure_of_its_own() {
+fn a_case_cut_off_by_an_interruption_is_missing() {
     let cut_off = |outcome| {
         let layer = judged(&fast("failpoints"), &findings(""), outcome, |records, inventory| {
-            records.retain(|record| record.id.name == "aborts");
+            records.retain(|record| record.case.id.name == "aborts");
             inventory.retain(|id| id.name == "aborts");
-            records[0].message = Some("process aborted with signal 2 (SIGINT)".to_owned());
+            records[0].case.message = Some("process aborted with signal 2 (SIGINT)".to_owned());
         });
-        layer.cases[0].verdict
+        layer.layer.cases[0].outcome
     };
-    assert_eq!(cut_off(Outcome::Interrupted(2)), Verdict::Missing);
-    assert_eq!(cut_off(Outcome::Failed), Verdict::Failed, "a SIGINT from elsewhere is a failure");
+    assert_eq!(cut_off(Outcome::Interrupted(2)), CaseOutcome::Missing);
+    assert_eq!(
+        cut_off(Outcome::Failed),
+        CaseOutcome::Failed,
+        "a SIGINT from elsewhere is a failure"
+    );
 }

@@ -17,7 +17,7 @@ pub fn bencher(model: &Model) -> String {
     }
     for layer in model.results.iter().flat_map(|results| &results.layers) {
         let wall_ns = layer.wall.as_secs_f64() * 1e9;
-        let failures = layer.failures();
+        let failures = layer.failures().count();
         let measures =
             json!({ "latency": { "value": wall_ns }, "failures": { "value": failures } });
         benchmarks.insert(format!("layer/{}", layer.label), measures);

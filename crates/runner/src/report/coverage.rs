@@ -1,9 +1,10 @@
 //! Where faults were planted and how far crashes were explored, from the names of the chaos cases
 //! and the figures that cases told. Pure; it judges nothing.
 
-use crate::report::{
-    Verdict,
-    model::{Case, Results},
+use crate::report::model::Results;
+use results::{
+    Case, CaseOutcome, Layer,
+    marker::{self, Figures},
 };
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -21,7 +22,7 @@ impl Grid<'_> {
     /// How many of its cases reached and judged their fault.
     pub(crate) fn covered(&self) -> usize {
         let cases = self.rows.values().flat_map(BTreeMap::values);
-        cases.filter(|case| reached(case.verdict)).count()
+        cases.filter(|case| reached(case.outcome)).count()
     }
 
     /// How many faults struck in the cases of `place`: those that a case armed by name, and those
@@ -40,17 +41,10 @@ impl Grid<'_> {
     }
 }
 
-/// Whether a case with this verdict did what it is there for, or found that it fails.
-fn reached(verdict: Verdict) -> bool {
-    match verdict {
-        Verdict::Passed | Verdict::Known | Verdict::FlakyPassed | Verdict::Flaky => true,
-        Verdict::Skipped
-        | Verdict::Failed
-        | Verdict::TimedOut
-        | Verdict::Missing
-        | Verdict::Stray
-        | Verdict::Vanished => false,
-    }
+/// Whether a case with this outcome did what it is there for, or found that it fails.
+fn reached(outcome: CaseOutcome) -> bool {
+    use CaseOutcome::{Flaky, FlakyPassed, Known, Passed};
+    matches!(outcome, Passed | Known | FlakyPassed | Flaky)
 }
 
 /// The order of the actions that the suite has names for; others follow by name.
@@ -59,8 +53,8 @@ const ORDER: [&str; 5] = ["abort_first", "abort_middle", "abort_last", "panic_fi
 /// The maps: one for each group of chaos cases called `group::place::action`.
 pub(crate) fn grids(results: &Results) -> Vec<Grid<'_>> {
     let mut groups: BTreeMap<&str, BTreeMap<&str, BTreeMap<&str, &Case>>> = BTreeMap::new();
-    for (_, case) in results.cases().filter(|(_, case)| case.name.starts_with("chaos_")) {
-        let segments: Vec<_> = case.name.split("::").collect();
+    for (_, case) in results.cases().filter(|(_, case)| case.id.name.starts_with("chaos_")) {
+        let segments: Vec<_> = case.id.name.split("::").collect();
         let [group, place, action] = segments.as_slice() else { continue };
         groups.entry(group).or_default().entry(place).or_default().insert(action, case);
     }
@@ -90,9 +84,9 @@ pub(crate) struct Call<'r> {
 }
 
 /// From the figures `syscalls.<call>` and `faults.<call>.<errno>`.
-pub(crate) fn calls(results: &Results) -> Calls<'_> {
+pub(crate) fn calls(figures: &Figures) -> Calls<'_> {
     let mut calls = Calls::default();
-    for (name, amount) in figures(results) {
+    for (name, amount) in figures {
         if let Some(call) = name.strip_prefix("syscalls.") {
             calls.rows.entry(call).or_default().seen += amount;
         } else if let Some((call, error)) = injected(name) {
@@ -115,7 +109,7 @@ type Named<'r> = Vec<(&'r str, f64)>;
 pub(crate) struct Crashes<'r> {
     /// By the profile under which they are legal.
     pub(crate) states: Named<'r>,
-    /// Findings, known ones too, by the kindest profile under which they are legal.
+    /// Findings, known ones too, by the mildest profile under which they are legal.
     pub(crate) findings: Named<'r>,
     /// What else is known of them. Cases run beside one another, so their rate is that of one case
     /// among others.
@@ -123,7 +117,7 @@ pub(crate) struct Crashes<'r> {
 }
 
 /// From the figures `crash_states.…` and `findings.<profile>`; `None` where there are none.
-pub(crate) fn crash_states<'r>(all: &BTreeMap<&'r str, f64>) -> Option<Crashes<'r>> {
+pub(crate) fn crash_states<'r>(all: &'r Figures) -> Option<Crashes<'r>> {
     let of = |name: &str| all.get(name).copied().filter(|amount| *amount > 0.0);
     let below = |prefix| -> Named<'r> {
         let named = all.iter().filter_map(|(name, amount)| {
@@ -131,8 +125,10 @@ pub(crate) fn crash_states<'r>(all: &BTreeMap<&'r str, f64>) -> Option<Crashes<'
         });
         named.collect()
     };
-    let (states, findings) = (below("crash_states.under."), below("findings."));
-    let (distinct, left_out) = (of("crash_states.distinct"), of("crash_states.left_out"));
+    let states = below("crash_states.under.");
+    let findings = below("findings.");
+    let distinct = of("crash_states.distinct");
+    let left_out = of("crash_states.left_out");
     let seconds = of("crash_states.elapsed_ms").map(|elapsed| elapsed / 1000.0);
     let rate = distinct.zip(seconds).map(|(states, seconds)| (states / seconds).round());
     let facts = [("distinct", distinct), ("left out", left_out), ("a second, in each case", rate)];
@@ -142,23 +138,20 @@ pub(crate) fn crash_states<'r>(all: &BTreeMap<&'r str, f64>) -> Option<Crashes<'
 }
 
 /// Figures that no chart shows, by layer.
-pub(crate) fn others(results: &Results) -> Vec<(&str, Vec<(&str, f64)>)> {
+pub(crate) fn others(results: &Results) -> Vec<(&str, Figures)> {
     let shown = ["syscalls.", "faults.", "crash_states.", "findings."];
-    let layer = |layer| {
-        let layer: &crate::report::Layer = layer;
-        let figures = layer.figures().into_iter();
-        let others =
-            figures.filter(|(name, _)| shown.iter().all(|prefix| !name.starts_with(prefix)));
-        (layer.label.as_str(), others.collect::<Vec<_>>())
+    let layer = |layer: &'_ Layer| {
+        let mut figures = layer.figures();
+        figures.retain(|name, _| shown.iter().all(|prefix| !name.starts_with(prefix)));
+        figures
     };
-    results.layers.iter().map(layer).filter(|(_, figures)| !figures.is_empty()).collect()
+    let layers = results.layers.iter().map(|found| (found.label.as_str(), layer(found)));
+    layers.filter(|(_, figures)| !figures.is_empty()).collect()
 }
 
 /// Sums over all layers.
-pub(crate) fn figures(results: &Results) -> BTreeMap<&str, f64> {
-    let mut sums = BTreeMap::new();
-    for (name, amount) in results.layers.iter().flat_map(crate::report::Layer::figures) {
-        *sums.entry(name).or_default() += amount;
-    }
+pub(crate) fn figures(results: &Results) -> Figures {
+    let mut sums = Figures::new();
+    results.layers.iter().for_each(|layer| marker::add(&mut sums, &layer.figures()));
     sums
 }

@@ -10,10 +10,11 @@ mod soak;
 mod surroundings;
 
 use crate::report::{
-    model::{Model, Results, Source},
+    model::{Model, Source},
     number,
 };
 use maud::{DOCTYPE, Markup, PreEscaped, html};
+use results::Outcome;
 
 const STYLE: &str = include_str!("html/style.css");
 
@@ -63,12 +64,9 @@ fn sections(model: &Model) -> Vec<Section> {
     if let Some(results) = &model.results {
         add("slowest", "Slowest cases", layers::slowest(results));
         add("faults", "Where faults were planted", coverage::faults(results));
-        add("calls", "System calls", coverage::calls(results));
-        add(
-            "crashes",
-            "Crash states",
-            coverage::crashes(&crate::report::coverage::figures(results)),
-        );
+        let figures = crate::report::coverage::figures(results);
+        add("calls", "System calls", coverage::calls(&figures));
+        add("crashes", "Crash states", coverage::crashes(&figures));
         add("figures", "What was exercised", coverage::figures(results));
         add("skipped", "Skipped", findings::skipped(results));
     }
@@ -80,7 +78,7 @@ fn sections(model: &Model) -> Vec<Section> {
 }
 
 fn title(model: &Model) -> String {
-    let outcome = model.results.as_ref().map_or("no run", Results::outcome);
+    let outcome = model.results.as_ref().map_or("no run", |results| results.outcome().name());
     format!("{outcome} – production validation")
 }
 
@@ -90,10 +88,10 @@ fn head(model: &Model) -> Markup {
     };
     let cases = results.cases().count();
     let failures = results.failures().count() + results.notes().len();
-    let outcome = results.outcome();
+    let outcome = results.outcome().name();
     html! {
         p.eyebrow { "Production validation" }
-        h1 class=(outcome) { span.badge { (sign(outcome)) } " " (outcome) }
+        h1 class=(outcome) { span.badge { (sign(results.outcome())) } " " (outcome) }
         p.lead {
             @if failures == 0 { "No failure" } @else { strong { (failures) @if failures == 1 { " failure" } @else { " failures" } } }
             " in " (number::amount(cases as f64)) " cases"
@@ -117,10 +115,10 @@ fn head(model: &Model) -> Markup {
     }
 }
 
-fn sign(outcome: &str) -> &'static str {
+fn sign(outcome: Outcome) -> &'static str {
     match outcome {
-        "passed" => "✓",
-        "interrupted" => "■",
+        Outcome::Passed => "✓",
+        Outcome::Interrupted(_) => "■",
         _ => "✗",
     }
 }

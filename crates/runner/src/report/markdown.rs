@@ -2,10 +2,10 @@
 //! a summary over one mebibyte is not shown at all.
 
 use crate::report::{
-    Verdict,
     model::{Model, Perf, Results, Soak},
     number,
 };
+use results::{CaseOutcome, Outcome};
 use std::fmt::Write;
 
 /// Failures written out; the rest is counted.
@@ -38,28 +38,22 @@ fn write(model: &Model, page: &mut String) -> std::fmt::Result {
 }
 
 fn results(results: &Results, page: &mut String) -> std::fmt::Result {
-    let sign = if results.outcome() == "passed" { "✅" } else { "❌" };
-    writeln!(page, "## {sign} Production validation: {}\n", results.outcome())?;
+    let outcome = results.outcome();
+    let sign = if outcome == Outcome::Passed { "✅" } else { "❌" };
+    writeln!(page, "## {sign} Production validation: {}\n", outcome.name())?;
+    writeln!(page, "{}\n", text(&results.verdict()))?;
     if !results.engine().is_empty() {
         writeln!(page, "{}, root seed {}\n", text(results.engine()), code(results.root_seed()))?;
     }
-    let columns =
-        [Verdict::Passed, Verdict::Known, Verdict::Skipped, Verdict::Flaky, Verdict::TimedOut];
-    writeln!(
-        page,
-        "| layer | cases | passed | known | skipped | flaky | timed out | failed | time |"
-    )?;
-    writeln!(page, "| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: |")?;
+    let names = CaseOutcome::COLUMNS.map(|(name, _)| name).join(" | ");
+    writeln!(page, "| layer | cases | {names} | time |")?;
+    writeln!(page, "| --- |{}", " ---: |".repeat(CaseOutcome::COLUMNS.len() + 2))?;
     for layer in &results.layers {
         write!(page, "| {} | {} |", text(&layer.label), layer.cases.len())?;
-        for verdict in columns {
-            let flaky_too =
-                if verdict == Verdict::Flaky { layer.count(Verdict::FlakyPassed) } else { 0 };
-            write!(page, " {} |", layer.count(verdict) + flaky_too)?;
+        for (_, outcomes) in CaseOutcome::COLUMNS {
+            write!(page, " {} |", layer.count(outcomes))?;
         }
-        let failed = [Verdict::Failed, Verdict::Missing, Verdict::Stray, Verdict::Vanished];
-        let failed: usize = failed.iter().map(|verdict| layer.count(*verdict)).sum();
-        writeln!(page, " {failed} | {} |", number::time(layer.wall))?;
+        writeln!(page, " {} |", number::time(layer.wall))?;
     }
     writeln!(page)?;
     let failures = results.failures().count();
@@ -70,13 +64,8 @@ fn results(results: &Results, page: &mut String) -> std::fmt::Result {
         writeln!(page, "- {}", text(note))?;
     }
     for (layer, case) in results.failures().take(SHOWN) {
-        writeln!(
-            page,
-            "- **{}** {} ({})",
-            case.verdict.name(),
-            code(&case.name),
-            text(&layer.label)
-        )?;
+        let name = code(&case.id.name);
+        writeln!(page, "- **{}** {name} ({})", case.outcome, text(&layer.label))?;
         if let Some(message) = &case.message {
             writeln!(page, "  {}", text(message))?;
         }
@@ -91,7 +80,7 @@ fn results(results: &Results, page: &mut String) -> std::fmt::Result {
 }
 
 fn known(model: &Model, page: &mut String) -> std::fmt::Result {
-    let met: Vec<_> = model.known.iter().filter(|known| !known.seen.is_empty()).collect();
+    let met: Vec<_> = model.known_met().collect();
     if met.is_empty() {
         return Ok(());
     }

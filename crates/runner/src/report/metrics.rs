@@ -1,7 +1,8 @@
 //! The same as `OpenMetrics` text, for those who collect such things:
 //! <https://prometheus.io/docs/specs/om/open_metrics_spec/>. Gauges only: the file is a snapshot.
 
-use crate::report::{Verdict, model::Model};
+use crate::report::model::Model;
+use results::{CaseOutcome, Outcome};
 use std::fmt::{self, Write};
 
 /// Renders the exposition; it ends in `# EOF` as the format demands.
@@ -13,7 +14,7 @@ pub fn openmetrics(model: &Model) -> String {
 
 fn write(model: &Model, text: &mut String) -> fmt::Result {
     if let Some(results) = &model.results {
-        let outcome = f64::from(u8::from(results.outcome() == "passed"));
+        let outcome = f64::from(u8::from(results.outcome() == Outcome::Passed));
         let labels = [("engine", results.engine()), ("root_seed", results.root_seed())];
         family(
             text,
@@ -23,11 +24,11 @@ fn write(model: &Model, text: &mut String) -> fmt::Result {
             [(labels.to_vec(), outcome)],
         )?;
         let cases = results.layers.iter().flat_map(|layer| {
-            let sample = |verdict: Verdict| {
-                let labels = vec![("layer", layer.label.as_str()), ("verdict", verdict.name())];
-                (labels, layer.count(verdict) as f64)
+            let sample = |outcome: CaseOutcome| {
+                let labels = vec![("layer", layer.label.as_str()), ("verdict", outcome.name())];
+                (labels, layer.count(&[outcome]) as f64)
             };
-            Verdict::ALL.map(sample)
+            CaseOutcome::ALL.map(sample)
         });
         family(text, "mace_prod_cases", None, "cases by layer and verdict", cases)?;
         let walls = results.layers.iter();
@@ -35,11 +36,11 @@ fn write(model: &Model, text: &mut String) -> fmt::Result {
             walls.map(|layer| (vec![("layer", layer.label.as_str())], layer.wall.as_secs_f64()));
         let help = "wall time of a layer";
         family(text, "mace_prod_layer_duration_seconds", Some("seconds"), help, walls)?;
-        let figures = results.layers.iter().flat_map(|layer| {
-            let figures = layer.figures().into_iter();
-            figures.map(|(name, amount)| {
-                (vec![("layer", layer.label.as_str()), ("figure", name)], amount)
-            })
+        let sums = results.layers.iter().map(|layer| (layer.label.as_str(), layer.figures()));
+        let sums: Vec<_> = sums.collect();
+        let figures = sums.iter().flat_map(|(label, figures)| {
+            let labels = |name| vec![("layer", *label), ("figure", name)];
+            figures.iter().map(move |(name, amount)| (labels(name.as_str()), *amount))
         });
         family(text, "mace_prod_figure", None, "what cases counted, summed over a layer", figures)?;
     }

@@ -1,12 +1,14 @@
 //! What the report shows, whatever file it came from. Data and the questions that more than one
 //! view asks of it; no files, no formats.
 
-use crate::report::{Verdict, wire};
-use serde::Deserialize;
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    time::Duration,
+use knobs::findings::{Build, Finding, Findings};
+use results::{
+    Case, CaseOutcome, Layer, Outcome,
+    marker::Figures,
+    run::{Run, Setting},
+    state::Failure,
 };
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Everything that was found.
 #[derive(Debug, Clone, Default)]
@@ -21,7 +23,7 @@ pub struct Model {
     /// The long run.
     pub soak: Option<Soak>,
     /// The effective knobs: the run's, or those of this moment when no run left its own.
-    pub knobs: Vec<wire::Setting>,
+    pub knobs: Vec<Setting>,
     /// Files that are there and cannot be used.
     pub problems: Vec<Problem>,
     /// What was not there, with the command that makes it.
@@ -52,53 +54,9 @@ pub struct Results {
     /// Which kind of report this is.
     pub source: Source,
     /// The record beside the report, when there is one.
-    pub record: Option<wire::Run>,
+    pub record: Option<Run>,
     /// The layers in the order in which they ran.
     pub layers: Vec<Layer>,
-}
-
-/// A layer in a build.
-#[derive(Debug, Clone, Default)]
-pub struct Layer {
-    /// Its name in the reports.
-    pub label: String,
-    /// `failpoints`, `plain`, or empty when the report does not say.
-    pub build: String,
-    /// The engine under test, or empty.
-    pub engine: String,
-    /// The root seed, or empty.
-    pub root_seed: String,
-    /// From the start of nextest to its end, or the sum over the cases.
-    pub wall: Duration,
-    /// Its cases.
-    pub cases: Vec<Case>,
-}
-
-/// A case with its verdict.
-#[derive(Debug, Clone)]
-pub struct Case {
-    /// The test binary.
-    pub binary: String,
-    /// The name in that binary.
-    pub name: String,
-    /// What became of it.
-    pub verdict: Verdict,
-    /// Why, in one line.
-    pub message: Option<String>,
-    /// All that it said, cut to its end when that is long.
-    pub story: String,
-    /// How long it ran.
-    pub time: Duration,
-    /// Attempts in all.
-    pub attempts: u32,
-    /// Its own seed, derived from the root seed.
-    pub seed: Option<String>,
-    /// The one command that runs it again.
-    pub repro: Option<String>,
-    /// Known findings that it met.
-    pub known: Vec<String>,
-    /// What it counted.
-    pub figures: BTreeMap<String, f64>,
 }
 
 /// An accepted finding.
@@ -160,34 +118,13 @@ pub struct Soak {
     /// The names of the columns that hold numbers, in the order of the file.
     pub columns: Vec<String>,
     /// What its cases counted, over all cycles.
-    pub figures: BTreeMap<String, f64>,
+    pub figures: Figures,
     /// What its summary says as (what, value).
     pub facts: Vec<(String, String)>,
     /// What its summary says about each aspect, with the figures behind it.
     pub verdicts: Vec<(String, String)>,
     /// What failed in it.
-    pub failures: Vec<SoakFailure>,
-}
-
-/// A failure in a long run, as its summary says it.
-#[derive(Debug, Clone, Deserialize)]
-pub struct SoakFailure {
-    /// The cycle; the one after the last for the check at the end.
-    pub cycle: u64,
-    /// The layer or step.
-    pub part: String,
-    /// The case, where it was one.
-    #[serde(default)]
-    pub case: Option<String>,
-    /// In a word.
-    pub verdict: String,
-    /// Why, in one line.
-    pub message: String,
-    /// The root seed of the cycle.
-    pub seed: u64,
-    /// The command that repeats it, where there is one.
-    #[serde(default)]
-    pub repro: Option<String>,
+    pub failures: Vec<Failure>,
 }
 
 /// One cycle.
@@ -212,24 +149,36 @@ pub struct Point {
     pub failed: bool,
 }
 
-impl Layer {
-    /// How many of its cases ended so.
-    pub fn count(&self, verdict: Verdict) -> usize {
-        self.cases.iter().filter(|case| case.verdict == verdict).count()
+impl Model {
+    /// Of a run that has just ended, without the stories of its findings.
+    pub(crate) fn of_run(record: Run, layers: Vec<Layer>, findings: &Findings) -> Self {
+        let results = Results { source: Source::Prod, record: Some(record), layers };
+        let known = findings.all().iter().map(|finding| Known::of(finding, Some(&results)));
+        let known = known.collect();
+        Self { results: Some(results), known, ..Self::default() }
     }
 
-    /// How many of its cases fail the run.
-    pub fn failures(&self) -> usize {
-        self.cases.iter().filter(|case| case.verdict.fails()).count()
+    /// The accepted findings that the run met.
+    pub fn known_met(&self) -> impl Iterator<Item = &Known> {
+        self.known.iter().filter(|known| !known.seen.is_empty())
     }
+}
 
-    /// Sums over the cases.
-    pub fn figures(&self) -> BTreeMap<&str, f64> {
-        let mut sums = BTreeMap::new();
-        for (name, amount) in self.cases.iter().flat_map(|case| &case.figures) {
-            *sums.entry(name.as_str()).or_default() += amount;
+impl Known {
+    /// An entry of the file of known findings, without its story, and where the run met it.
+    pub(crate) fn of(finding: &Finding, results: Option<&Results>) -> Self {
+        let builds: Vec<_> = finding.builds.iter().copied().map(Build::name).collect();
+        let met = results.into_iter().flat_map(Results::cases);
+        let met = met.filter(|(_, case)| case.known.contains(&finding.id));
+        Self {
+            id: finding.id.clone(),
+            summary: finding.summary.clone(),
+            case: finding.case.clone(),
+            confirmed: format!("{} ({})", finding.engine.join(", "), builds.join(", ")),
+            leaves_out: finding.leaves_out.clone(),
+            story: String::new(),
+            seen: met.map(|(layer, _)| layer.label.clone()).collect(),
         }
-        sums
     }
 }
 
@@ -241,7 +190,22 @@ impl Results {
 
     /// The cases that fail the run.
     pub fn failures(&self) -> impl Iterator<Item = (&Layer, &Case)> {
-        self.cases().filter(|(_, case)| case.verdict.fails())
+        self.cases().filter(|(_, case)| case.outcome.fails())
+    }
+
+    /// How many of its cases ended in one of these ways.
+    pub fn count(&self, outcomes: &[CaseOutcome]) -> usize {
+        self.layers.iter().map(|layer| layer.count(outcomes)).sum()
+    }
+
+    /// Skipped cases by layer and reason: a hundred cases that skip for one reason are one fact.
+    pub fn skips(&self) -> BTreeMap<(&str, &str), Vec<&str>> {
+        let mut skips = BTreeMap::<_, Vec<_>>::new();
+        for (layer, case) in self.cases().filter(|(_, it)| it.outcome == CaseOutcome::Skipped) {
+            let reason = case.message.as_deref().unwrap_or("no reason given");
+            skips.entry((layer.label.as_str(), reason)).or_default().push(case.id.name.as_str());
+        }
+        skips
     }
 
     /// The cases that took longest, the longest first.
@@ -257,10 +221,20 @@ impl Results {
         self.record.as_ref().map_or(&[], |record| &record.notes)
     }
 
-    /// `passed`, `failed`, `broken` or `interrupted`: the record's word, else from the cases.
-    pub fn outcome(&self) -> &str {
-        let from_cases = || if self.failures().next().is_some() { "failed" } else { "passed" };
-        self.record.as_ref().map_or_else(from_cases, |record| &record.outcome)
+    /// How the run ended: the record's word, else from the cases.
+    pub fn outcome(&self) -> Outcome {
+        let from_cases =
+            || if self.failures().next().is_some() { Outcome::Failed } else { Outcome::Passed };
+        self.record.as_ref().map_or_else(from_cases, |record| record.outcome)
+    }
+
+    /// How a layer ended: the record's word, else from its cases.
+    pub fn outcome_of(&self, layer: &Layer) -> Outcome {
+        let fails = layer.failures().next().is_some();
+        let from_cases = if fails { Outcome::Failed } else { Outcome::Passed };
+        let layers = self.record.iter().flat_map(|record| &record.layers);
+        let recorded = layers.into_iter().find(|recorded| recorded.label == layer.label);
+        recorded.map_or(from_cases, |recorded| recorded.outcome)
     }
 
     /// The engine under test, or empty.
@@ -273,5 +247,27 @@ impl Results {
     pub fn root_seed(&self) -> &str {
         let first = || self.layers.first().map_or("", |layer| &layer.root_seed);
         self.record.as_ref().map_or_else(first, |record| &record.root_seed)
+    }
+
+    /// The last line of a run: how it ended, and how many cases that was decided by.
+    pub fn verdict(&self) -> String {
+        let headline = self.outcome().headline();
+        let cases = self.cases().count();
+        let known = match self.count(&[CaseOutcome::Known]) {
+            0 => "no known findings".to_owned(),
+            1 => "1 known finding counted apart".to_owned(),
+            count => format!("{count} known findings counted apart"),
+        };
+        let failures = self.failures().count() + self.notes().len();
+        let what = match self.outcome() {
+            Outcome::Passed | Outcome::Inconclusive => format!("{cases} cases"),
+            Outcome::Failed => format!("{failures} failures in {cases} cases"),
+            Outcome::Broken => format!("configuration or build, after {cases} cases"),
+            Outcome::Interrupted(_) => {
+                let missing = self.count(&[CaseOutcome::Missing]);
+                format!("{missing} of {cases} cases not run")
+            }
+        };
+        format!("{headline}: {what}, {known}")
     }
 }

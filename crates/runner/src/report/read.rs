@@ -1,16 +1,19 @@
 //! From files to the model. The only reader of files; each kind has a module. Absence is no error,
 //! and one file that cannot be used never keeps the others from being shown.
 
-mod junit;
 mod known;
 mod perf;
 mod soak;
 
-use crate::report::{
-    model::{Model, Problem, Results, Source},
-    wire,
+use crate::{
+    junit,
+    report::model::{Model, Problem, Results, Source},
 };
 use knobs::findings::Findings;
+use results::{
+    Document, Layer, document,
+    run::{Run, Setting},
+};
 use serde::de::DeserializeOwned;
 use std::{
     fs, io,
@@ -34,7 +37,7 @@ pub struct Places {
 
 /// Reads whatever is there. `knobs` are the effective ones of this moment, for results without a
 /// record of theirs; `findings` are the accepted ones.
-pub fn read(places: &Places, knobs: Vec<wire::Setting>, findings: &Findings) -> Model {
+pub fn read(places: &Places, knobs: Vec<Setting>, findings: &Findings) -> Model {
     let mut reader = Reader { places, problems: Vec::new() };
     let mut model = Model { results: reader.results(), ..Model::default() };
     let recorded = model.results.as_ref().and_then(|results| results.record.as_ref());
@@ -95,7 +98,7 @@ impl Reader<'_> {
 
     fn results(&mut self) -> Option<Results> {
         let merged = self.places.prod.join("junit.xml");
-        let record = self.record();
+        let record = self.document::<Run>(&self.places.prod.join("run.json"));
         if let Some(layers) = self.junit(&merged, None) {
             let mut results = Results { source: Source::Prod, record, layers };
             results.take_wall_times();
@@ -109,7 +112,7 @@ impl Reader<'_> {
         (!layers.is_empty()).then_some(Results { source: Source::Nextest, record: None, layers })
     }
 
-    fn junit(&mut self, path: &Path, profile: Option<&str>) -> Option<Vec<crate::report::Layer>> {
+    fn junit(&mut self, path: &Path, profile: Option<&str>) -> Option<Vec<Layer>> {
         let text = self.text(path)?;
         match junit::layers(&text, profile) {
             Ok(layers) => Some(layers),
@@ -120,15 +123,10 @@ impl Reader<'_> {
         }
     }
 
-    fn record(&mut self) -> Option<wire::Run> {
-        let path = self.places.prod.join("run.json");
-        let record: wire::Run = self.json(&path)?;
-        if record.format == wire::FORMAT {
-            return Some(record);
-        }
-        let what = format!("format {} instead of {}", record.format, wire::FORMAT);
-        self.problem(&path, &what);
-        None
+    /// A document of one of our formats; one that cannot be used is remembered.
+    fn document<D: Document>(&mut self, path: &Path) -> Option<D> {
+        let text = self.text(path)?;
+        document::decode(&text).map_err(|error| self.problem(path, &error.to_string())).ok()
     }
 }
 

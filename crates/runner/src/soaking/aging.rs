@@ -3,11 +3,10 @@
 //! nonsense is a finding, and the next cycle starts another one on a new database.
 
 use super::plan::Plan;
-use process::{Companion, Interrupts, Outcome, Silence, console};
+use process::{Companion, Interrupts, Outcome, Silence, console, sample};
 use results::{
     resident::{Answer, Request},
     row::Row,
-    sample,
 };
 use std::{
     fs, io,
@@ -16,8 +15,12 @@ use std::{
     time::Duration,
 };
 
-/// What a part that is no layer came to, and why when it did not pass.
-pub(super) type Simple = (Outcome, String);
+/// What a part that is no layer came to.
+pub(super) struct Simple {
+    pub(super) outcome: Outcome,
+    /// Why it did not pass, in one line; empty when it did.
+    pub(super) why: String,
+}
 
 pub(super) struct Aging {
     program: PathBuf,
@@ -30,7 +33,8 @@ pub(super) struct Aging {
 
 impl Aging {
     pub(super) fn new(plan: &Plan, program: PathBuf) -> Self {
-        let (root, database) = (plan.session.root.clone(), plan.file("aging"));
+        let root = plan.session.root.clone();
+        let database = plan.file("aging");
         Self { program, root, database, companion: None, fresh: 0 }
     }
 
@@ -41,34 +45,37 @@ impl Aging {
         most: Duration,
         interrupts: &Interrupts,
     ) -> Simple {
+        let simple = |outcome, why| Simple { outcome, why };
+        let broken =
+            |what, error| simple(Outcome::Broken, format!("it cannot be {what} ({error})"));
         let mut companion = match self.companion.take() {
             Some(companion) => companion,
             None => match self.start(interrupts) {
                 Ok(companion) => companion,
-                Err(error) => return (Outcome::Broken, format!("it cannot be started ({error})")),
+                Err(error) => return broken("started", error),
             },
         };
         let request = Request { cycle: row.cycle, seed: row.seed };
         let answer = match companion.ask(&request.line(), most) {
-            Err(error) => return (Outcome::Broken, format!("it cannot be asked ({error})")),
+            Err(error) => return broken("asked", error),
             Ok(Err(Silence::Ended(status))) => {
-                return (Outcome::Failed, format!("the process ended ({status})"));
+                return simple(Outcome::Failed, format!("the process ended ({status})"));
             }
             Ok(Err(Silence::Stuck)) => {
-                return (Outcome::Failed, format!("no answer within {} s", most.as_secs()));
+                return simple(Outcome::Failed, format!("no answer within {} s", most.as_secs()));
             }
             Ok(Ok(line)) => match Answer::parse(&line, request) {
                 Ok(answer) => answer,
-                Err(why) => return (Outcome::Broken, why),
+                Err(why) => return simple(Outcome::Broken, why),
             },
         };
         let read = read(companion.id(), &self.database, row);
         self.companion = Some(companion);
         row.commit_p99_ns = Some(answer.commit_p99_ns);
         match (answer.found, read) {
-            (Some(found), _) => (Outcome::Failed, found),
-            (None, Err(error)) => (Outcome::Broken, format!("it cannot be sampled ({error})")),
-            (None, Ok(())) => (Outcome::Passed, String::new()),
+            (Some(found), _) => simple(Outcome::Failed, found),
+            (None, Err(error)) => broken("sampled", error),
+            (None, Ok(())) => simple(Outcome::Passed, String::new()),
         }
     }
 

@@ -1,40 +1,39 @@
 //! The end of a soak: judges all of it, writes the summary and prints it.
 
-use super::{books::Books, plan::Plan};
+use super::{plan::Plan, store::SoakStore};
 use crate::progress::clock;
-use process::{Outcome, Result, console};
+use process::{Outcome, Result, console, sample};
 use results::{
     judge::{self, Judgement, Resource},
-    ledger, sample,
-    summary::{State, Summary},
+    state::{SoakState, Stage},
 };
 use std::{fmt::Write, time::Duration};
 
-/// Failures that are printed; all that were kept are in the summary.
+/// Failures that are printed; all that were kept are in the state.
 const SHOWN: usize = 20;
 
 /// Judges, writes and prints; returns the one outcome.
 pub(super) fn end(
     plan: &Plan,
-    books: &mut Books,
-    state: State,
+    store: &mut SoakStore,
+    stage: Stage,
     signal: Option<Outcome>,
 ) -> Result<Outcome> {
-    books.summary.judgements = judgements(plan, books);
-    let outcome = signal.unwrap_or(books.summary.outcome());
-    books.summary.state = state;
-    books.summary.exit_code = Some(outcome.code());
-    books.write_summary()?;
-    console::page(&format!("\n{}", page(&books.summary, outcome)));
+    store.state.judgements = judgements(plan, store);
+    let outcome = signal.unwrap_or(store.state.outcome());
+    store.state.state = stage;
+    store.state.exit_code = Some(outcome);
+    store.write_state()?;
+    console::page(&format!("\n{}", render(&store.state, outcome)));
     Ok(outcome)
 }
 
-fn judgements(plan: &Plan, books: &Books) -> Vec<Judgement> {
+fn judgements(plan: &Plan, store: &SoakStore) -> Vec<Judgement> {
     let mut judgements: Vec<_> = Resource::ALL
         .into_iter()
         .map(|resource| {
             if sample::AVAILABLE || resource == Resource::Disk {
-                judge::growth(resource, &books.rows, &plan.limits.growth)
+                judge::growth(resource, &store.rows, &plan.limits.growth)
             } else {
                 Judgement::not_judged(resource.name(), sample::UNAVAILABLE)
             }
@@ -43,23 +42,23 @@ fn judgements(plan: &Plan, books: &Books) -> Vec<Judgement> {
     judgements.push(if plan.perf_every == 0 {
         Judgement::not_judged("pace", "SOAK_PERF_EVERY = 0 takes no snapshots")
     } else {
-        judge::pace(&books.snapshots, &plan.limits.pace)
+        judge::pace(&store.snapshots, &plan.limits.pace)
     });
     judgements
 }
 
 /// What the chaos layer saw of power losses and failing disks; nothing where it did not run.
-fn crashes(summary: &Summary) -> String {
+fn crashes(state: &SoakState) -> String {
     let all = |prefix: &str| {
-        let named = summary.below(prefix).map(|(name, amount)| format!("{name} {amount}"));
+        let named = state.below(prefix).map(|(name, amount)| format!("{name} {amount}"));
         named.collect::<Vec<_>>().join(", ")
     };
-    let sum = |figure: &str| summary.figures.get(figure).copied().unwrap_or_default();
+    let sum = |figure: &str| state.figures.get(figure).copied().unwrap_or_default();
     let judged = sum("crash_states.distinct");
     if judged == 0.0 && sum("faults.runs") == 0.0 {
         return String::new();
     }
-    let faults = summary.below("faults.").filter(|(name, _)| name.contains('.'));
+    let faults = state.below("faults.").filter(|(name, _)| name.contains('.'));
     let (kinds, met) = faults.fold((0, 0.0), |(kinds, met), (_, times)| (kinds + 1, met + times));
     format!(
         "\npower losses        {judged} states judged, {} left out; legal on {}\n\
@@ -72,81 +71,68 @@ fn crashes(summary: &Summary) -> String {
     )
 }
 
-fn page(summary: &Summary, outcome: Outcome) -> String {
+fn render(state: &SoakState, outcome: Outcome) -> String {
     let mut page = format!(
         "engine {}, soak seed {}, shard {}\n{} cycles in {} of {}\n\n{:20} {:>6} {:>10} {:>9}\n",
-        summary.subject,
-        summary.soak_seed,
-        summary.shard,
-        summary.cycles,
-        clock(Duration::from_secs(summary.elapsed_secs)),
-        clock(Duration::from_secs(summary.duration_secs)),
+        state.subject,
+        state.soak_seed,
+        state.shard,
+        state.cycles,
+        clock(Duration::from_secs(state.elapsed_secs)),
+        clock(Duration::from_secs(state.duration_secs)),
         "part",
         "runs",
         "not passed",
         "cases",
     );
-    for (name, part) in &summary.parts {
+    for (name, part) in &state.parts {
         let _ =
             writeln!(page, "{name:20} {:>6} {:>10} {:>9}", part.runs, part.not_passed, part.cases);
     }
-    page.push_str(&crashes(summary));
+    page.push_str(&crashes(state));
     page.push('\n');
-    for judgement in &summary.judgements {
+    for judgement in &state.judgements {
         let _ = writeln!(page, "{judgement}");
     }
     page.push_str("\nfailures\n");
-    for failure in summary.failures.iter().take(SHOWN) {
+    for failure in state.failures.iter().take(SHOWN) {
         let case = failure.case.as_deref().unwrap_or("-");
         let _ = writeln!(
             page,
             "  {case}  [cycle {}, {}: {}]\n      {}\n      seed {}",
-            failure.cycle, failure.part, failure.verdict, failure.message, failure.seed
+            failure.cycle, failure.part, failure.outcome, failure.message, failure.seed
         );
         if let Some(repro) = &failure.repro {
             let _ = writeln!(page, "      {repro}");
         }
     }
-    match summary.failed() {
+    match state.failed() {
         0 => page.push_str("  none\n"),
         all if all > SHOWN as u64 => {
             let _ = writeln!(page, "  … and {} more, see summary.json", all - SHOWN as u64);
         }
         _ => {}
     }
-    let word = match outcome {
-        Outcome::Passed => "passed",
-        Outcome::Unclear => "INCONCLUSIVE",
-        Outcome::Failed => "FAILED",
-        Outcome::Broken => "BROKEN",
-        Outcome::Interrupted(_) => "INTERRUPTED",
-    };
-    let worst = ledger::word(summary.outcome());
     let _ = write!(
         page,
-        "\n{word} (exit {}): {} cycles, {} failures, all parts together {worst}",
-        outcome.code(),
-        summary.cycles,
-        summary.failed(),
+        "\n{}: {} cycles, {} failures, all parts together {}",
+        outcome.headline(),
+        state.cycles,
+        state.failed(),
+        state.outcome().name(),
     );
     page
 }
 
 #[cfg(test)]
 mod tests {
-    use super::page;
-    use process::Outcome;
-    use results::{ledger::Subject, summary::Summary};
+    use super::render;
+    use results::{Outcome, ledger::Subject, state::SoakState};
 
     #[test]
-    fn what_the_chaos_layer_saw_is_shown_where_it_ran() {
-        let subject = Subject {
-            engine: "mace-kv 0.2.0".into(),
-            source: "registry".into(),
-            features: "failpoints".into(),
-        };
-        let mut summary = Summary::new(subject, 5, "1/1".into(), 60);
-        assert!(!page(&summary, Outcome::Passed).contains("power losses"));
+    fn chaos_figures_are_shown_where_chaos_ran() {
+        let mut state = SoakState::new(Subject::default(), 5, "1/1".into(), 60);
+        assert!(!render(&state, Outcome::Passed).contains("power losses"));
         let figures = [
             ("crash_states.distinct", 120.0),
             ("crash_states.left_out", 3000.0),
@@ -158,8 +144,8 @@ mod tests {
             ("faults.fsync.EIO", 30.0),
             ("faults.write.torn", 19.0),
         ];
-        summary.add(&figures.map(|(name, amount)| (name.to_owned(), amount)).into());
-        let page = page(&summary, Outcome::Passed);
+        state.add(&figures.map(|(name, amount)| (name.to_owned(), amount)).into());
+        let page = render(&state, Outcome::Passed);
         for line in [
             "120 states judged, 3000 left out; legal on ext4-ordered 20, xfs 60\n",
             "found in them       xfs 2\n",

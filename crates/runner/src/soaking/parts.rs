@@ -3,17 +3,18 @@
 
 use super::{aging::Simple, plan::Plan};
 use crate::{
-    judge::Layer,
+    files,
     nextest::{Inventory, Nextest},
     part::{self, Mode, Part},
     progress::{Soaking, is_watched},
+    record::Judged,
     run,
 };
 use knobs::{Source, knob};
 use process::{Error, Interrupts, Outcome, Result, console};
-use results::{resident::PROGRAM, snapshot::Snapshot, summary::of_code};
+use results::{resident::PROGRAM, snapshot::Snapshot};
 use std::{
-    fs, io,
+    fs,
     path::{Path, PathBuf},
     process::{Command, Stdio},
 };
@@ -28,14 +29,15 @@ pub(super) struct Layers {
 /// A layer that ran, or why it could not.
 pub(super) struct Ran {
     pub(super) label: &'static str,
-    pub(super) layer: Result<Layer>,
+    pub(super) judged: Result<Judged>,
 }
 
 impl Layers {
     /// Builds what the layers need; `None` when a signal came meanwhile.
     pub(super) fn build(plan: &Plan, interrupts: &Interrupts) -> Result<Option<Self>> {
         let nextest = Nextest::new(&plan.session, interrupts);
-        let (mut parts, mut resident) = (Vec::new(), None);
+        let mut parts = Vec::new();
+        let mut resident = None;
         for mode in [Mode::Stress, Mode::Chaos, Mode::Fast] {
             if mode == Mode::Chaos && plan.chaos_every == 0 {
                 continue;
@@ -73,9 +75,8 @@ impl Layers {
             console::note(&format!("soak       cycle {}: {}", standing.cycle, part.label));
         }
         let nextest = Nextest::new(&plan.session, interrupts).soaking(standing);
-        let on = (plan.threads, interrupts);
-        let ran = run::run_part(&plan.session, &nextest, part, inventory, on);
-        Ran { label: part.label, layer: ran.map(|ran| ran.layer) }
+        let ran = run::run_part(&nextest, part, inventory, plan.threads);
+        Ran { label: part.label, judged: ran.map(|ran| ran.judged) }
     }
 }
 
@@ -87,14 +88,9 @@ pub(super) fn snapshot(plan: &Plan, standing: Soaking, interrupts: &Interrupts) 
     console::note(&format!("soak       cycle {}: perf snapshot", standing.cycle));
     let out = plan.session.knobs.get(knob::MACE_PERF_OUT_DIR);
     let file = out.join("head_snapshot.json");
-    let broken = |why: String| (Outcome::Broken, why);
+    let broken = |why: String| Simple { outcome: Outcome::Broken, why };
     // One that an earlier run left must not be taken for this one.
-    match fs::remove_file(&file) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => {
-            return Err(broken(format!("cannot remove {} ({error})", file.display())));
-        }
-        _ => {}
-    }
+    files::remove(&file).map_err(|error| broken(error.to_string()))?;
     let mut command = Command::new("cargo");
     command.args(["run", "--quiet", "--package", "perf", "--", "snapshot"]);
     for setting in plan.session.knobs.settings() {
@@ -114,8 +110,9 @@ pub(super) fn snapshot(plan: &Plan, standing: Soaking, interrupts: &Interrupts) 
     match status.code() {
         Some(0) => read(&file).map_err(broken),
         code => {
-            let outcome = code.and_then(|code| u8::try_from(code).ok()).map_or(2, |code| code);
-            Err((of_code(outcome), format!("{status}: {last}")))
+            let code = code.and_then(|code| u8::try_from(code).ok());
+            let outcome = code.map_or(Outcome::Broken, Outcome::from);
+            Err(Simple { outcome, why: format!("{status}: {last}") })
         }
     }
 }

@@ -1,11 +1,18 @@
 //! Everything about a soak that is known before anything long starts. A problem found here ends it
 //! with one line and code 2.
 
-use crate::session::Session;
+use crate::{files, plan::ShardNumber, session::Session};
 use knobs::{Handle, Home, Knobs, knob, value::Seconds};
-use process::{Error, Result, folder};
+use process::{
+    Error, Result,
+    engine::{Engine, PACKAGE},
+    folder,
+};
 use results::{ledger::Subject, limits::Limits, seeds::Shard};
-use std::{path::PathBuf, time::Duration};
+use std::{
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 /// What was asked for, validated.
 pub(super) struct Plan {
@@ -34,15 +41,11 @@ const TIMEOUTS: [(Handle<Seconds>, Handle<Seconds>); 3] = [
 
 impl Plan {
     pub(super) fn open(flags: &[(&str, &str)], shard: Option<&str>) -> Result<Self> {
-        let shard = shard.map_or(Ok(Shard::WHOLE), |text| {
-            Shard::parse(text).ok_or_else(|| {
-                let what = format!("shard {text:?}");
-                Error::new(what, "command line", "write K/N with 1 <= K <= N, such as 2/4")
-            })
-        })?;
+        let shard = shard.map(ShardNumber::parse).transpose()?;
+        let shard = shard.map_or(Shard::WHOLE, |shard| Shard::new(shard.number, shard.of));
         let knobs = Knobs::load_with(flags)?;
         let file = Home::Soak.file().expect("soak has a file");
-        let limits = Limits::load(&knobs.root().join(file))?;
+        let limits = limits(&knobs.root().join(file))?;
         let mut flags = flags.to_vec();
         for (ours, theirs) in TIMEOUTS {
             flags.extend(knobs.setting(ours).value.as_deref().map(|limit| (theirs.name(), limit)));
@@ -53,7 +56,7 @@ impl Plan {
         Ok(Self {
             folder: folder::writable(&folder)?,
             limits,
-            subject: Subject::of(&session.engine, knobs.get(knob::FEATURES)),
+            subject: subject(&session.engine, knobs.get(knob::FEATURES)),
             shard,
             threads: u32::try_from(threads).expect("the knob's kind has a limit"),
             chaos_every: knobs.get(knob::SOAK_CHAOS_EVERY),
@@ -68,4 +71,23 @@ impl Plan {
     pub(super) fn file(&self, name: &str) -> PathBuf {
         self.folder.join(name)
     }
+}
+
+/// The tables of the soak's file; an absent file leaves the defaults.
+fn limits(file: &Path) -> Result<Limits> {
+    let text = files::text(file)?.unwrap_or_default();
+    Limits::parse(&text).map_err(|what| Error::new(what, file.display(), "correct the file"))
+}
+
+/// The engine that cargo resolved, built with these features.
+fn subject(engine: &Engine, features: &str) -> Subject {
+    let source = match &engine.checkout {
+        None => "registry".to_owned(),
+        Some(checkout) => {
+            let commit = checkout.commit.as_deref().unwrap_or("no commit");
+            format!("checkout, {commit}")
+        }
+    };
+    let engine = format!("{PACKAGE} {}", engine.version);
+    Subject { engine, source, features: features.to_owned() }
 }

@@ -44,7 +44,7 @@ fn the_prebuilt_program_is_preferred() {
 }
 
 #[test]
-fn the_source_is_the_last_resort_and_its_price_is_said() {
+fn building_from_source_is_the_last_resort() {
     let cargo = format!("{MISSING} install) touch \"$SCENE/there\";; *) exit 1;; esac");
     let (code, said, log) = bootstrap(&cargo, "echo curl >> \"$SCENE/log\"; exit 7");
     assert_eq!(code, Some(0), "{said}");
@@ -118,7 +118,7 @@ fn run(just: bool, pip: &str, cargo: &str) -> (Option<i32>, String, Vec<String>)
 }
 
 #[test]
-fn run_fetches_just_where_it_is_missing_and_then_runs_the_recipe() {
+fn run_fetches_a_missing_just_and_runs_the_recipe() {
     const RECIPE: [&str; 3] = ["cargo build --package", "just bootstrap", "just prod all"];
     let there = "touch \"$SCENE/just\"";
     let (code, said, log) = run(true, there, there);

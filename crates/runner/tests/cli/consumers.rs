@@ -85,7 +85,7 @@ fn cargo_the_merged_report_is_read_by_junit2html() {
 }
 
 #[test]
-fn cargo_the_merged_report_is_read_by_two_programs_of_npm() {
+fn cargo_two_npm_programs_read_the_merged_report() {
     let (Some(viewer), Some(jrm)) = (tool("xunit-viewer"), tool("jrm")) else { return };
     let fixture = red();
     let report = fixture.path("target/prod/junit.xml");
@@ -111,7 +111,7 @@ print(sorted({f.name for f in parse(open(sys.argv[1]).read())}))
 ";
 
 #[test]
-fn cargo_the_metrics_are_read_by_their_reference_implementation() {
+fn cargo_the_reference_parser_reads_the_metrics() {
     let Some(python) = tool("python") else { return };
     let fixture = red();
     assert_eq!(fixture.prod(&["report"]).code, Some(0));

@@ -57,7 +57,7 @@ fn a_version_that_cannot_be_resolved_is_refused() {
 }
 
 #[test]
-fn cargo_a_checkout_is_what_runs_and_the_repository_stays_as_it_is() {
+fn cargo_a_checkout_runs_and_the_repository_stays() {
     let fixture = Fixture::new();
     let engine = tempfile::tempdir().unwrap();
     checkout(engine.path());

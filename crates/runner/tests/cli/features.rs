@@ -27,7 +27,7 @@ fn tree(args: &[&str]) -> BTreeMap<String, BTreeSet<String>> {
 }
 
 #[test]
-fn cargo_own_tests_and_suite_share_one_build_of_the_engine() {
+fn cargo_own_tests_and_suite_share_one_engine_build() {
     let engine = tree(&["-p", "mace-kv", "-e", "normal"]);
     let own = tree(&["--workspace", "-e", "normal,dev"]);
     let suite = ["-p", "mace-prod", "--no-default-features", "--features", "failpoints"];

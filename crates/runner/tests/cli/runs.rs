@@ -102,7 +102,7 @@ fn cargo_every_sin_is_caught_and_named() {
     sin(
         &["run"],
         "vanish",
-        &[": vanished, ", "known finding `lost-page` no longer shows", "gone_in"],
+        &[": not-reproduced, ", "known finding `lost-page` no longer shows", "gone_in"],
         &[("fast", "regressions::lost_page")],
     );
     sin(
@@ -131,7 +131,7 @@ fn cargo_every_sin_is_caught_and_named() {
 }
 
 #[test]
-fn cargo_what_an_earlier_run_left_or_an_entry_dreams_of_is_no_result() {
+fn cargo_old_reports_and_stale_entries_do_not_count() {
     let fixture = Fixture::new();
     let honest = fixture.prod_with(&["run", "fast", "1"], &[SEED]);
     assert_eq!(honest.code, Some(0), "{honest:#?}");

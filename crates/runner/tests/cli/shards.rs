@@ -81,7 +81,7 @@ fn cargo_what_fell_between_shards_is_missing() {
     fixture.write("two/shard.json", "{");
     fixture
         .prod(&["merge", "one", "two"])
-        .refused_at_once_by("prod", &["malformed record", "two/shard.json"]);
+        .refused_at_once_by("prod", &["malformed", "two/shard.json"]);
 }
 
 #[test]

@@ -46,7 +46,7 @@ fn cargo_an_interrupted_run_cleans_up_and_says_so() {
 
 /// A case past its limit goes with its children, and is told from one that failed.
 #[test]
-fn cargo_a_case_past_its_limit_is_killed_with_its_children() {
+fn cargo_a_timed_out_case_dies_with_its_children() {
     let fixture = Fixture::new();
     let pipe = Pipe::new(fixture.path("pipe"));
     let limited = ["run", "stress", "1", "--set", "STRESS_TIMEOUT=1"];
@@ -62,7 +62,7 @@ fn cargo_a_case_past_its_limit_is_killed_with_its_children() {
 /// Nobody can clean up after a `kill -9`, so the children have to notice; only Linux tells them.
 #[cfg(target_os = "linux")]
 #[test]
-fn cargo_a_killed_run_leaves_no_process_behind_and_the_next_one_runs() {
+fn cargo_a_killed_run_leaves_no_process() {
     let fixture = Fixture::new();
     let pipe = Pipe::new(fixture.path("pipe"));
     let mut child = hanging(&fixture, &pipe, &["run", "fast", "1"], "hang");

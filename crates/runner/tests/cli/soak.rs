@@ -82,7 +82,7 @@ fn rows(fixture: &Fixture) -> Vec<Vec<String>> {
 }
 
 #[test]
-fn cargo_an_honest_soak_raises_nothing_and_goes_on_after_a_signal() {
+fn cargo_an_honest_soak_passes_and_resumes() {
     let fixture = Fixture::soaking();
     let run = soak(&fixture, &[], &[], 6, Signal::TERM);
     run.ended(143, &["\nINTERRUPTED (exit 143): ", "inconclusive "]);
@@ -109,7 +109,7 @@ fn cargo_an_honest_soak_raises_nothing_and_goes_on_after_a_signal() {
 }
 
 #[test]
-fn cargo_leaks_and_a_step_are_found_within_twelve_cycles() {
+fn cargo_leaks_and_a_step_show_in_twelve_cycles() {
     let fixture = Fixture::soaking();
     let env = [("SUITE_RESIDENT", "files,memory,disk"), ("SUITE_PERF", "step")];
     soak(&fixture, &[], &env, 12, Signal::TERM);
@@ -121,7 +121,7 @@ fn cargo_leaks_and_a_step_are_found_within_twelve_cycles() {
 }
 
 #[test]
-fn cargo_a_part_that_fails_is_recorded_and_the_soak_goes_on() {
+fn cargo_a_failed_part_does_not_end_the_soak() {
     let fixture = Fixture::soaking();
     let env = [("SUITE_RESIDENT", "dies"), ("SUITE_PERF", "3"), ("SUITE_SIN", "abort")];
     soak(&fixture, &[], &env, 3, Signal::TERM);
@@ -157,7 +157,7 @@ fn cargo_a_part_that_fails_is_recorded_and_the_soak_goes_on() {
 }
 
 #[test]
-fn cargo_each_part_comes_when_it_is_due_under_the_limits_of_the_soak() {
+fn cargo_each_part_runs_at_its_cadence_and_limits() {
     let fixture = Fixture::soaking();
     let cadence = [("SOAK_CHAOS_EVERY", "2"), ("SOAK_PERF_EVERY", "3")];
     soak(&fixture, &[], &cadence, 6, Signal::TERM);
@@ -189,7 +189,7 @@ fn cargo_each_part_comes_when_it_is_due_under_the_limits_of_the_soak() {
 }
 
 #[test]
-fn cargo_a_killed_soak_loses_the_cycle_in_flight_at_the_most() {
+fn cargo_a_killed_soak_loses_at_most_one_cycle() {
     let fixture = Fixture::soaking();
     let seed = [("MACE_PROD_SEED", "7")];
     let run = soak(&fixture, &["--shard", "2/2"], &seed, 2, Signal::KILL);

@@ -9,12 +9,12 @@ fn arguments_and_files_that_make_no_sense() {
     for shard in ["0/2", "3/2", "2", "a/b", "1/0"] {
         fixture
             .prod(&["soak", "--shard", shard])
-            .refused_at_once_by("prod", &["shard", shard, "1 <= K <= N"]);
+            .refused_at_once_by("prod", &["shard", shard, "K from 1 to N"]);
     }
     let shard = ["soak", "--shard", "1/2"];
     fixture
         .prod(&shard)
-        .refused_at_once_by("prod", &["a shard of a row of seeds", "MACE_PROD_SEED"]);
+        .refused_at_once_by("prod", &["a shard of a soak whose seed is not set", "MACE_PROD_SEED"]);
     fixture
         .prod(&["soak", "--resume"])
         .refused_at_once_by("prod", &["no soak to go on with", "summary.json"]);
@@ -71,6 +71,6 @@ fn a_folder_that_cannot_be_used() {
     fixture.write("target/prod_soak/summary.json", "{\"version\": 1}");
     fixture
         .prod(&["soak", "--resume"])
-        .refused_at_once_by("prod", &["cannot be read", "start without --resume"]);
+        .refused_at_once_by("prod", &["malformed", "start without --resume"]);
     assert!(!fixture.path("target/debug").exists(), "something was built");
 }

@@ -227,7 +227,7 @@ fn weak_gate(ci: &str, justfile: &str) -> Vec<&'static str> {
 }
 
 #[test]
-fn the_gate_has_a_runner_that_helps_it_and_a_push_another_commit() {
+fn the_gate_has_its_runner_and_compares_commits() {
     let read = |file: &str| fs::read_to_string(root().join(file)).unwrap();
     let (ci, justfile) = (read(".github/workflows/ci.yml"), read("justfile"));
     assert_eq!(weak_gate(&ci, &justfile), [""; 0]);

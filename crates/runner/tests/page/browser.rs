@@ -28,7 +28,7 @@ fn browser() -> Option<Browser> {
 }
 
 #[test]
-fn the_page_is_fine_on_a_phone_and_a_desk_in_light_and_dark() {
+fn the_page_fits_phone_and_desk_light_and_dark() {
     let Some(mut browser) = browser() else { return };
     for (name, folder) in [("full", Folder::full()), ("empty", Folder::empty())] {
         let page = folder.path().join("page.html");

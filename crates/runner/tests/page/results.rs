@@ -1,7 +1,8 @@
 //! A folder with results of every kind, good and bad ones, as the programs write them.
 
 use knobs::findings::Findings;
-use runner::report::{Model, Places, read, wire};
+use results::run::Setting;
+use runner::report::{Model, Places, read};
 use std::{fmt::Write, fs, path::Path};
 use tempfile::TempDir;
 
@@ -56,7 +57,7 @@ impl Folder {
             perf: root.join("target/perf_gate"),
             soak: root.join("target/prod_soak"),
         };
-        let setting = wire::Setting {
+        let setting = Setting {
             name: "FEATURES".to_owned(),
             value: Some("failpoints".to_owned()),
             source: "built-in default".to_owned(),
@@ -76,8 +77,9 @@ leaves_out = "pages that rotate"
 "#;
 
 const SOAK: &str = r#"{
-  "version": 1, "engine": "mace-kv", "soak_seed": 7, "shard": "1/1", "cycles": 30,
-  "state": "finished", "exit_code": 1,
+  "version": 1, "engine": "mace-kv", "source": "registry", "features": "failpoints", "soak_seed": 7,
+  "shard": "1/1", "duration_secs": 21600, "elapsed_secs": 21600, "cycles": 30, "processes": 1,
+  "state": "finished", "exit_code": 1, "parts": {}, "failures_left_out": 0,
   "figures": {"crash_states.under.xfs": 7000, "crash_states.distinct": 7123, "findings.xfs": 62},
   "failures": [{"cycle": 9, "part": "chaos", "case": "chaos_point::x::abort_first",
     "verdict": "failed", "message": "a hole", "seed": 99,

@@ -3,13 +3,12 @@
 
 use super::findings::{breakable, class};
 use crate::report::{
-    Verdict,
     coverage::{self, Grid},
-    model::{Case, Results},
+    model::Results,
     number, svg,
 };
 use maud::{Markup, html};
-use std::collections::BTreeMap;
+use results::{Case, CaseOutcome, marker::Figures};
 
 pub(super) fn faults(results: &Results) -> Option<Markup> {
     let grids = coverage::grids(results);
@@ -46,23 +45,19 @@ fn map(grid: &Grid<'_>) -> Markup {
 
 fn cell(case: Option<&Case>) -> Markup {
     let Some(case) = case else { return html! { td.empty {} } };
-    let sign = match case.verdict {
-        Verdict::Passed => "✓",
-        Verdict::Known => "◆",
-        Verdict::Skipped => "–",
-        Verdict::Flaky | Verdict::FlakyPassed => "~",
-        Verdict::Failed
-        | Verdict::TimedOut
-        | Verdict::Missing
-        | Verdict::Stray
-        | Verdict::Vanished => "✗",
+    let sign = match case.outcome {
+        CaseOutcome::Passed => "✓",
+        CaseOutcome::Known => "◆",
+        CaseOutcome::Skipped => "–",
+        CaseOutcome::Flaky | CaseOutcome::FlakyPassed => "~",
+        _ => "✗",
     };
-    let why = case.message.as_deref().unwrap_or(case.verdict.name());
-    html! { td class=(format!("mark {}", class(case.verdict))) title=(format!("{}: {why}", case.name)) { (sign) } }
+    let why = case.message.as_deref().unwrap_or(case.outcome.name());
+    html! { td class=(format!("mark {}", class(case.outcome))) title=(format!("{}: {why}", case.id.name)) { (sign) } }
 }
 
-pub(super) fn calls(results: &Results) -> Option<Markup> {
-    let calls = coverage::calls(results);
+pub(super) fn calls(figures: &Figures) -> Option<Markup> {
+    let calls = coverage::calls(figures);
     (!calls.rows.is_empty()).then(|| {
         html! {
             p.note { "How often each call was seen, and how often it was given each error. A call without an error is one that nobody has made fail." }
@@ -89,7 +84,7 @@ pub(super) fn calls(results: &Results) -> Option<Markup> {
     })
 }
 
-pub(super) fn crashes(figures: &BTreeMap<&str, f64>) -> Option<Markup> {
+pub(super) fn crashes(figures: &Figures) -> Option<Markup> {
     let crashes = coverage::crash_states(figures)?;
     let most = crashes.states.iter().map(|(_, count)| *count).fold(0.0, f64::max);
     Some(html! {
@@ -101,7 +96,7 @@ pub(super) fn crashes(figures: &BTreeMap<&str, f64>) -> Option<Markup> {
         }
         (named(&crashes.facts))
         @if !crashes.findings.is_empty() {
-            p.note { "What was found in them, known findings too, by the kindest file system on which it is legal: the first that loses so much." }
+            p.note { "What was found in them, known findings too, by the mildest file system on which it is legal: the first that loses so much." }
             (named(&crashes.findings))
         }
     })
@@ -122,7 +117,7 @@ pub(super) fn figures(results: &Results) -> Option<Markup> {
             @for (layer, figures) in layers {
                 h3 { (layer) }
                 dl.facts.counts {
-                    @for (name, amount) in figures { div { dt { (breakable(name)) } dd { (number::amount(amount)) } } }
+                    @for (name, amount) in figures { div { dt { (breakable(&name)) } dd { (number::amount(amount)) } } }
                 }
             }
         }

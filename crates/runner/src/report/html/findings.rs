@@ -1,12 +1,9 @@
 //! What a reader came for: failures with their story and the command that repeats them; then what
 //! is known, and what was skipped with its reason.
 
-use crate::report::{
-    Verdict,
-    model::{Case, Known, Layer, Model, Results},
-};
+use crate::report::model::{Known, Model, Results};
 use maud::{Markup, html};
-use std::collections::BTreeMap;
+use results::{Case, CaseOutcome, Layer};
 
 /// Failures shown open; a run in which everything fails is still a page that can be read.
 const OPEN: usize = 3;
@@ -28,12 +25,12 @@ pub(super) fn failures(results: &Results) -> Markup {
 
 fn failure(layer: &Layer, case: &Case, open: bool) -> Markup {
     html! {
-        article class=(format!("finding {}", class(case.verdict))) {
-            h3 { (breakable(&case.name)) }
+        article class=(format!("finding {}", class(case.outcome))) {
+            h3 { (breakable(&case.id.name)) }
             p.tags {
-                span class=(format!("tag {}", class(case.verdict))) { (case.verdict.name()) }
+                span class=(format!("tag {}", class(case.outcome))) { (case.outcome.name()) }
                 span.tag { (layer.label) }
-                span.tag { (case.binary) }
+                span.tag { (case.id.binary) }
                 @if case.attempts > 1 { span.tag { (case.attempts) " attempts" } }
             }
             @if let Some(message) = &case.message { p.message { (message) } }
@@ -77,13 +74,8 @@ fn entry(known: &Known) -> Markup {
     }
 }
 
-/// Skips by reason: a hundred cases that skip for one reason are one fact.
 pub(super) fn skipped(results: &Results) -> Option<Markup> {
-    let mut reasons = BTreeMap::<(&str, &str), Vec<&str>>::new();
-    for (layer, case) in results.cases().filter(|(_, case)| case.verdict == Verdict::Skipped) {
-        let reason = case.message.as_deref().unwrap_or("no reason given");
-        reasons.entry((layer.label.as_str(), reason)).or_default().push(&case.name);
-    }
+    let reasons = results.skips();
     (!reasons.is_empty()).then(|| {
         html! {
             @for ((layer, reason), names) in reasons {
@@ -96,15 +88,13 @@ pub(super) fn skipped(results: &Results) -> Option<Markup> {
     })
 }
 
-/// The class of a verdict in the style.
-pub(super) fn class(verdict: Verdict) -> &'static str {
-    match verdict {
-        Verdict::Passed => "passed",
-        Verdict::Known => "known",
-        Verdict::Skipped => "skipped",
-        Verdict::Flaky | Verdict::FlakyPassed => "flaky",
-        Verdict::TimedOut => "timed-out",
-        Verdict::Failed | Verdict::Missing | Verdict::Stray | Verdict::Vanished => "failed",
+/// The class of an outcome in the style.
+pub(super) fn class(outcome: CaseOutcome) -> &'static str {
+    match outcome {
+        CaseOutcome::Flaky | CaseOutcome::FlakyPassed => "flaky",
+        CaseOutcome::TimedOut => "timed-out",
+        outcome if outcome.fails() => "failed",
+        outcome => outcome.name(),
     }
 }
 

@@ -1,12 +1,9 @@
-//! A verdict for each layer, and the cases that took longest.
+//! The outcome of each layer, and the cases that took longest.
 
 use super::findings::{breakable, class};
-use crate::report::{
-    Verdict,
-    model::{Layer, Results},
-    number, svg,
-};
+use crate::report::{model::Results, number, svg};
 use maud::{Markup, html};
+use results::{CaseOutcome, Layer};
 
 /// As many as fit on a screen.
 const SLOWEST: usize = 12;
@@ -20,31 +17,20 @@ pub(super) fn layers(results: &Results) -> Markup {
 }
 
 fn card(layer: &Layer, results: &Results) -> Markup {
-    let recorded = results
-        .record
-        .as_ref()
-        .and_then(|record| record.layers.iter().find(|known| known.label == layer.label));
-    let fails = layer.failures() > 0;
-    let from_cases = if fails { "failed" } else { "passed" };
-    let outcome = recorded.map_or(from_cases, |recorded| recorded.outcome.as_str());
-    let parts: Vec<_> = Verdict::ALL
-        .into_iter()
-        .map(|verdict| {
-            (
-                class(verdict),
-                layer.count(verdict),
-                format!("{} {}", layer.count(verdict), verdict.name()),
-            )
-        })
-        .collect();
+    let outcome = results.outcome_of(layer).name();
+    let part = |outcome: CaseOutcome| {
+        let count = layer.count(&[outcome]);
+        (class(outcome), count, format!("{count} {outcome}"))
+    };
+    let parts = CaseOutcome::ALL.map(part);
     html! {
         article.card {
             h3 { (layer.label) " " span class=(format!("tag {outcome}")) { (outcome) } }
             p.big { (number::amount(layer.cases.len() as f64)) " cases" small { " in " (number::time(layer.wall)) } }
-            (svg::stack(&parts, &format!("verdicts of {}", layer.label)))
+            (svg::stack(&parts, &format!("outcomes of {}", layer.label)))
             ul.legend {
-                @for (verdict, (class, count, _)) in Verdict::ALL.iter().zip(&parts) {
-                    @if *count > 0 { li { span class=(format!("swatch {class}")) {} (number::amount(*count as f64)) " " (verdict.name()) } }
+                @for (outcome, (class, count, _)) in CaseOutcome::ALL.iter().zip(&parts) {
+                    @if *count > 0 { li { span class=(format!("swatch {class}")) {} (number::amount(*count as f64)) " " (outcome.name()) } }
                 }
             }
             @if !layer.build.is_empty() { p.note { (layer.build) " build" } }
@@ -60,8 +46,8 @@ pub(super) fn slowest(results: &Results) -> Option<Markup> {
         table.bars {
             @for (layer, case) in cases {
                 tr {
-                    td { (breakable(&case.name)) " " small { (layer.label) } }
-                    td.chart-cell { (svg::bar(case.time.as_secs_f64() / longest, class(case.verdict))) }
+                    td { (breakable(&case.id.name)) " " small { (layer.label) } }
+                    td.chart-cell { (svg::bar(case.time.as_secs_f64() / longest, class(case.outcome))) }
                     td.number { (number::time(case.time)) }
                 }
             }

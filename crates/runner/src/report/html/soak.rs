@@ -7,7 +7,6 @@ use crate::report::{
     number, svg,
 };
 use maud::{Markup, html};
-use std::collections::BTreeMap;
 
 pub(super) fn soak(soak: &Soak) -> Markup {
     let failed: Vec<_> = soak
@@ -28,7 +27,7 @@ pub(super) fn soak(soak: &Soak) -> Markup {
         @for failure in &soak.failures {
             article.finding.failed {
                 h3 { "cycle " (failure.cycle) ": " (breakable(failure.case.as_deref().unwrap_or(&failure.part))) }
-                p.tags { span.tag.failed { (failure.verdict) } span.tag { (failure.part) } }
+                p.tags { span.tag.failed { (failure.outcome) } span.tag { (failure.part) } }
                 p.message { (failure.message) }
                 p.seed { "root seed " code { (failure.seed) } }
                 @if let Some(repro) = &failure.repro { pre.repro { (repro) } }
@@ -41,17 +40,13 @@ pub(super) fn soak(soak: &Soak) -> Markup {
                 }
             }
         }
-        @if let Some(crashes) = coverage::crashes(&named(soak)) { h3 { "crash states, over all cycles" } (crashes) }
+        @if let Some(crashes) = coverage::crashes(&soak.figures) { h3 { "crash states, over all cycles" } (crashes) }
         @if !soak.facts.is_empty() {
             details { summary { "the summary's figures" }
                 dl.facts { @for (what, value) in &soak.facts { div { dt { (what) } dd { (value) } } } }
             }
         }
     }
-}
-
-fn named(soak: &Soak) -> BTreeMap<&str, f64> {
-    soak.figures.iter().map(|(name, amount)| (name.as_str(), *amount)).collect()
 }
 
 fn points(soak: &Soak, column: &str) -> Vec<Point> {

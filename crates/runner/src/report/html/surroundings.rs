@@ -1,7 +1,8 @@
 //! What the results stand in: files that cannot be used, the effective knobs, and what is absent.
 
-use crate::report::{model::Model, wire::Setting};
+use crate::report::model::Model;
 use maud::{Markup, html};
+use results::run::Setting;
 
 pub(super) fn problems(model: &Model) -> Option<Markup> {
     (!model.problems.is_empty()).then(|| {

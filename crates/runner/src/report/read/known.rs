@@ -3,7 +3,7 @@
 
 use super::Reader;
 use crate::report::model::{Known, Results};
-use knobs::findings::{Build, Finding, Findings};
+use knobs::findings::{Finding, Findings};
 
 /// All entries, in the file's order.
 pub(super) fn read(
@@ -22,18 +22,7 @@ fn known(reader: &mut Reader<'_>, finding: &Finding, results: Option<&Results>) 
         files.map(|folder| root.join(folder).join(stem).with_extension("rs")).into_iter();
     let story =
         files.find_map(|file| reader.text(&file).map(|text| head(&text))).unwrap_or_default();
-    let builds: Vec<_> = finding.builds.iter().copied().map(Build::name).collect();
-    let met = results.into_iter().flat_map(Results::cases);
-    let met = met.filter(|(_, case)| case.known.contains(&finding.id));
-    Known {
-        id: finding.id.clone(),
-        summary: finding.summary.clone(),
-        case: finding.case.clone(),
-        confirmed: format!("{} ({})", finding.engine.join(", "), builds.join(", ")),
-        leaves_out: finding.leaves_out.clone(),
-        story,
-        seen: met.map(|(layer, _)| layer.label.clone()).collect(),
-    }
+    Known { story, ..Known::of(finding, results) }
 }
 
 /// The comment at the head of a file, without its signs.

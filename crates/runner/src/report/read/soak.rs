@@ -2,38 +2,15 @@
 //! holds numbers becomes a curve, so that a new one needs no change here.
 
 use super::Reader;
-use crate::report::model::{Cycle, Soak, SoakFailure};
-use serde::Deserialize;
+use crate::report::model::{Cycle, Soak};
+use results::{judge::Judgement, state::SoakState};
 use serde_json::Value;
-use std::collections::BTreeMap;
 
 /// Columns that are no measurement: they name the cycle or its draw.
 const NAMES: [&str; 5] = ["cycle", "elapsed_secs", "seed", "process", "outcome"];
 
 /// Columns that count what fails a cycle.
-const FAILURES: [&str; 6] = ["failed", "timed_out", "flaky", "missing", "vanished", "failures"];
-
-/// What the soak says about itself.
-#[derive(Debug, Deserialize)]
-struct Summary {
-    #[serde(default)]
-    failures: Vec<SoakFailure>,
-    #[serde(default)]
-    judgements: Vec<Judgement>,
-    /// Older summaries have none.
-    #[serde(default)]
-    figures: BTreeMap<String, f64>,
-    #[serde(flatten)]
-    rest: Value,
-}
-
-/// What it says about one aspect.
-#[derive(Debug, Deserialize)]
-struct Judgement {
-    aspect: String,
-    verdict: String,
-    because: String,
-}
+const FAILURES: [&str; 3] = ["failed", "timed_out", "flaky"];
 
 /// What is there; `None` when no long run has left anything.
 pub(super) fn read(reader: &mut Reader<'_>) -> Option<Soak> {
@@ -44,20 +21,21 @@ pub(super) fn read(reader: &mut Reader<'_>) -> Option<Soak> {
     if let Some(Err(what)) = rows.as_deref().map(|text| cycles(text, &mut soak)) {
         reader.problem(&path, &what);
     }
-    let summary: Option<Summary> = reader.json(&folder.join("summary.json"));
-    let found = rows.is_some() || summary.is_some();
-    if let Some(summary) = summary {
-        let says = |it: Judgement| {
-            (it.aspect, format!("{}: {}", it.verdict.replace('_', " "), it.because))
-        };
-        soak.verdicts = summary.judgements.into_iter().map(says).collect();
-        let failed_in = |number| summary.failures.iter().any(|failure| failure.cycle == number);
+    let state: Option<SoakState> = reader.document(&folder.join("summary.json"));
+    let found = rows.is_some() || state.is_some();
+    if let Some(state) = state {
+        let says =
+            |it: &Judgement| (it.aspect.clone(), format!("{}: {}", it.trend.name(), it.because));
+        soak.verdicts = state.judgements.iter().map(says).collect();
+        let failed_in = |number| state.failures.iter().any(|failure| failure.cycle == number);
         for cycle in &mut soak.cycles {
             cycle.failed |= failed_in(cycle.number);
         }
-        soak.failures = summary.failures;
-        soak.figures = summary.figures;
-        facts("", &summary.rest, &mut soak.facts);
+        let mut rest = serde_json::to_value(&state).expect("the state is plain data");
+        rest["figures"].take();
+        facts("", &rest, &mut soak.facts);
+        soak.failures = state.failures;
+        soak.figures = state.figures;
     }
     found.then_some(soak)
 }
@@ -124,7 +102,7 @@ mod tests {
     use super::parse;
 
     #[test]
-    fn every_column_of_numbers_is_a_curve_and_failures_mark_the_cycle() {
+    fn numeric_columns_are_curves_and_failures_mark() {
         let soak = parse(
             "cycle,elapsed_secs,cases,median_ns_p50,median_ns_p95,seed,failed,rss_bytes\n\
              1,10,6,100,200,7,0,4096\n2,20,6,,,8,1,8192\n",
@@ -139,7 +117,7 @@ mod tests {
     }
 
     #[test]
-    fn half_a_row_is_said() {
+    fn half_a_row_is_an_error() {
         assert!(parse("cycle,elapsed_secs,cases\n1,10,6\n2,20\n").is_err());
         assert!(parse("cycle,elapsed_secs\nx,10\n").unwrap_err().contains("no number"));
     }

@@ -62,7 +62,7 @@ mod tests {
     use std::fs::{self, File};
 
     #[test]
-    fn a_process_is_read_and_one_that_is_not_there_is_an_error() {
+    fn an_absent_process_is_an_error() {
         if !AVAILABLE {
             assert!(process(std::process::id()).is_err());
             return;

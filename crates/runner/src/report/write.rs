@@ -1,31 +1,31 @@
-//! `prod report`: what the last runs left, as one HTML page and its machine-readable twins. Writes
-//! files; what they show is decided in the crate `report`.
+//! `prod report`: renders the latest results as one HTML page and its machine-readable twins, and
+//! writes them. What they show is decided by the other modules.
 
-use crate::report::{Places, wire::Setting};
+use crate::{
+    files, origin,
+    report::{Places, bencher, html, markdown, openmetrics, read},
+};
 use knobs::{Knobs, findings::Findings, knob, runtime};
 use process::{Error, Outcome, Result, console, folder};
-use std::{
-    fs,
-    io::Write,
-    path::{Path, PathBuf},
-};
+use std::{fs, io::Write, path::Path};
 
-/// Writes the report into `out`, `target/prod` unless said otherwise. Results that are absent or
-/// malformed are no failure of it: the latter are said, here and on the page.
-pub(crate) fn show(flags: &[(&str, &str)], out: Option<&Path>) -> Result<Outcome> {
+/// Writes the report into `out`, or into `target/prod`. Absent and malformed results are no failure of
+/// it; malformed ones are reported here and on the page.
+pub(crate) fn write(flags: &[(&str, &str)], out: Option<&Path>) -> Result<Outcome> {
     let knobs = Knobs::load_with(flags)?;
     let findings = Findings::load(knobs.root())?;
     let places = places(&knobs);
     let out = folder::writable(&out.map_or_else(|| places.prod.clone(), Path::to_owned))?;
-    let model = crate::report::read(&places, Setting::all(&knobs), &findings);
+    let model = read(&places, origin::effective(&knobs), &findings);
     for problem in &model.problems {
         console::note(&format!("prod: unreadable results: {}: {}", problem.file, problem.what));
     }
-    let markdown = crate::report::markdown(&model);
-    let page = write(&out, "report.html", &crate::report::html(&model))?;
-    write(&out, "report.md", &markdown)?;
-    write(&out, "report.openmetrics.txt", &crate::report::openmetrics(&model))?;
-    write(&out, "report.bencher.json", &crate::report::bencher(&model))?;
+    let markdown = markdown(&model);
+    let page = out.join("report.html");
+    files::write(&page, &html(&model))?;
+    files::write(&out.join("report.md"), &markdown)?;
+    files::write(&out.join("report.openmetrics.txt"), &openmetrics(&model))?;
+    files::write(&out.join("report.bencher.json"), &bencher(&model))?;
     if let Some(summary) = runtime::step_summary() {
         append(&summary, &markdown)?;
     }
@@ -42,13 +42,6 @@ fn places(knobs: &Knobs) -> Places {
         perf: knobs.get(knob::MACE_PERF_OUT_DIR),
         soak: knobs.get(knob::SOAK_METRICS_DIR),
     }
-}
-
-fn write(folder: &Path, name: &str, text: &str) -> Result<PathBuf> {
-    let path = folder.join(name);
-    fs::write(&path, text)
-        .map_err(|error| Error::io("write the report", &path, "make the folder writable", error))?;
-    Ok(path)
 }
 
 /// Other steps of the job have written there too.

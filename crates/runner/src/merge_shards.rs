@@ -1,0 +1,158 @@
+//! `prod merge`: the results of all shards of one run, judged as if one machine had run it. Every
+//! shard has to be there, once, of the same plan; the union is held against the whole inventory,
+//! so a case that fell between two shards is missing, and a case that two ran is said.
+
+use crate::{
+    judge::{self, Facts},
+    junit,
+    nextest::Inventory,
+    origin::{self, Origin},
+    part::Part,
+    plan::{Plan, SHARD, Shard},
+    record::Judged,
+    run::{self, Conclusion, Note, Sharded},
+};
+use knobs::{Knobs, findings::Findings};
+use process::{Error, Outcome, Result, folder};
+use results::CaseId;
+use std::{
+    collections::BTreeSet,
+    path::PathBuf,
+    time::{Duration, SystemTime},
+};
+
+/// Merges the results in `folders` into `target/prod`.
+pub(crate) fn merge_shards(flags: &[(&str, &str)], folders: &[PathBuf]) -> Result<Outcome> {
+    let knobs = Knobs::load_with(flags)?;
+    let findings = Findings::load(knobs.root())?;
+    let shards: Vec<_> = folders.iter().map(|folder| Shard::read(folder)).collect::<Result<_>>()?;
+    let plan = one_plan(folders, &shards)?;
+    let out = folder::writable(&knobs.root().join("target/prod"))?;
+    run::remove_old_reports(&out)?;
+    let mut notes = absent(&shards);
+    for Shard { number, of, notes: lines, .. } in &shards {
+        notes.extend(
+            lines.iter().map(|line| Note::broken(format_args!("shard {number}/{of}: {line}"))),
+        );
+    }
+    let file = folders[0].join(SHARD);
+    let origin = Origin {
+        seed: plan.seed(&file)?,
+        engine: plan.engine.clone(),
+        settings: plan.settings.clone(),
+        knobs: origin::effective(&knobs),
+        started: SystemTime::UNIX_EPOCH + Duration::from_secs(plan.started_unix_s),
+    };
+    let merge = Merge { folders, shards: &shards, findings: &findings, plan, origin: &origin };
+    let mut layers = Vec::new();
+    for (part, inventory) in plan.parts(&file)? {
+        notes.extend(duplicates(&part, &shards));
+        let judged = merge.judge(&part, inventory);
+        if judged.outcome == Outcome::Broken {
+            notes.push(Note::broken(format_args!(
+                "layer {}: nextest could not run it in every shard",
+                part.label
+            )));
+        }
+        layers.push(judged);
+    }
+    if plan.mode == "all" {
+        notes.extend(run::findings_without_case(&findings, &plan.engine_version, &layers));
+    }
+    let conclusion = Conclusion { out: &out, origin: &origin, findings: &findings, counts: false };
+    conclusion.draw(&layers, notes, None, sharded(&shards))
+}
+
+/// The plan that all shards followed.
+fn one_plan<'s>(folders: &[PathBuf], shards: &'s [Shard]) -> Result<&'s Plan> {
+    let Some(first) = shards.first() else {
+        return Err(Error::new("no shard", "command line", "name the folders to merge"));
+    };
+    let mut seen = BTreeSet::new();
+    for (folder, shard) in folders.iter().zip(shards) {
+        let refuse = |what: &str| {
+            let remedy = "merge the shards of one run, each once";
+            Err(Error::new(what, folder.join(SHARD).display(), remedy))
+        };
+        if shard.plan != first.plan || shard.of != first.of {
+            return refuse("a shard of another run");
+        }
+        if !seen.insert(shard.number) {
+            return refuse(&format!("shard {}/{} is there twice", shard.number, shard.of));
+        }
+    }
+    Ok(&first.plan)
+}
+
+/// Shards that were planned and left nothing. Their cases are missing as well; this says why.
+fn absent(shards: &[Shard]) -> Vec<Note> {
+    let total = shards.first().map_or(0, |shard| shard.of);
+    let is_there = |number: &u32| shards.iter().any(|shard| shard.number == *number);
+    let absent = (1..=total).filter(|number| !is_there(number));
+    let note = |number| {
+        Note::failed(format_args!("shard {number}/{total} is absent: its cases count as missing"))
+    };
+    absent.map(note).collect()
+}
+
+/// Cases that more than one shard was given: then the slices are not what they should be.
+fn duplicates(part: &Part, shards: &[Shard]) -> Vec<Note> {
+    let mut seen = BTreeSet::<&CaseId>::new();
+    let slices = shards.iter().filter_map(|shard| shard.parts.get(part.slug));
+    let again = slices.flat_map(|slice| &slice.listed).filter(|id| !seen.insert(id));
+    let note = |id: &CaseId| {
+        Note::failed(format_args!("{}: `{}` was given to two shards", part.label, id.name))
+    };
+    again.map(note).collect()
+}
+
+/// What every part of the merged run is judged by.
+struct Merge<'m> {
+    folders: &'m [PathBuf],
+    shards: &'m [Shard],
+    findings: &'m Findings,
+    plan: &'m Plan,
+    origin: &'m Origin,
+}
+
+impl Merge<'_> {
+    fn judge(&self, part: &Part, inventory: &Inventory) -> Judged {
+        let mut report = Ok(Vec::new());
+        let mut outcome = Outcome::Passed;
+        let mut ended = Vec::new();
+        let mut wall_s = 0.0;
+        for (folder, shard) in self.folders.iter().zip(self.shards) {
+            let Some(slice) = shard.parts.get(part.slug) else {
+                outcome = outcome.max(Outcome::Broken);
+                continue;
+            };
+            outcome = outcome.max(slice.exit_code);
+            ended.push(format!("shard {}: {}", shard.number, slice.ended));
+            wall_s += slice.wall_s;
+            let path = folder.join(format!("{}.junit.xml", part.slug));
+            match (junit::read(&path), &mut report) {
+                (Ok(records), Ok(all)) => all.extend(records),
+                (Err(why), Ok(_)) => report = Err(format!("{}: {why}", path.display())),
+                (_, Err(_)) => {}
+            }
+        }
+        judge::judge(Facts {
+            part,
+            inventory,
+            report,
+            findings: self.findings,
+            engine: &self.plan.engine_version,
+            origin: self.origin,
+            outcome,
+            ended: ended.join(", "),
+            wall: Duration::from_secs_f64(wall_s),
+        })
+    }
+}
+
+/// The slowest machine is how long the run took that waited for it.
+fn sharded(shards: &[Shard]) -> Sharded {
+    let took = |shard: &Shard| shard.parts.values().map(|slice| slice.wall_s).sum::<f64>();
+    let slowest = shards.iter().map(took).fold(0.0, f64::max);
+    Sharded { shards: shards.first().map_or(0, |shard| shard.of), wall_s: Some(slowest) }
+}
