@@ -197,6 +197,12 @@ impl Knobs {
         self.optional(name).map(|path| self.root.join(path))
     }
 
+    /// The file that a perf snapshot is written to.
+    pub fn perf_output(&self) -> PathBuf {
+        let folder = || self.path("MACE_PERF_OUT_DIR").expect("the knob has a default");
+        self.path("MACE_PERF_OUTPUT").unwrap_or_else(|| folder().join("head_snapshot.json"))
+    }
+
     /// Every effective knob, its value and its source, one a line: the page of `just knobs`.
     pub fn render(&self) -> String {
         render::page(self, |_| true)

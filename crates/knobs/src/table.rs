@@ -111,6 +111,8 @@ pub(crate) static KNOBS: &[Knob] = &[
     knob("MACE_PERF_INSTRUCTIONS", "1", Home::Perf, Kind::Switch,
         "1 = a comparison counts instructions where valgrind is installed"),
     knob("MACE_PERF_OUT_DIR", "target/perf_gate", Home::Perf, Kind::Path, "where the gate writes"),
+    unset("MACE_PERF_OUTPUT", "head_snapshot.json in MACE_PERF_OUT_DIR", Home::Perf, Kind::Path,
+        "the file that a snapshot is written to"),
     knob("MACE_BENCH_QUICK", "1", Home::Perf, Kind::Switch, "1 = the quick profile, 0 = the full one"),
     knob("MACE_BENCH_TOTAL_ITEMS", "20000", Home::Perf, POSITIVE, "items of one iteration"),
     knob("MACE_BENCH_THREADS", "1,4", Home::Perf, Kind::Counts, "thread counts, never clamped"),

@@ -2,6 +2,7 @@
 //! the state it resumes from, and judgements over rows and snapshots. It starts no process and runs
 //! no layer; the loop that does is `prod soak`.
 
+pub mod gate;
 pub mod judge;
 pub mod ledger;
 pub mod limits;

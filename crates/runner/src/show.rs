@@ -41,6 +41,7 @@ fn places(knobs: &Knobs) -> Places {
         prod: root.join("target/prod"),
         nextest: root.join("target/nextest"),
         perf: path("MACE_PERF_OUT_DIR"),
+        snapshot: knobs.perf_output(),
         soak: path("SOAK_METRICS_DIR"),
     }
 }

@@ -23,7 +23,7 @@ fn cargo_a_slower_engine_fails_and_the_same_code_passes() {
     let shared = fixture.path("shared");
     let shared = [("CARGO_TARGET_DIR", shared.to_str().unwrap())];
     let slower = fixture.perf_with(&["compare", "base"], &shared);
-    slower.ended(1, &["REGRESSED", "+50.0%", "FAILED: 2 of 2 cases slower"]);
+    slower.ended(1, &["regressed", "+50.0%", "failed: 2 of 2 cases slower"]);
     let json = fixture.results("target/perf_gate/compare.json");
     let delta = json["cases"][0]["estimate"]["delta_pct"].as_f64().unwrap();
     assert!((delta - 50.0).abs() < 1e-6, "{delta}");
@@ -54,7 +54,7 @@ fn cargo_a_slower_engine_fails_and_the_same_code_passes() {
         "--set",
         "MACE_PERF_SCREEN_ROUNDS=1000",
     ]);
-    faster.ended(3, &["INCONCLUSIVE", "that is no pass"]);
+    faster.ended(3, &["inconclusive", "that is no pass"]);
 }
 
 #[test]
