@@ -81,7 +81,7 @@ pub(crate) static KNOBS: &[Knob] = &[
     unset("MACE_ENGINE", "the locked version", Home::Prod, Kind::Version,
         "a published version of the engine to test"),
     knob("MACE_PERF_THRESHOLD_FILE", ".config/perf.toml", Home::Nowhere, Kind::Path,
-        "the gate's thresholds and the quick bench knobs"),
+        "the gate's thresholds and the quick bench knobs: *.toml, or NAME=value lines as in a shell"),
     knob("MACE_PERF_BASE_REF", "origin/master", Home::Perf, Kind::Text, "baseline of compare"),
     knob("MACE_PERF_BENCH_ARGS", "--noplot", Home::Perf, Kind::Text, "passed on to Criterion"),
     knob("MACE_PERF_COMPARE_FILTERS",
