@@ -78,6 +78,26 @@ fn only_suspects_are_run_again_and_flagged() {
 }
 
 #[test]
+fn slowdowns_are_found_and_the_same_code_passes() {
+    let outcomes = |slow: f64| {
+        let outcome = |seed| {
+            let mut machine = Machine::new(seed, 0.4);
+            machine.slow = vec![("c", slow)];
+            play(&mut machine, &Limits::USUAL).1
+        };
+        (0..20).map(outcome).collect::<Vec<_>>()
+    };
+    let count = |outcomes: &[Gate], gate| outcomes.iter().filter(|found| **found == gate).count();
+    let same = outcomes(1.0);
+    assert_eq!(count(&same, Gate::Failed), 0, "{same:?}");
+    assert!(count(&same, Gate::Passed) >= 19, "{same:?}");
+    for (slow, least) in [(1.1, 19), (1.2, 20)] {
+        let found = outcomes(slow);
+        assert!(count(&found, Gate::Failed) >= least, "{slow}: {found:?}");
+    }
+}
+
+#[test]
 fn each_round_is_balanced_and_on_one_layout() {
     let (judged, _) = play(&mut Machine::new(3, 0.4), &Limits::USUAL);
     let mut leads = Vec::new();

@@ -4,7 +4,7 @@
 use crate::fixture::{Fixture, there};
 
 #[test]
-fn cargo_an_engine_is_compared_with_its_own_base_and_with_another() {
+fn cargo_engines_are_compared_with_base_and_another() {
     let (fixture, engine) = (Fixture::new(), Fixture::of_engine());
     let folder = engine.path(".").canonicalize().unwrap();
     let folder = folder.to_str().unwrap();
@@ -36,7 +36,7 @@ fn cargo_an_engine_is_compared_with_its_own_base_and_with_another() {
 
 /// As for a commit of this repository: there is nothing to measure.
 #[test]
-fn cargo_a_commit_that_changes_a_text_of_the_engine_is_the_same_machine_code() {
+fn cargo_a_text_change_is_the_same_machine_code() {
     let (fixture, engine) = (Fixture::new(), Fixture::of_engine());
     let folder = engine.path(".").canonicalize().unwrap();
     let path = [("MACE_ENGINE_PATH", folder.to_str().unwrap())];
@@ -64,7 +64,7 @@ fn cargo_a_commit_that_changes_a_text_of_the_engine_is_the_same_machine_code() {
 /// Two checkouts stand at the same place of their workspaces, and cargo tells them apart by nothing but
 /// the times of their files.
 #[test]
-fn cargo_an_engine_is_not_taken_for_one_that_was_built_after_its_files_were_written() {
+fn cargo_a_stale_build_is_not_taken_for_the_engine() {
     let (fixture, one, two) = (Fixture::new(), Fixture::of_engine(), Fixture::of_engine());
     two.engine(".", 1.5);
     for (engine, code, says) in [(&one, 0, "identical machine code"), (&two, 1, "+50.0%")] {

@@ -4,7 +4,7 @@ use crate::fixture::{Fixture, there};
 use std::{fs, path::PathBuf};
 
 #[test]
-fn cargo_a_slower_engine_fails_and_the_same_code_passes() {
+fn cargo_slower_code_fails_and_the_same_passes() {
     let fixture = Fixture::new();
     // Nothing but a text has changed: there is nothing to measure.
     fixture.write("README.md", "words");
@@ -109,7 +109,7 @@ fn cargo_snapshots_make_a_history_and_exports() {
 }
 
 #[test]
-fn cargo_cases_that_come_and_go_are_said_and_a_dead_bench_is_no_pass() {
+fn cargo_missing_cases_and_dead_benches_are_no_pass() {
     let fixture = Fixture::new();
     fixture.bench("(\"Put/a/1\", 1e6), (\"Scan/a/1\", 1e6)");
     let cases = "MACE_PERF_COMPARE_FILTERS=Put/a/1,Get/a/1,Scan/a/1,Nix/a/1";

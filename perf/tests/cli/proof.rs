@@ -3,7 +3,7 @@
 use crate::fixture::{Fixture, there};
 
 #[test]
-fn cargo_the_gate_proves_itself_and_proposes_its_thresholds() {
+fn cargo_selftest_proves_and_calibrate_proposes() {
     let fixture = Fixture::new();
     let few = ["--set", "MACE_PERF_CONFIRM_ROUNDS=2"];
     let selftest = |args: &[&str]| fixture.perf(&[&["selftest"], args, &few].concat());

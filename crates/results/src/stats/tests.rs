@@ -16,7 +16,7 @@ fn medians_and_quantiles_interpolate() {
 }
 
 #[test]
-fn the_slope_ignores_an_outlier_and_never_joins_two_pieces() {
+fn the_slope_ignores_outliers_and_never_joins_pieces() {
     let outlier = piece(&[0.0, 2.0, 4.0, 900.0, 8.0, 10.0, 12.0]);
     assert_eq!(theil_sen(&[outlier]), Some(2.0));
     let restarted = [piece(&[1.0, 2.0, 3.0]), piece(&[101.0, 102.0, 103.0])];
