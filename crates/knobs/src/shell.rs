@@ -26,31 +26,24 @@ pub(crate) fn read<'t>(text: &'t str, file: &Path) -> Result<Vec<Assignment<'t>>
     let lines = lines.filter(|(_, line)| !line.is_empty() && !line.starts_with('#'));
     let assignments = lines.map(|(number, line)| {
         let place = format!("{}:{number}", file.display());
-        match assignment(line) {
-            Some((name, value)) => {
-                let is_default = line.starts_with(':');
-                Ok(Assignment { name, value, is_default, place })
-            }
-            None => {
-                let remedy = "write NAME=value or : \"${NAME:=value}\", without `$`, or name the file *.toml";
-                Err(KnobError::new("line is no assignment", place, remedy))
-            }
-        }
+        let Some((name, value)) = assignment(line) else {
+            let remedy =
+                "write NAME=value or : \"${NAME:=value}\", without `$`, or name the file *.toml";
+            return Err(KnobError::new("line is no assignment", place, remedy));
+        };
+        Ok(Assignment { name, value, is_default: line.starts_with(':'), place })
     });
     assignments.collect()
 }
 
 fn assignment(line: &str) -> Option<(&str, &str)> {
-    let (name, value) = match line.strip_prefix(':') {
-        Some(rest) => {
-            let word = word(rest.strip_prefix([' ', '\t'])?.trim_start())?;
-            word.strip_prefix("${")?.strip_suffix('}')?.split_once(":=")?
-        }
-        None => {
-            let line = line.strip_prefix("export ").unwrap_or(line).trim_start();
-            let (name, rest) = line.split_once('=')?;
-            (name, word(rest)?)
-        }
+    let (name, value) = if let Some(rest) = line.strip_prefix(':') {
+        let word = word(rest.strip_prefix([' ', '\t'])?.trim_start())?;
+        word.strip_prefix("${")?.strip_suffix('}')?.split_once(":=")?
+    } else {
+        let line = line.strip_prefix("export ").unwrap_or(line).trim_start();
+        let (name, rest) = line.split_once('=')?;
+        (name, word(rest)?)
     };
     let is_literal = !value.contains(['$', '`', '\\', '"', '\'']);
     (is_name(name) && is_literal).then_some((name, value))

@@ -85,13 +85,13 @@ fn slowdowns_are_found_and_the_same_code_passes() {
             machine.slow = vec![("c", slow)];
             play(&mut machine, &Limits::USUAL).1
         };
-        (0..20).map(outcome).collect::<Vec<_>>()
+        (0..8).map(outcome).collect::<Vec<_>>()
     };
     let count = |outcomes: &[Gate], gate| outcomes.iter().filter(|found| **found == gate).count();
     let same = outcomes(1.0);
     assert_eq!(count(&same, Gate::Failed), 0, "{same:?}");
-    assert!(count(&same, Gate::Passed) >= 19, "{same:?}");
-    for (slow, least) in [(1.1, 19), (1.2, 20)] {
+    assert!(count(&same, Gate::Passed) >= 7, "{same:?}");
+    for (slow, least) in [(1.1, 7), (1.2, 8)] {
         let found = outcomes(slow);
         assert!(count(&found, Gate::Failed) >= least, "{slow}: {found:?}");
     }
