@@ -15,6 +15,7 @@ mod kind;
 mod render;
 mod resolve;
 pub mod runtime;
+mod shell;
 mod table;
 pub mod value;
 

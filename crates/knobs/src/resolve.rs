@@ -126,6 +126,12 @@ impl Knobs {
         self.settings.iter().find(|setting| setting.knob.name == name)
     }
 
+    /// The file that a perf snapshot is written to.
+    pub fn perf_output(&self) -> PathBuf {
+        let folder = || self.get(knob::MACE_PERF_OUT_DIR);
+        self.get(knob::MACE_PERF_OUTPUT).unwrap_or_else(|| folder().join("head_snapshot.json"))
+    }
+
     /// Every effective knob, its value and its source, one a line: the page of `just knobs`.
     pub fn render(&self) -> String {
         render::page(self, |_| true)

@@ -87,7 +87,7 @@ table! {
     MACE_ENGINE: Option<Text> = unset("the locked version", Home::Prod, shape::VERSION,
         "a published version of the engine to test");
     MACE_PERF_THRESHOLD_FILE: Location = knob(".config/perf.toml", Home::Nowhere, shape::PATH,
-        "the gate's thresholds and the quick bench knobs");
+        "the gate's thresholds and the quick bench knobs: *.toml, or NAME=value lines as in a shell");
     MACE_PERF_BASE_REF: Text = knob("origin/master", Home::Perf, shape::TEXT, "baseline of compare");
     MACE_PERF_BENCH_ARGS: Text = knob("--noplot", Home::Perf, shape::TEXT, "passed on to Criterion");
     MACE_PERF_COMPARE_FILTERS: List = knob(
@@ -117,6 +117,8 @@ table! {
     MACE_PERF_INSTRUCTIONS: Switch = knob("1", Home::Perf, shape::SWITCH,
         "1 = a comparison counts instructions where valgrind is installed");
     MACE_PERF_OUT_DIR: Location = knob("target/perf_gate", Home::Perf, shape::PATH, "where the gate writes");
+    MACE_PERF_OUTPUT: Option<Location> = unset("head_snapshot.json in MACE_PERF_OUT_DIR", Home::Perf, shape::PATH,
+        "the file that a snapshot is written to");
     MACE_BENCH_QUICK: Switch = knob("1", Home::Perf, shape::SWITCH, "1 = the quick profile, 0 = the full one");
     MACE_BENCH_TOTAL_ITEMS: Count = knob("20000", Home::Perf, POSITIVE, "items of one iteration");
     MACE_BENCH_THREADS: Counts = knob("1,4", Home::Perf, shape::COUNTS, "thread counts, never clamped");
