@@ -14,14 +14,16 @@ mod home;
 mod kind;
 mod render;
 mod resolve;
+mod row;
 pub mod runtime;
 mod table;
 pub mod value;
 
 pub use env::Environment;
 pub use error::KnobError;
-pub use home::{Home, NextestKey, find_root, nextest_keys};
+pub use home::{NextestKey, find_root, nextest_keys};
 pub use kind::{Kind, shard};
 pub use resolve::{Knobs, Setting, Source};
-pub use table::{Knob, knob};
+pub use row::{Home, Knob};
+pub use table::knob;
 pub use value::Handle;
