@@ -2,50 +2,17 @@
 //! that is absent sets nothing; one that is malformed, or has a key that is no knob, is an error.
 //! Interprets no value.
 
-use crate::{Knob, KnobError, shell, table};
+use crate::{
+    KnobError,
+    row::{Home, Knob},
+    shell, table,
+};
 use std::{
     collections::BTreeMap,
     fs, io,
     path::{Path, PathBuf},
 };
 use toml::{Table, Value};
-
-/// The file that may set a knob.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Home {
-    /// `.config/nextest.toml`, where nextest reads the same setting under its own name.
-    Nextest,
-    /// `.config/prod.toml`.
-    Prod,
-    /// `.config/perf.toml`, or the file that `MACE_PERF_THRESHOLD_FILE` names, which may be in shell form.
-    Perf,
-    /// `.config/soak.toml`.
-    Soak,
-    /// No file: only a flag or the environment.
-    Nowhere,
-}
-
-impl Home {
-    /// The file, relative to the workspace root.
-    pub const fn file(self) -> Option<&'static str> {
-        match self {
-            Self::Nextest => Some(".config/nextest.toml"),
-            Self::Prod => Some(".config/prod.toml"),
-            Self::Perf => Some(".config/perf.toml"),
-            Self::Soak => Some(".config/soak.toml"),
-            Self::Nowhere => None,
-        }
-    }
-
-    /// Tables of that file that are no knobs but belong to the program that reads them, which
-    /// refuses unknown keys in them.
-    const fn tables(self) -> &'static [&'static str] {
-        match self {
-            Self::Soak => &["growth", "pace"],
-            _ => &[],
-        }
-    }
-}
 
 /// The keys of `.config/nextest.toml` that a knob stands for. In `profile.default` a per-case
 /// limit is the override whose filter is `filter`; elsewhere the setting stands in the profile.

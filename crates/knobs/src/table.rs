@@ -2,26 +2,10 @@
 //! compile, and setting it is an error. To add one, add a row; nothing else has to change.
 
 use crate::{
-    Home, Kind, KnobError,
+    KnobError,
+    row::{Home, Knob},
     value::{Count, Seconds, Shape, shape},
 };
-
-/// One knob: how it is spelled, what it accepts, where its file value lives and what it does.
-#[derive(Debug, Clone, Copy)]
-pub struct Knob {
-    /// The name, the same as environment variable, as flag and as key in its file.
-    pub name: &'static str,
-    /// The built-in default; `None` when there is no value unless somebody sets one.
-    pub default: Option<&'static str>,
-    /// What happens while there is no value; empty for a knob with a default.
-    pub unset: &'static str,
-    /// The file in `.config/` that may set it.
-    pub home: Home,
-    /// What its value looks like.
-    pub kind: Kind,
-    /// One line of help, with the unit.
-    pub meaning: &'static str,
-}
 
 /// At least one: a limit or a round count of nothing would make an empty run look like a pass.
 const POSITIVE: Shape<Count> = shape::at_least(1);
