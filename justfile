@@ -44,6 +44,12 @@ knobs *args:
 report *args:
     @exec cargo run --quiet --package runner -- report "$@"
 
+# Show our fixes for confirmed defects of the engine: [list|show ID|export FOLDER]
+[group('validate')]
+[no-exit-message]
+fixes *args:
+    @exec cargo run --quiet --package runner -- fixes "$@"
+
 # Build the layers once, for shards: [fast|stress|chaos|all] [--to FOLDER]
 [group('validate')]
 [no-exit-message]

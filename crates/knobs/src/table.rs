@@ -80,6 +80,8 @@ pub(crate) static KNOBS: &[Knob] = &[
         "a checkout of the engine to test instead of the registry's crate"),
     unset("MACE_ENGINE", "the locked version", Home::Prod, Kind::Version,
         "a published version of the engine to test"),
+    knob("MACE_PROD_FIXES", "none", Home::Prod, Kind::List,
+        "our fixes that are applied to the engine's sources: none, all, ID,ID or all,-ID"),
     knob("MACE_PERF_THRESHOLD_FILE", ".config/perf.toml", Home::Nowhere, Kind::Path,
         "the gate's thresholds and the quick bench knobs"),
     knob("MACE_PERF_BASE_REF", "origin/master", Home::Perf, Kind::Text, "baseline of compare"),

@@ -5,7 +5,7 @@
 use crate::seeds::Shard;
 use process::{
     Error, Outcome, Result,
-    engine::{Engine, PACKAGE},
+    engine::Engine,
     store::{self, Lines},
 };
 use serde::{Deserialize, Serialize};
@@ -64,7 +64,7 @@ impl Subject {
                 format!("checkout, {commit}")
             }
         };
-        let engine = format!("{} {}", PACKAGE, engine.version);
+        let engine = engine.name();
         Self { engine, source, features: features.to_owned() }
     }
 }

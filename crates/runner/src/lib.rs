@@ -5,6 +5,7 @@ mod bootstrap;
 mod cli;
 mod config;
 mod exit;
+mod fixes;
 mod gather;
 mod judge;
 mod leftovers;
@@ -88,6 +89,7 @@ fn dispatch(cli: &Cli, interrupts: &Interrupts) -> Result<Outcome> {
         }
         Command::Merge { folders } => gather::gather(&flags, folders),
         Command::Report { out } => show::show(&flags, out.as_deref()),
+        Command::Fixes { verb } => fixes::fixes(&flags, verb.as_ref()),
         Command::Bootstrap => bootstrap::bootstrap(interrupts),
     }
 }

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use std::{collections::BTreeMap, fs, path::Path};
 
 /// The version of both formats.
-const FORMAT: u32 = 1;
+const FORMAT: u32 = 2;
 
 /// The plan's name in the folder of the archives.
 pub(crate) const PLAN: &str = "plan.json";
@@ -27,6 +27,8 @@ pub(crate) struct Plan {
     /// The engine with its source, as reports name it.
     pub(crate) engine: String,
     pub(crate) engine_version: String,
+    /// The findings whose fixes are applied to it.
+    pub(crate) engine_fixes: Vec<String>,
     /// The root seed: one run has one, on whatever number of machines.
     pub(crate) root_seed: String,
     pub(crate) started_unix_s: u64,
