@@ -1,8 +1,12 @@
 //! Our fixes for defects of the engine, in the miniature workspace: they are applied to what is built,
 //! named wherever the engine is, and exported as patches that git takes.
 
-use crate::fixture::Fixture;
-use process::fixes::hash;
+use crate::fixture::{Fixture, PROD};
+use knobs::findings::Findings;
+use process::{
+    fixes::hash,
+    miniature::{Run, command_in},
+};
 use std::process::Command;
 
 const LOCKED: &str = "pub const WHO: &str = \"locked\";";
@@ -77,4 +81,17 @@ fn an_exported_patch_makes_the_same_text() {
     assert!(git.env("GIT_CEILING_DIRECTORIES", fixture.path("")).status().unwrap().success());
     let patched = fixture.read("engine/src/lib.rs");
     assert_eq!(patched, moved.replace(&format!("{LOCKED}\n"), FIXED));
+}
+
+/// The repository's own fixes, against the engine of its lock file.
+#[test]
+fn every_fix_closes_a_finding_and_applies() {
+    let root = knobs::runtime::root();
+    let findings = Findings::load(&root).unwrap();
+    let listed = Run::of(command_in(&root, PROD).args(["fixes", "list"]));
+    listed.ended(0, &["apply to mace-kv"]);
+    for line in listed.stdout.lines().filter(|line| line.ends_with(": applies")) {
+        let id = line.split([':', ' ']).next().unwrap();
+        assert!(findings.find(id).is_some(), "no finding is called `{id}`");
+    }
 }
