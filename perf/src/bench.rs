@@ -10,7 +10,7 @@ use crate::{
     settings::Settings,
     stats,
 };
-use knobs::Setting;
+use knobs::{Setting, knob};
 use process::{Error, Interrupts, Result};
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -185,7 +185,7 @@ impl<'c> Clock<'c> {
         budget: Duration,
     ) -> Self {
         let deadline = Instant::now() + budget;
-        let realtime = settings.knobs.flag("MACE_PERF_REALTIME") && realtime();
+        let realtime = settings.knobs.get(knob::MACE_PERF_REALTIME) && realtime();
         let samples = BTreeMap::new();
         let more = BTreeSet::new();
         Self { base, head, settings, interrupts, deadline, realtime, more, samples }
@@ -196,7 +196,7 @@ impl<'c> Clock<'c> {
         let mut command = if self.realtime { first(exe) } else { Command::new(exe) };
         program.prepare(&mut command, self.settings);
         let samples = self.samples.get(case).copied().unwrap_or(SAMPLES.0);
-        command.env("MACE_BENCH_TOTAL_ITEMS", self.settings.compare_items.to_string());
+        command.env(knob::MACE_BENCH_TOTAL_ITEMS.name(), self.settings.compare_items.to_string());
         command.env("CRITERION_HOME", home);
         if let Some((_, steps)) = program.slow.as_ref().filter(|(slow, _)| slow == case) {
             command.env(SLOW, steps.to_string());

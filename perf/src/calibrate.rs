@@ -9,6 +9,7 @@ use crate::{
     snapshot::interrupted,
     stats,
 };
+use knobs::knob;
 use process::{Error, Interrupts, Outcome, Result, console};
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -45,7 +46,7 @@ pub(crate) fn calibrate(
         let remedy = format!("use {} to {} (`--rounds`)", ROUNDS.start(), ROUNDS.end());
         return Err(Error::new(what, "command line", remedy));
     }
-    let file = settings.knobs.path("MACE_PERF_THRESHOLD_FILE").expect("the knob has a default");
+    let file = settings.knobs.get(knob::MACE_PERF_THRESHOLD_FILE);
     let old = fs::read_to_string(&file)
         .map_err(|error| Error::io("read the file", &file, "restore it from git", error))?;
     let Some(bed) = Bed::new(settings, interrupts)? else { return Ok(interrupted(interrupts)) };

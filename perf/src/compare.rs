@@ -14,6 +14,7 @@ use crate::{
     sides::Sides,
     snapshot::interrupted,
 };
+use knobs::knob;
 use process::{Error, Interrupts, Outcome, Result, console};
 use std::collections::BTreeSet;
 
@@ -25,7 +26,7 @@ pub(crate) fn with_base(
     interrupts: &Interrupts,
 ) -> Result<Outcome> {
     begin(settings)?;
-    let reference = base.unwrap_or_else(|| settings.knobs.text("MACE_PERF_BASE_REF"));
+    let reference = base.unwrap_or_else(|| settings.knobs.get(knob::MACE_PERF_BASE_REF));
     run(settings, &Sides::with_base(settings, reference)?, measure, interrupts)
 }
 
@@ -101,12 +102,12 @@ fn run(
     result.layouts = base.layouts.len().min(head.layouts.len());
     base.layouts.truncate(result.layouts);
     head.layouts.truncate(result.layouts);
-    if !(settings.knobs.flag("MACE_PERF_REALTIME") && bench::realtime()) {
+    if !(settings.knobs.get(knob::MACE_PERF_REALTIME) && bench::realtime()) {
         let note = "the runs have no real-time priority: on a busy machine cases of several clients \
                     may be too noisy to tell";
         result.notes.push(note.to_owned());
     }
-    if settings.knobs.flag("MACE_PERF_INSTRUCTIONS") {
+    if settings.knobs.get(knob::MACE_PERF_INSTRUCTIONS) {
         let (programs, notes) = ((&base, &head), &mut result.notes);
         result.instructions = instructions::count(programs, &cases, settings, interrupts, notes);
     }

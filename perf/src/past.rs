@@ -6,7 +6,7 @@ use crate::{
     gate::Gate,
     settings::Settings,
 };
-use knobs::Source;
+use knobs::{Source, knob};
 use serde::{Deserialize, Serialize};
 use std::{collections::BTreeMap, fmt};
 
@@ -54,7 +54,7 @@ pub(crate) struct Compared {
 
 impl Past {
     pub(crate) fn of_snapshot(settings: &Settings, summary: &Summary) -> Self {
-        let samples = Some(settings.knobs.count("MACE_BENCH_SAMPLE_SIZE"));
+        let samples = Some(settings.knobs.get(knob::MACE_BENCH_SAMPLE_SIZE));
         let setup = Setup { items: items(settings), samples, ..Setup::of(settings) };
         let origin = summary.origin.clone();
         Self::new("snapshot", origin, setup, summary, None)
@@ -113,7 +113,7 @@ impl Past {
 
 impl Setup {
     fn of(settings: &Settings) -> Self {
-        let quick = settings.knobs.flag("MACE_BENCH_QUICK");
+        let quick = settings.knobs.get(knob::MACE_BENCH_QUICK);
         let profile = if quick { "quick" } else { "full" }.to_owned();
         Self { profile, items: None, samples: None }
     }
@@ -121,10 +121,10 @@ impl Setup {
 
 /// The full profile has items of its own unless somebody asks for others by hand.
 fn items(settings: &Settings) -> Option<u64> {
-    const NAME: &str = "MACE_BENCH_TOTAL_ITEMS";
-    let by_hand = matches!(settings.knobs.provenance(NAME), Source::Flag | Source::Environment);
-    let told = by_hand || settings.knobs.flag("MACE_BENCH_QUICK");
-    told.then(|| settings.knobs.count(NAME))
+    let set = settings.knobs.setting(knob::MACE_BENCH_TOTAL_ITEMS);
+    let by_hand = matches!(set.source, Source::Flag | Source::Environment);
+    let told = by_hand || settings.knobs.get(knob::MACE_BENCH_QUICK);
+    told.then(|| settings.knobs.get(knob::MACE_BENCH_TOTAL_ITEMS))
 }
 
 /// Where an engine is from, out of its name: its version and its commit are what a series is about.

@@ -1,7 +1,7 @@
 //! What the knobs mean to the gate, resolved once. Touches nothing but the output folder.
 
 use crate::gate::Limits;
-use knobs::Knobs;
+use knobs::{Handle, Knobs, knob, value::Count};
 use process::{
     Result,
     folder::{self, Claim},
@@ -33,32 +33,36 @@ impl Settings {
     /// From flags, environment and files.
     pub(crate) fn load(flags: &[(&str, &str)]) -> Result<Self> {
         let knobs = Knobs::load_with(flags)?;
-        let out = knobs.path("MACE_PERF_OUT_DIR").expect("the knob has a default");
+        let out = knobs.get(knob::MACE_PERF_OUT_DIR);
         let out = folder::writable(&out)?;
-        let count = |name| knobs.count(name) as usize;
+        let count = |limit: Handle<Count>| knobs.get(limit) as usize;
         let limits = Limits {
-            regress_pct: knobs.percent("MACE_PERF_REGRESS_PCT"),
-            min_base_ns: knobs.count("MACE_PERF_MIN_BASE_NS") as f64,
-            max_regress_cases: count("MACE_PERF_MAX_REGRESS_CASES"),
-            min_compare_cases: count("MACE_PERF_MIN_COMPARE_CASES"),
-            screen_rounds: count("MACE_PERF_SCREEN_ROUNDS"),
-            confirm_rounds: count("MACE_PERF_CONFIRM_ROUNDS"),
-            layouts: count("MACE_PERF_LAYOUTS"),
+            regress_pct: knobs.get(knob::MACE_PERF_REGRESS_PCT),
+            min_base_ns: knobs.get(knob::MACE_PERF_MIN_BASE_NS) as f64,
+            max_regress_cases: count(knob::MACE_PERF_MAX_REGRESS_CASES),
+            min_compare_cases: count(knob::MACE_PERF_MIN_COMPARE_CASES),
+            screen_rounds: count(knob::MACE_PERF_SCREEN_ROUNDS),
+            confirm_rounds: count(knob::MACE_PERF_CONFIRM_ROUNDS),
+            layouts: count(knob::MACE_PERF_LAYOUTS),
         };
         let owned = |word: &str| word.to_owned();
         // A name that was written twice is one case, and counts as one.
         let mut known = BTreeSet::new();
-        let cases = knobs.list("MACE_PERF_COMPARE_FILTERS").into_iter();
+        let cases = knobs.get(knob::MACE_PERF_COMPARE_FILTERS).into_iter();
         let cases = cases.filter(|case| known.insert(*case)).map(owned).collect();
         Ok(Self {
             root: knobs.root().to_owned(),
             out,
             limits,
             cases,
-            bench_args: knobs.text("MACE_PERF_BENCH_ARGS").split_whitespace().map(owned).collect(),
-            compare_items: knobs.count("MACE_PERF_COMPARE_ITEMS"),
-            run_ms: knobs.count("MACE_PERF_RUN_MS"),
-            budget: knobs.seconds("MACE_PERF_BUDGET_SECS"),
+            bench_args: knobs
+                .get(knob::MACE_PERF_BENCH_ARGS)
+                .split_whitespace()
+                .map(owned)
+                .collect(),
+            compare_items: knobs.get(knob::MACE_PERF_COMPARE_ITEMS),
+            run_ms: knobs.get(knob::MACE_PERF_RUN_MS),
+            budget: knobs.get(knob::MACE_PERF_BUDGET_SECS),
             knobs,
         })
     }

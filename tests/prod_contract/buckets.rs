@@ -7,7 +7,7 @@ use mace_prod::{
         Bucket, BucketOptions, Denial, Driver, Engine, Family, Merge, Reason, mace::MaceDriver,
     },
     scenario::Case,
-    settings::leaves_out,
+    settings::{FindingId, leaves_out},
 };
 use std::path::Path;
 
@@ -71,7 +71,7 @@ fn names_have_1_to_31_bytes(family: Family, dir: &Path, claims: &mut Claims) {
         let again = engine.create_bucket(name, &family.bucket());
         claims.declined("create it again", again, &EXISTS);
     }
-    if !leaves_out("empty-bucket-name") {
+    if !leaves_out(FindingId::EMPTY_BUCKET_NAME) {
         match engine.create_bucket("", &family.bucket()) {
             Err(Denial::Refused(_)) => {}
             // Taken, it is a bucket like any other.

@@ -49,8 +49,10 @@ impl<'a> Tangle<'a> {
         let place = |txn: u32| txns.binary_search(&txn).ok();
         for (at, &txn) in txns.iter().enumerate() {
             for &read in all.reads(txn).iter().filter(|&&read| read != NONE) {
-                let (version, scan) = (read & !BY_SCAN, read & BY_SCAN != 0);
-                let (key, shown) = (Some(all.key_of(version)), all.shown(version));
+                let version = read & !BY_SCAN;
+                let scan = read & BY_SCAN != 0;
+                let key = Some(all.key_of(version));
+                let shown = all.shown(version);
                 let edge = |from, to, why, then| {
                     let then = if why == Why::Wr { None } else { all.shown(then) };
                     Edge { from, to, why, key, version: shown, then, scan }
@@ -108,8 +110,11 @@ impl<'a> Tangle<'a> {
                 if read.elements.binary_search(&element).is_ok() {
                     self.edges[by].push(edge);
                 } else {
-                    let (from, to, why) = (read.txn, writer, Why::Rw);
-                    let (version, then) = (None, Some(element));
+                    let from = read.txn;
+                    let to = writer;
+                    let why = Why::Rw;
+                    let version = None;
+                    let then = Some(element);
                     self.edges[at].push(Edge { from, to, why, version, then, ..edge });
                 }
             }
@@ -180,7 +185,8 @@ impl<'a> Tangle<'a> {
 
     /// Whether the database was opened again after the one was over and before the other began.
     fn reopened_between(&self, from: u32, to: u32) -> bool {
-        let (over, begin) = (self.history.over(from), self.history.txn(to).begin);
+        let over = self.history.over(from);
+        let begin = self.history.txn(to).begin;
         self.history.reopenings().iter().any(|stamp| (over..begin).contains(stamp))
     }
 }
@@ -282,7 +288,8 @@ impl<'s, 'a> Search<'s, 'a> {
 
     /// Transactions that began after this one was over, and that real time did not reach yet.
     fn later(&mut self, txn: u32, steps: &mut Vec<(u32, bool, Edge)>) {
-        let (tangle, over) = (self.tangle, self.tangle.history.over(txn));
+        let tangle = self.tangle;
+        let over = self.tangle.history.over(txn);
         let begin = |at: u32| tangle.history.txn(tangle.txns[at as usize]).begin;
         let mut step = |at: u32| {
             let to = tangle.txns[at as usize];
@@ -298,7 +305,8 @@ impl<'s, 'a> Search<'s, 'a> {
     }
 
     fn way(&self, state: u32, last: Edge) -> Vec<Edge> {
-        let (mut way, mut at) = (vec![last], state);
+        let mut way = vec![last];
+        let mut at = state;
         while let Some((before, edge, _)) = self.came[at as usize] {
             way.push(edge);
             at = before;

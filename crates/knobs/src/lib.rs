@@ -16,10 +16,12 @@ mod render;
 mod resolve;
 pub mod runtime;
 mod table;
+pub mod value;
 
 pub use env::Environment;
 pub use error::KnobError;
 pub use home::{Home, NextestKey, find_root, nextest_keys};
 pub use kind::{Kind, shard};
 pub use resolve::{Knobs, Setting, Source};
-pub use table::Knob;
+pub use table::{Knob, knob};
+pub use value::Handle;

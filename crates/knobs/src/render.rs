@@ -13,7 +13,8 @@ pub(crate) fn page(knobs: &Knobs, chosen: impl Fn(&Knob) -> bool) -> String {
     let values = width(|setting| shown(setting).len()).min(30);
     let mut page = String::new();
     for setting in settings {
-        let (name, value) = (setting.knob.name, shown(setting));
+        let name = setting.knob.name;
+        let value = shown(setting);
         let source = source(&setting.source, knobs.root());
         let meaning = setting.knob.meaning;
         writeln!(page, "{name:names$}  {value:values$}  {source:20}  {meaning}")

@@ -104,7 +104,11 @@ pub(crate) enum Command {
         verb: Option<FixesVerb>,
     },
     /// Fetch cargo-nextest when it is missing
-    Bootstrap,
+    Bootstrap {
+        /// Fetch the linters and report readers as well that some of the project's own tests ask, below target/tools
+        #[arg(long)]
+        all: bool,
+    },
 }
 
 #[derive(Debug, Subcommand)]

@@ -3,7 +3,7 @@
 //! `process::fixes`.
 
 use crate::cli::FixesVerb;
-use knobs::Knobs;
+use knobs::{Knobs, knob};
 use process::{
     Error, Outcome, Result, console,
     engine::Engine,
@@ -27,7 +27,7 @@ pub(crate) fn fixed(
     engine: &Engine,
 ) -> Result<Option<(Generated, Engine)>> {
     let fixes = Fixes::load(root, engine)?;
-    let chosen = fixes.select(knobs.text("MACE_PROD_FIXES"))?;
+    let chosen = fixes.select(knobs.get(knob::MACE_PROD_FIXES))?;
     if chosen.is_empty() {
         return Ok(None);
     }

@@ -26,7 +26,7 @@ mod soaking;
 mod summary;
 
 use cli::{Cli, Command};
-use knobs::Knobs;
+use knobs::{Knobs, knob};
 use part::Mode;
 use process::{Interrupts, Outcome, Result, console};
 use run::Order;
@@ -47,7 +47,7 @@ fn dispatch(cli: &Cli, interrupts: &Interrupts) -> Result<Outcome> {
         Command::Run { mode, threads } => {
             let (mode, threads) = (session::mode(mode)?, session::threads(threads)?);
             let session = Session::open(&flags)?;
-            let parts = part::parts(mode, session.knobs.text("FEATURES"));
+            let parts = part::parts(mode, session.knobs.get(knob::FEATURES));
             let order = Order { parts, threads, complete: mode == Mode::All, counts: false };
             run::run(&session, &order, interrupts)
         }
@@ -57,7 +57,7 @@ fn dispatch(cli: &Cli, interrupts: &Interrupts) -> Result<Outcome> {
             let session = Session::open(&flags)?;
             let mut parts = vec![part::own()];
             if !own {
-                parts.extend(part::parts(Mode::All, session.knobs.text("FEATURES")));
+                parts.extend(part::parts(Mode::All, session.knobs.get(knob::FEATURES)));
             }
             let order = Order { parts, threads, complete: !own, counts: true };
             run::run(&session, &order, interrupts)
@@ -90,7 +90,7 @@ fn dispatch(cli: &Cli, interrupts: &Interrupts) -> Result<Outcome> {
         Command::Merge { folders } => gather::gather(&flags, folders),
         Command::Report { out } => show::show(&flags, out.as_deref()),
         Command::Fixes { verb } => fixes::fixes(&flags, verb.as_ref()),
-        Command::Bootstrap => bootstrap::bootstrap(interrupts),
+        Command::Bootstrap { all } => bootstrap::bootstrap(*all, interrupts),
     }
 }
 

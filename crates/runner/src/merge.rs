@@ -7,7 +7,7 @@ use crate::{
     part::{Build, Part},
     session::Session,
 };
-use knobs::{Home, Setting, Source};
+use knobs::{Home, Setting, Source, knob};
 use process::Outcome;
 use process::wanted::Wanted;
 use quick_junit::{NonSuccessKind, Property, Report, TestCase, TestCaseStatus, TestSuite};
@@ -31,7 +31,7 @@ pub(crate) struct Origin {
 }
 
 /// Set by the repetition's own arguments.
-const BY_ARGUMENT: [&str; 2] = ["MACE_PROD_SEED", "FEATURES"];
+const BY_ARGUMENT: [&str; 2] = [knob::MACE_PROD_SEED.name(), knob::FEATURES.name()];
 
 impl Origin {
     pub(crate) fn of(session: &Session) -> Self {
@@ -43,7 +43,7 @@ impl Origin {
             };
             match &session.wanted {
                 _ if BY_ARGUMENT.contains(&knob.name) => {}
-                Wanted::Path(path) if knob.name == "MACE_ENGINE_PATH" => {
+                Wanted::Path(path) if knob.name == knob::MACE_ENGINE_PATH.name() => {
                     settings.push((knob.name.to_owned(), path.display().to_string()));
                 }
                 _ => settings.push((knob.name.to_owned(), value.clone())),

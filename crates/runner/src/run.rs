@@ -31,15 +31,30 @@ pub(crate) fn run(session: &Session, order: &Order, interrupts: &Interrupts) -> 
     remove_old_reports(&session.out)?;
     nextest::announce(session);
     let nextest = Nextest::new(session, interrupts);
-    let Some(inventories) = inventories(&nextest, &order.parts, interrupts)? else {
-        return Ok(interrupts.outcome().expect("only a signal ends the building early"));
-    };
     let (mut layers, mut notes) = (Vec::new(), Vec::new());
-    for (part, inventory) in order.parts.iter().zip(&inventories) {
-        match run_part(session, &nextest, part, inventory, (order.threads, interrupts)) {
-            Ok(ran) => layers.push(ran.layer),
+    // What another build costs is paid when its turn comes: the first case begins sooner.
+    for group in order.parts.chunk_by(|one, next| one.build == next.build) {
+        let listed = match inventories(&nextest, group, interrupts) {
+            Ok(Some(listed)) => listed,
+            Ok(None) if layers.is_empty() => {
+                return Ok(interrupts.outcome().expect("only a signal ends the building early"));
+            }
+            Ok(None) => break,
+            Err(error) if layers.is_empty() => return Err(error),
             // One part that cannot run must not keep the others from running.
-            Err(error) => notes.push((Outcome::Broken, error.to_string())),
+            Err(error) => {
+                notes.push((Outcome::Broken, error.to_string()));
+                continue;
+            }
+        };
+        for (part, inventory) in group.iter().zip(&listed) {
+            match run_part(session, &nextest, part, inventory, (order.threads, interrupts)) {
+                Ok(ran) => layers.push(ran.layer),
+                Err(error) => notes.push((Outcome::Broken, error.to_string())),
+            }
+            if interrupts.outcome().is_some() {
+                break;
+            }
         }
         if interrupts.outcome().is_some() {
             break;

@@ -5,7 +5,7 @@ use crate::{
     bootstrap, config, fixes,
     part::{Build, Mode},
 };
-use knobs::{Knobs, findings::Findings, runtime};
+use knobs::{Knobs, findings::Findings, knob, runtime};
 use process::{
     Error, Result,
     engine::Engine,
@@ -87,7 +87,7 @@ impl Session {
             None => (generated, engine),
         };
         let findings = findings.with_fixes(engine.fixes.iter().map(String::as_str));
-        let seed = knobs.seed("MACE_PROD_SEED").unwrap_or_else(fresh_seed);
+        let seed = knobs.get(knob::MACE_PROD_SEED).unwrap_or_else(fresh_seed);
         let evidence = out.join(ARTIFACTS);
         Ok(Self {
             root,

@@ -10,6 +10,7 @@ use crate::{
     run::{self, Conclusion},
     session::Session,
 };
+use knobs::knob;
 use process::{Error, Interrupts, Outcome, Result, console, folder};
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -26,7 +27,7 @@ pub(crate) fn archive(
     interrupts: &Interrupts,
 ) -> Result<Outcome> {
     let folder = folder::writable(folder)?;
-    let features = session.knobs.text("FEATURES");
+    let features = session.knobs.get(knob::FEATURES);
     let parts = crate::part::parts(mode, features);
     nextest::announce(session);
     let nextest = Nextest::new(session, interrupts);

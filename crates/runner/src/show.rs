@@ -2,7 +2,7 @@
 //! files; what they show is decided in the crate `report`.
 
 use crate::report::{Places, wire::Setting};
-use knobs::{Knobs, findings::Findings, runtime};
+use knobs::{Knobs, findings::Findings, knob, runtime};
 use process::{Error, Outcome, Result, console, folder};
 use std::{
     fs,
@@ -35,13 +35,12 @@ pub(crate) fn show(flags: &[(&str, &str)], out: Option<&Path>) -> Result<Outcome
 
 fn places(knobs: &Knobs) -> Places {
     let root = knobs.root();
-    let path = |name| knobs.path(name).expect("the knob has a default");
     Places {
         root: root.to_owned(),
         prod: root.join("target/prod"),
         nextest: root.join("target/nextest"),
-        perf: path("MACE_PERF_OUT_DIR"),
-        soak: path("SOAK_METRICS_DIR"),
+        perf: knobs.get(knob::MACE_PERF_OUT_DIR),
+        soak: knobs.get(knob::SOAK_METRICS_DIR),
     }
 }
 

@@ -8,6 +8,7 @@ use super::{
 };
 use crate::report::Verdict;
 use crate::{judge::Layer, merge::Origin};
+use knobs::knob;
 use process::{
     Error, Outcome, Result,
     folder::{self, Claim},
@@ -232,7 +233,7 @@ impl Books {
 /// The number that the row of seeds follows from: the one that was set, else the one that this
 /// engine was soaked with last, else a new one; but machines that share a row have to agree on it.
 fn soak_seed(plan: &Plan, ledger: &Ledger) -> Result<u64> {
-    let set = plan.session.knobs.seed("MACE_PROD_SEED");
+    let set = plan.session.knobs.get(knob::MACE_PROD_SEED);
     match set.or_else(|| ledger.soak_seed(&plan.subject)) {
         Some(seed) => Ok(seed),
         None if plan.shard == seeds::Shard::WHOLE => Ok(plan.session.seed),
@@ -262,7 +263,7 @@ fn earlier(plan: &Plan) -> Result<Summary> {
     if summary.shard != shard {
         return refuse("the shard", &summary.shard, &shard);
     }
-    match plan.session.knobs.seed("MACE_PROD_SEED") {
+    match plan.session.knobs.get(knob::MACE_PROD_SEED) {
         Some(seed) if seed != summary.soak_seed => {
             refuse("the seed", &summary.soak_seed.to_string(), &seed.to_string())
         }

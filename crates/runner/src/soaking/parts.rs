@@ -9,7 +9,7 @@ use crate::{
     progress::{Soaking, is_watched},
     run,
 };
-use knobs::Source;
+use knobs::{Source, knob};
 use process::{Error, Interrupts, Outcome, Result, console};
 use results::{resident::PROGRAM, snapshot::Snapshot, summary::of_code};
 use std::{
@@ -40,7 +40,7 @@ impl Layers {
             if mode == Mode::Chaos && plan.chaos_every == 0 {
                 continue;
             }
-            let features = plan.session.knobs.text("FEATURES");
+            let features = plan.session.knobs.get(knob::FEATURES);
             let part = part::parts(mode, features).remove(0);
             let listing = nextest.listing(&part);
             if interrupts.outcome().is_some() {
@@ -85,7 +85,7 @@ pub(super) type Taken = std::result::Result<(String, Snapshot), Simple>;
 /// Takes a perf snapshot.
 pub(super) fn snapshot(plan: &Plan, standing: Soaking, interrupts: &Interrupts) -> Taken {
     console::note(&format!("soak       cycle {}: perf snapshot", standing.cycle));
-    let out = plan.session.knobs.path("MACE_PERF_OUT_DIR").expect("the folder has a default");
+    let out = plan.session.knobs.get(knob::MACE_PERF_OUT_DIR);
     let file = out.join("head_snapshot.json");
     let broken = |why: String| (Outcome::Broken, why);
     // One that an earlier run left must not be taken for this one.

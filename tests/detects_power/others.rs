@@ -75,8 +75,11 @@ mod redb {
 #[cfg(feature = "fjall")]
 mod fjall {
     use super::found;
-    use crate::{Forgetful, power::explore::shown_by};
-    use faultfs::{Finding, Profile, Step};
+    use crate::{
+        Forgetful,
+        power::explore::{known_of, shown_by},
+    };
+    use faultfs::{Finding, Outcome, Profile, Step};
     use mace_prod::{
         engine::{Driver, Family, fjall::FjallDriver},
         history::{drive::Traffic, script::Step as Written},
@@ -84,7 +87,7 @@ mod fjall {
             Case,
             chaos::recipes::{Recipe, Stages},
             database::Stage,
-            power::{KNOWN, foreign, works::Work},
+            power::{foreign, works::Work},
         },
         verdict::Verdict,
         workload::Sweep,
@@ -167,7 +170,7 @@ mod fjall {
         Case::run(|case| {
             let work = Work { recipe: Recipe::Commits, family: Family::OneWriter };
             let findings = found(case, &FjallDriver, &work.stages(), (&[Step::TearOne], ""), false);
-            let legal = legality(&findings, foreign::TORN_BATCH, "the data of");
+            let legal = legality(&findings, &foreign::TORN_BATCH.to_string(), "the data of");
             let all = [Profile::Ext4Ordered, Profile::Xfs, Profile::PosixWeak, Profile::Hostile];
             legal_on(legal, &all)
         });
@@ -186,12 +189,13 @@ mod fjall {
             };
             let honest = shown(case, &FjallDriver);
             let sinful = shown(case, &Forgetful(&FjallDriver));
-            let is_torn = |words: &String| words.contains(foreign::TORN_BATCH);
-            let is_blamed_for_it = |words: &String| {
-                words.contains("JournalRecovery(ChecksumMismatch)") && !words.contains(KNOWN)
+            let is_torn = |words: &Outcome| known_of(words) == Some(foreign::TORN_BATCH);
+            let is_blamed_for_it = |words: &Outcome| {
+                words.to_string().contains("JournalRecovery(ChecksumMismatch)")
+                    && known_of(words).is_none()
             };
             let is_told_apart = honest.iter().any(is_torn)
-                && !honest.iter().any(|words| !words.contains(KNOWN))
+                && !honest.iter().any(|words| known_of(words).is_none())
                 && sinful.iter().any(is_blamed_for_it);
             if is_told_apart {
                 return Verdict::Pass;

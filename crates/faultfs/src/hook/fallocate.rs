@@ -1,23 +1,26 @@
-//! Hooks that reserve room: `fallocate` and `posix_fallocate` change sizes and may make holes. See
+//! Hooks that reserve space: `fallocate` and `posix_fallocate` change sizes and may make holes. See
 //! the hard rules in `hook.rs`.
 
 use super::{change, fail};
 use crate::{
     fault::{Verdict, ask},
-    fd,
+    fd, next_symbol,
     op::{Call, Op},
-    real,
     record::{Recorder, Target, enter},
 };
 use libc::{FALLOC_FL_KEEP_SIZE, FALLOC_FL_PUNCH_HOLE, FALLOC_FL_ZERO_RANGE, c_int, off_t};
 
-fn allocate(
+/// What a call asks for.
+#[derive(Clone, Copy)]
+struct Request {
     call: Call,
-    fd: c_int,
     mode: c_int,
-    (at, len): (off_t, off_t),
-    real: impl FnOnce() -> c_int,
-) -> c_int {
+    offset: off_t,
+    len: off_t,
+}
+
+fn allocate(fd: c_int, request: Request, real: impl FnOnce() -> c_int) -> c_int {
+    let Request { call, mode, .. } = request;
     let known = FALLOC_FL_KEEP_SIZE | FALLOC_FL_PUNCH_HOLE | FALLOC_FL_ZERO_RANGE;
     if mode & !known != 0
         && let Some(entry) = enter()
@@ -32,19 +35,17 @@ fn allocate(
         real()
     };
     change(call, fd, real, |recorder, target| {
-        record(recorder, (call, target), mode, (at as u64, len as u64), size.get());
+        record(recorder, target, request, size.get());
     })
 }
 
-/// Reserved room reads as what it was; only growth and holes are operations.
-fn record(
-    recorder: &mut Recorder,
-    (call, target): (Call, &Target),
-    mode: c_int,
-    (offset, len): (u64, u64),
-    size: u64,
-) {
-    let (ino, keep) = (target.ino, mode & FALLOC_FL_KEEP_SIZE != 0);
+/// Reserved space reads as what it was; only growth and holes are operations.
+fn record(recorder: &mut Recorder, target: &Target, request: Request, size: u64) {
+    let Request { call, mode, .. } = request;
+    let offset = request.offset as u64;
+    let len = request.len as u64;
+    let ino = target.ino;
+    let keep = mode & FALLOC_FL_KEEP_SIZE != 0;
     let op = if mode & (FALLOC_FL_PUNCH_HOLE | FALLOC_FL_ZERO_RANGE) != 0 {
         Op::Zero { ino, offset, len, extends: !keep }
     } else if !keep && offset + len > size {
@@ -56,7 +57,8 @@ fn record(
 }
 
 /// The POSIX form returns the error instead of setting `errno`.
-fn posix(call: Call, fd: c_int, (at, len): (off_t, off_t), real: impl FnOnce() -> c_int) -> c_int {
+fn posix(fd: c_int, request: Request, real: impl FnOnce() -> c_int) -> c_int {
+    let Request { call, .. } = request;
     let Some(entry) = enter() else { return real() };
     let Some(target) = entry.file(call, fd) else { return real() };
     if let Verdict::Fail(errno) = ask(&entry, call, &target) {
@@ -66,7 +68,7 @@ fn posix(call: Call, fd: c_int, (at, len): (off_t, off_t), real: impl FnOnce() -
         let size = fd::size(fd).unwrap_or(0);
         let result = real();
         if result == 0 {
-            record(recorder, (call, &target), 0, (at as u64, len as u64), size);
+            record(recorder, &target, request, size);
         }
         result
     });
@@ -75,8 +77,9 @@ fn posix(call: Call, fd: c_int, (at, len): (off_t, off_t), real: impl FnOnce() -
 
 #[unsafe(no_mangle)]
 pub(super) unsafe extern "C" fn fallocate(fd: c_int, mode: c_int, at: off_t, len: off_t) -> c_int {
+    let request = Request { call: Call::Fallocate, mode, offset: at, len };
     // SAFETY: the caller's arguments.
-    allocate(Call::Fallocate, fd, mode, (at, len), || unsafe { real::fallocate(fd, mode, at, len) })
+    allocate(fd, request, || unsafe { next_symbol::fallocate(fd, mode, at, len) })
 }
 
 #[unsafe(no_mangle)]
@@ -86,20 +89,21 @@ pub(super) unsafe extern "C" fn fallocate64(
     at: off_t,
     len: off_t,
 ) -> c_int {
+    let request = Request { call: Call::Fallocate64, mode, offset: at, len };
     // SAFETY: the caller's arguments.
-    allocate(Call::Fallocate64, fd, mode, (at, len), || unsafe {
-        real::fallocate64(fd, mode, at, len)
-    })
+    allocate(fd, request, || unsafe { next_symbol::fallocate64(fd, mode, at, len) })
 }
 
 #[unsafe(no_mangle)]
 unsafe extern "C" fn posix_fallocate(fd: c_int, at: off_t, len: off_t) -> c_int {
+    let request = Request { call: Call::PosixFallocate, mode: 0, offset: at, len };
     // SAFETY: the caller's arguments.
-    posix(Call::PosixFallocate, fd, (at, len), || unsafe { real::posix_fallocate(fd, at, len) })
+    posix(fd, request, || unsafe { next_symbol::posix_fallocate(fd, at, len) })
 }
 
 #[unsafe(no_mangle)]
 unsafe extern "C" fn posix_fallocate64(fd: c_int, at: off_t, len: off_t) -> c_int {
+    let request = Request { call: Call::PosixFallocate64, mode: 0, offset: at, len };
     // SAFETY: the caller's arguments.
-    posix(Call::PosixFallocate64, fd, (at, len), || unsafe { real::posix_fallocate64(fd, at, len) })
+    posix(fd, request, || unsafe { next_symbol::posix_fallocate64(fd, at, len) })
 }

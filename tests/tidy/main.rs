@@ -1,11 +1,14 @@
 //! The house rules, as a test: each says what is banned, what to use instead and why, and each has
 //! a test of its own with a planted offence. Reads files only; it never changes them.
 
-use std::{
-    fs,
-    path::{Path, PathBuf},
-    process::Command,
-};
+mod modules;
+mod packages;
+mod signatures;
+mod source;
+mod tokens;
+
+use source::{Source, listed, root, sources};
+use std::{fs, path::Path};
 
 /// The stages in the order in which data flows; a module uses only what stands at or before its
 /// own place. `error` and `testdir` are the base, `scenario` sees everything.
@@ -15,49 +18,7 @@ const STAGES: [&str; 10] = [
 ];
 
 /// Longer files hide two things in one.
-const MAX_LINES: usize = 400;
-
-/// A tracked text file.
-struct Source {
-    /// Relative to the workspace, with `/`.
-    path: String,
-    text: String,
-}
-
-impl Source {
-    fn new(path: &str, text: &str) -> Self {
-        Self { path: path.to_owned(), text: text.to_owned() }
-    }
-
-    fn is_rust(&self) -> bool {
-        Path::new(&self.path).extension().is_some_and(|extension| extension == "rs")
-    }
-}
-
-fn root() -> PathBuf {
-    // Under an archive run the sources stand where nextest says they do.
-    knobs::runtime::root()
-}
-
-/// What git knows of, or would add.
-fn listed() -> Vec<String> {
-    let listed = Command::new("git")
-        .args(["ls-files", "-z", "--cached", "--others", "--exclude-standard"])
-        .current_dir(root())
-        .output()
-        .expect("git lists the files of a checkout");
-    assert!(listed.status.success(), "the house rules are for a git checkout");
-    let names = String::from_utf8(listed.stdout).expect("file names are UTF-8");
-    names.split_terminator('\0').map(str::to_owned).collect()
-}
-
-fn sources() -> Vec<Source> {
-    let read = |path: String| {
-        let text = fs::read_to_string(root().join(&path)).ok()?;
-        Some(Source { path, text })
-    };
-    listed().into_iter().filter_map(read).collect()
-}
+const MAX_LINES: usize = 600;
 
 /// Files that are there and no text: a database that a program left, say.
 fn strays(root: &Path, paths: &[String]) -> Vec<String> {
@@ -65,6 +26,76 @@ fn strays(root: &Path, paths: &[String]) -> Vec<String> {
         fs::read(root.join(path)).is_ok_and(|bytes| String::from_utf8(bytes).is_err())
     };
     paths.iter().filter(is_stray).cloned().collect()
+}
+
+/// Rules that a package does not keep yet. An entry whose package keeps its rule has to go.
+const NOT_YET: [(&str, &str); 22] = [
+    ("import cycle", "faultfs"),
+    ("import cycle", "isolation"),
+    ("import cycle", "knobs"),
+    ("import cycle", "mace-prod"),
+    ("import cycle", "perf"),
+    ("import cycle", "runner"),
+    ("upward arrow", "results"),
+    ("tuple parameter", "mace-prod"),
+    ("tuple parameter", "perf"),
+    ("tuple parameter", "results"),
+    ("tuple parameter", "runner"),
+    ("paired let", "knobs"),
+    ("paired let", "mace-prod"),
+    ("paired let", "perf"),
+    ("paired let", "process"),
+    ("paired let", "results"),
+    ("paired let", "runner"),
+    ("test name", "mace-prod"),
+    ("test name", "perf"),
+    ("test name", "process"),
+    ("test name", "results"),
+    ("test name", "runner"),
+];
+
+/// What offends against a rule, of the packages that are to keep it already: `check` gives the offences
+/// of a file.
+fn offences(rule: &str, all: &[Source], check: impl Fn(&Source) -> Vec<String>) -> Vec<String> {
+    let is_excused = |package: &str| NOT_YET.contains(&(rule, package));
+    let mut excused = Vec::new();
+    let mut found = Vec::new();
+    for source in all {
+        let package = packages::package_of(&source.path);
+        let lines = check(source);
+        if is_excused(package) {
+            excused.extend(lines.iter().map(|_| package.to_owned()));
+        } else {
+            let path = &source.path;
+            found.extend(lines.into_iter().map(|line| format!("{path}: {line}")));
+        }
+    }
+    let entries = NOT_YET.iter().filter(|(of, _)| *of == rule).map(|(_, package)| *package);
+    let stale = entries.filter(|package| !excused.iter().any(|known| known == package));
+    found.extend(stale.map(|package| format!("NOT_YET: `{package}` keeps `{rule}`: remove it")));
+    found
+}
+
+/// Files that use one another in a circle, named at the crate's root file.
+fn import_cycles(root: &Source, all: &[Source]) -> Vec<String> {
+    let is_root = packages::folders(all)
+        .iter()
+        .any(|folder| root.path.strip_prefix(folder.as_str()).is_some_and(packages::is_crate_root));
+    if !is_root {
+        return Vec::new();
+    }
+    let cycles = modules::cycles(&modules::uses(&root.path, &all));
+    let line = |cycle: Vec<String>| {
+        let first = cycle[0].clone();
+        let way = cycle.join(" -> ");
+        format!("a circle of imports, {way} -> {first}; what both need is a file of its own")
+    };
+    cycles.into_iter().map(line).collect()
+}
+
+/// The offences of one planted file.
+fn planted(rule: impl Fn(&str) -> Vec<String>, text: &str) -> usize {
+    rule(text).len()
 }
 
 /// Fails with one line for each offence.
@@ -117,7 +148,9 @@ fn name_at(text: &str) -> String {
 
 /// The names at depth 0 of an import group, whose opening brace is already taken.
 fn top_names(group: &str) -> Vec<String> {
-    let (mut depth, mut names, mut fresh) = (0, Vec::new(), true);
+    let mut depth = 0;
+    let mut names = Vec::new();
+    let mut fresh = true;
     for (at, c) in group.char_indices() {
         match c {
             '}' if depth == 0 => break,
@@ -160,7 +193,7 @@ fn engine_imports(source: &Source) -> Vec<String> {
 }
 
 fn banned(source: &Source) -> Vec<String> {
-    if !source.is_rust() || source.path == "tests/tidy.rs" {
+    if !source.is_rust() || source.path.starts_with("tests/tidy/") {
         return Vec::new();
     }
     let rules: [(&[&str], &str); 4] = [
@@ -176,7 +209,7 @@ fn banned(source: &Source) -> Vec<String> {
 }
 
 fn machine_paths(source: &Source) -> Vec<String> {
-    if source.path == "tests/tidy.rs" {
+    if source.path.starts_with("tests/tidy/") {
         return Vec::new();
     }
     let needles = ["/home/", "/root/", "/work/", "/Users/"];
@@ -361,4 +394,86 @@ fn the_changelog_knows_this_version() {
     let text = fs::read_to_string(root().join("CHANGELOG.md")).expect("there is a changelog");
     let heading = format!("## {}", env!("CARGO_PKG_VERSION"));
     assert!(text.contains(&heading), "CHANGELOG.md: no heading `{heading}`");
+}
+
+/// A rule about the text of a file, for those that are Rust.
+fn of_rust(rule: fn(&str) -> Vec<String>) -> impl Fn(&Source) -> Vec<String> {
+    move |source| if source.is_rust() { rule(&source.text) } else { Vec::new() }
+}
+
+#[test]
+fn no_function_takes_a_tuple() {
+    let rule = signatures::tuple_parameters;
+    assert_eq!(offences("tuple parameter", &sources(), of_rust(rule)), [""; 0]);
+    for sin in [
+        "fn f((a, b): (u8, u8)) {}",
+        "fn f<T: Fn(u8) -> u8>(x: u8, pair: &(u8, T)) {}",
+        "impl A { fn f(&self, &(a, b): &'a (u8, u8)) {} }",
+    ] {
+        assert_eq!(planted(rule, sin), 1, "{sin}");
+    }
+    for fine in ["fn f(a: (), b: &[(u8, u8)]) { g(|(a, b)| a) }", "type F = fn(u8, (u8, u8));"] {
+        assert_eq!(planted(rule, fine), 0, "{fine}");
+    }
+}
+
+#[test]
+fn a_line_binds_one_thing() {
+    let rule = signatures::paired_lets;
+    assert_eq!(offences("paired let", &sources(), of_rust(rule)), [""; 0]);
+    assert_eq!(planted(rule, "fn f() { let (a, mut b): (u8, _) = (1, g(2)); }"), 1);
+    assert_eq!(
+        planted(rule, "fn f() { let (a, b) = g(1, 2); let (Some(c), d) = (1, 2) else {} }"),
+        0
+    );
+}
+
+#[test]
+fn test_names_fit_a_line() {
+    let rule = signatures::long_test_names;
+    assert_eq!(offences("test name", &sources(), of_rust(rule)), [""; 0]);
+    let name = "a".repeat(signatures::MAX_TEST_NAME);
+    assert_eq!(planted(rule, &format!("#[test] fn {name}() {{}}")), 0);
+    assert_eq!(planted(rule, &format!("mod a {{ #[test] #[cfg(unix)] fn {name}b() {{}} }}")), 1);
+    assert_eq!(planted(rule, &format!("fn {name}b() {{}}")), 0, "no test");
+}
+
+#[test]
+fn files_do_not_use_one_another_in_a_circle() {
+    let all = sources();
+    let cycles = |source: &Source| import_cycles(source, &all);
+    assert_eq!(offences("import cycle", &all, cycles), [""; 0]);
+}
+
+#[test]
+fn no_package_uses_one_above_it() {
+    let all = sources();
+    assert_eq!(offences("upward arrow", &all, packages::upward_arrows), [""; 0]);
+    let root = all.iter().find(|source| source.path == "Cargo.toml").expect("there is a manifest");
+    let sin = root.text.replace("[dependencies]\n", "[dependencies]\nrunner.workspace = true\n");
+    assert_eq!(packages::upward_arrows(&Source::new("Cargo.toml", &sin)).len(), 1);
+    let sin = "[package]\nname = \"knobs\"\n[target.'cfg(unix)'.dev-dependencies]\n\
+               suite = { package = \"mace-prod\", path = \"..\" }\n";
+    assert_eq!(packages::upward_arrows(&Source::new("crates/knobs/Cargo.toml", sin)).len(), 1);
+    let sin = "[package]\nname = \"another\"\n";
+    assert_eq!(packages::upward_arrows(&Source::new("crates/another/Cargo.toml", sin)).len(), 1);
+}
+
+#[test]
+fn rooms_and_packages_are_few() {
+    let mut all = sources();
+    assert_eq!(packages::crowded(&all), [""; 0]);
+    all.extend((0..packages::MAX_ROOMS).map(|n| Source::new(&format!("{n}/a.rs"), "")));
+    let root = all.iter_mut().find(|source| source.path == "Cargo.toml").expect("it is there");
+    root.text = root.text.replace("members = [", "members = [\"a\", \"b\", \"c\", ");
+    assert_eq!(packages::crowded(&all).len(), 2);
+}
+
+#[test]
+fn files_are_modules_where_they_stand() {
+    let mut all = sources();
+    assert_eq!(packages::modules_by_path(&all), [""; 0]);
+    let sin = "#[path = \"a.rs\"]\nmod a;\n".repeat(packages::MAX_PATHS + 1);
+    all.push(Source::new("src/b.rs", &sin));
+    assert!(packages::modules_by_path(&all).len() > packages::MAX_PATHS);
 }
