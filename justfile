@@ -43,6 +43,12 @@ knobs *args:
 report *args:
     @exec cargo run --quiet --package runner -- report "$@"
 
+# List our fixes for known defects of the engine: [list|show ID|export FOLDER]
+[group('validate')]
+[no-exit-message]
+fixes *args:
+    @exec cargo run --quiet --package runner -- fixes "$@"
+
 # Build the layers for shards: [fast|stress|chaos|all] [--to FOLDER]
 [group('validate')]
 [no-exit-message]

@@ -27,6 +27,7 @@ pub(crate) fn merge_shards(flags: &[(&str, &str)], folders: &[PathBuf]) -> Resul
     let findings = Findings::load(knobs.root())?;
     let shards: Vec<_> = folders.iter().map(|folder| Shard::read(folder)).collect::<Result<_>>()?;
     let plan = one_plan(folders, &shards)?;
+    let findings = findings.with_fixes(plan.engine_fixes.iter().map(String::as_str));
     let out = folder::writable(&knobs.root().join("target/prod"))?;
     run::remove_old_reports(&out)?;
     let mut notes = absent(&shards);
