@@ -12,9 +12,14 @@ pub mod dump;
 pub mod hold;
 pub mod journal;
 pub mod kill;
+pub mod milestone;
+pub mod oracle_name;
 pub mod reach;
 pub mod script;
 pub mod watch;
+
+pub use milestone::Milestone;
+pub use oracle_name::OracleName;
 
 use crate::{
     engine::Denial,
@@ -93,15 +98,12 @@ pub enum Event {
         /// The counter.
         stamp: u64,
     },
-    /// A milestone of a crash child.
-    Phase {
-        /// Which one, for instance `opened`, `scripted`, `closed`.
-        name: String,
-    },
+    /// A step of a process on its way.
+    Milestone(Milestone),
     /// Something that a client saw while the engine was open and that breaks a promise.
     Wrong {
         /// The oracle in charge.
-        oracle: String,
+        oracle: OracleName,
         /// What was seen.
         witness: String,
     },
@@ -249,7 +251,7 @@ impl Event {
             | Self::Info { stamp, .. }
             | Self::Synced { stamp, .. }
             | Self::Bucket { stamp, .. } => Some(*stamp),
-            Self::Phase { .. } | Self::Wrong { .. } => None,
+            Self::Milestone(_) | Self::Wrong { .. } => None,
         }
     }
 }
@@ -285,11 +287,11 @@ mod tests {
     #[test]
     fn a_milestone_stays_behind_everything_recorded_before_it() {
         let txn = TxnId { client: 0, seq: 1 };
-        let opened = || Event::Phase { name: "opened".to_owned() };
+        let closed = || Event::Milestone(Milestone::Closed);
         let late = Event::Ok { txn, stamp: 4 };
-        let recorded = vec![Event::Ok { txn, stamp: 5 }, late.clone(), opened()];
+        let recorded = vec![Event::Ok { txn, stamp: 5 }, late.clone(), closed()];
         let ordered = History::ordered(recorded).events;
-        assert_eq!(ordered, [late, Event::Ok { txn, stamp: 5 }, opened()]);
+        assert_eq!(ordered, [late, Event::Ok { txn, stamp: 5 }, closed()]);
     }
 
     #[test]

@@ -1,8 +1,8 @@
 //! Oracles judge evidence: histories and dumps in, violations out. They do no I/O and open no
 //! engine. Each oracle's header lists what it verifies and what it does not, with reasons.
 //!
-//! [`recovery::judge`] runs the oracles of a crash, [`live::judge`] those of a running engine;
-//! [`isolation`], [`conservation`], [`progress`], [`scan`] and [`space`] take evidence of their own.
+//! [`judge::judge_all`] runs all of them, and nothing else does. [`recovery`] joins those of a crash, [`live`]
+//! those of a running engine; the others take evidence of their own.
 
 pub mod atomicity;
 pub mod conservation;
@@ -11,6 +11,7 @@ pub mod durability;
 #[cfg(test)]
 mod hand;
 pub mod isolation;
+pub mod judge;
 pub mod ledger;
 pub mod live;
 pub mod order;
@@ -29,30 +30,13 @@ use std::{
     fmt::{Display, Formatter, Result as FmtResult, Write},
 };
 
-/// The oracles by name, as [`Violation::oracle`] and a history's `Wrong` events give it. `answers`
-/// (a call contradicts what its transaction read) and `checker` (the engine's own offline checker
-/// complains) have no file here: whoever makes the call sees the contradiction on the spot.
-pub const NAMES: [&str; 13] = [
-    "answers",
-    "atomicity",
-    "checker",
-    "conservation",
-    "contents",
-    "durability",
-    "isolation",
-    "order",
-    "progress",
-    "reads",
-    "scan",
-    "space",
-    "stability",
-];
+pub use crate::history::OracleName;
 
 /// A promise the engine broke, with the shortest evidence for it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Violation {
     /// The oracle in charge.
-    pub oracle: &'static str,
+    pub oracle: OracleName,
     /// The promise, in the engine's words where it has any.
     pub promise: &'static str,
     /// What was seen, so short that a person can follow it.
@@ -61,7 +45,7 @@ pub struct Violation {
 
 impl Violation {
     /// A violation found by `oracle`.
-    pub fn new(oracle: &'static str, promise: &'static str, witness: impl Into<String>) -> Self {
+    pub fn new(oracle: OracleName, promise: &'static str, witness: impl Into<String>) -> Self {
         Self { oracle, promise, witness: witness.into() }
     }
 }
@@ -76,7 +60,7 @@ impl Display for Violation {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Allowance {
     /// The oracle that met it.
-    pub oracle: &'static str,
+    pub oracle: OracleName,
     /// The sentence.
     pub sentence: &'static str,
     /// How often.
@@ -103,9 +87,12 @@ impl Judged {
         self.violations.extend(violations);
     }
 
-    /// Counts allowances under their sentence.
-    pub fn allow(&mut self, oracle: &'static str, sentence: &'static str, count: u64) {
-        let known = self.allowances.iter_mut().find(|known| known.sentence == sentence);
+    /// Counts allowances under their oracle and sentence.
+    pub fn allow(&mut self, oracle: OracleName, sentence: &'static str, count: u64) {
+        let known = self
+            .allowances
+            .iter_mut()
+            .find(|known| known.oracle == oracle && known.sentence == sentence);
         match known {
             Some(known) => known.count += count,
             None if count > 0 => self.allowances.push(Allowance { oracle, sentence, count }),
@@ -127,7 +114,7 @@ impl Judged {
     /// Keeps the first violations of each oracle and says how many there were.
     #[must_use]
     pub(crate) fn shortened(mut self) -> Self {
-        let mut seen: BTreeMap<&str, usize> = BTreeMap::new();
+        let mut seen: BTreeMap<OracleName, usize> = BTreeMap::new();
         let mut kept: Vec<Violation> = Vec::new();
         for violation in self.violations {
             let count = seen.entry(violation.oracle).or_default();

@@ -82,11 +82,13 @@ const SHOWN: usize = 5;
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::history::OracleName;
     use crate::oracle::Violation;
 
     #[test]
     fn a_failure_ends_in_the_command_that_repeats_it() {
-        let violation = Violation::new("durability", "acknowledged work survives", "T1.2 is gone");
+        let violation =
+            Violation::new(OracleName::Durability, "acknowledged work survives", "T1.2 is gone");
         let text = failure(&Verdict::Violated(vec![violation]), "a::b", Seed::new(7));
         assert_eq!(
             text,

@@ -15,7 +15,7 @@ pub mod power;
 use crate::{
     engine::{Driver, mace::MaceDriver},
     report::{self, Figures},
-    settings::{Seed, Settings},
+    settings::{FindingId, Seed, Settings},
     testdir::TestDir,
     verdict::Verdict,
 };
@@ -103,8 +103,8 @@ impl Case {
     }
 
     /// Says that a known finding showed itself again, as it should on this engine version.
-    pub fn known_finding(&self, id: &str) -> Verdict {
-        report::mark(&Marker::KnownFinding { id: id.to_owned(), case: self.name.clone() });
+    pub fn known_finding(&self, id: FindingId) -> Verdict {
+        report::mark(&Marker::KnownFinding { id: id.to_string(), case: self.name.clone() });
         Verdict::Pass
     }
 
@@ -127,6 +127,7 @@ impl Case {
 #[cfg(test)]
 mod tests {
     use super::{Case, Verdict, catch_unwind};
+    use crate::history::OracleName;
     use crate::{oracle::Violation, settings::Settings};
     use std::fs;
 
@@ -151,7 +152,8 @@ mod tests {
     #[test]
     fn whatever_is_no_pass_fails_the_case_and_leaves_evidence_with_its_seed() {
         // Not inconclusive ones: the runner reads what a panic prints and would fail this test for it.
-        let violated = || Verdict::Violated(vec![Violation::new("o", "p", "w".to_owned())]);
+        let violated =
+            || Verdict::Violated(vec![Violation::new(OracleName::Answers, "p", "w".to_owned())]);
         for (name, verdict, says) in [
             ("ends::violated", violated(), "1 violation(s)"),
             ("ends::crashed", Verdict::Crashed("so".to_owned()), "died"),

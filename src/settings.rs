@@ -2,19 +2,27 @@
 //! no database folder.
 
 mod bench;
+mod finding;
 mod seed;
 
 pub use bench::BenchProfile;
+pub use finding::FindingId;
 pub use seed::{Draw, Seed};
 
 use knobs::{
     Knobs,
     findings::{Build, Finding, Findings},
+    knob,
 };
 use std::{path::PathBuf, sync::OnceLock};
 
 /// The version of the engine that this suite was built with.
 pub const ENGINE_VERSION: &str = env!("RESOLVED_ENGINE_VERSION");
+
+/// The findings whose fixes are applied to it, by the word of its manifest.
+pub fn engine_fixes() -> impl Iterator<Item = &'static str> {
+    env!("RESOLVED_ENGINE_FIXES").split(',').filter(|id| !id.is_empty())
+}
 
 /// How that engine was built.
 pub const ENGINE_BUILD: Build =
@@ -22,11 +30,11 @@ pub const ENGINE_BUILD: Build =
 
 /// Whether random cases leave out the input class of this known finding: its entry in
 /// `.config/known-findings.toml` names a class and holds for the engine under test. Where the
-/// finding is gone, the class is in again without a change of code.
+/// finding is gone or its fix applied, the class is in again without a change of code.
 ///
 /// # Panics
 /// When there is no such entry, or when the file cannot be used.
-pub fn leaves_out(id: &str) -> bool {
+pub fn leaves_out(id: FindingId) -> bool {
     let finding = finding(id);
     finding.leaves_out.is_some() && finding.is_expected(ENGINE_VERSION, ENGINE_BUILD)
 }
@@ -35,14 +43,15 @@ pub fn leaves_out(id: &str) -> bool {
 ///
 /// # Panics
 /// When there is no such entry, or when the file cannot be used.
-pub fn tries(id: &str) -> u32 {
+pub fn tries(id: FindingId) -> u32 {
     finding(id).tries()
 }
 
-fn finding(id: &str) -> &'static Finding {
+fn finding(id: FindingId) -> &'static Finding {
     static FINDINGS: OnceLock<Findings> = OnceLock::new();
     let load = || Findings::load(&knobs::runtime::root()).unwrap_or_else(|error| panic!("{error}"));
-    let finding = FINDINGS.get_or_init(load).find(id);
+    let fixed = || load().with_fixes(engine_fixes());
+    let finding = FINDINGS.get_or_init(fixed).find(&id.to_string());
     finding.unwrap_or_else(|| panic!("no entry `{id}` among the known findings"))
 }
 
@@ -92,16 +101,16 @@ impl Settings {
         let workspace = knobs::runtime::root();
         let evidence = knobs::runtime::internal("MACE_PROD_INTERNAL_EVIDENCE");
         Self {
-            root_seed: root_seed(knobs.seed("MACE_PROD_SEED"), knobs::runtime::run_id()),
-            bucket_stress_rounds: knobs.count("MACE_PROD_BUCKET_STRESS_ROUNDS"),
-            bucket_churn_rounds: knobs.count("MACE_PROD_BUCKET_CHURN_ROUNDS"),
-            bucket_churn_workers: knobs.count("MACE_PROD_BUCKET_CHURN_WORKERS"),
-            evictor_stress_rounds: knobs.count("MACE_PROD_EVICTOR_STRESS_ROUNDS"),
-            power_states: knobs.count("MACE_POWER_STATES"),
-            power_faults: knobs.count("MACE_POWER_FAULTS"),
-            power_shard: knobs.shard("MACE_POWER_SHARD"),
-            power_rule: knobs.optional("MACE_POWER_RULE").map(str::to_owned),
-            power_replay: knobs.path("MACE_POWER_REPLAY"),
+            root_seed: root_seed(knobs.get(knob::MACE_PROD_SEED), knobs::runtime::run_id()),
+            bucket_stress_rounds: knobs.get(knob::MACE_PROD_BUCKET_STRESS_ROUNDS),
+            bucket_churn_rounds: knobs.get(knob::MACE_PROD_BUCKET_CHURN_ROUNDS),
+            bucket_churn_workers: knobs.get(knob::MACE_PROD_BUCKET_CHURN_WORKERS),
+            evictor_stress_rounds: knobs.get(knob::MACE_PROD_EVICTOR_STRESS_ROUNDS),
+            power_states: knobs.get(knob::MACE_POWER_STATES),
+            power_faults: knobs.get(knob::MACE_POWER_FAULTS),
+            power_shard: knobs.get(knob::MACE_POWER_SHARD),
+            power_rule: knobs.get(knob::MACE_POWER_RULE).map(str::to_owned),
+            power_replay: knobs.get(knob::MACE_POWER_REPLAY),
             artifacts: evidence
                 .map_or_else(|| workspace.join("target/prod/artifacts"), PathBuf::from),
             workspace,

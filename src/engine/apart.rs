@@ -11,7 +11,7 @@ use crate::{
         Bucket, Driver, Engine, Outcome, Read, Scan,
         layered::{Layer, Layering},
     },
-    settings::leaves_out,
+    settings::{FindingId, leaves_out},
 };
 use std::{
     path::Path,
@@ -19,7 +19,8 @@ use std::{
 };
 
 /// What readings must not overlap with.
-const BECAUSE: [&str; 2] = ["scan-over-checkpoint", "reading-a-collected-file"];
+const BECAUSE: [FindingId; 2] =
+    [FindingId::SCAN_OVER_CHECKPOINT, FindingId::READING_A_COLLECTED_FILE];
 
 /// Keeps readings of the driver's databases apart from what overlaps badly with them.
 pub struct Apart<'a>(&'a dyn Driver);

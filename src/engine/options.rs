@@ -1,7 +1,10 @@
 //! Options of an engine and its buckets in our words, and the configuration families that every
 //! case runs in more than one of. Units are in the names; nothing here opens anything.
 
-use crate::{engine::rules::RULES, settings::leaves_out};
+use crate::{
+    engine::rules::RULES,
+    settings::{FindingId, leaves_out},
+};
 use serde::{Deserialize, Serialize};
 
 const KIB: u64 = 1 << 10;
@@ -66,7 +69,7 @@ impl EngineOptions {
     /// `aborted-across-log-files`.
     #[must_use]
     pub fn one_log_file(self) -> Self {
-        if leaves_out("aborted-across-log-files") {
+        if leaves_out(FindingId::ABORTED_ACROSS_LOG_FILES) {
             Self { wal_file_bytes: 64 * MIB, ..self }
         } else {
             self
@@ -126,7 +129,7 @@ impl BucketOptions {
 
     /// The same as [`Self::checkpoints_when_asked`] while this known finding holds, else unchanged.
     #[must_use]
-    pub fn checkpoints_when_asked_while(self, id: &str) -> Self {
+    pub fn checkpoints_when_asked_while(self, id: FindingId) -> Self {
         if leaves_out(id) { self.checkpoints_when_asked() } else { self }
     }
 
@@ -135,10 +138,10 @@ impl BucketOptions {
     /// `split-without-its-child`: so checkpoints are written when clients rest, and nothing is evicted.
     #[must_use]
     pub fn for_kills(self) -> Self {
-        if leaves_out("history-ahead-of-its-page") {
+        if leaves_out(FindingId::HISTORY_AHEAD_OF_ITS_PAGE) {
             Self { cache_bytes: GIB, ..self.checkpoints_when_asked() }
         } else {
-            self.checkpoints_when_asked_while("split-without-its-child")
+            self.checkpoints_when_asked_while(FindingId::SPLIT_WITHOUT_ITS_CHILD)
         }
     }
 }
@@ -223,7 +226,7 @@ impl Family {
             blob_garbage_pct: 1,
             lru_bytes: 64 * KIB,
             stat_mask_entries: 4,
-            file_handles: if leaves_out("handle-cache-below-shards") { 8 } else { 1 },
+            file_handles: if leaves_out(FindingId::HANDLE_CACHE_BELOW_SHARDS) { 8 } else { 1 },
             ..EngineOptions::default()
         };
         match self {

@@ -5,11 +5,12 @@
 use crate::{
     engine::{Driver, Engine, EngineOptions, Identity, failpoint, mace::MaceDriver},
     error::{Error, Result},
+    history::OracleName,
     history::{
-        Event, History,
+        Event, History, Milestone,
         dump::Dump,
         journal::{self, Recorder},
-        kill::{self, Mark, OPENING, Opening},
+        kill::{self, Mark, Opening},
         script::{Runner, Step, buckets_named, keys_of},
     },
     settings::Seed,
@@ -58,7 +59,7 @@ pub struct Plan {
     pub dump: Option<PathBuf>,
     /// What to do then.
     pub steps: Vec<Step>,
-    /// Failpoints whose hits the child reports at its end, as phases `hits <name> <count>`.
+    /// Failpoints whose hits the child reports at its end.
     pub count: Vec<String>,
     /// How to end.
     pub end: End,
@@ -235,12 +236,13 @@ pub fn obey(path: &Path, parent: &str) -> i32 {
     let code = match carry_out(&MaceDriver, &plan, &recorder) {
         Ok(()) => 0,
         Err(denial) => {
-            phase(&recorder, format!("denied {denial}"));
+            reach(&recorder, Milestone::Denied(denial));
             CODE_REFUSED
         }
     };
     for name in &plan.count {
-        phase(&recorder, format!("hits {name} {}", failpoint::hits(name)));
+        let count = failpoint::hits(name);
+        reach(&recorder, Milestone::Hits { point: name.clone(), count });
     }
     if code == 0 && plan.end == End::Die {
         std::process::abort();
@@ -255,23 +257,22 @@ pub fn carry_out(
     plan: &Plan,
     recorder: &Recorder,
 ) -> crate::engine::Outcome<()> {
-    phase(recorder, "started".to_owned());
+    reach(recorder, Milestone::Started);
     if plan.end == End::CheckUnopened {
         return check(driver, plan, recorder);
     }
     let opening = Opening::begin(plan.kill);
     let engine = driver.open(&plan.dir, &plan.options)?;
     let allocations = opening.opened();
-    phase(recorder, "opened".to_owned());
-    phase(recorder, format!("{OPENING}{allocations}"));
+    reach(recorder, Milestone::Opened { allocations });
     if let Some(path) = &plan.dump {
         let history = journal::read(&plan.journal).unwrap_or_else(|error| panic!("{error}"));
         store_dump(&dump(engine.as_ref(), &history)?, path);
-        phase(recorder, "dumped".to_owned());
+        reach(recorder, Milestone::Dumped);
     }
     let mut runner = Runner::new(engine.as_ref(), &plan.dir, recorder, plan.seed);
     runner.run(&plan.steps)?;
-    phase(recorder, format!("scripted {}", runner.tally.committed()));
+    reach(recorder, Milestone::Scripted { commits: runner.tally.committed() });
     drop(runner);
     if plan.end == End::Die {
         // Whoever dies with the database open does not run what closing it runs.
@@ -279,19 +280,19 @@ pub fn carry_out(
         return Ok(());
     }
     drop(engine);
-    phase(recorder, "closed".to_owned());
+    reach(recorder, Milestone::Closed);
     if plan.end == End::CloseAndCheck { check(driver, plan, recorder) } else { Ok(()) }
 }
 
 fn check(driver: &dyn Driver, plan: &Plan, recorder: &Recorder) -> crate::engine::Outcome<()> {
     if !driver.capabilities().checker {
-        phase(recorder, "checked by nobody: this engine has no offline checker".to_owned());
+        reach(recorder, Milestone::NoChecker);
         return Ok(());
     }
     for witness in driver.check(&plan.dir)? {
-        recorder.record(Event::Wrong { oracle: "checker".to_owned(), witness });
+        recorder.record(Event::Wrong { oracle: OracleName::Checker, witness });
     }
-    phase(recorder, "checked".to_owned());
+    reach(recorder, Milestone::Checked);
     Ok(())
 }
 
@@ -315,8 +316,8 @@ fn store_dump(dump: &Dump, path: &Path) {
     fs::write(path, bytes).unwrap_or_else(|error| panic!("{}", Error::new("write", path, error)));
 }
 
-fn phase(recorder: &Recorder, name: String) {
-    recorder.record(Event::Phase { name });
+fn reach(recorder: &Recorder, milestone: Milestone) {
+    recorder.record(Event::Milestone(milestone));
 }
 
 /// Ends the process a while after a panic in any thread, when it has not ended by itself.
@@ -327,7 +328,8 @@ fn die_after_panic(recorder: &Arc<Recorder>) {
         tell(panic);
         if first.swap(false, Ordering::SeqCst) {
             let what = panic.payload_as_str().unwrap_or_default();
-            phase(&recorder, format!("panicked {}", what.lines().next().unwrap_or_default()));
+            let message = what.lines().next().unwrap_or_default().to_owned();
+            reach(&recorder, Milestone::Panicked { message });
             std::thread::spawn(|| {
                 let started = Instant::now();
                 while started.elapsed() < AFTER_PANIC {

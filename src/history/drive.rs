@@ -10,8 +10,9 @@ mod turns;
 
 use crate::{
     engine::{Bucket, Denial, Outcome, Reason, Txn},
+    history::OracleName,
     history::{Event, KeyText, Scanned, Seen, Write, journal::Recorder},
-    settings::{Draw, Seed, leaves_out},
+    settings::{Draw, FindingId, Seed, leaves_out},
     workload::{
         Op, Source, TxnId, TxnPlan, Version, marker_key, plan::SUM_PREFIX, value::MIN_VALUE,
     },
@@ -81,7 +82,7 @@ impl Traffic {
                     let client = Client { number, name, bucket, recorder };
                     let mut plans = self.plans(seed.derive(&format!("client {number}")));
                     let killed = recorder.survives() && matches!(self.source, Source::Mix(_));
-                    if killed && leaves_out("merge-lost-in-recovery") {
+                    if killed && leaves_out(FindingId::MERGE_LOST_IN_RECOVERY) {
                         for plan in &mut plans {
                             plan.own_sums(number);
                         }
@@ -328,7 +329,7 @@ impl<'a> Attempt<'a> {
             Some(before) if before != seen => {
                 let key = KeyText::new(key).0;
                 let witness = format!("{}: {how} of {key} gave {seen:?} after {before:?}", self.id);
-                self.wrong("reads", witness);
+                self.wrong(OracleName::Reads, witness);
             }
             Some(_) => {}
             None => {
@@ -356,13 +357,13 @@ impl<'a> Attempt<'a> {
                     "{}: {call} of {key} answered {answer:?}, its read called for {expected:?}",
                     self.id
                 );
-                self.wrong("answers", witness);
+                self.wrong(OracleName::Answers, witness);
                 Err(Denial::Failed("an answer that contradicts a read".to_owned()))
             }
         }
     }
 
-    fn wrong(&self, oracle: &str, witness: String) {
-        self.recorder.record(Event::Wrong { oracle: oracle.to_owned(), witness });
+    fn wrong(&self, oracle: OracleName, witness: String) {
+        self.recorder.record(Event::Wrong { oracle, witness });
     }
 }

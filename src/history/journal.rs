@@ -5,7 +5,7 @@
 use crate::{
     error::{Error, Result},
     history::{
-        Event, History,
+        Event, History, Milestone,
         kill::{self, Countdown, Mark},
     },
     workload::TxnId,
@@ -163,7 +163,7 @@ impl Recorder {
                 file.write_all(&line)
                     .unwrap_or_else(|error| panic!("{}", Error::new("write", path, error)));
                 if self.countdown.as_ref().is_some_and(|count| count.ends_with(&event)) {
-                    self.record(Event::Phase { name: kill::KILLED.to_owned() });
+                    self.record(Event::Milestone(Milestone::Killed));
                     kill::die();
                 }
             }

@@ -19,12 +19,6 @@ pub enum Mark {
     Opening(u64),
 }
 
-/// The phase that a child records before it kills itself in its work.
-pub const KILLED: &str = "killed";
-
-/// The start of the phase that says how many allocations an opening took.
-pub const OPENING: &str = "opening ";
-
 /// Counts events until a mark.
 #[derive(Debug)]
 pub struct Countdown {

@@ -6,8 +6,9 @@ pub mod held;
 
 use crate::{
     engine::{Bucket, BucketOptions, Denial, Engine, Merge, Outcome, Reason, Scan},
+    history::OracleName,
     history::{
-        BucketChange, Event, History, KeyText,
+        BucketChange, Event, History, KeyText, Milestone,
         drive::{Tally, Traffic},
         hold::Place,
         journal::Recorder,
@@ -213,20 +214,20 @@ impl<'a> Runner<'a> {
             Step::ReapTo { buckets } => self.reap(*buckets),
             Step::Sync => self.sync(),
             Step::Copy { name } => {
-                self.phase(format!("copying {name}"));
+                self.reach(Milestone::Copying { name: name.clone() });
                 self.engine.copy_to(&self.dir.with_file_name(name))?;
-                self.phase(format!("copied {name}"));
+                self.reach(Milestone::Copied { name: name.clone() });
                 Ok(())
             }
             Step::Attempt { step } => {
                 if let Err(denial) = self.step(step) {
-                    self.phase(format!("let pass {denial}"));
+                    self.reach(Milestone::LetPass(denial));
                 }
                 Ok(())
             }
             Step::ReadAll { bucket } => {
                 let pairs = self.bucket(bucket).view()?.scan(&Scan::all())?.len();
-                self.phase(format!("read {pairs}"));
+                self.reach(Milestone::Read { pairs: pairs as u64 });
                 Ok(())
             }
             Step::ScanAmid { bucket, before, amid } => self.scan_amid(bucket, before, amid),
@@ -279,7 +280,7 @@ impl<'a> Runner<'a> {
         })?;
         if first != again {
             let witness = format!("{name}: a snapshot changed in the middle of a scan");
-            self.recorder.record(Event::Wrong { oracle: "reads".to_owned(), witness });
+            self.recorder.record(Event::Wrong { oracle: OracleName::Reads, witness });
         }
         done
     }
@@ -362,8 +363,8 @@ impl<'a> Runner<'a> {
         answer
     }
 
-    fn phase(&self, name: String) {
-        self.recorder.record(Event::Phase { name });
+    fn reach(&self, milestone: Milestone) {
+        self.recorder.record(Event::Milestone(milestone));
     }
 
     fn note(&self, name: &str, change: BucketChange) {

@@ -5,6 +5,7 @@
 
 use crate::{
     engine::{Bucket, Engine, Outcome, Read},
+    history::OracleName,
     history::{
         Event, KeyText, Seen,
         drive::seen,
@@ -215,7 +216,7 @@ impl Watcher<'_> {
     fn read(&self, view: &dyn Read) -> Outcome<Pairs> {
         let (pairs, disagreements) = read_all(&self.watch.bucket, view, &self.watch.keys)?;
         for witness in disagreements {
-            self.recorder.record(Event::Wrong { oracle: "scan".to_owned(), witness });
+            self.recorder.record(Event::Wrong { oracle: OracleName::Scan, witness });
         }
         Ok(pairs)
     }

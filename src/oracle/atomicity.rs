@@ -13,7 +13,7 @@
 //! - what readers see while the engine runs: that is `reads.rs`.
 
 use super::{
-    Violation,
+    OracleName, Violation,
     recovered::{Flaw, Recovered},
     recovery::broken,
 };
@@ -21,7 +21,7 @@ use crate::workload::TxnId;
 use std::collections::BTreeMap;
 
 /// The oracle's name.
-pub const NAME: &str = "atomicity";
+pub const NAME: OracleName = OracleName::Atomicity;
 
 /// Why a number was not judged.
 pub const UNDECIDED: &str =
@@ -72,10 +72,10 @@ mod tests {
         let script = Script::new().txn("b", 0, &[("a", W::Set)]).unknown("b", 0, &writes);
         // A failed commit of which the client's later work leaves no trace.
         let script = script.txn("b", 0, &[("d", W::Set)]);
-        assert_eq!(raised(&script, &[found(&script, script.state("b"))]), [""; 0]);
+        assert_eq!(raised(&script, &[found(&script, script.state("b"))]), [NAME; 0]);
         let whole = Script::new().txn("b", 0, &[("a", W::Set)]).txn("b", 0, &writes);
         let whole = whole.txn("b", 0, &[("d", W::Set)]);
-        assert_eq!(raised(&script, &[found(&script, whole.state("b"))]), [""; 0]);
+        assert_eq!(raised(&script, &[found(&script, whole.state("b"))]), [NAME; 0]);
     }
 
     #[test]
@@ -109,7 +109,7 @@ mod tests {
     #[test]
     fn apart_from_failed_commits_the_others_are_still_whole_or_absent() {
         let two = [("a", W::Set), ("c", W::Set)];
-        let apart = |script: &Script, state| -> Vec<&str> {
+        let apart = |script: &Script, state| -> Vec<OracleName> {
             let expect = Expect { streams: Streams::One };
             let states = [found(script, state)];
             let judged = recovery::apart_from_failed(&script.history(), &states, &expect);
@@ -118,7 +118,7 @@ mod tests {
         let failed = Script::new().failed("b", 0, &two);
         let mut half = failed.clone().took_effect(0).state("b");
         half.remove(b"c".as_slice());
-        assert_eq!(apart(&failed, half.clone()), [""; 0]);
+        assert_eq!(apart(&failed, half.clone()), [NAME; 0]);
         let acknowledged = Script::new().txn("b", 0, &two);
         assert_eq!(apart(&acknowledged, half), [NAME]);
         // What a later one wrote is not missing because the failed one came back over it.

@@ -7,11 +7,11 @@
 //! Does not verify which account is wrong, or an error that cancels out: a transfer that is lost
 //! or repeated as a whole leaves the total alone. Durability and contents look for those.
 
-use super::Violation;
+use super::{OracleName, Violation};
 use crate::{history::dump::Pairs, workload::value::decode_sum};
 
 /// The oracle's name.
-pub const NAME: &str = "conservation";
+pub const NAME: OracleName = OracleName::Conservation;
 
 const PROMISE: &str = "a snapshot shows all of a transaction or nothing of it";
 

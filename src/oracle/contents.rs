@@ -13,13 +13,13 @@
 //!   looks there.
 
 use super::{
-    Violation,
+    OracleName, Violation,
     recovered::{Flaw, Recovered},
     recovery::broken,
 };
 
 /// The oracle's name.
-pub const NAME: &str = "contents";
+pub const NAME: OracleName = OracleName::Contents;
 
 const WRITTEN: &str = "a value that is read was written, at this key, in full";
 const ABORTED: &str = "aborted versions are never visible";
@@ -65,7 +65,7 @@ mod tests {
     };
 
     /// The oracles that speak up when key `a`, or the number, holds this.
-    fn with(script: &Script, key: &str, bytes: Vec<u8>) -> Vec<&'static str> {
+    fn with(script: &Script, key: &str, bytes: Vec<u8>) -> Vec<OracleName> {
         let mut state = script.state("b");
         state.insert(key.as_bytes().to_vec(), bytes);
         raised(script, &[found(script, state)])
@@ -77,7 +77,7 @@ mod tests {
             .txn("b", 0, &[("a", W::Set), ("a", W::Set), ("c", W::Set)])
             .aborted("b", 1, &[("a", W::Set)]);
         let whole = value("a", 0, 1, 1);
-        assert_eq!(with(&script, "a", whole.clone()), [""; 0]);
+        assert_eq!(with(&script, "a", whole.clone()), [NAME; 0]);
         let wrong = [
             ("not the last write", value("a", 0, 1, 0)),
             ("dropped", value("a", 1, 1, 0)),
@@ -100,7 +100,7 @@ mod tests {
             &[("s/1", W::Add(70))],
         );
         let number = |number: u64| with(&script, "s/1", number.to_le_bytes().to_vec());
-        assert_eq!(number(5), [""; 0]);
+        assert_eq!(number(5), [NAME; 0]);
         for wrong in [10, 75, 6] {
             assert_eq!(number(wrong), [NAME], "{wrong}");
         }
@@ -111,7 +111,7 @@ mod tests {
     fn rejects_data_of_a_deleted_bucket_in_its_successor() {
         let script = Script::new().txn("b", 0, &[("a", W::Set)]).deleted("b");
         let script = script.changed("b", BucketChange::Created).txn("b", 0, &[("c", W::Set)]);
-        assert_eq!(raised(&script, &[found(&script, script.state("b"))]), [""; 0]);
+        assert_eq!(raised(&script, &[found(&script, script.state("b"))]), [NAME; 0]);
         assert_eq!(with(&script, "a", value("a", 0, 1, 0)), [NAME]);
     }
 
@@ -121,6 +121,6 @@ mod tests {
         let mut state = script.state("b");
         state.remove(b"a".as_slice());
         // Or the write is missing, which looks the same.
-        assert_eq!(raised(&script, &[found(&script, state)]), ["atomicity", NAME]);
+        assert_eq!(raised(&script, &[found(&script, state)]), [OracleName::Atomicity, NAME]);
     }
 }

@@ -12,13 +12,13 @@
 //!   and who loses the power says the promise.
 
 use super::{
-    Violation,
+    OracleName, Violation,
     recovered::{Recovered, Terms},
     recovery::broken,
 };
 
 /// The oracle's name.
-pub const NAME: &str = "durability";
+pub const NAME: OracleName = OracleName::Durability;
 
 const PROMISE: &str = "an acknowledged commit survives";
 const PROMISE_CREATED: &str = "an acknowledged creation of a bucket survives";
@@ -62,9 +62,9 @@ mod tests {
     #[test]
     fn accepts_what_is_there_and_an_unknown_commit_either_way() {
         let script = Script::new().txn("b", 0, &[("a", W::Set)]).unknown("b", 1, &[("c", W::Set)]);
-        assert_eq!(raised(&script, &[found(&script, script.state("b"))]), [""; 0]);
+        assert_eq!(raised(&script, &[found(&script, script.state("b"))]), [NAME; 0]);
         let with = script.clone().took_effect(1);
-        assert_eq!(raised(&with, &[found(&with, with.state("b"))]), [""; 0]);
+        assert_eq!(raised(&with, &[found(&with, with.state("b"))]), [NAME; 0]);
     }
 
     #[test]
@@ -89,7 +89,7 @@ mod tests {
         let script = Script::new().changed("x", BucketChange::Created);
         assert_eq!(raised(&script, &[found(&script, Pairs::new())]), [NAME]);
         let script = script.changed("x", BucketChange::Deleting);
-        assert_eq!(raised(&script, &[found(&script, Pairs::new())]), [""; 0]);
+        assert_eq!(raised(&script, &[found(&script, Pairs::new())]), [NAME; 0]);
         let script = Script::new().txn("b", 0, &[]).deleted("b");
         assert_eq!(raised(&script, &[found(&script, Pairs::new())]), [NAME]);
     }

@@ -3,6 +3,7 @@
 //! oracle.
 
 use super::recovery::{self, Expect, Promise, Reopened, Streams};
+use crate::oracle::OracleName;
 use crate::{
     engine::Denial,
     history::{
@@ -53,7 +54,7 @@ pub(crate) fn found(script: &Script, pairs: Pairs) -> Reopened {
 }
 
 /// Which oracles raise something, with a single log, each as often as it does.
-pub(crate) fn raised(script: &Script, states: &[Reopened]) -> Vec<&'static str> {
+pub(crate) fn raised(script: &Script, states: &[Reopened]) -> Vec<OracleName> {
     let expect = Expect { streams: Streams::One };
     let judged = recovery::judge(&script.history(), states, &expect);
     judged.violations.iter().map(|violation| violation.oracle).collect()
@@ -64,7 +65,7 @@ pub(crate) fn raised(script: &Script, states: &[Reopened]) -> Vec<&'static str> 
 pub(crate) fn raised_after_power_loss(
     script: &Script,
     pairs: Pairs,
-) -> (Vec<&'static str>, Vec<u64>) {
+) -> (Vec<OracleName>, Vec<u64>) {
     let state = Reopened { promise: Promise::Synced, ..found(script, pairs) };
     let expect = Expect { streams: Streams::Many };
     let judged = recovery::judge(&script.history(), &[state], &expect);

@@ -29,7 +29,7 @@ mod bridge;
 mod tests;
 
 use super::{
-    Allowance, Violation,
+    Allowance, OracleName, Violation,
     ledger::{Ledger, Record, Status},
     order::NO_ORDER_BETWEEN_GROUPS,
     recovery::{self, Reopened, Streams},
@@ -46,7 +46,7 @@ use isolation::{
 use std::collections::BTreeSet;
 
 /// The oracle's name.
-pub const NAME: &str = "isolation";
+pub const NAME: OracleName = OracleName::Isolation;
 
 /// What was made of a history.
 #[derive(Clone, Debug, Default)]

@@ -4,27 +4,22 @@
 //! acknowledged work survived between them; after a power loss on the relaxed route it may not
 //! have, and this judge is not to be asked.
 
-use super::{Judged, NAMES, Violation, ledger::Ledger, reads};
+use super::{Judged, Violation, ledger::Ledger, reads};
 use crate::history::{Event, History};
 
 const ON_THE_SPOT: &str = "a client of the running engine may rely on what it was told";
 
 /// Judges all transactions of a history while the engine ran.
-///
-/// # Panics
-/// When an event names an oracle that does not exist.
 pub fn judge(history: &History) -> Judged {
     let ledger = Ledger::new(&history.events, &[]);
     let transactions_judged = ledger.records.len() as u64;
     let mut judged = Judged { transactions_judged, ..Judged::default() };
     let wrong = history.events.iter().filter_map(|event| match event {
-        Event::Wrong { oracle, witness } => Some((oracle, witness)),
+        Event::Wrong { oracle, witness } => Some((*oracle, witness)),
         _ => None,
     });
     for (oracle, witness) in wrong {
-        let name = NAMES.iter().find(|name| *name == oracle);
-        let name = name.unwrap_or_else(|| panic!("`{oracle}` is no oracle: {witness}"));
-        judged.add(vec![Violation::new(name, ON_THE_SPOT, witness)]);
+        judged.add(vec![Violation::new(oracle, ON_THE_SPOT, witness)]);
     }
     judged.add(reads::judge(&ledger));
     judged.shortened()
@@ -33,15 +28,16 @@ pub fn judge(history: &History) -> Judged {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::oracle::OracleName;
     use crate::oracle::hand::{Script, W};
 
     #[test]
     fn rejects_what_a_client_saw_on_the_spot() {
         let script = Script::new().txn("b", 0, &[("a", W::Set)]);
         assert_eq!(judge(&script.history()).violations, []);
-        let (oracle, witness) = ("scan".to_owned(), "T0.1: a scan skipped a".to_owned());
+        let (oracle, witness) = (OracleName::Scan, "T0.1: a scan skipped a".to_owned());
         let judged = judge(&script.event(Event::Wrong { oracle, witness }).history());
-        assert_eq!(judged.violations[0].oracle, "scan");
+        assert_eq!(judged.violations[0].oracle, OracleName::Scan);
         assert_eq!(judged.transactions_judged, 1);
     }
 }

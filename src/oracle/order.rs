@@ -14,7 +14,7 @@
 //!   so a hole within a client is allowed by the same sentence.
 
 use super::{
-    Violation,
+    OracleName, Violation,
     ledger::{Effect, Record},
     recovered::Recovered,
     recovery::{Streams, broken},
@@ -23,7 +23,7 @@ use crate::{history::KeyText, workload::TxnId};
 use std::collections::HashMap;
 
 /// The oracle's name.
-pub const NAME: &str = "order";
+pub const NAME: OracleName = OracleName::Order;
 
 /// The documentation of the option `sync_on_write` in mace-kv 0.2.0.
 pub const NO_ORDER_BETWEEN_GROUPS: &str = "Disabled, each logical group appends to its own stream \
@@ -130,7 +130,7 @@ mod tests {
         let script = script.begin("b", 1).commit(1, &[("c", W::Set)]);
         for state in [script.clone(), script.clone().took_effect(0), script.clone().took_effect(1)]
         {
-            assert_eq!(raised(&script, &[found(&script, state.state("b"))]), [""; 0]);
+            assert_eq!(raised(&script, &[found(&script, state.state("b"))]), [NAME; 0]);
         }
     }
 

@@ -7,11 +7,11 @@
 //! deadline of the case or of the crash child speaks of that. The ratio is the case's choice: the
 //! engine promises no fairness, and never waits, so an endless loser is a defect all the same.
 
-use super::Violation;
+use super::{OracleName, Violation};
 use std::collections::BTreeMap;
 
 /// The oracle's name.
-pub const NAME: &str = "progress";
+pub const NAME: OracleName = OracleName::Progress;
 
 const PROMISE: &str = "no deadlock is possible; a conflict is retried and succeeds";
 

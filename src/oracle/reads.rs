@@ -20,7 +20,7 @@
 //! - sums beyond bounds: operands commute, and several sets of them add up to one number.
 
 use super::{
-    Violation,
+    OracleName, Violation,
     ledger::{Effect, Ledger, Record, Status},
     recovered::said,
 };
@@ -31,7 +31,7 @@ use crate::{
 use std::collections::{BTreeMap, HashMap};
 
 /// The oracle's name.
-pub const NAME: &str = "reads";
+pub const NAME: OracleName = OracleName::Reads;
 
 const WRITTEN: &str = "a value that is read was written, at this key, in full";
 const COMMITTED: &str = "a transaction reads committed work only";

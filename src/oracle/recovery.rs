@@ -7,7 +7,7 @@
 //! that the reopening showed were durable, because the engine promises nothing in between.
 
 use super::{
-    Judged, Violation, atomicity, contents, durability,
+    Judged, OracleName, Violation, atomicity, contents, durability,
     ledger::Ledger,
     order,
     recovered::{Recovered, Terms},
@@ -16,7 +16,7 @@ use super::{
 use crate::{
     engine::EngineOptions,
     history::{
-        Event, History,
+        Event, History, Milestone,
         dump::{Dump, Pairs},
     },
     workload::TxnId,
@@ -65,7 +65,7 @@ impl Reopened {
     /// # Panics
     /// When there are more dumps than milestones.
     pub fn at_milestones(history: &History, dumps: Vec<Dump>) -> Vec<Self> {
-        let is_dump = |event: &Event| matches!(event, Event::Phase { name } if name == "dumped");
+        let is_dump = |event: &Event| matches!(event, Event::Milestone(Milestone::Dumped));
         let mut marks = (0..history.events.len()).filter(|&at| is_dump(&history.events[at]));
         let promise = Promise::Acked;
         dumps
@@ -205,7 +205,7 @@ pub(super) fn cutoff(promise: Promise, events: &[Event]) -> u64 {
 
 /// A violation of the promise that `name` guards.
 pub(crate) fn broken(
-    name: &'static str,
+    name: OracleName,
     promise: &'static str,
     terms: &Terms,
     witness: &str,
@@ -221,12 +221,12 @@ mod tests {
 
     #[test]
     fn a_dump_belongs_to_its_milestone() {
-        let dumped = || Event::Phase { name: "dumped".to_owned() };
+        let dumped = || Event::Milestone(Milestone::Dumped);
         let script = Script::new().event(dumped()).txn("b", 0, &[("a", W::Set)]).event(dumped());
         let dumps = vec![Dump::default(), Dump::default()];
         let states = Reopened::at_milestones(&script.history(), dumps);
         assert_eq!(states.iter().map(|state| state.events).collect::<Vec<_>>(), [0, 4]);
-        assert_eq!(raised(&script, &states), ["durability"]);
+        assert_eq!(raised(&script, &states), [OracleName::Durability]);
     }
 
     #[test]

@@ -11,7 +11,7 @@
 //! - scans inside of transactions with writes of their own: the client that makes them checks them
 //!   on the spot (`history/drive.rs`), because only it knows its own writes.
 
-use super::Violation;
+use super::{OracleName, Violation};
 use crate::{
     engine::{Order, Scan},
     history::{
@@ -22,7 +22,7 @@ use crate::{
 use std::collections::VecDeque;
 
 /// The oracle's name.
-pub const NAME: &str = "scan";
+pub const NAME: OracleName = OracleName::Scan;
 
 const PROMISE: &str = "scans and point reads of one snapshot agree, in order, without duplicates";
 

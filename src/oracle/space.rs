@@ -9,10 +9,10 @@
 //! collection belong here), nor the bytes that one open database needs besides its files. The
 //! factor is the case's choice: the engine documents garbage ratios, not a bound.
 
-use super::Violation;
+use super::{OracleName, Violation};
 
 /// The oracle's name.
-pub const NAME: &str = "space";
+pub const NAME: OracleName = OracleName::Space;
 
 const BOUNDED: &str = "collection keeps files within their garbage ratio";
 const COLLECTED: &str = "a file without live data is collected";

@@ -9,13 +9,13 @@
 //! - keys that were written since: atomicity and contents compare them with what was written.
 
 use super::{
-    Violation,
+    OracleName, Violation,
     recovered::{Flaw, Recovered},
     recovery::broken,
 };
 
 /// The oracle's name.
-pub const NAME: &str = "stability";
+pub const NAME: OracleName = OracleName::Stability;
 
 const PROMISE: &str = "what a reopening showed stays, until work changes it";
 
@@ -51,7 +51,7 @@ mod tests {
             let second = found(&script, kept.state("b"));
             let more = kept.clone().txn("b", 1, &[("a", W::Set)]);
             let third = found(&more, more.state("b"));
-            assert_eq!(raised(&more, &[first, second, third]), [""; 0]);
+            assert_eq!(raised(&more, &[first, second, third]), [NAME; 0]);
         }
     }
 

@@ -4,7 +4,7 @@
 //!
 //! What a cycle verifies: every read of the old bucket, and in the end all of it in every way of
 //! reading, against what was committed over all cycles; a bucket of the cycle's own, with several
-//! clients, by the oracles of a running engine and by its final state; that the bucket can then be
+//! clients, by every oracle, isolation included, and by its final state; that the bucket can then be
 //! deleted; that files stay bounded.
 //!
 //! What it does not verify, and why: crashes and reopenings, which other layers do all the time, and
@@ -13,6 +13,7 @@
 
 use crate::{
     engine::{Bucket, BucketOptions, Denial, Driver, Engine, EngineOptions, Family, Outcome, Txn},
+    history::OracleName,
     history::{
         History,
         drive::Traffic,
@@ -21,9 +22,10 @@ use crate::{
         script::{Runner, Step},
     },
     oracle::{
-        Violation, live,
-        recovery::{self, Expect, Reopened},
-        space::{self, Bound, Sample},
+        Violation,
+        judge::{Evidence, Sizes, judge_all},
+        recovery::{Expect, Reopened, Streams},
+        space::{Bound, Sample},
     },
     settings::{Draw, Seed},
     testdir,
@@ -155,7 +157,7 @@ impl Aging {
             Ok(()) => self.measure(&mut work),
             Err(denial) => {
                 let promise = "a call within the documented limits is carried out";
-                work.found.push(Violation::new("answers", promise, denial.to_string()));
+                work.found.push(Violation::new(OracleName::Answers, promise, denial.to_string()));
             }
         }
         let found = work.found.iter().map(|found| format!("{}: {}", found.oracle, found.witness));
@@ -212,14 +214,16 @@ impl Aging {
         let view = self.old.view()?;
         let (pairs, disagreements) = read_all(OLD, view.as_ref(), &keys)?;
         let promise = "every way of reading shows the same";
-        work.found.extend(disagreements.into_iter().map(|w| Violation::new("scan", promise, w)));
+        work.found.extend(
+            disagreements.into_iter().map(|w| Violation::new(OracleName::Scan, promise, w)),
+        );
         for key in &keys {
             let found = pairs.get(key).map(Vec::as_slice);
             compare(key, found, self.expected.get(key).copied(), &mut work.found);
         }
         if pairs.len() > self.expected.len() {
             let witness = format!("{} pairs instead of {}", pairs.len(), self.expected.len());
-            work.found.push(Violation::new("contents", COMMITTED, witness));
+            work.found.push(Violation::new(OracleName::Contents, COMMITTED, witness));
         }
         Ok(())
     }
@@ -243,8 +247,8 @@ impl Aging {
         drop(runner);
         let history = recorder.into_history();
         let state = [Reopened::after(&history, dump)];
-        let judged = recovery::judge(&history, &state, &Expect::of(&options()));
-        work.found.extend(judged.and(live::judge(&history)).violations);
+        let streams = Expect::of(&options()).streams;
+        work.found.extend(judge_all(&Evidence::new(&history, streams, &state)).violations());
 
         let recorder = Recorder::memory(&history);
         let mut runner = Runner::new(self.engine.as_ref(), &self.dir, &recorder, seed);
@@ -264,7 +268,10 @@ impl Aging {
             self.samples.remove(0);
         }
         self.samples.push(Sample { live_bytes: live.sum(), file_bytes, files });
-        work.found.extend(space::judge(&self.samples, BOUND));
+        let history = History::default();
+        let sizes = Some(Sizes { samples: self.samples.clone(), bound: BOUND });
+        let evidence = Evidence { sizes, ..Evidence::new(&history, Streams::One, &[]) };
+        work.found.extend(judge_all(&evidence).violations());
     }
 }
 
@@ -296,6 +303,6 @@ fn compare(
         let shown = value.map(|value| Version::decode(key, value));
         let key = String::from_utf8_lossy(key);
         let witness = format!("{key} is {shown:?} instead of {expected:?}");
-        found.push(Violation::new("contents", COMMITTED, witness));
+        found.push(Violation::new(OracleName::Contents, COMMITTED, witness));
     }
 }

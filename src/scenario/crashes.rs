@@ -4,21 +4,24 @@
 use crate::{
     engine::{EngineOptions, failpoint::Rule},
     error,
+    history::OracleName,
     history::{
-        Event,
-        child::{End, Exit, ExitClass, KILLED, SIGABRT},
-        kill::{self, Mark, OPENING},
+        Event, Milestone,
+        child::{Exit, ExitClass, KILLED, SIGABRT},
+        kill::Mark,
         script::Step,
     },
     oracle::{
-        Violation, isolation, live,
-        recovery::{self, Expect, Reopened, Streams},
+        Violation,
+        judge::{Evidence, judge_all},
+        recovery::{Expect, Reopened, Streams},
     },
     report::say,
     scenario::{
         Case,
+        chaos::exits::came_to,
         database::{Database, Stage},
-        live::{Judging, count, isolated_in},
+        live::{Judging, concluded, count},
     },
     verdict::Verdict,
 };
@@ -50,17 +53,11 @@ impl<'a> Crashes<'a> {
     /// Runs a process that comes to the end it was told.
     pub fn ends(&mut self, stage: &Stage) -> Judging<()> {
         let exit = self.process(stage);
-        let (class, phase) = match stage.end {
-            End::Die => (ExitClass::Died(SIGABRT), "scripted"),
-            End::Close => (ExitClass::Done, "closed"),
-            End::CloseAndCheck | End::CheckUnopened => (ExitClass::Done, "checked"),
-        };
-        let phases = must(self.database.phases());
-        let there = phases.iter().any(|name| name.starts_with(phase));
-        if exit.class == class && there && exit.stderr.trim().is_empty() {
+        let milestones = must(self.database.milestones());
+        if came_to(&milestones, &exit, stage.end) && exit.stderr.trim().is_empty() {
             return Ok(());
         }
-        Err(unexpected(&phases, &exit))
+        Err(unexpected(&milestones, &exit))
     }
 
     /// Runs a process that is killed at its mark.
@@ -68,16 +65,15 @@ impl<'a> Crashes<'a> {
         // What the child finds is judged before it goes on: the kill before this one is in it.
         let stage = Stage { dump: true, ..Stage::killed(options, steps, mark) };
         let exit = self.process(&stage);
-        let phases = must(self.database.phases());
-        let killed = phases.last().is_some_and(|name| name.starts_with(kill::KILLED));
-        if exit.class == ExitClass::Died(KILLED) && killed {
+        let milestones = must(self.database.milestones());
+        if exit.class == ExitClass::Died(KILLED) && milestones.last() == Some(&Milestone::Killed) {
             self.case.figures.add("kills", 1);
             return Ok(());
         }
-        if phases.iter().any(|name| name.starts_with("scripted")) {
+        if milestones.iter().any(Milestone::is_scripted) {
             return Err(Verdict::Inconclusive(format!("the work ended before {mark:?}")));
         }
-        Err(unexpected(&phases, &exit))
+        Err(unexpected(&milestones, &exit))
     }
 
     /// Runs a process that dies at a failpoint.
@@ -89,15 +85,15 @@ impl<'a> Crashes<'a> {
     ) -> Judging<()> {
         let stage = Stage { dump: true, ..Stage::dying(options, steps) }.under(rule.to_string());
         let exit = self.process(&stage);
-        let phases = must(self.database.phases());
-        if phases.iter().any(|name| name.starts_with("scripted")) {
+        let milestones = must(self.database.milestones());
+        if milestones.iter().any(Milestone::is_scripted) {
             return Err(Verdict::Inconclusive(format!("the work ended before {rule}")));
         }
         if exit.class == ExitClass::Died(SIGABRT) {
             self.case.figures.add("faults_hit", 1);
             return Ok(());
         }
-        Err(unexpected(&phases, &exit))
+        Err(unexpected(&milestones, &exit))
     }
 
     /// Kills openings of the database at the first, a middle and a late one of the allocations
@@ -118,8 +114,8 @@ impl<'a> Crashes<'a> {
         let ended = self.ends(&Stage::dying(options, Vec::new()));
         std::mem::swap(&mut counting, &mut self.database);
         ended?;
-        let phases = must(counting.phases());
-        let allocations = phases.iter().find_map(|name| name.strip_prefix(OPENING)?.parse().ok());
+        let milestones = must(counting.milestones());
+        let allocations = milestones.iter().find_map(Milestone::allocations);
         Ok(allocations.expect("a child that opened says how"))
     }
 
@@ -129,8 +125,8 @@ impl<'a> Crashes<'a> {
             let root = self.case.dir().join(format!("opening-{mark}-{attempt}"));
             let mut killed = must(self.database.fork(root));
             let exit = must(killed.process(&stage, &mut self.case.figures));
-            let phases = must(killed.phases());
-            let opened = phases.iter().any(|name| name == "opened");
+            let milestones = must(killed.milestones());
+            let opened = milestones.iter().any(Milestone::is_opened);
             match exit.class {
                 ExitClass::Died(KILLED) if !opened => {
                     self.case.figures.add("kills_in_recovery", 1);
@@ -141,7 +137,7 @@ impl<'a> Crashes<'a> {
                     say(&format!("allocation {mark} of an opening did not come"));
                     mark = (mark / 4 * 3).max(1);
                 }
-                _ => return Err(unexpected(&phases, &exit)),
+                _ => return Err(unexpected(&milestones, &exit)),
             }
         }
         Err(Verdict::Inconclusive(format!("no kill in an opening came in {TRIES} tries")))
@@ -152,20 +148,15 @@ impl<'a> Crashes<'a> {
         let history = must(self.database.history());
         let dumps = std::mem::take(&mut self.database.dumps);
         let states = Reopened::at_milestones(&history, dumps);
-        let judged = recovery::judge(&history, &states, &Expect { streams: self.streams });
-        for allowed in &judged.allowances {
-            say(&format!("{} let {} pass: {}", allowed.oracle, allowed.count, allowed.sentence));
-        }
-        let judged = judged.and(live::judge(&history));
-        let isolated = isolation::judge(&history, &states, self.streams);
+        let judgement = judge_all(&Evidence::new(&history, self.streams, &states));
         let dir = self.case.dir().to_owned();
-        let isolated = isolated_in(&dir, isolated, &mut self.case.figures);
+        let violations = concluded(judgement, &dir, &mut self.case.figures);
         count(&history, &mut self.case.figures);
         let asked = history.events.iter().filter(|event| matches!(event, Event::Commit { .. }));
         let answered = history.events.iter().filter(|event| matches!(event, Event::Ok { .. }));
         let open = asked.count().saturating_sub(answered.count());
         self.case.figures.add("commits_in_flight", open as u64);
-        Verdict::from_violations(judged.violations).and(Verdict::from_violations(isolated))
+        Verdict::from_violations(violations)
     }
 
     fn process(&mut self, stage: &Stage) -> Exit {
@@ -176,11 +167,13 @@ impl<'a> Crashes<'a> {
     }
 }
 
-fn unexpected(phases: &[String], exit: &Exit) -> Verdict {
-    let how = format!("{:?} after {phases:?}: {}", exit.class, exit.stderr.trim());
+fn unexpected(milestones: &[Milestone], exit: &Exit) -> Verdict {
+    let how = format!("{:?} after {milestones:?}: {}", exit.class, exit.stderr.trim());
     match exit.class {
         ExitClass::Hung => Verdict::Stuck(how),
-        ExitClass::Refused => Verdict::Violated(vec![Violation::new("answers", SERVES, how)]),
+        ExitClass::Refused => {
+            Verdict::Violated(vec![Violation::new(OracleName::Answers, SERVES, how)])
+        }
         _ => Verdict::Crashed(how),
     }
 }

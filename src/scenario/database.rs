@@ -5,7 +5,7 @@ use crate::{
     engine::EngineOptions,
     error::{Error, Result},
     history::{
-        Event, History,
+        Event, History, Milestone,
         child::{self, End, Exit, Plan},
         dump::Dump,
         journal,
@@ -174,23 +174,25 @@ impl Database {
     }
 
     /// Milestones of the newest process, in order.
-    pub fn phases(&self) -> Result<Vec<String>> {
-        let mut phases = Vec::new();
+    pub fn milestones(&self) -> Result<Vec<Milestone>> {
+        let mut milestones = Vec::new();
         for event in self.history()?.events {
-            if let Event::Phase { name } = event {
-                if name == "started" {
-                    phases.clear();
+            if let Event::Milestone(milestone) = event {
+                if milestone == Milestone::Started {
+                    milestones.clear();
                 }
-                phases.push(name);
+                milestones.push(milestone);
             }
         }
-        Ok(phases)
+        Ok(milestones)
     }
 
     /// Hits of a failpoint that the newest process reported at its end.
     pub fn hits(&self, point: &str) -> Result<Option<u64>> {
-        let prefix = format!("hits {point} ");
-        let phases = self.phases()?;
-        Ok(phases.iter().find_map(|phase| phase.strip_prefix(&prefix)?.parse().ok()))
+        let of_point = |milestone: &Milestone| match milestone {
+            Milestone::Hits { point: name, count } if name == point => Some(*count),
+            _ => None,
+        };
+        Ok(self.milestones()?.iter().find_map(of_point))
     }
 }

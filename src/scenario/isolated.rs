@@ -15,7 +15,7 @@ use crate::{
         database::Stage,
         live::{Judging, reached},
     },
-    settings::leaves_out,
+    settings::{FindingId, leaves_out},
     verdict::Verdict,
     workload::{Access, Lists, Mix, Source},
 };
@@ -116,7 +116,7 @@ impl IsolatedCase {
             ..Mix::default()
         };
         let mut lists = Lists::of(4);
-        if leaves_out("merge-lost-in-recovery") {
+        if leaves_out(FindingId::MERGE_LOST_IN_RECOVERY) {
             lists.weights[2..].fill(0);
         }
         let clients = |first_client, clients, source, txns| Step::Traffic {

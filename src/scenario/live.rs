@@ -8,7 +8,7 @@ use crate::{
     engine::{Bucket, Denial, Driver, Engine, EngineOptions, Merge, Outcome},
     error::Error,
     history::{
-        Event, History,
+        Event, History, Milestone,
         drive::Tally,
         dump::Dump,
         journal::{self, Recorder},
@@ -17,11 +17,11 @@ use crate::{
         watch::{self, Snapshot, Watch},
     },
     oracle::{
-        Allowance, Violation,
-        conservation::{self, Total},
-        isolation, live, progress, reads,
-        recovery::{self, Expect, Reopened, Streams},
-        space::{self, Bound, Sample},
+        self, Allowance, OracleName, Violation,
+        conservation::Total,
+        judge::{Accounts, Equals, Judgement, Sizes, judge_all},
+        recovery::{Expect, Reopened, Streams},
+        space::{Bound, Sample},
     },
     report::{Figures, say},
     scenario::database::Database,
@@ -51,6 +51,8 @@ pub struct Live<'a> {
     sessions: u32,
     streams: Streams,
     reopened: Vec<Reopened>,
+    bank: Option<Bank>,
+    bound: Option<Bound>,
     /// What the sessions collected.
     pub evidence: Evidence,
 }
@@ -89,8 +91,17 @@ impl<'a> Live<'a> {
     /// When the folder cannot be made.
     pub fn new(driver: &'a dyn Driver, root: PathBuf, seed: Seed) -> Self {
         let database = Database::new(root, seed).unwrap_or_else(|error| panic!("{error}"));
-        let (reopened, evidence) = (Vec::new(), Evidence::default());
-        Self { driver, database, seed, sessions: 0, streams: Streams::One, reopened, evidence }
+        Self {
+            driver,
+            database,
+            seed,
+            sessions: 0,
+            streams: Streams::One,
+            reopened: Vec::new(),
+            bank: None,
+            bound: None,
+            evidence: Evidence::default(),
+        }
     }
 
     /// The engine's folder.
@@ -110,7 +121,7 @@ impl<'a> Live<'a> {
         }
         let recorder = Recorder::file(&self.database.journal());
         let recorder = recorder.unwrap_or_else(|error| panic!("{error}"));
-        recorder.record(Event::Phase { name: "started".to_owned() });
+        recorder.record(Event::Milestone(Milestone::Started));
         let dir = self.dir();
         let engine = self.driver.open(&dir, options).map_err(|denial| denied("open", &denial))?;
         let seed = self.seed.derive(&format!("session {}", self.sessions));
@@ -157,7 +168,7 @@ impl<'a> Live<'a> {
         let recorder = Recorder::file(&self.database.journal());
         let recorder = recorder.unwrap_or_else(|error| panic!("{error}"));
         for witness in complaints {
-            recorder.record(Event::Wrong { oracle: "checker".to_owned(), witness });
+            recorder.record(Event::Wrong { oracle: OracleName::Checker, witness });
         }
         Ok(())
     }
@@ -170,38 +181,47 @@ impl<'a> Live<'a> {
         journal::read(&self.database.journal()).unwrap_or_else(|error| panic!("{error}"))
     }
 
+    /// Has the total of a bank judged at every snapshot, and in every state found at a reopening.
+    pub fn conserves(&mut self, bank: Bank) {
+        self.bank = Some(bank);
+    }
+
+    /// Has the sizes judged that were sampled.
+    pub fn bounded(&mut self, bound: Bound) {
+        self.bound = Some(bound);
+    }
+
     /// Judges everything that was collected, and counts it.
     pub fn judge(&self, figures: &mut Figures) -> Verdict {
         let history = self.history();
-        let recovered = recovery::judge(&history, &self.reopened, &self.expect());
-        let judged = recovered.and(live::judge(&history));
-        let mut violations = judged.violations;
-        for group in &self.evidence.equals {
-            violations.extend(progress::judge(&group.commits, FAIRNESS));
-        }
-        let snapshots = self.evidence.snapshots.iter();
-        violations.extend(
-            snapshots
-                .filter_map(|Snapshot { what, first, last, .. }| reads::still(what, first, last)),
-        );
-        let isolated = isolation::judge(&history, &self.reopened, self.streams);
-        violations.extend(isolated_in(self.database.root(), isolated, figures));
+        let Evidence { snapshots, samples, collected, equals, .. } = &self.evidence;
+        let equals: Vec<Equals> = equals
+            .iter()
+            .map(|group| Equals { commits: group.commits.clone(), most_times: FAIRNESS })
+            .collect();
+        let bound = self.bound;
+        let judgement = judge_all(&oracle::judge::Evidence {
+            snapshots,
+            equals: &equals,
+            accounts: self.bank.map(|bank| self.accounts(bank)),
+            sizes: bound.map(|bound| Sizes { samples: samples.clone(), bound }),
+            ..oracle::judge::Evidence::new(&history, self.streams, &self.reopened)
+        });
+        let violations = concluded(judgement, self.database.root(), figures);
         count(&history, figures);
-        let Evidence { snapshots, collected, .. } = &self.evidence;
         figures.add("snapshots", snapshots.len() as u64);
         figures.add("readings", snapshots.iter().map(|snapshot| snapshot.readings).sum());
         figures.add("data_files_collected", collected.0);
         figures.add("blob_files_collected", collected.1);
         figures.add("reopenings", u64::from(self.sessions.saturating_sub(1)));
+        if let (Some(last), Some(_)) = (samples.last(), bound) {
+            figures.add("live_bytes", last.live_bytes);
+            figures.add("file_bytes", last.file_bytes);
+        }
         Verdict::from_violations(violations)
     }
 
-    fn expect(&self) -> Expect {
-        Expect { streams: self.streams }
-    }
-
-    /// Judges the total of a bank at every snapshot, and in every state found at a reopening.
-    pub fn conserved(&self, bank: &Bank) -> Verdict {
+    fn accounts(&self, bank: Bank) -> Accounts {
         let snapshots = self.evidence.snapshots.iter();
         let mut seen: Vec<Total> = snapshots
             .flat_map(|Snapshot { what, first, last, .. }| [(what, first), (what, last)])
@@ -211,16 +231,7 @@ impl<'a> Live<'a> {
         seen.extend(
             found.map(|(name, pairs)| Total::of(format!("{name} at a reopening"), pairs, ACCOUNTS)),
         );
-        Verdict::from_violations(conservation::judge(bank.accounts, bank.total(), &seen))
-    }
-
-    /// Judges the sizes that were sampled.
-    pub fn bounded(&self, bound: Bound, figures: &mut Figures) -> Verdict {
-        if let Some(last) = self.evidence.samples.last() {
-            figures.add("live_bytes", last.live_bytes);
-            figures.add("file_bytes", last.file_bytes);
-        }
-        Verdict::from_violations(space::judge(&self.evidence.samples, bound))
+        Accounts { accounts: bank.accounts, total: bank.total(), seen }
     }
 
     /// How many of the snapshots were still open when others had committed.
@@ -292,7 +303,7 @@ impl Session<'_> {
             return Ok(None);
         };
         for witness in dump.disagreements {
-            self.recorder.record(Event::Wrong { oracle: "scan".to_owned(), witness });
+            self.recorder.record(Event::Wrong { oracle: OracleName::Scan, witness });
         }
         // Asking the system is itself a read, of less than this.
         let bytes = after - before;
@@ -330,27 +341,33 @@ impl Session<'_> {
     }
 }
 
-/// Writes what shows the violations of isolation to a folder of the case, counts what was seen, and
-/// hands the violations on.
-pub fn isolated_in(dir: &Path, judged: isolation::Judged, figures: &mut Figures) -> Vec<Violation> {
-    for (name, content) in &judged.evidence {
+/// Writes what shows the violations to a folder of the case, says what was let pass and which oracles
+/// had no evidence, counts what was seen, and hands the violations on.
+pub fn concluded(judgement: Judgement, dir: &Path, figures: &mut Figures) -> Vec<Violation> {
+    for (name, content) in &judgement.files {
         let path = dir.join(name);
         fs::write(&path, content)
             .unwrap_or_else(|error| panic!("{}", Error::new("write", &path, error)));
     }
-    for Allowance { oracle, sentence, count } in &judged.allowances {
+    for Allowance { oracle, sentence, count } in &judgement.judged.allowances {
         say(&format!("{oracle} let {count} pass: {sentence}"));
-        figures.add("isolation.allowed", *count);
+        if *oracle == OracleName::Isolation {
+            figures.add("isolation.allowed", *count);
+        }
     }
-    let seen = judged.seen;
-    figures.add("isolation.transactions", seen.transactions);
-    figures.add("isolation.reads", seen.reads);
-    figures.add("isolation.overlaps", seen.overlaps);
-    figures.add("isolation.write_skews", seen.write_skews);
-    figures.add("isolation.scans", seen.scans);
-    figures.add("isolation.unknown", seen.unknown);
-    figures.add("isolation.ambiguous", seen.ambiguous);
-    judged.violations
+    for (oracle, why) in &judgement.not_run {
+        say(&format!("not judged by {oracle}: {why}"));
+    }
+    if let Some(seen) = &judgement.seen {
+        figures.add("isolation.transactions", seen.transactions);
+        figures.add("isolation.reads", seen.reads);
+        figures.add("isolation.overlaps", seen.overlaps);
+        figures.add("isolation.write_skews", seen.write_skews);
+        figures.add("isolation.scans", seen.scans);
+        figures.add("isolation.unknown", seen.unknown);
+        figures.add("isolation.ambiguous", seen.ambiguous);
+    }
+    judgement.violations()
 }
 
 /// Adds to the figures what a history shows.
@@ -376,5 +393,5 @@ pub fn reached(what: &str, count: u64) -> Verdict {
 /// The verdict of a call that must succeed and did not.
 pub fn denied(what: &str, denial: &Denial) -> Verdict {
     let witness = format!("{what} was answered with: {denial}");
-    Verdict::Violated(vec![Violation::new("answers", CARRIED_OUT, witness)])
+    Verdict::Violated(vec![Violation::new(OracleName::Answers, CARRIED_OUT, witness)])
 }

@@ -6,6 +6,7 @@
 
 use crate::{
     engine::{Denial, Driver, Engine, Family, Merge, Outcome, Reason, model::MAX_PAIR_BYTES},
+    history::OracleName,
     oracle::Violation,
     scenario::Case,
     verdict::Verdict,
@@ -74,7 +75,7 @@ fn missing(engine: &dyn Engine, lens: &[usize], when: &str) -> Outcome<Vec<Viola
 }
 
 fn broken(witness: String) -> Violation {
-    Violation::new("contract", KEPT, witness)
+    Violation::new(OracleName::Contract, KEPT, witness)
 }
 
 fn key(len: usize) -> [u8; 8] {

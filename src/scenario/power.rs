@@ -5,23 +5,29 @@
 //! A trace carries one number for each word that the suite says to it. Numbers are the stamps of
 //! events; milestones, which have no stamp, are counted above all stamps.
 
+mod answer;
 pub mod foreign;
 pub mod known;
 mod lives;
 mod notes;
 pub mod works;
 
+use answer::told;
+pub use answer::{known_id, put_down_to};
 pub use known::LogFile;
 pub use lives::Lives;
 pub use notes::{Notes, Passed};
 
 use crate::{
     engine::{Denial, Driver, EngineOptions},
-    history::{BucketChange, Event, History, child},
+    history::OracleName,
+    history::{BucketChange, Event, History, Milestone, child},
     oracle::{
-        Violation, isolation, live,
-        recovery::{self, Expect, Promise, Reopened, Streams},
+        Violation,
+        judge::{Evidence, Isolation, Judgement, judge_all},
+        recovery::{Promise, Reopened, Streams},
     },
+    settings::FindingId,
 };
 use std::{
     collections::BTreeSet,
@@ -42,9 +48,6 @@ pub const DATABASE: &str = "db";
 const SERVES: &str = "a database that lost its power can be opened and serves";
 const CHECKS: &str = "a database that lost its power passes the engine's own checker";
 const COPIED: &str = "a copy that was acknowledged survives and can be opened";
-
-/// How an answer begins that is a known finding's: its id follows, and a colon.
-pub const KNOWN: &str = "known finding ";
 
 /// A word to the trace about the work with this number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -82,12 +85,11 @@ impl Words {
             Event::Bucket { stamp, change: B::Created | B::Deleted, .. } => {
                 Some(Word::Promised(*stamp))
             }
-            Event::Phase { name } => {
+            Event::Milestone(milestone) => {
                 let number = self.milestones.fetch_add(1, Ordering::SeqCst);
-                Some(if name.starts_with("copied ") {
-                    Word::Promised(number)
-                } else {
-                    Word::Asked(number)
+                Some(match milestone {
+                    Milestone::Copied { .. } => Word::Promised(number),
+                    _ => Word::Asked(number),
                 })
             }
             Event::Begin { .. }
@@ -181,7 +183,10 @@ impl Recorded<'_> {
         let outlives = self.driver.capabilities().outlives;
         let promise = if outlives { Promise::Acked } else { self.promise(&self.history) };
         self.remainder(&crash, DATABASE, &self.history, promise)?;
-        told(&self.isolated().violations, None)
+        let misled = Some("of a process that met a failing disk, the state counts");
+        let evidence =
+            Evidence { clients_misled: misled, ..Evidence::new(&self.history, self.streams, &[]) };
+        told(&judge_all(&evidence).violations(), None)
     }
 
     /// Judges one database of the folder, and says so when what is broken is a known finding's doing.
@@ -224,7 +229,7 @@ impl Recorded<'_> {
         dir: &Path,
         history: &History,
         promise: Promise,
-    ) -> (Vec<Violation>, Option<&'static str>) {
+    ) -> (Vec<Violation>, Option<FindingId>) {
         self.database_after(dir, history, Vec::new(), promise)
     }
 
@@ -235,9 +240,13 @@ impl Recorded<'_> {
         history: &History,
         mut states: Vec<Reopened>,
         promise: Promise,
-    ) -> (Vec<Violation>, Option<&'static str>) {
+    ) -> (Vec<Violation>, Option<FindingId>) {
         let refused = |denial: &Denial| {
-            vec![Violation::new("answers", SERVES, format!("the opening answers {denial}"))]
+            vec![Violation::new(
+                OracleName::Answers,
+                SERVES,
+                format!("the opening answers {denial}"),
+            )]
         };
         let opened = self.driver.open(dir, &self.options);
         let dump = match opened.and_then(|engine| child::dump(engine.as_ref(), history)) {
@@ -245,12 +254,16 @@ impl Recorded<'_> {
             Ok(dump) => dump,
         };
         states.push(Reopened { events: history.events.len(), promise, dump });
-        let expect = Expect { streams: self.streams };
-        let mut judged = recovery::judge(history, &states, &expect);
-        if judged.violations.is_empty() {
-            let isolated = self.notes.isolated(self.life, history, &states, self.streams);
-            judged = judged.and(isolated);
-        }
+        let sound = self.notes.of_life(self.life);
+        let judgement = judge_all(&Evidence {
+            clients_misled: Some(
+                "the first run was judged; a power loss may take what it was told",
+            ),
+            isolation: Isolation::OfState(&sound),
+            ..Evidence::new(history, self.streams, &states)
+        });
+        self.notes.show(&judgement.files);
+        let judged = judgement.judged;
         let is_known = known::is_revived(&judged.violations, history, &states, self.streams);
         let mut known = is_known.then_some(known::REVIVED_COMMIT);
         self.notes.let_pass(&judged.allowances);
@@ -260,7 +273,8 @@ impl Recorded<'_> {
                 Err(denial) => refused(&denial),
                 Ok(complaints) => {
                     let said = complaints.into_iter();
-                    said.map(|witness| Violation::new("checker", CHECKS, witness)).collect()
+                    said.map(|witness| Violation::new(OracleName::Checker, CHECKS, witness))
+                        .collect()
                 }
             };
             known = known.filter(|_| more.is_empty());
@@ -273,32 +287,24 @@ impl Recorded<'_> {
     /// before it was asked for.
     fn copies(&self, crash: &Crash<'_>, history: &History) -> Result<(), String> {
         for (at, event) in history.events.iter().enumerate().skip(self.before) {
-            let Event::Phase { name } = event else { continue };
-            let Some(name) = name.strip_prefix("copying ") else { continue };
-            let done = history.events[at..].iter().any(
-                |event| matches!(event, Event::Phase { name: done } if done.strip_prefix("copied ") == Some(name)),
-            );
+            let Event::Milestone(Milestone::Copying { name }) = event else { continue };
+            let copied = Event::Milestone(Milestone::Copied { name: name.clone() });
+            let done = history.events[at..].contains(&copied);
             if crash.folder.join(name).exists() {
                 let before = History { events: history.events[..at].to_vec() };
                 let promise = self.promise(&before);
                 self.remainder(crash, name, &before, promise)?;
             } else if done {
                 let lost = format!("{name} is not there");
-                told(&[Violation::new("durability", COPIED, lost)], None)?;
+                told(&[Violation::new(OracleName::Durability, COPIED, lost)], None)?;
             }
         }
         Ok(())
     }
 
     /// What clients saw while the engine was open.
-    pub fn live(&self) -> Vec<Violation> {
-        live::judge(&self.history).violations
-    }
-
-    /// Whether what clients saw while the engine was open is snapshot isolated. Of a remainder only
-    /// what it adds to that is judged.
-    pub fn isolated(&self) -> isolation::Judged {
-        isolation::judge(&self.history, &[], self.streams)
+    pub fn live(&self) -> Judgement {
+        judge_all(&Evidence::new(&self.history, self.streams, &[]))
     }
 }
 
@@ -308,24 +314,6 @@ fn promises(history: &History) -> bool {
         matches!(event, Event::Ok { .. } | Event::Synced { .. })
             || matches!(event, Event::Bucket { change: BucketChange::Created, .. })
     })
-}
-
-/// Violations as a judge says them: the first promise alone, behind the known finding that explains
-/// it, then what was seen.
-fn told(violations: &[Violation], known: Option<&str>) -> Result<(), String> {
-    let Some(first) = violations.first() else { return Ok(()) };
-    let known = known.map_or_else(String::new, |id| format!("{KNOWN}{id}: "));
-    let mut text = format!("{known}{}: {}", first.oracle, first.promise);
-    for violation in violations.iter().take(4) {
-        text.push_str("\n      ");
-        text.push_str(&violation.witness);
-    }
-    Err(text)
-}
-
-/// The known finding that an answer names.
-pub fn known_id(answer: &str) -> Option<&str> {
-    answer.strip_prefix(KNOWN)?.split(':').next()
 }
 
 #[cfg(test)]
@@ -340,7 +328,7 @@ mod tests {
     fn recorded(family: Family) -> Recorded<'static> {
         let txn = TxnId { client: 0, seq: 1 };
         let events = vec![
-            Event::Phase { name: "started".to_owned() },
+            Event::Milestone(Milestone::Started),
             Event::Begin { txn, bucket: "a".to_owned(), stamp: 1 },
             Event::Commit {
                 txn,

@@ -1,7 +1,7 @@
 //! What the `MACE_BENCH_*` knobs mean: which cases the benches have, and how long each is measured.
 //! Knows no bench.
 
-use knobs::Knobs;
+use knobs::{Knobs, knob};
 use std::time::Duration;
 
 /// The benches of one run.
@@ -22,13 +22,17 @@ pub struct BenchProfile {
 impl BenchProfile {
     /// The profile that the knobs ask for.
     pub fn from_knobs(knobs: &Knobs) -> Self {
-        let secs = ["PUT", "GET", "SCAN"].map(|group| format!("MACE_BENCH_{group}_MEAS_SECS"));
+        let measured = [
+            knob::MACE_BENCH_PUT_MEAS_SECS,
+            knob::MACE_BENCH_GET_MEAS_SECS,
+            knob::MACE_BENCH_SCAN_MEAS_SECS,
+        ];
         Self {
-            total: knobs.count("MACE_BENCH_TOTAL_ITEMS"),
-            threads: knobs.counts("MACE_BENCH_THREADS"),
-            sizes: knobs.sizes("MACE_BENCH_KV_CASES"),
-            measure: secs.map(|name| knobs.seconds(&name)),
-            samples: knobs.count("MACE_BENCH_SAMPLE_SIZE") as usize,
+            total: knobs.get(knob::MACE_BENCH_TOTAL_ITEMS),
+            threads: knobs.get(knob::MACE_BENCH_THREADS),
+            sizes: knobs.get(knob::MACE_BENCH_KV_CASES),
+            measure: measured.map(|limit| knobs.get(limit)),
+            samples: knobs.get(knob::MACE_BENCH_SAMPLE_SIZE) as usize,
         }
     }
 }

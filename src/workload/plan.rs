@@ -3,7 +3,7 @@
 
 use crate::{
     engine::Order,
-    settings::{Draw, leaves_out},
+    settings::{Draw, FindingId, leaves_out},
     workload::{bank::Bank, lists::Lists, value::MIN_VALUE},
 };
 use serde::{Deserialize, Serialize};
@@ -150,7 +150,7 @@ impl Mix {
     /// is in a leaf meanwhile may abort the process (known finding `scan-over-checkpoint`).
     #[must_use]
     pub fn under_checkpoints(mut self) -> Self {
-        if leaves_out("scan-over-checkpoint") {
+        if leaves_out(FindingId::SCAN_OVER_CHECKPOINT) {
             self.weights[SCAN] = 0;
         }
         self

@@ -13,6 +13,7 @@ use mace_prod::{
         mace::MaceDriver,
     },
     history::{Event, child, script::Step},
+    oracle::OracleName,
     scenario::{
         Case,
         chaos::{
@@ -211,7 +212,10 @@ fn an_acknowledgement_that_the_database_does_not_know_is_a_violation() {
             figures: &mut case.figures,
         };
         let violations = aftermath.judge(database).expect("it can be opened all the same");
-        assert!(violations.iter().any(|found| found.oracle == "durability"), "{violations:?}");
+        assert!(
+            violations.iter().any(|found| found.oracle == OracleName::Durability),
+            "{violations:?}"
+        );
         Verdict::Pass
     });
 }

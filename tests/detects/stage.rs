@@ -9,7 +9,7 @@ use mace_prod::{
         model::ModelDriver,
     },
     history::{
-        BucketChange, Event, History, KeyText,
+        BucketChange, Event, History, KeyText, Milestone,
         drive::Traffic,
         dump::{Dump, Pairs, read_all},
         journal::Recorder,
@@ -18,7 +18,8 @@ use mace_prod::{
     oracle::{
         Judged, Violation,
         conservation::{self, Total},
-        isolation, live, progress, reads,
+        judge::{Evidence, judge_all},
+        progress, reads,
         recovery::{self, Expect, Promise, Reopened, Streams},
         scan,
         space::{self, Bound, Sample},
@@ -92,20 +93,21 @@ impl Stage {
         }
         let recorder = Recorder::memory(&self.history);
         // As every process of a case does: what is missing from here on was lost over a reopening.
-        recorder.record(Event::Phase { name: "started".to_owned() });
+        recorder.record(Event::Milestone(Milestone::Started));
         work(engine.as_ref(), &recorder);
         self.history.events.extend(recorder.into_history().events);
     }
 
     pub(crate) fn judged(&self) -> Outcome {
-        let expect = Expect { streams: self.streams };
-        let recovered = recovery::judge(&self.history, &self.found, &expect);
-        let mut judged = match self.promise {
-            Promise::Acked => recovered.and(live::judge(&self.history)),
-            Promise::Synced | Promise::AckedBefore(_) => recovered,
+        let misled = match self.promise {
+            Promise::Acked => None,
+            Promise::Synced | Promise::AckedBefore(_) => Some("the power failed"),
         };
-        let isolated = isolation::judge(&self.history, &self.found, self.streams);
-        judged.add(isolated.violations);
+        let evidence = Evidence {
+            clients_misled: misled,
+            ..Evidence::new(&self.history, self.streams, &self.found)
+        };
+        let judged = judge_all(&evidence).judged;
         Outcome { sins: self.driver.sins(&self.dir), judged }
     }
 }

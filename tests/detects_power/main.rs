@@ -4,6 +4,8 @@
 //! engine must not. This binary is interposed, as `prod_power` is.
 #![cfg(all(target_os = "linux", target_env = "gnu"))]
 
+#[cfg(any(feature = "fjall", feature = "redb"))]
+mod others;
 #[path = "../prod_power/power/mod.rs"]
 #[expect(dead_code, reason = "the other half is for the cases")]
 mod power;
@@ -22,8 +24,8 @@ use mace_prod::{
         Case,
         chaos::recipes::Recipe,
         power::{
-            KNOWN,
             known::{REVIVED_COMMIT, SHORT_LOG_FILE},
+            put_down_to,
             works::{self, Work},
         },
     },
@@ -89,15 +91,17 @@ fn a_known_finding_does_not_absorb_another_defect() {
             let words = explore::shown_by(driver, case, &stages, &[Step::DropOne], "");
             words.unwrap_or_else(|verdict| panic!("{verdict:?}"))
         };
-        let is_short = |words: &String| words.contains(SHORT_LOG_FILE);
+        let is_short = |words: &Answer| explore::known_of(words) == Some(SHORT_LOG_FILE);
         let honest = shown(case, &MaceDriver);
         let sinful = shown(case, &Forgetful(&MaceDriver));
         // The honest engine shows the finding here, and nothing but known ones.
-        if !honest.iter().any(is_short) || honest.iter().any(|words| !words.contains(KNOWN)) {
+        if !honest.iter().any(is_short)
+            || honest.iter().any(|words| explore::known_of(words).is_none())
+        {
             return Verdict::Inconclusive(format!("of the honest engine: {honest:?}"));
         }
         // Each remainder with a short log lacks the pair as well.
-        let blamed = sinful.iter().any(|words| !words.contains(KNOWN));
+        let blamed = sinful.iter().any(|words| explore::known_of(words).is_none());
         if sinful.iter().any(is_short) || !blamed {
             return Verdict::Inconclusive(format!("of the forgetful one: {sinful:?}"));
         }
@@ -121,7 +125,7 @@ impl Layering for Lazy {
 
 #[test]
 fn a_failed_commit_that_comes_back_is_explained_by_a_failed_sync_alone() {
-    let found = |id: &str| Answer::Broken(format!("{KNOWN}{id}: atomicity: torn"));
+    let found = |id| Answer::Broken(put_down_to(id, "atomicity: torn"));
     let revived = explore::without_sync(found(REVIVED_COMMIT));
     assert_eq!(explore::known_of(&revived), None, "{revived}");
     let short = explore::without_sync(found(SHORT_LOG_FILE));
@@ -204,15 +208,15 @@ fn the_command_of_a_failing_disk_shows_it_again() {
 }
 
 /// What a loss of everything unsynced shows of a driver, known findings left out.
-fn shown(case: &mut Case, driver: &dyn Driver, faults: &str) -> Vec<String> {
+fn shown(case: &mut Case, driver: &dyn Driver, faults: &str) -> Vec<Answer> {
     let words = explore::shown_by(driver, case, &LOSES.stages(), &[Step::DropAll], faults);
     let words = words.expect("the work is carried out");
-    words.into_iter().filter(|words| !words.contains(KNOWN)).collect()
+    words.into_iter().filter(|words| explore::known_of(words).is_none()).collect()
 }
 
 fn caught(case: &mut Case, driver: &dyn Driver, faults: &str) -> Verdict {
     let words = shown(case, driver, faults);
-    if words.iter().any(|words| words.contains(LOST)) {
+    if words.iter().any(|words| words.to_string().contains(LOST)) {
         return Verdict::Pass;
     }
     let name = driver.identity().name;

@@ -3,7 +3,7 @@
 
 use mace_prod::{
     engine::{Bucket, Denial, Engine, Outcome, Reason, Scan},
-    oracle::Violation,
+    oracle::{OracleName, Violation},
     verdict::Verdict,
 };
 use std::fmt::Debug;
@@ -30,7 +30,7 @@ impl Claims {
         self.made += 1;
         if seen != wanted {
             let witness = format!("{what}: {} instead of {}", short(seen), short(wanted));
-            self.broken.push(Violation::new("contract", self.promise, witness));
+            self.broken.push(Violation::new(OracleName::Contract, self.promise, witness));
         }
     }
 

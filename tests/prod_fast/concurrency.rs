@@ -54,7 +54,8 @@ fn money_is_conserved(case: &mut Case, family: Family) -> Judging<Verdict> {
     })?;
     live.look(&family.engine().one_log_file())?;
     live.check()?;
-    let verdict = live.judge(&mut case.figures).and(live.conserved(&BANK));
+    live.conserves(BANK);
+    let verdict = live.judge(&mut case.figures);
     Ok(verdict
         .and(reached("a conflict", live.evidence.tally.conflicts))
         .and(reached("a commit beside an open snapshot", live.overtaken())))

@@ -97,6 +97,7 @@ fn cycle(
     // wrote may still be there.
     let round = again.plans().len() as u64 * again.per_txn * u64::from(again.length) * rewrites;
     let bound = Bound { factor: 2, slack_bytes: 2 * round + SLACK };
-    let verdict = live.judge(&mut case.figures).and(live.bounded(bound, &mut case.figures));
+    live.bounded(bound);
+    let verdict = live.judge(&mut case.figures);
     Ok((live, verdict))
 }

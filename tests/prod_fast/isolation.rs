@@ -5,7 +5,7 @@
 use mace_prod::{
     engine::{Family, apart::Apart, mace::MaceDriver},
     history::{drive::Traffic, script::Step},
-    oracle::{isolation, recovery::Streams},
+    oracle::judge::overlaps,
     scenario::{
         Case,
         live::{Judging, Live, reached},
@@ -39,7 +39,7 @@ fn what_clients_saw_is_snapshot_isolated(case: &mut Case, family: Family) -> Jud
             session.run(&[Step::Open { bucket: "a".to_owned(), options }])?;
             session.run(&work(round * CLIENTS))
         })?;
-        missing = isolation::judge(&live.history(), &[], Streams::One).seen.missing();
+        missing = overlaps(&live.history()).missing();
         if missing.is_empty() {
             break;
         }

@@ -18,16 +18,17 @@
 
 use mace_prod::{
     engine::{EngineOptions, Family},
-    history::{child::ExitClass, drive::Traffic, script::Step},
+    history::{Milestone, child::ExitClass, drive::Traffic, script::Step},
     scenario::{
         Case,
         database::{Database, Stage},
     },
+    settings::FindingId,
     verdict::Verdict,
     workload::Sweep,
 };
 
-const ID: &str = "aborted-across-log-files";
+const ID: FindingId = FindingId::ABORTED_ACROSS_LOG_FILES;
 
 /// A log file that takes all of a case.
 const LARGE: u64 = 1 << 20;
@@ -39,20 +40,22 @@ const SMALL: u64 = 16 << 10;
 fn a_dropped_transaction_that_spans_log_files_leaves_the_database_openable() {
     Case::run(|case| {
         let control = opened_after_drop(case, LARGE);
-        if control != "closed" {
-            return Verdict::Crashed(format!("the control, all in one log file: {control}"));
+        if control != Some(Milestone::Closed) {
+            return Verdict::Crashed(format!("the control, all in one log file: {control:?}"));
         }
-        match opened_after_drop(case, SMALL).as_str() {
-            "denied failed (Corruption)" => case.known_finding(ID),
-            "closed" => Verdict::Pass,
-            other => Verdict::Crashed(format!("the dropped transaction spans log files: {other}")),
+        match opened_after_drop(case, SMALL) {
+            Some(Milestone::Closed) => Verdict::Pass,
+            Some(end) if end == Milestone::corruption() => case.known_finding(ID),
+            other => {
+                Verdict::Crashed(format!("the dropped transaction spans log files: {other:?}"))
+            }
         }
     });
 }
 
 /// The last milestone of a process that opens and closes a database in which a transaction was
 /// dropped.
-fn opened_after_drop(case: &mut Case, wal_file_bytes: u64) -> String {
+fn opened_after_drop(case: &mut Case, wal_file_bytes: u64) -> Option<Milestone> {
     let options = EngineOptions { wal_file_bytes, ..Family::OneWriter.engine() };
     let root = case.dir().join(format!("log-files-of-{wal_file_bytes}"));
     let mut database = Database::new(root, case.seed()).expect("the case's folder takes files");
@@ -73,6 +76,6 @@ fn opened_after_drop(case: &mut Case, wal_file_bytes: u64) -> String {
     let dropped = run(&Stage::closing(&options, steps));
     assert_eq!(dropped, ExitClass::Done, "a drop is no reason not to close cleanly");
     run(&Stage::closing(&options, Vec::new()));
-    let phases = database.phases().expect("the journal can be read");
-    phases.last().cloned().unwrap_or_default()
+    let milestones = database.milestones().expect("the journal can be read");
+    milestones.last().cloned()
 }

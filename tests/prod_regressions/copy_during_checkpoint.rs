@@ -15,14 +15,14 @@
 
 use mace_prod::{
     engine::{Bucket, Driver, Engine, EngineOptions, Family, Merge, Scan, mace::MaceDriver},
-    oracle::Violation,
+    oracle::{OracleName, Violation},
     scenario::Case,
-    settings::tries,
+    settings::{FindingId, tries},
     verdict::Verdict,
 };
 use std::{fs, path::Path};
 
-const ID: &str = "copy-during-checkpoint";
+const ID: FindingId = FindingId::COPY_DURING_CHECKPOINT;
 /// Some more than a checkpoint's worth of bytes.
 const KEYS: u16 = 160;
 
@@ -51,7 +51,7 @@ fn a_copy_holds_every_commit_before_it() {
         if quiet != [0; 5] {
             let witness = format!("without a checkpoint under way, missing: {quiet:?}");
             let promise = "a copy holds every commit that was acknowledged before it";
-            return Verdict::Violated(vec![Violation::new("contract", promise, witness)]);
+            return Verdict::Violated(vec![Violation::new(OracleName::Contract, promise, witness)]);
         }
         if (5..5 + tries(ID)).any(|number| attempt(number, false) > 0) {
             case.known_finding(ID)

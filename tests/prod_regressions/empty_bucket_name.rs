@@ -12,13 +12,14 @@
 
 use mace_prod::{
     engine::{Denial, Driver, Family, mace::MaceDriver},
-    oracle::Violation,
+    oracle::{OracleName, Violation},
     scenario::Case,
+    settings::FindingId,
     verdict::Verdict,
 };
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-const ID: &str = "empty-bucket-name";
+const ID: FindingId = FindingId::EMPTY_BUCKET_NAME;
 
 #[test]
 fn an_empty_bucket_name_is_taken_or_refused() {
@@ -37,7 +38,11 @@ fn an_empty_bucket_name_is_taken_or_refused() {
             Ok(Ok(()) | Err(Denial::Refused(_))) => Verdict::Pass,
             Ok(Err(denial)) => {
                 let promise = "an illegal argument is refused";
-                Verdict::Violated(vec![Violation::new("contract", promise, denial.to_string())])
+                Verdict::Violated(vec![Violation::new(
+                    OracleName::Contract,
+                    promise,
+                    denial.to_string(),
+                )])
             }
         }
     });

@@ -12,12 +12,13 @@
 
 use mace_prod::{
     engine::{Bucket, Denial, Driver, Family, Scan, mace::MaceDriver},
-    oracle::Violation,
+    oracle::{OracleName, Violation},
     scenario::Case,
+    settings::FindingId,
     verdict::Verdict,
 };
 
-const ID: &str = "empty-value-is-a-deletion";
+const ID: FindingId = FindingId::EMPTY_VALUE_IS_A_DELETION;
 
 #[test]
 fn an_empty_value_is_a_value() {
@@ -35,7 +36,7 @@ fn an_empty_value_is_a_value() {
             other => {
                 let witness = format!("the point read and the number of keys scanned: {other:?}");
                 let promise = "an acknowledged commit is there";
-                Verdict::Violated(vec![Violation::new("contract", promise, witness)])
+                Verdict::Violated(vec![Violation::new(OracleName::Contract, promise, witness)])
             }
         }
     });

@@ -19,12 +19,13 @@ use mace_prod::{
         Case,
         database::{Database, Stage},
     },
+    settings::FindingId,
     verdict::Verdict,
     workload::Sweep,
 };
 use std::time::{Duration, Instant};
 
-const ID: &str = "handle-cache-below-shards";
+const ID: FindingId = FindingId::HANDLE_CACHE_BELOW_SHARDS;
 
 #[test]
 fn a_small_handle_cache_hangs_every_reader() {

@@ -19,24 +19,27 @@
 use mace_prod::{
     engine::{BucketOptions, Family},
     history::{
+        Milestone,
         child::ExitClass,
         drive::Traffic,
         hold::{self, Place},
-        script::{Step, held::HELD},
+        script::Step,
     },
     oracle::{
-        Violation,
-        recovery::{self, Expect, Reopened},
+        OracleName, Violation,
+        judge::{Evidence, judge_all},
+        recovery::{Expect, Reopened},
     },
     scenario::{
         Case,
         database::{Database, Stage},
     },
+    settings::FindingId,
     verdict::Verdict,
     workload::Sweep,
 };
 
-const ID: &str = "history-ahead-of-its-page";
+const ID: FindingId = FindingId::HISTORY_AHEAD_OF_ITS_PAGE;
 
 /// A page of history takes up to 128 KiB (`HIST_PAGE_BUDGET`); nothing else that the evictor asks for is
 /// so large here, with or without the rows of a leaf that is folded.
@@ -54,8 +57,9 @@ fn a_checkpoint_within_a_fold_keeps_its_commits() {
         match (found_after_kill(case, false), found_after_kill(case, true)) {
             (Ok(control), Ok(found)) if control.is_empty() => {
                 // With luck the last transaction is torn, and not lost whole.
-                let lost =
-                    |violation: &Violation| ["durability", "atomicity"].contains(&violation.oracle);
+                let lost = |violation: &Violation| {
+                    [OracleName::Durability, OracleName::Atomicity].contains(&violation.oracle)
+                };
                 if found.iter().any(lost) {
                     return case.known_finding(ID);
                 }
@@ -80,7 +84,8 @@ fn found_after_kill(case: &mut Case, evicting: bool) -> Result<Vec<Violation>, V
             ran(case, &mut database, &Stage::looking(&options))?;
             let history = database.history().expect("the journal can be read");
             let states = Reopened::at_milestones(&history, std::mem::take(&mut database.dumps));
-            return Ok(recovery::judge(&history, &states, &Expect::of(&options)).violations);
+            return Ok(judge_all(&Evidence::new(&history, Expect::of(&options).streams, &states))
+                .violations());
         }
     }
     Err(Verdict::Inconclusive(format!("the evictor was not held in {TRIES} processes")))
@@ -123,10 +128,10 @@ fn process(evicting: bool) -> Stage {
 fn ran(case: &mut Case, database: &mut Database, stage: &Stage) -> Result<bool, Verdict> {
     let exit = database.process(stage, &mut case.figures);
     let exit = exit.expect("the child program is built with the tests");
-    let phases = database.phases().expect("the journal can be read");
-    let ended = phases.iter().any(|name| name.starts_with("scripted"));
+    let milestones = database.milestones().expect("the journal can be read");
+    let ended = milestones.iter().any(Milestone::is_scripted);
     match exit.class {
-        ExitClass::Died(_) if ended => Ok(phases.iter().any(|name| name.starts_with(HELD))),
-        class => Err(Verdict::Crashed(format!("{class:?} after {phases:?}: {}", exit.stderr))),
+        ExitClass::Died(_) if ended => Ok(milestones.iter().any(Milestone::is_held)),
+        class => Err(Verdict::Crashed(format!("{class:?} after {milestones:?}: {}", exit.stderr))),
     }
 }

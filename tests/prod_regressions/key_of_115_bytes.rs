@@ -16,13 +16,14 @@
 
 use mace_prod::{
     engine::{Driver, Family, mace::MaceDriver},
-    oracle::Violation,
+    oracle::{OracleName, Violation},
     scenario::Case,
+    settings::FindingId,
     verdict::Verdict,
 };
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-const ID: &str = "key-of-115-bytes";
+const ID: FindingId = FindingId::KEY_OF_115_BYTES;
 
 #[test]
 fn every_length_of_key_can_be_written() {
@@ -44,7 +45,11 @@ fn every_length_of_key_can_be_written() {
 }
 
 fn wrong(witness: &str) -> Verdict {
-    Verdict::Violated(vec![Violation::new("contract", "no legal key makes a call panic", witness)])
+    Verdict::Violated(vec![Violation::new(
+        OracleName::Contract,
+        "no legal key makes a call panic",
+        witness,
+    )])
 }
 
 /// Whether one key of this length can be written and read.

@@ -17,20 +17,22 @@
 use mace_prod::{
     engine::{EngineOptions, Family},
     history::{
+        Milestone,
         child::{Exit, ExitClass},
         drive::Traffic,
-        kill::{Mark, OPENING},
+        kill::Mark,
         script::Step,
     },
     scenario::{
         Case,
         database::{Database, Stage},
     },
+    settings::FindingId,
     verdict::Verdict,
     workload::Sweep,
 };
 
-const ID: &str = "killed-in-route-switch";
+const ID: FindingId = FindingId::KILLED_IN_ROUTE_SWITCH;
 
 #[test]
 fn an_opening_that_died_while_it_switched_the_route_is_retried() {
@@ -73,8 +75,8 @@ fn opened(
         run(case, &mut fork, &Stage::killed(options, Vec::new(), mark));
     }
     let exit = run(case, &mut fork, &Stage::closing(options, Vec::new()));
-    let phases = fork.phases().expect("the journal can be read");
-    let allocations = phases.iter().find_map(|phase| phase.strip_prefix(OPENING)?.parse().ok());
+    let milestones = fork.milestones().expect("the journal can be read");
+    let allocations = milestones.iter().find_map(Milestone::allocations);
     (exit.class, allocations.unwrap_or_default())
 }
 

@@ -20,12 +20,13 @@
 
 use mace_prod::{
     engine::{Bucket, BucketOptions, Denial, Driver, Family, Merge, Outcome, mace::MaceDriver},
-    oracle::Violation,
+    oracle::{OracleName, Violation},
     scenario::Case,
+    settings::FindingId,
     verdict::Verdict,
 };
 
-const ID: &str = "merge-admission-sees-only-the-newest-version";
+const ID: FindingId = FindingId::MERGE_ADMISSION_SEES_ONLY_THE_NEWEST_VERSION;
 
 #[test]
 fn no_plain_write_overlaps_a_merge() {
@@ -48,7 +49,11 @@ fn no_plain_write_overlaps_a_merge() {
             Verdict::Pass
         } else {
             let promise = "merges overlap with merges only, the first writer wins otherwise";
-            Verdict::Violated(vec![Violation::new("contract", promise, format!("{found:?}"))])
+            Verdict::Violated(vec![Violation::new(
+                OracleName::Contract,
+                promise,
+                format!("{found:?}"),
+            )])
         }
     });
 }

@@ -18,13 +18,14 @@ use mace_prod::{
     engine::{
         Bucket, BucketOptions, Driver, EngineOptions, Family, Merge, Outcome, mace::MaceDriver,
     },
-    oracle::Violation,
+    oracle::{OracleName, Violation},
     scenario::Case,
+    settings::FindingId,
     testdir::copy_tree,
     verdict::Verdict,
 };
 
-const ID: &str = "merge-lost-in-recovery";
+const ID: FindingId = FindingId::MERGE_LOST_IN_RECOVERY;
 
 #[test]
 fn a_committed_merge_survives_a_kill() {
@@ -36,7 +37,7 @@ fn a_committed_merge_survives_a_kill() {
             found => {
                 let witness = format!("the sums without and with a checkpoint: {found:?}");
                 let promise = "a commit that returned survives the death of the process";
-                Verdict::Violated(vec![Violation::new("durability", promise, witness)])
+                Verdict::Violated(vec![Violation::new(OracleName::Durability, promise, witness)])
             }
         }
     });

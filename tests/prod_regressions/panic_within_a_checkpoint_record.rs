@@ -20,17 +20,17 @@ use mace_prod::{
         failpoint::{Action, Rule},
         mace::MaceDriver,
     },
-    history::{child::ExitClass, drive::Traffic, script::Step},
+    history::{Milestone, child::ExitClass, drive::Traffic, script::Step},
     scenario::{
         Case,
         database::{Database, Stage},
     },
-    settings::tries,
+    settings::{FindingId, tries},
     verdict::Verdict,
     workload::{Mix, Source},
 };
 
-const ID: &str = "panic-within-a-checkpoint-record";
+const ID: FindingId = FindingId::PANIC_WITHIN_A_CHECKPOINT_RECORD;
 
 #[test]
 fn a_database_opens_after_a_panic_of_the_checkpointer() {
@@ -41,10 +41,12 @@ fn a_database_opens_after_a_panic_of_the_checkpointer() {
         for number in 0..tries(ID) {
             match opened_after_panic(case, number) {
                 (ExitClass::Done, _) => {}
-                (ExitClass::Refused, phases) if phases.contains("Corruption") => {
+                (ExitClass::Refused, reached) if reached.contains(&Milestone::corruption()) => {
                     return case.known_finding(ID);
                 }
-                (class, phases) => return Verdict::Crashed(format!("{class:?} after {phases}")),
+                (class, reached) => {
+                    return Verdict::Crashed(format!("{class:?} after {reached:?}"));
+                }
             }
         }
         Verdict::Pass
@@ -53,7 +55,7 @@ fn a_database_opens_after_a_panic_of_the_checkpointer() {
 
 /// How a process ends that opens the database after one in which the checkpointer panicked beside
 /// clients that drop much of what they do.
-fn opened_after_panic(case: &mut Case, number: u32) -> (ExitClass, String) {
+fn opened_after_panic(case: &mut Case, number: u32) -> (ExitClass, Vec<Milestone>) {
     let options = Family::OneWriter.engine().one_log_file();
     let root = case.dir().join(format!("try-{number}"));
     let mut database = Database::new(root, case.seed()).expect("the case's folder takes files");
@@ -73,5 +75,5 @@ fn opened_after_panic(case: &mut Case, number: u32) -> (ExitClass, String) {
     let panicked = run(&Stage::dying(&options, steps).under(rule));
     assert!(panicked != ExitClass::Done, "the panic was to end the process");
     let class = run(&Stage::closing(&options, Vec::new()));
-    (class, database.phases().expect("the journal can be read").join(", "))
+    (class, database.milestones().expect("the journal can be read"))
 }

@@ -22,11 +22,12 @@ use mace_prod::{
         Case,
         database::{Database, Stage},
     },
+    settings::FindingId,
     verdict::Verdict,
     workload::Sweep,
 };
 
-const ID: &str = "scan-over-checkpoint";
+const ID: FindingId = FindingId::SCAN_OVER_CHECKPOINT;
 
 /// What the process says that dies of it.
 const SYMPTOM: &str = "not found in intervals";

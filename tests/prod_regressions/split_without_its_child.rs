@@ -19,25 +19,24 @@
 use mace_prod::{
     engine::{BucketOptions, Driver, Family, mace::MaceDriver},
     history::{
+        Milestone,
         child::ExitClass,
         drive::Traffic,
         hold::{self, Place},
-        script::{
-            Step,
-            held::{HELD, LEAD},
-        },
+        script::{Step, held::LEAD},
     },
     scenario::{
         Case,
         chaos::known,
         database::{Database, Stage},
     },
+    settings::FindingId,
     verdict::Verdict,
     workload::Sweep,
 };
 use std::time::Duration;
 
-const ID: &str = "split-without-its-child";
+const ID: FindingId = FindingId::SPLIT_WITHOUT_ITS_CHILD;
 
 /// Before a client makes a leaf it asks for room for its rows, and nothing else is so large here.
 const ROWS: usize = 64 << 10;
@@ -92,13 +91,13 @@ fn torn(case: &mut Case, nth: u64) -> Result<Option<bool>, Verdict> {
     let exit =
         database.process(&Stage::dying(&options, vec![open.clone(), hold]), &mut case.figures);
     let exit = exit.expect("the child program is built with the tests");
-    let phases = database.phases().expect("the journal can be read");
-    let ended = phases.iter().any(|name| name.starts_with("scripted"));
+    let milestones = database.milestones().expect("the journal can be read");
+    let ended = milestones.iter().any(Milestone::is_scripted);
     if !matches!(exit.class, ExitClass::Died(_)) || !ended {
-        let text = format!("{:?} after {phases:?}: {}", exit.class, exit.stderr);
+        let text = format!("{:?} after {milestones:?}: {}", exit.class, exit.stderr);
         return Err(Verdict::Crashed(text));
     }
-    if !phases.iter().any(|name| name.starts_with(HELD)) {
+    if !milestones.iter().any(Milestone::is_held) {
         return Ok(None);
     }
     if MaceDriver.capabilities().checker {

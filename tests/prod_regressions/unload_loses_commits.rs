@@ -24,20 +24,22 @@
 use mace_prod::{
     engine::{BucketOptions, Family},
     history::{
+        Milestone,
         child::ExitClass,
         drive::Traffic,
         hold::{self, Place},
-        script::{Step, held::HELD},
+        script::Step,
     },
     scenario::{
         Case,
         database::{Database, Stage},
     },
+    settings::FindingId,
     verdict::Verdict,
     workload::Sweep,
 };
 
-const ID: &str = "unload-races-the-evictor";
+const ID: FindingId = FindingId::UNLOAD_RACES_THE_EVICTOR;
 
 /// What a process says that dies of it.
 const SYMPTOM: &str = "must_exist failed";
@@ -89,9 +91,12 @@ fn unloaded(case: &mut Case, checkpoint: bool) -> Result<Found, Verdict> {
         let mut database = Database::new(root, case.seed()).expect("the case's folder takes files");
         let exit = database.process(&process(checkpoint), &mut case.figures);
         let exit = exit.expect("the child program is built with the tests");
-        let phases = database.phases().expect("the journal can be read");
-        let held = phases.iter().any(|name| name.starts_with(HELD));
-        let read = phases.iter().find_map(|name| name.strip_prefix("read ")?.parse().ok());
+        let milestones = database.milestones().expect("the journal can be read");
+        let held = milestones.iter().any(Milestone::is_held);
+        let read = milestones.iter().find_map(|milestone| match milestone {
+            Milestone::Read { pairs } => Some(*pairs),
+            _ => None,
+        });
         match (exit.class, read) {
             (ExitClass::Done, Some(pairs)) if held => return Ok(Found::Pairs(pairs)),
             (ExitClass::Done, Some(_)) => {}

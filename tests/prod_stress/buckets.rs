@@ -7,7 +7,7 @@ use mace_prod::{
         Case,
         live::{Judging, Live, Session, reached},
     },
-    settings::{Settings, leaves_out},
+    settings::{FindingId, Settings, leaves_out},
     verdict::Verdict,
     workload::{
         Mix, Source,
@@ -79,7 +79,7 @@ fn steps(round: &Round, family: Family, others: u64) -> Vec<Step> {
         Step::Open { bucket: bucket(), options: family.bucket() },
         Step::Traffic { bucket: bucket(), traffic },
     ];
-    let racing = round.fate == Fate::Unload && leaves_out("unload-races-the-evictor");
+    let racing = round.fate == Fate::Unload && leaves_out(FindingId::UNLOAD_RACES_THE_EVICTOR);
     if round.checkpoint || racing {
         steps.push(Step::Checkpoint { bucket: bucket() });
     }

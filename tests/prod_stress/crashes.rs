@@ -5,7 +5,7 @@ use mace_prod::{
     engine::{EngineOptions, Family, RULES},
     history::{child::End, drive::Traffic, kill::Mark, script::Step},
     scenario::{Case, crashes::Crashes, database::Stage, live::Judging},
-    settings::{Draw, leaves_out},
+    settings::{Draw, FindingId, leaves_out},
     verdict::Verdict,
     workload::{Mix, Source, Sweep},
 };
@@ -38,7 +38,7 @@ fn stress_an_aging_database_survives_every_crash(
     for _ in 0..CYCLES {
         let options = options(family, &mut draw);
         // Killed on the way back to the durable route: known finding `killed-in-route-switch`.
-        let back = options.durable && !durable && leaves_out("killed-in-route-switch");
+        let back = options.durable && !durable && leaves_out(FindingId::KILLED_IN_ROUTE_SWITCH);
         durable = options.durable;
         if draw.percent(25) && !back {
             crashes.killed_in_openings(&options)?;

@@ -11,6 +11,7 @@ use mace_prod::{
         Case,
         live::{Judging, Live, reached},
     },
+    settings::FindingId,
     verdict::Verdict,
     workload::{Access, Bank, Mix, Source},
 };
@@ -35,7 +36,7 @@ fn stress_hot_keys_stay_exact(case: &mut Case, family: Family) -> Judging<Verdic
     let bucket = || "a".to_owned();
     let options = family.engine().one_log_file();
     // Point reads follow the long histories of hot keys, and abort the process as scans do.
-    let made = family.bucket().checkpoints_when_asked_while("scan-over-checkpoint");
+    let made = family.bucket().checkpoints_when_asked_while(FindingId::SCAN_OVER_CHECKPOINT);
     let mut live = Live::new(&MaceDriver, case.dir().join("hotspot"), case.seed());
     for _ in 0..SESSIONS {
         live.session(&options, |session| {
@@ -80,7 +81,8 @@ fn stress_money_is_conserved(case: &mut Case, family: Family) -> Judging<Verdict
         live.look(&options)?;
     }
     live.check()?;
-    let verdict = live.judge(&mut case.figures).and(live.conserved(&BANK));
+    live.conserves(BANK);
+    let verdict = live.judge(&mut case.figures);
     Ok(verdict
         .and(reached("a conflict", live.evidence.tally.conflicts))
         .and(reached("a commit beside an open snapshot", live.overtaken())))

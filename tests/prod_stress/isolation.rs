@@ -8,7 +8,7 @@ use mace_prod::{
         script::Step,
         watch::{Hold, Watch},
     },
-    oracle::{isolation, recovery::Streams},
+    oracle::judge::overlaps,
     scenario::{
         Case,
         live::{Judging, Live, reached},
@@ -95,7 +95,7 @@ fn isolated(
     }
     live.check()?;
     let verdict = live.judge(&mut case.figures);
-    let seen = isolation::judge(&live.history(), &[], Streams::One).seen;
+    let seen = overlaps(&live.history());
     let lacking = seen.missing().into_iter().map(|what| reached(what, 0));
     let verdict = lacking.fold(verdict, Verdict::and);
     Ok(verdict.and(reached("a commit beside an open snapshot", live.overtaken())))

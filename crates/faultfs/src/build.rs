@@ -3,11 +3,12 @@
 
 use crate::{
     content::{Content, PAGE},
-    crash::{Garbage, SECTOR, State, Tear, data_range, sectors},
+    crash::{SECTOR, data_range, sectors},
     image::Image,
     names::Names,
     op::{Ino, Op},
     persist::{Model, What},
+    state::{Garbage, State, Tear},
     trace::image_of,
 };
 use rand_core::{Rng, SeedableRng};
@@ -144,7 +145,8 @@ fn tear_data(model: &Model, id: u32, tear: Tear, content: &mut Content) {
         Tear::Garbage(garbage) => content.write(offset, &filler(model, id, garbage)),
         Tear::BothNames | Tear::NoName => {}
         _ => {
-            let (first, count) = (offset / SECTOR, sectors(model, id));
+            let first = offset / SECTOR;
+            let count = sectors(model, id);
             let mut rng = Xoshiro256PlusPlus::seed_from_u64(if let Tear::Random(seed) = tear {
                 seed
             } else {

@@ -5,12 +5,13 @@ mod layer;
 mod run;
 
 use crate::{
-    crash::{Bounds, Step},
+    crash::Bounds,
     error::{Error, Result},
     finding::Finding,
     judge::{Case, Outcome},
     persist::Profile,
     report::Report,
+    state::Step,
     trace::Trace,
     worker::{Limits, Pool, Subject, Task},
 };

@@ -2,12 +2,12 @@
 //! see it again. Stores and loads itself; judges nothing.
 
 use crate::{
-    crash::{State, Step},
     error::{Error, Result},
     frame,
     image::{Image, Packed},
     judge::{Outcome, Promises},
     persist::Profile,
+    state::{State, Step},
 };
 use serde::{Deserialize, Serialize};
 use std::{
@@ -37,9 +37,9 @@ pub struct Finding {
     pub minimal: State,
     /// The operations that the minimal state does without, a line each.
     pub lost: Vec<String>,
-    /// The profiles on which the found state is legal, the kindest first.
+    /// The profiles on which the found state is legal, the mildest first.
     pub legal: Vec<Profile>,
-    /// The profiles on which the minimal state is legal, the kindest first.
+    /// The profiles on which the minimal state is legal, the mildest first.
     pub minimal_legal: Vec<Profile>,
     /// How many states broke in the same words.
     pub count: u64,
@@ -51,8 +51,8 @@ pub struct Finding {
 }
 
 impl Finding {
-    /// The kindest profile on which this, or its minimal form, can happen: how much to believe it.
-    pub fn kindest(&self) -> Option<Profile> {
+    /// The mildest profile on which this, or its minimal form, can happen: how much to believe it.
+    pub fn mildest_profile(&self) -> Option<Profile> {
         self.legal.iter().chain(&self.minimal_legal).min().copied()
     }
 

@@ -20,6 +20,7 @@
 //! whatever the register held, which the kernel ignores as before.
 
 mod data;
+mod fallocate;
 mod file;
 mod kernel;
 mod name;
@@ -29,7 +30,6 @@ mod name;
 )]
 mod raw;
 mod read;
-mod room;
 mod sync;
 
 use crate::{

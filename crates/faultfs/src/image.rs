@@ -62,7 +62,8 @@ impl Image {
         let fail = |error| Error::new("read", folder, error);
         for entry in fs::read_dir(folder).map_err(fail)? {
             let entry = entry.map_err(fail)?;
-            let (path, meta) = (entry.path(), entry.metadata().map_err(fail)?);
+            let path = entry.path();
+            let meta = entry.metadata().map_err(fail)?;
             let relative = format!("{prefix}{}", entry.file_name().to_string_lossy());
             let next = Ino(known.len() as u32);
             let ino = *known.entry(identity(&meta)).or_insert(next);
@@ -135,7 +136,8 @@ impl Image {
     pub fn difference(&self, other: &Self) -> Option<String> {
         let paths =
             |image: &Self| -> BTreeMap<String, Ino> { image.entries.iter().cloned().collect() };
-        let (mine, theirs) = (paths(self), paths(other));
+        let mine = paths(self);
+        let theirs = paths(other);
         for (path, ino) in &mine {
             let Some(at) = theirs.get(path) else { return Some(format!("{path} is missing")) };
             if self.kind(*ino) != other.kind(*at) {
@@ -216,7 +218,8 @@ fn differs(a: &Content, b: &Content) -> Option<String> {
         return Some(format!("{} bytes against {}", a.size(), b.size()));
     }
     let size = a.size() as usize;
-    let (left, right) = (a.read(0, size), b.read(0, size));
+    let left = a.read(0, size);
+    let right = b.read(0, size);
     let at = left.iter().zip(&right).position(|(a, b)| a != b)?;
     Some(format!("byte {at} is {:#04x} against {:#04x}", left[at], right[at]))
 }
@@ -272,7 +275,8 @@ mod tests {
     #[test]
     fn an_image_survives_packing_and_writing() {
         let dir = tempfile::tempdir().unwrap();
-        let (from, to) = (dir.path().join("from"), dir.path().join("to"));
+        let from = dir.path().join("from");
+        let to = dir.path().join("to");
         fs::create_dir_all(from.join("sub")).unwrap();
         fs::create_dir(&to).unwrap();
         fs::write(from.join("sub/a"), [[0; 5000], [9; 5000]].concat()).unwrap();

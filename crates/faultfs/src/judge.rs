@@ -83,8 +83,8 @@ impl Outcome {
 
     /// The words in which two findings are the same one: without numbers, and of what a judge says
     /// the first line, so that the lines after it can be witnesses.
-    pub(crate) fn gist(&self) -> String {
-        let mut gist = String::new();
+    pub(crate) fn dedup_key(&self) -> String {
+        let mut dedup_key = String::new();
         let whole = self.to_string();
         let words = match self {
             Self::Broken(_) => whole.lines().next().unwrap_or_default(),
@@ -92,12 +92,12 @@ impl Outcome {
         };
         for c in words.chars() {
             match c {
-                '0'..='9' if gist.ends_with('#') => {}
-                '0'..='9' => gist.push('#'),
-                _ => gist.push(c),
+                '0'..='9' if dedup_key.ends_with('#') => {}
+                '0'..='9' => dedup_key.push('#'),
+                _ => dedup_key.push(c),
             }
         }
-        gist
+        dedup_key
     }
 }
 
@@ -145,9 +145,9 @@ mod tests {
 
     #[test]
     fn findings_that_differ_in_numbers_are_one() {
-        let gist = |text: &str| Outcome::Broken(text.to_owned()).gist();
-        assert_eq!(gist("txn 17 lost at 4096"), gist("txn 3 lost at 0"));
-        assert_ne!(gist("txn 17 lost"), gist("txn 17 torn"));
-        assert_eq!(gist("a hole\nat a"), gist("a hole\nat b"));
+        let dedup_key = |text: &str| Outcome::Broken(text.to_owned()).dedup_key();
+        assert_eq!(dedup_key("txn 17 lost at 4096"), dedup_key("txn 3 lost at 0"));
+        assert_ne!(dedup_key("txn 17 lost"), dedup_key("txn 17 torn"));
+        assert_eq!(dedup_key("a hole\nat a"), dedup_key("a hole\nat b"));
     }
 }

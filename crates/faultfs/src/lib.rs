@@ -1,6 +1,6 @@
 //! Power loss and failing disks for embedded storage engines. Knows neither an engine nor a test
 //! suite: a caller runs a store under a session, explores what a crash could leave of its folder,
-//! and judges each remainder.
+//! and judges each crash state.
 //!
 #![cfg_attr(all(target_os = "linux", target_env = "gnu"), doc = include_str!("../README.md"))]
 #![cfg_attr(
@@ -12,6 +12,7 @@
 mod build;
 mod content;
 mod crash;
+mod describe;
 mod error;
 mod finding;
 mod frame;
@@ -23,6 +24,7 @@ mod persist;
 mod plan;
 mod report;
 mod session;
+mod state;
 mod trace;
 
 #[cfg(all(target_os = "linux", target_env = "gnu"))]
@@ -39,7 +41,7 @@ mod fd;
 )]
 mod hook;
 #[cfg(all(target_os = "linux", target_env = "gnu"))]
-mod real;
+mod next_symbol;
 #[cfg(all(target_os = "linux", target_env = "gnu"))]
 mod record;
 #[cfg(all(target_os = "linux", target_env = "gnu"))]
@@ -47,7 +49,6 @@ mod shrink;
 #[cfg(all(target_os = "linux", target_env = "gnu"))]
 mod worker;
 
-pub use crash::{Garbage, State, Step, Tear};
 pub use error::{Error, Result};
 #[cfg(all(target_os = "linux", target_env = "gnu"))]
 pub use explore::Explore;
@@ -59,6 +60,7 @@ pub use persist::Profile;
 pub use plan::{Plan, Rule, VARIABLE};
 pub use report::{Report, Tally};
 pub use session::{Recording, Session, acked, begun, note};
+pub use state::{Garbage, State, Step, Tear};
 pub use trace::{Refusal, RuleHits, Summary, Trace};
 #[cfg(all(target_os = "linux", target_env = "gnu"))]
 pub use worker::Fork;

@@ -1,5 +1,5 @@
 //! What a power loss may take: the trace cut into units that persist on their own, when each is
-//! durable for good, and which remainders each persistence profile allows. Builds no image and
+//! durable for good, and which crash states each persistence profile allows. Builds no image and
 //! chooses no state.
 //!
 //! A write is its data and, when it grows the file, its size; the two persist apart (redb 4.1 lost
@@ -10,9 +10,10 @@
 //! `rename`, `sync_file_range` and the end of the process make nothing durable.
 
 use crate::{
-    crash::{State, Tear},
+    describe::describe,
     names::Names,
     op::{Ino, MarkKind, Op, Scope},
+    state::State,
     trace::{INTERRUPTED, Trace},
 };
 use serde::{Deserialize, Serialize};
@@ -22,7 +23,7 @@ use std::{
     sync::Arc,
 };
 
-/// A set of rules for what a crash may leave, from the kindest to the harshest.
+/// A set of rules for what a crash may leave, from the mildest to the harshest.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum Profile {
     /// P0: the process dies, the machine does not. Everything issued is there: prefixes of the
@@ -51,7 +52,7 @@ pub enum Profile {
 }
 
 impl Profile {
-    /// All, the kindest first. The first one under which a state is legal says most about it.
+    /// All, the mildest first. The first one under which a state is legal says most about it.
     pub const ALL: [Self; 6] = [
         Self::ProcessKill,
         Self::StrictLoss,
@@ -279,7 +280,7 @@ impl Model {
             .collect()
     }
 
-    /// The profiles that allow a state, the kindest first.
+    /// The profiles that allow a state, the mildest first.
     pub(crate) fn legality(&self, state: &State) -> Vec<Profile> {
         Profile::ALL.into_iter().filter(|profile| self.is_legal(*profile, state)).collect()
     }
@@ -345,6 +346,34 @@ impl Model {
     }
 }
 
+impl Model {
+    /// What a state does without, a line for each unit and event.
+    pub(crate) fn describe(&self, state: &State) -> Vec<String> {
+        let mut damage: BTreeMap<u32, Vec<String>> = BTreeMap::new();
+        let what = |id: u32| match self.units[id as usize].what {
+            What::Data => "data",
+            What::Size { .. } => "size",
+            What::Entry => "name",
+        };
+        let mut note = |seq: u32, text: String| damage.entry(seq).or_default().push(text);
+        let seq = |id: u32| self.units[id as usize].seq;
+        state.lost.iter().for_each(|id| note(seq(*id), format!("lost the {} of", what(*id))));
+        for (id, tear) in &state.torn {
+            note(seq(*id), format!("torn ({tear:?}) the {} of", what(*id)));
+        }
+        state.hidden.iter().for_each(|seq| note(*seq, "not yet:".to_owned()));
+        let mut names = self.trace.base_names();
+        let mut lines = Vec::new();
+        for (seq, event) in self.trace.events.iter().enumerate() {
+            for text in damage.remove(&(seq as u32)).unwrap_or_default() {
+                lines.push(format!("{text} {seq}: {}", describe(&names, &event.op)));
+            }
+            names.apply(&event.op);
+        }
+        lines
+    }
+}
+
 /// The end of a write that may grow its file.
 fn grown(op: &Op) -> Option<u64> {
     match op {
@@ -373,12 +402,5 @@ pub(crate) fn named(op: &Op) -> Option<Ino> {
         | Op::Link { ino, .. }
         | Op::Rename { ino, .. } => Some(*ino),
         _ => None,
-    }
-}
-
-impl Tear {
-    /// Whether only the harshest profile allows it.
-    pub(crate) fn is_hostile(self) -> bool {
-        matches!(self, Self::Bytes(_) | Self::Garbage(_) | Self::BothNames | Self::NoName)
     }
 }

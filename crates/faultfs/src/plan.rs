@@ -211,7 +211,8 @@ impl Task {
     }
 
     fn parse_return(arguments: &str) -> std::result::Result<Self, String> {
-        let (mut effect, mut probability) = (None, None);
+        let mut effect = None;
+        let mut probability = None;
         for argument in arguments.split(',').map(str::trim) {
             let (key, value) = argument.split_once('=').unwrap_or((argument, ""));
             let number = || value.parse().map_err(|_| format!("`{argument}` wants a number"));

@@ -1,6 +1,6 @@
 //! What an exploration did, in numbers, and how that reads. Counts; decides nothing.
 
-use crate::{crash::Step, finding::Finding, persist::Profile, trace::Summary};
+use crate::{finding::Finding, persist::Profile, state::Step, trace::Summary};
 use std::{
     collections::BTreeMap,
     fmt::{Display, Formatter, Result as FmtResult},

@@ -1,8 +1,10 @@
 //! One recording session a process: which folder, under which faults, and at its end the trace.
 //! The workload's own words (`begun`, `acked`, `note`) enter the trace here. Judges nothing.
 
-#[cfg_attr(not(all(target_os = "linux", target_env = "gnu")), path = "session/unsupported.rs")]
+#[cfg(all(target_os = "linux", target_env = "gnu"))]
 mod live;
+#[cfg(not(all(target_os = "linux", target_env = "gnu")))]
+mod unsupported;
 
 use crate::{
     error::{Error, Result},
@@ -10,8 +12,11 @@ use crate::{
     plan::Plan,
     trace::Trace,
 };
-use live::{arm, disarm, mark};
+#[cfg(all(target_os = "linux", target_env = "gnu"))]
+use live::{arm, disarm, mark, stop};
 use std::path::{Path, PathBuf};
+#[cfg(not(all(target_os = "linux", target_env = "gnu")))]
+use unsupported::{arm, disarm, mark, stop};
 
 /// How a session is to run.
 #[derive(Clone, Debug, Default)]
@@ -61,7 +66,7 @@ impl Session {
     /// durable. Fails when the binary is not interposed or a session runs already.
     pub fn start(self, root: &Path) -> Result<Recording> {
         let root = root.canonicalize().map_err(|error| Error::new("trace", root, error))?;
-        arm(&self, &root)?;
+        arm(&root, &self.plan, self.seed, self.log.as_deref())?;
         Ok(Recording { root })
     }
 }
@@ -78,6 +83,13 @@ impl Recording {
         let trace = disarm(&self.root)?;
         trace.compare(&self.root)?;
         Ok(trace)
+    }
+}
+
+impl Drop for Recording {
+    fn drop(&mut self) {
+        // After `finish` there is nothing left to stop.
+        stop();
     }
 }
 

@@ -1,7 +1,7 @@
 //! The fewest lost units that still fail: delta debugging (Zeller, Hildebrandt 2002, ddmin) over
 //! what a state does without. Asks a caller whether a smaller state fails; runs nothing itself.
 
-use crate::{crash::State, error::Result};
+use crate::{error::Result, state::State};
 
 /// One thing that a state does without.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -70,7 +70,7 @@ fn with(state: &State, parts: &[Part]) -> State {
 #[cfg(test)]
 mod tests {
     use super::shrink;
-    use crate::crash::{State, Step};
+    use crate::state::{State, Step};
 
     #[test]
     fn two_of_a_hundred_are_found() {

@@ -3,13 +3,12 @@
 
 use crate::{
     content::Content,
-    crash::State,
+    describe::describe,
     error::{Error, Result},
     frame,
     image::{Image, Packed},
     names::Names,
-    op::{Call, Event, Ino, Kind, Mark, MarkKind, Op, Scope},
-    persist::{Model, What},
+    op::{Call, Event, Ino, Kind, Op},
 };
 use serde::{Deserialize, Serialize};
 use std::{
@@ -93,7 +92,7 @@ impl Trace {
         self.whole
     }
 
-    /// The same run on a kinder disk: what a failed sync was to write stays dirty, so that the next
+    /// The same run on a milder disk: what a failed sync was to write stays dirty, so that the next
     /// one writes it. A loss that this trace does not show comes from believing a sync after one
     /// that failed, and from nothing else.
     #[must_use]
@@ -224,34 +223,6 @@ impl Trace {
     }
 }
 
-impl Model {
-    /// What a state does without, a line for each unit and event.
-    pub(crate) fn describe(&self, state: &State) -> Vec<String> {
-        let mut damage: BTreeMap<u32, Vec<String>> = BTreeMap::new();
-        let what = |id: u32| match self.units[id as usize].what {
-            What::Data => "data",
-            What::Size { .. } => "size",
-            What::Entry => "name",
-        };
-        let mut note = |seq: u32, text: String| damage.entry(seq).or_default().push(text);
-        let seq = |id: u32| self.units[id as usize].seq;
-        state.lost.iter().for_each(|id| note(seq(*id), format!("lost the {} of", what(*id))));
-        for (id, tear) in &state.torn {
-            note(seq(*id), format!("torn ({tear:?}) the {} of", what(*id)));
-        }
-        state.hidden.iter().for_each(|seq| note(*seq, "not yet:".to_owned()));
-        let mut names = self.trace.base_names();
-        let mut lines = Vec::new();
-        for (seq, event) in self.trace.events.iter().enumerate() {
-            for text in damage.remove(&(seq as u32)).unwrap_or_default() {
-                lines.push(format!("{text} {seq}: {}", describe(&names, &event.op)));
-            }
-            names.apply(&event.op);
-        }
-        lines
-    }
-}
-
 /// What an operation does to the bytes and sizes of files when nothing is lost.
 fn apply_bytes(files: &mut BTreeMap<Ino, Content>, op: &Op) {
     match op {
@@ -304,49 +275,5 @@ impl Display for Trace {
             writeln!(f, "rule {}: fired {} of {}", hits.rule, hits.fired, hits.matched)?;
         }
         if self.whole { Ok(()) } else { writeln!(f, "the trace has no end: its process died") }
-    }
-}
-
-fn describe(names: &Names, op: &Op) -> String {
-    let file = |ino: &Ino| names.path(*ino).unwrap_or_else(|| format!("#{} (no name)", ino.0));
-    let at = |dir: &Ino, name: &str| names.join(*dir, name).unwrap_or_else(|| name.to_owned());
-    match op {
-        Op::Create { dir, name, kind, .. } => format!("create {} {kind:?}", at(dir, name)),
-        Op::Write { ino, offset, data } => {
-            format!("write {} {offset}..{}", file(ino), offset + data.len() as u64)
-        }
-        Op::Zero { ino, offset, len, extends } => {
-            let how = if *extends { "zero" } else { "zero, size kept" };
-            format!("{how} {} {offset}..{}", file(ino), offset + len)
-        }
-        Op::Truncate { ino, size } => format!("size {} = {size}", file(ino)),
-        Op::Unlink { dir, name, .. } => format!("unlink {}", at(dir, name)),
-        Op::Link { dir, name, ino } => format!("link {} = {}", at(dir, name), file(ino)),
-        Op::Rename { from_dir, from, dir, name, .. } => {
-            format!("rename {} -> {}", at(from_dir, from), at(dir, name))
-        }
-        Op::Exchange { from_dir, from, dir, name, .. } => {
-            format!("exchange {} <-> {}", at(from_dir, from), at(dir, name))
-        }
-        Op::SyncBegin { call, scope } => format!("sync {} begins [{call}]", of(names, *scope)),
-        Op::SyncEnd { call, scope, errno: 0 } => {
-            format!("sync {} done [{call}]", of(names, *scope))
-        }
-        Op::SyncEnd { call, scope, errno } => {
-            format!("sync {} FAILED, errno {errno} [{call}]", of(names, *scope))
-        }
-        Op::Mark(Mark { kind: MarkKind::Begun, id }) => format!("{id} begun"),
-        Op::Mark(Mark { kind: MarkKind::Acked, id }) => format!("{id} acknowledged"),
-        Op::Mark(Mark { kind: MarkKind::Note, id }) => format!("note {id}"),
-        Op::Fault { path, what } => format!("FAULT {path}: {what}"),
-    }
-}
-
-fn of(names: &Names, scope: Scope) -> String {
-    match scope {
-        Scope::Ino(Ino::ROOT) => "the root folder".to_owned(),
-        Scope::Ino(ino) => names.path(ino).unwrap_or_else(|| format!("#{} (no name)", ino.0)),
-        Scope::Write(at) => format!("write {at}"),
-        Scope::All => "everything".to_owned(),
     }
 }

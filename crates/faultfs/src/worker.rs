@@ -7,12 +7,12 @@ mod fork;
 mod life;
 
 use crate::{
-    crash::State,
     error::{Error, Result},
     frame,
     judge::{Case, Outcome, Promises},
     persist::Model,
     record,
+    state::State,
 };
 pub use fork::Fork;
 use life::{GAVE_UP, GAVE_UP_CODE, Life};

@@ -81,11 +81,12 @@ fn reads_fail_come_short_and_are_interrupted() {
 }
 
 #[test]
-fn a_short_read_of_several_parts_is_not_the_end_of_the_file() {
+fn short_vectored_read_is_not_end_of_file() {
     let trace = under("readv=1*return(short=3)", 0, |root| {
         fs::write(root.join("f"), b"0123456789").unwrap();
         let mut file = File::open(root.join("f")).unwrap();
-        let (mut none, mut room) = ([0; 0], [0; 10]);
+        let mut none = [0; 0];
+        let mut room = [0; 10];
         let parts = &mut [IoSliceMut::new(&mut none), IoSliceMut::new(&mut room)];
         assert_eq!(file.read_vectored(parts).unwrap(), 3);
         assert_eq!(&room[..3], b"012");

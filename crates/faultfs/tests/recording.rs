@@ -79,12 +79,16 @@ fn what_libc_offers_beyond_std_is_seen_as_well() {
     let trace = traced(|root| {
         fs::write(root.join("f"), vec![1; 20000]).unwrap();
         let file = OpenOptions::new().read(true).write(true).open(root.join("f")).unwrap();
-        let (fd, one, two) = (file.as_raw_fd(), [5_u8; 10], [6_u8; 20]);
+        let fd = file.as_raw_fd();
+        let one = [5_u8; 10];
+        let two = [6_u8; 20];
         let parts = [
             libc::iovec { iov_base: one.as_ptr().cast_mut().cast(), iov_len: one.len() },
             libc::iovec { iov_base: two.as_ptr().cast_mut().cast(), iov_len: two.len() },
         ];
-        let (f, g, h) = (path(&root.join("f")), path(&root.join("g")), path(&root.join("h")));
+        let f = path(&root.join("f"));
+        let g = path(&root.join("g"));
+        let h = path(&root.join("h"));
         let d = path(&root.join("d"));
         let mut from: i64 = 0;
         let mut to: i64 = 30000;
@@ -151,7 +155,7 @@ fn a_write_past_the_hooks_is_noticed() {
 }
 
 #[test]
-fn what_cannot_be_followed_is_refused_as_a_lesser_filesystem_would() {
+fn untraceable_calls_are_refused() {
     let trace = traced(|root| {
         let name = path(&root.join("f"));
         let file =
@@ -168,7 +172,8 @@ fn what_cannot_be_followed_is_refused_as_a_lesser_filesystem_would() {
         assert_eq!((map, direct, ring), (libc::MAP_FAILED, -1, -1));
         // SAFETY: paths that outlive the calls and a descriptor that is open.
         let late = unsafe {
-            let (folder, flags) = (path(root), libc::O_TMPFILE | libc::O_RDWR);
+            let folder = path(root);
+            let flags = libc::O_TMPFILE | libc::O_RDWR;
             let nameless = libc::openat(libc::AT_FDCWD, folder.as_ptr(), flags, 0o600);
             (nameless, libc::fcntl(file.as_raw_fd(), libc::F_SETFL, libc::O_DIRECT))
         };
@@ -182,8 +187,10 @@ fn what_cannot_be_followed_is_refused_as_a_lesser_filesystem_would() {
 fn what_is_refused_in_the_folder_passes_outside() {
     let outside = tempfile::tempdir().unwrap();
     let trace = traced(|_| {
-        let (folder, flags) = (path(outside.path()), libc::O_TMPFILE | libc::O_RDWR);
-        let (place, mode) = (path(&outside.path().join("node")), libc::S_IFREG | 0o644);
+        let folder = path(outside.path());
+        let flags = libc::O_TMPFILE | libc::O_RDWR;
+        let place = path(&outside.path().join("node"));
+        let mode = libc::S_IFREG | 0o644;
         // SAFETY: paths that outlive the calls.
         let results = unsafe {
             let nameless = libc::open(folder.as_ptr(), flags, 0o600);
@@ -198,7 +205,7 @@ fn what_is_refused_in_the_folder_passes_outside() {
 }
 
 #[test]
-fn a_file_outside_that_gets_the_number_of_a_removed_one_is_none_of_ours() {
+fn reused_inode_outside_is_not_traced() {
     let outside = tempfile::tempdir().unwrap();
     // Only some filesystems give a number to the next file at once.
     let other = |n: u32| outside.path().join(n.to_string());
@@ -244,7 +251,7 @@ fn an_appending_descriptor_can_be_told_not_to_append() {
 }
 
 #[test]
-fn threads_that_write_at_once_are_told_apart_and_in_order() {
+fn concurrent_threads_are_traced_in_order() {
     let trace = traced(|root| {
         let file = File::create(root.join("f")).unwrap();
         thread::scope(|scope| {
@@ -266,8 +273,9 @@ fn threads_that_write_at_once_are_told_apart_and_in_order() {
 fn the_log_of_a_process_says_what_the_trace_says() {
     let _alone = alone();
     let dir = tempfile::tempdir().unwrap();
-    let (root, log, file) =
-        (dir.path().join("r"), dir.path().join("log"), dir.path().join("trace"));
+    let root = dir.path().join("r");
+    let log = dir.path().join("log");
+    let file = dir.path().join("trace");
     fs::create_dir(&root).unwrap();
     let recording: Recording = Session::new().log(&log).start(&root).unwrap();
     begun(7);
@@ -275,7 +283,8 @@ fn the_log_of_a_process_says_what_the_trace_says() {
     acked(7);
     let trace = recording.finish().unwrap();
     trace.write(&file).unwrap();
-    let (logged, stored) = (Trace::read(&log).unwrap(), Trace::read(&file).unwrap());
+    let logged = Trace::read(&log).unwrap();
+    let stored = Trace::read(&file).unwrap();
     assert_eq!(logged.events(), trace.events());
     assert_eq!(stored.events(), trace.events());
     assert_eq!(stored.summary(), trace.summary());

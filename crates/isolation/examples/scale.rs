@@ -12,9 +12,12 @@ fn main() {
         Some(Err(error)) => panic!("scale <transactions> [keys] [list length]: {error}"),
         None => otherwise,
     };
-    let (txns, keys, list) = (next(1_000_000), next(10_000), next(0));
+    let txns = next(1_000_000);
+    let keys = next(10_000);
+    let list = next(0);
     let history = Synthetic { txns, keys, list, seed: 1 }.history();
-    let (started, busy) = (Instant::now(), busy_nanos());
+    let started = Instant::now();
+    let busy = busy_nanos();
     let report = check(&history).expect("a synthetic history is well formed");
     let seconds = started.elapsed().as_secs_f64();
     let busy = busy.zip(busy_nanos()).map(|(before, after)| (after - before) as f64 / 1e9);

@@ -1,7 +1,7 @@
-//! The shortest forbidden cycle of a tangle, and its name. Works on the typed edges between the
-//! transactions of one tangle; the gravest kinds are looked for first, orders of time last.
+//! The shortest forbidden cycle of a component, and its name. Works on the typed edges between the
+//! transactions of one component; the gravest kinds are looked for first, orders of time last.
 //!
-//! A tangle may hold thousands of transactions, so the search has a budget of steps. Within it the
+//! A component may hold thousands of transactions, so the search has a budget of steps. Within it the
 //! cycle of each kind is a shortest one; beyond it, the shortest of those met.
 
 use crate::{
@@ -14,8 +14,8 @@ use std::collections::VecDeque;
 /// Edges that one search looks at, at the most.
 const BUDGET: u64 = 20_000_000;
 
-/// The typed edges of one tangle; transactions by their place in `txns`.
-pub(crate) struct Tangle<'a> {
+/// The typed edges of one component; transactions by their place in `txns`.
+pub(crate) struct Component<'a> {
     history: &'a History,
     txns: &'a [u32],
     edges: Vec<Vec<Edge>>,
@@ -42,15 +42,17 @@ enum Rw {
     Apart,
 }
 
-impl<'a> Tangle<'a> {
+impl<'a> Component<'a> {
     pub(crate) fn new(all: &Resolved<'a>, txns: &'a [u32]) -> Self {
         let history = all.history;
         let mut edges = vec![Vec::new(); txns.len()];
         let place = |txn: u32| txns.binary_search(&txn).ok();
         for (at, &txn) in txns.iter().enumerate() {
             for &read in all.reads(txn).iter().filter(|&&read| read != NONE) {
-                let (version, scan) = (read & !BY_SCAN, read & BY_SCAN != 0);
-                let (key, shown) = (Some(all.key_of(version)), all.shown(version));
+                let version = read & !BY_SCAN;
+                let scan = read & BY_SCAN != 0;
+                let key = Some(all.key_of(version));
+                let shown = all.shown(version);
                 let edge = |from, to, why, then| {
                     let then = if why == Why::Wr { None } else { all.shown(then) };
                     Edge { from, to, why, key, version: shown, then, scan }
@@ -108,15 +110,18 @@ impl<'a> Tangle<'a> {
                 if read.elements.binary_search(&element).is_ok() {
                     self.edges[by].push(edge);
                 } else {
-                    let (from, to, why) = (read.txn, writer, Why::Rw);
-                    let (version, then) = (None, Some(element));
+                    let from = read.txn;
+                    let to = writer;
+                    let why = Why::Rw;
+                    let version = None;
+                    let then = Some(element);
                     self.edges[at].push(Edge { from, to, why, version, then, ..edge });
                 }
             }
         }
     }
 
-    /// Names what the tangle holds: each kind of anomaly by its shortest cycle. A graver kind hides
+    /// Names what the component holds: each kind of anomaly by its shortest cycle. A graver kind hides
     /// the ones that its cycles are also of, and orders of time count only where nothing else is.
     pub(crate) fn name(&self, found: &mut Found) {
         let ww =
@@ -180,7 +185,8 @@ impl<'a> Tangle<'a> {
 
     /// Whether the database was opened again after the one was over and before the other began.
     fn reopened_between(&self, from: u32, to: u32) -> bool {
-        let (over, begin) = (self.history.over(from), self.history.txn(to).begin);
+        let over = self.history.over(from);
+        let begin = self.history.txn(to).begin;
         self.history.reopenings().iter().any(|stamp| (over..begin).contains(stamp))
     }
 }
@@ -205,7 +211,7 @@ fn name_of_timed(cycle: &[Edge]) -> Anomaly {
 /// A breadth-first search for the shortest way back to where it started. A state is a transaction
 /// and one bit: whether the one anti-dependency was used, or whether the last edge was one.
 struct Search<'s, 'a> {
-    tangle: &'s Tangle<'a>,
+    component: &'s Component<'a>,
     allowed: Allowed,
     start: u32,
     /// By state: the state before it, the edge between them, and the distance from the start.
@@ -216,9 +222,9 @@ struct Search<'s, 'a> {
 }
 
 impl<'s, 'a> Search<'s, 'a> {
-    fn new(tangle: &'s Tangle<'a>, allowed: Allowed, start: u32) -> Self {
-        let came = vec![None; 2 * tangle.txns.len()];
-        Self { tangle, allowed, start, came, queue: VecDeque::from([2 * start]), timed: 0 }
+    fn new(component: &'s Component<'a>, allowed: Allowed, start: u32) -> Self {
+        let came = vec![None; 2 * component.txns.len()];
+        Self { component, allowed, start, came, queue: VecDeque::from([2 * start]), timed: 0 }
     }
 
     fn run(mut self, most: u32, budget: &mut u64) -> Option<Vec<Edge>> {
@@ -254,11 +260,12 @@ impl<'s, 'a> Search<'s, 'a> {
     }
 
     fn steps(&mut self, at: u32, bit: bool) -> Vec<(u32, bool, Edge)> {
-        let Self { tangle, allowed, .. } = *self;
-        let place = |txn: u32| tangle.txns.binary_search(&txn).expect("edges stay in the tangle");
+        let Self { component, allowed, .. } = *self;
+        let place =
+            |txn: u32| component.txns.binary_search(&txn).expect("edges stay in the component");
         let kept = bit && allowed.rw == Rw::One;
         let mut steps = Vec::new();
-        for &edge in &tangle.edges[at as usize] {
+        for &edge in &component.edges[at as usize] {
             let to = place(edge.to) as u32;
             match edge.why {
                 _ if edge.scan && !allowed.scans => {}
@@ -268,10 +275,10 @@ impl<'s, 'a> Search<'s, 'a> {
                 _ => {}
             }
         }
-        let txn = tangle.txns[at as usize];
+        let txn = component.txns[at as usize];
         if allowed.session {
-            for to in tangle.later_in_session(txn) {
-                steps.push((place(to) as u32, false, tangle.timed(txn, to, Why::Session)));
+            for to in component.later_in_session(txn) {
+                steps.push((place(to) as u32, false, component.timed(txn, to, Why::Session)));
             }
         }
         if allowed.real_time {
@@ -282,23 +289,25 @@ impl<'s, 'a> Search<'s, 'a> {
 
     /// Transactions that began after this one was over, and that real time did not reach yet.
     fn later(&mut self, txn: u32, steps: &mut Vec<(u32, bool, Edge)>) {
-        let (tangle, over) = (self.tangle, self.tangle.history.over(txn));
-        let begin = |at: u32| tangle.history.txn(tangle.txns[at as usize]).begin;
+        let component = self.component;
+        let over = self.component.history.over(txn);
+        let begin = |at: u32| component.history.txn(component.txns[at as usize]).begin;
         let mut step = |at: u32| {
-            let to = tangle.txns[at as usize];
-            steps.push((at, false, tangle.timed(txn, to, Why::RealTime)));
+            let to = component.txns[at as usize];
+            steps.push((at, false, component.timed(txn, to, Why::RealTime)));
         };
         if begin(self.start) > over {
             step(self.start);
         }
-        while let Some(&at) = tangle.by_begin.get(self.timed).filter(|&&at| begin(at) > over) {
+        while let Some(&at) = component.by_begin.get(self.timed).filter(|&&at| begin(at) > over) {
             step(at);
             self.timed += 1;
         }
     }
 
     fn way(&self, state: u32, last: Edge) -> Vec<Edge> {
-        let (mut way, mut at) = (vec![last], state);
+        let mut way = vec![last];
+        let mut at = state;
         while let Some((before, edge, _)) = self.came[at as usize] {
             way.push(edge);
             at = before;
@@ -308,7 +317,7 @@ impl<'s, 'a> Search<'s, 'a> {
     }
 }
 
-impl Tangle<'_> {
+impl Component<'_> {
     /// Transactions of the same session that began after this one was acknowledged. A session does
     /// not outlive its process: what is missing after a reopening was lost there.
     fn later_in_session(&self, txn: u32) -> impl Iterator<Item = u32> + '_ {

@@ -50,15 +50,19 @@ fn lines(evidence: &Evidence, names: &dyn Names) -> Vec<String> {
                 || "nobody wrote there".to_owned(),
                 |writer| format!("{} wrote", names.txn(writer)),
             );
-            let (txn, key, version) = (names.txn(*txn), names.key(*key), names.version(*version));
+            let txn = names.txn(*txn);
+            let key = names.key(*key);
+            let version = names.version(*version);
             vec![format!("{txn} read {version} at {key}, which {by}")]
         }
         Evidence::Differs { txn, key, first, then } => {
-            let (txn, key) = (names.txn(*txn), names.key(*key));
+            let txn = names.txn(*txn);
+            let key = names.key(*key);
             vec![format!("{txn} had {} at {key}, and then {}", shown(first), shown(then))]
         }
         Evidence::Disorder { txn, key } => {
-            let (txn, key) = (names.txn(*txn), names.key(*key));
+            let txn = names.txn(*txn);
+            let key = names.key(*key);
             vec![format!("a scan of {txn} met {key} out of order or outside of its range")]
         }
         Evidence::Cycle(edges) => edges.iter().map(|edge| proof(edge, names)).collect(),
@@ -67,12 +71,14 @@ fn lines(evidence: &Evidence, names: &dyn Names) -> Vec<String> {
 
 /// Why one transaction comes before another, with the operations that prove it.
 fn proof(edge: &Edge, names: &dyn Names) -> String {
-    let (from, to) = (names.txn(edge.from), names.txn(edge.to));
+    let from = names.txn(edge.from);
+    let to = names.txn(edge.to);
     let key = edge.key.map_or_else(String::new, |key| names.key(key));
     let shown = |version: Option<Version>| {
         version.map_or_else(|| "nothing".to_owned(), |version| names.version(version))
     };
-    let (version, then) = (shown(edge.version), shown(edge.then));
+    let version = shown(edge.version);
+    let then = shown(edge.then);
     let how = if edge.scan { " by a scan" } else { "" };
     let because = match edge.why {
         Why::Wr => format!("{to} read {version} at {key}{how}, which {from} wrote"),
@@ -92,7 +98,8 @@ pub fn dot(violation: &Violation, names: &dyn Names) -> String {
     match &violation.evidence {
         Evidence::Cycle(edges) => {
             for edge in edges {
-                let (from, to) = (names.txn(edge.from), names.txn(edge.to));
+                let from = names.txn(edge.from);
+                let to = names.txn(edge.to);
                 let label = label(edge, names);
                 writeln!(dot, "  {from:?} -> {to:?} [label={label:?}];")
                     .expect("a string takes all");
@@ -130,7 +137,7 @@ pub fn svg(violation: &Violation, names: &dyn Names) -> String {
     );
     if let Evidence::Cycle(edges) = &violation.evidence {
         for (at, edge) in edges.iter().enumerate() {
-            arrow(&mut svg, (at, edges.len()), &label(edge, names), &names.txn(edge.from));
+            arrow(&mut svg, at, edges.len(), &label(edge, names), &names.txn(edge.from));
         }
     }
     for (at, line) in proofs.iter().enumerate() {
@@ -148,13 +155,15 @@ fn place(at: usize, count: usize) -> (f64, f64) {
 }
 
 /// An arrow from the `at`-th transaction of the circle to the next, bent outwards.
-fn arrow(svg: &mut String, (at, count): (usize, usize), label: &str, name: &str) {
+fn arrow(svg: &mut String, at: usize, count: usize, label: &str, name: &str) {
     let (x, y) = place(at, count);
     let (to_x, to_y) = place(at + 1, count);
     let angle = std::f64::consts::TAU * (at as f64 + 0.5) / count as f64;
     let bend = RADIUS * if count == 2 { 0.5 } else { 1.05 };
-    let (mid_x, mid_y) = (SIZE / 2.0 + bend * angle.sin(), SIZE / 2.0 - bend * angle.cos());
-    let (label, name) = (escaped(label), escaped(name));
+    let mid_x = SIZE / 2.0 + bend * angle.sin();
+    let mid_y = SIZE / 2.0 - bend * angle.cos();
+    let label = escaped(label);
+    let name = escaped(name);
     writeln!(
         svg,
         "<path d=\"M{x:.0},{y:.0} Q{mid_x:.0},{mid_y:.0} {to_x:.0},{to_y:.0}\" fill=\"none\" \

@@ -85,11 +85,11 @@ fn operations(all: &Resolved<'_>, shape: Shape, number: u32, ended: bool, text: 
                 out.say(format_args!(r#"["append",{key},{element}]"#));
             }
             (Shape::Registers, Op::Read(key, version)) => {
-                read(all, number, told, (key, version), &mut out);
+                read(all, number, told, key, version, &mut out);
             }
             (Shape::Registers, Op::Scan(low, high, _, items)) => {
                 let found = |key| items.iter().find(|item| item.0 == key).map(|item| item.1);
-                (low..high).for_each(|key| read(all, number, told, (key, found(key)), &mut out));
+                (low..high).for_each(|key| read(all, number, told, key, found(key), &mut out));
             }
             (Shape::Registers, Op::Write(key, version) | Op::Delete(key, version)) => {
                 out.say(format_args!(r#"["w",{key},{version}]"#));
@@ -103,7 +103,8 @@ fn read(
     all: &Resolved<'_>,
     number: u32,
     told: bool,
-    (key, version): (Key, Option<Version>),
+    key: Key,
+    version: Option<Version>,
     out: &mut Operations<'_>,
 ) {
     let version = match version {

@@ -193,7 +193,8 @@ impl Graph {
 
     /// The `cursor`-th successor of a node.
     pub(crate) fn successor(&self, node: u32, cursor: u32) -> Option<u32> {
-        let (txns, positions) = (self.txns, self.last_position.len() as u32);
+        let txns = self.txns;
+        let positions = self.last_position.len() as u32;
         let holds = 2 * txns + self.barriers;
         let at = cursor as usize;
         if node < txns {

@@ -114,7 +114,9 @@ impl History {
     /// Begins a transaction; what is recorded next belongs to it, until [`History::end`].
     pub fn begin(&mut self, session: u16, begin: u32) {
         let first_op = self.ops.len() as u32;
-        let (asked, end, outcome) = (NOTHING, NOTHING, Outcome::Unknown);
+        let asked = NOTHING;
+        let end = NOTHING;
+        let outcome = Outcome::Unknown;
         self.txns.push(Txn { first_op, begin, asked, end, session, outcome });
     }
 
@@ -284,7 +286,8 @@ impl History {
     }
 
     fn unpack(&self, packed: Packed) -> Op<'_> {
-        let (key, value) = (packed.kind_and_key & KEY_MASK, packed.value);
+        let key = packed.kind_and_key & KEY_MASK;
+        let value = packed.value;
         match packed.kind_and_key >> KIND_SHIFT {
             0 => Op::Read(key, (value != NOTHING).then_some(value)),
             1 => Op::Write(key, value),
@@ -303,7 +306,8 @@ impl History {
     }
 
     fn stored(&self, offset: u32) -> &[u32] {
-        let (offset, len) = (offset as usize, self.elements[offset as usize] as usize);
+        let offset = offset as usize;
+        let len = self.elements[offset] as usize;
         &self.elements[offset + 1..][..len]
     }
 }
@@ -343,7 +347,7 @@ mod tests {
     }
 
     #[test]
-    fn an_unknown_commit_is_over_when_the_database_is_opened_again() {
+    fn unknown_commit_ends_at_the_next_opening() {
         let mut history = History::new();
         for (begin, outcome) in [(1, Outcome::Unknown), (2, Outcome::Committed)] {
             history.begin(0, begin);

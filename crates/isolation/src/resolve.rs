@@ -253,7 +253,8 @@ impl<'a> Resolved<'a> {
         if version >= self.history.versions() {
             return true;
         }
-        let (key, writer) = (self.key_of(version), self.writer_of(version));
+        let key = self.key_of(version);
+        let writer = self.writer_of(version);
         let evidence = Evidence::Read { txn, key, version, writer };
         let Some(writer) = writer else {
             found.add(Anomaly::NeverWritten, evidence);
@@ -298,9 +299,11 @@ impl<'a> Resolved<'a> {
             let Written { sibling, writer: other, .. } = self.versions[first as usize];
             self.versions[version as usize].sibling = sibling;
             self.versions[first as usize].sibling = version;
-            let (key, shown) = (Some(self.key_of(version)), self.shown(base));
+            let key = Some(self.key_of(version));
+            let shown = self.shown(base);
             let edge = |from, to, then| {
-                let (why, scan) = (Why::Rw, false);
+                let why = Why::Rw;
+                let scan = false;
                 Edge { from, to, why, key, version: shown, then: self.shown(then), scan }
             };
             let cycle = vec![edge(other, txn, version), edge(txn, other, first)];

@@ -180,7 +180,8 @@ impl<K: Ord + Clone, V: Clone + PartialEq> Store<K, V> {
     /// When another transaction wrote it that this one does not see.
     pub fn set(&mut self, txn: u64, key: &K, value: Option<V>) -> Result<(), Conflict> {
         let active = &self.active[&txn];
-        let (snapshot, other) = (active.snapshot, active.entangled.filter(|_| active.mutual));
+        let snapshot = active.snapshot;
+        let other = active.entangled.filter(|_| active.mutual);
         // When the other one is committed, this one has to.
         let sealed = other.is_some_and(|other| self.done.contains_key(&other));
         let sin = self.sin;

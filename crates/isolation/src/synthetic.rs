@@ -43,7 +43,9 @@ impl Synthetic {
             key: (0..self.keys).collect(),
             next: self.keys,
         };
-        let (mut history, mut version, mut stamp) = (History::new(), 0, 0);
+        let mut history = History::new();
+        let mut version = 0;
+        let mut stamp = 0;
         let mut written: Vec<(u32, u32)> = Vec::new();
         for first in (0..self.txns).step_by(SESSIONS as usize) {
             written.clear();
@@ -54,7 +56,8 @@ impl Synthetic {
                     let key = draw(self.keys);
                     self.read(&mut history, key, &values, &lists);
                 }
-                let (mut own, mut refused) = (Vec::new(), false);
+                let mut own = Vec::new();
+                let mut refused = false;
                 for _ in 0..draw(3) {
                     let key = draw(self.keys);
                     if own.iter().any(|&(other, _)| other == key) {

@@ -63,7 +63,7 @@ mod tests {
     use super::Environment;
 
     #[test]
-    fn a_typing_error_is_refused_and_the_knob_it_meant_is_named() {
+    fn typing_error_is_refused_with_the_meant_knob() {
         for (typo, meant) in [
             ("MACE_PROD_BUCKET_STRES_ROUNDS", "MACE_PROD_BUCKET_STRESS_ROUNDS"),
             ("FAST_TIMOUT", "FAST_TIMEOUT"),

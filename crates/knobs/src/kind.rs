@@ -3,7 +3,7 @@
 
 use std::str::FromStr;
 
-/// The shape of a knob's value, and with it the validator and the getter that fits.
+/// The shape of a knob's value, and with it the validator that fits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
     /// A whole number in decimal, within the bounds.
@@ -48,11 +48,6 @@ pub enum Kind {
 const YEAR_SECS: u64 = 365 * 24 * 60 * 60;
 
 impl Kind {
-    /// A whole number of at least `min`.
-    pub(crate) const fn at_least(min: u64) -> Self {
-        Self::Count { min, max: u64::MAX }
-    }
-
     /// Whether `text` is a value of this kind.
     pub fn accepts(self, text: &str) -> bool {
         match self {
@@ -145,7 +140,7 @@ mod tests {
     use super::Kind;
 
     #[test]
-    fn each_kind_accepts_its_edges_and_refuses_what_lies_beyond() {
+    fn each_kind_accepts_exactly_its_range() {
         let year = "31536000";
         let table: [(Kind, &[&str], &[&str]); 14] = [
             (

@@ -2,15 +2,15 @@
 //! Pure but for reading the files below the given root; prints nothing, decides nothing else.
 
 use crate::{
-    Environment, Home, Kind, Knob, KnobError, home, kind, render, runtime,
-    table::{self, KNOBS},
+    Environment, Home, Knob, KnobError, home, runtime,
+    table::{self, KNOBS, knob},
+    value::{Handle, Value},
 };
 use std::{
     collections::BTreeMap,
     ffi::OsStr,
     fmt,
     path::{Path, PathBuf},
-    time::Duration,
 };
 
 /// Where a value came from.
@@ -33,7 +33,7 @@ impl fmt::Display for Source {
         match self {
             Self::Flag => f.write_str("command-line flag"),
             Self::Environment => f.write_str("environment"),
-            Self::FullProfile => write!(f, "{} = 0", table::QUICK),
+            Self::FullProfile => write!(f, "{} = 0", knob::MACE_BENCH_QUICK.name()),
             Self::File(file) => write!(f, "{}", file.display()),
             Self::Default => f.write_str("built-in default"),
         }
@@ -51,8 +51,7 @@ pub struct Setting {
     pub source: Source,
 }
 
-/// All knobs, resolved once. Asking for a name the table lacks, or in a kind it does not have, is
-/// a bug of the caller and panics.
+/// All knobs, resolved once.
 #[derive(Debug, Clone)]
 pub struct Knobs {
     root: PathBuf,
@@ -90,7 +89,7 @@ impl Knobs {
                 files.insert(knob.home, home::read(knob.home, file, required)?);
             }
             let from_file = files.get(&knob.home).and_then(|values| values.get(knob.name));
-            let profile = table::full(knob.name).filter(|_| !knobs.flag(table::QUICK));
+            let profile = table::full(knob.name).filter(|_| !knobs.get(knob::MACE_BENCH_QUICK));
             let by_hand = by_hand(knob, env, flags)?;
             knobs.settings.push(choose(knob, by_hand, profile, from_file.zip(file))?);
         }
@@ -112,129 +111,35 @@ impl Knobs {
         &self.root
     }
 
-    /// Where the value of `name` came from.
-    pub fn provenance(&self, name: &str) -> &Source {
-        &self.setting(name).source
+    /// The value of a knob.
+    pub fn get<V: Value>(&self, knob: Handle<V>) -> V::Of<'_> {
+        V::read(self.setting(knob).value.as_deref(), &self.root)
     }
 
-    /// A whole number, in the unit the knob's line names.
-    #[track_caller]
-    pub fn count(&self, name: &str) -> u64 {
-        self.typed(name, |k| matches!(k, Kind::Count { .. } | Kind::Seconds { .. }), kind::whole)
+    /// The text of a knob and where it came from.
+    pub fn setting<V>(&self, knob: Handle<V>) -> &Setting {
+        self.find(knob.name()).expect("bug: a handle without a row in the table")
     }
 
-    /// A duration given in seconds.
-    #[track_caller]
-    pub fn seconds(&self, name: &str) -> Duration {
-        let secs = self.typed(name, |k| matches!(k, Kind::Seconds { .. }), kind::whole);
-        Duration::from_secs(secs)
+    /// The setting whose name is known only at run time.
+    pub fn find(&self, name: &str) -> Option<&Setting> {
+        self.settings.iter().find(|setting| setting.knob.name == name)
     }
 
-    /// A number of per cent.
-    #[track_caller]
-    pub fn percent(&self, name: &str) -> f64 {
-        self.typed(name, |k| k == Kind::Percent, |text| text.parse().ok())
-    }
-
-    /// A switch.
-    #[track_caller]
-    pub fn flag(&self, name: &str) -> bool {
-        self.typed(name, |k| k == Kind::Switch, |text| Some(text == "1"))
-    }
-
-    /// The text of a knob that always has a value, whatever its kind.
-    #[track_caller]
-    pub fn text(&self, name: &str) -> &str {
-        match self.optional(name) {
-            Some(text) => text,
-            None => panic!("bug: knob `{name}` has no default, so ask with `optional`"),
-        }
-    }
-
-    /// The text of a knob that may have no value.
-    #[track_caller]
-    pub fn optional(&self, name: &str) -> Option<&str> {
-        self.setting(name).value.as_deref()
-    }
-
-    /// The seed, where one was set.
-    #[track_caller]
-    pub fn seed(&self, name: &str) -> Option<u64> {
-        self.optional(name)?;
-        Some(self.typed(name, |k| k == Kind::Seed, kind::seed))
-    }
-
-    /// The words of a list; none for an empty one, which only features may be.
-    #[track_caller]
-    pub fn list(&self, name: &str) -> Vec<&str> {
-        let is_list = |kind| matches!(kind, Kind::List | Kind::Features);
-        assert!(is_list(self.setting(name).knob.kind), "bug: knob `{name}` is no list");
-        self.text(name).split(',').map(str::trim).filter(|word| !word.is_empty()).collect()
-    }
-
-    /// The numbers of a list of counts.
-    #[track_caller]
-    pub fn counts(&self, name: &str) -> Vec<u64> {
-        self.typed(name, |k| k == Kind::Counts, kind::counts)
-    }
-
-    /// The (key, value) sizes in bytes.
-    #[track_caller]
-    pub fn sizes(&self, name: &str) -> Vec<(u64, u64)> {
-        self.typed(name, |k| k == Kind::Sizes, kind::sizes)
-    }
-
-    /// Which of how many machines, from 1.
-    #[track_caller]
-    pub fn shard(&self, name: &str) -> (u32, u32) {
-        self.typed(name, |k| k == Kind::Shard, kind::shard)
-    }
-
-    /// A path, where one was set; a relative one starts at the workspace root.
-    #[track_caller]
-    pub fn path(&self, name: &str) -> Option<PathBuf> {
-        assert!(self.setting(name).knob.kind == Kind::Path, "bug: knob `{name}` is no path");
-        self.optional(name).map(|path| self.root.join(path))
-    }
-
-    /// Every effective knob, its value and its source, one a line: the page of `just knobs`.
-    pub fn render(&self) -> String {
-        render::page(self, |_| true)
-    }
-
-    /// The same, but only the knobs that live in one of `homes`.
-    pub fn render_of(&self, homes: &[Home]) -> String {
-        render::page(self, |knob| homes.contains(&knob.home))
+    /// The file that a perf snapshot is written to.
+    pub fn perf_output(&self) -> PathBuf {
+        let folder = || self.get(knob::MACE_PERF_OUT_DIR);
+        self.get(knob::MACE_PERF_OUTPUT).unwrap_or_else(|| folder().join("head_snapshot.json"))
     }
 
     fn file_of(&self, home: Home) -> (Option<PathBuf>, bool) {
-        let chosen = self.settings.iter().find(|s| s.knob.name == "MACE_PERF_THRESHOLD_FILE");
+        let chosen = self.find(knob::MACE_PERF_THRESHOLD_FILE.name());
         match chosen.filter(|_| home == Home::Perf) {
             Some(Setting { value: Some(file), source, .. }) => {
                 (Some(self.root.join(file)), *source != Source::Default)
             }
             _ => (home.file().map(|file| self.root.join(file)), false),
         }
-    }
-
-    #[track_caller]
-    fn setting(&self, name: &str) -> &Setting {
-        match self.settings.iter().find(|setting| setting.knob.name == name) {
-            Some(setting) => setting,
-            None => panic!("bug: knob `{name}` is not declared in the knobs crate's table"),
-        }
-    }
-
-    #[track_caller]
-    fn typed<T>(
-        &self,
-        name: &str,
-        fits: impl Fn(Kind) -> bool,
-        parse: impl Fn(&str) -> Option<T>,
-    ) -> T {
-        let kind = self.setting(name).knob.kind;
-        assert!(fits(kind), "bug: knob `{name}` is {}", kind.expects());
-        parse(self.text(name)).expect("bug: the knob's kind accepted what its getter cannot parse")
     }
 }
 

@@ -91,7 +91,7 @@ mod tests {
     use std::{fs, path::PathBuf};
 
     #[test]
-    fn the_root_is_the_nearest_workspace_unless_nextest_states_it() {
+    fn nearest_workspace_is_the_root_unless_stated() {
         let temp = tempfile::tempdir().unwrap();
         let root = temp.path().join("outer");
         let package = root.join("package/src");

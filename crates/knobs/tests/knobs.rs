@@ -4,7 +4,7 @@
 use knobs::{
     Environment, Home, KnobError, Knobs, Source,
     findings::{Build, Findings},
-    nextest_keys,
+    knob, nextest_keys,
 };
 use std::{ffi::OsString, fs, path::Path, time::Duration};
 use tempfile::TempDir;
@@ -34,10 +34,11 @@ fn refused(result: Result<Knobs, KnobError>, parts: &[&str]) {
 }
 
 #[test]
-fn a_flag_beats_the_environment_beats_the_file_beats_the_default() {
+fn flag_beats_environment_beats_file_beats_default() {
     let root = root(&[("prod.toml", "MACE_PROD_BUCKET_CHURN_ROUNDS = 7\nFEATURES = \"file\"\n")]);
-    let name = "MACE_PROD_BUCKET_CHURN_ROUNDS";
-    let (env, flags) = ([(name, "8")], [(name, "9")]);
+    let name = knob::MACE_PROD_BUCKET_CHURN_ROUNDS.name();
+    let env = [(name, "8")];
+    let flags = [(name, "9")];
     let file = Source::File(root.path().join(".config/prod.toml"));
     let bare = tempfile::tempdir().unwrap();
     for (root, env, flags, value, source) in [
@@ -47,40 +48,42 @@ fn a_flag_beats_the_environment_beats_the_file_beats_the_default() {
         (bare.path(), &[][..], &[][..], 128, Source::Default),
     ] {
         let knobs = resolve(root, env, flags).unwrap();
-        assert_eq!((knobs.count(name), knobs.provenance(name)), (value, &source));
+        let set = knobs.setting(knob::MACE_PROD_BUCKET_CHURN_ROUNDS);
+        assert_eq!(knobs.get(knob::MACE_PROD_BUCKET_CHURN_ROUNDS), value);
+        assert_eq!(set.source, source);
     }
 }
 
 #[test]
-fn every_getter_returns_what_the_contract_says_by_default() {
+fn typed_defaults_match_the_contract() {
     let root = root(&[]);
     let knobs = resolve(root.path(), &[], &[]).unwrap();
-    assert_eq!(knobs.list("FEATURES"), ["failpoints"]);
-    assert_eq!(knobs.seconds("FAST_TIMEOUT"), Duration::from_mins(5));
-    assert_eq!(knobs.count("STRESS_TIMEOUT"), 600);
-    assert_eq!(knobs.count("CHAOS_TIMEOUT"), 300);
-    assert_eq!(knobs.count("CHAOS_RETRY"), 3);
-    assert_eq!(knobs.text("CHAOS_FLAKY"), "fail");
-    assert_eq!(knobs.seed("MACE_PROD_SEED"), None);
-    assert_eq!(knobs.count("MACE_PROD_BUCKET_STRESS_ROUNDS"), 512);
-    assert_eq!(knobs.count("MACE_PROD_EVICTOR_STRESS_ROUNDS"), 512);
-    assert_eq!(knobs.optional("MACE_ENGINE"), None);
-    assert_eq!(knobs.path("MACE_ENGINE_PATH"), None);
-    assert_eq!(knobs.path("MACE_PERF_OUT_DIR"), Some(root.path().join("target/perf_gate")));
-    assert!((knobs.percent("MACE_PERF_REGRESS_PCT") - 5.0).abs() < f64::EPSILON);
-    assert_eq!(knobs.list("MACE_PERF_COMPARE_FILTERS").len(), 6);
-    assert!(knobs.flag("MACE_BENCH_QUICK"));
-    assert_eq!(knobs.counts("MACE_BENCH_THREADS"), [1, 4]);
-    assert_eq!(knobs.sizes("MACE_BENCH_KV_CASES"), [(16, 16), (100, 1024)]);
-    assert_eq!(knobs.seconds("SOAK_DURATION_SECS"), Duration::from_hours(6));
+    assert_eq!(knobs.get(knob::FEATURES), "failpoints");
+    assert_eq!(knobs.get(knob::FAST_TIMEOUT), Duration::from_mins(5));
+    assert_eq!(knobs.get(knob::STRESS_TIMEOUT), Duration::from_mins(10));
+    assert_eq!(knobs.get(knob::CHAOS_TIMEOUT), Duration::from_mins(5));
+    assert_eq!(knobs.get(knob::CHAOS_RETRY), 3);
+    assert_eq!(knobs.get(knob::CHAOS_FLAKY), "fail");
+    assert_eq!(knobs.get(knob::MACE_PROD_SEED), None);
+    assert_eq!(knobs.get(knob::MACE_PROD_BUCKET_STRESS_ROUNDS), 512);
+    assert_eq!(knobs.get(knob::MACE_PROD_EVICTOR_STRESS_ROUNDS), 512);
+    assert_eq!(knobs.get(knob::MACE_ENGINE), None);
+    assert_eq!(knobs.get(knob::MACE_ENGINE_PATH), None);
+    assert_eq!(knobs.get(knob::MACE_PERF_OUT_DIR), root.path().join("target/perf_gate"));
+    assert!((knobs.get(knob::MACE_PERF_REGRESS_PCT) - 5.0).abs() < f64::EPSILON);
+    assert_eq!(knobs.get(knob::MACE_PERF_COMPARE_FILTERS).len(), 6);
+    assert!(knobs.get(knob::MACE_BENCH_QUICK));
+    assert_eq!(knobs.get(knob::MACE_BENCH_THREADS), [1, 4]);
+    assert_eq!(knobs.get(knob::MACE_BENCH_KV_CASES), [(16, 16), (100, 1024)]);
+    assert_eq!(knobs.get(knob::SOAK_DURATION_SECS), Duration::from_hours(6));
 }
 
 #[test]
 fn the_page_shows_every_knob_with_value_and_source() {
     let root = root(&[("prod.toml", "MACE_PROD_SEED = \"0x2a\"\n")]);
     let knobs = resolve(root.path(), &[("FEATURES", "")], &[("CHAOS_RETRY", "1")]).unwrap();
-    assert_eq!(knobs.seed("MACE_PROD_SEED"), Some(42));
-    assert!(knobs.list("FEATURES").is_empty(), "empty features are the plain engine");
+    assert_eq!(knobs.get(knob::MACE_PROD_SEED), Some(42));
+    assert!(knobs.get(knob::FEATURES).is_empty(), "empty features are the plain engine");
 
     let page = knobs.render();
     assert_eq!(page.lines().count(), Knobs::table().len());
@@ -98,7 +101,7 @@ fn the_page_shows_every_knob_with_value_and_source() {
 }
 
 #[test]
-fn a_value_that_does_not_parse_names_knob_value_and_source() {
+fn parse_error_names_knob_value_and_source() {
     let broken = root(&[("prod.toml", "MACE_PROD_BUCKET_STRESS_ROUNDS = \"many\"\n")]);
     let root = root(&[]);
     refused(
@@ -171,7 +174,7 @@ fn a_knob_in_a_file_that_is_not_its_home_is_refused() {
 }
 
 #[test]
-fn a_file_that_cannot_be_read_is_an_error_that_names_file_and_line() {
+fn unreadable_file_is_refused_with_its_line() {
     let torn = root(&[("prod.toml", "FEATURES = \"a\"\nMACE_PROD_SEED = \n")]);
     let typed = root(&[("prod.toml", "MACE_PROD_SEED = [1]\n")]);
     let folder = root(&[]);
@@ -182,18 +185,96 @@ fn a_file_that_cannot_be_read_is_an_error_that_names_file_and_line() {
 }
 
 #[test]
-fn the_threshold_file_can_be_another_but_then_it_must_exist() {
+fn named_threshold_file_must_exist() {
     let root = root(&[("perf.toml", "MACE_PERF_REGRESS_PCT = 4\n")]);
     fs::write(root.path().join("other.toml"), "MACE_PERF_REGRESS_PCT = 2.5\n").unwrap();
     let percent = |env: &[(&str, &str)]| {
-        resolve(root.path(), env, &[]).map(|knobs| knobs.text("MACE_PERF_REGRESS_PCT").to_owned())
+        resolve(root.path(), env, &[])
+            .map(|knobs| knobs.setting(knob::MACE_PERF_REGRESS_PCT).value.clone())
     };
-    assert_eq!(percent(&[]).unwrap(), "4");
-    assert_eq!(percent(&[("MACE_PERF_THRESHOLD_FILE", "other.toml")]).unwrap(), "2.5");
+    assert_eq!(percent(&[]).unwrap().as_deref(), Some("4"));
+    let other = [("MACE_PERF_THRESHOLD_FILE", "other.toml")];
+    assert_eq!(percent(&other).unwrap().as_deref(), Some("2.5"));
     refused(
         resolve(root.path(), &[("MACE_PERF_THRESHOLD_FILE", "absent.toml")], &[]),
         &["cannot read", "absent.toml"],
     );
+}
+
+/// The threshold file as the scripts had it.
+const SHELL: &str = r#"# Thresholds of the gate; the environment wins.
+
+: "${MACE_PERF_REGRESS_PCT:=20}"
+: "${MACE_PERF_BENCH_ARGS:=--noplot --quiet}" # for Criterion
+  : ${MACE_PERF_MAX_REGRESS_CASES:=2}
+export MACE_BENCH_QUICK=1
+MACE_BENCH_THREADS="1,2"
+MACE_PERF_MIN_BASE_NS='20000' # ns
+MACE_PERF_MIN_COMPARE_CASES=3
+: "${MACE_BENCH_THREADS:=8}"
+"#;
+
+#[test]
+fn the_threshold_file_may_be_in_shell_form() {
+    let root = root(&[]);
+    fs::write(root.path().join("perf.env"), SHELL).unwrap();
+    let file = ("MACE_PERF_THRESHOLD_FILE", "perf.env");
+    let knobs = resolve(root.path(), &[file, ("MACE_PERF_MIN_COMPARE_CASES", "4")], &[]).unwrap();
+    for (name, value) in [
+        ("MACE_PERF_REGRESS_PCT", "20"),
+        ("MACE_PERF_BENCH_ARGS", "--noplot --quiet"),
+        ("MACE_PERF_MAX_REGRESS_CASES", "2"),
+        ("MACE_BENCH_QUICK", "1"),
+        ("MACE_BENCH_THREADS", "1,2"),
+        ("MACE_PERF_MIN_BASE_NS", "20000"),
+        ("MACE_PERF_MIN_COMPARE_CASES", "4"),
+    ] {
+        assert_eq!(knobs.find(name).unwrap().value.as_deref(), Some(value), "{name}");
+    }
+    let there = Source::File(root.path().join("perf.env"));
+    assert_eq!(knobs.setting(knob::MACE_PERF_REGRESS_PCT).source, there);
+    assert_eq!(knobs.setting(knob::MACE_PERF_MIN_COMPARE_CASES).source, Source::Environment);
+}
+
+#[test]
+fn a_bad_line_in_shell_form_names_file_and_line() {
+    let root = root(&[]);
+    let refused_at = |text: &str, parts: &[&str]| {
+        fs::write(root.path().join("perf.env"), text).unwrap();
+        refused(resolve(root.path(), &[("MACE_PERF_THRESHOLD_FILE", "perf.env")], &[]), parts);
+    };
+    refused_at(
+        "# a\n\n: \"${MACE_PERF_REGRES_PCT:=5}\"\n",
+        &["unknown knob", "perf.env:3", "mean"],
+    );
+    refused_at("FEATURES=\n", &["wrong file", "perf.env:1", ".config/prod.toml"]);
+    refused_at("MACE_PERF_REGRESS_PCT=five\n", &["`MACE_PERF_REGRESS_PCT` = \"five\"", "perf.env"]);
+    for line in [
+        "echo $PATH",
+        "MACE_PERF_REGRESS_PCT = \"5",
+        "MACE_PERF_REGRESS_PCT=$((2 + 3))",
+        "MACE_PERF_REGRESS_PCT=5 MACE_PERF_MIN_BASE_NS=1",
+        "MACE_PERF_REGRESS_PCT=\"5",
+        "MACE_PERF_BENCH_ARGS=\"a\"b",
+        "MACE_PERF_BENCH_ARGS=\"`date`\"",
+        ": \"${MACE_PERF_REGRESS_PCT:-5}\"",
+        ": \"${MACE_PERF_REGRESS_PCT:=5\"",
+        "if true; then MACE_PERF_REGRESS_PCT=5; fi",
+    ] {
+        let text = format!("MACE_PERF_MIN_BASE_NS=1\n{line}\n");
+        refused_at(&text, &["perf.env:2", "NAME=value"]);
+    }
+}
+
+#[test]
+fn the_snapshot_file_follows_its_knob_or_the_folder() {
+    let root = root(&[]);
+    let file = |env: &[(&str, &str)]| resolve(root.path(), env, &[]).unwrap().perf_output();
+    let below = |path: &str| root.path().join(path);
+    assert_eq!(file(&[]), below("target/perf_gate/head_snapshot.json"));
+    assert_eq!(file(&[("MACE_PERF_OUT_DIR", "out")]), below("out/head_snapshot.json"));
+    let both = [("MACE_PERF_OUT_DIR", "out"), ("MACE_PERF_OUTPUT", "a/b.json")];
+    assert_eq!(file(&both), below("a/b.json"));
 }
 
 #[test]
@@ -210,11 +291,11 @@ fn limits_are_read_from_nextests_own_file() {
     "#;
     let good = root(&[("nextest.toml", text)]);
     let knobs = resolve(good.path(), &[], &[]).unwrap();
-    assert_eq!(knobs.count("FAST_TIMEOUT"), 77);
-    assert_eq!(knobs.count("STRESS_TIMEOUT"), 88);
-    assert_eq!(knobs.count("CHAOS_RETRY"), 5);
-    assert_eq!(knobs.text("CHAOS_FLAKY"), "pass");
-    assert_eq!(knobs.provenance("CHAOS_TIMEOUT"), &Source::Default);
+    assert_eq!(knobs.get(knob::FAST_TIMEOUT), Duration::from_secs(77));
+    assert_eq!(knobs.get(knob::STRESS_TIMEOUT), Duration::from_secs(88));
+    assert_eq!(knobs.get(knob::CHAOS_RETRY), 5);
+    assert_eq!(knobs.get(knob::CHAOS_FLAKY), "pass");
+    assert_eq!(knobs.setting(knob::CHAOS_TIMEOUT).source, Source::Default);
 
     let split = text
         .replace("[profile.chaos]", "[profile.default]\nglobal-timeout = \"7s\"\n[profile.chaos]");
@@ -229,25 +310,25 @@ fn limits_are_read_from_nextests_own_file() {
 }
 
 #[test]
-fn nextests_file_states_the_tables_defaults_in_every_place() {
+fn nextest_file_states_the_defaults_everywhere() {
     let root = knobs::runtime::root();
     let knobs = resolve(&root, &[], &[]).unwrap();
     let text = fs::read_to_string(root.join(".config/nextest.toml")).unwrap();
     for knob in Knobs::table().iter().filter(|knob| knob.home == Home::Nextest) {
         let marks = text.lines().filter(|line| line.contains(&format!("# {}", knob.name))).count();
-        assert_eq!(knobs.optional(knob.name), knob.default, "{}", knob.name);
+        let setting = knobs.find(knob.name).unwrap();
+        assert_eq!(setting.value.as_deref(), knob.default, "{}", knob.name);
         // A place that is not there would be a knob that changes nothing.
         assert_eq!(marks, nextest_keys(knob.name).len(), "marks of {}", knob.name);
-        assert!(matches!(knobs.provenance(knob.name), Source::File(_)), "{}", knob.name);
+        assert!(matches!(setting.source, Source::File(_)), "{}", knob.name);
     }
 }
 
 #[test]
 fn the_other_files_state_the_tables_defaults_too() {
-    let (repository, bare) =
-        (Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap(), tempfile::tempdir().unwrap());
-    let (stated, built_in) =
-        (resolve(repository, &[], &[]).unwrap(), resolve(bare.path(), &[], &[]).unwrap());
+    let bare = tempfile::tempdir().unwrap();
+    let stated = resolve(&knobs::runtime::root(), &[], &[]).unwrap();
+    let built_in = resolve(bare.path(), &[], &[]).unwrap();
     let mut files = [0; 3];
     for (stated, built_in) in stated.settings().iter().zip(built_in.settings()) {
         let name = stated.knob.name;
@@ -259,7 +340,7 @@ fn the_other_files_state_the_tables_defaults_too() {
     assert!(files.into_iter().all(|knobs| knobs >= 7), "each file states its knobs: {files:?}");
 }
 
-/// The table of the contract; those of `every_getter_returns_what_the_contract_says_by_default` apart.
+/// The table of the contract; those of `typed_defaults_match_the_contract` apart.
 #[test]
 fn the_defaults_are_the_contracts() {
     let bare = tempfile::tempdir().unwrap();
@@ -296,29 +377,10 @@ fn the_defaults_are_the_contracts() {
         ("SOAK_CYCLE_PAUSE_SECS", "5"),
         ("SOAK_METRICS_DIR", "target/prod_soak"),
     ] {
-        let knob = knobs.settings().iter().find(|setting| setting.knob.name == name);
-        assert_eq!(knob.expect(name).knob.default, Some(default), "{name}");
+        assert_eq!(knobs.find(name).expect(name).knob.default, Some(default), "{name}");
     }
-    for none in ["MACE_ENGINE_PATH", "MACE_ENGINE", "MACE_PROD_SEED"] {
-        assert_eq!(knobs.optional(none), None);
-    }
-}
-
-#[test]
-fn asking_for_an_undeclared_knob_or_in_the_wrong_kind_is_a_bug() {
-    type Ask = fn(&Knobs);
-
-    let root = root(&[]);
-    let knobs = resolve(root.path(), &[], &[]).unwrap();
-    let asked: [(&str, Ask); 3] = [
-        ("not declared", |knobs| assert!(knobs.optional("MACE_PROD_NOTHING").is_none())),
-        ("one of fail, pass", |knobs| assert_eq!(knobs.count("CHAOS_FLAKY"), 0)),
-        ("no default", |knobs| assert_eq!(knobs.text("MACE_ENGINE"), "")),
-    ];
-    for (message, ask) in asked {
-        let panic = std::panic::catch_unwind(|| ask(&knobs)).expect_err("must panic");
-        let text = panic.downcast_ref::<String>().expect("a formatted message");
-        assert!(text.contains(message), "{text}");
+    for none in ["MACE_ENGINE_PATH", "MACE_ENGINE", "MACE_PROD_SEED", "MACE_PERF_OUTPUT"] {
+        assert_eq!(knobs.find(none).unwrap().value, None);
     }
 }
 
@@ -362,7 +424,7 @@ fn a_race_is_tried_until_its_absence_is_no_luck() {
 }
 
 #[test]
-fn a_malformed_findings_file_is_an_error_and_an_absent_one_is_empty() {
+fn malformed_findings_are_refused_absent_are_none() {
     assert!(Findings::load(root(&[]).path()).unwrap().all().is_empty());
     for (from, to, says) in [
         ("leaves_out", "leave_out", "unknown field"),

@@ -5,7 +5,7 @@ use crate::{
     Error, Result,
     engine::{Engine, PACKAGE},
 };
-use knobs::{Kind, Knobs};
+use knobs::{Kind, Knobs, knob};
 use std::{
     fs,
     path::{Path, PathBuf},
@@ -25,7 +25,7 @@ pub enum Wanted {
 impl Wanted {
     /// What the knobs ask for. A path that holds no engine is refused here.
     pub fn of(knobs: &Knobs) -> Result<Self> {
-        match (knobs.path("MACE_ENGINE_PATH"), knobs.optional("MACE_ENGINE")) {
+        match (knobs.get(knob::MACE_ENGINE_PATH), knobs.get(knob::MACE_ENGINE)) {
             (None, None) => Ok(Self::Locked),
             (None, Some(version)) => published("MACE_ENGINE", version),
             (Some(path), None) => Ok(Self::Path(checkout("MACE_ENGINE_PATH", &path)?)),
@@ -112,7 +112,8 @@ mod tests {
 
     fn engine(version: &str, path: Option<&str>) -> Engine {
         let checkout = |path: &str| Checkout { path: path.into(), commit: None };
-        Engine { version: version.into(), checkout: path.map(checkout) }
+        let source = path.unwrap_or_default().into();
+        Engine { version: version.into(), checkout: path.map(checkout), source, fixes: Vec::new() }
     }
 
     #[test]

@@ -9,7 +9,54 @@ use std::process::{Command, Stdio};
 const VERSION: &str = "0.9.143";
 
 /// Makes sure that `cargo nextest` runs.
-pub(crate) fn bootstrap(interrupts: &Interrupts) -> Result<Outcome> {
+pub(crate) fn bootstrap(all: bool, interrupts: &Interrupts) -> Result<Outcome> {
+    let outcome = fetch_nextest(interrupts)?;
+    if all && outcome == Outcome::Passed { fetch_tools(interrupts) } else { Ok(outcome) }
+}
+
+/// The commands that fetch what some own tests ask: linters of workflows, readers of reports.
+const TOOLS: [&[&str]; 3] = [
+    &["python3", "-m", "venv", "target/tools/ci"],
+    &[
+        "target/tools/ci/bin/pip",
+        "install",
+        "--quiet",
+        "zizmor==1.32.0",
+        "check-jsonschema==0.39.0",
+        "junitparser==5.0.3",
+        "junit2html==31.0.2",
+        "prometheus-client==0.26.0",
+    ],
+    &[
+        "npm",
+        "install",
+        "--silent",
+        "--no-audit",
+        "--no-fund",
+        "--prefix",
+        "target/tools/npm",
+        "xunit-viewer@10.6.1",
+        "junit-report-merger@9.0.4",
+    ],
+];
+
+fn fetch_tools(interrupts: &Interrupts) -> Result<Outcome> {
+    for line in TOOLS {
+        let text = line.join(" ");
+        console::note(&format!("bootstrap: {text}"));
+        let status = interrupts.run(Command::new(line[0]).args(&line[1..]));
+        if let Some(outcome) = interrupts.outcome() {
+            return Ok(outcome);
+        }
+        if !status.is_ok_and(|status| status.success()) {
+            let remedy = "see its messages above; the tests that need the tool skip without it";
+            return Err(Error::new(format!("`{}` failed", line[0]), text, remedy));
+        }
+    }
+    Ok(Outcome::Passed)
+}
+
+fn fetch_nextest(interrupts: &Interrupts) -> Result<Outcome> {
     if let Some(version) = installed() {
         console::note(&format!("bootstrap: {version} is there; nothing to do"));
         return Ok(Outcome::Passed);

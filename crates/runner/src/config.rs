@@ -124,8 +124,9 @@ mod tests {
         let there = self::root(&fs::read_to_string(copy).unwrap());
         let read = knobs(there.path(), &[]);
         for (name, value) in env {
-            assert_eq!(read.text(name), value, "{name}");
-            assert!(matches!(read.provenance(name), Source::File(_)), "{name}");
+            let read = read.find(name).expect(name);
+            assert_eq!(read.value.as_deref(), Some(value), "{name}");
+            assert!(matches!(read.source, Source::File(_)), "{name}");
         }
         let copied = fs::read_to_string(there.path().join(".config/nextest.toml")).unwrap();
         let (before, after) = (repository(), copied);

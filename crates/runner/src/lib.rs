@@ -6,6 +6,7 @@ mod cli;
 mod config;
 mod exit;
 mod files;
+mod fixes;
 mod judge;
 mod junit;
 mod leftovers;
@@ -24,7 +25,7 @@ mod shard;
 mod soaking;
 
 use cli::{Cli, Command};
-use knobs::Knobs;
+use knobs::{Knobs, knob};
 use part::Mode;
 use plan::ShardNumber;
 use process::{Interrupts, Outcome, Result, console};
@@ -47,7 +48,7 @@ fn dispatch(cli: &Cli, interrupts: &Interrupts) -> Result<Outcome> {
             let mode = session::mode(mode)?;
             let threads = session::threads(threads)?;
             let session = Session::open(&flags)?;
-            let parts = part::parts(mode, session.knobs.text("FEATURES"));
+            let parts = part::parts(mode, session.knobs.get(knob::FEATURES));
             let order = Order { parts, threads, complete: mode == Mode::All, counts: false };
             run::run(&session, &order, interrupts)
         }
@@ -57,7 +58,7 @@ fn dispatch(cli: &Cli, interrupts: &Interrupts) -> Result<Outcome> {
             let session = Session::open(&flags)?;
             let mut parts = vec![part::own()];
             if !own {
-                parts.extend(part::parts(Mode::All, session.knobs.text("FEATURES")));
+                parts.extend(part::parts(Mode::All, session.knobs.get(knob::FEATURES)));
             }
             let order = Order { parts, threads, complete: !own, counts: true };
             run::run(&session, &order, interrupts)
@@ -90,7 +91,8 @@ fn dispatch(cli: &Cli, interrupts: &Interrupts) -> Result<Outcome> {
         }
         Command::Merge { folders } => merge_shards::merge_shards(&flags, folders),
         Command::Report { out } => report::write(&flags, out.as_deref()),
-        Command::Bootstrap => bootstrap::bootstrap(interrupts),
+        Command::Fixes { verb } => fixes::fixes(&flags, verb.as_ref()),
+        Command::Bootstrap { all } => bootstrap::bootstrap(*all, interrupts),
     }
 }
 

@@ -7,7 +7,7 @@ use crate::{
     progress::{Progress, Soaking},
     session::Session,
 };
-use knobs::{Home, Source, runtime};
+use knobs::{Home, Source, knob, runtime};
 use nextest_metadata::TestListSummary;
 use process::{Error, Interrupts, Outcome, Result, console, wanted::Wanted};
 use results::CaseId;
@@ -170,9 +170,9 @@ impl<'s> Nextest<'s> {
         }
         if let Wanted::Path(path) = &session.wanted {
             // A relative path would start elsewhere in the generated workspace.
-            command.env("MACE_ENGINE_PATH", path);
+            command.env(knob::MACE_ENGINE_PATH.name(), path);
         }
-        command.env("MACE_PROD_SEED", session.seed.to_string());
+        command.env(knob::MACE_PROD_SEED.name(), session.seed.to_string());
         command.env("MACE_PROD_INTERNAL_EVIDENCE", &session.evidence);
         command.current_dir(&session.root);
         command

@@ -5,7 +5,7 @@ use crate::{
     part::{Build, Part},
     session::Session,
 };
-use knobs::{Home, Knobs, Source};
+use knobs::{Home, Knobs, Source, knob};
 use process::wanted::Wanted;
 use results::run::Setting;
 use std::{fmt::Write, time::SystemTime};
@@ -24,7 +24,7 @@ pub(crate) struct Origin {
 }
 
 /// Set by the repetition's own arguments.
-const BY_ARGUMENT: [&str; 2] = ["MACE_PROD_SEED", "FEATURES"];
+const BY_ARGUMENT: [&str; 2] = [knob::MACE_PROD_SEED.name(), knob::FEATURES.name()];
 
 impl Origin {
     pub(crate) fn of(session: &Session) -> Self {
@@ -36,7 +36,7 @@ impl Origin {
             };
             match &session.wanted {
                 _ if BY_ARGUMENT.contains(&knob.name) => {}
-                Wanted::Path(path) if knob.name == "MACE_ENGINE_PATH" => {
+                Wanted::Path(path) if knob.name == knob::MACE_ENGINE_PATH.name() => {
                     settings.push((knob.name.to_owned(), path.display().to_string()));
                 }
                 _ => settings.push((knob.name.to_owned(), value.clone())),

@@ -53,7 +53,10 @@ impl Build {
     /// The arguments that make cargo build it.
     pub(crate) fn cargo_args(&self) -> Vec<&str> {
         match self {
-            Self::Suite(features) => vec!["--no-default-features", "--features", features],
+            Self::Suite(features) => {
+                // The layers are in these binaries; a layer builds no others.
+                vec!["--test", "prod_*", "--no-default-features", "--features", features]
+            }
             Self::Workspace => vec!["--workspace"],
         }
     }

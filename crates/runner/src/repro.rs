@@ -7,6 +7,7 @@ use crate::{
     part::{Build, Part},
     session::Session,
 };
+use knobs::knob;
 use process::{Error, Interrupts, Outcome, Result, console};
 
 /// Runs the case called `name`. The seed has been put into the session.
@@ -16,7 +17,7 @@ pub(crate) fn repro(
     plain: bool,
     interrupts: &Interrupts,
 ) -> Result<Outcome> {
-    let features = if plain { "" } else { session.knobs.text("FEATURES") };
+    let features = if plain { "" } else { session.knobs.get(knob::FEATURES) };
     // `all` gives every case the limits of its layer; the name decides which case it is.
     let suite = Part {
         label: "all",
@@ -62,7 +63,7 @@ fn unknown(name: &str, cases: &Inventory) -> Error {
 
 /// The root seed of a repetition, as typed.
 pub(crate) fn seed_flag(seed: &str) -> [(&'static str, &str); 1] {
-    [("MACE_PROD_SEED", seed)]
+    [(knob::MACE_PROD_SEED.name(), seed)]
 }
 
 #[cfg(test)]

@@ -19,6 +19,7 @@ use results::{
     run::{LayerRun, Machine, Run},
 };
 use std::{
+    fmt::Display,
     fs,
     path::Path,
     time::{Instant, SystemTime},
@@ -39,16 +40,31 @@ pub(crate) fn run(session: &Session, order: &Order, interrupts: &Interrupts) -> 
     remove_old_reports(&session.out)?;
     nextest::announce(session);
     let nextest = Nextest::new(session, interrupts);
-    let Some(inventories) = inventories(&nextest, &order.parts, interrupts)? else {
-        return Ok(interrupts.outcome().expect("only a signal ends the building early"));
-    };
     let mut layers = Vec::new();
     let mut notes = Vec::new();
-    for (part, inventory) in order.parts.iter().zip(&inventories) {
-        match run_part(&nextest, part, inventory, order.threads) {
-            Ok(ran) => layers.push(ran.judged),
+    // What another build costs is paid when its turn comes: the first case begins sooner.
+    for group in order.parts.chunk_by(|one, next| one.build == next.build) {
+        let listed = match inventories(&nextest, group, interrupts) {
+            Ok(Some(listed)) => listed,
+            Ok(None) if layers.is_empty() => {
+                return Ok(interrupts.outcome().expect("only a signal ends the building early"));
+            }
+            Ok(None) => break,
+            Err(error) if layers.is_empty() => return Err(error),
             // One part that cannot run must not keep the others from running.
-            Err(error) => notes.push(Note::broken(error.to_string())),
+            Err(error) => {
+                notes.push(Note::broken(&error));
+                continue;
+            }
+        };
+        for (part, inventory) in group.iter().zip(&listed) {
+            match run_part(&nextest, part, inventory, order.threads) {
+                Ok(ran) => layers.push(ran.judged),
+                Err(error) => notes.push(Note::broken(&error)),
+            }
+            if interrupts.outcome().is_some() {
+                break;
+            }
         }
         if interrupts.outcome().is_some() {
             break;
@@ -56,7 +72,9 @@ pub(crate) fn run(session: &Session, order: &Order, interrupts: &Interrupts) -> 
     }
     for judged in layers.iter().filter(|judged| judged.outcome == Outcome::Broken) {
         let label = &judged.layer.label;
-        notes.push(Note::broken(format!("layer {label}: nextest could not run it, see above")));
+        notes.push(Note::broken(&format_args!(
+            "layer {label}: nextest could not run it, see above"
+        )));
     }
     if order.complete && interrupts.outcome().is_none() {
         notes.extend(findings_without_case(&session.findings, &session.engine.version, &layers));
@@ -76,12 +94,12 @@ pub(crate) struct Note {
 }
 
 impl Note {
-    pub(crate) fn failed(line: String) -> Self {
-        Self { outcome: Outcome::Failed, line }
+    pub(crate) fn failed(line: &dyn Display) -> Self {
+        Self { outcome: Outcome::Failed, line: line.to_string() }
     }
 
-    pub(crate) fn broken(line: String) -> Self {
-        Self { outcome: Outcome::Broken, line }
+    pub(crate) fn broken(line: &dyn Display) -> Self {
+        Self { outcome: Outcome::Broken, line: line.to_string() }
     }
 }
 
@@ -92,7 +110,9 @@ pub(crate) fn findings_without_case(
     layers: &[Judged],
 ) -> Vec<Note> {
     let note = |Finding { id, case, .. }: &Finding| {
-        Note::failed(format!("known finding `{id}`: no case is called `{case}`: correct its entry"))
+        Note::failed(&format_args!(
+            "known finding `{id}`: no case is called `{case}`: correct its entry"
+        ))
     };
     judge::findings_without_case(findings, engine, layers).map(note).collect()
 }

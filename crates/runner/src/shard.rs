@@ -12,6 +12,7 @@ use crate::{
     run::{self, Conclusion, Note, Sharded},
     session::Session,
 };
+use knobs::knob;
 use process::{Error, Interrupts, Outcome, Result, console, folder};
 use results::{Document, document};
 use std::{
@@ -28,7 +29,7 @@ pub(crate) fn archive(
     interrupts: &Interrupts,
 ) -> Result<Outcome> {
     let folder = folder::writable(folder)?;
-    let features = session.knobs.text("FEATURES");
+    let features = session.knobs.get(knob::FEATURES);
     let parts = crate::part::parts(mode, features);
     nextest::announce(session);
     let nextest = Nextest::new(session, interrupts);
@@ -56,6 +57,7 @@ pub(crate) fn archive(
         features: features.to_owned(),
         engine: origin.engine,
         engine_version: session.engine.version.clone(),
+        engine_fixes: session.engine.fixes.clone(),
         root_seed: session.seed.to_string(),
         started_unix_s: started.as_secs(),
         settings: origin.settings,
@@ -96,7 +98,7 @@ pub(crate) fn shard(
                 record.parts.insert(part.slug.to_owned(), slice);
                 layers.push(layer);
             }
-            Err(error) => notes.push(Note::broken(error.to_string())),
+            Err(error) => notes.push(Note::broken(&error)),
         }
         record.notes = notes.iter().map(|note| note.line.clone()).collect();
         // Written after each part: what a machine that is taken away has done is not lost.

@@ -4,6 +4,7 @@
 use super::Attempt;
 use crate::{
     engine::{Denial, Outcome, Reason, Txn},
+    history::OracleName,
     history::{KeyText, Seen, Write},
     workload::{Version, elements, plan::SUM_PREFIX},
 };
@@ -16,7 +17,7 @@ impl Attempt<'_> {
             Seen::Absent => Vec::new(),
             other => {
                 let key = KeyText::new(key).0;
-                self.wrong("reads", format!("{}: list {key} is {other:?}", self.id));
+                self.wrong(OracleName::Reads, format!("{}: list {key} is {other:?}", self.id));
                 return Err(Denial::Failed("a list that is none".to_owned()));
             }
         };
@@ -67,7 +68,10 @@ impl Attempt<'_> {
         };
         if let Some(missing) = own.iter().find(|element| !there.contains(*element)) {
             let id = self.id;
-            self.wrong("reads", format!("{id}: {} lacks its own {missing}: {seen:?}", at.0));
+            self.wrong(
+                OracleName::Reads,
+                format!("{id}: {} lacks its own {missing}: {seen:?}", at.0),
+            );
         }
         let others: Vec<Version> =
             there.iter().copied().filter(|element| !own.contains(element)).collect();

@@ -4,6 +4,7 @@
 use super::{Attempt, seen};
 use crate::{
     engine::{Keys, Order, Outcome, Scan, Txn},
+    history::OracleName,
     history::{KeyText, Scanned, Seen, Write},
     workload::plan,
 };
@@ -18,7 +19,7 @@ impl Attempt<'_> {
             pairs.iter().map(|(key, value)| (key.as_slice(), seen(key, value))).collect();
         let backward = order == Order::Backward;
         if !met.is_sorted_by(|(a, _), (b, _)| if backward { a > b } else { a < b }) {
-            self.wrong("scan", format!("{}: keys out of order or repeated", self.id));
+            self.wrong(OracleName::Scan, format!("{}: keys out of order or repeated", self.id));
         }
         let found: BTreeMap<&[u8], &Seen> = met.iter().map(|(key, seen)| (*key, seen)).collect();
         let planned = plan::keys_below(prefix);
@@ -40,7 +41,10 @@ impl Attempt<'_> {
         });
         if let Some((key, was)) = missed {
             let key = KeyText::new(key).0;
-            self.wrong("scan", format!("{}: a scan skipped {key}, which is {was:?}", self.id));
+            self.wrong(
+                OracleName::Scan,
+                format!("{}: a scan skipped {key}, which is {was:?}", self.id),
+            );
         }
         Ok(())
     }

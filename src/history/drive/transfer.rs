@@ -4,6 +4,7 @@
 use super::Attempt;
 use crate::{
     engine::{Denial, Outcome, Txn},
+    history::OracleName,
     history::{KeyText, Seen, Write},
 };
 
@@ -27,7 +28,7 @@ impl Attempt<'_> {
         let seen = self.read(txn, key)?;
         let Seen::Sum(balance) = seen else {
             let key = KeyText::new(key).0;
-            self.wrong("conservation", format!("{}: account {key} is {seen:?}", self.id));
+            self.wrong(OracleName::Conservation, format!("{}: account {key} is {seen:?}", self.id));
             return Err(Denial::Failed("an account that is none".to_owned()));
         };
         if first {

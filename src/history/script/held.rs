@@ -5,6 +5,7 @@ use super::{PATIENCE, Runner, Step};
 use crate::{
     engine::Outcome,
     history::{
+        Milestone,
         hold::{Hold, Place},
         reach::Thread,
     },
@@ -19,9 +20,6 @@ use std::{
 
 /// The name of the thread that takes the leading steps; its clients have it from there.
 pub const LEAD: &str = "lead";
-
-/// The phase that says that a thread was held, and that steps were taken meanwhile.
-pub const HELD: &str = "held ";
 
 /// How long a thread is waited for that may not come by, after the leading steps. The engine's evictor
 /// looks for work five times a second.
@@ -64,7 +62,7 @@ impl Runner<'_> {
                 met = asked.elapsed() < COMING;
             }
             let done = if met {
-                self.phase(format!("{HELD}{}", place.thread));
+                self.reach(Milestone::Held { thread: place.thread.clone() });
                 self.amid(hold, amid)
             } else {
                 drop(hold);

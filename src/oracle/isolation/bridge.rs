@@ -4,7 +4,7 @@
 
 use super::{Losses, Place};
 use crate::{
-    history::{Event, KeyText, Scanned, Seen, Write, drive::seen},
+    history::{Event, KeyText, Milestone, Scanned, Seen, Write, drive::seen},
     oracle::{
         ledger::{Ledger, Record, Status},
         recovery::Reopened,
@@ -72,7 +72,7 @@ impl<'a> Bridge<'a> {
         this.place_all(ledger, losses);
         let mut last = 0;
         for event in events {
-            if matches!(event, Event::Phase { name } if name == "started") && last > 0 {
+            if matches!(event, Event::Milestone(Milestone::Started)) && last > 0 {
                 this.history.reopened(stamp(last, 0));
             }
             last = event.stamp().unwrap_or(last).max(last);

@@ -4,7 +4,7 @@ use super::*;
 use crate::{
     engine::Denial,
     history::{
-        Scanned, Seen, Write,
+        Milestone, Scanned, Seen, Write,
         dump::{Dump, Pairs},
     },
     oracle::recovery::Promise,
@@ -162,7 +162,7 @@ fn reopened(promise: Promise, streams: Streams, events: Vec<Event>, gone: &[&str
     }
     let dump = Dump { buckets: BTreeMap::from([(BUCKET.to_owned(), pairs)]), ..Dump::default() };
     let state = Reopened { promise, ..Reopened::after(&history, dump) };
-    history.events.push(Event::Phase { name: "started".to_owned() });
+    history.events.push(Event::Milestone(Milestone::Started));
     judge(&history, &[state], streams)
 }
 

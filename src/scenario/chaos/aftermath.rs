@@ -6,18 +6,22 @@
 use crate::{
     engine::{EngineOptions, Family},
     history::{
-        Event, History,
+        Event, History, Milestone,
         child::{End, Exit},
     },
-    oracle::{Violation, isolation, live, progress, recovery},
-    report::{self, Figures},
+    oracle::{
+        Violation,
+        judge::{Equals, Evidence, Isolation, judge_all},
+        recovery,
+    },
+    report::Figures,
     scenario::{
         chaos::{
             exits::{self, Stopped, must, newest},
             recipes,
         },
         database::{Database, Stage},
-        live::isolated_in,
+        live::concluded,
     },
 };
 use std::collections::BTreeMap;
@@ -42,6 +46,7 @@ impl Aftermath<'_> {
     /// Opens the database again and again and judges it; then its copies.
     pub fn judge(&mut self, mut database: Database) -> Result<Vec<Violation>, Stopped> {
         let mut violations = self.copies(&database)?;
+        let mut equals = Vec::new();
         let look = Stage::looking(&self.options);
         let work = Stage { steps: recipes::epilogue(self.family), ..look.clone() };
         let check = Stage { end: End::CloseAndCheck, ..look.clone() };
@@ -55,10 +60,10 @@ impl Aftermath<'_> {
             self.ended(&database, &exit, stage.end, when)?;
             if !stage.steps.is_empty() {
                 let commits = commits_of_newest(&must(database.history()));
-                violations.extend(progress::judge(&commits, FAIRNESS));
+                equals.push(Equals { commits, most_times: FAIRNESS });
             }
         }
-        violations.extend(self.states(&mut database));
+        violations.extend(self.states(&mut database, &equals));
         Ok(violations)
     }
 
@@ -73,21 +78,14 @@ impl Aftermath<'_> {
             .map_err(|verdict| Stopped::unless_known(verdict, database, self.figures))
     }
 
-    fn states(&mut self, database: &mut Database) -> Vec<Violation> {
+    fn states(&mut self, database: &mut Database, equals: &[Equals]) -> Vec<Violation> {
         let history = must(database.history());
         let dumps = std::mem::take(&mut database.dumps);
         let states = recovery::Reopened::at_milestones(&history, dumps);
-        let judged = recovery::judge(&history, &states, &self.expect);
-        for allowed in &judged.allowances {
-            let (oracle, count, sentence) = (allowed.oracle, allowed.count, allowed.sentence);
-            report::say(&format!("chaos: {oracle} let {count} pass: {sentence}"));
-        }
-        self.figures.add("transactions", judged.transactions_judged);
-        let mut violations = judged.violations;
-        violations.extend(live::judge(&history).violations);
-        let isolated = isolation::judge(&history, &states, self.expect.streams);
-        violations.extend(isolated_in(database.root(), isolated, self.figures));
-        violations
+        let evidence = Evidence { equals, ..Evidence::new(&history, self.expect.streams, &states) };
+        let judgement = judge_all(&evidence);
+        self.figures.add("transactions", judgement.transactions);
+        concluded(judgement, database.root(), self.figures)
     }
 
     /// A copy that stands at its place holds all that was acknowledged before it was asked for;
@@ -96,8 +94,7 @@ impl Aftermath<'_> {
         let history = must(database.history());
         let mut violations = Vec::new();
         for (at, event) in history.events.iter().enumerate() {
-            let Event::Phase { name } = event else { continue };
-            let Some(name) = name.strip_prefix("copying ") else { continue };
+            let Event::Milestone(Milestone::Copying { name }) = event else { continue };
             let Some(mut copy) = must(database.published_copy(name)) else { continue };
             let check = Stage { end: End::CloseAndCheck, ..Stage::looking(&self.options) };
             let exit = must(copy.process(&check, self.figures));
@@ -107,12 +104,17 @@ impl Aftermath<'_> {
             let dump = copy.dumps.pop().expect("a process that was to dump did");
             let before = History { events: history.events[..=at].to_vec() };
             let states = [recovery::Reopened::after(&before, dump)];
-            violations.extend(recovery::judge(&before, &states, &self.expect).violations);
-            let isolated = isolation::judge(&before, &states, self.expect.streams);
-            violations.extend(isolated_in(copy.root(), isolated, self.figures));
+            let evidence = Evidence {
+                clients_misled: Some("a copy holds what was acknowledged before it was asked for"),
+                ..Evidence::new(&before, self.expect.streams, &states)
+            };
+            violations.extend(concluded(judge_all(&evidence), copy.root(), self.figures));
             let found = must(copy.history());
-            let wrong = newest(&found).to_vec();
-            violations.extend(live::judge(&History { events: wrong }).violations);
+            let opened = History { events: newest(&found).to_vec() };
+            let isolation = Isolation::Not("no client worked on the copy");
+            let evidence =
+                Evidence { isolation, ..Evidence::new(&opened, self.expect.streams, &[]) };
+            violations.extend(judge_all(&evidence).violations());
         }
         Ok(violations)
     }

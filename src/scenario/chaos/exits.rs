@@ -4,13 +4,15 @@
 use crate::{
     engine::{Denial, Driver, mace::MaceDriver},
     error,
+    history::OracleName,
     history::{
-        Event, History,
+        Event, History, Milestone,
         child::{End, Exit, ExitClass, SIGABRT},
     },
     oracle::Violation,
     report::{self, Figures},
     scenario::{chaos::known, database::Database},
+    settings::FindingId,
     verdict::Verdict,
 };
 
@@ -20,7 +22,7 @@ pub enum Stopped {
     /// A verdict was reached.
     By(Verdict),
     /// A child ended badly, and the state on disk shows this known finding.
-    Known(&'static str),
+    Known(FindingId),
 }
 
 impl From<Verdict> for Stopped {
@@ -66,8 +68,7 @@ pub fn met_abort(armed: &Database, exit: &Exit, hits: u64, nth: u64) -> Result<M
 /// A child that was armed to panic. The engine's threads are its own, so whoever waits for one
 /// that panicked may wait for ever.
 pub fn met_panic(armed: &Database, exit: &Exit, point: &str) -> Result<Met, Verdict> {
-    let ours = format!("panicked failpoint panic: {point}");
-    let panicked = must(armed.phases()).iter().any(|phase| phase.starts_with(&ours));
+    let panicked = panics(&must(armed.milestones())).any(|text| is_panic_of(text, point));
     let how = match exit.class {
         ExitClass::Done if !panicked => return Ok(Met::Nothing(0)),
         _ if !panicked => return Err(unexpected(armed, exit, "before the armed panic")),
@@ -81,32 +82,47 @@ pub fn met_panic(armed: &Database, exit: &Exit, point: &str) -> Result<Met, Verd
 }
 
 /// How 0.1.2 says in a panic what 0.2.0 reports before it aborts.
-const REPORTS: [&str; 2] = ["panicked must_ok failed: ", "panicked can't fail, "];
+const REPORTS: [&str; 2] = ["must_ok failed: ", "can't fail, "];
+
+/// What the engine's failpoints panic with.
+fn is_panic_of(message: &str, point: &str) -> bool {
+    message.strip_prefix("failpoint panic: ").is_some_and(|rest| rest.starts_with(point))
+}
+
+/// The messages of the panics.
+fn panics(milestones: &[Milestone]) -> impl Iterator<Item = &str> {
+    milestones.iter().filter_map(|milestone| match milestone {
+        Milestone::Panicked { message } => Some(message.as_str()),
+        _ => None,
+    })
+}
 
 /// A child that was armed to get an I/O error. The engine may return it to the caller, refuse the
 /// opening or a step with it, or stop with a report; all three are documented. `silent`: this
 /// point's own code stops without a report.
 pub fn met_error(armed: &Database, exit: &Exit, hits: u64, silent: bool) -> Result<Met, Verdict> {
-    let phases = must(armed.phases());
-    let reached = |name: &str| phases.iter().any(|phase| phase.starts_with(name));
+    let milestones = must(armed.milestones());
+    let let_pass = |milestone: &Milestone| matches!(milestone, Milestone::LetPass(_));
+    let report = panics(&milestones).find(|text| REPORTS.iter().any(|is| text.starts_with(is)));
     let outcome = match exit.class {
         ExitClass::Done | ExitClass::Refused if hits == 0 => return Ok(Met::Nothing(0)),
-        ExitClass::Done if reached("let pass") => "denied a call".to_owned(),
+        ExitClass::Done if milestones.iter().any(let_pass) => "denied a call".to_owned(),
         ExitClass::Done => match failures_of_newest(&must(armed.history())) {
             0 => "served all the same".to_owned(),
             failures => format!("failed {failures} transactions"),
         },
-        ExitClass::Refused if reached("opened") => "denied a call".to_owned(),
+        ExitClass::Refused if milestones.iter().any(Milestone::is_opened) => {
+            "denied a call".to_owned()
+        }
         ExitClass::Refused => "refused to open".to_owned(),
         ExitClass::Died(SIGABRT) if exit.stderr.contains("fatal: ") => {
             let report = exit.stderr.lines().rfind(|line| line.starts_with("fatal: "));
             format!("stopped with a report, {}", report.unwrap_or_default())
         }
         ExitClass::Died(SIGABRT) | ExitClass::Panicked | ExitClass::Hung
-            if MaceDriver.capabilities().stops_by_panic && REPORTS.iter().any(|is| reached(is)) =>
+            if MaceDriver.capabilities().stops_by_panic && report.is_some() =>
         {
-            let report = phases.iter().find(|phase| phase.starts_with("panicked "));
-            format!("stopped with a panic, {}", report.map_or("", String::as_str))
+            format!("stopped with a panic, {}", report.unwrap_or_default())
         }
         ExitClass::Died(SIGABRT) if silent && exit.stderr.trim().is_empty() => {
             "stopped without a report".to_owned()
@@ -118,29 +134,39 @@ pub fn met_error(armed: &Database, exit: &Exit, hits: u64, silent: bool) -> Resu
 
 /// A child that was to come to its end did.
 pub fn ended(database: &Database, exit: &Exit, end: End, when: &str) -> Result<(), Verdict> {
-    let phases = must(database.phases());
-    let reached = |name: &str| phases.iter().any(|phase| phase.starts_with(name));
-    let as_told = match end {
-        End::Die => exit.class == ExitClass::Died(SIGABRT) && reached("scripted"),
-        End::Close => exit.class == ExitClass::Done && reached("closed"),
-        End::CloseAndCheck | End::CheckUnopened => {
-            exit.class == ExitClass::Done && reached("checked")
+    if came_to(&must(database.milestones()), exit, end) {
+        Ok(())
+    } else {
+        Err(unexpected(database, exit, when))
+    }
+}
+
+/// Whether a child came to the end that it was told.
+pub fn came_to(milestones: &[Milestone], exit: &Exit, end: End) -> bool {
+    match end {
+        End::Die => {
+            exit.class == ExitClass::Died(SIGABRT) && milestones.iter().any(Milestone::is_scripted)
         }
-    };
-    if as_told { Ok(()) } else { Err(unexpected(database, exit, when)) }
+        End::Close => exit.class == ExitClass::Done && milestones.contains(&Milestone::Closed),
+        End::CloseAndCheck | End::CheckUnopened => {
+            // An engine without a checker cannot be asked; that is said once, by its capabilities.
+            let looked = |it: &Milestone| matches!(it, Milestone::Checked | Milestone::NoChecker);
+            exit.class == ExitClass::Done && milestones.iter().any(looked)
+        }
+    }
 }
 
 /// The verdict on a child that ended in a way in which it should not.
 pub fn unexpected(database: &Database, exit: &Exit, when: &str) -> Verdict {
-    let phases = must(database.phases());
-    let last = phases.iter().rfind(|phase| !phase.starts_with("hits "));
-    let last = last.map_or("nothing", String::as_str);
+    let milestones = must(database.milestones());
+    let last = milestones.iter().rfind(|it| !matches!(it, Milestone::Hits { .. }));
+    let last = last.map_or_else(|| "nothing".to_owned(), |last| format!("{last:?}"));
     let text = format!("{when}, after `{last}`: {:?} {}", exit.class, exit.stderr.trim());
     match exit.class {
         ExitClass::Hung => Verdict::Stuck(text),
         ExitClass::Refused => {
             let promise = "a database that died can be opened and serves";
-            Verdict::Violated(vec![Violation::new("answers", promise, text)])
+            Verdict::Violated(vec![Violation::new(OracleName::Answers, promise, text)])
         }
         ExitClass::Done | ExitClass::Died(_) | ExitClass::Panicked => Verdict::Crashed(text),
     }
@@ -148,7 +174,7 @@ pub fn unexpected(database: &Database, exit: &Exit, when: &str) -> Verdict {
 
 /// The events of the newest process.
 pub fn newest(history: &History) -> &[Event] {
-    let start = |event: &Event| matches!(event, Event::Phase { name } if name == "started");
+    let start = |event: &Event| matches!(event, Event::Milestone(Milestone::Started));
     let at = history.events.iter().rposition(start).unwrap_or_default();
     &history.events[at..]
 }

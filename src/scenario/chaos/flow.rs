@@ -7,6 +7,7 @@ use crate::{
         EngineOptions,
         failpoint::{Action, Rule},
     },
+    history::OracleName,
     history::child::{ExitClass, SIGABRT},
     oracle::{Violation, recovery},
     report,
@@ -70,7 +71,7 @@ impl Flow<'_> {
     /// Whether the fault is the reason for what the checker says.
     fn explained(&self, violation: &Violation) -> bool {
         let expected = self.fault.contradictions().iter();
-        let explained = violation.oracle == "checker"
+        let explained = violation.oracle == OracleName::Checker
             && expected.into_iter().any(|sentence| violation.witness.contains(sentence));
         if explained {
             report::say(&format!("chaos: said because of the fault: {}", violation.witness));

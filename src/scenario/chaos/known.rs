@@ -3,27 +3,28 @@
 
 use crate::{
     engine::EngineOptions,
-    history::{Event, child::End},
+    history::{Event, Milestone, child::End},
     report::Figures,
     scenario::{
         chaos::exits::{must, newest},
         database::{Database, Stage},
     },
+    settings::FindingId,
 };
 use std::{collections::BTreeSet, fs, path::Path};
 
 /// A checkpoint that was cut within a split holds the left half alone.
-pub const TORN_SPLIT: &str = "split-without-its-child";
+pub const TORN_SPLIT: FindingId = FindingId::SPLIT_WITHOUT_ITS_CHILD;
 
 /// The log of a dropped transaction leads into a file that was recycled.
-pub const ABORTED_ACROSS_LOG_FILES: &str = "aborted-across-log-files";
+pub const ABORTED_ACROSS_LOG_FILES: FindingId = FindingId::ABORTED_ACROSS_LOG_FILES;
 
 /// A link of the log that is off by the length of a checkpoint record.
-pub const PANIC_IN_CHECKPOINT: &str = "panic-within-a-checkpoint-record";
+pub const PANIC_IN_CHECKPOINT: FindingId = FindingId::PANIC_WITHIN_A_CHECKPOINT_RECORD;
 
 /// The finding that the database in this state shows, with the evidence. The database must not be
 /// open; a copy of it is looked at.
-pub fn of(database: &Database, figures: &mut Figures) -> Option<(&'static str, String)> {
+pub fn of(database: &Database, figures: &mut Figures) -> Option<(FindingId, String)> {
     dangling_abort(database)
         .or_else(|| torn_split(database, figures).map(|evidence| (TORN_SPLIT, evidence)))
 }
@@ -58,16 +59,15 @@ mod record {
 }
 
 /// After an opening that was refused as corrupt.
-fn dangling_abort(database: &Database) -> Option<(&'static str, String)> {
-    let refused = |phase: &String| phase == "denied failed (Corruption)";
-    let was_refused = must(database.phases()).iter().any(refused);
+fn dangling_abort(database: &Database) -> Option<(FindingId, String)> {
+    let was_refused = must(database.milestones()).contains(&Milestone::corruption());
     was_refused.then(|| dangling_abort_in(&database.dir()))?
 }
 
 /// A record in the log of this database, of a transaction without a commit, whose predecessor is in an
 /// earlier file. Recovery follows it out of the files that it scanned, whether or not the earlier one
 /// is still there. Or its predecessor is a place in the same file where no record begins.
-pub fn dangling_abort_in(dir: &Path) -> Option<(&'static str, String)> {
+pub fn dangling_abort_in(dir: &Path) -> Option<(FindingId, String)> {
     let mut streams: Vec<(String, u64, Vec<u8>)> = Vec::new();
     for entry in fs::read_dir(dir.join("log")).ok()?.flatten() {
         let name = entry.file_name().to_string_lossy().into_owned();

@@ -13,7 +13,7 @@ use crate::{
     },
     history::{drive::Traffic, script::Step},
     scenario::database::Stage,
-    settings::leaves_out,
+    settings::{FindingId, leaves_out},
     workload::{Mix, Source, Sweep},
 };
 
@@ -268,7 +268,7 @@ impl Recipe {
                 steps.extend([mixed(2, 4), overwrite(300, 3, 100), checkpoint(), mixed(2, 4)]);
             }
             Self::Evict => {
-                let id = "history-ahead-of-its-page";
+                let id = FindingId::HISTORY_AHEAD_OF_ITS_PAGE;
                 let options = family.bucket().checkpoints_when_asked_while(id);
                 steps = vec![Step::Open { bucket: BUCKET.to_owned(), options }];
                 let read = Step::ReadAll { bucket: BUCKET.to_owned() };
@@ -327,7 +327,7 @@ impl Recipe {
 /// The same with log files that take all that a case writes, as long as the engine has the known
 /// finding `aborted-across-log-files`.
 pub fn without_rotation(options: &EngineOptions) -> EngineOptions {
-    if !leaves_out("aborted-across-log-files") {
+    if !leaves_out(FindingId::ABORTED_ACROSS_LOG_FILES) {
         return options.clone();
     }
     EngineOptions { wal_file_bytes: 1 << 20, ..options.clone() }

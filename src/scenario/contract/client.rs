@@ -10,7 +10,7 @@ use super::{
 use crate::{
     engine::{Bucket, Denial, Driver, Engine, Outcome, Read, Reason, Txn},
     history::dump::{Pairs, read_all},
-    settings::leaves_out,
+    settings::{FindingId, leaves_out},
 };
 use std::{fs, path::Path, sync::Arc};
 
@@ -166,7 +166,7 @@ impl<'a> Frame<'a> {
     /// No checkpoint is under way, as long as the engine has the known finding
     /// `copy-during-checkpoint`.
     fn copy(&self, after: &Reference, target: &Path) -> Outcome<Vec<String>> {
-        if leaves_out("copy-during-checkpoint") {
+        if leaves_out(FindingId::COPY_DURING_CHECKPOINT) {
             // The wait ends before the checkpoint's record is in the log; that of the next one, which
             // has nothing to write, begins behind it.
             for _ in 0..2 {

@@ -12,7 +12,7 @@ use crate::{
         BucketOptions, Denial, EngineOptions, Family, Merge, Order, Outcome, RULES, Reason,
         model::{MAX_KEY_BYTES, clamp, sum},
     },
-    settings::leaves_out,
+    settings::{FindingId, leaves_out},
 };
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -255,7 +255,9 @@ impl Reference {
         }
         match overlap {
             Overlap::None => {}
-            Overlap::KnownFinding if leaves_out("merge-admission-sees-only-the-newest-version") => {
+            Overlap::KnownFinding
+                if leaves_out(FindingId::MERGE_ADMISSION_SEES_ONLY_THE_NEWEST_VERSION) =>
+            {
                 return None;
             }
             Overlap::KnownFinding | Overlap::Conflict => {

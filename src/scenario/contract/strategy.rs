@@ -4,13 +4,14 @@
 
 use crate::{
     engine::{BucketOptions, Driver, EngineOptions, Family, Order, RULES},
+    history::OracleName,
     oracle::Violation,
     report::Figures,
     scenario::contract::{
         self, BUCKETS, Filling, How, Key, Mismatch, Op, PROMISE, Reader, Reference, Run, Span,
         Sweep, TXNS, VIEWS, Value, bucket_of_txn, without_drops,
     },
-    settings::{Seed, leaves_out},
+    settings::{FindingId, Seed, leaves_out},
     verdict::Verdict,
 };
 use proptest::{
@@ -90,7 +91,7 @@ pub fn judge(
             let list: Vec<String> =
                 list.iter().enumerate().map(|(at, op)| format!("\n    {at} {op:?}")).collect();
             let witness = format!("{family:?}: {why}{}", list.concat());
-            Verdict::Violated(vec![Violation::new("contract", PROMISE, witness)])
+            Verdict::Violated(vec![Violation::new(OracleName::Contract, PROMISE, witness)])
         }
     }
 }
@@ -119,7 +120,7 @@ fn attempt(
 }
 
 fn carried_out(start: &Reference, ops: &[Op]) -> Vec<Op> {
-    let left_out = start.rotates() && leaves_out("aborted-across-log-files");
+    let left_out = start.rotates() && leaves_out(FindingId::ABORTED_ACROSS_LOG_FILES);
     if left_out { without_drops(ops) } else { ops.to_vec() }
 }
 
@@ -191,7 +192,7 @@ fn write(now: &Reference) -> BoxedStrategy<Op> {
 /// Whether a key of this length is left out: see the known finding `key-of-115-bytes`. Some more
 /// than its own lengths, because a page strips what its keys have in common.
 fn left_out(len: usize) -> bool {
-    leaves_out("key-of-115-bytes")
+    leaves_out(FindingId::KEY_OF_115_BYTES)
         && ((115..=130).contains(&len) || (16_370..=16_390).contains(&len))
 }
 
@@ -286,7 +287,7 @@ fn key(now: &Reference, bucket: usize) -> BoxedStrategy<Key> {
 /// the smallest data file (32 KiB), and more than three of them. An empty value is left out: see the
 /// known finding `empty-value-is-a-deletion`.
 fn value() -> impl Strategy<Value = Value> + Clone {
-    let shortest = usize::from(leaves_out("empty-value-is-a-deletion"));
+    let shortest = usize::from(leaves_out(FindingId::EMPTY_VALUE_IS_A_DELETION));
     let len = prop_oneof![
         12 => select(vec![8_usize, shortest, 1, 7, 9, 32, 100]),
         8 => select(vec![255_usize, 256, 257, 1023, 1024, 1025, 4095, 4096, 4097]),

@@ -2,7 +2,7 @@
 //! show what is behind it. What each is, how it is legal, and that it is still there, is shown by a
 //! test of its own (`tests/detects_power.rs`); a case says which of them it met.
 
-use crate::{error::Result, oracle::Violation, testdir};
+use crate::{error::Result, oracle::Violation, settings::FindingId, testdir};
 use std::{
     fs::{self, File},
     path::{Path, PathBuf},
@@ -11,18 +11,15 @@ use std::{
 /// fjall 3.1.13 does not sync the folder in which it makes the folder of a keyspace
 /// (`Keyspace::create_new`), nor the one in which it makes a file of blobs (lsm-tree 3.1.10,
 /// `vlog/blob_file/writer.rs`; that of tables is synced, `table/writer/mod.rs`).
-pub const UNSYNCED_NAMES: &str = "fjall-unsynced-names";
+pub const UNSYNCED_NAMES: FindingId = FindingId::FJALL_UNSYNCED_NAMES;
 
 /// fjall 3.1.13 takes a batch at the end of its journal that is there in part, and whose length is
 /// right, for a damaged database and refuses to open it (`journal/batch_reader.rs`).
-pub const TORN_BATCH: &str = "fjall-torn-batch";
+pub const TORN_BATCH: FindingId = FindingId::FJALL_TORN_BATCH;
 
 /// fjall 3.1.13 goes on when the sync of its own keyspace's folder failed in maintenance
 /// (`MetaKeyspace::remove_keyspace`), and believes the next one about the same name.
-pub const FAILED_SYNC: &str = "fjall-sync-believed-after-failed";
-
-/// All of them.
-pub const ALL: &[&str] = &[UNSYNCED_NAMES, TORN_BATCH, FAILED_SYNC];
+pub const FAILED_SYNC: FindingId = FindingId::FJALL_SYNC_BELIEVED_AFTER_FAILED;
 
 /// What ends a batch in fjall's journal: `MAGIC_BYTES` of `file.rs`.
 const TRAILER: &[u8] = b"FJL\x03";
@@ -47,7 +44,7 @@ pub fn unsynced_names(engine: &str) -> Option<fn(&str) -> bool> {
 }
 
 /// What it is called when this engine believes a sync after one that failed, if it is known to.
-pub fn failed_sync(engine: &str) -> Option<&'static str> {
+pub fn failed_sync(engine: &str) -> Option<FindingId> {
     (engine == "fjall").then_some(FAILED_SYNC)
 }
 
@@ -59,7 +56,7 @@ pub(super) fn torn_batch(
     violations: &[Violation],
     (database, to): (&Path, &Path),
     judge: impl Fn(&Path) -> Vec<Violation>,
-) -> Option<&'static str> {
+) -> Option<FindingId> {
     let is_torn = |violation: &Violation| WORDS.iter().any(|why| violation.witness.contains(why));
     if engine != "fjall" || violations.is_empty() || !violations.iter().all(is_torn) {
         return None;

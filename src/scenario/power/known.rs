@@ -5,12 +5,14 @@
 use crate::{
     error::Result,
     history::History,
+    history::OracleName,
     oracle::{
-        Violation, isolation,
-        recovery::{self, Expect, Reopened, Streams},
+        Violation,
+        judge::{Commits, Evidence, judge_all},
+        recovery::{Reopened, Streams},
     },
     scenario::chaos,
-    settings::leaves_out,
+    settings::{FindingId, leaves_out},
     testdir,
 };
 use serde::{Deserialize, Serialize};
@@ -22,24 +24,24 @@ use std::{
 };
 
 /// The creation of a database was cut off: the file of the manifest has its size and no header.
-pub const CUT_OFF_CREATION: &str = "cut-off-creation";
+pub const CUT_OFF_CREATION: FindingId = FindingId::CUT_OFF_CREATION;
 
 /// A log file that is not the newest of its stream lost its end or its name, and newer ones did not.
-pub const SHORT_LOG_FILE: &str = "short-log-file";
+pub const SHORT_LOG_FILE: FindingId = FindingId::SHORT_LOG_FILE;
 
 /// A log file that an opening made is taken for one with a durable name by the next opening.
-pub const UNSYNCED_LOG_NAME: &str = "unsynced-log-name";
+pub const UNSYNCED_LOG_NAME: FindingId = FindingId::UNSYNCED_LOG_NAME;
 
 /// A sync of the log, or of its folder, failed and the next one was believed. Nothing on disk shows
 /// it; a trace on which such a sync cleans nothing does.
-pub const FAILED_SYNC: &str = "sync-believed-after-failed";
+pub const FAILED_SYNC: FindingId = FindingId::SYNC_BELIEVED_AFTER_FAILED;
 
 /// A commit whose sync failed was undone for all who saw the running engine, and the next opening
 /// brings it back.
-pub const REVIVED_COMMIT: &str = "failed-commit-comes-back";
+pub const REVIVED_COMMIT: FindingId = FindingId::FAILED_COMMIT_COMES_BACK;
 
 /// Recovery cuts a log file that is torn, does not sync the cut, and leaves younger ones as they are.
-pub const LOG_BEHIND_CUT: &str = "log-behind-a-cut";
+pub const LOG_BEHIND_CUT: FindingId = FindingId::LOG_BEHIND_A_CUT;
 
 /// Bytes of the two headers of a manifest, in btree-store 2.1.0 (`src/store.rs`).
 const HEADERS: usize = 8192;
@@ -129,9 +131,9 @@ impl Cut {
 
 /// The finding behind an opening that is refused as corrupt, and nothing else: the log of a transaction
 /// that a crash dropped leads out of the files that are scanned.
-pub(super) fn refusal(dir: &Path, violations: &[Violation]) -> Option<&'static str> {
+pub(super) fn refusal(dir: &Path, violations: &[Violation]) -> Option<FindingId> {
     let is_corrupt = |violation: &Violation| {
-        violation.oracle == "answers" && violation.witness.contains("(Corruption)")
+        violation.oracle == OracleName::Answers && violation.witness.contains("(Corruption)")
     };
     if violations.is_empty() || !violations.iter().all(is_corrupt) {
         return None;
@@ -150,14 +152,18 @@ pub(super) fn is_revived(
 ) -> bool {
     !violations.is_empty()
         && leaves_out(REVIVED_COMMIT)
-        && recovery::apart_from_failed(history, states, &Expect { streams }).violations.is_empty()
-        && isolation::apart_from_failed(history, states, streams).violations.is_empty()
+        && judge_all(&Evidence {
+            commits: Commits::ApartFromFailed,
+            clients_misled: Some("the first run was judged"),
+            ..Evidence::new(history, streams, states)
+        })
+        .is_sound()
 }
 
 /// Whether these are the words of a database whose creation was cut off: it cannot be opened, and
 /// nothing else. Whether something had been promised is the caller's to know.
 pub(super) fn is_cut_off(has_header: bool, violations: &[Violation]) -> bool {
-    let refused = |violation: &Violation| violation.oracle == "answers";
+    let refused = |violation: &Violation| violation.oracle == OracleName::Answers;
     !has_header && violations.iter().all(refused) && leaves_out(CUT_OFF_CREATION)
 }
 

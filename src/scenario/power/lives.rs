@@ -11,14 +11,17 @@ use super::{
 use crate::{
     engine::{EngineOptions, Family},
     history::{
-        Event, History,
+        Event, History, Milestone,
         child::{self, End, Plan},
         drive::Traffic,
         dump::Dump,
         journal::{self, Recorder},
         script::Step,
     },
-    oracle::{isolation, live, recovery::Reopened},
+    oracle::{
+        judge::{Evidence, judge_all},
+        recovery::Reopened,
+    },
     settings::{Seed, leaves_out},
     workload::{Mix, Source},
 };
@@ -162,7 +165,7 @@ impl Recorded<'_> {
                 let cut = serde_json::to_vec(&sizes.cut(&dir)).expect("what was cut is plain data");
                 fs::write(&cuts, cut).expect("the life's folder takes files");
             }
-            Some(_) if matches!(event, Event::Phase { .. }) => {}
+            Some(_) if matches!(event, Event::Milestone(_)) => {}
             Some(Word::Asked(stamp)) => tell(Word::Asked(told_as(stamp))),
             Some(Word::Promised(stamp)) => tell(Word::Promised(told_as(stamp))),
             None => {}
@@ -171,10 +174,13 @@ impl Recorded<'_> {
         done.map_err(|denial| format!("answers: {}\n      it answers {denial}", super::SERVES))?;
         let Life { history, before, dump, .. } = &*lives.read(number)?;
         // What the first life acknowledged and lost by right, no client can be blamed to miss.
-        let seen = self.options.durable.then(|| live::judge(history).violations);
-        told(&seen.unwrap_or_default(), None)?;
-        let state = Reopened { events: *before, promise, dump: dump.clone() };
-        told(&isolation::judge(history, &[state], self.streams).violations, None)
+        let misled = "what the first life lost by right, no client can be blamed to miss";
+        let state = [Reopened { events: *before, promise, dump: dump.clone() }];
+        let evidence = Evidence {
+            clients_misled: (!self.options.durable).then_some(misled),
+            ..Evidence::new(history, self.streams, &state)
+        };
+        told(&judge_all(&evidence).violations(), None)
     }
 
     /// Nothing in it conflicts or is dropped, and its log does not rotate.
@@ -214,12 +220,12 @@ impl Crash<'_> {
 }
 
 fn is_opened(event: &Event) -> bool {
-    matches!(event, Event::Phase { name } if name == "opened")
+    matches!(event, Event::Milestone(Milestone::Opened { .. }))
 }
 
 /// How many events of a life's journal were before it.
 fn before(history: &History) -> usize {
-    let started = |event: &Event| matches!(event, Event::Phase { name } if name == "started");
+    let started = |event: &Event| matches!(event, Event::Milestone(Milestone::Started));
     history.events.iter().rposition(started).unwrap_or_default()
 }
 

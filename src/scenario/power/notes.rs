@@ -6,10 +6,8 @@
 use crate::{
     error::Error,
     history::History,
-    oracle::{
-        Allowance, Judged, isolation,
-        recovery::{Reopened, Streams},
-    },
+    history::OracleName,
+    oracle::{Allowance, judge::Sound, recovery::Reopened},
     report::{Figures, say},
 };
 use std::{
@@ -34,7 +32,7 @@ pub struct Notes {
 
 /// What was let pass, by its oracle and the engine's sentence: how often, and in how many remainders.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Passed(BTreeMap<(String, String), (u64, u64)>);
+pub struct Passed(BTreeMap<(OracleName, String), (u64, u64)>);
 
 impl Notes {
     /// In this folder, which is made when there is something to note.
@@ -42,32 +40,13 @@ impl Notes {
         Self { folder: folder.into(), sound: Mutex::default() }
     }
 
-    /// The isolation of a history that was found isolated, with the states that its openings found.
-    /// `life` tells histories with the same stamps apart.
-    pub(super) fn isolated(
-        &self,
-        life: u64,
-        history: &History,
-        states: &[Reopened],
-        streams: Streams,
-    ) -> Judged {
-        let print = print(life, history, states);
-        let known = self.sound.lock().unwrap_or_else(PoisonError::into_inner).get(&print).cloned();
-        if let Some(allowances) = known {
-            return Judged { allowances, ..Judged::default() };
-        }
-        let isolation::Judged { violations, evidence, allowances, .. } =
-            isolation::remainder(history, states, streams);
-        if violations.is_empty() {
-            let mut sound = self.sound.lock().unwrap_or_else(PoisonError::into_inner);
-            sound.insert(print, allowances.clone());
-        }
-        self.show(&evidence);
-        Judged { violations, allowances, ..Judged::default() }
+    /// What is known of the states of a life. `life` tells histories with the same stamps apart.
+    pub(super) fn of_life(&self, life: u64) -> OfLife<'_> {
+        OfLife { notes: self, life }
     }
 
     /// Keeps the first evidence of its kind.
-    fn show(&self, evidence: &[(String, String)]) {
+    pub(super) fn show(&self, evidence: &[(String, String)]) {
         for (name, content) in evidence {
             let path = self.made().join(name);
             if let Ok(mut file) = OpenOptions::new().write(true).create_new(true).open(&path) {
@@ -82,7 +61,8 @@ impl Notes {
             return;
         }
         let line = |Allowance { oracle, sentence, count }: &Allowance| {
-            format!("{oracle}\t{count}\t{sentence}\n")
+            let line = serde_json::to_string(&(oracle, count, sentence));
+            line.expect("an allowance is plain data") + "\n"
         };
         // One call for all of it: other processes write here too.
         let lines: String = allowances.iter().map(line).collect();
@@ -105,11 +85,11 @@ impl Notes {
             return passed;
         }
         for line in done("read", &path, fs::read_to_string(&path)).lines() {
-            let mut parts = line.splitn(3, '\t');
-            let mut next = || parts.next().expect("three parts").to_owned();
-            let (oracle, count, sentence) = (next(), next(), next());
+            let entry: (OracleName, u64, String) =
+                serde_json::from_str(line).expect("a line is an allowance");
+            let (oracle, count, sentence) = entry;
             let (sum, remainders) = passed.0.entry((oracle, sentence)).or_default();
-            *sum += count.parse::<u64>().expect("a number");
+            *sum += count;
             *remainders += 1;
         }
         passed
@@ -137,6 +117,24 @@ impl Passed {
             say(&format!("{oracle} let {count} pass in {remainders} remainders: {sentence}"));
             figures.add(format!("{oracle}.allowed"), *count);
         }
+    }
+}
+
+/// What is known of the states of one life.
+pub(super) struct OfLife<'a> {
+    notes: &'a Notes,
+    life: u64,
+}
+
+impl Sound for OfLife<'_> {
+    fn known(&self, history: &History, states: &[Reopened]) -> Option<Vec<Allowance>> {
+        let sound = self.notes.sound.lock().unwrap_or_else(PoisonError::into_inner);
+        sound.get(&print(self.life, history, states)).cloned()
+    }
+
+    fn keep(&self, history: &History, states: &[Reopened], allowances: &[Allowance]) {
+        let mut sound = self.notes.sound.lock().unwrap_or_else(PoisonError::into_inner);
+        sound.insert(print(self.life, history, states), allowances.to_owned());
     }
 }
 
@@ -187,13 +185,13 @@ mod tests {
         let folder = dir.path().join("notes");
         let notes = || Notes::new(&folder);
         assert_eq!(notes().passed(), Passed::default());
-        let (oracle, sentence) = ("order", "it says so");
+        let (oracle, sentence) = (OracleName::Order, "it says so");
         for count in [2, 3] {
             notes().let_pass(&[Allowance { oracle, sentence, count }]);
         }
         notes().let_pass(&[]);
         let mut all = notes().passed();
-        assert_eq!(all.0[&(oracle.to_owned(), sentence.to_owned())], (5, 2));
+        assert_eq!(all.0[&(oracle, sentence.to_owned())], (5, 2));
         all.join(notes().passed());
         assert_eq!(all.count(), 10);
     }
@@ -223,15 +221,14 @@ mod tests {
     fn a_state_is_judged_once_and_another_one_anew() {
         let dir = TestDir::new("notes").unwrap();
         let notes = Notes::new(dir.path().join("notes"));
-        let judged = |found| {
-            let (history, states) = reopened(found);
-            notes.isolated(0, &history, &states, Streams::One).violations.len()
-        };
         let there = Version { txn: TxnId { client: 1, seq: 1 }, op: 0, len: 40 };
-        assert_eq!([judged(Some(there)), judged(Some(there)), judged(None)], [0, 0, 1]);
-        // What breaks a promise is no sound state, however often it is seen.
-        assert_eq!((judged(None), judged(Some(there))), (1, 0));
-        assert_eq!(notes.sound.lock().unwrap().len(), 1);
-        assert!(dir.path().join("notes/isolation-0.svg").is_file());
+        let (history, states) = reopened(Some(there));
+        let (other, others) = reopened(None);
+        let life = notes.of_life(0);
+        assert_eq!(life.known(&history, &states), None);
+        life.keep(&history, &states, &[]);
+        assert_eq!(life.known(&history, &states), Some(Vec::new()));
+        assert_eq!(life.known(&other, &others), None);
+        assert_eq!(notes.of_life(1).known(&history, &states), None);
     }
 }

@@ -8,12 +8,12 @@ use crate::{
         chaos::recipes::{Recipe, Stages},
         database::Stage,
     },
-    settings::leaves_out,
+    settings::{FindingId, leaves_out},
     workload::{Source, Sweep},
 };
 
 /// The barrier of the relaxed route does not reach log files that were rotated away.
-pub const UNSYNCED_ROTATION: &str = "barrier-misses-rotated-logs";
+pub const UNSYNCED_ROTATION: FindingId = FindingId::BARRIER_MISSES_ROTATED_LOGS;
 
 /// A brief work does one of so many.
 const BRIEF: u64 = 20;

@@ -4,13 +4,13 @@ use crate::power::record::{Places, crash, live_on, record, recorded_after, set_u
 use faultfs::{Case as State, Explore, Finding, Outcome, Plan, Report, Step, Trace};
 use mace_prod::{
     engine::{Driver, mace::MaceDriver},
-    oracle::Violation,
+    oracle::{OracleName, Violation},
     report::{Figures, say},
     scenario::{
         Case,
         chaos::recipes::Stages,
         database::Stage,
-        live::isolated_in,
+        live::concluded,
         power::{
             Lives, Recorded, foreign,
             known::{REVIVED_COMMIT, UNSYNCED_LOG_NAME},
@@ -18,7 +18,7 @@ use mace_prod::{
             works::Work,
         },
     },
-    settings::{Seed, Settings, leaves_out},
+    settings::{FindingId, Seed, Settings, leaves_out},
     verdict::Verdict,
 };
 use std::{collections::BTreeSet, path::Path, thread};
@@ -41,8 +41,7 @@ pub(crate) fn power_loss(case: &mut Case, driver: &dyn Driver, work: Work) -> Ve
     }
     let run = recorded.run;
     let report = explored(case, &places, &run, names_kept(trace(&places), driver));
-    let mut violations = run.live();
-    violations.extend(isolated_in(places.root(), run.isolated(), &mut case.figures));
+    let mut violations = concluded(run.live(), places.root(), &mut case.figures);
     violations.extend(found(case, &report));
     let wanted = Settings::get().power_states / 20 / u64::from(Settings::get().power_shard.1);
     if violations.is_empty() && report.judged() < wanted {
@@ -70,7 +69,7 @@ pub(crate) fn shown(
     case: &mut Case,
     stages: &Stages,
     steps: &[Step],
-) -> Result<Vec<String>, Verdict> {
+) -> Result<Vec<Outcome>, Verdict> {
     shown_by(&MaceDriver, case, stages, steps, "")
 }
 
@@ -80,7 +79,7 @@ pub(crate) fn shown_under(
     stages: &Stages,
     steps: &[Step],
     faults: &str,
-) -> Result<Vec<String>, Verdict> {
+) -> Result<Vec<Outcome>, Verdict> {
     shown_by(&MaceDriver, case, stages, steps, faults)
 }
 
@@ -91,8 +90,8 @@ pub(crate) fn shown_by(
     stages: &Stages,
     steps: &[Step],
     faults: &str,
-) -> Result<Vec<String>, Verdict> {
-    found_by(driver, case, stages, steps, faults).map(|found| words(&found))
+) -> Result<Vec<Outcome>, Verdict> {
+    found_by(driver, case, stages, steps, faults).map(|found| outcomes(&found))
 }
 
 /// The findings themselves, with what each lost.
@@ -109,9 +108,9 @@ pub(crate) fn found_by(
     findings(driver, case, (stages, &[]), steps, (&plan, names_kept))
 }
 
-/// In whose words each finding breaks a promise.
-fn words(findings: &[Finding]) -> Vec<String> {
-    findings.iter().map(|finding| finding.outcome.to_string()).collect()
+/// What each finding came to.
+fn outcomes(findings: &[Finding]) -> Vec<Outcome> {
+    findings.iter().map(|finding| finding.outcome.clone()).collect()
 }
 
 /// The same of openings that come before, within the recording.
@@ -121,9 +120,9 @@ pub(crate) fn shown_of(
     (stages, first): (&Stages, &[Stage]),
     steps: &[Step],
     plan: &Plan,
-) -> Result<Vec<String>, Verdict> {
+) -> Result<Vec<Outcome>, Verdict> {
     findings(driver, case, (stages, first), steps, (plan, |trace, _| trace))
-        .map(|found| words(&found))
+        .map(|found| outcomes(&found))
 }
 
 /// What is found in what becomes of the trace, each finding as it is.
@@ -188,7 +187,7 @@ pub(crate) fn shown_in_lives(
     (folder, seed): (&Path, Seed),
     stages: &Stages,
     (steps, lives): (&[Step], usize),
-) -> Vec<String> {
+) -> Vec<Outcome> {
     let places = Places::new(folder);
     let recorded = record(&places, &MaceDriver, stages, seed, &Plan::default());
     let run = recorded.unwrap_or_else(|error| panic!("{error}")).run;
@@ -199,7 +198,7 @@ pub(crate) fn shown_in_lives(
         explore.limit(60).nested_limit(25).questions(0).folder(folder).run(trace(&places), &judge);
     let report = report.unwrap_or_else(|error| panic!("{error}"));
     report.to_string().lines().for_each(say);
-    words(&report.findings)
+    outcomes(&report.findings)
 }
 
 fn count(report: &Report, figures: &mut Figures) {
@@ -219,24 +218,29 @@ fn count(report: &Report, figures: &mut Figures) {
 fn found(case: &mut Case, report: &Report) -> Vec<Violation> {
     let (mut violations, mut known) = (Vec::new(), BTreeSet::new());
     for finding in &report.findings {
-        let label = finding.kindest().map_or_else(|| "nothing".to_owned(), |p| p.to_string());
+        let label =
+            finding.mildest_profile().map_or_else(|| "nothing".to_owned(), |p| p.to_string());
         case.figures.add(format!("findings.{label}"), 1);
         if let Some(id) = known_of(&finding.outcome) {
-            known.insert(id.to_owned());
+            known.insert(id);
             continue;
         }
         let again = again(case, finding);
-        violations.push(Violation::new("power", KEPT, format!("{finding}  again: {again}")));
+        violations.push(Violation::new(
+            OracleName::Power,
+            KEPT,
+            format!("{finding}  again: {again}"),
+        ));
     }
-    for id in &known {
+    for id in known {
         met(case, id);
     }
     violations
 }
 
 /// Says that a known finding was met; that of another engine has no entry among those of this one.
-pub(crate) fn met(case: &mut Case, id: &str) {
-    if foreign::ALL.contains(&id) {
+pub(crate) fn met(case: &mut Case, id: FindingId) {
+    if FindingId::OF_OTHERS.contains(&id) {
         say(&format!("a finding of another engine: {id}"));
     } else {
         let _ = case.known_finding(id);
@@ -244,7 +248,7 @@ pub(crate) fn met(case: &mut Case, id: &str) {
 }
 
 /// The known finding that an outcome names.
-pub(crate) fn known_of(outcome: &Outcome) -> Option<&str> {
+pub(crate) fn known_of(outcome: &Outcome) -> Option<FindingId> {
     let Outcome::Broken(text) = outcome else { return None };
     known_id(text)
 }
@@ -278,6 +282,10 @@ fn replayed(driver: &dyn Driver, work: Work, file: &Path) -> Verdict {
     let outcome = Explore::new().replay(file, &judge).unwrap_or_else(|error| panic!("{error}"));
     match outcome {
         Outcome::Sound => Verdict::Pass,
-        found => Verdict::from_violations(vec![Violation::new("power", KEPT, found.to_string())]),
+        found => Verdict::from_violations(vec![Violation::new(
+            OracleName::Power,
+            KEPT,
+            found.to_string(),
+        )]),
     }
 }

@@ -9,14 +9,14 @@ use crate::power::{
 use faultfs::{Call, Case as State, Explore, Fork, Op, Outcome, Plan, Profile, Step, Trace};
 use mace_prod::{
     engine::{Driver, mace::MaceDriver},
-    oracle::Violation,
+    oracle::{OracleName, Violation},
     report::say,
     scenario::{
         Case,
         chaos::recipes::Stages,
-        power::{KNOWN, Passed, foreign, known::FAILED_SYNC, works::Work},
+        power::{Passed, foreign, known::FAILED_SYNC, put_down_to, works::Work},
     },
-    settings::{Seed, Settings, leaves_out},
+    settings::{FindingId, Seed, Settings, leaves_out},
     testdir,
     verdict::Verdict,
 };
@@ -81,7 +81,7 @@ struct Score {
     endless: Vec<String>,
     fired: BTreeMap<String, u64>,
     ended: BTreeMap<&'static str, u64>,
-    known: BTreeSet<String>,
+    known: BTreeSet<FindingId>,
     passed: Passed,
     violations: Vec<Violation>,
 }
@@ -266,7 +266,7 @@ impl Disk<'_> {
         score.runs += 1;
         *score.ended.entry(ended).or_default() += 1;
         if let (None, Some(id)) = (&hung, known) {
-            score.known.insert(id.to_owned());
+            score.known.insert(id);
             return false;
         }
         let Some(what) = hung.or(broken) else { return false };
@@ -274,7 +274,7 @@ impl Disk<'_> {
         let witness = format!(
             "{what}\n      under `{rule}`, which ended: {said}\n      again: MACE_POWER_RULE='{rule}' just repro '{name}' {root}"
         );
-        score.violations.push(Violation::new("power", KEPT, witness));
+        score.violations.push(Violation::new(OracleName::Power, KEPT, witness));
         true
     }
 }
@@ -338,13 +338,13 @@ fn without_power(places: &Places, recording: &Recording<'_>, traced: Trace) -> O
     // Each engine's is a finding of its own.
     let engine = recording.run.driver.identity().name;
     let known = if engine == MaceDriver.identity().name {
-        Some(FAILED_SYNC).filter(|id| leaves_out(id))
+        Some(FAILED_SYNC).filter(|&id| leaves_out(id))
     } else {
         foreign::failed_sync(&engine)
     };
     let Some(known) = known.filter(|_| !found.is_sound()) else { return found };
     match shown(&explore, traced.forgiving()) {
-        Outcome::Sound => Outcome::Broken(format!("{KNOWN}{known}: {found}")),
+        Outcome::Sound => Outcome::Broken(put_down_to(known, &found.to_string())),
         other => other,
     }
 }
@@ -361,7 +361,7 @@ fn concluded(case: &mut Case, score: Score) -> Verdict {
     }
     score.passed.report(&mut case.figures);
     for id in &score.known {
-        met(case, id);
+        met(case, *id);
     }
     if !score.violations.is_empty() {
         return Verdict::from_violations(score.violations);

@@ -3,6 +3,4 @@
 
 pub(crate) mod explore;
 pub(crate) mod faults;
-#[cfg(any(feature = "fjall", feature = "redb"))]
-pub(crate) mod others;
 pub(crate) mod record;

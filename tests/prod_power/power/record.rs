@@ -6,7 +6,7 @@ use mace_prod::{
     engine::{Driver, mace::MaceDriver},
     error::Result,
     history::{
-        Event,
+        Event, Milestone,
         child::{self, Plan},
         journal::{self, Recorder},
     },
@@ -74,7 +74,7 @@ impl Places {
         stages: &Stages,
     ) -> Result<Recorded<'a>> {
         let history = Arc::new(journal::read(&self.journal())?);
-        let started = |event: &Event| matches!(event, Event::Phase { name } if name == "started");
+        let started = |event: &Event| matches!(event, Event::Milestone(Milestone::Started));
         let mut begins = (0..history.events.len()).filter(|at| started(&history.events[*at]));
         let before = begins.nth(stages.setup.len()).unwrap_or_default();
         let all = stages.setup.iter().chain([&stages.armed]);

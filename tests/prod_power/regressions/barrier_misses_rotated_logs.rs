@@ -41,7 +41,7 @@ pub(crate) fn judge(case: &mut Case) -> Verdict {
     let stages = Stages { setup: Vec::new(), armed: Stage::closing(&relaxed, steps) };
     match shown(case, &stages, &[Explored::DropAll]) {
         Err(verdict) => verdict,
-        Ok(words) if words.iter().any(|words| words.contains(LOST)) => {
+        Ok(words) if words.iter().any(|words| words.to_string().contains(LOST)) => {
             case.known_finding(UNSYNCED_ROTATION)
         }
         Ok(_) => Verdict::Pass,

@@ -63,7 +63,7 @@ pub(crate) fn judge(case: &mut Case) -> Verdict {
         Ok(words) => words,
         Err(verdict) => return verdict,
     };
-    let is_shown = |symptom: &&str| words.iter().any(|words| words.contains(symptom));
+    let is_shown = |symptom: &&str| words.iter().any(|words| words.to_string().contains(symptom));
     match SHOWN.iter().filter(|symptom| is_shown(symptom)).count() {
         0 => Verdict::Pass,
         2 => case.known_finding(REVIVED_COMMIT),

@@ -14,7 +14,7 @@
 //!
 //! Broken promise: an acknowledged commit survives, and what an opening showed stays.
 
-use crate::power::explore::shown_in_lives;
+use crate::power::explore::{known_of, shown_in_lives};
 use faultfs::Step as Explored;
 use mace_prod::{
     scenario::{
@@ -36,7 +36,7 @@ pub(crate) fn judge(case: &mut Case) -> Verdict {
         let stages = works::across_log_files(&works::ACROSS_LOG_FILES);
         let steps = [Explored::DropOne];
         let words = shown_in_lives((&place.0, place.1), &stages, (&steps, LIVES));
-        if words.iter().any(|words| words.contains(LOG_BEHIND_CUT)) {
+        if words.iter().any(|words| known_of(words) == Some(LOG_BEHIND_CUT)) {
             return case.known_finding(LOG_BEHIND_CUT);
         }
     }

@@ -24,7 +24,7 @@ use mace_prod::{
         chaos::recipes::Stages,
         database::{DEADLINE, Stage},
     },
-    settings::tries,
+    settings::{FindingId, tries},
     verdict::Verdict,
     workload::{Mix, Source, Sweep},
 };
@@ -34,7 +34,7 @@ use std::{
 };
 
 /// The finding's name.
-const ID: &str = "one-open-file-a-shard";
+const ID: FindingId = FindingId::ONE_OPEN_FILE_A_SHARD;
 
 /// Bytes of a value, which has a file of its own kind in every version of the engine.
 const VALUE: u32 = 5000;

@@ -21,14 +21,14 @@ use mace_prod::{
     engine::{Family, mace::MaceDriver},
     history::{drive::Traffic, script::Step},
     scenario::{Case, chaos::recipes::Stages, database::Stage, power::DATABASE},
-    settings::tries,
+    settings::{FindingId, tries},
     verdict::Verdict,
     workload::{Mix, Source, Sweep},
 };
 use std::{collections::BTreeSet, fs, iter};
 
 /// The finding's name.
-const ID: &str = "reading-a-collected-file";
+const ID: FindingId = FindingId::READING_A_COLLECTED_FILE;
 
 /// Bytes of a value, which has a file of its own kind in every version of the engine.
 const VALUE: u32 = 5000;

@@ -43,7 +43,7 @@ pub(crate) fn judge(case: &mut Case) -> Verdict {
     let stages = Stages { setup: Vec::new(), armed: Stage::closing(&options, steps) };
     match shown_under(case, &stages, &[Explored::DropAll], RULE) {
         Err(verdict) => verdict,
-        Ok(words) if words.iter().any(|words| words.contains(LOST)) => {
+        Ok(words) if words.iter().any(|words| words.to_string().contains(LOST)) => {
             case.known_finding(FAILED_SYNC)
         }
         Ok(_) => Verdict::Pass,

@@ -39,7 +39,7 @@ pub(crate) fn judge(case: &mut Case) -> Verdict {
     let steps = [Explored::DropAll];
     match shown_of(&MaceDriver, case, (&stages, &first), &steps, &Plan::default()) {
         Err(verdict) => verdict,
-        Ok(words) if words.iter().any(|words| words.contains(LOST)) => {
+        Ok(words) if words.iter().any(|words| words.to_string().contains(LOST)) => {
             case.known_finding(UNSYNCED_LOG_NAME)
         }
         Ok(_) => Verdict::Pass,

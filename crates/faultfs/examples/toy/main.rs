@@ -5,6 +5,8 @@
 mod oracle;
 #[cfg(all(target_os = "linux", target_env = "gnu"))]
 mod store;
+#[cfg(all(test, target_os = "linux", target_env = "gnu"))]
+mod twins;
 
 #[cfg(all(target_os = "linux", target_env = "gnu"))]
 use store::Sin;

@@ -100,7 +100,8 @@ fn u64_at(bytes: &[u8], at: usize) -> u64 {
 
 fn record(txn: u64, key: u64, value: &[u8]) -> Vec<u8> {
     let body = [&txn.to_le_bytes()[..], &key.to_le_bytes(), value].concat();
-    let (len, sum) = (body.len() as u32, checksum(&body));
+    let len = body.len() as u32;
+    let sum = checksum(&body);
     [&len.to_le_bytes()[..], &sum.to_le_bytes(), &body].concat()
 }
 
@@ -190,8 +191,9 @@ impl Store {
             Sin::PointerWithCopies => {
                 let block = fs::read(self.dir.join("super")).unwrap_or_default();
                 if block.len() == 3 * 512 {
-                    let (a, b, pointer) =
-                        (u64_at(&block, 0), u64_at(&block, 512), u64_at(&block, 1024));
+                    let a = u64_at(&block, 0);
+                    let b = u64_at(&block, 512);
+                    let pointer = u64_at(&block, 1024);
                     if pointer > a.max(b) {
                         return Err(corrupt("the pointer leads to no copy"));
                     }
@@ -224,7 +226,8 @@ impl Store {
             return Err(corrupt("a sync failed earlier: reopen"));
         }
         let txn = self.last + 1;
-        let (key, value) = (txn % KEYS, value_of(txn));
+        let key = txn % KEYS;
+        let value = value_of(txn);
         let early = self.sin == Sin::AckBeforeWrite;
         let mut acked = Some(acked);
         if early && let Some(acked) = acked.take() {
@@ -289,7 +292,8 @@ impl Store {
     /// Writes the map out and begins a new log.
     fn snapshot(&mut self) -> Result<()> {
         let old = self.dir.join(format!("wal.{}", self.generation));
-        let (tmp, snap) = (self.dir.join("snap.tmp"), self.dir.join("snap"));
+        let tmp = self.dir.join("snap.tmp");
+        let snap = self.dir.join("snap");
         self.generation += 1;
         let bytes = encode_snapshot(self.generation, self.last, &self.map);
         if self.sin == Sin::RemoveFirst {
@@ -339,7 +343,8 @@ fn read_snapshot(path: &Path) -> Result<(u64, u64, BTreeMap<u64, Vec<u8>>)> {
     if bytes.len() < 20 || checksum(&bytes[4..]) != u32_at(&bytes, 0) {
         return Err(corrupt("the snapshot is damaged"));
     }
-    let (mut map, mut at) = (BTreeMap::new(), 20);
+    let mut map = BTreeMap::new();
+    let mut at = 20;
     while at < bytes.len() {
         let len = u64_at(&bytes, at + 8) as usize;
         map.insert(u64_at(&bytes, at), bytes[at + 16..at + 16 + len].to_vec());

@@ -22,7 +22,8 @@ fn write(ino: u32, offset: u64, data: &[u8]) -> Op {
 }
 
 fn rename(from: &str, name: &str, ino: u32) -> Op {
-    let (dir, from_dir) = (Ino::ROOT, Ino::ROOT);
+    let dir = Ino::ROOT;
+    let from_dir = Ino::ROOT;
     Op::Rename { from_dir, from: from.into(), dir, name: name.into(), ino: Ino(ino) }
 }
 
@@ -75,7 +76,7 @@ fn size_and_data_are_lost_apart() {
 }
 
 #[test]
-fn a_sync_covers_what_was_there_when_it_began_and_not_the_name() {
+fn sync_covers_earlier_data_and_not_the_name() {
     let ops = [create(1, "f"), write(1, 0, b"ab"), begin(1, 1), write(1, 0, b"xy"), end(1, 1, 0)];
     let model = model(&ops);
     assert_eq!(model.pending(4, &[]), [0, 1, 2, 3]);
@@ -113,7 +114,7 @@ fn a_synchronous_write_covers_itself_alone() {
 }
 
 #[test]
-fn a_rename_is_one_and_only_the_hostile_profile_halves_it() {
+fn only_the_hostile_profile_splits_a_rename() {
     let model = model(&[create(1, "tmp"), write(1, 0, b"new"), rename("tmp", "f", 1)]);
     let there =
         |state: &State| (text(&model, state, "tmp").is_some(), text(&model, state, "f").is_some());
@@ -189,7 +190,7 @@ fn journals_keep_a_beginning_and_a_sync_moves_it() {
 }
 
 #[test]
-fn the_window_is_counted_and_the_older_ones_have_one_fate() {
+fn units_older_than_the_window_go_together() {
     let ops: Vec<Op> = (0..6).map(|at| write(1, at, b"x")).collect();
     let model = model(&ops);
     let pending = model.pending(6, &[]);
@@ -233,7 +234,7 @@ fn calls_that_overlapped_are_told_in_both_orders() {
 }
 
 #[test]
-fn a_hidden_sync_promises_nothing_and_another_one_still_does() {
+fn hidden_sync_covers_nothing_other_syncs_do() {
     let ops = [write(1, 0, b"a"), begin(1, 1), end(1, 1, 0), begin(2, 1), end(2, 1, 0)];
     let model = model(&ops);
     assert_eq!(model.units[0].covered, 2);
@@ -244,7 +245,7 @@ fn a_hidden_sync_promises_nothing_and_another_one_still_does() {
 }
 
 #[test]
-fn a_name_that_is_kept_is_durable_at_once_and_nothing_else_is() {
+fn kept_name_is_durable_at_once_and_alone() {
     let ops = [create(1, "f"), create(2, "g"), write(2, 0, b"a"), rename("f", "h", 1)];
     let events = model(&ops).trace.events.clone();
     let trace = Trace::new(Image::default(), events, Summary::default());

@@ -3,10 +3,10 @@
 
 use super::Explore;
 use crate::{
-    crash::{State, Step},
     judge::Promises,
     op::{MarkKind, Op},
     persist::{Model, Profile},
+    state::{State, Step},
     worker::{Subject, Task},
 };
 use std::{collections::HashSet, path::PathBuf, sync::Arc};

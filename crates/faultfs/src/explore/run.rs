@@ -7,13 +7,14 @@ use super::{
 };
 use crate::{
     build::Builder,
-    crash::{Choice, State, Step, belongs},
+    crash::{Choice, belongs},
     error::{Error, Result},
     finding::Finding,
     judge::{Outcome, Promises},
     persist::Model,
     report::Report,
     shrink::shrink,
+    state::{State, Step},
     trace::Trace,
     worker::{Check, Pool, Reply, Subject, Task},
 };
@@ -39,7 +40,7 @@ pub(super) struct Run<'a> {
     seen_below: HashSet<(u128, Promises)>,
     /// Sound states of the trace, from which recoveries are chosen.
     sound: Vec<State>,
-    by_gist: BTreeMap<String, usize>,
+    by_key: BTreeMap<String, usize>,
     /// Findings as they come, before they are made smaller.
     raw: Vec<(State, Option<Above>, Outcome)>,
 }
@@ -61,7 +62,7 @@ impl<'a> Run<'a> {
             seen: HashSet::new(),
             seen_below: HashSet::new(),
             sound: Vec::new(),
-            by_gist: BTreeMap::new(),
+            by_key: BTreeMap::new(),
             raw: Vec::new(),
         })
     }
@@ -88,7 +89,7 @@ impl<'a> Run<'a> {
     }
 
     fn is_full(&self) -> bool {
-        self.by_gist.len() >= self.settings.findings
+        self.by_key.len() >= self.settings.findings
     }
 
     /// One step over all crash points of a layer.
@@ -110,11 +111,11 @@ impl<'a> Run<'a> {
         let mut cuts = points.iter();
         let mut waiting: Vec<State> = Vec::new();
         let mut index = 0;
-        let Self { pool, report, seen, seen_below, settings, sound, by_gist, raw } = self;
-        let mut score = Score { layer, settings, sound, by_gist, raw, tallies: Vec::new() };
+        let Self { pool, report, seen, seen_below, settings, sound, by_key, raw } = self;
+        let mut score = Score { layer, settings, sound, by_key, raw, tallies: Vec::new() };
         let score = std::cell::RefCell::new(&mut score);
         let mut next = || loop {
-            if score.borrow().by_gist.len() >= settings.findings {
+            if score.borrow().by_key.len() >= settings.findings {
                 return None;
             }
             let Some(state) = waiting.pop() else {
@@ -210,8 +211,8 @@ impl<'a> Run<'a> {
         if !reply.outcome.is_sound() {
             // The state is sound; what the judge did with it when it was recorded is not.
             self.report.tally(1, state.step).failed += 1;
-            let Self { settings, sound, by_gist, raw, .. } = self;
-            Score { layer, settings, sound, by_gist, raw, tallies: Vec::new() }.take(task, &reply);
+            let Self { settings, sound, by_key, raw, .. } = self;
+            Score { layer, settings, sound, by_key, raw, tallies: Vec::new() }.take(task, &reply);
         }
         if let Some(why) = reply.untraced {
             if !self.report.untraced.contains(&why) {
@@ -267,12 +268,14 @@ impl<'a> Run<'a> {
         state: State,
         outcome: Outcome,
     ) -> Result<Finding> {
-        let gist = outcome.gist();
+        let dedup_key = outcome.dedup_key();
         let pool = &mut self.pool;
         let minimal = shrink(&state, self.settings.questions, &mut |smaller| {
             let mut task = Some(layer.task(smaller.clone(), layer.promises(smaller)));
             let mut same = false;
-            pool.run(&mut || task.take(), &mut |_, said| same = said.outcome.gist() == gist)?;
+            pool.run(&mut || task.take(), &mut |_, said| {
+                same = said.outcome.dedup_key() == dedup_key;
+            })?;
             Ok(same)
         })?;
         let file =
@@ -287,7 +290,7 @@ impl<'a> Run<'a> {
             lost: layer.model.describe(&minimal),
             legal: layer.legality(&state),
             minimal_legal: layer.legality(&minimal),
-            count: self.by_gist[&gist] as u64,
+            count: self.by_key[&dedup_key] as u64,
             replay: replay.map(|(command, file)| command.replace("{}", &file.to_string_lossy())),
             file: file.clone(),
             promises: layer.promises(&minimal),
@@ -313,7 +316,7 @@ struct Score<'a> {
     layer: &'a Layer,
     settings: &'a Explore,
     sound: &'a mut Vec<State>,
-    by_gist: &'a mut BTreeMap<String, usize>,
+    by_key: &'a mut BTreeMap<String, usize>,
     raw: &'a mut Vec<(State, Option<Above>, Outcome)>,
     tallies: Vec<()>,
 }
@@ -328,12 +331,12 @@ impl Score<'_> {
             return;
         }
         self.tallies.push(());
-        let gist = reply.outcome.gist();
-        let count = self.by_gist.entry(gist.clone()).or_default();
+        let dedup_key = reply.outcome.dedup_key();
+        let count = self.by_key.entry(dedup_key.clone()).or_default();
         *count += 1;
         let found = (state, self.layer.above.clone(), reply.outcome.clone());
         // Of those of one step the first in order is shown, whichever worker was faster.
-        match self.raw.iter_mut().find(|(_, _, outcome)| outcome.gist() == gist) {
+        match self.raw.iter_mut().find(|(_, _, outcome)| outcome.dedup_key() == dedup_key) {
             None => self.raw.push(found),
             Some(known)
                 if known.0.step == found.0.step && known.1.is_none() && found.1.is_none() =>

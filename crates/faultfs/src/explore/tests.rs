@@ -3,11 +3,11 @@
 
 use super::Explore;
 use crate::{
-    crash::Step,
     image::Image,
     judge::Case,
     op::{Call, Event, Ino, Kind, Op},
     persist::Profile,
+    state::Step,
     trace::{Summary, Trace},
 };
 use std::fs;
@@ -32,7 +32,7 @@ fn overlapping() -> Trace {
 }
 
 #[test]
-fn recoveries_are_cut_off_before_other_orders_are_tried_and_change_nothing_of_their_count() {
+fn recovery_crashes_come_before_permutations() {
     // The recovery makes of the whole folder what the other order of the writes leaves.
     let judge = |case: &Case| {
         let [f, g] = ["f", "g"].map(|name| fs::read(case.dir().join(name)).unwrap_or_default());

@@ -4,10 +4,9 @@
 use super::{errno, fail, set_errno};
 use crate::{
     fault::{Verdict, ask, crash},
-    fd,
+    fd, next_symbol,
     op::{Call, Op, Scope},
     plan::Then,
-    real,
     record::{Recorder, Target, enter},
 };
 use libc::{
@@ -76,7 +75,8 @@ fn transfer(
     call: Call,
     fd: c_int,
     source: Source,
-    (at, flags): (At, c_int),
+    at: At,
+    flags: c_int,
     real: impl Fn(*const iovec, c_int) -> ssize_t,
 ) -> ssize_t {
     let whole = || real(source.iov, source.count as c_int);
@@ -99,7 +99,9 @@ fn transfer(
         };
         let errno = errno();
         if let (Ok(done @ 1..), Some(offset)) = (usize::try_from(result), place) {
-            put(recorder, (call, fd, flags), &target, offset, source.bytes(done));
+            let synced = flags & (RWF_DSYNC | RWF_SYNC) != 0
+                || fd::flags(fd).intersects(OFlags::DSYNC.union(OFlags::SYNC));
+            put(recorder, call, &target, offset, source.bytes(done), synced);
         }
         set_errno(errno);
         result
@@ -125,13 +127,14 @@ fn place(fd: c_int, at: At, flags: c_int) -> Option<u64> {
     }
 }
 
-/// Records written bytes, and that they are durable when the descriptor or the call says so.
+/// Records written bytes. `synced`: the descriptor or the call made them durable at once.
 fn put(
     recorder: &mut Recorder,
-    (call, fd, flags): (Call, c_int, c_int),
+    call: Call,
     target: &Target,
     offset: u64,
     data: Vec<u8>,
+    synced: bool,
 ) {
     let ino = target.ino;
     let op = if data.iter().all(|byte| *byte == 0) {
@@ -140,8 +143,6 @@ fn put(
         Op::Write { ino, offset, data: data.into() }
     };
     let at = recorder.push(call, target.entered, op);
-    let synced = flags & (RWF_DSYNC | RWF_SYNC) != 0
-        || fd::flags(fd).intersects(OFlags::DSYNC.union(OFlags::SYNC));
     if synced {
         let scope = Scope::Write(at);
         let number = recorder.sync_begin(call, target.entered, scope);
@@ -153,12 +154,13 @@ fn put(
 fn single(
     call: Call,
     fd: c_int,
-    (data, len): (*const c_void, size_t),
+    data: *const c_void,
+    len: size_t,
     at: At,
     real: impl Fn(*const c_void, size_t) -> ssize_t,
 ) -> ssize_t {
     let part = iovec { iov_base: data.cast_mut(), iov_len: len };
-    transfer(call, fd, Source { iov: &raw const part, count: 1 }, (at, 0), |parts, _| {
+    transfer(call, fd, Source { iov: &raw const part, count: 1 }, at, 0, |parts, _| {
         // SAFETY: `transfer` passes on our one part or its shortened copy.
         let part = unsafe { *parts };
         real(part.iov_base.cast_const(), part.iov_len)
@@ -171,9 +173,9 @@ fn vector(iov: *const iovec, count: c_int) -> Source {
 
 #[unsafe(no_mangle)]
 pub(super) unsafe extern "C" fn write(fd: c_int, data: *const c_void, len: size_t) -> ssize_t {
-    single(Call::Write, fd, (data, len), At::Position, |data, len| {
+    single(Call::Write, fd, data, len, At::Position, |data, len| {
         // SAFETY: the caller's arguments, with at most a smaller length.
-        unsafe { real::write(fd, data, len) }
+        unsafe { next_symbol::write(fd, data, len) }
     })
 }
 
@@ -184,9 +186,9 @@ pub(super) unsafe extern "C" fn pwrite(
     len: size_t,
     at: off_t,
 ) -> ssize_t {
-    single(Call::Pwrite, fd, (data, len), At::Offset(at), |data, len| {
+    single(Call::Pwrite, fd, data, len, At::Offset(at), |data, len| {
         // SAFETY: the caller's arguments, with at most a smaller length.
-        unsafe { real::pwrite(fd, data, len, at) }
+        unsafe { next_symbol::pwrite(fd, data, len, at) }
     })
 }
 
@@ -197,17 +199,17 @@ pub(super) unsafe extern "C" fn pwrite64(
     len: size_t,
     at: off_t,
 ) -> ssize_t {
-    single(Call::Pwrite64, fd, (data, len), At::Offset(at), |data, len| {
+    single(Call::Pwrite64, fd, data, len, At::Offset(at), |data, len| {
         // SAFETY: the caller's arguments, with at most a smaller length.
-        unsafe { real::pwrite64(fd, data, len, at) }
+        unsafe { next_symbol::pwrite64(fd, data, len, at) }
     })
 }
 
 #[unsafe(no_mangle)]
 pub(super) unsafe extern "C" fn writev(fd: c_int, iov: *const iovec, count: c_int) -> ssize_t {
-    transfer(Call::Writev, fd, vector(iov, count), (At::Position, 0), |iov, count| {
+    transfer(Call::Writev, fd, vector(iov, count), At::Position, 0, |iov, count| {
         // SAFETY: the caller's parts, or the beginning of them.
-        unsafe { real::writev(fd, iov, count) }
+        unsafe { next_symbol::writev(fd, iov, count) }
     })
 }
 
@@ -218,9 +220,9 @@ pub(super) unsafe extern "C" fn pwritev(
     count: c_int,
     at: off_t,
 ) -> ssize_t {
-    transfer(Call::Pwritev, fd, vector(iov, count), (At::Offset(at), 0), |iov, count| {
+    transfer(Call::Pwritev, fd, vector(iov, count), At::Offset(at), 0, |iov, count| {
         // SAFETY: the caller's parts, or the beginning of them.
-        unsafe { real::pwritev(fd, iov, count, at) }
+        unsafe { next_symbol::pwritev(fd, iov, count, at) }
     })
 }
 
@@ -231,9 +233,9 @@ pub(super) unsafe extern "C" fn pwritev64(
     count: c_int,
     at: off_t,
 ) -> ssize_t {
-    transfer(Call::Pwritev64, fd, vector(iov, count), (At::Offset(at), 0), |iov, count| {
+    transfer(Call::Pwritev64, fd, vector(iov, count), At::Offset(at), 0, |iov, count| {
         // SAFETY: the caller's parts, or the beginning of them.
-        unsafe { real::pwritev64(fd, iov, count, at) }
+        unsafe { next_symbol::pwritev64(fd, iov, count, at) }
     })
 }
 
@@ -245,9 +247,9 @@ pub(super) unsafe extern "C" fn pwritev2(
     at: off_t,
     flags: c_int,
 ) -> ssize_t {
-    transfer(Call::Pwritev2, fd, vector(iov, count), (At::Offset(at), flags), |iov, count| {
+    transfer(Call::Pwritev2, fd, vector(iov, count), At::Offset(at), flags, |iov, count| {
         // SAFETY: the caller's parts, or the beginning of them.
-        unsafe { real::pwritev2(fd, iov, count, at, flags) }
+        unsafe { next_symbol::pwritev2(fd, iov, count, at, flags) }
     })
 }
 
@@ -259,8 +261,8 @@ pub(super) unsafe extern "C" fn pwritev64v2(
     at: off_t,
     flags: c_int,
 ) -> ssize_t {
-    transfer(Call::Pwritev64v2, fd, vector(iov, count), (At::Offset(at), flags), |iov, count| {
+    transfer(Call::Pwritev64v2, fd, vector(iov, count), At::Offset(at), flags, |iov, count| {
         // SAFETY: the caller's parts, or the beginning of them.
-        unsafe { real::pwritev64v2(fd, iov, count, at, flags) }
+        unsafe { next_symbol::pwritev64v2(fd, iov, count, at, flags) }
     })
 }

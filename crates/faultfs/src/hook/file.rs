@@ -3,9 +3,8 @@
 use super::{change, errno, fail, path, set_errno, watch};
 use crate::{
     fault::{Verdict, ask},
-    fd,
+    fd, next_symbol,
     op::{Call, Kind, Op},
-    real,
     record::{Entry, Target, enter},
 };
 use libc::{
@@ -77,13 +76,15 @@ fn opened(
 #[unsafe(no_mangle)]
 pub(super) unsafe extern "C" fn open(name: *const c_char, flags: c_int, mode: mode_t) -> c_int {
     // SAFETY: the caller's arguments.
-    unsafe { open_at(Call::Open, AT_FDCWD, name, flags, || real::open(name, flags, mode)) }
+    unsafe { open_at(Call::Open, AT_FDCWD, name, flags, || next_symbol::open(name, flags, mode)) }
 }
 
 #[unsafe(no_mangle)]
 pub(super) unsafe extern "C" fn open64(name: *const c_char, flags: c_int, mode: mode_t) -> c_int {
     // SAFETY: the caller's arguments.
-    unsafe { open_at(Call::Open64, AT_FDCWD, name, flags, || real::open64(name, flags, mode)) }
+    unsafe {
+        open_at(Call::Open64, AT_FDCWD, name, flags, || next_symbol::open64(name, flags, mode))
+    }
 }
 
 #[unsafe(no_mangle)]
@@ -94,7 +95,9 @@ pub(super) unsafe extern "C" fn openat(
     mode: mode_t,
 ) -> c_int {
     // SAFETY: the caller's arguments.
-    unsafe { open_at(Call::Openat, dir, name, flags, || real::openat(dir, name, flags, mode)) }
+    unsafe {
+        open_at(Call::Openat, dir, name, flags, || next_symbol::openat(dir, name, flags, mode))
+    }
 }
 
 #[unsafe(no_mangle)]
@@ -105,27 +108,29 @@ pub(super) unsafe extern "C" fn openat64(
     mode: mode_t,
 ) -> c_int {
     // SAFETY: the caller's arguments.
-    unsafe { open_at(Call::Openat64, dir, name, flags, || real::openat64(dir, name, flags, mode)) }
+    unsafe {
+        open_at(Call::Openat64, dir, name, flags, || next_symbol::openat64(dir, name, flags, mode))
+    }
 }
 
 #[unsafe(no_mangle)]
 unsafe extern "C" fn creat(name: *const c_char, mode: mode_t) -> c_int {
     let flags = O_CREAT | libc::O_WRONLY | O_TRUNC;
     // SAFETY: the caller's arguments.
-    unsafe { open_at(Call::Creat, AT_FDCWD, name, flags, || real::creat(name, mode)) }
+    unsafe { open_at(Call::Creat, AT_FDCWD, name, flags, || next_symbol::creat(name, mode)) }
 }
 
 #[unsafe(no_mangle)]
 pub(super) unsafe extern "C" fn creat64(name: *const c_char, mode: mode_t) -> c_int {
     let flags = O_CREAT | libc::O_WRONLY | O_TRUNC;
     // SAFETY: the caller's arguments.
-    unsafe { open_at(Call::Creat64, AT_FDCWD, name, flags, || real::creat64(name, mode)) }
+    unsafe { open_at(Call::Creat64, AT_FDCWD, name, flags, || next_symbol::creat64(name, mode)) }
 }
 
 #[unsafe(no_mangle)]
 pub(super) unsafe extern "C" fn ftruncate(fd: c_int, size: off_t) -> c_int {
     // SAFETY: the caller's arguments.
-    let real = || unsafe { real::ftruncate(fd, size) };
+    let real = || unsafe { next_symbol::ftruncate(fd, size) };
     change(Call::Ftruncate, fd, real, |recorder, target| {
         let op = Op::Truncate { ino: target.ino, size: size as u64 };
         recorder.push(Call::Ftruncate, target.entered, op);
@@ -135,7 +140,7 @@ pub(super) unsafe extern "C" fn ftruncate(fd: c_int, size: off_t) -> c_int {
 #[unsafe(no_mangle)]
 pub(super) unsafe extern "C" fn ftruncate64(fd: c_int, size: off_t) -> c_int {
     // SAFETY: the caller's arguments.
-    let real = || unsafe { real::ftruncate64(fd, size) };
+    let real = || unsafe { next_symbol::ftruncate64(fd, size) };
     change(Call::Ftruncate64, fd, real, |recorder, target| {
         let op = Op::Truncate { ino: target.ino, size: size as u64 };
         recorder.push(Call::Ftruncate64, target.entered, op);
@@ -175,13 +180,13 @@ unsafe fn truncate_at(
 #[unsafe(no_mangle)]
 pub(super) unsafe extern "C" fn truncate(name: *const c_char, size: off_t) -> c_int {
     // SAFETY: the caller's arguments.
-    unsafe { truncate_at(Call::Truncate, name, size, || real::truncate(name, size)) }
+    unsafe { truncate_at(Call::Truncate, name, size, || next_symbol::truncate(name, size)) }
 }
 
 #[unsafe(no_mangle)]
 pub(super) unsafe extern "C" fn truncate64(name: *const c_char, size: off_t) -> c_int {
     // SAFETY: the caller's arguments.
-    unsafe { truncate_at(Call::Truncate64, name, size, || real::truncate64(name, size)) }
+    unsafe { truncate_at(Call::Truncate64, name, size, || next_symbol::truncate64(name, size)) }
 }
 
 /// A writable shared mapping changes a file without any call: refused as on a filesystem that has
@@ -189,7 +194,8 @@ pub(super) unsafe extern "C" fn truncate64(name: *const c_char, size: off_t) -> 
 fn map(
     call: Call,
     fd: c_int,
-    (prot, flags): (c_int, c_int),
+    prot: c_int,
+    flags: c_int,
     real: impl FnOnce() -> *mut c_void,
 ) -> *mut c_void {
     if flags & MAP_SHARED == 0 || prot & PROT_WRITE == 0 || fd < 0 {
@@ -214,7 +220,9 @@ pub(super) unsafe extern "C" fn mmap(
     offset: off_t,
 ) -> *mut c_void {
     // SAFETY: the caller's arguments.
-    map(Call::Mmap, fd, (prot, flags), || unsafe { real::mmap(at, len, prot, flags, fd, offset) })
+    map(Call::Mmap, fd, prot, flags, || unsafe {
+        next_symbol::mmap(at, len, prot, flags, fd, offset)
+    })
 }
 
 #[unsafe(no_mangle)]
@@ -227,8 +235,8 @@ pub(super) unsafe extern "C" fn mmap64(
     offset: off_t,
 ) -> *mut c_void {
     // SAFETY: the caller's arguments.
-    map(Call::Mmap64, fd, (prot, flags), || unsafe {
-        real::mmap64(at, len, prot, flags, fd, offset)
+    map(Call::Mmap64, fd, prot, flags, || unsafe {
+        next_symbol::mmap64(at, len, prot, flags, fd, offset)
     })
 }
 
@@ -249,38 +257,38 @@ fn control(call: Call, fd: c_int, cmd: c_int, arg: c_long, real: impl FnOnce() -
 #[unsafe(no_mangle)]
 unsafe extern "C" fn fcntl(fd: c_int, cmd: c_int, arg: c_long) -> c_int {
     // SAFETY: the caller's arguments.
-    control(Call::Fcntl, fd, cmd, arg, || unsafe { real::fcntl(fd, cmd, arg) })
+    control(Call::Fcntl, fd, cmd, arg, || unsafe { next_symbol::fcntl(fd, cmd, arg) })
 }
 
 #[unsafe(no_mangle)]
 pub(super) unsafe extern "C" fn fcntl64(fd: c_int, cmd: c_int, arg: c_long) -> c_int {
     // SAFETY: the caller's arguments.
-    control(Call::Fcntl64, fd, cmd, arg, || unsafe { real::fcntl64(fd, cmd, arg) })
+    control(Call::Fcntl64, fd, cmd, arg, || unsafe { next_symbol::fcntl64(fd, cmd, arg) })
 }
 
 #[unsafe(no_mangle)]
 pub(super) unsafe extern "C" fn dup(fd: c_int) -> c_int {
     // SAFETY: the caller's argument.
-    watch(Call::Dup, fd, || unsafe { real::dup(fd) })
+    watch(Call::Dup, fd, || unsafe { next_symbol::dup(fd) })
 }
 
 #[unsafe(no_mangle)]
 pub(super) unsafe extern "C" fn dup2(fd: c_int, to: c_int) -> c_int {
     // SAFETY: the caller's arguments.
-    watch(Call::Dup2, fd, || unsafe { real::dup2(fd, to) })
+    watch(Call::Dup2, fd, || unsafe { next_symbol::dup2(fd, to) })
 }
 
 #[unsafe(no_mangle)]
 pub(super) unsafe extern "C" fn dup3(fd: c_int, to: c_int, flags: c_int) -> c_int {
     // SAFETY: the caller's arguments.
-    watch(Call::Dup3, fd, || unsafe { real::dup3(fd, to, flags) })
+    watch(Call::Dup3, fd, || unsafe { next_symbol::dup3(fd, to, flags) })
 }
 
 /// An injected failure closes all the same, as Linux does (close(2), NOTES).
 #[unsafe(no_mangle)]
 pub(super) unsafe extern "C" fn close(fd: c_int) -> c_int {
     // SAFETY: the caller's argument.
-    let real = || unsafe { real::close(fd) };
+    let real = || unsafe { next_symbol::close(fd) };
     let Some(entry) = enter() else { return real() };
     let Some(target) = entry.file(Call::Close, fd) else { return real() };
     let verdict = ask(&entry, Call::Close, &target);

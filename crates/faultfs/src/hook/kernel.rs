@@ -4,9 +4,8 @@
 use super::{errno, fail, set_errno};
 use crate::{
     fault::{Verdict, ask},
-    fd,
+    fd, next_symbol,
     op::{Call, Op},
-    real,
     record::enter,
 };
 use libc::{c_int, c_uint, off_t, size_t, ssize_t};
@@ -60,7 +59,7 @@ pub(super) unsafe extern "C" fn copy_file_range(
     let offset = (!to_at.is_null()).then(|| unsafe { *to_at } as u64);
     copy(Call::CopyFileRange, to, offset, len, |len| {
         // SAFETY: the caller's arguments, with at most a smaller length.
-        unsafe { real::copy_file_range(from, from_at, to, to_at, len, flags) }
+        unsafe { next_symbol::copy_file_range(from, from_at, to, to_at, len, flags) }
     })
 }
 
@@ -73,7 +72,7 @@ pub(super) unsafe extern "C" fn sendfile(
 ) -> ssize_t {
     copy(Call::Sendfile, to, None, len, |len| {
         // SAFETY: the caller's arguments, with at most a smaller length.
-        unsafe { real::sendfile(to, from, from_at, len) }
+        unsafe { next_symbol::sendfile(to, from, from_at, len) }
     })
 }
 
@@ -86,6 +85,6 @@ pub(super) unsafe extern "C" fn sendfile64(
 ) -> ssize_t {
     copy(Call::Sendfile64, to, None, len, |len| {
         // SAFETY: the caller's arguments, with at most a smaller length.
-        unsafe { real::sendfile64(to, from, from_at, len) }
+        unsafe { next_symbol::sendfile64(to, from, from_at, len) }
     })
 }

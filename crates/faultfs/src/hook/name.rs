@@ -4,9 +4,8 @@
 use super::{errno, fail, path, set_errno};
 use crate::{
     fault::{Verdict, ask},
-    fd,
+    fd, next_symbol,
     op::{Call, Kind, Op},
-    real,
     record::{Entry, Recorder, Target, enter},
 };
 use libc::{
@@ -15,20 +14,39 @@ use libc::{
 };
 use std::ffi::CStr;
 
+/// A path as a caller of libc names it.
+#[derive(Clone, Copy)]
+struct PathAt {
+    /// The folder that a relative path starts at.
+    dir: c_int,
+    path: *const c_char,
+}
+
+impl PathAt {
+    fn new(dir: c_int, path: *const c_char) -> Self {
+        Self { dir, path }
+    }
+
+    /// A relative path starts at the current folder.
+    fn plain(path: *const c_char) -> Self {
+        Self::new(AT_FDCWD, path)
+    }
+}
+
 /// A call on one name: `record` runs when it succeeded, still under the lock.
 ///
 /// # Safety
-/// `name` is the caller's path.
+/// The path is the caller's.
 unsafe fn named(
     call: Call,
-    (dir, name): (c_int, *const c_char),
+    at: PathAt,
     real: impl FnOnce() -> c_int,
     record: impl FnOnce(&mut Recorder, &Target, &CStr),
 ) -> c_int {
     let Some(entry) = enter() else { return real() };
     // SAFETY: the caller of libc promises a path.
-    let Some(name) = (unsafe { path(name) }) else { return real() };
-    let Some(target) = entry.place(call, dir, name) else { return real() };
+    let Some(name) = (unsafe { path(at.path) }) else { return real() };
+    let Some(target) = entry.place(call, at.dir, name) else { return real() };
     if let Verdict::Fail(errno) = ask(&entry, call, &target) {
         return fail(errno);
     }
@@ -56,17 +74,18 @@ fn locked(
 /// The paths are the caller's.
 unsafe fn rename_at(
     call: Call,
-    (from_dir, from): (c_int, *const c_char),
-    (to_dir, to): (c_int, *const c_char),
+    from_at: PathAt,
+    to_at: PathAt,
     flags: c_uint,
     real: impl FnOnce() -> c_int,
 ) -> c_int {
     let Some(entry) = enter() else { return real() };
     // SAFETY: the caller of libc promises two paths.
-    let (Some(from), Some(to)) = (unsafe { path(from) }, unsafe { path(to) }) else {
+    let (Some(from), Some(to)) = (unsafe { path(from_at.path) }, unsafe { path(to_at.path) })
+    else {
         return real();
     };
-    let places = (entry.place_uncounted(from_dir, from), entry.place_uncounted(to_dir, to));
+    let places = (entry.place_uncounted(from_at.dir, from), entry.place_uncounted(to_at.dir, to));
     if let (None, None) = places {
         return real();
     }
@@ -88,7 +107,8 @@ unsafe fn rename_at(
         if over == Some(ino) {
             return;
         }
-        let (from_dir, name) = (from.ino, to.name.clone());
+        let from_dir = from.ino;
+        let name = to.name.clone();
         let op = match over {
             Some(over) if flags & RENAME_EXCHANGE != 0 => Op::Exchange {
                 from_dir,
@@ -108,15 +128,15 @@ unsafe fn rename_at(
 /// The paths are the caller's.
 unsafe fn link_at(
     call: Call,
-    (from_dir, from): (c_int, *const c_char),
-    to: (c_int, *const c_char),
+    from: PathAt,
+    to: PathAt,
     flags: c_int,
     real: impl FnOnce() -> c_int,
 ) -> c_int {
     // SAFETY: the caller of libc promises a path.
-    let identity = match unsafe { path(from) } {
-        Some(path) if path.is_empty() && flags & AT_EMPTY_PATH != 0 => fd::identity(from_dir),
-        Some(path) => fd::identity_at(from_dir, path, flags & AT_SYMLINK_FOLLOW != 0),
+    let identity = match unsafe { path(from.path) } {
+        Some(path) if path.is_empty() && flags & AT_EMPTY_PATH != 0 => fd::identity(from.dir),
+        Some(path) => fd::identity_at(from.dir, path, flags & AT_SYMLINK_FOLLOW != 0),
         None => None,
     };
     // SAFETY: passed on.
@@ -162,7 +182,9 @@ unsafe fn link_text(text: *const c_char) -> Kind {
 pub(super) unsafe extern "C" fn rename(from: *const c_char, to: *const c_char) -> c_int {
     // SAFETY: the caller's arguments.
     unsafe {
-        rename_at(Call::Rename, (AT_FDCWD, from), (AT_FDCWD, to), 0, || real::rename(from, to))
+        rename_at(Call::Rename, PathAt::plain(from), PathAt::plain(to), 0, || {
+            next_symbol::rename(from, to)
+        })
     }
 }
 
@@ -175,10 +197,10 @@ pub(super) unsafe extern "C" fn renameat(
 ) -> c_int {
     let real = || {
         // SAFETY: the caller's arguments.
-        unsafe { real::renameat(dir, from, to_dir, to) }
+        unsafe { next_symbol::renameat(dir, from, to_dir, to) }
     };
     // SAFETY: the caller's arguments.
-    unsafe { rename_at(Call::Renameat, (dir, from), (to_dir, to), 0, real) }
+    unsafe { rename_at(Call::Renameat, PathAt::new(dir, from), PathAt::new(to_dir, to), 0, real) }
 }
 
 #[unsafe(no_mangle)]
@@ -191,16 +213,22 @@ pub(super) unsafe extern "C" fn renameat2(
 ) -> c_int {
     let real = || {
         // SAFETY: the caller's arguments.
-        unsafe { real::renameat2(dir, from, to_dir, to, flags) }
+        unsafe { next_symbol::renameat2(dir, from, to_dir, to, flags) }
     };
     // SAFETY: the caller's arguments.
-    unsafe { rename_at(Call::Renameat2, (dir, from), (to_dir, to), flags, real) }
+    unsafe {
+        rename_at(Call::Renameat2, PathAt::new(dir, from), PathAt::new(to_dir, to), flags, real)
+    }
 }
 
 #[unsafe(no_mangle)]
 pub(super) unsafe extern "C" fn link(from: *const c_char, to: *const c_char) -> c_int {
     // SAFETY: the caller's arguments.
-    unsafe { link_at(Call::Link, (AT_FDCWD, from), (AT_FDCWD, to), 0, || real::link(from, to)) }
+    unsafe {
+        link_at(Call::Link, PathAt::plain(from), PathAt::plain(to), 0, || {
+            next_symbol::link(from, to)
+        })
+    }
 }
 
 #[unsafe(no_mangle)]
@@ -213,10 +241,10 @@ pub(super) unsafe extern "C" fn linkat(
 ) -> c_int {
     let real = || {
         // SAFETY: the caller's arguments.
-        unsafe { real::linkat(dir, from, to_dir, to, flags) }
+        unsafe { next_symbol::linkat(dir, from, to_dir, to, flags) }
     };
     // SAFETY: the caller's arguments.
-    unsafe { link_at(Call::Linkat, (dir, from), (to_dir, to), flags, real) }
+    unsafe { link_at(Call::Linkat, PathAt::new(dir, from), PathAt::new(to_dir, to), flags, real) }
 }
 
 #[unsafe(no_mangle)]
@@ -224,7 +252,7 @@ pub(super) unsafe extern "C" fn symlink(text: *const c_char, name: *const c_char
     // SAFETY: the caller's arguments.
     unsafe {
         let record = created(Call::Symlink, AT_FDCWD, link_text(text));
-        named(Call::Symlink, (AT_FDCWD, name), || real::symlink(text, name), record)
+        named(Call::Symlink, PathAt::plain(name), || next_symbol::symlink(text, name), record)
     }
 }
 
@@ -237,7 +265,12 @@ pub(super) unsafe extern "C" fn symlinkat(
     // SAFETY: the caller's arguments.
     unsafe {
         let record = created(Call::Symlinkat, dir, link_text(text));
-        named(Call::Symlinkat, (dir, name), || real::symlinkat(text, dir, name), record)
+        named(
+            Call::Symlinkat,
+            PathAt::new(dir, name),
+            || next_symbol::symlinkat(text, dir, name),
+            record,
+        )
     }
 }
 
@@ -245,50 +278,50 @@ pub(super) unsafe extern "C" fn symlinkat(
 pub(super) unsafe extern "C" fn unlink(name: *const c_char) -> c_int {
     let real = || {
         // SAFETY: the caller's argument.
-        unsafe { real::unlink(name) }
+        unsafe { next_symbol::unlink(name) }
     };
     // SAFETY: the caller's argument.
-    unsafe { named(Call::Unlink, (AT_FDCWD, name), real, removed(Call::Unlink)) }
+    unsafe { named(Call::Unlink, PathAt::plain(name), real, removed(Call::Unlink)) }
 }
 
 #[unsafe(no_mangle)]
 pub(super) unsafe extern "C" fn unlinkat(dir: c_int, name: *const c_char, flags: c_int) -> c_int {
     let real = || {
         // SAFETY: the caller's arguments.
-        unsafe { real::unlinkat(dir, name, flags) }
+        unsafe { next_symbol::unlinkat(dir, name, flags) }
     };
     // SAFETY: the caller's arguments.
-    unsafe { named(Call::Unlinkat, (dir, name), real, removed(Call::Unlinkat)) }
+    unsafe { named(Call::Unlinkat, PathAt::new(dir, name), real, removed(Call::Unlinkat)) }
 }
 
 #[unsafe(no_mangle)]
 pub(super) unsafe extern "C" fn rmdir(name: *const c_char) -> c_int {
     let real = || {
         // SAFETY: the caller's argument.
-        unsafe { real::rmdir(name) }
+        unsafe { next_symbol::rmdir(name) }
     };
     // SAFETY: the caller's argument.
-    unsafe { named(Call::Rmdir, (AT_FDCWD, name), real, removed(Call::Rmdir)) }
+    unsafe { named(Call::Rmdir, PathAt::plain(name), real, removed(Call::Rmdir)) }
 }
 
 #[unsafe(no_mangle)]
 pub(super) unsafe extern "C" fn mkdir(name: *const c_char, mode: mode_t) -> c_int {
     let real = || {
         // SAFETY: the caller's arguments.
-        unsafe { real::mkdir(name, mode) }
+        unsafe { next_symbol::mkdir(name, mode) }
     };
     let record = created(Call::Mkdir, AT_FDCWD, Kind::Dir);
     // SAFETY: the caller's argument.
-    unsafe { named(Call::Mkdir, (AT_FDCWD, name), real, record) }
+    unsafe { named(Call::Mkdir, PathAt::plain(name), real, record) }
 }
 
 #[unsafe(no_mangle)]
 pub(super) unsafe extern "C" fn mkdirat(dir: c_int, name: *const c_char, mode: mode_t) -> c_int {
     let real = || {
         // SAFETY: the caller's arguments.
-        unsafe { real::mkdirat(dir, name, mode) }
+        unsafe { next_symbol::mkdirat(dir, name, mode) }
     };
     let record = created(Call::Mkdirat, dir, Kind::Dir);
     // SAFETY: the caller's argument.
-    unsafe { named(Call::Mkdirat, (dir, name), real, record) }
+    unsafe { named(Call::Mkdirat, PathAt::new(dir, name), real, record) }
 }

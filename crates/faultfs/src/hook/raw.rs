@@ -1,10 +1,10 @@
 //! The hook on libc's `syscall`: numbers that change files go through the hooks of their own names
 //! or are refused, and all the others pass. See the hard rules in `hook.rs`.
 
-use super::{data, fail, file, kernel, name, path, read, room, sync};
+use super::{data, fail, fallocate, file, kernel, name, path, read, sync};
 use crate::{
+    next_symbol,
     op::Call,
-    real,
     record::{Entry, enter},
 };
 use libc::{c_char, c_int, c_long, c_void, iovec, off_t};
@@ -37,7 +37,7 @@ unsafe extern "C" fn syscall(
         }
     }
     // SAFETY: the caller's arguments.
-    unsafe { real::syscall(number, a, b, c, d, e, f) }
+    unsafe { next_symbol::syscall(number, a, b, c, d, e, f) }
 }
 
 /// What a kernel or a filesystem without these answers, so that a program with a second way takes
@@ -85,8 +85,12 @@ unsafe fn dispatch(number: c_long, registers: Registers) -> Option<c_long> {
 /// # Safety
 /// The registers hold what the numbered call takes.
 unsafe fn on_data(number: c_long, [a, b, c, d, e, f]: Registers) -> Option<c_long> {
-    let (fd, bytes, parts) = (a as c_int, b as *const c_void, b as *const iovec);
-    let (len, count, room) = (c as usize, c as c_int, b as *mut c_void);
+    let fd = a as c_int;
+    let bytes = b as *const c_void;
+    let parts = b as *const iovec;
+    let len = c as usize;
+    let count = c as c_int;
+    let room = b as *mut c_void;
     // SAFETY: the hooks take what the numbered calls take.
     let result = unsafe {
         match number {
@@ -110,7 +114,9 @@ unsafe fn on_data(number: c_long, [a, b, c, d, e, f]: Registers) -> Option<c_lon
             ),
             libc::SYS_sendfile => kernel::sendfile64(fd, b as c_int, c as *mut off_t, d as usize),
             libc::SYS_mmap => {
-                let (prot, flags, file) = (c as c_int, d as c_int, e as c_int);
+                let prot = c as c_int;
+                let flags = d as c_int;
+                let file = e as c_int;
                 return Some(
                     file::mmap64(a as *mut c_void, b as usize, prot, flags, file, f) as c_long
                 );
@@ -122,7 +128,7 @@ unsafe fn on_data(number: c_long, [a, b, c, d, e, f]: Registers) -> Option<c_lon
                     libc::SYS_syncfs => sync::syncfs(fd),
                     libc::SYS_sync_file_range => sync::sync_file_range(fd, b, c, d as u32),
                     libc::SYS_ftruncate => file::ftruncate64(fd, b),
-                    libc::SYS_fallocate => room::fallocate64(fd, b as c_int, c, d),
+                    libc::SYS_fallocate => fallocate::fallocate64(fd, b as c_int, c, d),
                     libc::SYS_fcntl => file::fcntl64(fd, b as c_int, c),
                     libc::SYS_dup => file::dup(fd),
                     libc::SYS_dup3 => file::dup3(fd, b as c_int, c as c_int),
@@ -143,7 +149,9 @@ unsafe fn on_data(number: c_long, [a, b, c, d, e, f]: Registers) -> Option<c_lon
 /// # Safety
 /// The registers hold what the numbered call takes.
 unsafe fn on_names(number: c_long, [a, b, c, d, e, _]: Registers) -> Option<c_long> {
-    let (dir, second, fourth) = (a as c_int, b as *const c_char, d as *const c_char);
+    let dir = a as c_int;
+    let second = b as *const c_char;
+    let fourth = d as *const c_char;
     let path = a as *const c_char;
     // SAFETY: the hooks take what the numbered calls take.
     let result = unsafe {

@@ -4,8 +4,8 @@
 use super::fail;
 use crate::{
     fault::{Verdict, ask},
+    next_symbol,
     op::Call,
-    real,
     record::enter,
 };
 use libc::{c_int, c_void, iovec, off_t, size_t, ssize_t};
@@ -26,7 +26,8 @@ fn read_with(call: Call, fd: c_int, len: usize, real: impl Fn(usize) -> ssize_t)
 fn read_parts(
     call: Call,
     fd: c_int,
-    (iov, count): (*const iovec, c_int),
+    iov: *const iovec,
+    count: c_int,
     real: impl Fn(*const iovec, c_int) -> ssize_t,
 ) -> ssize_t {
     read_with(call, fd, usize::MAX, |len| {
@@ -47,7 +48,7 @@ fn read_parts(
 #[unsafe(no_mangle)]
 pub(super) unsafe extern "C" fn read(fd: c_int, data: *mut c_void, len: size_t) -> ssize_t {
     // SAFETY: the caller's arguments, with at most a smaller length.
-    read_with(Call::Read, fd, len, |len| unsafe { real::read(fd, data, len) })
+    read_with(Call::Read, fd, len, |len| unsafe { next_symbol::read(fd, data, len) })
 }
 
 #[unsafe(no_mangle)]
@@ -58,7 +59,7 @@ pub(super) unsafe extern "C" fn pread(
     at: off_t,
 ) -> ssize_t {
     // SAFETY: the caller's arguments, with at most a smaller length.
-    read_with(Call::Pread, fd, len, |len| unsafe { real::pread(fd, data, len, at) })
+    read_with(Call::Pread, fd, len, |len| unsafe { next_symbol::pread(fd, data, len, at) })
 }
 
 #[unsafe(no_mangle)]
@@ -69,14 +70,14 @@ pub(super) unsafe extern "C" fn pread64(
     at: off_t,
 ) -> ssize_t {
     // SAFETY: the caller's arguments, with at most a smaller length.
-    read_with(Call::Pread64, fd, len, |len| unsafe { real::pread64(fd, data, len, at) })
+    read_with(Call::Pread64, fd, len, |len| unsafe { next_symbol::pread64(fd, data, len, at) })
 }
 
 #[unsafe(no_mangle)]
 pub(super) unsafe extern "C" fn readv(fd: c_int, iov: *const iovec, count: c_int) -> ssize_t {
-    read_parts(Call::Readv, fd, (iov, count), |iov, count| {
+    read_parts(Call::Readv, fd, iov, count, |iov, count| {
         // SAFETY: the caller's parts, or the beginning of the first.
-        unsafe { real::readv(fd, iov, count) }
+        unsafe { next_symbol::readv(fd, iov, count) }
     })
 }
 
@@ -87,9 +88,9 @@ pub(super) unsafe extern "C" fn preadv(
     count: c_int,
     at: off_t,
 ) -> ssize_t {
-    read_parts(Call::Preadv, fd, (iov, count), |iov, count| {
+    read_parts(Call::Preadv, fd, iov, count, |iov, count| {
         // SAFETY: the caller's parts, or the beginning of the first.
-        unsafe { real::preadv(fd, iov, count, at) }
+        unsafe { next_symbol::preadv(fd, iov, count, at) }
     })
 }
 
@@ -100,9 +101,9 @@ pub(super) unsafe extern "C" fn preadv64(
     count: c_int,
     at: off_t,
 ) -> ssize_t {
-    read_parts(Call::Preadv64, fd, (iov, count), |iov, count| {
+    read_parts(Call::Preadv64, fd, iov, count, |iov, count| {
         // SAFETY: the caller's parts, or the beginning of the first.
-        unsafe { real::preadv64(fd, iov, count, at) }
+        unsafe { next_symbol::preadv64(fd, iov, count, at) }
     })
 }
 
@@ -114,9 +115,9 @@ pub(super) unsafe extern "C" fn preadv2(
     at: off_t,
     flags: c_int,
 ) -> ssize_t {
-    read_parts(Call::Preadv2, fd, (iov, count), |iov, count| {
+    read_parts(Call::Preadv2, fd, iov, count, |iov, count| {
         // SAFETY: the caller's parts, or the beginning of the first.
-        unsafe { real::preadv2(fd, iov, count, at, flags) }
+        unsafe { next_symbol::preadv2(fd, iov, count, at, flags) }
     })
 }
 
@@ -128,8 +129,8 @@ pub(super) unsafe extern "C" fn preadv64v2(
     at: off_t,
     flags: c_int,
 ) -> ssize_t {
-    read_parts(Call::Preadv64v2, fd, (iov, count), |iov, count| {
+    read_parts(Call::Preadv64v2, fd, iov, count, |iov, count| {
         // SAFETY: the caller's parts, or the beginning of the first.
-        unsafe { real::preadv64v2(fd, iov, count, at, flags) }
+        unsafe { next_symbol::preadv64v2(fd, iov, count, at, flags) }
     })
 }

@@ -4,8 +4,8 @@
 use super::{errno, fail, set_errno, watch};
 use crate::{
     fault::{Verdict, ask},
+    next_symbol,
     op::{Call, Op, Scope},
-    real,
     record::enter,
 };
 use libc::{c_int, c_uint, off_t};
@@ -35,25 +35,25 @@ fn sync_fd(call: Call, fd: c_int, all: bool, real: impl FnOnce() -> c_int) -> c_
 #[unsafe(no_mangle)]
 pub(super) unsafe extern "C" fn fsync(fd: c_int) -> c_int {
     // SAFETY: the caller's argument.
-    sync_fd(Call::Fsync, fd, false, || unsafe { real::fsync(fd) })
+    sync_fd(Call::Fsync, fd, false, || unsafe { next_symbol::fsync(fd) })
 }
 
 #[unsafe(no_mangle)]
 pub(super) unsafe extern "C" fn fdatasync(fd: c_int) -> c_int {
     // SAFETY: the caller's argument.
-    sync_fd(Call::Fdatasync, fd, false, || unsafe { real::fdatasync(fd) })
+    sync_fd(Call::Fdatasync, fd, false, || unsafe { next_symbol::fdatasync(fd) })
 }
 
 #[unsafe(no_mangle)]
 pub(super) unsafe extern "C" fn syncfs(fd: c_int) -> c_int {
     // SAFETY: the caller's argument.
-    sync_fd(Call::Syncfs, fd, true, || unsafe { real::syncfs(fd) })
+    sync_fd(Call::Syncfs, fd, true, || unsafe { next_symbol::syncfs(fd) })
 }
 
 #[unsafe(no_mangle)]
 pub(super) unsafe extern "C" fn sync() {
     // SAFETY: it takes nothing and always succeeds.
-    let real = || unsafe { real::sync() };
+    let real = || unsafe { next_symbol::sync() };
     let Some(entry) = enter() else { return real() };
     let begin = entry.locked(|recorder| {
         let entered = recorder.count(Call::Sync);
@@ -75,5 +75,5 @@ pub(super) unsafe extern "C" fn sync_file_range(
     flags: c_uint,
 ) -> c_int {
     // SAFETY: the caller's arguments.
-    watch(Call::SyncFileRange, fd, || unsafe { real::sync_file_range(fd, at, len, flags) })
+    watch(Call::SyncFileRange, fd, || unsafe { next_symbol::sync_file_range(fd, at, len, flags) })
 }

@@ -1,36 +1,32 @@
 //! The session on a platform that can be interposed: arms and disarms the recorder. Judges nothing.
 
-use super::{Recording, Session};
 use crate::{
     error::{Error, Result},
     fault::Armed,
     op::{Call, Mark, MarkKind, Op},
+    plan::Plan,
     record,
     trace::Trace,
 };
 use rustix::fs::{Mode, OFlags};
 use std::{fs::File, path::Path, sync::Once};
 
-impl Drop for Recording {
-    fn drop(&mut self) {
-        // After `finish` there is nothing left to stop.
-        drop(record::disarm());
-    }
+pub(super) fn stop() {
+    drop(record::disarm());
 }
 
-pub(super) fn arm(session: &Session, root: &Path) -> Result<()> {
+pub(super) fn arm(root: &Path, plan: &Plan, seed: u64, log: Option<&Path>) -> Result<()> {
     static FORK: Once = Once::new();
     // SAFETY: the handler only stores to atomics and to a thread-local without destructor.
     FORK.call_once(|| unsafe {
         libc::pthread_atfork(None, None, Some(record::forget_after_fork));
     });
-    let log = session.log.as_ref().map(|path| {
+    let log = log.map(|path| {
         let flags = OFlags::CREATE | OFlags::TRUNC | OFlags::WRONLY | OFlags::CLOEXEC;
         rustix::fs::open(path, flags, Mode::from_raw_mode(0o644))
             .map_err(|error| Error::new("create", path, error))
     });
-    let plan = &session.plan;
-    let armed = (!plan.rules().is_empty()).then(|| Armed::new(plan, session.seed)).transpose()?;
+    let armed = (!plan.rules().is_empty()).then(|| Armed::new(plan, seed)).transpose()?;
     record::arm(root, log.transpose()?, armed)?;
     let before = record::entered();
     // Any call that std makes through libc will do. This one is about nothing that is traced, so it

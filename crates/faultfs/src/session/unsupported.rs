@@ -1,14 +1,16 @@
 //! The session on every other platform: it says that it is unsupported and starts nothing.
 
-use super::Session;
 use crate::{
     error::{Error, Result},
     op::MarkKind,
+    plan::Plan,
     trace::Trace,
 };
 use std::path::Path;
 
-pub(super) fn arm(_: &Session, root: &Path) -> Result<()> {
+pub(super) fn stop() {}
+
+pub(super) fn arm(root: &Path, _: &Plan, _: u64, _: Option<&Path>) -> Result<()> {
     Err(Error::unsupported("trace", root))
 }
 

@@ -43,9 +43,12 @@ pub(super) fn act(call: Call, at: &Place) -> isize {
 
 fn writes(call: Call, at: &Place) -> Option<isize> {
     let (fd, other, ..) = at.fds();
-    let (data, len) = (DATA.as_ptr().cast::<c_void>(), DATA.len());
+    let data = DATA.as_ptr().cast::<c_void>();
+    let len = DATA.len();
     let parts = parts();
-    let (iov, mut from, mut to): (_, off_t, off_t) = (parts.as_ptr(), 1, 2);
+    let iov = parts.as_ptr();
+    let mut from: off_t = 1;
+    let mut to: off_t = 2;
     // SAFETY: the buffers, parts and offsets outlive the calls.
     Some(unsafe {
         match call {
@@ -71,7 +74,8 @@ fn reads(call: Call, at: &Place) -> Option<isize> {
     let (fd, ..) = at.fds();
     let mut bytes = [0; 4];
     let parts = room(&mut bytes);
-    let (room, iov) = (bytes.as_mut_ptr().cast::<c_void>(), parts.as_ptr());
+    let room = bytes.as_mut_ptr().cast::<c_void>();
+    let iov = parts.as_ptr();
     // SAFETY: the buffer and the parts outlive the calls.
     let len = unsafe {
         match call {
@@ -101,7 +105,8 @@ fn posix(errno: c_int) -> c_int {
 
 fn sizes(call: Call, at: &Place) -> Option<isize> {
     let (fd, ..) = at.fds();
-    let (f, s) = (at.path("f"), at.path("s"));
+    let f = at.path("f");
+    let s = at.path("s");
     let hole = libc::FALLOC_FL_PUNCH_HOLE | libc::FALLOC_FL_KEEP_SIZE;
     // SAFETY: the paths outlive the calls.
     let result = unsafe {
@@ -130,7 +135,9 @@ fn sizes(call: Call, at: &Place) -> Option<isize> {
 
 fn opens(call: Call, at: &Place) -> Option<isize> {
     let (.., dir, _) = at.fds();
-    let (f, new, inside) = (at.path("f"), at.path("new"), at.path("d/new"));
+    let f = at.path("f");
+    let new = at.path("new");
+    let inside = at.path("d/new");
     // SAFETY: the paths outlive the calls.
     let fd = unsafe {
         match call {
@@ -149,7 +156,8 @@ fn opens(call: Call, at: &Place) -> Option<isize> {
 fn names(call: Call, at: &Place) -> Option<isize> {
     let (.., dir, _) = at.fds();
     let [f, g, e, new, inside] = ["f", "g", "e", "new", "d/new"].map(|name| at.path(name));
-    let (f_at, new_at) = (F.as_ptr(), NEW.as_ptr());
+    let f_at = F.as_ptr();
+    let new_at = NEW.as_ptr();
     // SAFETY: the paths outlive the calls.
     let result = unsafe {
         match call {

@@ -25,7 +25,7 @@ const HOOKS: [(&str, &str); 8] = [
     ("name", include_str!("../../src/hook/name.rs")),
     ("raw", RAW),
     ("read", include_str!("../../src/hook/read.rs")),
-    ("room", include_str!("../../src/hook/room.rs")),
+    ("fallocate", include_str!("../../src/hook/fallocate.rs")),
     ("sync", include_str!("../../src/hook/sync.rs")),
 ];
 
@@ -103,14 +103,14 @@ fn each_call_enters_the_trace_as_what_it_did() {
 }
 
 #[test]
-fn each_number_enters_the_trace_as_the_call_that_it_is() {
+fn syscall_number_is_traced_as_its_call() {
     for (number, call) in FOLLOWED.iter().filter(|(number, _)| exists(number)) {
         has_done(*call, number, &done("", |at| numbers::act(number, at)));
     }
 }
 
 #[test]
-fn each_number_that_is_not_followed_is_refused_and_does_nothing() {
+fn untraceable_syscall_is_refused_without_effect() {
     for (number, errno) in REFUSED.iter().filter(|(number, _)| exists(number)) {
         let done = done("", |at| numbers::act(number, at));
         assert_eq!((done.result, done.errno), (-1, Some(*errno)), "{number}");
@@ -121,7 +121,7 @@ fn each_number_that_is_not_followed_is_refused_and_does_nothing() {
 }
 
 #[test]
-fn each_call_fails_by_the_errors_of_its_man_page_and_does_nothing() {
+fn injected_error_leaves_no_effect() {
     for (call, legal, _) in ROWS {
         for (name, errno) in ERRNOS {
             let rule = format!("{call}=1*return({name})");
@@ -145,11 +145,11 @@ fn each_call_fails_by_the_errors_of_its_man_page_and_does_nothing() {
 }
 
 #[test]
-fn what_moves_data_comes_short_and_what_writes_is_torn() {
+fn short_and_torn_transfers_move_a_prefix() {
     let is = |call: Call, words: &[&str]| words.iter().any(|word| call.name().contains(word));
     for (call, ..) in ROWS {
-        let (short, torn) =
-            (format!("{call}=1*return(short=2)"), format!("{call}=1*return(torn=2,ENOSPC)"));
+        let short = format!("{call}=1*return(short=2)");
+        let torn = format!("{call}=1*return(torn=2,ENOSPC)");
         let moves = is(*call, &["read", "write", "copy_file_range", "sendfile"]);
         assert_eq!(short.parse::<Plan>().is_ok(), moves, "{short}");
         assert_eq!(torn.parse::<Plan>().is_ok(), is(*call, &["write"]), "{torn}");
@@ -170,7 +170,8 @@ fn what_moves_data_comes_short_and_what_writes_is_torn() {
 #[track_caller]
 fn begins(done: &Done, call: Call, rule: &str) {
     let moved = |line: &str| line.rsplit(' ').next().unwrap().to_owned();
-    let (whole, part) = (moved(&seen(call)[0]), moved(&done.lines[1]));
+    let whole = moved(&seen(call)[0]);
+    let part = moved(&done.lines[1]);
     assert!(done.lines[0].contains(" FAULT "), "{rule}: {:?}", done.lines);
     assert_eq!((part.as_str(), part.len()), (&whole[..2], 2), "{rule}");
     let writes = done.trace.events().iter().filter(|event| matches!(event.op, Op::Write { .. }));

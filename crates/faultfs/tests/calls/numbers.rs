@@ -86,8 +86,12 @@ pub(super) fn act(number: &str, at: &Place) -> isize {
 
 fn data(number: &str, at: &Place) -> Option<isize> {
     let (fd, other, ..) = at.fds();
-    let (data, len, parts) = (DATA.as_ptr(), DATA.len(), parts());
-    let (iov, mut from, mut to): (_, off_t, off_t) = (parts.as_ptr(), 1, 2);
+    let data = DATA.as_ptr();
+    let len = DATA.len();
+    let parts = parts();
+    let iov = parts.as_ptr();
+    let mut from: off_t = 1;
+    let mut to: off_t = 2;
     let append = c_long::from(libc::RWF_APPEND);
     let zero: c_long = 0;
     // SAFETY: the buffers, parts and offsets outlive the calls.
@@ -99,7 +103,8 @@ fn data(number: &str, at: &Place) -> Option<isize> {
             "pwritev" => libc::syscall(libc::SYS_pwritev, fd, iov, 2_i64, 1_i64, zero),
             "pwritev2" => libc::syscall(libc::SYS_pwritev2, fd, iov, 2_i64, 2_i64, zero, append),
             "copy_file_range" => {
-                let (from, to) = (&raw mut from, &raw mut to);
+                let from = &raw mut from;
+                let to = &raw mut to;
                 libc::syscall(libc::SYS_copy_file_range, other, from, fd, to, 3_i64, zero)
             }
             "sendfile" => libc::syscall(libc::SYS_sendfile, fd, other, null_mut::<off_t>(), 4_i64),
@@ -113,7 +118,9 @@ fn reads(number: &str, at: &Place) -> Option<isize> {
     let (fd, ..) = at.fds();
     let mut bytes = [0; 4];
     let parts = room(&mut bytes);
-    let (room, iov, zero): (_, _, c_long) = (bytes.as_mut_ptr(), parts.as_ptr(), 0);
+    let room = bytes.as_mut_ptr();
+    let iov = parts.as_ptr();
+    let zero: c_long = 0;
     // SAFETY: the buffer and the parts outlive the calls.
     let len = unsafe {
         match number {
@@ -130,9 +137,12 @@ fn reads(number: &str, at: &Place) -> Option<isize> {
 
 fn files(number: &str, at: &Place) -> Option<isize> {
     let (fd, ..) = at.fds();
-    let (s, none) = (at.path("s"), null_mut::<u8>());
+    let s = at.path("s");
+    let none = null_mut::<u8>();
     let hole = c_long::from(libc::FALLOC_FL_PUNCH_HOLE | libc::FALLOC_FL_KEEP_SIZE);
-    let (both, shared, zero) = (c_long::from(BOTH), c_long::from(SHARED), 0_i64);
+    let both = c_long::from(BOTH);
+    let shared = c_long::from(SHARED);
+    let zero = 0_i64;
     let write = c_long::from(libc::SYNC_FILE_RANGE_WRITE);
     // SAFETY: the path outlives the calls, and a mapping that comes to be is leaked.
     let result = unsafe {
@@ -147,7 +157,8 @@ fn files(number: &str, at: &Place) -> Option<isize> {
             "truncate" => libc::syscall(libc::SYS_truncate, s.as_ptr(), 2_i64),
             "mmap" => libc::syscall(libc::SYS_mmap, none, 10_i64, both, shared, fd, zero),
             "fcntl" => {
-                let (set, append) = (libc::F_SETFL, c_long::from(libc::O_APPEND));
+                let set = libc::F_SETFL;
+                let append = c_long::from(libc::O_APPEND);
                 return Some(match libc::syscall(libc::SYS_fcntl, fd, set, append) {
                     0 => through_file(at),
                     failed => failed as isize,
@@ -178,9 +189,13 @@ fn descriptors(number: &str, at: &Place) -> Option<isize> {
 fn names(number: &str, at: &Place) -> Option<isize> {
     let (.., dir, _) = at.fds();
     let inside = at.path("d/new");
-    let (f, g, new) = (F.as_ptr(), G.as_ptr(), NEW.as_ptr());
-    let (swap, mode) = (c_long::from(libc::RENAME_EXCHANGE), 0o755_i64);
-    let (flags, follow) = (c_long::from(O_RDWR | O_TRUNC), c_long::from(libc::AT_SYMLINK_FOLLOW));
+    let f = F.as_ptr();
+    let g = G.as_ptr();
+    let new = NEW.as_ptr();
+    let swap = c_long::from(libc::RENAME_EXCHANGE);
+    let mode = 0o755_i64;
+    let flags = c_long::from(O_RDWR | O_TRUNC);
+    let follow = c_long::from(libc::AT_SYMLINK_FOLLOW);
     let removed = c_long::from(libc::AT_REMOVEDIR);
     // SAFETY: the paths outlive the calls.
     let result = unsafe {
@@ -210,7 +225,8 @@ fn names_of_old(_: &str, _: &Place) -> Option<isize> {
 fn names_of_old(number: &str, at: &Place) -> Option<isize> {
     let paths = ["f", "g", "e", "new", "d/new"].map(|name| at.path(name));
     let [f, g, e, new, inside] = paths.each_ref().map(|path| path.as_ptr());
-    let (flags, mode) = (c_long::from(libc::O_WRONLY | O_TRUNC), 0o755_i64);
+    let flags = c_long::from(libc::O_WRONLY | O_TRUNC);
+    let mode = 0o755_i64;
     // SAFETY: the paths outlive the calls.
     let result = unsafe {
         match number {
@@ -235,7 +251,8 @@ fn names_of_old(number: &str, at: &Place) -> Option<isize> {
 
 fn refused(number: &str, at: &Place) -> Option<isize> {
     let (fd, other, dir, _) = at.fds();
-    let (none, zero) = (null_mut::<u8>(), 0_i64);
+    let none = null_mut::<u8>();
+    let zero = 0_i64;
     let mode = c_long::from(libc::S_IFREG | 0o644);
     // SAFETY: the path outlives the call; the others are refused or fail on what they are given.
     let result = unsafe {

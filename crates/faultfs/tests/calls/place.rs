@@ -54,7 +54,8 @@ impl Place {
 
     /// `f` at offset 4, `g`, the folder, and a descriptor of something else that may be replaced.
     pub(super) fn fds(&self) -> (RawFd, RawFd, RawFd, RawFd) {
-        let (file, other) = (self.file.as_raw_fd(), self.other.as_raw_fd());
+        let file = self.file.as_raw_fd();
+        let other = self.other.as_raw_fd();
         (file, other, self.dir.as_raw_fd(), self.spare.as_raw_fd())
     }
 

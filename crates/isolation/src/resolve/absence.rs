@@ -79,7 +79,8 @@ impl Absences {
         removals.sort_unstable_by_key(by_time);
         self.created.sort_unstable_by_key(by_time);
         self.reads.sort_unstable_by_key(|read| read.key);
-        let (mut reads, mut created) = (&self.reads[..], &self.created[..]);
+        let mut reads = &self.reads[..];
+        let mut created = &self.created[..];
         let mut removals = &removals[..];
         while let Some(key) = first_key(reads, created) {
             let reads = take(&mut reads, key, |read| read.key);

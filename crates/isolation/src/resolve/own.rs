@@ -46,7 +46,9 @@ pub(super) fn read_all(
 ) -> Result<(), Malformed> {
     let history = all.history;
     let known = vec![Known { by: NONE, now: NONE, met: 0 }; history.keys() as usize];
-    let (txn, scans, sets) = (0, 0, Vec::new());
+    let txn = 0;
+    let scans = 0;
+    let sets = Vec::new();
     let mut own = Own { all, absences, found, txn, known, scans, sets };
     for txn in 0..history.len() as u32 {
         own.all.reads_at.push(own.all.reads.len() as u32);
@@ -89,13 +91,15 @@ impl Own<'_, '_> {
 
     /// The key is seen to hold this version. Later it must be the same, own writes aside.
     fn see(&mut self, key: Key, version: u32, otherwise: Anomaly, by_scan: u32) {
-        let (txn, known) = (self.txn, &mut self.known[key as usize]);
+        let txn = self.txn;
+        let known = &mut self.known[key as usize];
         if known.by == txn {
             let was = known.now;
             let is = if self.all.is(was, REMOVAL) { ABSENT } else { was };
             if is != version {
                 let shown = |version: u32| (version != ABSENT).then_some(version);
-                let (first, then) = (shown(is), shown(version));
+                let first = shown(is);
+                let then = shown(version);
                 self.found.add(otherwise, Evidence::Differs { txn, key, first, then });
             }
             return;
@@ -123,7 +127,8 @@ impl Own<'_, '_> {
     }
 
     fn replace(&mut self, key: Key, version: u32) -> Result<(), Malformed> {
-        let (txn, known) = (self.txn, &mut self.known[key as usize]);
+        let txn = self.txn;
+        let known = &mut self.known[key as usize];
         if known.by != txn {
             let what = "it writes a key that it has not read";
             return Err(Malformed { txn, what });
@@ -182,7 +187,8 @@ impl<'a> Own<'_, 'a> {
     fn see_set(&mut self, key: Key, elements: &'a [u32]) {
         let txn = self.txn;
         if let Some(twice) = elements.windows(2).find(|pair| pair[0] == pair[1]) {
-            let (version, writer) = (twice[0], self.all.writer_of(twice[0]));
+            let version = twice[0];
+            let writer = self.all.writer_of(twice[0]);
             // Written once, and there twice.
             self.found.add(Anomaly::NeverWritten, Evidence::Read { txn, key, version, writer });
         }
@@ -194,7 +200,8 @@ impl<'a> Own<'_, 'a> {
         let same = differs.eq(seen.iter().filter(|element| !own(element)).copied());
         let lacks = if same { missing } else { elements.last().copied().or(seen.last().copied()) };
         if let Some(version) = lacks {
-            let (first, then) = (Some(version), None);
+            let first = Some(version);
+            let then = None;
             let evidence = Evidence::Differs { txn, key, first, then };
             self.found.add(Anomaly::Internal, evidence);
         }

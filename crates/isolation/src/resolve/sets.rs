@@ -120,7 +120,8 @@ impl SetNodes {
 impl Resolved<'_> {
     /// Judges where an element comes from that somebody read.
     fn may_hold(&self, read: SetRead<'_>, version: u32, found: &mut Found) -> bool {
-        let (key, txn) = (read.key, read.txn);
+        let key = read.key;
+        let txn = read.txn;
         let writer = self.writer_of(version).filter(|_| self.is_at(version, key));
         let wrong = match writer.map(|writer| self.history.txn(writer).outcome) {
             None => Anomaly::NeverWritten,
@@ -159,9 +160,12 @@ fn fork(all: &Resolved<'_>, one: SetRead<'_>, other: SetRead<'_>, only_one: u32)
         then: None,
         scan: false,
     };
-    let (first, second) = (all.writer_of(only_one), all.writer_of(only_other));
+    let first = all.writer_of(only_one);
+    let second = all.writer_of(only_other);
     let (Some(first), Some(second)) = (first, second) else {
-        let (txn, key, version) = (other.txn, other.key, only_other.min(only_one));
+        let txn = other.txn;
+        let key = other.key;
+        let version = only_other.min(only_one);
         return Evidence::Read { txn, key, version, writer: None };
     };
     Evidence::Cycle(vec![

@@ -110,7 +110,8 @@ impl<K: Ord + Clone, V: Clone + PartialEq> Store<K, V> {
     /// Shows pending work of another transaction that is entangled with this one or with nobody.
     fn pending(&mut self, txn: u64, key: &K) -> Option<Seen<V>> {
         let entry = self.keys.get(key)?.iter().rev().find(|entry| entry.at.is_none())?.clone();
-        let (own, theirs) = (&self.active[&txn], &self.active[&entry.txn]);
+        let own = &self.active[&txn];
+        let theirs = &self.active[&entry.txn];
         // The second one completes the circle, with work that the first has not read around.
         let complete = theirs.entangled == Some(txn) && own.entangled.is_none();
         let first = theirs.entangled.is_none() && own.entangled.is_none();
@@ -175,7 +176,8 @@ impl<K: Ord + Clone, V: Clone + PartialEq> Store<K, V> {
 
     /// All that a transaction depends on.
     fn depends(&self, txn: u64) -> BTreeSet<u64> {
-        let (mut all, mut todo) = (BTreeSet::new(), vec![txn]);
+        let mut all = BTreeSet::new();
+        let mut todo = vec![txn];
         while let Some(next) = todo.pop() {
             let from = self.done.get(&next).map(|done| done.from.clone());
             todo.extend(from.into_iter().flatten().filter(|&from| all.insert(from)));
@@ -223,7 +225,8 @@ impl<K: Ord + Clone, V: Clone + PartialEq> Store<K, V> {
             })?,
             _ => return None,
         };
-        let (key, nothing) = (key.clone(), Seen { from: 0, at: 0, value: None, by_scan: true });
+        let key = key.clone();
+        let nothing = Seen { from: 0, at: 0, value: None, by_scan: true };
         let hides = self.sin == Some(Sin::Phantom);
         let active = self.at(txn);
         active.lies += 1;

@@ -124,7 +124,8 @@ impl Stage {
     }
 
     fn steps(&mut self) -> Vec<Step> {
-        let (keys, count) = (self.play.keys, 1 + self.below(4));
+        let keys = self.play.keys;
+        let count = 1 + self.below(4);
         let sin = self.play.sin;
         let mut steps: Vec<Step> = (0..count)
             .map(|_| {
@@ -173,7 +174,8 @@ impl Stage {
                 return false;
             }
             client.left -= 1;
-            let (begin, steps) = (self.tick(), self.steps());
+            let begin = self.tick();
+            let steps = self.steps();
             let number = self.store.begin(client.session);
             let drops = self.below(10) == 0;
             // Work that others saw before its commit is not to be dropped: that is another sin.
@@ -209,7 +211,9 @@ impl Stage {
     }
 
     fn end(&mut self, session: u16, txn: Running, outcome: Outcome, asked: u32) {
-        let (begin, did, end) = (txn.begin, txn.did, self.tick());
+        let begin = txn.begin;
+        let did = txn.did;
+        let end = self.tick();
         self.records.push(Record { session, begin, did, outcome, asked, end });
     }
 
@@ -224,7 +228,8 @@ impl Stage {
                     matches!(self.play.sin, Some(Sin::DirtyWrite | Sin::CyclicInformationFlow));
                 let twice = self.below(4) == 0 && !once;
                 for _ in 0..=u32::from(twice) {
-                    let (mut value, version) = (self.read(txn, key), self.version());
+                    let mut value = self.read(txn, key);
+                    let version = self.version();
                     if self.play.lists {
                         value.push(version);
                     } else {

@@ -19,7 +19,7 @@ fn lost(reader: u16, reopened: bool) -> History {
 }
 
 #[test]
-fn a_loss_over_a_reopening_is_a_history_that_was_not_extended() {
+fn loss_over_a_reopening_is_found() {
     for (reader, reopened, name) in [
         (0, false, Anomaly::SessionOrder),
         (1, false, Anomaly::RealTimeOrder),

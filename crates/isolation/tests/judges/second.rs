@@ -51,7 +51,8 @@ fn both_condemn_every_sin() {
 #[test]
 fn both_acquit_an_honest_store() {
     for seed in 0..60 {
-        let (lists, unknown) = (seed % 2 == 0, [0, 10][seed as usize % 2]);
+        let lists = seed % 2 == 0;
+        let unknown = [0, 10][seed as usize % 2];
         let play = Play { clients: 6, lists, unknown, ..Play::new(None, seed) };
         let (condemned, why) = their_verdict(play);
         assert!(!condemned, "seed {seed}: {why:?}");
@@ -60,7 +61,8 @@ fn both_acquit_an_honest_store() {
 
 /// Two more transactions, both of which find nothing at a new key and write it: a lost update.
 fn with_a_lost_update(mut history: History, lists: bool) -> History {
-    let (key, version) = (history.keys(), history.versions());
+    let key = history.keys();
+    let version = history.versions();
     let last = history.txns().iter().map(|txn| txn.end).max().unwrap_or_default();
     for number in 0..2 {
         history.begin(number as u16, last + 1 + number);
@@ -77,7 +79,7 @@ fn with_a_lost_update(mut history: History, lists: bool) -> History {
 }
 
 #[test]
-fn both_agree_on_runs_of_up_to_a_hundred_thousand_transactions() {
+fn both_checkers_agree_on_large_histories() {
     for (txns, sins) in [(1_000, true), (10_000, true), (10_000, false), (100_000, false)] {
         for list in [0, 8] {
             let lists = list > 0;

@@ -156,7 +156,9 @@ impl Stage {
 
 fn play(sin: Option<Sin>, seed: u64) -> (History, u32) {
     let draws = Xoshiro256PlusPlus::seed_from_u64(seed);
-    let (commits, dropped, ended) = (Vec::new(), Vec::new(), Vec::new());
+    let commits = Vec::new();
+    let dropped = Vec::new();
+    let ended = Vec::new();
     let mut stage = Stage { draws, sin, sins: 0, stamp: 0, elements: 0, commits, dropped, ended };
     let mut clients: Vec<(u32, Option<Running>)> = (0..CLIENTS).map(|_| (TXNS, None)).collect();
     while clients.iter().any(|(left, running)| *left > 0 || running.is_some()) {
@@ -216,7 +218,8 @@ fn every_sin_against_a_set_is_caught_by_its_name() {
         (Sin::Fractured, &[Anomaly::FracturedRead, Anomaly::LongFork]),
         (Sin::Stale, &[Anomaly::SessionOrder, Anomaly::RealTimeOrder, Anomaly::GSingle]),
     ] {
-        let (mut judged, mut caught) = (0, 0);
+        let mut judged = 0;
+        let mut caught = 0;
         for seed in 0..PLAYS {
             let (history, sins) = play(Some(sin), seed);
             let report = check(&history).expect("recorded by the rules");

@@ -30,7 +30,8 @@ fn anomaly(sin: Sin) -> Anomaly {
 }
 
 fn must_be_caught(sin: Sin, lists: bool) {
-    let (mut sinned, mut named) = (0, 0);
+    let mut sinned = 0;
+    let mut named = 0;
     for seed in 0..PLAYS {
         let played = Play { lists, ..Play::new(Some(sin), seed) }.run();
         let report = check(&played.history).expect("the play records by the rules");
@@ -67,7 +68,8 @@ fn every_sin_is_caught_by_its_name_in_lists() {
 #[test]
 fn an_honest_store_is_never_accused() {
     for seed in 0..1000 {
-        let (lists, unknown) = (seed % 3 == 0, [0, 10, 40][seed as usize % 3]);
+        let lists = seed % 3 == 0;
+        let unknown = [0, 10, 40][seed as usize % 3];
         let clients = 1 + (seed % 8) as u16;
         let played = Play { clients, lists, unknown, ..Play::new(None, seed) }.run();
         let report = check(&played.history).expect("the play records by the rules");

@@ -5,7 +5,7 @@ use crate::{
     files, origin,
     report::{Places, bencher, html, markdown, openmetrics, read},
 };
-use knobs::{Knobs, findings::Findings, runtime};
+use knobs::{Knobs, findings::Findings, knob, runtime};
 use process::{Error, Outcome, Result, console, folder};
 use std::{fs, io::Write, path::Path};
 
@@ -35,13 +35,13 @@ pub(crate) fn write(flags: &[(&str, &str)], out: Option<&Path>) -> Result<Outcom
 
 fn places(knobs: &Knobs) -> Places {
     let root = knobs.root();
-    let path = |name| knobs.path(name).expect("the knob has a default");
     Places {
         root: root.to_owned(),
         prod: root.join("target/prod"),
         nextest: root.join("target/nextest"),
-        perf: path("MACE_PERF_OUT_DIR"),
-        soak: path("SOAK_METRICS_DIR"),
+        perf: knobs.get(knob::MACE_PERF_OUT_DIR),
+        snapshot: knobs.perf_output(),
+        soak: knobs.get(knob::SOAK_METRICS_DIR),
     }
 }
 

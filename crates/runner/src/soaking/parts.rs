@@ -10,7 +10,7 @@ use crate::{
     record::Judged,
     run,
 };
-use knobs::Source;
+use knobs::{Source, knob};
 use process::{Error, Interrupts, Outcome, Result, console};
 use results::{resident::PROGRAM, snapshot::Snapshot};
 use std::{
@@ -42,7 +42,7 @@ impl Layers {
             if mode == Mode::Chaos && plan.chaos_every == 0 {
                 continue;
             }
-            let features = plan.session.knobs.text("FEATURES");
+            let features = plan.session.knobs.get(knob::FEATURES);
             let part = part::parts(mode, features).remove(0);
             let listing = nextest.listing(&part);
             if interrupts.outcome().is_some() {
@@ -86,8 +86,7 @@ pub(super) type Taken = std::result::Result<(String, Snapshot), Simple>;
 /// Takes a perf snapshot.
 pub(super) fn snapshot(plan: &Plan, standing: Soaking, interrupts: &Interrupts) -> Taken {
     console::note(&format!("soak       cycle {}: perf snapshot", standing.cycle));
-    let out = plan.session.knobs.path("MACE_PERF_OUT_DIR").expect("the folder has a default");
-    let file = out.join("head_snapshot.json");
+    let file = plan.session.knobs.perf_output();
     let broken = |why: String| Simple { outcome: Outcome::Broken, why };
     // One that an earlier run left must not be taken for this one.
     files::remove(&file).map_err(|error| broken(error.to_string()))?;

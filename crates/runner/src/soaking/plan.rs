@@ -2,12 +2,8 @@
 //! with one line and code 2.
 
 use crate::{files, plan::ShardNumber, session::Session};
-use knobs::{Home, Knobs};
-use process::{
-    Error, Result,
-    engine::{Engine, PACKAGE},
-    folder,
-};
+use knobs::{Handle, Home, Knobs, knob, value::Seconds};
+use process::{Error, Result, engine::Engine, folder};
 use results::{ledger::Subject, limits::Limits, seeds::Shard};
 use std::{
     path::{Path, PathBuf},
@@ -33,10 +29,10 @@ pub(super) struct Plan {
 }
 
 /// The soak's own limits, and the layers' that they become.
-const TIMEOUTS: [(&str, &str); 3] = [
-    ("SOAK_STRESS_TIMEOUT", "STRESS_TIMEOUT"),
-    ("SOAK_CHAOS_TIMEOUT", "CHAOS_TIMEOUT"),
-    ("SOAK_FAST_TIMEOUT", "FAST_TIMEOUT"),
+const TIMEOUTS: [(Handle<Seconds>, Handle<Seconds>); 3] = [
+    (knob::SOAK_STRESS_TIMEOUT, knob::STRESS_TIMEOUT),
+    (knob::SOAK_CHAOS_TIMEOUT, knob::CHAOS_TIMEOUT),
+    (knob::SOAK_FAST_TIMEOUT, knob::FAST_TIMEOUT),
 ];
 
 impl Plan {
@@ -47,21 +43,23 @@ impl Plan {
         let file = Home::Soak.file().expect("soak has a file");
         let limits = limits(&knobs.root().join(file))?;
         let mut flags = flags.to_vec();
-        flags.extend(TIMEOUTS.map(|(ours, theirs)| (theirs, knobs.text(ours))));
+        for (ours, theirs) in TIMEOUTS {
+            flags.extend(knobs.setting(ours).value.as_deref().map(|limit| (theirs.name(), limit)));
+        }
         let session = Session::open(&flags)?;
-        let folder = knobs.path("SOAK_METRICS_DIR").expect("the folder has a default");
-        let threads = knobs.count("SOAK_THREADS");
+        let folder = knobs.get(knob::SOAK_METRICS_DIR);
+        let threads = knobs.get(knob::SOAK_THREADS);
         Ok(Self {
             folder: folder::writable(&folder)?,
             limits,
-            subject: subject(&session.engine, knobs.text("FEATURES")),
+            subject: subject(&session.engine, knobs.get(knob::FEATURES)),
             shard,
             threads: u32::try_from(threads).expect("the knob's kind has a limit"),
-            chaos_every: knobs.count("SOAK_CHAOS_EVERY"),
-            perf_every: knobs.count("SOAK_PERF_EVERY"),
-            duration: knobs.seconds("SOAK_DURATION_SECS"),
-            pause: knobs.seconds("SOAK_CYCLE_PAUSE_SECS"),
-            patience: knobs.seconds("SOAK_STRESS_TIMEOUT"),
+            chaos_every: knobs.get(knob::SOAK_CHAOS_EVERY),
+            perf_every: knobs.get(knob::SOAK_PERF_EVERY),
+            duration: knobs.get(knob::SOAK_DURATION_SECS),
+            pause: knobs.get(knob::SOAK_CYCLE_PAUSE_SECS),
+            patience: knobs.get(knob::SOAK_STRESS_TIMEOUT),
             session,
         })
     }
@@ -86,6 +84,5 @@ fn subject(engine: &Engine, features: &str) -> Subject {
             format!("checkout, {commit}")
         }
     };
-    let engine = format!("{PACKAGE} {}", engine.version);
-    Subject { engine, source, features: features.to_owned() }
+    Subject { engine: engine.name(), source, features: features.to_owned() }
 }

@@ -7,6 +7,7 @@ use super::{
     plan::Plan,
 };
 use crate::{files, record::Judged};
+use knobs::knob;
 use process::{
     Error, Outcome, Result,
     folder::{self, Claim},
@@ -260,7 +261,7 @@ pub(super) fn read_ledger(path: &Path) -> Result<Option<Ledger>> {
 /// The number that the sequence of seeds follows from: the one that was set, else the one that this
 /// engine was soaked with last, else a new one; but machines that share a sequence have to agree on it.
 fn soak_seed(plan: &Plan, ledger: &Ledger) -> Result<u64> {
-    let set = plan.session.knobs.seed("MACE_PROD_SEED");
+    let set = plan.session.knobs.get(knob::MACE_PROD_SEED);
     match set.or_else(|| ledger.soak_seed(&plan.subject)) {
         Some(seed) => Ok(seed),
         None if plan.shard == seeds::Shard::WHOLE => Ok(plan.session.seed),
@@ -290,7 +291,7 @@ fn earlier(plan: &Plan) -> Result<SoakState> {
     if state.shard != shard {
         return refuse("the shard", &state.shard, &shard);
     }
-    match plan.session.knobs.seed("MACE_PROD_SEED") {
+    match plan.session.knobs.get(knob::MACE_PROD_SEED) {
         Some(seed) if seed != state.soak_seed => {
             refuse("the seed", &state.soak_seed.to_string(), &seed.to_string())
         }

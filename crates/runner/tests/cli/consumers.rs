@@ -1,17 +1,17 @@
 //! The merged report given to programs that others have written, each run offline. What they need
-//! is fetched by `just tools`; without it these tests say so and check nothing.
+//! is fetched by `just bootstrap --all`; without it these tests say so and check nothing.
 
 use crate::fixture::Fixture;
 use std::{path::PathBuf, process::Command};
 
-/// A tool that `just tools` has fetched.
+/// A tool that `just bootstrap --all` has fetched.
 #[expect(clippy::print_stdout, reason = "a skipped test says why")]
 pub(crate) fn tool(name: &str) -> Option<PathBuf> {
     let tools = knobs::runtime::root().join("target/tools");
     let places = ["ci/bin", "npm/node_modules/.bin"].map(|place| tools.join(place).join(name));
     let found = places.into_iter().find(|path| path.exists());
     if found.is_none() {
-        println!("skipped: no {name} below target/tools: `just tools` fetches it");
+        println!("skipped: no {name} below target/tools: `just bootstrap --all` fetches it");
     }
     found
 }

@@ -1,6 +1,6 @@
 //! The workflows and the recipes they name: each step one recipe, run so that a cancelled job
 //! reaches it and limited below its job; nothing that is not pinned. Reads files; linters are asked
-//! where `just tools` has fetched them.
+//! where `just bootstrap --all` has fetched them.
 
 use crate::consumers::{ask, tool};
 use std::{collections::BTreeSet, fs, path::PathBuf, process::Command};
@@ -21,6 +21,11 @@ fn workflows() -> Vec<(String, String)> {
     files.into_iter().map(named).collect()
 }
 
+/// The action that all jobs begin with.
+fn setup() -> String {
+    fs::read_to_string(root().join(".github/actions/setup/action.yml")).unwrap()
+}
+
 /// The names of a justfile's recipes.
 fn recipes(justfile: &str) -> BTreeSet<&str> {
     let heads = justfile.lines().filter(|line| line.starts_with(|c: char| c.is_ascii_lowercase()));
@@ -33,7 +38,8 @@ fn recipes(justfile: &str) -> BTreeSet<&str> {
 fn named(text: &str) -> BTreeSet<&str> {
     let words: Vec<_> = text.split_whitespace().collect();
     let calls = words.windows(2).filter(|pair| ["just", "./run"].contains(&pair[0]));
-    let is_name = |word: &&str| *word != "just" && word.bytes().all(|b| b.is_ascii_lowercase());
+    let is_letter = |byte: u8| byte.is_ascii_lowercase() || byte == b'-';
+    let is_name = |word: &&str| *word != "just" && word.bytes().all(is_letter);
     calls.map(|pair| pair[1]).filter(is_name).collect()
 }
 
@@ -105,6 +111,10 @@ fn every_recipe_that_is_named_exists() {
 
 #[test]
 fn every_step_is_a_recipe_with_a_limit_and_pinned() {
+    let unpinned = |text: &str| {
+        offences(text).into_iter().filter(|line| line.starts_with("not pinned")).count()
+    };
+    assert_eq!((unpinned(&setup()), unpinned(&setup().replace(" # v", " "))), (0, 2));
     for (file, text) in workflows() {
         assert_eq!(offences(&text), [""; 0], "{file}");
     }
@@ -152,6 +162,37 @@ fn the_recipe_of_other_engines_knows_them_all() {
     assert!(justfile.contains(&format!("\nengines which=\"{engines}\" ")), "{engines}");
 }
 
+/// The places that name a version of just or cargo-nextest.
+fn pins(files: &[(String, String)]) -> Vec<String> {
+    let names = |line: &&str| {
+        let digit = |word: &str| {
+            line.split(word).skip(1).any(|rest| rest.starts_with(|c: char| c.is_ascii_digit()))
+        };
+        digit("just@") || digit("nextest@") || digit("just_version=") || digit("recommended = \"")
+    };
+    let of = |(file, text): &(String, String)| {
+        text.lines()
+            .filter(names)
+            .map(|line| format!("{file}: {}", line.trim()))
+            .collect::<Vec<_>>()
+    };
+    files.iter().flat_map(of).collect()
+}
+
+#[test]
+fn tools_are_pinned_in_one_place_each() {
+    let read = |file: &str| (file.to_owned(), fs::read_to_string(root().join(file)).unwrap());
+    let mut files: Vec<_> =
+        ["run", ".config/nextest.toml", "justfile", ".github/actions/setup/action.yml"]
+            .map(read)
+            .into();
+    files.extend(workflows());
+    let found = pins(&files);
+    assert!(found.len() == 2 && found[0].starts_with("run: just_version="), "{found:?}");
+    files.push(("sin".to_owned(), "tool: nextest@0.9.143,just@1.58.0".to_owned()));
+    assert_eq!(pins(&files).len(), 3);
+}
+
 #[test]
 fn the_contracts_jobs_are_there() {
     let all: String = workflows().into_iter().map(|(_, text)| text).collect();
@@ -174,10 +215,10 @@ fn weak_gate(ci: &str, justfile: &str) -> Vec<&'static str> {
     let job = ci.split("\n  perf-regression:\n").nth(1).unwrap_or_default();
     let job = job.split("\n\n").next().unwrap_or_default();
     let before = job.split("just perf compare").next().unwrap_or_default();
-    let recipe = justfile.split("\nrunner:\n").nth(1).unwrap_or_default();
+    let recipe = justfile.split("\nperf-host:\n").nth(1).unwrap_or_default();
     let recipe = recipe.split("\n\n").next().unwrap_or_default();
     let needs = [
-        ("no runner is prepared", before.contains("exec just runner")),
+        ("no runner is prepared", before.contains("exec just perf-host")),
         ("no priority", recipe.contains("setcap cap_sys_nice=eip \"$(command -v chrt)\"")),
         ("no valgrind", recipe.contains("valgrind")),
         ("a push is compared with itself", job.contains("github.event.before")),
@@ -190,10 +231,10 @@ fn the_gate_has_its_runner_and_compares_commits() {
     let read = |file: &str| fs::read_to_string(root().join(file)).unwrap();
     let (ci, justfile) = (read(".github/workflows/ci.yml"), read("justfile"));
     assert_eq!(weak_gate(&ci, &justfile), [""; 0]);
-    let sin = ci.replace("exec just runner", "").replace("github.event.before", "github.sha");
+    let sin = ci.replace("exec just perf-host", "").replace("github.event.before", "github.sha");
     let lacks = ["no runner is prepared", "a push is compared with itself"];
     assert_eq!(weak_gate(&sin, &justfile), lacks);
-    assert_eq!(weak_gate(&ci, "\nrunner:\n    true\n"), ["no priority", "no valgrind"]);
+    assert_eq!(weak_gate(&ci, "\nperf-host:\n    true\n"), ["no priority", "no valgrind"]);
 }
 
 #[test]

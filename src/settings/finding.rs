@@ -1,0 +1,92 @@
+//! The ids of confirmed findings, each a constant: a typing error does not compile. The text is the
+//! codec's alone. Decides nothing: which of them hold is in `.config/known-findings.toml`.
+
+use std::fmt::{Display, Formatter, Result as FmtResult};
+
+/// A confirmed finding.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct FindingId(&'static str);
+
+/// Declares the constants, and the list of all of them.
+macro_rules! findings {
+    ($list:ident, $what:literal: $($name:ident $text:literal),+ $(,)?) => {
+        impl FindingId {
+            $(
+                #[doc = concat!("`", $text, "`")]
+                pub const $name: Self = Self($text);
+            )+
+
+            #[doc = $what]
+            pub const $list: &[Self] = &[$(Self::$name),+];
+        }
+    };
+}
+
+findings!(OF_MACE, "Those of mace-kv: one for each entry of `.config/known-findings.toml`.":
+    HANDLE_CACHE_BELOW_SHARDS "handle-cache-below-shards",
+    ONE_OPEN_FILE_A_SHARD "one-open-file-a-shard",
+    ABORTED_ACROSS_LOG_FILES "aborted-across-log-files",
+    COPY_DURING_CHECKPOINT "copy-during-checkpoint",
+    EMPTY_BUCKET_NAME "empty-bucket-name",
+    EMPTY_VALUE_IS_A_DELETION "empty-value-is-a-deletion",
+    KEY_OF_115_BYTES "key-of-115-bytes",
+    MERGE_ADMISSION_SEES_ONLY_THE_NEWEST_VERSION "merge-admission-sees-only-the-newest-version",
+    SPLIT_WITHOUT_ITS_CHILD "split-without-its-child",
+    SCAN_OVER_CHECKPOINT "scan-over-checkpoint",
+    READING_A_COLLECTED_FILE "reading-a-collected-file",
+    KILLED_IN_ROUTE_SWITCH "killed-in-route-switch",
+    UNLOAD_RACES_THE_EVICTOR "unload-races-the-evictor",
+    MERGE_LOST_IN_RECOVERY "merge-lost-in-recovery",
+    PANIC_WITHIN_A_CHECKPOINT_RECORD "panic-within-a-checkpoint-record",
+    CUT_OFF_CREATION "cut-off-creation",
+    BARRIER_MISSES_ROTATED_LOGS "barrier-misses-rotated-logs",
+    SHORT_LOG_FILE "short-log-file",
+    SYNC_BELIEVED_AFTER_FAILED "sync-believed-after-failed",
+    FAILED_COMMIT_COMES_BACK "failed-commit-comes-back",
+    UNSYNCED_LOG_NAME "unsynced-log-name",
+    HISTORY_AHEAD_OF_ITS_PAGE "history-ahead-of-its-page",
+    LOG_BEHIND_A_CUT "log-behind-a-cut",
+);
+
+findings!(OF_OTHERS, "Those of the engines that mace-kv is compared with.":
+    FJALL_UNSYNCED_NAMES "fjall-unsynced-names",
+    FJALL_TORN_BATCH "fjall-torn-batch",
+    FJALL_SYNC_BELIEVED_AFTER_FAILED "fjall-sync-believed-after-failed",
+);
+
+impl FindingId {
+    /// The finding with this text, as a file or an answer carries it.
+    pub fn decode(text: &str) -> Option<Self> {
+        Self::OF_MACE.iter().chain(Self::OF_OTHERS).copied().find(|id| id.0 == text)
+    }
+}
+
+impl Display for FindingId {
+    fn fmt(&self, f: &mut Formatter<'_>) -> FmtResult {
+        f.write_str(self.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::FindingId;
+    use knobs::findings::Findings;
+    use std::collections::BTreeSet;
+
+    #[test]
+    fn each_entry_has_its_constant() {
+        let entries = Findings::load(&knobs::runtime::root()).unwrap();
+        let entries: BTreeSet<String> =
+            entries.all().iter().map(|entry| entry.id.clone()).collect();
+        let ours: BTreeSet<String> = FindingId::OF_MACE.iter().map(ToString::to_string).collect();
+        assert_eq!(entries, ours);
+    }
+
+    #[test]
+    fn an_id_survives_its_codec() {
+        for id in FindingId::OF_MACE.iter().chain(FindingId::OF_OTHERS) {
+            assert_eq!(FindingId::decode(&id.to_string()), Some(*id));
+        }
+        assert_eq!(FindingId::decode("no-such-finding"), None);
+    }
+}

@@ -1,0 +1,223 @@
+//! What power losses show of the engines that the one under test is compared with, and how it is legal:
+//! each finding that the cases leave out or take away by its cause (`mace_prod::scenario::power::foreign`)
+//! is shown here as it is, so that it cannot be left out any longer than it is there.
+
+use crate::power::{
+    explore::{self, names_kept},
+    record,
+};
+use faultfs::{Finding, Plan, Step};
+use mace_prod::{
+    engine::Driver,
+    scenario::{Case, chaos::recipes::Stages, power::DATABASE},
+};
+use std::fs;
+
+/// What is found of a work; the database is made before the recording, or within it.
+fn found(
+    case: &mut Case,
+    driver: &dyn Driver,
+    stages: &Stages,
+    (steps, faults): (&[Step], &str),
+    is_made: bool,
+) -> Vec<Finding> {
+    let places = record::Places::new(case.dir());
+    if is_made {
+        record::set_up(&places, driver, stages, case.seed()).expect("the database is made");
+    } else {
+        fs::create_dir_all(places.disk().join(DATABASE)).expect("the case takes folders");
+    }
+    let plan: Plan = faults.parse().expect("a rule");
+    // What a fault shows is looked for behind what needs none.
+    let seen: explore::Sight = if faults.is_empty() { |trace, _| trace } else { names_kept };
+    let seen = (&plan, seen);
+    let findings = explore::findings(driver, case, (stages, &[]), steps, seen);
+    findings.expect("the work is carried out")
+}
+
+#[cfg(feature = "redb")]
+mod redb {
+    use super::found;
+    use faultfs::Step;
+    use mace_prod::{
+        engine::{Family, redb::RedbDriver},
+        scenario::{Case, chaos::recipes::Recipe, power::works::Work},
+        verdict::Verdict,
+    };
+
+    /// What the making of a redb database leaves when it is cut off, which the cases leave out. redb makes
+    /// it in place and writes the magic number last, so that a file with a size and no magic number may be
+    /// left, even by a process that is killed; `Database::create` takes a file that is absent, empty or
+    /// valid, and refuses this one for ever. And it does not sync the folder: on a filesystem where syncing
+    /// a file does not keep its name (neither ext4 nor xfs), acknowledged commits go with the file.
+    #[test]
+    fn the_making_of_a_redb_database_is_not_protected() {
+        Case::run(|case| {
+            let work = Work { recipe: Recipe::Commits, family: Family::OneWriter };
+            let findings = found(
+                case,
+                &RedbDriver,
+                &work.brief(),
+                (&[Step::Prefix, Step::DropAll], ""),
+                false,
+            );
+            let told = |what: &str| findings.iter().any(|f| f.outcome.to_string().contains(what));
+            if findings.len() == 2 && told("magic number mismatch") && told("creation of a bucket")
+            {
+                Verdict::Pass
+            } else {
+                Verdict::Inconclusive(format!("redb is no more what it was: {findings:?}"))
+            }
+        });
+    }
+}
+
+#[cfg(feature = "fjall")]
+mod fjall {
+    use super::found;
+    use crate::{
+        Forgetful,
+        power::explore::{known_of, shown_by},
+    };
+    use faultfs::{Finding, Outcome, Profile, Step};
+    use mace_prod::{
+        engine::{Driver, Family, fjall::FjallDriver},
+        history::{drive::Traffic, script::Step as Written},
+        scenario::{
+            Case,
+            chaos::recipes::{Recipe, Stages},
+            database::Stage,
+            power::{foreign, works::Work},
+        },
+        verdict::Verdict,
+        workload::Sweep,
+    };
+
+    /// On which profiles the first finding is legal that has these words and does without an operation
+    /// with that in its name.
+    fn legality(findings: &[Finding], words: &str, lost: &str) -> Result<Vec<Profile>, Verdict> {
+        let is_it = |finding: &&Finding| {
+            let is_lost = finding.lost.iter().any(|line| line.contains(lost));
+            is_lost && finding.outcome.to_string().contains(words)
+        };
+        let first = findings.iter().find(is_it).map(|finding| finding.legal.clone());
+        first.ok_or_else(|| {
+            let said: Vec<String> = findings.iter().map(Finding::to_string).collect();
+            Verdict::Inconclusive(format!("fjall is no more what it was: {said:?}"))
+        })
+    }
+
+    /// Passes when a finding is legal on exactly these profiles.
+    fn legal_on(legal: Result<Vec<Profile>, Verdict>, wanted: &[Profile]) -> Verdict {
+        match legal {
+            Ok(legal) if legal == wanted => Verdict::Pass,
+            Ok(legal) => Verdict::Inconclusive(format!("legal on {legal:?}")),
+            Err(verdict) => verdict,
+        }
+    }
+
+    /// A bucket whose values go to a file of blobs.
+    fn blobs() -> Stages {
+        let bucket = || "a".to_owned();
+        let fill = |key| {
+            let sweep = Sweep { first: key, ..Sweep::fill(key + 20, 6000, 20) };
+            Written::Traffic { bucket: bucket(), traffic: Traffic::sweep(sweep) }
+        };
+        let options = Family::Tiny.bucket().checkpoints_when_asked();
+        let open = Written::Open { bucket: bucket(), options };
+        let steps = vec![open, fill(0), Written::Checkpoint { bucket: bucket() }, fill(20)];
+        Stages { setup: Vec::new(), armed: Stage::closing(&Family::Tiny.engine(), steps) }
+    }
+
+    /// `fjall-unsynced-names`, of keyspaces. `Keyspace::create_new` makes the keyspace's folder and never
+    /// syncs the one that it is in, so that on a filesystem where syncing a file does not keep the names
+    /// above it (neither ext4 nor xfs) an acknowledged keyspace goes, with every commit in it and a `SyncAll`
+    /// behind each. What is written then makes it worse: the keyspace is made again under another id, the
+    /// old one's batches, still in the journal, find it by its name, and their numbers are higher than those
+    /// of the new ones, which nobody read from the journal: the next opening shows the old values. That
+    /// nothing else is behind it shows `an_engine_that_syncs_is_not_blamed`, where the name is kept.
+    #[test]
+    fn a_keyspace_of_fjall_goes_with_the_name_of_its_folder() {
+        Case::run(|case| {
+            let work = Work { recipe: Recipe::Commits, family: Family::OneWriter };
+            let findings = found(case, &FjallDriver, &work.brief(), (&[Step::DropAll], ""), true);
+            let legal =
+                legality(&findings, "creation of a bucket survives", "create db/keyspaces/2 Dir");
+            legal_on(legal, &[Profile::StrictLoss, Profile::PosixWeak, Profile::Hostile])
+        });
+    }
+
+    /// `fjall-unsynced-names`, of blobs. lsm-tree syncs a file of blobs and not its folder, as it does for a
+    /// table, and then the version that names the file: a database without the file cannot be opened.
+    #[test]
+    fn a_database_of_fjall_goes_with_the_name_of_a_file_of_blobs() {
+        Case::run(|case| {
+            let findings = found(case, &FjallDriver, &blobs(), (&[Step::DropOne], ""), true);
+            legal_on(
+                legality(&findings, "Unrecoverable", "/blobs/"),
+                &[Profile::PosixWeak, Profile::Hostile],
+            )
+        });
+    }
+
+    /// `fjall-torn-batch`. A batch that was being written when the power went, and of which a sector in the
+    /// middle is missing, has its end and a wrong checksum. `JournalBatchReader` drops a batch without an
+    /// end; this one is an error, and the database, whose commits are all there, is refused at every opening
+    /// from then on. A new database has given its journal 64 MiB in advance: a batch is an overwrite then,
+    /// of which ext4 keeps any part. Later ones are appended, and xfs keeps a size before its data.
+    #[test]
+    fn a_database_of_fjall_is_refused_for_a_batch_that_was_being_written() {
+        Case::run(|case| {
+            let work = Work { recipe: Recipe::Commits, family: Family::OneWriter };
+            let findings = found(case, &FjallDriver, &work.stages(), (&[Step::TearOne], ""), false);
+            let legal = legality(&findings, &foreign::TORN_BATCH.to_string(), "the data of");
+            let all = [Profile::Ext4Ordered, Profile::Xfs, Profile::PosixWeak, Profile::Hostile];
+            legal_on(legal, &all)
+        });
+    }
+
+    /// A remainder that is refused for such a batch counts as that finding only when nothing else is
+    /// wrong with it: where the engine also forgets an acknowledged pair, it is blamed.
+    #[test]
+    fn a_torn_batch_of_fjall_does_not_absorb_another_defect() {
+        Case::run(|case| {
+            let work = Work { recipe: Recipe::Commits, family: Family::OneWriter };
+            let shown = |case: &mut Case, driver: &dyn Driver| {
+                let steps = [Step::TearOne];
+                let words = shown_by(driver, case, &work.stages(), &steps, "");
+                words.unwrap_or_else(|verdict| panic!("{verdict:?}"))
+            };
+            let honest = shown(case, &FjallDriver);
+            let sinful = shown(case, &Forgetful(&FjallDriver));
+            let is_torn = |words: &Outcome| known_of(words) == Some(foreign::TORN_BATCH);
+            let is_blamed_for_it = |words: &Outcome| {
+                words.to_string().contains("JournalRecovery(ChecksumMismatch)")
+                    && known_of(words).is_none()
+            };
+            let is_told_apart = honest.iter().any(is_torn)
+                && !honest.iter().any(|words| known_of(words).is_none())
+                && sinful.iter().any(is_blamed_for_it);
+            if is_told_apart {
+                return Verdict::Pass;
+            }
+            Verdict::Inconclusive(format!("honest: {honest:?}, sinful: {sinful:?}"))
+        });
+    }
+
+    /// `fjall-sync-believed-after-failed`. To remove a keyspace writes a new version of fjall's own
+    /// keyspace, and maintenance writes another; an error of that is logged and forgotten. When it was
+    /// the sync of the folder with the new file `v5` in it, the next version takes the same name, its
+    /// folder's sync returns 0, and `current` says `v5`: a name that may never have reached the disk.
+    #[test]
+    fn a_failed_sync_of_fjalls_own_keyspace_is_forgotten() {
+        Case::run(|case| {
+            let work = Work { recipe: Recipe::Delete, family: Family::Tiny };
+            let faults = "fsync[keyspaces/0]=29*off->1*return(EIO)";
+            let findings =
+                found(case, &FjallDriver, &work.brief(), (&[Step::DropAll], faults), true);
+            let legal =
+                legality(&findings, "can be opened and serves", "create db/keyspaces/0/v5 File");
+            legal_on(legal, &[Profile::StrictLoss, Profile::PosixWeak, Profile::Hostile])
+        });
+    }
+}
