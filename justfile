@@ -102,6 +102,11 @@ lint:
     cargo clippy --package mace-prod --all-targets --no-default-features -- --deny warnings
     cargo clippy --package mace-prod --all-targets --features fjall,redb -- --deny warnings
 
+# Print lines by area, packages, cycles and longest names, beside those of COMMIT
+[group('develop')]
+house commit='f7aa537':
+    @MACE_PROD_INTERNAL_SINCE="$1" cargo nextest run --cargo-quiet --profile own --package mace-prod --test tidy --no-capture --status-level none --final-status-level none -E 'test(=figures::the_house_can_be_measured)'
+
 # Run what CI runs: lint, then test
 [group('develop')]
 ci: lint test

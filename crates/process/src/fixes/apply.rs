@@ -2,7 +2,7 @@
 //! Fixes that do not stand on one another are found in the same text, so that one does not hide the
 //! place of another. Pure.
 
-use super::{Edit, Fix};
+use super::form::{Edit, Fix};
 use crate::{Error, Result};
 use std::collections::BTreeMap;
 use xxhash_rust::xxh3::xxh3_64;
