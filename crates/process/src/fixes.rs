@@ -1,14 +1,15 @@
 //! Our fixes for known defects of the engine: `.config/fixes/<version>/<finding>.toml`, and how they are
-//! applied to its sources. Text in, text out; it writes no file and starts no process. No text of the
+//! applied to its sources; [`defects`] are planted in the same way. Text in, text out; it writes no file and starts no process. No text of the
 //! engine is stored: the lines that a fix replaces are found by their number and their hash.
 
 mod apply;
+pub mod defects;
 
 use crate::{Error, Result, engine::Engine};
 use serde::Deserialize;
 use std::{
     collections::{BTreeMap, BTreeSet},
-    fs, io,
+    fmt, fs, io,
     path::{Path, PathBuf},
 };
 
@@ -17,11 +18,43 @@ pub use apply::{apply, hash};
 /// Where the fixes are, relative to the workspace root: a folder for each version of the engine.
 const FOLDER: &str = ".config/fixes";
 
-/// The fix for one finding.
+/// What a change of the engine is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// It takes a finding away.
+    Fix,
+    /// It is planted to be found.
+    Defect,
+}
+
+impl Kind {
+    /// What to do about the one called `id` when it does not fit the engine.
+    fn remedy(self, id: &str) -> String {
+        match self {
+            Self::Fix => {
+                format!("leave it out (MACE_PROD_FIXES=all,-{id}), or fit it to this engine")
+            }
+            Self::Defect => "fit it to this engine".to_owned(),
+        }
+    }
+}
+
+impl fmt::Display for Kind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Fix => "fix",
+            Self::Defect => "defect",
+        })
+    }
+}
+
+/// The fix for one finding, or the change that plants a defect.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Fix {
-    /// The finding that it closes: the file's name.
+    /// Which of the two.
+    pub kind: Kind,
+    /// The finding that it closes, or the defect's name: the file's name.
     pub id: String,
     /// What it changes, in a sentence or two.
     pub reason: String,
@@ -84,12 +117,8 @@ impl Fixes {
     /// checkout that has moved on. A fix is then refused when its lines are no longer there.
     pub fn load(root: &Path, engine: &Engine) -> Result<Self> {
         let folder = root.join(FOLDER);
-        let versions = names(&folder)?;
-        let number = |name: &String| name.split('.').map(|n| n.parse().unwrap_or(0)).collect();
-        let newest = versions.iter().max_by_key(|name| -> Vec<u64> { number(name) });
-        let exact = versions.iter().find(|name| **name == engine.version);
-        match exact.or(newest) {
-            Some(version) => Self::read(folder.join(version)),
+        match of_version(&folder, engine)? {
+            Some(folder) => Self::read(folder),
             None => Ok(Self { ordered: Vec::new(), folder }),
         }
     }
@@ -212,20 +241,46 @@ impl Fix {
             Some("say its reason and its cost")
         } else if edit.is_empty() && after.is_empty() {
             Some("give it an edit, or the fixes that close its finding as well")
-        } else if edit.iter().any(|edit| edit.keep_before + edit.keep_after > edit.lines) {
-            Some("keep no more lines than are looked for")
-        } else if edit.iter().any(|edit| edit.lines == 0) {
-            Some("look for at least one line")
-        } else if edit.iter().any(|edit| !edit.text.is_empty() && !edit.text.ends_with('\n')) {
-            Some("end each text with a line feed")
         } else {
-            None
+            edit.iter().find_map(Edit::lacks)
         };
         match incomplete {
             Some(remedy) => Err(Error::new("incomplete fix", file.display(), remedy)),
-            None => Ok(Self { id: id.to_owned(), reason, cost, gap, after, edits: edit }),
+            None => Ok(Self {
+                kind: Kind::Fix,
+                id: id.to_owned(),
+                reason,
+                cost,
+                gap,
+                after,
+                edits: edit,
+            }),
         }
     }
+}
+
+impl Edit {
+    /// What has to be corrected before it can be used.
+    fn lacks(&self) -> Option<&'static str> {
+        if self.keep_before + self.keep_after > self.lines {
+            Some("keep no more lines than are looked for")
+        } else if self.lines == 0 {
+            Some("look for at least one line")
+        } else if !self.text.is_empty() && !self.text.ends_with('\n') {
+            Some("end each text with a line feed")
+        } else {
+            None
+        }
+    }
+}
+
+/// The folder in `folder` for `engine`: that of its version, or else of the newest.
+fn of_version(folder: &Path, engine: &Engine) -> Result<Option<PathBuf>> {
+    let versions = names(folder)?;
+    let number = |name: &String| name.split('.').map(|n| n.parse().unwrap_or(0)).collect();
+    let newest = versions.iter().max_by_key(|name| -> Vec<u64> { number(name) });
+    let exact = versions.iter().find(|name| **name == engine.version);
+    Ok(exact.or(newest).map(|version| folder.join(version)))
 }
 
 fn names(folder: &Path) -> Result<BTreeSet<String>> {
