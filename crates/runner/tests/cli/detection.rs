@@ -49,7 +49,7 @@ fn cargo_defects_count_for_their_own_reason() {
 
     // As if the second defect had been cut off while its line was written.
     let ledger = fixture.read("target/detection/ledger.jsonl");
-    let cut = ledger.find("\n").unwrap() + 20;
+    let cut = ledger.find('\n').unwrap() + 20;
     fixture.write("target/detection/ledger.jsonl", &ledger[..cut]);
     let run = fixture.prod_with(&["detection", "--resume"], &[HONEST]);
     run.ended(1, &["\nfound: caught (", "\nmissed: not caught (", "\n1 of 3 planted"]);
