@@ -43,6 +43,12 @@ knobs *args:
 report *args:
     @exec cargo run --quiet --package runner -- report "$@"
 
+# Break the engine on purpose and see each defect caught: [NAME...] [--list] [--resume]
+[group('validate')]
+[no-exit-message]
+detection *args:
+    @exec cargo run --quiet --package runner -- detection "$@"
+
 # List our fixes for known defects of the engine: [list|show ID|export FOLDER]
 [group('validate')]
 [no-exit-message]

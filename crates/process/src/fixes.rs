@@ -1,8 +1,9 @@
 //! Our fixes for known defects of the engine: `.config/fixes/<version>/<finding>.toml`, and how they are
-//! applied to its sources. Text in, text out; it writes no file and starts no process. No text of the
+//! applied to its sources; [`defects`] are planted in the same way. Text in, text out; it writes no file and starts no process. No text of the
 //! engine is stored: the lines that a fix replaces are found by their number and their hash.
 
 mod apply;
+pub mod defects;
 mod form;
 
 use crate::{Error, Result, engine::Engine};
@@ -13,7 +14,7 @@ use std::{
 };
 
 pub use apply::{apply, hash};
-pub use form::{Edit, Fix};
+pub use form::{Edit, Fix, Kind};
 
 /// Where the fixes are, relative to the workspace root: a folder for each version of the engine.
 const FOLDER: &str = ".config/fixes";
@@ -32,12 +33,8 @@ impl Fixes {
     /// checkout that has moved on. A fix is then refused when its lines are no longer there.
     pub fn load(root: &Path, engine: &Engine) -> Result<Self> {
         let folder = root.join(FOLDER);
-        let versions = names(&folder)?;
-        let number = |name: &String| name.split('.').map(|n| n.parse().unwrap_or(0)).collect();
-        let newest = versions.iter().max_by_key(|name| -> Vec<u64> { number(name) });
-        let exact = versions.iter().find(|name| **name == engine.version);
-        match exact.or(newest) {
-            Some(version) => Self::read(folder.join(version)),
+        match of_version(&folder, engine)? {
+            Some(folder) => Self::read(folder),
             None => Ok(Self { ordered: Vec::new(), folder }),
         }
     }
@@ -144,6 +141,15 @@ impl Fixes {
             }
         }
     }
+}
+
+/// The folder in `folder` for `engine`: that of its version, or else of the newest.
+fn of_version(folder: &Path, engine: &Engine) -> Result<Option<PathBuf>> {
+    let versions = names(folder)?;
+    let number = |name: &String| name.split('.').map(|n| n.parse().unwrap_or(0)).collect();
+    let newest = versions.iter().max_by_key(|name| -> Vec<u64> { number(name) });
+    let exact = versions.iter().find(|name| **name == engine.version);
+    Ok(exact.or(newest).map(|version| folder.join(version)))
 }
 
 fn names(folder: &Path) -> Result<BTreeSet<String>> {

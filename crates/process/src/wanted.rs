@@ -45,6 +45,11 @@ impl Wanted {
         checkout("the argument", Path::new(text)).map(Self::Path)
     }
 
+    /// The engine in a folder of ours.
+    pub fn checkout(path: &Path) -> Result<Self> {
+        checkout("the copy", path).map(Self::Path)
+    }
+
     /// Refuses an engine that is not the wanted one.
     pub fn check(&self, engine: &Engine, manifest: &Path) -> Result<()> {
         let resolved = engine.checkout.as_ref().map(|checkout| canonical(&checkout.path));

@@ -63,12 +63,7 @@ pub fn generate_fixed(
 ) -> Result<Generated> {
     let folder = root.join("target/engine").join(format!("{}-fixed", id(wanted)));
     let copy = folder.join(INSIDE);
-    let read = |file: &str| {
-        let path = engine.source.join(file);
-        let remedy = "leave out the fixes that change it (MACE_PROD_FIXES)";
-        fs::read_to_string(&path)
-            .map_err(|error| Error::io("read the source", &path, remedy, error))
-    };
+    let read = |file: &str| source(engine, file);
     let mut changed = fixes::apply(chosen, read)?;
     let own = engine.source.join("Cargo.toml");
     let text = changed.remove("Cargo.toml").map_or_else(|| read("Cargo.toml"), Ok)?;
@@ -81,6 +76,20 @@ pub fn generate_fixed(
     let changed = changed.into_iter().map(|(file, text)| (engine.source.join(file), text));
     copied(&engine.source, &copy, &changed.collect())?;
     mirrored(root, &folder, &Wanted::Path(copy), Some(Inside::Copied))
+}
+
+/// Brings a copy of the sources of `engine` up to date in which `planted` are applied. It is a checkout
+/// like any other: nothing in it says that it was changed.
+pub fn copy_planted(engine: &Engine, copy: &Path, planted: &[&Fix]) -> Result<()> {
+    let changed = fixes::apply(planted, |file| source(engine, file))?;
+    let changed = changed.into_iter().map(|(file, text)| (engine.source.join(file), text));
+    copied(&engine.source, copy, &changed.collect())
+}
+
+fn source(engine: &Engine, file: &str) -> Result<String> {
+    let path = engine.source.join(file);
+    let remedy = "leave out what changes it, or fit it to this engine";
+    fs::read_to_string(&path).map_err(|error| Error::io("read the source", &path, remedy, error))
 }
 
 /// Brings the copy of a folder up to date, with `changed` texts in place of those of some files.

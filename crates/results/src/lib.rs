@@ -4,6 +4,7 @@
 //! layer.
 
 pub mod case;
+pub mod detection;
 pub mod document;
 pub mod gate;
 pub mod judge;

@@ -97,6 +97,20 @@ pub(crate) enum Command {
         #[arg(long, value_name = "FOLDER")]
         out: Option<PathBuf>,
     },
+    /// Break the engine on purpose, in one way after the other, and see whether the suite says so
+    Detection {
+        /// The defects to plant; all of them unless named
+        names: Vec<String>,
+        /// Say which defects there are, and run nothing
+        #[arg(long)]
+        list: bool,
+        /// Go on where an earlier run was interrupted
+        #[arg(long)]
+        resume: bool,
+        /// Cases at a time
+        #[arg(long, default_value = "4", allow_hyphen_values = true)]
+        threads: String,
+    },
     /// Our fixes for confirmed defects of the engine: their state, a diff, patches for a checkout
     Fixes {
         /// `list` (the default), `show` or `export`

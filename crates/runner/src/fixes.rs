@@ -45,15 +45,8 @@ pub(crate) fn fixed(
 /// Runs the subcommand.
 pub(crate) fn fixes(flags: &[(&str, &str)], verb: Option<&FixesVerb>) -> Result<Outcome> {
     let knobs = Knobs::load_with(flags)?;
-    let root = knobs.root();
-    let wanted = Wanted::of(&knobs)?;
-    let manifest = match &wanted {
-        Wanted::Locked => root.join("Cargo.toml"),
-        wanted => workspace::generate(root, wanted)?.manifest,
-    };
-    let engine = Engine::resolved(&manifest)?;
-    wanted.check(&engine, &manifest)?;
-    let fixes = Fixes::load(root, &engine)?;
+    let engine = wanted_engine(&knobs)?;
+    let fixes = Fixes::load(knobs.root(), &engine)?;
     match verb {
         None | Some(FixesVerb::List) => Ok(list(&fixes, &engine)),
         Some(FixesVerb::Show { id }) => {
@@ -63,6 +56,19 @@ pub(crate) fn fixes(flags: &[(&str, &str)], verb: Option<&FixesVerb>) -> Result<
         }
         Some(FixesVerb::Export { folder }) => export(&fixes, &engine, folder),
     }
+}
+
+/// The engine that the knobs ask for, without any fix.
+pub(crate) fn wanted_engine(knobs: &Knobs) -> Result<Engine> {
+    let root = knobs.root();
+    let wanted = Wanted::of(knobs)?;
+    let manifest = match &wanted {
+        Wanted::Locked => root.join("Cargo.toml"),
+        wanted => workspace::generate(root, wanted)?.manifest,
+    };
+    let engine = Engine::resolved(&manifest)?;
+    wanted.check(&engine, &manifest)?;
+    Ok(engine)
 }
 
 /// Says of each fix whether it applies. One that does not makes the command fail.
@@ -134,7 +140,7 @@ fn sources(fixes: &[&Fix], engine: &Engine) -> Result<BTreeMap<String, String>> 
     fixes::apply(fixes, |file| read(engine, file))
 }
 
-fn read(engine: &Engine, file: &str) -> Result<String> {
+pub(crate) fn read(engine: &Engine, file: &str) -> Result<String> {
     let path = engine.source.join(file);
     fs::read_to_string(&path)
         .map_err(|error| Error::io("read the source", &path, "fit the fix to this engine", error))

@@ -254,6 +254,12 @@ fn property<'p>(properties: &'p [Property], name: &str) -> Option<&'p str> {
     named.next().map(|property| property.value.as_str())
 }
 
+/// All that a case of a run said: its message, then its story.
+pub(crate) fn said(judged: &Judged, case: &Case) -> String {
+    let story = judged.elements.get(&case.id).map(story).unwrap_or_default();
+    format!("{}\n{story}", case.message.as_deref().unwrap_or_default())
+}
+
 /// The failure's own text, then earlier and later attempts, then what the case printed; each once.
 fn story(element: &TestCase) -> String {
     let (description, attempts) = match &element.status {

@@ -4,6 +4,7 @@
 mod bootstrap;
 mod cli;
 mod config;
+mod detection;
 mod exit;
 mod files;
 mod fixes;
@@ -91,6 +92,15 @@ fn dispatch(cli: &Cli, interrupts: &Interrupts) -> Result<Outcome> {
         }
         Command::Merge { folders } => merge_shards::merge_shards(&flags, folders),
         Command::Report { out } => report::write(&flags, out.as_deref()),
+        Command::Detection { names, list, resume, threads } => {
+            let threads = session::threads(threads)?;
+            let order = detection::Order { names, threads, resume: *resume };
+            if *list {
+                detection::list(&flags, &order)
+            } else {
+                detection::detection(&flags, &order, interrupts)
+            }
+        }
         Command::Fixes { verb } => fixes::fixes(&flags, verb.as_ref()),
         Command::Bootstrap { all } => bootstrap::bootstrap(*all, interrupts),
     }

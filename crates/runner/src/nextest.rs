@@ -34,6 +34,8 @@ pub(crate) struct Nextest<'s> {
     interrupts: &'s Interrupts,
     archived: Option<&'s Archived>,
     soaking: Option<Soaking>,
+    /// Only these cases of a part, in nextest's own language.
+    filter: Option<&'s str>,
 }
 
 /// Cases that were built elsewhere, and the slice of them that is run here.
@@ -47,12 +49,17 @@ pub(crate) struct Archived {
 
 impl<'s> Nextest<'s> {
     pub(crate) fn new(session: &'s Session, interrupts: &'s Interrupts) -> Self {
-        Self { session, interrupts, archived: None, soaking: None }
+        Self { session, interrupts, archived: None, soaking: None, filter: None }
     }
 
     /// The same within a soak, which shows where it stands.
     pub(crate) fn soaking(self, soaking: Soaking) -> Self {
         Self { soaking: Some(soaking), ..self }
+    }
+
+    /// The same with only those cases of a part that the filter names.
+    pub(crate) fn only(self, filter: Option<&'s str>) -> Self {
+        Self { filter, ..self }
     }
 
     /// Runs what an archive holds instead of building it.
@@ -61,7 +68,7 @@ impl<'s> Nextest<'s> {
         interrupts: &'s Interrupts,
         archived: &'s Archived,
     ) -> Self {
-        Self { session, interrupts, archived: Some(archived), soaking: None }
+        Self { session, interrupts, archived: Some(archived), soaking: None, filter: None }
     }
 
     /// What the commands are for.
@@ -159,6 +166,9 @@ impl<'s> Nextest<'s> {
             }
         }
         command.arg("--config-file").arg(&session.config).args(["--profile", part.profile]);
+        if let Some(filter) = self.filter {
+            command.args(["-E", filter]);
+        }
         for name in runtime::nextest_variables() {
             command.env_remove(name);
         }

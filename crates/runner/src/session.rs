@@ -45,12 +45,25 @@ pub(crate) struct Session {
     _claim: Claim,
 }
 
+/// Where the results of runs are, below the root.
+const OUT: &str = "target/prod";
+
 /// Where evidence is kept, below the folder of the reports.
 const ARTIFACTS: &str = "artifacts";
 
 impl Session {
     /// Validates the surroundings and resolves the engine.
     pub(crate) fn open(flags: &[(&str, &str)]) -> Result<Self> {
+        Self::open_on(flags, None, OUT)
+    }
+
+    /// The same on the engine in the folder `checkout`, whatever the knobs ask for, and with the results
+    /// in the folder `results` of the workspace.
+    pub(crate) fn open_on(
+        flags: &[(&str, &str)],
+        checkout: Option<&Path>,
+        results: &str,
+    ) -> Result<Self> {
         let started = SystemTime::now();
         let knobs = Knobs::load_with(flags)?;
         if let Some(faults) = runtime::armed_failpoints() {
@@ -67,12 +80,16 @@ impl Session {
             ));
         }
         let findings = Findings::load(&root)?;
-        let wanted = Wanted::of(&knobs)?;
-        let out = folder::writable(&root.join("target/prod"))?;
+        let wanted = match checkout {
+            Some(checkout) => Wanted::checkout(checkout)?,
+            None => Wanted::of(&knobs)?,
+        };
+        let shared = folder::writable(&root.join(OUT))?;
+        let out = folder::writable(&root.join(results))?;
         // Two would write the same reports, and would put their programs, which may hold different
         // engines, in the same places.
         let busy = "another run is at work in this checkout";
-        let claim = folder::claim(&out, busy, "wait for its end, or use a checkout of its own")?;
+        let claim = folder::claim(&shared, busy, "wait for its end, or use a checkout of its own")?;
         let config = config::effective(&root, &knobs, &out)?;
         require_nextest()?;
         let generated = match &wanted {

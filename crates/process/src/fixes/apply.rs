@@ -65,11 +65,11 @@ fn find<'f>(fix: &'f Fix, edit: &'f Edit, text: &str) -> Result<Place<'f>> {
         [] => format!("the lines {} are not there", edit.hash),
         places => format!("the lines {} are there {} times", edit.hash, places.len()),
     };
-    let Fix { id, .. } = fix;
+    let Fix { id, kind, .. } = fix;
     Err(Error::new(
-        format_args!("fix `{id}` does not apply: {why}"),
+        format_args!("{kind} `{id}` does not apply: {why}"),
         &edit.file,
-        format_args!("leave it out (MACE_PROD_FIXES=all,-{id}), or fit it to this engine"),
+        kind.remedy(id),
     ))
 }
 

@@ -2,13 +2,45 @@
 
 use crate::{Error, Result};
 use serde::Deserialize;
-use std::{fs, path::Path};
+use std::{fmt, fs, path::Path};
 
-/// The fix for one finding.
+/// What a change of the engine is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// It takes a finding away.
+    Fix,
+    /// It is planted to be found.
+    Defect,
+}
+
+impl Kind {
+    /// What to do about the one called `id` when it does not fit the engine.
+    pub(super) fn remedy(self, id: &str) -> String {
+        match self {
+            Self::Fix => {
+                format!("leave it out (MACE_PROD_FIXES=all,-{id}), or fit it to this engine")
+            }
+            Self::Defect => "fit it to this engine".to_owned(),
+        }
+    }
+}
+
+impl fmt::Display for Kind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Fix => "fix",
+            Self::Defect => "defect",
+        })
+    }
+}
+
+/// The fix for one finding, or the change that plants a defect.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Fix {
-    /// The finding that it closes: the file's name.
+    /// Which of the two.
+    pub kind: Kind,
+    /// The finding that it closes, or the defect's name: the file's name.
     pub id: String,
     /// What it changes, in a sentence or two.
     pub reason: String,
@@ -71,18 +103,35 @@ impl Fix {
             Some("say its reason and its cost")
         } else if edit.is_empty() && after.is_empty() {
             Some("give it an edit, or the fixes that close its finding as well")
-        } else if edit.iter().any(|edit| edit.keep_before + edit.keep_after > edit.lines) {
-            Some("keep no more lines than are looked for")
-        } else if edit.iter().any(|edit| edit.lines == 0) {
-            Some("look for at least one line")
-        } else if edit.iter().any(|edit| !edit.text.is_empty() && !edit.text.ends_with('\n')) {
-            Some("end each text with a line feed")
         } else {
-            None
+            edit.iter().find_map(Edit::lacks)
         };
         match incomplete {
             Some(remedy) => Err(Error::new("incomplete fix", file.display(), remedy)),
-            None => Ok(Self { id: id.to_owned(), reason, cost, gap, after, edits: edit }),
+            None => Ok(Self {
+                kind: Kind::Fix,
+                id: id.to_owned(),
+                reason,
+                cost,
+                gap,
+                after,
+                edits: edit,
+            }),
+        }
+    }
+}
+
+impl Edit {
+    /// What has to be corrected before it can be used.
+    pub(super) fn lacks(&self) -> Option<&'static str> {
+        if self.keep_before + self.keep_after > self.lines {
+            Some("keep no more lines than are looked for")
+        } else if self.lines == 0 {
+            Some("look for at least one line")
+        } else if !self.text.is_empty() && !self.text.ends_with('\n') {
+            Some("end each text with a line feed")
+        } else {
+            None
         }
     }
 }

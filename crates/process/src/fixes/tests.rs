@@ -1,7 +1,7 @@
 //! Fixes read, chosen and applied: to a source as it was, to one in which lines have moved, and to ones
 //! in which the lines have changed or stand twice.
 
-use super::{Edit, Fix, Fixes, apply, hash};
+use super::{Edit, Fix, Fixes, Kind, apply, hash};
 use crate::engine::Engine;
 use std::fs;
 
@@ -16,7 +16,8 @@ fn edit(lines: &[&str], keep: [usize; 2], text: &str) -> Edit {
 fn fix(id: &str, after: &[&str], edits: Vec<Edit>) -> Fix {
     let after = after.iter().map(|&id| id.to_owned()).collect();
     let [reason, cost] = ["because", "nothing"].map(str::to_owned);
-    Fix { id: id.to_owned(), reason, cost, gap: String::new(), after, edits }
+    let kind = Kind::Fix;
+    Fix { kind, id: id.to_owned(), reason, cost, gap: String::new(), after, edits }
 }
 
 fn applied(fixes: &[&Fix], source: &str) -> Result<String, String> {

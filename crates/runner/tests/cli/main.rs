@@ -8,6 +8,7 @@
 mod bad_input;
 mod bootstrap;
 mod consumers;
+mod detection;
 mod engines;
 mod features;
 mod fixes;

@@ -1,0 +1,99 @@
+//! Defects planted in the engine of the miniature workspace: caught for the reason that was planted, for
+//! another one, or not at all; and what is done when the run was cut off or says nothing.
+
+use crate::fixture::{Fixture, PROD};
+use process::{
+    fixes::hash,
+    miniature::{Run, command_in},
+};
+
+const LOCKED: &str = "pub const WHO: &str = \"locked\";";
+const HONEST: (&str, &str) = ("SUITE_ENGINE", "locked");
+
+/// A workspace whose engine can say that it is another one, in three ways of being found or not.
+fn fixture() -> Fixture {
+    let fixture = Fixture::new();
+    let plant = |name: &str, cases: &str, words: &str| {
+        let hash = hash(&[LOCKED]);
+        let text = format!(
+            "what = \"The engine says that it is {name}.\"\nseed = 7\ncases = 'test(={cases})'\n\
+             [[expect]]\ncase = \"engine_is\"\nwords = \"{words}\"\n[[edit]]\nfile = \"src/lib.rs\"\n\
+             lines = 1\nhash = \"{hash}\"\ntext = '''\npub const WHO: &str = \"{name}\";\n'''\n"
+        );
+        fixture.write(&format!(".config/defects/0.2.0/{name}.toml"), &text);
+    };
+    plant("found", "engine_is", "left == right");
+    plant("misread", "engine_is", "what no case says");
+    plant("missed", "a_first", "left == right");
+    fixture
+}
+
+#[test]
+fn cargo_defects_count_for_their_own_reason() {
+    let fixture = fixture();
+    let before = fixture.read("engine/src/lib.rs");
+    fixture.write("target/prod/run.json", "of another run");
+    let run = fixture.prod_with(&["detection"], &[HONEST]);
+    run.ended(
+        1,
+        &[
+            "\nfound: caught (",
+            "\n    engine_is: assertion",
+            "\nmisread: caught for another reason (",
+            "\nmissed: not caught (",
+            "\n1 of 3 planted defects are caught",
+        ],
+    );
+    assert_eq!(fixture.read("target/prod/run.json"), "of another run");
+    assert_eq!(fixture.read("engine/src/lib.rs"), before, "the engine itself was changed");
+
+    // As if the second defect had been cut off while its line was written.
+    let ledger = fixture.read("target/detection/ledger.jsonl");
+    let cut = ledger.find('\n').unwrap() + 20;
+    fixture.write("target/detection/ledger.jsonl", &ledger[..cut]);
+    let run = fixture.prod_with(&["detection", "--resume"], &[HONEST]);
+    run.ended(1, &["\nfound: caught (", "\nmissed: not caught (", "\n1 of 3 planted"]);
+    assert!(!run.stderr.contains("planted    found"), "done twice: {run:#?}");
+    assert!(run.stderr.contains("planted    misread"), "not done again: {run:#?}");
+    assert_eq!(fixture.read("target/detection/ledger.jsonl").lines().count(), 3);
+
+    let run = fixture.prod_with(&["detection", "found"], &[HONEST]);
+    run.ended(0, &["\n1 of 1 planted defects are caught"]);
+    // The honest engine is not what the case wants: that it fails then shows nothing.
+    let run = fixture.prod_with(&["detection", "found"], &[("SUITE_ENGINE", "other")]);
+    run.ended(1, &["\nfound: the control fails", "\n0 of 1 planted defects are caught"]);
+    assert!(!run.stderr.contains("planted    found"), "run without a control: {run:#?}");
+}
+
+#[test]
+fn defects_that_cannot_be_planted_are_refused() {
+    let fixture = fixture();
+    let refused = |args: &[&str], parts: &[&str]| {
+        fixture.prod_with(args, &[HONEST]).refused_at_once_by("prod", parts);
+    };
+    refused(&["detection", "typo"], &["no defect is called `typo`", "--list"]);
+    refused(&["detection", "--threads", "0"], &["thread count \"0\""]);
+    fixture.prod(&["detection", "--list"]).ended(0, &["found: The engine says", "left == right"]);
+    let file = ".config/defects/0.2.0/found.toml";
+    let text = fixture.read(file);
+    for (old, new, what) in [
+        ("left == right", "", "say which failure shows it, and in which words"),
+        ("lines = 1", "lines = 0", "look for at least one line"),
+        ("seed = 7", "seeds = 7", "malformed defect"),
+    ] {
+        fixture.write(file, &text.replace(old, new));
+        refused(&["detection", "missed"], &[what, "found.toml"]);
+    }
+    fixture.write(file, &text);
+    fixture.write("engine/src/lib.rs", "pub const WHO: &str = \"changed\";\n");
+    refused(&["detection"], &["defect `found` does not apply", "src/lib.rs", "fit it"]);
+    assert!(!fixture.path("target/debug").exists(), "something was built");
+}
+
+/// The repository's own defects, against the engine of its lock file.
+#[test]
+fn every_defect_applies() {
+    let root = knobs::runtime::root();
+    let listed = Run::of(command_in(&root, PROD).args(["detection", "--list"]));
+    listed.ended(0, &["commit-before-the-log: ", "pair-over-the-limit: "]);
+}
