@@ -8,9 +8,9 @@ pub mod contract;
 pub mod crashes;
 pub mod database;
 pub mod isolated;
-pub mod live;
 pub mod pairs;
 pub mod power;
+pub mod run;
 
 use crate::{
     engine::{Driver, mace::MaceDriver},

@@ -21,7 +21,7 @@ use crate::{
         Case,
         chaos::exits::came_to,
         database::{Database, Stage},
-        live::{Judging, concluded, count},
+        run::{Judging, concluded, count},
     },
     verdict::Verdict,
 };

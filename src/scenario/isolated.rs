@@ -13,7 +13,7 @@ use crate::{
         Case, chaos,
         crashes::Crashes,
         database::Stage,
-        live::{Judging, reached},
+        run::{Judging, reached},
     },
     settings::{FindingId, leaves_out},
     verdict::Verdict,

@@ -16,7 +16,7 @@ use mace_prod::{
     },
     oracle::OracleName,
     report::Figures,
-    scenario::live::{Judging, Live, reached},
+    scenario::run::{Judging, Live, reached},
     settings::Seed,
     testdir::TestDir,
     verdict::Verdict,

@@ -5,7 +5,7 @@ use mace_prod::{
     history::{drive::Traffic, script::Step},
     scenario::{
         Case,
-        live::{Judging, Live, reached},
+        run::{Judging, Live, reached},
     },
     verdict::Verdict,
     workload::{Access, Mix, Source},

@@ -8,7 +8,7 @@ use mace_prod::{
     oracle::judge::overlaps,
     scenario::{
         Case,
-        live::{Judging, Live, reached},
+        run::{Judging, Live, reached},
     },
     verdict::Verdict,
     workload::{Access, Lists, Mix, Source},

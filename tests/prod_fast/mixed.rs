@@ -6,7 +6,7 @@ use mace_prod::{
     history::{drive::Traffic, script::Step},
     scenario::{
         Case,
-        live::{Judging, Live},
+        run::{Judging, Live},
     },
     verdict::Verdict,
     workload::{Mix, Source},

@@ -5,7 +5,7 @@ use mace_prod::{
     history::{drive::Traffic, script::Step},
     scenario::{
         Case,
-        live::{Judging, Live, Session, reached},
+        run::{Judging, Live, Session, reached},
     },
     settings::{FindingId, Settings, leaves_out},
     verdict::Verdict,

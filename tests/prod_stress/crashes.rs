@@ -4,7 +4,7 @@
 use mace_prod::{
     engine::{EngineOptions, Family, RULES},
     history::{child::End, drive::Traffic, kill::Mark, script::Step},
-    scenario::{Case, crashes::Crashes, database::Stage, live::Judging},
+    scenario::{Case, crashes::Crashes, database::Stage, run::Judging},
     settings::{Draw, FindingId, leaves_out},
     verdict::Verdict,
     workload::{Mix, Source, Sweep},

@@ -10,7 +10,7 @@ use mace_prod::{
     },
     scenario::{
         Case,
-        live::{Judging, Live, reached},
+        run::{Judging, Live, reached},
     },
     settings::Settings,
     verdict::Verdict,

@@ -10,7 +10,7 @@ use mace_prod::{
     oracle::space::Bound,
     scenario::{
         Case,
-        live::{Judging, Live, reached},
+        run::{Judging, Live, reached},
     },
     verdict::Verdict,
     workload::Sweep,

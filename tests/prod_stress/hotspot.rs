@@ -9,7 +9,7 @@ use mace_prod::{
     },
     scenario::{
         Case,
-        live::{Judging, Live, reached},
+        run::{Judging, Live, reached},
     },
     settings::FindingId,
     verdict::Verdict,

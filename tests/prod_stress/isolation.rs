@@ -11,7 +11,7 @@ use mace_prod::{
     oracle::judge::overlaps,
     scenario::{
         Case,
-        live::{Judging, Live, reached},
+        run::{Judging, Live, reached},
     },
     verdict::Verdict,
     workload::{
