@@ -1,35 +1,44 @@
-//! A database that lives in the process of its case: sessions open it, run scripts and clients
-//! with watchers beside them, and close it; in between it is looked at. The last verb judges
-//! everything that was collected. Every figure comes from the evidence, not from the plan.
+//! A database and everything that a case does with it: sessions in this process, or processes of
+//! its own that are killed or close it. Whatever they leave is collected, and the end of the case
+//! judges all of it ([`Run::judge`], which [`Case::over`](super::Case::over) calls). After the first
+//! thing that ends a run early nothing more is done; what was collected until then is judged too.
 //!
-//! Folder and journal are those of a [`Database`], so that a failed case leaves both behind.
+//! Every figure comes from the evidence, not from the plan. Folder and journal are those of a
+//! [`Database`], so that a failed case leaves both behind.
+
+pub mod goals;
+mod processes;
+pub mod session;
 
 use crate::{
-    engine::{Bucket, Denial, Driver, Engine, EngineOptions, Merge, Outcome},
+    engine::{
+        BucketOptions, Denial, Driver, EngineOptions, Family, Merge, Outcome, apart::Apart,
+        mace::MaceDriver,
+    },
     error::Error,
     history::{
         Event, History, Milestone,
-        drive::Tally,
         dump::Dump,
         journal::{self, Recorder},
-        reach,
-        script::{Runner, Step, buckets_named, keys_of},
-        watch::{self, Snapshot, Watch},
+        script::{buckets_named, keys_of},
+        watch::Snapshot,
     },
     oracle::{
         self, Allowance, OracleName, Violation,
         conservation::Total,
         judge::{Accounts, Equals, Judgement, Sizes, judge_all},
         recovery::{Expect, Reopened, Streams},
-        space::{Bound, Sample},
+        space::Bound,
     },
-    report::{Figures, say},
+    report::{self, Figures, say},
     scenario::database::Database,
     settings::Seed,
-    testdir,
     verdict::Verdict,
     workload::bank::{ACCOUNTS, Bank},
 };
+use goals::Goal;
+use results::marker::Marker;
+use session::{Evidence, Place, Session};
 use std::{
     fs,
     path::{Path, PathBuf},
@@ -43,65 +52,75 @@ const FAIRNESS: u64 = 3;
 
 const CARRIED_OUT: &str = "a call within the documented limits is carried out";
 
-/// A database and what is known of it.
-pub struct Live<'a> {
+/// One database, what is done with it and what is known of it.
+pub struct Run<'a> {
+    /// How the database is opened from now on.
+    pub options: EngineOptions,
+    /// How buckets are made from now on.
+    pub buckets: BucketOptions,
+    /// What the run counted.
+    pub figures: Figures,
     driver: &'a dyn Driver,
+    preset: Family,
+    apart: bool,
+    folder: PathBuf,
     database: Database,
     seed: Seed,
     sessions: u32,
+    processes: u32,
     streams: Streams,
     reopened: Vec<Reopened>,
+    evidence: Evidence,
     bank: Option<Bank>,
     bound: Option<Bound>,
-    /// What the sessions collected.
-    pub evidence: Evidence,
+    goals: Vec<Goal>,
+    early: Option<Verdict>,
 }
 
-/// What sessions collect besides the journal.
-#[derive(Debug, Default)]
-pub struct Evidence {
-    /// What clients came to.
-    pub tally: Tally,
-    /// Snapshots that were held open beside work.
-    pub snapshots: Vec<Snapshot>,
-    /// Sizes after rounds of work and collection.
-    pub samples: Vec<Sample>,
-    /// Data files and blob files that were collected.
-    pub collected: (u64, u64),
-    /// Commits of clients that did equal work side by side, group by group.
-    equals: Vec<Tally>,
+impl Run<'static> {
+    /// A run of the engine under test.
+    pub fn new(preset: Family, folder: PathBuf, seed: Seed) -> Self {
+        Self::of(&MaceDriver, preset, folder, seed)
+    }
 }
 
-/// An open database.
-pub struct Session<'a> {
-    /// The engine.
-    pub engine: &'a dyn Engine,
-    /// Carries out scripts on it.
-    pub runner: Runner<'a>,
-    /// Where everything is recorded.
-    pub recorder: &'a Recorder,
-    dir: PathBuf,
-    evidence: &'a mut Evidence,
-}
-
-impl<'a> Live<'a> {
-    /// A database that is not there yet, in a folder of its own.
+impl<'a> Run<'a> {
+    /// A run of this engine, with a database that is not there yet.
     ///
     /// # Panics
     /// When the folder cannot be made.
-    pub fn new(driver: &'a dyn Driver, root: PathBuf, seed: Seed) -> Self {
-        let database = Database::new(root, seed).unwrap_or_else(|error| panic!("{error}"));
+    pub fn of(driver: &'a dyn Driver, preset: Family, folder: PathBuf, seed: Seed) -> Self {
+        let database = Database::new(folder.join("database"), seed);
         Self {
+            options: preset.engine(),
+            buckets: preset.bucket(),
+            figures: Figures::default(),
             driver,
-            database,
+            preset,
+            apart: false,
+            folder,
+            database: must(database),
             seed,
             sessions: 0,
+            processes: 0,
             streams: Streams::One,
             reopened: Vec::new(),
+            evidence: Evidence::default(),
             bank: None,
             bound: None,
-            evidence: Evidence::default(),
+            goals: Vec::new(),
+            early: None,
         }
+    }
+
+    /// The preset that the case runs in.
+    pub fn preset(&self) -> Family {
+        self.preset
+    }
+
+    /// The run's seed.
+    pub fn seed(&self) -> Seed {
+        self.seed
     }
 
     /// The engine's folder.
@@ -109,76 +128,91 @@ impl<'a> Live<'a> {
         self.database.dir()
     }
 
-    /// Opens the database, does something with it and closes it.
-    pub fn session(
-        &mut self,
-        options: &EngineOptions,
-        work: impl FnOnce(&mut Session<'_>) -> Outcome<()>,
-    ) -> Judging<()> {
-        self.sessions += 1;
-        if Expect::of(options).streams == Streams::Many {
-            self.streams = Streams::Many;
-        }
-        let recorder = Recorder::file(&self.database.journal());
-        let recorder = recorder.unwrap_or_else(|error| panic!("{error}"));
-        recorder.record(Event::Milestone(Milestone::Started));
-        let dir = self.dir();
-        let engine = self.driver.open(&dir, options).map_err(|denial| denied("open", &denial))?;
-        let seed = self.seed.derive(&format!("session {}", self.sessions));
-        let runner = Runner::new(engine.as_ref(), &dir, &recorder, seed);
-        let (engine, evidence) = (engine.as_ref(), &mut self.evidence);
-        let mut session =
-            Session { engine, runner, recorder: &recorder, dir: dir.clone(), evidence };
-        let outcome = work(&mut session);
-        let tally = std::mem::take(&mut session.runner.tally);
-        drop(session);
-        self.evidence.tally.join(tally);
-        let (data, blob) = engine.collected();
-        self.evidence.collected.0 += data;
-        self.evidence.collected.1 += blob;
-        outcome.map_err(|denial| denied("a step", &denial))
+    /// Gives the database a log that does not rotate, for work that drops transactions or meets
+    /// conflicts ([`EngineOptions::one_log_file`]).
+    pub fn keep_one_log_file(&mut self) {
+        self.options = self.options.clone().one_log_file();
     }
 
-    /// Opens the database, reads every bucket in every way, and closes it.
-    pub fn look(&mut self, options: &EngineOptions) -> Judging<()> {
+    /// Lets no reading overlap a checkpoint or a round of collection ([`Apart`]), and has
+    /// checkpoints written when they are asked for.
+    pub fn serialise_maintenance(&mut self) {
+        self.apart = true;
+        self.buckets = self.buckets.clone().checkpoints_when_asked();
+    }
+
+    /// Says why the case judges nothing here; it then passes, and is reported apart.
+    pub fn skip(&mut self, reason: &str) {
+        report::mark(&Marker::Skip { reason: reason.to_owned() });
+        self.early = Some(Verdict::Pass);
+    }
+
+    /// Opens the database in this process, does something with it and closes it.
+    pub fn session(&mut self, work: impl FnOnce(&mut Session<'_>)) {
+        self.attempt(|run| run.opened(work));
+    }
+
+    fn opened(&mut self, work: impl FnOnce(&mut Session<'_>)) -> Judging<()> {
+        self.sessions += 1;
+        self.note_streams();
+        let recorder = must(Recorder::file(&self.database.journal()));
+        recorder.record(Event::Milestone(Milestone::Started));
+        let dir = self.dir();
+        let apart = Apart::new(self.driver);
+        let driver: &dyn Driver = if self.apart { &apart } else { self.driver };
+        let engine = driver.open(&dir, &self.options).map_err(|denial| denied("open", &denial))?;
+        let seed = self.seed.derive(&format!("session {}", self.sessions));
+        let engine = engine.as_ref();
+        let buckets = &self.buckets;
+        let place = Place { engine, recorder: &recorder, dir: &dir, buckets, seed };
+        let done = Session::run(place, &mut self.evidence, work);
+        done.map_err(|denial| denied("a step", &denial))
+    }
+
+    /// Opens the database, reads every bucket in every way, and closes it; after a process was
+    /// killed, in a process that dies with it open.
+    pub fn reopen(&mut self) {
+        self.attempt(|run| if run.processes > 0 { run.looked_at() } else { run.dumped() });
+    }
+
+    fn dumped(&mut self) -> Judging<()> {
         let history = self.history();
         let keys = keys_of(&history);
         let mut dump = Dump::default();
-        self.session(options, |session| {
-            for name in buckets_named(&history) {
-                match session.engine.open_bucket(&name, Merge::Sum) {
-                    Ok(bucket) => dump.add(&name, bucket.as_ref(), &keys)?,
-                    Err(Denial::Absent) => {}
-                    Err(denial) => return Err(denial),
-                }
-            }
-            Ok(())
+        self.opened(|session| {
+            session.attempt(|session| read_all(session, &history, &keys, &mut dump));
         })?;
         self.reopened.push(Reopened::after(&history, dump));
         Ok(())
     }
 
-    /// Has the engine's own checker look at the closed database.
-    pub fn check(&mut self) -> Judging<()> {
+    /// Has the engine's own checker look at the closed database; after a process was killed, in a
+    /// process that reads everything and closes it first.
+    pub fn check(&mut self) {
+        self.attempt(
+            |run| if run.processes > 0 { run.closed_and_checked() } else { run.checked() },
+        );
+    }
+
+    fn checked(&mut self) -> Judging<()> {
         if !self.driver.capabilities().checker {
             return Ok(());
         }
         let complaints = self.driver.check(&self.dir());
         let complaints = complaints.map_err(|denial| denied("check", &denial))?;
-        let recorder = Recorder::file(&self.database.journal());
-        let recorder = recorder.unwrap_or_else(|error| panic!("{error}"));
+        let recorder = must(Recorder::file(&self.database.journal()));
         for witness in complaints {
             recorder.record(Event::Wrong { oracle: OracleName::Checker, witness });
         }
         Ok(())
     }
 
-    /// What the sessions recorded so far.
+    /// What was recorded so far.
     ///
     /// # Panics
     /// When the journal cannot be read.
     pub fn history(&self) -> History {
-        journal::read(&self.database.journal()).unwrap_or_else(|error| panic!("{error}"))
+        must(journal::read(&self.database.journal()))
     }
 
     /// Has the total of a bank judged at every snapshot, and in every state found at a reopening.
@@ -191,34 +225,72 @@ impl<'a> Live<'a> {
         self.bound = Some(bound);
     }
 
+    /// Wants something reached, or else a run in which nothing is wrong is inconclusive.
+    pub fn must_reach(&mut self, goal: Goal) {
+        self.goals.push(goal);
+    }
+
+    /// Whether the run got there by now; also when it ended early, so that a loop ends.
+    pub fn has_reached(&self, goal: &Goal) -> bool {
+        self.early.is_some() || goal.verdict(&self.history(), &self.evidence) == Verdict::Pass
+    }
+
+    /// Runs on new databases, each judged at its end, until one has reached its goals or one is
+    /// wrong; at the most so many. Each draws from a seed of its own.
+    pub fn on_new_databases(&mut self, most: u32, name: &str, body: impl Fn(&mut Run<'_>)) {
+        self.attempt(|run| {
+            let mut verdict = Verdict::Pass;
+            for number in 1..=most {
+                let label = format!("{name}-{number}");
+                let seed = run.seed.derive(&label);
+                let mut other = Run::of(run.driver, run.preset, run.folder.join(&label), seed);
+                other.figures = std::mem::take(&mut run.figures);
+                body(&mut other);
+                verdict = other.judge();
+                run.figures = other.figures;
+                if !matches!(verdict, Verdict::Inconclusive(_)) {
+                    break;
+                }
+            }
+            Err(verdict)
+        });
+    }
+
     /// Judges everything that was collected, and counts it.
-    pub fn judge(&self, figures: &mut Figures) -> Verdict {
+    pub fn judge(&mut self) -> Verdict {
+        let early = self.early.take();
+        if self.sessions + self.processes == 0 {
+            // A case that is skipped, or that ran on other databases only.
+            let nothing = || Verdict::Inconclusive("the case did nothing".to_owned());
+            return early.unwrap_or_else(nothing);
+        }
         let history = self.history();
-        let Evidence { snapshots, samples, collected, equals, .. } = &self.evidence;
+        let violations = Verdict::from_violations(self.judged(&history));
+        self.count(&history);
+        if let Some(early) = early {
+            say(&format!("the run ended early: {early:?}"));
+            return violations.and(early);
+        }
+        let goals = self.goals.iter().map(|goal| goal.verdict(&history, &self.evidence));
+        goals.fold(violations, Verdict::and)
+    }
+
+    fn judged(&mut self, history: &History) -> Vec<Violation> {
+        let Evidence { snapshots, samples, equals, .. } = &self.evidence;
         let equals: Vec<Equals> = equals
             .iter()
             .map(|group| Equals { commits: group.commits.clone(), most_times: FAIRNESS })
             .collect();
-        let bound = self.bound;
+        let dumps = std::mem::take(&mut self.database.dumps);
+        self.reopened.extend(Reopened::at_milestones(history, dumps));
         let judgement = judge_all(&oracle::judge::Evidence {
             snapshots,
             equals: &equals,
             accounts: self.bank.map(|bank| self.accounts(bank)),
-            sizes: bound.map(|bound| Sizes { samples: samples.clone(), bound }),
-            ..oracle::judge::Evidence::new(&history, self.streams, &self.reopened)
+            sizes: self.bound.map(|bound| Sizes { samples: samples.clone(), bound }),
+            ..oracle::judge::Evidence::new(history, self.streams, &self.reopened)
         });
-        let violations = concluded(judgement, self.database.root(), figures);
-        count(&history, figures);
-        figures.add("snapshots", snapshots.len() as u64);
-        figures.add("readings", snapshots.iter().map(|snapshot| snapshot.readings).sum());
-        figures.add("data_files_collected", collected.0);
-        figures.add("blob_files_collected", collected.1);
-        figures.add("reopenings", u64::from(self.sessions.saturating_sub(1)));
-        if let (Some(last), Some(_)) = (samples.last(), bound) {
-            figures.add("live_bytes", last.live_bytes);
-            figures.add("file_bytes", last.file_bytes);
-        }
-        Verdict::from_violations(violations)
+        concluded(judgement, &self.folder, &mut self.figures)
     }
 
     fn accounts(&self, bank: Bank) -> Accounts {
@@ -234,113 +306,56 @@ impl<'a> Live<'a> {
         Accounts { accounts: bank.accounts, total: bank.total(), seen }
     }
 
-    /// How many of the snapshots were still open when others had committed.
-    pub fn overtaken(&self) -> u64 {
-        let history = self.history();
-        let acked: Vec<u64> = history
-            .events
-            .iter()
-            .filter_map(|event| match event {
-                Event::Ok { stamp, .. } => Some(*stamp),
-                _ => None,
-            })
-            .collect();
-        let overtaken = self.evidence.snapshots.iter().filter(|snapshot| {
-            // Its own acknowledgement is among them.
-            let after = acked.partition_point(|&stamp| stamp <= snapshot.opened);
-            acked.partition_point(|&stamp| stamp < snapshot.closed) > after + 1
-        });
-        overtaken.count() as u64
-    }
-}
-
-impl Session<'_> {
-    /// Carries out the steps in order.
-    pub fn run(&mut self, steps: &[Step]) -> Outcome<()> {
-        self.runner.run(steps)
-    }
-
-    /// The same for steps in which all clients have equal work: each of them has to get on.
-    pub fn run_equals(&mut self, steps: &[Step]) -> Outcome<()> {
-        self.equals(|session| session.run(steps))
-    }
-
-    /// Carries out steps with watchers beside them.
-    pub fn watched(&mut self, watches: &[Watch], steps: &[Step]) -> Outcome<()> {
-        let handles = self.handles(watches)?;
-        let (done, snapshots) = watch::beside(&handles, self.recorder, || self.runner.run(steps));
-        self.evidence.snapshots.extend(snapshots?);
-        done
-    }
-
-    /// The same while another thread writes checkpoints of `bucket` and collects garbage, for
-    /// steps in which all clients have equal work.
-    pub fn watched_under_upkeep(
-        &mut self,
-        bucket: &str,
-        watches: &[Watch],
-        steps: &[Step],
-    ) -> Outcome<()> {
-        let kept = self.engine.open_bucket(bucket, Merge::Sum)?;
-        self.equals(|session| {
-            let (engine, recorder) = (session.engine, session.recorder);
-            watch::upkeep(engine, kept.as_ref(), recorder, || session.watched(watches, steps))
-        })
-    }
-
-    /// Reads a bucket in every way, to be judged like a transaction that only reads.
-    pub fn glance(&mut self, watch: &Watch) -> Outcome<()> {
-        watch::glance(watch, self.runner.bucket(&watch.bucket), self.recorder)
-    }
-
-    /// Reads a bucket in every way and says how many bytes came from files; nothing where the
-    /// system does not count them.
-    pub fn reload(&mut self, bucket: &str) -> Outcome<Option<u64>> {
-        let before = reach::thread_bytes_read();
-        let mut dump = Dump::default();
-        dump.add(bucket, self.runner.bucket(bucket), &[])?;
-        let Some((before, after)) = before.zip(reach::thread_bytes_read()) else {
-            return Ok(None);
-        };
-        for witness in dump.disagreements {
-            self.recorder.record(Event::Wrong { oracle: OracleName::Scan, witness });
+    fn count(&mut self, history: &History) {
+        let figures = &mut self.figures;
+        count(history, figures);
+        if self.processes > 0 {
+            let asked = history.events.iter().filter(|event| matches!(event, Event::Commit { .. }));
+            let answered = history.events.iter().filter(|event| matches!(event, Event::Ok { .. }));
+            let open = asked.count().saturating_sub(answered.count());
+            figures.add("commits_in_flight", open as u64);
+            return;
         }
-        // Asking the system is itself a read, of less than this.
-        let bytes = after - before;
-        Ok(Some(if bytes > reach::ASKING { bytes } else { 0 }))
+        let Evidence { snapshots, samples, data_files, blob_files, .. } = &self.evidence;
+        figures.add("snapshots", snapshots.len() as u64);
+        figures.add("readings", snapshots.iter().map(|snapshot| snapshot.readings).sum());
+        figures.add("data_files_collected", *data_files);
+        figures.add("blob_files_collected", *blob_files);
+        figures.add("reopenings", u64::from(self.sessions.saturating_sub(1)));
+        if let (Some(last), Some(_)) = (samples.last(), self.bound) {
+            figures.add("live_bytes", last.live_bytes);
+            figures.add("file_bytes", last.file_bytes);
+        }
     }
 
-    fn handles(&self, watches: &[Watch]) -> Outcome<Vec<(Watch, Box<dyn Bucket>)>> {
-        let handles = watches.iter().map(|watch| {
-            let bucket = self.engine.open_bucket(&watch.bucket, Merge::Sum)?;
-            Ok((watch.clone(), bucket))
-        });
-        handles.collect()
+    fn attempt(&mut self, verb: impl FnOnce(&mut Self) -> Judging<()>) {
+        if self.early.is_none() {
+            self.early = verb(self).err();
+        }
     }
 
-    fn equals(&mut self, work: impl FnOnce(&mut Self) -> Outcome<()>) -> Outcome<()> {
-        let before = std::mem::take(&mut self.runner.tally);
-        let done = work(self);
-        let group = std::mem::replace(&mut self.runner.tally, before);
-        self.runner.tally.join(group.clone());
-        self.evidence.equals.push(group);
-        done
-    }
-
-    /// Notes how much a bucket holds and how much room the database's files take.
-    pub fn sample(&mut self, bucket: &str) -> Outcome<()> {
-        let view = self.runner.bucket(bucket).view()?;
-        let pairs = view.scan(&crate::engine::Scan::all())?;
-        let live_bytes = pairs.iter().map(|(key, value)| key.len() + value.len()).sum::<usize>();
-        let data = self.dir.join("data");
-        let files = fs::read_dir(&data).map_or(0, |entries| entries.count() as u64);
-        let file_bytes = testdir::bytes_below(&data);
-        let sample = Sample { live_bytes: live_bytes as u64, file_bytes, files };
-        self.evidence.samples.push(sample);
-        Ok(())
+    fn note_streams(&mut self) {
+        if Expect::of(&self.options).streams == Streams::Many {
+            self.streams = Streams::Many;
+        }
     }
 }
 
+fn read_all(
+    session: &Session<'_>,
+    history: &History,
+    keys: &[Vec<u8>],
+    dump: &mut Dump,
+) -> Outcome<()> {
+    for name in buckets_named(history) {
+        match session.engine().open_bucket(&name, Merge::Sum) {
+            Ok(bucket) => dump.add(&name, bucket.as_ref(), keys)?,
+            Err(Denial::Absent) => {}
+            Err(denial) => return Err(denial),
+        }
+    }
+    Ok(())
+}
 /// Writes what shows the violations to a folder of the case, says what was let pass and which oracles
 /// had no evidence, counts what was seen, and hands the violations on.
 pub fn concluded(judgement: Judgement, dir: &Path, figures: &mut Figures) -> Vec<Violation> {
@@ -382,16 +397,12 @@ pub fn count(history: &History, figures: &mut Figures) {
     }
 }
 
-/// The verdict of a run that never got to where it was to go.
-pub fn reached(what: &str, count: u64) -> Verdict {
-    match count {
-        0 => Verdict::Inconclusive(format!("the run never came to {what}")),
-        _ => Verdict::Pass,
-    }
-}
-
 /// The verdict of a call that must succeed and did not.
 pub fn denied(what: &str, denial: &Denial) -> Verdict {
     let witness = format!("{what} was answered with: {denial}");
     Verdict::Violated(vec![Violation::new(OracleName::Answers, CARRIED_OUT, witness)])
+}
+
+fn must<T>(result: crate::error::Result<T>) -> T {
+    result.unwrap_or_else(|error| panic!("{error}"))
 }
