@@ -27,7 +27,7 @@ in_two_families! {
     a_successor_sees_nothing_of_its_predecessor: in_compressed Compressed, in_many_writers ManyWriters;
     a_held_bucket_is_busy_and_then_goes: in_defaults Defaults, in_one_writer OneWriter;
     unloading_keeps_every_commit: in_relaxed Relaxed, in_tiny Tiny;
-    the_quota_counts_deleted_buckets_until_they_are_reaped: in_defaults Defaults, in_relaxed Relaxed;
+    the_quota_counts_deleted_buckets_until_reaped: in_defaults Defaults, in_relaxed Relaxed;
 }
 
 const BUSY: Denial = Denial::Refused(Reason::Busy);
@@ -201,11 +201,7 @@ fn unloading_keeps_every_commit(family: Family, dir: &Path, claims: &mut Claims)
 const QUOTA: u64 = 1024;
 const ENOUGH_COLLECTIONS: usize = 100;
 
-fn the_quota_counts_deleted_buckets_until_they_are_reaped(
-    family: Family,
-    dir: &Path,
-    claims: &mut Claims,
-) {
+fn the_quota_counts_deleted_buckets_until_reaped(family: Family, dir: &Path, claims: &mut Claims) {
     let engine = open(family, dir, claims);
     let options = BucketOptions::default();
     for number in 0..QUOTA {

@@ -17,7 +17,7 @@ const KEYS: u64 = 120;
 
 // Killed after the first commit, in the middle of traffic with a checkpoint behind it, and when a
 // commit was just about to be asked for.
-case!(acknowledged_work_survives_kills_at_counted_commits: [
+case!(acknowledged_work_survives_kills: [
     Defaults, Tiny, Compressed, Relaxed, OneWriter, ManyWriters,
 ], |run| {
     run.keep_one_log_file();
@@ -59,7 +59,7 @@ case!(the_durability_route_may_change_at_every_reopening: [Defaults, Tiny, Compr
 
 // One writer group, four, thirty-two and one again, with a kill in between each, and killed while
 // it changes.
-case!(the_number_of_writers_may_change_at_every_reopening: [Defaults, Tiny, Relaxed], |run| {
+case!(writers_may_change_at_every_reopening: [Defaults, Tiny, Relaxed], |run| {
     if !RULES.writers_change {
         return run.skip("this engine refuses another number of writer groups");
     }
