@@ -197,7 +197,7 @@ mod tests {
     }
 
     #[test]
-    fn whatever_is_no_pass_fails_the_case_and_leaves_evidence_with_its_seed() {
+    fn what_is_no_pass_fails_and_leaves_evidence() {
         // Not inconclusive ones: the runner reads what a panic prints and would fail this test for it.
         let violated =
             || Verdict::Violated(vec![Violation::new(OracleName::Answers, "p", "w".to_owned())]);
