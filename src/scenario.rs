@@ -38,6 +38,8 @@ use std::{
 ///     run.must_reach(conflicts(1));
 /// });
 /// ```
+///
+/// With `in` before the presets the tests are called `in_defaults`, `in_tiny` and so on.
 #[macro_export]
 macro_rules! case {
     ($promise:ident: [$($preset:ident),+ $(,)?], |$run:ident| $body:block) => {
@@ -49,12 +51,27 @@ macro_rules! case {
             $($crate::case!(@test $preset);)+
         }
     };
+    ($promise:ident: in [$($preset:ident),+ $(,)?], |$run:ident| $body:block) => {
+        mod $promise {
+            use super::*;
+
+            fn body($run: &mut $crate::scenario::run::Run<'_>) $body
+
+            $($crate::case!(@in $preset);)+
+        }
+    };
     (@test Defaults) => { $crate::case!(@test defaults Defaults); };
     (@test Tiny) => { $crate::case!(@test tiny Tiny); };
     (@test Compressed) => { $crate::case!(@test compressed Compressed); };
     (@test Relaxed) => { $crate::case!(@test relaxed Relaxed); };
     (@test OneWriter) => { $crate::case!(@test one_writer OneWriter); };
     (@test ManyWriters) => { $crate::case!(@test many_writers ManyWriters); };
+    (@in Defaults) => { $crate::case!(@test in_defaults Defaults); };
+    (@in Tiny) => { $crate::case!(@test in_tiny Tiny); };
+    (@in Compressed) => { $crate::case!(@test in_compressed Compressed); };
+    (@in Relaxed) => { $crate::case!(@test in_relaxed Relaxed); };
+    (@in OneWriter) => { $crate::case!(@test in_one_writer OneWriter); };
+    (@in ManyWriters) => { $crate::case!(@test in_many_writers ManyWriters); };
     (@test $name:ident $preset:ident) => {
         #[test]
         fn $name() {

@@ -123,6 +123,11 @@ impl<'a> Run<'a> {
         self.seed
     }
 
+    /// The run's folder, for a case that opens databases itself.
+    pub fn folder(&self) -> &Path {
+        &self.folder
+    }
+
     /// The engine's folder.
     pub fn dir(&self) -> PathBuf {
         self.database.dir()
@@ -145,6 +150,11 @@ impl<'a> Run<'a> {
     pub fn skip(&mut self, reason: &str) {
         report::mark(&Marker::Skip { reason: reason.to_owned() });
         self.early = Some(Verdict::Pass);
+    }
+
+    /// Ends the run with a verdict that the case found itself.
+    pub fn conclude(&mut self, verdict: Verdict) {
+        self.attempt(|_| Err(verdict));
     }
 
     /// Opens the database in this process, does something with it and closes it.

@@ -1,34 +1,17 @@
 //! The life of a bucket: names, successors, holders, unloading, the quota. One client; buckets that
 //! come and go under traffic are for the stress layer.
 
-use crate::claims::{Claims, contents, in_two_families, store};
+use crate::claims::{Claims, contents, judge, store};
 use mace_prod::{
+    case,
     engine::{
         Bucket, BucketOptions, Denial, Driver, Engine, Family, Merge, Reason, mace::MaceDriver,
     },
-    scenario::Case,
     settings::{FindingId, leaves_out},
 };
 use std::path::Path;
 
-/// A test of this module: what it claims stands in its name.
-#[track_caller]
-fn case(family: Family, claims: fn(Family, &Path, &mut Claims)) {
-    Case::run(|case| {
-        let mut made =
-            Claims::new("a bucket is an ordered map of its own, from creation to deletion");
-        claims(family, case.dir(), &mut made);
-        made.verdict()
-    });
-}
-
-in_two_families! {
-    names_have_1_to_31_bytes: in_defaults Defaults, in_tiny Tiny;
-    a_successor_sees_nothing_of_its_predecessor: in_compressed Compressed, in_many_writers ManyWriters;
-    a_held_bucket_is_busy_and_then_goes: in_defaults Defaults, in_one_writer OneWriter;
-    unloading_keeps_every_commit: in_relaxed Relaxed, in_tiny Tiny;
-    the_quota_counts_deleted_buckets_until_reaped: in_defaults Defaults, in_relaxed Relaxed;
-}
+const PROMISE: &str = "a bucket is an ordered map of its own, from creation to deletion";
 
 const BUSY: Denial = Denial::Refused(Reason::Busy);
 const TOO_LARGE: Denial = Denial::Refused(Reason::TooLarge);
@@ -48,6 +31,10 @@ fn reopen(engine: &dyn Engine, name: &str, claims: &mut Claims) -> Box<dyn Bucke
     let bucket = engine.open_bucket(name, Merge::None);
     claims.granted(&format!("open `{name}`"), bucket).expect("a case cannot go on without it")
 }
+
+case!(names_have_1_to_31_bytes: in [Defaults, Tiny], |run| {
+    judge(run, PROMISE, names_have_1_to_31_bytes);
+});
 
 /// A name without a byte is left out as long as the known finding `empty-bucket-name` holds.
 fn names_have_1_to_31_bytes(family: Family, dir: &Path, claims: &mut Claims) {
@@ -95,6 +82,10 @@ fn names_have_1_to_31_bytes(family: Family, dir: &Path, claims: &mut Claims) {
     }
 }
 
+case!(a_successor_sees_nothing_of_its_predecessor: in [Compressed, ManyWriters], |run| {
+    judge(run, PROMISE, a_successor_sees_nothing_of_its_predecessor);
+});
+
 fn a_successor_sees_nothing_of_its_predecessor(family: Family, dir: &Path, claims: &mut Claims) {
     let mut engine = open(family, dir, claims);
     let mut ids = Vec::new();
@@ -139,6 +130,10 @@ fn a_successor_sees_nothing_of_its_predecessor(family: Family, dir: &Path, claim
     claims.same("numbers of its own", &ids.len(), &incarnations);
 }
 
+case!(a_held_bucket_is_busy_and_then_goes: in [Defaults, OneWriter], |run| {
+    judge(run, PROMISE, a_held_bucket_is_busy_and_then_goes);
+});
+
 fn a_held_bucket_is_busy_and_then_goes(family: Family, dir: &Path, claims: &mut Claims) {
     let engine = open(family, dir, claims);
     for delete in [false, true] {
@@ -168,6 +163,10 @@ fn a_held_bucket_is_busy_and_then_goes(family: Family, dir: &Path, claims: &mut 
     }
     claims.declined("open it", engine.open_bucket("held", Merge::None), &Denial::Absent);
 }
+
+case!(unloading_keeps_every_commit: in [Relaxed, Tiny], |run| {
+    judge(run, PROMISE, unloading_keeps_every_commit);
+});
 
 fn unloading_keeps_every_commit(family: Family, dir: &Path, claims: &mut Claims) {
     let engine = open(family, dir, claims);
@@ -200,6 +199,10 @@ fn unloading_keeps_every_commit(family: Family, dir: &Path, claims: &mut Claims)
 /// The documented number of buckets.
 const QUOTA: u64 = 1024;
 const ENOUGH_COLLECTIONS: usize = 100;
+
+case!(the_quota_counts_deleted_buckets_until_reaped: in [Defaults, Relaxed], |run| {
+    judge(run, PROMISE, the_quota_counts_deleted_buckets_until_reaped);
+});
 
 fn the_quota_counts_deleted_buckets_until_reaped(family: Family, dir: &Path, claims: &mut Claims) {
     let engine = open(family, dir, claims);

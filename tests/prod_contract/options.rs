@@ -1,33 +1,17 @@
 //! Options of buckets and of the engine: kept, reported, brought into range, changed where that is
 //! allowed and refused where it is not. What they do to speed or space is not for here.
 
-use crate::claims::{Claims, contents, in_two_families, store};
+use crate::claims::{Claims, contents, judge, store};
 use mace_prod::{
+    case,
     engine::{
         Bucket, BucketOptions, Denial, Driver, Engine, EngineOptions, Family, Merge, RULES, Reason,
         mace::MaceDriver,
     },
-    scenario::Case,
 };
 use std::path::Path;
 
-/// A test of this module: what it claims stands in its name.
-#[track_caller]
-fn case(family: Family, claims: fn(Family, &Path, &mut Claims)) {
-    Case::run(|case| {
-        let mut made = Claims::new("options are kept, and changes of them do no harm");
-        claims(family, case.dir(), &mut made);
-        made.verdict()
-    });
-}
-
-in_two_families! {
-    bucket_options_outlive_the_process: in_defaults Defaults, in_tiny Tiny;
-    bucket_options_are_brought_into_range: in_defaults Defaults, in_one_writer OneWriter;
-    bucket_options_change_only_while_unloaded: in_tiny Tiny, in_compressed Compressed;
-    engine_options_change_at_every_opening: in_tiny Tiny, in_defaults Defaults;
-    operands_need_their_operator: in_relaxed Relaxed, in_defaults Defaults;
-}
+const PROMISE: &str = "options are kept, and changes of them do no harm";
 
 const INVALID: Denial = Denial::Refused(Reason::Invalid);
 const BUSY: Denial = Denial::Refused(Reason::Busy);
@@ -63,6 +47,10 @@ fn unusual() -> BucketOptions {
     }
 }
 
+case!(bucket_options_outlive_the_process: in [Defaults, Tiny], |run| {
+    judge(run, PROMISE, bucket_options_outlive_the_process);
+});
+
 fn bucket_options_outlive_the_process(family: Family, dir: &Path, claims: &mut Claims) {
     let all = [("default", BucketOptions::default()), ("unusual", unusual())];
     let engine = open(&family.engine(), dir, claims);
@@ -78,6 +66,10 @@ fn bucket_options_outlive_the_process(family: Family, dir: &Path, claims: &mut C
         claims.same("after reopening", &engine.bucket_options(name), &Ok(options.clone()));
     }
 }
+
+case!(bucket_options_are_brought_into_range: in [Defaults, OneWriter], |run| {
+    judge(run, PROMISE, bucket_options_are_brought_into_range);
+});
 
 fn bucket_options_are_brought_into_range(family: Family, dir: &Path, claims: &mut Claims) {
     let engine = open(&family.engine(), dir, claims);
@@ -148,6 +140,10 @@ fn around_thresholds(
     }
 }
 
+case!(bucket_options_change_only_while_unloaded: in [Tiny, Compressed], |run| {
+    judge(run, PROMISE, bucket_options_change_only_while_unloaded);
+});
+
 fn bucket_options_change_only_while_unloaded(family: Family, dir: &Path, claims: &mut Claims) {
     let engine = open(&family.engine(), dir, claims);
     let mut now = stored(family);
@@ -188,6 +184,10 @@ fn bucket_options_change_only_while_unloaded(family: Family, dir: &Path, claims:
     let handle = bucket(engine.as_ref(), "b", claims);
     claims.same("after reopening", &contents(handle.as_ref()), &Ok(pairs));
 }
+
+case!(engine_options_change_at_every_opening: in [Tiny, Defaults], |run| {
+    judge(run, PROMISE, engine_options_change_at_every_opening);
+});
 
 fn engine_options_change_at_every_opening(family: Family, dir: &Path, claims: &mut Claims) {
     // Every writer of the relaxed route has a buffer of its own, and there will be 128 of them.
@@ -233,6 +233,10 @@ fn engine_options_change_at_every_opening(family: Family, dir: &Path, claims: &m
     let handle = bucket(engine.as_ref(), "b", claims);
     claims.same("in the end", &contents(handle.as_ref()), &Ok(pairs));
 }
+
+case!(operands_need_their_operator: in [Relaxed, Defaults], |run| {
+    judge(run, PROMISE, operands_need_their_operator);
+});
 
 fn operands_need_their_operator(family: Family, dir: &Path, claims: &mut Claims) {
     let engine = open(&family.engine(), dir, claims);
