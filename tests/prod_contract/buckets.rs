@@ -13,6 +13,22 @@ use std::path::Path;
 
 const PROMISE: &str = "a bucket is an ordered map of its own, from creation to deletion";
 
+case!(names_have_1_to_31_bytes: in [Defaults, Tiny], |run| {
+    judge(run, PROMISE, names_have_1_to_31_bytes);
+});
+case!(a_successor_sees_nothing_of_its_predecessor: in [Compressed, ManyWriters], |run| {
+    judge(run, PROMISE, a_successor_sees_nothing_of_its_predecessor);
+});
+case!(a_held_bucket_is_busy_and_then_goes: in [Defaults, OneWriter], |run| {
+    judge(run, PROMISE, a_held_bucket_is_busy_and_then_goes);
+});
+case!(unloading_keeps_every_commit: in [Relaxed, Tiny], |run| {
+    judge(run, PROMISE, unloading_keeps_every_commit);
+});
+case!(the_quota_counts_deleted_buckets_until_reaped: in [Defaults, Relaxed], |run| {
+    judge(run, PROMISE, the_quota_counts_deleted_buckets_until_reaped);
+});
+
 const BUSY: Denial = Denial::Refused(Reason::Busy);
 const TOO_LARGE: Denial = Denial::Refused(Reason::TooLarge);
 const EXISTS: Denial = Denial::Refused(Reason::Exists);
@@ -31,10 +47,6 @@ fn reopen(engine: &dyn Engine, name: &str, claims: &mut Claims) -> Box<dyn Bucke
     let bucket = engine.open_bucket(name, Merge::None);
     claims.granted(&format!("open `{name}`"), bucket).expect("a case cannot go on without it")
 }
-
-case!(names_have_1_to_31_bytes: in [Defaults, Tiny], |run| {
-    judge(run, PROMISE, names_have_1_to_31_bytes);
-});
 
 /// A name without a byte is left out as long as the known finding `empty-bucket-name` holds.
 fn names_have_1_to_31_bytes(family: Family, dir: &Path, claims: &mut Claims) {
@@ -82,10 +94,6 @@ fn names_have_1_to_31_bytes(family: Family, dir: &Path, claims: &mut Claims) {
     }
 }
 
-case!(a_successor_sees_nothing_of_its_predecessor: in [Compressed, ManyWriters], |run| {
-    judge(run, PROMISE, a_successor_sees_nothing_of_its_predecessor);
-});
-
 fn a_successor_sees_nothing_of_its_predecessor(family: Family, dir: &Path, claims: &mut Claims) {
     let mut engine = open(family, dir, claims);
     let mut ids = Vec::new();
@@ -130,10 +138,6 @@ fn a_successor_sees_nothing_of_its_predecessor(family: Family, dir: &Path, claim
     claims.same("numbers of its own", &ids.len(), &incarnations);
 }
 
-case!(a_held_bucket_is_busy_and_then_goes: in [Defaults, OneWriter], |run| {
-    judge(run, PROMISE, a_held_bucket_is_busy_and_then_goes);
-});
-
 fn a_held_bucket_is_busy_and_then_goes(family: Family, dir: &Path, claims: &mut Claims) {
     let engine = open(family, dir, claims);
     for delete in [false, true] {
@@ -163,10 +167,6 @@ fn a_held_bucket_is_busy_and_then_goes(family: Family, dir: &Path, claims: &mut 
     }
     claims.declined("open it", engine.open_bucket("held", Merge::None), &Denial::Absent);
 }
-
-case!(unloading_keeps_every_commit: in [Relaxed, Tiny], |run| {
-    judge(run, PROMISE, unloading_keeps_every_commit);
-});
 
 fn unloading_keeps_every_commit(family: Family, dir: &Path, claims: &mut Claims) {
     let engine = open(family, dir, claims);
@@ -199,10 +199,6 @@ fn unloading_keeps_every_commit(family: Family, dir: &Path, claims: &mut Claims)
 /// The documented number of buckets.
 const QUOTA: u64 = 1024;
 const ENOUGH_COLLECTIONS: usize = 100;
-
-case!(the_quota_counts_deleted_buckets_until_reaped: in [Defaults, Relaxed], |run| {
-    judge(run, PROMISE, the_quota_counts_deleted_buckets_until_reaped);
-});
 
 fn the_quota_counts_deleted_buckets_until_reaped(family: Family, dir: &Path, claims: &mut Claims) {
     let engine = open(family, dir, claims);

@@ -13,6 +13,22 @@ use std::path::Path;
 
 const PROMISE: &str = "options are kept, and changes of them do no harm";
 
+case!(bucket_options_outlive_the_process: in [Defaults, Tiny], |run| {
+    judge(run, PROMISE, bucket_options_outlive_the_process);
+});
+case!(bucket_options_are_brought_into_range: in [Defaults, OneWriter], |run| {
+    judge(run, PROMISE, bucket_options_are_brought_into_range);
+});
+case!(bucket_options_change_only_while_unloaded: in [Tiny, Compressed], |run| {
+    judge(run, PROMISE, bucket_options_change_only_while_unloaded);
+});
+case!(engine_options_change_at_every_opening: in [Tiny, Defaults], |run| {
+    judge(run, PROMISE, engine_options_change_at_every_opening);
+});
+case!(operands_need_their_operator: in [Relaxed, Defaults], |run| {
+    judge(run, PROMISE, operands_need_their_operator);
+});
+
 const INVALID: Denial = Denial::Refused(Reason::Invalid);
 const BUSY: Denial = Denial::Refused(Reason::Busy);
 
@@ -47,10 +63,6 @@ fn unusual() -> BucketOptions {
     }
 }
 
-case!(bucket_options_outlive_the_process: in [Defaults, Tiny], |run| {
-    judge(run, PROMISE, bucket_options_outlive_the_process);
-});
-
 fn bucket_options_outlive_the_process(family: Family, dir: &Path, claims: &mut Claims) {
     let all = [("default", BucketOptions::default()), ("unusual", unusual())];
     let engine = open(&family.engine(), dir, claims);
@@ -66,10 +78,6 @@ fn bucket_options_outlive_the_process(family: Family, dir: &Path, claims: &mut C
         claims.same("after reopening", &engine.bucket_options(name), &Ok(options.clone()));
     }
 }
-
-case!(bucket_options_are_brought_into_range: in [Defaults, OneWriter], |run| {
-    judge(run, PROMISE, bucket_options_are_brought_into_range);
-});
 
 fn bucket_options_are_brought_into_range(family: Family, dir: &Path, claims: &mut Claims) {
     let engine = open(&family.engine(), dir, claims);
@@ -140,10 +148,6 @@ fn around_thresholds(
     }
 }
 
-case!(bucket_options_change_only_while_unloaded: in [Tiny, Compressed], |run| {
-    judge(run, PROMISE, bucket_options_change_only_while_unloaded);
-});
-
 fn bucket_options_change_only_while_unloaded(family: Family, dir: &Path, claims: &mut Claims) {
     let engine = open(&family.engine(), dir, claims);
     let mut now = stored(family);
@@ -184,10 +188,6 @@ fn bucket_options_change_only_while_unloaded(family: Family, dir: &Path, claims:
     let handle = bucket(engine.as_ref(), "b", claims);
     claims.same("after reopening", &contents(handle.as_ref()), &Ok(pairs));
 }
-
-case!(engine_options_change_at_every_opening: in [Tiny, Defaults], |run| {
-    judge(run, PROMISE, engine_options_change_at_every_opening);
-});
 
 fn engine_options_change_at_every_opening(family: Family, dir: &Path, claims: &mut Claims) {
     // Every writer of the relaxed route has a buffer of its own, and there will be 128 of them.
@@ -233,10 +233,6 @@ fn engine_options_change_at_every_opening(family: Family, dir: &Path, claims: &m
     let handle = bucket(engine.as_ref(), "b", claims);
     claims.same("in the end", &contents(handle.as_ref()), &Ok(pairs));
 }
-
-case!(operands_need_their_operator: in [Relaxed, Defaults], |run| {
-    judge(run, PROMISE, operands_need_their_operator);
-});
 
 fn operands_need_their_operator(family: Family, dir: &Path, claims: &mut Claims) {
     let engine = open(&family.engine(), dir, claims);
