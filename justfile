@@ -43,6 +43,12 @@ knobs *args:
 report *args:
     @exec cargo run --quiet --package runner -- report "$@"
 
+# List our fixes for known defects of the engine: [list|show ID|export FOLDER]
+[group('validate')]
+[no-exit-message]
+fixes *args:
+    @exec cargo run --quiet --package runner -- fixes "$@"
+
 # Build the layers for shards: [fast|stress|chaos|all] [--to FOLDER]
 [group('validate')]
 [no-exit-message]
@@ -95,6 +101,11 @@ lint:
     cargo clippy --workspace --all-targets -- --deny warnings
     cargo clippy --package mace-prod --all-targets --no-default-features -- --deny warnings
     cargo clippy --package mace-prod --all-targets --features fjall,redb -- --deny warnings
+
+# Print lines by area, packages, cycles and longest names, beside those of COMMIT
+[group('develop')]
+house commit='f7aa537':
+    @MACE_PROD_INTERNAL_SINCE="$1" cargo nextest run --cargo-quiet --profile own --package mace-prod --test tidy --no-capture --status-level none --final-status-level none -E 'test(=figures::the_house_can_be_measured)'
 
 # Run what CI runs: lint, then test
 [group('develop')]

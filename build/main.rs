@@ -26,6 +26,10 @@ struct Engine {
     version: String,
     /// The folder of its library's root file.
     source: PathBuf,
+    /// Its manifest.
+    manifest: PathBuf,
+    /// The findings whose fixes the runner has applied to it, as it noted in that manifest.
+    fixes: Vec<String>,
 }
 
 fn main() {
@@ -50,12 +54,13 @@ fn run() -> Result<(), String> {
         .map_err(|error| format!("cannot write {}: {error}", target.display()))?;
 
     println!("cargo::rustc-env=RESOLVED_ENGINE_VERSION={}", engine.version);
+    println!("cargo::rustc-env=RESOLVED_ENGINE_FIXES={}", engine.fixes.join(","));
     println!("cargo::rustc-check-cfg=cfg(engine_api, values(\"0.1\"))");
     if api(&engine.version)? == Api::Old {
         println!("cargo::rustc-cfg=engine_api=\"0.1\"");
     }
     let lock = metadata["workspace_root"].as_str().map(|root| Path::new(root).join("Cargo.lock"));
-    for path in [Some(engine.source), lock].into_iter().flatten() {
+    for path in [Some(engine.source), Some(engine.manifest), lock].into_iter().flatten() {
         println!("cargo::rerun-if-changed={}", path.display());
     }
     println!("cargo::rerun-if-changed=build");
@@ -131,7 +136,10 @@ fn engine(metadata: &Value, package: &Path) -> Result<Engine, String> {
         .and_then(|target| Path::new(target["src_path"].as_str()?).parent())
         .ok_or_else(|| format!("cargo metadata names no library of {ENGINE}"))?;
     let version = engine["version"].as_str().unwrap_or_default().to_owned();
-    Ok(Engine { version, source: source.to_owned() })
+    let manifest = PathBuf::from(engine["manifest_path"].as_str().unwrap_or_default());
+    let fixes = list(&engine["metadata"]["mace-prod"]["fixes"]);
+    let fixes = fixes.iter().filter_map(|id| Some(id.as_str()?.to_owned())).collect();
+    Ok(Engine { version, source: source.to_owned(), manifest, fixes })
 }
 
 /// The Rust files below a folder, by their paths from the folder's parent, in order.

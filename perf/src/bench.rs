@@ -2,36 +2,45 @@
 //! With `machine` the only module that measures; what comes back are records.
 
 use crate::{
-    build,
-    criterion::{self, Sampled},
-    gate::{Measure, Place},
+    build::{self, Tree},
+    criterion,
+    gate::{self, Limits, Measure},
     machine,
-    run::{Run, Side},
     settings::Settings,
-    stats,
 };
 use knobs::{Setting, knob};
-use process::{Error, Interrupts, Result};
+use process::{Error, Interrupts, Result, console};
+use results::{
+    gate::{Judged, Place, Run, Sampled, Side},
+    stats,
+};
 use std::{
     collections::{BTreeMap, BTreeSet},
     fs::{File, OpenOptions},
+    io,
     path::{Path, PathBuf},
     process::{Command, Stdio},
     time::{Duration, Instant},
 };
 
-/// A bench program of one side.
+/// A bench program of one revision.
 #[derive(Debug, Clone)]
 pub(crate) struct Program {
-    /// The same program in its link layouts, the default one first.
+    /// What it is built from.
+    pub(crate) tree: Tree,
+    /// The program in its link layouts, the default one first.
     pub(crate) layouts: Vec<PathBuf>,
-    /// The manifest that it was built from.
-    pub(crate) manifest: PathBuf,
     /// Where what it prints goes.
     pub(crate) log: PathBuf,
-    /// The case that is slowed down, and by how many steps of the constant loop for each client in a
-    /// batch.
-    pub(crate) slow: Option<(String, u64)>,
+    pub(crate) plant: Option<Plant>,
+}
+
+/// A slowdown of the engine in one case.
+#[derive(Debug, Clone)]
+pub(crate) struct Plant {
+    pub(crate) case: String,
+    /// Steps of the constant loop for each client in a batch.
+    pub(crate) steps: u64,
 }
 
 /// Tells the bench program by how many steps to slow the engine down; see `benches/perf.rs`.
@@ -41,6 +50,25 @@ const SLOW: &str = "MACE_PROD_INTERNAL_BENCH_SLOW";
 const LIMIT: Duration = Duration::from_mins(1);
 
 impl Program {
+    /// Builds the tree's program in the default layout; `None` when a signal came.
+    pub(crate) fn build(tree: Tree, log: PathBuf, interrupts: &Interrupts) -> Result<Option<Self>> {
+        let exe = tree.build(interrupts)?;
+        Ok(exe.map(|exe| Self { tree, layouts: vec![exe], log, plant: None }))
+    }
+
+    /// Links the program in so many layouts, and says why there are fewer.
+    pub(crate) fn link(
+        &mut self,
+        count: usize,
+        settings: &Settings,
+        interrupts: &Interrupts,
+    ) -> Result<Option<String>> {
+        let folder = settings.file("layouts");
+        let linked = self.tree.linked(&self.layouts[0], count, &folder, interrupts)?;
+        self.layouts = linked.programs;
+        Ok(linked.lacking)
+    }
+
     fn exe(&self, layout: usize) -> &Path {
         &self.layouts[layout.min(self.layouts.len() - 1)]
     }
@@ -51,29 +79,37 @@ impl Program {
         command
     }
 
-    /// Takes away the knobs that this process was given, and says those of the benches as they are
+    /// Takes away the knobs that this process was given, and sets those of the benches as they are
     /// resolved here: the program's own tree can have another file of them.
     pub(crate) fn prepare(&self, command: &mut Command, settings: &Settings) {
-        build::clean(command, settings, &self.manifest);
+        build::clean(command, settings, &self.tree.manifest);
         let benches = |knob: &&Setting| knob.knob.name.starts_with("MACE_BENCH_");
         for setting in settings.knobs.settings().iter().filter(benches) {
             command.envs(setting.value.as_ref().map(|value| (setting.knob.name, value)));
         }
     }
 
-    /// Starts the log anew and returns it.
-    pub(crate) fn open_log(&self) -> Result<File> {
+    /// Starts the log anew.
+    pub(crate) fn start_log(&self) -> Result<()> {
         let remedy = "make the output folder writable";
-        File::create(&self.log)
-            .map_err(|error| Error::io("write the log", &self.log, remedy, error))
+        let file = File::create(&self.log);
+        file.map(drop).map_err(|error| Error::io("write the log", &self.log, remedy, error))
+    }
+
+    /// Appends what the command prints to the log.
+    pub(crate) fn log_output(&self, command: &mut Command) -> io::Result<()> {
+        let log = OpenOptions::new().append(true).create(true).open(&self.log)?;
+        command.stdout(log.try_clone()?).stderr(log);
+        Ok(())
     }
 
     /// The names of the cases that the program has.
     pub(crate) fn list(&self, settings: &Settings, interrupts: &Interrupts) -> Result<Vec<String>> {
+        self.start_log()?;
         let mut command = self.command(settings);
         command.args(["--bench", "--list", "--format", "terse"]);
         let (status, output) =
-            interrupts.capture(&mut command).map_err(|error| cannot_run(self, &error))?;
+            interrupts.capture(&mut command).map_err(|error| cannot_run(self, error))?;
         let text = String::from_utf8_lossy(&output);
         let names: Vec<String> = text
             .lines()
@@ -87,8 +123,7 @@ impl Program {
         Ok(names)
     }
 
-    /// Runs every case whose name contains `filter` as long as the knobs say; `None` when a signal
-    /// came.
+    /// Runs every case that the filter matches as long as the knobs say; `None` when a signal came.
     pub(crate) fn measure_all(
         &self,
         filter: Option<&str>,
@@ -96,12 +131,12 @@ impl Program {
         interrupts: &Interrupts,
     ) -> Result<Option<BTreeMap<String, Sampled>>> {
         let home = home()?;
-        let log = self.open_log()?;
-        let errors = log.try_clone().map_err(|error| cannot_run(self, &error))?;
+        self.start_log()?;
         let mut command = self.command(settings);
         command.args(completed(&settings.bench_args, &[("--bench", None)])).args(filter);
-        command.env("CRITERION_HOME", home.path()).stdout(log).stderr(errors);
-        let status = interrupts.run(&mut command).map_err(|error| cannot_run(self, &error))?;
+        command.env("CRITERION_HOME", home.path());
+        let status = self.log_output(&mut command).and_then(|()| interrupts.run(&mut command));
+        let status = status.map_err(|error| cannot_run(self, error))?;
         if interrupts.outcome().is_some() {
             return Ok(None);
         }
@@ -129,42 +164,64 @@ fn home() -> Result<tempfile::TempDir> {
     })
 }
 
-fn cannot_run(program: &Program, error: &std::io::Error) -> Error {
-    Error::io(
-        "run the bench program",
-        &program.layouts[0],
-        "build it again",
-        std::io::Error::new(error.kind(), error.to_string()),
-    )
+fn cannot_run(program: &Program, error: io::Error) -> Error {
+    Error::io("run the bench program", &program.layouts[0], "build it again", error)
 }
 
 /// The program with a real-time priority, the lowest: other work of the machine waits while the
 /// run lasts. Round robin, so that two threads of it cannot wait for each other for ever; the
 /// kernel leaves the others a twentieth of the time whatever happens.
-fn first(program: &Path) -> Command {
+fn with_priority(program: &Path) -> Command {
     let mut command = Command::new("chrt");
     command.args(["--rr", "1"]).arg(program);
     command
 }
 
-/// Whether this machine lets us have such a priority.
-pub(crate) fn realtime() -> bool {
-    let mut probe = first(Path::new("true"));
+/// Whether runs get a real-time priority: where this machine allows it and nobody switched it off.
+pub(crate) fn is_realtime(settings: &Settings) -> bool {
+    let mut probe = with_priority(Path::new("true"));
     let probe = probe.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
-    probe.status().is_ok_and(|status| status.success())
+    settings.knobs.get(knob::MACE_PERF_REALTIME)
+        && probe.status().is_ok_and(|status| status.success())
+}
+
+/// What a comparison runs.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Pair<'p> {
+    pub(crate) base: &'p Program,
+    pub(crate) head: &'p Program,
+}
+
+/// The whole path from programs to judged cases, of which `more` are known to do more work in head.
+pub(crate) fn compare(
+    pair: Pair<'_>,
+    cases: &[String],
+    more: BTreeSet<String>,
+    settings: &Settings,
+    interrupts: &Interrupts,
+    seed: u64,
+) -> Result<Vec<Judged>> {
+    let layouts = pair.base.layouts.len().min(pair.head.layouts.len());
+    console::note(&format!(
+        "perf: measuring {} cases over {layouts} layouts, seed {seed}, at most {} s",
+        cases.len(),
+        settings.budget.as_secs()
+    ));
+    let limits = Limits { layouts, ..settings.limits.clone() };
+    let mut clock = Clock::new(pair, settings, interrupts, settings.budget);
+    clock.more = more;
+    gate::compare(&mut clock, cases, &limits, &mut fastrand::Rng::with_seed(seed))
 }
 
 /// The clock: gives the gate its runs.
 pub(crate) struct Clock<'c> {
-    pub(crate) base: &'c Program,
-    pub(crate) head: &'c Program,
-    pub(crate) settings: &'c Settings,
-    pub(crate) interrupts: &'c Interrupts,
-    pub(crate) deadline: Instant,
-    /// Whether runs get a real-time priority.
-    pub(crate) realtime: bool,
+    pair: Pair<'c>,
+    settings: &'c Settings,
+    interrupts: &'c Interrupts,
+    deadline: Instant,
+    realtime: bool,
     /// Cases that are known to do more work in head.
-    pub(crate) more: BTreeSet<String>,
+    more: BTreeSet<String>,
     /// Samples for a case, once it is known how long an iteration of it takes.
     samples: BTreeMap<String, usize>,
 }
@@ -179,29 +236,32 @@ const WARM_UP_SECS: &str = "0.01";
 
 impl<'c> Clock<'c> {
     pub(crate) fn new(
-        (base, head): (&'c Program, &'c Program),
+        pair: Pair<'c>,
         settings: &'c Settings,
         interrupts: &'c Interrupts,
         budget: Duration,
     ) -> Self {
-        let deadline = Instant::now() + budget;
-        let realtime = settings.knobs.get(knob::MACE_PERF_REALTIME) && realtime();
-        let samples = BTreeMap::new();
-        let more = BTreeSet::new();
-        Self { base, head, settings, interrupts, deadline, realtime, more, samples }
+        Self {
+            pair,
+            settings,
+            interrupts,
+            deadline: Instant::now() + budget,
+            realtime: is_realtime(settings),
+            more: BTreeSet::new(),
+            samples: BTreeMap::new(),
+        }
     }
 
     fn command(&self, program: &Program, case: &str, layout: usize, home: &Path) -> Command {
         let exe = program.exe(layout);
-        let mut command = if self.realtime { first(exe) } else { Command::new(exe) };
+        let mut command = if self.realtime { with_priority(exe) } else { Command::new(exe) };
         program.prepare(&mut command, self.settings);
-        let samples = self.samples.get(case).copied().unwrap_or(SAMPLES.0);
-        command.env(knob::MACE_BENCH_TOTAL_ITEMS.name(), self.settings.compare_items.to_string());
+        command.env("MACE_BENCH_TOTAL_ITEMS", self.settings.compare_items.to_string());
         command.env("CRITERION_HOME", home);
-        if let Some((_, steps)) = program.slow.as_ref().filter(|(slow, _)| slow == case) {
-            command.env(SLOW, steps.to_string());
+        if let Some(plant) = program.plant.as_ref().filter(|plant| plant.case == case) {
+            command.env(SLOW, plant.steps.to_string());
         }
-        let samples = samples.to_string();
+        let samples = self.samples.get(case).copied().unwrap_or(SAMPLES.0).to_string();
         // The bootstrap is ours; Criterion's own would take longer than the run.
         let ours = [
             ("--bench", None),
@@ -214,20 +274,7 @@ impl<'c> Clock<'c> {
         command.args(completed(&self.settings.bench_args, &ours)).arg(case);
         command
     }
-}
 
-impl Measure for Clock<'_> {
-    fn run(&mut self, case: &str, place: Place) -> Result<Option<Run>> {
-        let program = if place.side == Side::Base { self.base } else { self.head };
-        self.once(program, case, place)
-    }
-
-    fn does_more(&self, case: &str) -> bool {
-        self.more.contains(case)
-    }
-}
-
-impl Clock<'_> {
     /// One run of a case in a program.
     pub(crate) fn once(
         &mut self,
@@ -239,14 +286,11 @@ impl Clock<'_> {
             return Ok(None);
         }
         let home = home()?;
-        let log = OpenOptions::new().append(true).create(true).open(&program.log);
-        let log = log.and_then(|log| Ok((log.try_clone()?, log)));
-        let (output, errors) = log.map_err(|error| cannot_run(program, &error))?;
         let mut command = self.command(program, case, place.layout, home.path());
-        command.stdout(output).stderr(errors);
+        let logged = program.log_output(&mut command);
         let start = Instant::now();
-        let status = self.interrupts.run_within(&mut command, LIMIT);
-        let status = status.map_err(|error| cannot_run(program, &error))?;
+        let status = logged.and_then(|()| self.interrupts.run_within(&mut command, LIMIT));
+        let status = status.map_err(|error| cannot_run(program, error))?;
         let wall_ms = start.elapsed().as_secs_f64() * 1000.0;
         if self.interrupts.outcome().is_some() {
             return Ok(None);
@@ -268,20 +312,19 @@ impl Clock<'_> {
         let fit = stats::whole(self.settings.run_ms as f64 / each_ms) as usize;
         self.samples.entry(case.to_owned()).or_insert(fit.clamp(SAMPLES.0, SAMPLES.1));
         let Sampled { low_ns, median_ns, mean_ns, samples, .. } = sampled;
-        let Place { side, round, slot, layout } = place;
         let load = machine::load();
-        Ok(Some(Run {
-            side,
-            round,
-            slot,
-            layout,
-            low_ns,
-            median_ns,
-            mean_ns,
-            samples,
-            wall_ms,
-            load,
-        }))
+        Ok(Some(Run { place, low_ns, median_ns, mean_ns, samples, wall_ms, load }))
+    }
+}
+
+impl Measure for Clock<'_> {
+    fn run(&mut self, case: &str, place: Place) -> Result<Option<Run>> {
+        let program = if place.side == Side::Base { self.pair.base } else { self.pair.head };
+        self.once(program, case, place)
+    }
+
+    fn does_more(&self, case: &str) -> bool {
+        self.more.contains(case)
     }
 }
 
@@ -290,7 +333,7 @@ mod tests {
     use super::completed;
 
     #[test]
-    fn an_option_of_the_users_takes_the_place_of_ours() {
+    fn an_option_of_the_user_replaces_ours() {
         let ours = [("--bench", None), ("--sample-size", Some("40")), ("--exact", None)];
         for (theirs, args) in [
             ("--noplot", "--noplot --bench --sample-size 40 --exact"),

@@ -3,7 +3,7 @@
 
 use crate::settings::Settings;
 use cargo_metadata::{Message, camino::Utf8PathBuf};
-use process::{Error, Interrupts, Result, console};
+use process::{Error, Interrupts, Result};
 use std::{
     fs,
     path::{Path, PathBuf},
@@ -84,7 +84,7 @@ impl Tree {
                     None if interrupts.outcome().is_some() => break,
                     None => {
                         let said = fs::read_to_string(&log).unwrap_or_default();
-                        linked.lacking = Some(lacking(&said, self.name, (seed, count), &log));
+                        linked.lacking = Some(lacking(&said, self.name, seed, count, &log));
                         break;
                     }
                 }
@@ -95,19 +95,6 @@ impl Tree {
             linked.programs.push(copy);
         }
         Ok(linked)
-    }
-
-    /// The same, for those who take what there is; what is lacking is said on the console.
-    pub(crate) fn layouts(
-        &self,
-        exe: &Path,
-        count: usize,
-        folder: &Path,
-        interrupts: &Interrupts,
-    ) -> Result<Vec<PathBuf>> {
-        let linked = self.linked(exe, count, folder, interrupts)?;
-        linked.lacking.iter().for_each(|why| console::note(&format!("perf: {why}")));
-        Ok(linked.programs)
     }
 
     fn shuffled(&self, seed: usize, log: &Path) -> Result<Command> {
@@ -131,14 +118,14 @@ pub(crate) struct Linked {
 
 /// Why there are only so many layouts, by what cargo said. Only the linker's own refusal says that it
 /// cannot shuffle; all else (no room, a file that has just changed) is no property of the machine.
-fn lacking(said: &str, side: &str, (there, wanted): (usize, usize), log: &Path) -> String {
+fn lacking(said: &str, side: &str, there: usize, wanted: usize, log: &Path) -> String {
     let why = if there == 1 && said.contains("linking with `") {
         "the linker does not shuffle sections".to_owned()
     } else {
         format!("layout {there} of {side} cannot be built")
     };
     let what = match there {
-        1 => "the default layout alone is measured, and a small delta can be its luck".to_owned(),
+        1 => "the default layout alone is measured, and a small delta can be its bias".to_owned(),
         _ => format!("{there} of {wanted} layouts are measured"),
     };
     format!("{why}: {what}; cargo's messages are in {}", log.display())
@@ -180,8 +167,8 @@ mod tests {
     use std::path::Path;
 
     #[test]
-    fn only_the_linkers_own_refusal_says_that_it_cannot_shuffle() {
-        let of = |said, there| lacking(said, "head", (there, 6), Path::new("a.log"));
+    fn only_the_linker_can_lack_shuffling() {
+        let of = |said, there| lacking(said, "head", there, 6, Path::new("a.log"));
         let linker = of("error: linking with `cc` failed: exit status: 1", 1);
         assert!(linker.starts_with("the linker does not shuffle sections: the default layout"));
         let room = of("error: failed to write: No space left on device", 1);

@@ -2,29 +2,23 @@
 //! thresholds for `.config/perf.toml` that its noise allows. Shown as a diff; written when asked.
 
 use crate::{
-    bed::Bed,
-    compare,
-    gate::{Judged, Limits, Verdict},
+    bench::{self, Pair},
+    gate::Limits,
     settings::Settings,
-    snapshot::interrupted,
-    stats,
+    testbed::Testbed,
 };
 use knobs::knob;
 use process::{Error, Interrupts, Outcome, Result, console};
+use results::{
+    gate::{Gate, Judged, Proposal, Verdict},
+    stats,
+};
 use std::{
     collections::{BTreeMap, BTreeSet},
     fs,
     ops::RangeInclusive,
 };
-use toml_edit::{DocumentMut, Item, Value};
-
-/// What the noise allows.
-#[derive(Debug, PartialEq)]
-struct Proposal {
-    regress_pct: f64,
-    max_regress_cases: usize,
-    cases: Vec<String>,
-}
+use toml_edit::{DocumentMut, Item, TomlError, Value};
 
 /// Rounds that say something about a machine and do not take a day.
 const ROUNDS: RangeInclusive<usize> = 3..=5;
@@ -34,13 +28,13 @@ const ROUNDS: RangeInclusive<usize> = 3..=5;
 const LEAST_PCT: f64 = 3.0;
 const MOST_PCT: f64 = 25.0;
 
-/// Measures and proposes.
+/// Measures and proposes; `None` when a signal came.
 pub(crate) fn calibrate(
     settings: &Settings,
     rounds: usize,
     write: bool,
     interrupts: &Interrupts,
-) -> Result<Outcome> {
+) -> Result<Option<Outcome>> {
     if !ROUNDS.contains(&rounds) {
         let what = format!("{rounds} rounds are no calibration");
         let remedy = format!("use {} to {} (`--rounds`)", ROUNDS.start(), ROUNDS.end());
@@ -49,34 +43,37 @@ pub(crate) fn calibrate(
     let file = settings.knobs.get(knob::MACE_PERF_THRESHOLD_FILE);
     let old = fs::read_to_string(&file)
         .map_err(|error| Error::io("read the file", &file, "restore it from git", error))?;
-    let Some(bed) = Bed::new(settings, interrupts)? else { return Ok(interrupted(interrupts)) };
+    // What cannot be written must be known before anything is measured.
+    let malformed = |error| {
+        Error::new(format_args!("malformed file ({error})"), file.display(), "write it in TOML")
+    };
+    old.parse::<DocumentMut>().map_err(malformed)?;
+    let Some(testbed) = Testbed::new(settings, interrupts)? else { return Ok(None) };
     // Noise is what is asked for, not what it means to the limit that is set now.
     let open = Settings {
         limits: Limits { regress_pct: MOST_PCT, ..settings.limits.clone() },
         ..settings.clone()
     };
+    // Other link orders are what any change brings, so that their bias is part of the noise.
+    let pair = Pair { base: &testbed.program, head: &testbed.relinked };
     let mut all = Vec::new();
     for _ in 0..rounds {
-        // Other link orders are what any change brings, so that their luck is part of the noise.
-        let (programs, seed) = ((&bed.program, &bed.moved), fastrand::u64(..));
-        let cases = (bed.cases.as_slice(), BTreeSet::new());
-        all.push(compare::measured(&open, programs, cases, seed, interrupts)?);
+        let seed = fastrand::u64(..);
+        let cases = &testbed.cases;
+        all.push(bench::compare(pair, cases, BTreeSet::new(), &open, interrupts, seed)?);
         if interrupts.outcome().is_some() {
-            return Ok(interrupted(interrupts));
+            return Ok(None);
         }
     }
-    for (case, why) in left_out(&all) {
+    for (case, why) in excluded(&all) {
         console::note(&format!("perf: {case} is left out: {why}"));
     }
     let Some(proposal) = propose(&all) else {
-        console::page(
-            "INCONCLUSIVE: no case could be measured; calibrate when less else is going on",
-        );
-        return Ok(Outcome::Inconclusive);
+        let remedy = "no case could be measured; calibrate when less else is going on";
+        console::page(&format!("{}: {remedy}", Gate::Inconclusive.name()));
+        return Ok(Some(Outcome::Inconclusive));
     };
-    let new = rewrite(&old, &proposal).map_err(|error| {
-        Error::new(format_args!("malformed file ({error})"), file.display(), "correct the file")
-    })?;
+    let new = rewrite(&old, &proposal).map_err(malformed)?;
     console::page(&diff(&old, &new));
     if write {
         fs::write(&file, new)
@@ -85,15 +82,15 @@ pub(crate) fn calibrate(
     } else {
         console::note("perf: nothing is written; `just perf calibrate --write` writes it");
     }
-    Ok(Outcome::Passed)
+    Ok(Some(Outcome::Passed))
 }
 
 /// Why a case of the same code says nothing about noise, where it does not.
 fn unmeasured(case: &Judged) -> Option<String> {
     match (case.verdict, &case.estimate) {
         (Verdict::TooSmall, _) => Some("it is smaller than MACE_PERF_MIN_BASE_NS".to_owned()),
-        (Verdict::Inconclusive, Some(e)) if e.floor_pct > MOST_PCT => {
-            Some(format!("it differs from itself by {:.1} %", e.floor_pct))
+        (Verdict::Inconclusive, Some(e)) if e.noise_floor_pct > MOST_PCT => {
+            Some(format!("it differs from itself by {:.1} %", e.noise_floor_pct))
         }
         (Verdict::Inconclusive, _) | (_, None) => {
             Some("a round of it could not tell, or was cut off (MACE_PERF_BUDGET_SECS)".to_owned())
@@ -103,7 +100,7 @@ fn unmeasured(case: &Judged) -> Option<String> {
 }
 
 /// What is no part of a proposal, with the first reason.
-fn left_out(all: &[Vec<Judged>]) -> BTreeMap<&str, String> {
+fn excluded(all: &[Vec<Judged>]) -> BTreeMap<&str, String> {
     let mut out = BTreeMap::new();
     for case in all.iter().flatten() {
         let noisy = || Some(noise(case)).filter(|pct| pct * 1.5 > MOST_PCT);
@@ -118,7 +115,7 @@ fn left_out(all: &[Vec<Judged>]) -> BTreeMap<&str, String> {
 
 /// By how much a case of the same code differs, in per cent.
 fn noise(case: &Judged) -> f64 {
-    case.estimate.as_ref().map_or(f64::INFINITY, |e| e.delta_pct.abs().max(e.floor_pct))
+    case.estimate.as_ref().map_or(f64::INFINITY, |e| e.delta_pct.abs().max(e.noise_floor_pct))
 }
 
 /// Half as much again as the largest difference that the same code showed, rounded up to half a
@@ -129,7 +126,7 @@ fn propose(all: &[Vec<Judged>]) -> Option<Proposal> {
 }
 
 fn threshold(all: &[Vec<Judged>]) -> Option<(f64, Vec<String>)> {
-    let out = left_out(all);
+    let out = excluded(all);
     let mut noises: Vec<(&str, f64)> = Vec::new();
     for case in all.first()?.iter().filter(|case| !out.contains_key(case.case.as_str())) {
         let same = all.iter().flatten().filter(|other| other.case == case.case);
@@ -159,41 +156,38 @@ fn allowed(all: &[Vec<Judged>], cases: &[String]) -> usize {
     all.iter().enumerate().filter_map(beyond).max().unwrap_or(0)
 }
 
-fn rewrite(text: &str, proposal: &Proposal) -> std::result::Result<String, toml_edit::TomlError> {
+fn rewrite(text: &str, proposal: &Proposal) -> std::result::Result<String, TomlError> {
     let mut document: DocumentMut = text.parse()?;
-    let cases = proposal.cases.len();
-    let number = |count: usize| Value::from(i64::try_from(count).unwrap_or(i64::MAX));
-    let mut set = |key: &str, new: Value| match document.get_mut(key).and_then(Item::as_value_mut) {
-        Some(there) => {
-            let comment = there.decor().clone();
-            *there = new;
-            *there.decor_mut() = comment;
+    for (key, value) in proposal.knobs() {
+        let new: Value = value.parse()?;
+        match document.get_mut(key).and_then(Item::as_value_mut) {
+            Some(there) => {
+                let comment = there.decor().clone();
+                *there = new;
+                *there.decor_mut() = comment;
+            }
+            None => document[key] = Item::Value(new),
         }
-        None => document[key] = Item::Value(new),
-    };
-    // A whole number is written as one.
-    set("MACE_PERF_REGRESS_PCT", proposal.regress_pct.to_string().parse()?);
-    set("MACE_PERF_MAX_REGRESS_CASES", number(proposal.max_regress_cases));
-    set("MACE_PERF_MIN_COMPARE_CASES", number(cases));
-    set("MACE_PERF_COMPARE_FILTERS", proposal.cases.join(",").into());
+    }
     Ok(document.to_string())
 }
 
 /// The lines that differ, old ones first. Keys are replaced one for one or added at the end.
 fn diff(old: &str, new: &str) -> String {
-    let gone = old.lines().filter(|line| !new.lines().any(|other| other == *line));
-    let come = new.lines().filter(|line| !old.lines().any(|other| other == *line));
-    let lines: Vec<String> =
-        gone.map(|line| format!("- {line}")).chain(come.map(|line| format!("+ {line}"))).collect();
+    let only = |sign, some: &str, other: &str| -> Vec<String> {
+        let lines = some.lines().filter(|line| !other.lines().any(|known| known == *line));
+        lines.map(|line| format!("{sign} {line}")).collect()
+    };
+    let lines = [only('-', old, new), only('+', new, old)].concat();
     if lines.is_empty() { "the file says it already".to_owned() } else { lines.join("\n") }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::run::Estimate;
+    use results::gate::Estimate;
 
-    fn judged(case: &str, delta_pct: f64, floor_pct: f64) -> Judged {
+    fn judged(case: &str, delta_pct: f64, noise_floor_pct: f64) -> Judged {
         let estimate = Estimate {
             base_ns: 1e6,
             head_ns: 1e6,
@@ -203,7 +197,7 @@ mod tests {
             base_median_ns: 1e6,
             head_median_ns: 1e6,
             median_delta_pct: 0.0,
-            floor_pct,
+            noise_floor_pct,
             rounds: 6,
             p_value: 0.5,
         };
@@ -244,8 +238,9 @@ mod tests {
         let same = Proposal { regress_pct: 5.0, ..proposal };
         assert!(!diff(old, &rewrite(old, &same).unwrap()).contains("REGRESS_PCT"));
     }
+
     #[test]
-    fn what_was_cut_off_or_too_small_is_no_measured_noise() {
+    fn cut_off_or_too_small_cases_are_excluded() {
         let round = |verdict| {
             let odd = Judged { verdict, ..judged("odd", 0.1, 0.1) };
             vec![judged("a", 0.5, 0.2), odd]
@@ -256,14 +251,14 @@ mod tests {
             // In one of the rounds is enough.
             let rounds = [round(Verdict::Unchanged), round(verdict)];
             assert_eq!(propose(&rounds).unwrap().cases, ["a"], "{verdict:?}");
-            assert_eq!(left_out(&rounds).into_keys().collect::<Vec<_>>(), ["odd"]);
+            assert_eq!(excluded(&rounds).into_keys().collect::<Vec<_>>(), ["odd"]);
         }
         let cut = Judged { estimate: None, ..judged("a", 0.0, 0.0) };
         assert_eq!(propose(&[vec![cut]]), None);
     }
 
     #[test]
-    fn cases_are_allowed_where_a_round_exceeds_what_the_others_propose() {
+    fn cases_beyond_the_others_proposal_are_allowed() {
         let round = |a, b| vec![judged("a", a, 0.5), judged("b", b, 0.5), judged("c", 0.1, 0.5)];
         // Six per cent slower where the others propose three: one case of one round, then two.
         let steady = [round(0.5, 0.2), round(0.4, 0.1), round(0.6, 0.1)];

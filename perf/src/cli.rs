@@ -3,9 +3,21 @@
 use clap::{Parser, Subcommand};
 use process::cli::Flags;
 
+/// What every help ends with.
+const EXIT_CODES: &str = "\
+Exit codes:
+  0         passed
+  1         the gate failed, or too few cases are comparable
+  2         usage, configuration or build: one line says what, where and the remedy
+  3         inconclusive: the machine is too noisy to tell; never a pass
+  130, 143  interrupted, after cleaning up
+
+Every threshold is a knob: `just knobs` lists them with their values, .config/perf.toml sets them.";
+
 /// Measures the engine, compares two versions of it, and proves that the comparison can be believed.
 #[derive(Debug, Parser)]
 #[command(name = "perf", version, disable_help_subcommand = true, args_override_self = true)]
+#[command(after_help = EXIT_CODES)]
 pub(crate) struct Cli {
     #[command(flatten)]
     pub(crate) flags: Flags,
@@ -16,45 +28,66 @@ pub(crate) struct Cli {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    /// Measure every case once and write `head_snapshot.json`
+    /// Measure every case once and write the snapshot
+    ///
+    /// The file is `MACE_PERF_OUTPUT`, by default `head_snapshot.json` in `MACE_PERF_OUT_DIR`.
+    #[command(after_help = EXIT_CODES)]
     Snapshot {
-        /// Only the cases whose name contains this
+        /// Only the cases whose names match this regular expression [default: all]
         filter: Option<String>,
     },
-    /// Compare this tree with its base; exit 1 when it is slower, 3 when that cannot be told
+    /// Compare this tree with its base
+    ///
+    /// The base is the merge-base of HEAD and the reference. With `MACE_ENGINE_PATH` both are commits of
+    /// that checkout of the engine, and the benches are ours on both sides.
+    #[command(after_help = EXIT_CODES)]
     Compare {
-        /// The base, instead of `MACE_PERF_BASE_REF`
+        /// A reference of git [default: `MACE_PERF_BASE_REF`]
         base: Option<String>,
-        /// Measure even when both sides are the same machine code
+        /// Measure even when base and head are the same machine code
         #[arg(long)]
         measure: bool,
     },
-    /// Compare two engines: published versions, or paths of checkouts
-    Engines { base: String, head: String },
-    /// Prove the gate here: the same code twice, other link orders, planted slowdowns; records the rates
+    /// Compare two engines with these benches
+    #[command(after_help = EXIT_CODES)]
+    Engines {
+        /// A published version such as 0.1.2, or the path of a checkout
+        base: String,
+        /// The same
+        head: String,
+    },
+    /// Prove the gate on this machine and record how often it is right
+    ///
+    /// Compares the same code built twice, the same code in another link order, and slowdowns of about 5,
+    /// 10 and 20 per cent planted in one case after the other. Each comparison goes the whole path.
+    #[command(after_help = EXIT_CODES)]
     Selftest {
-        /// Complete comparisons of each of the five kinds
+        /// Comparisons of each of the five kinds, at least 1
         #[arg(long, default_value_t = 2)]
         runs: usize,
-        /// Rounds of real runs in the pool to draw from; 0 uses the pool that is there
-        #[arg(long, default_value_t = 48)]
-        pool: usize,
-        /// Comparisons of each kind drawn from the pool
-        #[arg(long, default_value_t = 500)]
-        draws: usize,
     },
-    /// Measure this machine's noise and propose the thresholds for .config/perf.toml
+    /// Measure the noise of this machine and propose thresholds for .config/perf.toml
+    #[command(after_help = EXIT_CODES)]
     Calibrate {
         /// Comparisons of the same code, 3 to 5
         #[arg(long, default_value_t = 3)]
         rounds: usize,
-        /// Write the proposal
+        /// Write the proposal to the file [default: print the difference]
         #[arg(long)]
         write: bool,
     },
-    /// Print the trend of a case from the snapshots and comparisons made here
-    History { case: String },
-    /// Write the last snapshot for another tool: `bencher` (JSON on standard output) or
-    /// `criterion NAME` (a baseline below target/criterion, for critcmp)
-    Export { format: String, name: Option<String> },
+    /// Print the trend of a case over the snapshots and comparisons made here
+    #[command(after_help = EXIT_CODES)]
+    History {
+        /// The full name of the case, such as Put/K16-V16/1
+        case: String,
+    },
+    /// Write the last snapshot for another tool
+    #[command(after_help = EXIT_CODES)]
+    Export {
+        /// `bencher`: JSON on standard output; `criterion`: a baseline below target/criterion, for critcmp
+        format: String,
+        /// The name of the baseline; for `criterion` alone
+        name: Option<String>,
+    },
 }

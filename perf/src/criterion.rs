@@ -2,69 +2,14 @@
 //! Criterion's own full id: names of folders are cut and have characters replaced. Only a home that
 //! was fresh before the run is worth reading, because Criterion never removes old cases.
 
-use crate::stats::{self, Resampled};
 use process::{Error, Result};
-use serde::{Deserialize, Serialize};
+use results::{gate::Sampled, stats};
+use serde::Deserialize;
 use std::{
     collections::BTreeMap,
     fs,
     path::{Path, PathBuf},
 };
-
-/// One case as it was measured.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub(crate) struct Sampled {
-    /// The low quantile, in nanoseconds for an iteration, like all of these.
-    pub(crate) low_ns: f64,
-    pub(crate) median_ns: f64,
-    pub(crate) mean_ns: f64,
-    /// The 95 % interval of the median.
-    pub(crate) median_low_ns: f64,
-    pub(crate) median_high_ns: f64,
-    pub(crate) samples: usize,
-    /// What Criterion's own files say besides; a side of a comparison, and a snapshot of an older
-    /// version, has none.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(crate) estimates: Option<Estimates>,
-}
-
-/// The figures of Criterion's `estimates.json`.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub(crate) struct Estimates {
-    pub(crate) mean: Estimate,
-    pub(crate) median: Estimate,
-    pub(crate) std_dev: Estimate,
-    pub(crate) median_abs_dev: Estimate,
-}
-
-/// One of them, with its 95 % interval and its standard error.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub(crate) struct Estimate {
-    pub(crate) ns: f64,
-    pub(crate) low_ns: f64,
-    pub(crate) high_ns: f64,
-    pub(crate) error_ns: f64,
-}
-
-impl Estimates {
-    fn of(times: &[f64]) -> Option<Self> {
-        // The same samples give the same intervals.
-        let mut rng = fastrand::Rng::with_seed(1);
-        let all = [stats::mean, stats::median, stats::std_dev, stats::median_abs_dev];
-        let estimate = |found: Resampled| Estimate {
-            ns: found.value,
-            low_ns: found.low,
-            high_ns: found.high,
-            error_ns: found.error,
-        };
-        let [mean, median, std_dev, median_abs_dev] =
-            stats::bootstrap(times, all, CONFIDENCE, &mut rng)?.map(estimate);
-        Some(Self { mean, median, std_dev, median_abs_dev })
-    }
-}
-
-/// Of the intervals.
-pub(crate) const CONFIDENCE: f64 = 0.95;
 
 /// Which quantile stands for an undisturbed batch. On two cores under a load of 15 one batch in
 /// ten of four writers is disturbed least, and one in fifty is hardly disturbed at all. Not the
@@ -99,10 +44,13 @@ fn visit(folder: &Path, cases: &mut BTreeMap<String, (PathBuf, Sampled)>) -> Res
         if path.ends_with("new") && path.join("benchmark.json").is_file() {
             let benchmark: Benchmark = parse(&path.join("benchmark.json"))?;
             let sample: Sample = parse(&path.join("sample.json"))?;
+            let estimates = path.join("estimates.json");
+            let estimates = if estimates.is_file() { Some(parse(&estimates)?) } else { None };
             let sampled = summarise(&sample).ok_or_else(|| {
                 let what = format!("case `{}` has no usable sample", benchmark.full_id);
                 Error::new(what, path.display(), "run the bench again; see the bench log")
             })?;
+            let sampled = Sampled { estimates, ..sampled };
             if let Some(other) = cases.insert(benchmark.full_id.clone(), (path.clone(), sampled)) {
                 let what = format!("case `{}` was measured twice", benchmark.full_id);
                 let place = format!("{} and {}", other.0.display(), path.display());
@@ -134,16 +82,22 @@ fn summarise(sample: &Sample) -> Option<Sampled> {
     if !times.iter().all(|time| time.is_finite() && *time > 0.0) {
         return None;
     }
-    let estimates = Estimates::of(&times)?;
+    let (low, high) = median_interval(&times)?;
     Some(Sampled {
         low_ns: stats::quantile(&times, LOW)?,
-        median_ns: estimates.median.ns,
-        mean_ns: estimates.mean.ns,
-        median_low_ns: estimates.median.low_ns,
-        median_high_ns: estimates.median.high_ns,
+        median_ns: stats::median(&times)?,
+        mean_ns: stats::mean(&times)?,
+        median_low_ns: Some(low),
+        median_high_ns: Some(high),
         samples: times.len(),
-        estimates: Some(estimates),
+        estimates: None,
     })
+}
+
+/// The 95 % interval of the median. The same sample gives the same interval.
+pub(crate) fn median_interval(sample: &[f64]) -> Option<(f64, f64)> {
+    let mut rng = fastrand::Rng::with_seed(1);
+    stats::median_interval(sample, 0.95, |below| rng.usize(..below))
 }
 
 #[cfg(test)]
@@ -163,8 +117,8 @@ mod tests {
         assert!(cases.values().all(|case| {
             case.samples == 10
                 && case.low_ns <= case.median_ns
-                && case.median_low_ns <= case.median_ns
-                && case.median_ns <= case.median_high_ns
+                && case.median_low_ns <= Some(case.median_ns)
+                && Some(case.median_ns) <= case.median_high_ns
         }));
         assert!(read(&home.join("nowhere")).is_err());
     }
@@ -202,7 +156,7 @@ mod tests {
     }
 
     #[test]
-    fn a_case_in_two_folders_is_not_the_one_that_was_read_last() {
+    fn a_case_in_two_folders_is_refused() {
         let home = tempfile::tempdir().unwrap();
         for folder in ["a/new", "b/new"] {
             let folder = home.path().join(folder);

@@ -6,12 +6,13 @@
 //! those rounds alone, so that the two false-alarm rates multiply. A round is ABBA or BAAB, by the
 //! toss of a coin, over one link layout; cases are shuffled in every round.
 
-use crate::{
-    run::{Estimate, Run, Side, any_round_beyond},
+use crate::estimate::{any_round_beyond, estimate};
+use process::Result;
+use results::{
+    gate::{Estimate, Gate, Judged, Place, Run, Side, Verdict},
     stats,
 };
-use process::Result;
-use serde::{Deserialize, Serialize};
+use std::ops::Range;
 
 /// Gives runs. `None`: measuring is over (the budget is used up, or a signal came).
 pub(crate) trait Measure {
@@ -22,15 +23,6 @@ pub(crate) trait Measure {
     fn does_more(&self, _case: &str) -> bool {
         false
     }
-}
-
-/// Where a run stands in the order of runs.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Place {
-    pub(crate) side: Side,
-    pub(crate) round: usize,
-    pub(crate) slot: usize,
-    pub(crate) layout: usize,
 }
 
 /// What the gate is told.
@@ -75,80 +67,36 @@ impl Limits {
     }
 }
 
-/// What became of a case.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub(crate) enum Verdict {
-    /// Confirmed slower than the limit.
-    Regressed,
-    /// The machine was too noisy, or the time was over.
-    Inconclusive,
-    /// Confirmed, or never suspected.
-    Unchanged,
-    /// Faster than the limit; nothing depends on it.
-    Faster,
-    /// Too small to be gated.
-    TooSmall,
-}
-
-/// A case with its runs and what they prove.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub(crate) struct Judged {
-    pub(crate) case: String,
-    pub(crate) verdict: Verdict,
-    /// Of the confirming rounds where there were any, else of the screening.
-    pub(crate) estimate: Option<Estimate>,
-    /// Whether the case was measured again, on fresh rounds.
-    pub(crate) suspect: bool,
-    pub(crate) screening: Vec<Run>,
-    pub(crate) confirming: Vec<Run>,
-}
-
-impl Judged {
-    /// The runs that the verdict rests on: the confirming ones where there were any.
-    pub(crate) fn deciding(&self) -> &[Run] {
-        if self.confirming.is_empty() { &self.screening } else { &self.confirming }
+/// By how much at least head is slower in the default layout, in per cent, where that is the bias of
+/// this layout: beyond the limit in each of its runs, while the verdict over all layouts is that
+/// nothing became slower. One layout has few runs, so that only runs that do not overlap say anything.
+pub(crate) fn layout_bias(case: &Judged, limits: &Limits) -> Option<f64> {
+    let runs = || case.screening.iter().chain(&case.confirming);
+    let passed = matches!(case.verdict, Verdict::Unchanged | Verdict::Faster);
+    if !passed || runs().all(|run| run.place.layout == 0) {
+        return None;
     }
-
-    /// By how much at least head is slower in the default layout, in per cent, where that is the luck
-    /// of this layout: beyond the limit in each of its runs, while the verdict over all layouts is
-    /// that nothing became slower. One layout has few runs, so that only runs that do not overlap
-    /// say anything.
-    pub(crate) fn layout_pct(&self, limits: &Limits) -> Option<f64> {
-        let runs = || self.screening.iter().chain(&self.confirming);
-        let passed = matches!(self.verdict, Verdict::Unchanged | Verdict::Faster);
-        if !passed || runs().all(|run| run.layout == 0) {
-            return None;
-        }
-        let lows = |side| runs().filter(move |run| run.layout == 0 && run.side == side);
-        let (base, head) = (lows(Side::Base), lows(Side::Head));
-        let base = base.map(|run| run.low_ns).max_by(f64::total_cmp)?;
-        let head = head.map(|run| run.low_ns).min_by(f64::total_cmp)?;
-        Some(stats::delta_pct(base, head)).filter(|delta| *delta > limits.regress_pct)
-    }
+    let lows = |side| {
+        let default = runs().filter(move |run| run.place.layout == 0 && run.place.side == side);
+        default.map(|run| run.low_ns)
+    };
+    let base = lows(Side::Base).max_by(f64::total_cmp)?;
+    let head = lows(Side::Head).min_by(f64::total_cmp)?;
+    Some(stats::delta_pct(base, head)).filter(|delta| *delta > limits.regress_pct)
 }
 
-/// What the whole comparison says.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub(crate) enum Gate {
-    Passed,
-    Failed,
-    TooFewCases,
-    Inconclusive,
-}
-
-/// Runs the rounds `from..to` of these cases; false when measuring is over.
+/// Runs these rounds of the cases; the runs of each, and whether measuring goes on.
 fn rounds(
     measure: &mut dyn Measure,
     cases: &[String],
-    into: &mut [Vec<Run>],
-    (from, to): (usize, usize),
-    (layouts, rng): (usize, &mut fastrand::Rng),
-) -> Result<bool> {
+    rounds: Range<usize>,
+    layouts: usize,
+    rng: &mut fastrand::Rng,
+) -> Result<(Vec<Vec<Run>>, bool)> {
     use Side::{Base, Head};
+    let mut runs = vec![Vec::new(); cases.len()];
     let mut order: Vec<usize> = (0..cases.len()).collect();
-    for round in from..to {
+    for round in rounds {
         rng.shuffle(&mut order);
         for &case in &order {
             let sides =
@@ -158,14 +106,14 @@ fn rounds(
                 let place = Place { side, round, slot, layout: round % layouts.max(1) };
                 match measure.run(&cases[case], place)? {
                     Some(run) => whole.push(run),
-                    None => return Ok(false),
+                    None => return Ok((runs, false)),
                 }
             }
             // Half a round would give one side more chances than the other.
-            into[case].append(&mut whole);
+            runs[case].append(&mut whole);
         }
     }
-    Ok(true)
+    Ok((runs, true))
 }
 
 /// Compares the cases.
@@ -175,19 +123,19 @@ pub(crate) fn compare(
     limits: &Limits,
     rng: &mut fastrand::Rng,
 ) -> Result<Vec<Judged>> {
-    let mut screening = vec![Vec::new(); cases.len()];
-    let share = (0, limits.screen_rounds);
-    let mut going = rounds(measure, cases, &mut screening, share, (limits.layouts, rng))?;
+    let (screening, mut going) =
+        rounds(measure, cases, 0..limits.screen_rounds, limits.layouts, rng)?;
     let mut judged: Vec<Judged> = Vec::new();
     for (case, screening) in cases.iter().zip(screening) {
         let does_more = measure.does_more(case);
-        judged.push(screened((case, does_more), screening, limits, rng));
+        judged.push(screened(case, does_more, screening, limits, rng));
     }
     let suspects: Vec<usize> = (0..judged.len()).filter(|index| judged[*index].suspect).collect();
     let names: Vec<String> = suspects.iter().map(|index| judged[*index].case.clone()).collect();
     let mut confirming = vec![Vec::new(); names.len()];
     let mut estimates: Vec<Option<Estimate>> = vec![None; names.len()];
-    let (mut open, mut done) = ((0..names.len()).collect::<Vec<_>>(), 0);
+    let mut open: Vec<usize> = (0..names.len()).collect();
+    let mut done = 0;
     // Twice as many rounds for those that the first lot leaves open, decided on all of them, and
     // no third look: a side that met its best layout undisturbed only now was never slower.
     for upto in [limits.confirm_rounds, 2 * limits.confirm_rounds] {
@@ -195,15 +143,15 @@ pub(crate) fn compare(
             break;
         }
         let some: Vec<String> = open.iter().map(|at| names[*at].clone()).collect();
-        let mut fresh = vec![Vec::new(); some.len()];
-        going = rounds(measure, &some, &mut fresh, (done, upto), (limits.layouts, rng))?;
+        let fresh;
+        (fresh, going) = rounds(measure, &some, done..upto, limits.layouts, rng)?;
         for (at, runs) in open.iter().zip(fresh) {
             confirming[*at].extend(runs);
         }
         done = upto;
         // Taken once for each lot: what is not open any more is judged by what closed it.
         for at in &open {
-            estimates[*at] = Estimate::of(&confirming[*at], limits.bound_pct(), rng);
+            estimates[*at] = estimate(&confirming[*at], limits.bound_pct(), rng);
         }
         open.retain(|at| is_open(estimates[*at].as_ref(), names.len(), limits));
     }
@@ -211,7 +159,7 @@ pub(crate) fn compare(
         estimates.iter().map(|e| e.as_ref().map_or(1.0, |e| e.p_value)).collect();
     let holds = stats::holm(&p_values, ALPHA);
     for (at, index) in suspects.into_iter().enumerate() {
-        // What more rounds were needed for cannot be told from those before the end of the time.
+        // A case still open when time runs out is inconclusive.
         let lots = if open.contains(&at) { 2 } else { 1 };
         let enough = confirming[at].len() >= 4 * lots * limits.confirm_rounds;
         let case = &mut judged[index];
@@ -223,12 +171,13 @@ pub(crate) fn compare(
 }
 
 fn screened(
-    (case, does_more): (&str, bool),
+    case: &str,
+    does_more: bool,
     runs: Vec<Run>,
     limits: &Limits,
     rng: &mut fastrand::Rng,
 ) -> Judged {
-    let estimate = Estimate::of(&runs, limits.bound_pct(), rng);
+    let estimate = estimate(&runs, limits.bound_pct(), rng);
     let whole = runs.len() >= 4 * limits.screen_rounds;
     let small = estimate.as_ref().is_some_and(|e| e.base_ns < limits.min_base_ns);
     let suspect = !small
@@ -236,7 +185,7 @@ fn screened(
         && estimate.as_ref().is_some_and(|e| {
             does_more
                 || e.delta_pct > SCREEN_PCT.min(limits.regress_pct)
-                || e.floor_pct.max(e.high_pct) > limits.regress_pct
+                || e.noise_floor_pct.max(e.high_pct) > limits.regress_pct
                 || any_round_beyond(&runs, ROUND_PCT)
         });
     let verdict = match &estimate {
@@ -255,7 +204,7 @@ fn is_open(estimate: Option<&Estimate>, suspects: usize, limits: &Limits) -> boo
     let limit = limits.regress_pct;
     estimate.is_none_or(|e| {
         (e.low_pct <= limit && e.high_pct > limit)
-            || e.floor_pct > limit
+            || e.noise_floor_pct > limit
             || (e.delta_pct > limit && e.p_value > ALPHA / suspects as f64)
     })
 }
@@ -267,7 +216,7 @@ fn confirmed(estimate: Option<&Estimate>, enough: bool, holds: bool, limits: &Li
     // A pass says that a slowdown of twice the limit would have been seen.
     let wide = !slower && e.high_pct > 2.0 * limits.regress_pct;
     match (slower, proved) {
-        _ if wide || e.floor_pct > limits.regress_pct => Verdict::Inconclusive,
+        _ if wide || e.noise_floor_pct > limits.regress_pct => Verdict::Inconclusive,
         (true, true) => Verdict::Regressed,
         (true, false) => Verdict::Inconclusive,
         _ if e.delta_pct < -limits.regress_pct => Verdict::Faster,

@@ -53,7 +53,7 @@ mod tests {
     };
 
     #[test]
-    fn the_same_code_is_identical_and_one_changed_byte_is_not() {
+    fn one_changed_byte_is_not_identical() {
         let temp = tempfile::tempdir().unwrap();
         let own = env::current_exe().unwrap();
         let (copy, other) = (temp.path().join("copy"), temp.path().join("other"));
@@ -101,7 +101,7 @@ fn main() {
 
     #[test]
     #[cfg(unix)]
-    fn cargo_what_a_table_a_thread_or_zeroed_memory_holds_is_seen_and_a_folder_is_not() {
+    fn cargo_data_is_compared_and_folders_are_not() {
         let temp = tempfile::tempdir().unwrap();
         let program = |name: &str, words| built(&temp.path().join(name), words);
         let honest = ["one", "two", "5", "64"];
@@ -141,7 +141,7 @@ fn main() {
     }
 
     #[test]
-    fn on_macos_too_all_sections_but_those_of_a_debugger_are_compared() {
+    fn macos_sections_are_compared_but_for_debug_info() {
         const PROGRAM: [(&str, &str, &[u8]); 7] = [
             ("__TEXT", "__text", b"code"),
             ("__TEXT", "__const", b"read"),

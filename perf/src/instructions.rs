@@ -5,18 +5,17 @@
 mod callgrind;
 
 use crate::{
-    bench::Program,
-    gate::{Judged, Limits, Verdict},
+    bench::{Pair, Program},
+    gate::{Limits, layout_bias},
     settings::Settings,
-    stats,
 };
 use callgrind::{Callgrind, Counts, total};
 use process::Interrupts;
-use serde::{Deserialize, Serialize};
-use std::{
-    fs::OpenOptions,
-    process::{Command, Stdio},
+use results::{
+    gate::{Counted, Judged, Verdict},
+    stats,
 };
+use std::process::{Command, Stdio};
 
 /// Items of a counted batch: enough for every function to show, and a second or two of valgrind.
 const ITEMS: u64 = 500;
@@ -24,26 +23,10 @@ const ITEMS: u64 = 500;
 /// A count that grew by fewer instructions says nothing.
 const LEAST: u64 = 150;
 
-/// Instructions of a case on both sides.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub(crate) struct Counted {
-    pub(crate) case: String,
-    /// The smaller of two runs.
-    pub(crate) base: u64,
-    pub(crate) head: u64,
-    pub(crate) delta_pct: f64,
-    /// What a growth has to exceed: one per cent, three times what base differs from itself by.
-    pub(crate) limit_pct: f64,
-    /// What time and count say together; empty before the time is known.
-    pub(crate) meaning: String,
-    /// The functions whose counts grew most, with by how much.
-    pub(crate) grew: Vec<(String, u64)>,
-}
-
 /// Counts the cases of one client, base twice and head once. A note for each that has no count, and
 /// one for all that cannot have any.
 pub(crate) fn count(
-    programs: (&Program, &Program),
+    pair: Pair<'_>,
     cases: &[String],
     settings: &Settings,
     interrupts: &Interrupts,
@@ -61,21 +44,21 @@ pub(crate) fn count(
     let mut counted = Vec::new();
     for case in alone {
         let run = |side: &str, program: &Program| {
-            let counts = one((&callgrind, program), case, settings, interrupts);
+            let counts = one(&callgrind, program, case, settings, interrupts);
             counts.map_err(|why| format!("instructions of {case} are not counted: {side} {why}"))
         };
-        let (base, head) = programs;
-        let counts = run("base", base)
-            .and_then(|one| Ok((one, run("base", base)?)))
-            .and_then(|base| Ok((base, run("head", head)?)));
+        let both = || {
+            let one = run("base", pair.base)?;
+            let two = run("base", pair.base)?;
+            Ok(weigh(case, &one, &two, &run("head", pair.head)?))
+        };
+        let weighed: Result<_, String> = both();
         // What a signal has ended says nothing about the case.
         if interrupts.outcome().is_some() {
             return counted;
         }
-        match counts {
-            Ok(((one, two), head)) => {
-                counted.push(weigh(case, (&one, &two), &head));
-            }
+        match weighed {
+            Ok(weighed) => counted.push(weighed),
             Err(why) => notes.push(why),
         }
     }
@@ -97,7 +80,8 @@ fn has_several_clients(case: &str) -> bool {
 }
 
 fn one(
-    (callgrind, program): (&Callgrind, &Program),
+    callgrind: &Callgrind,
+    program: &Program,
     case: &str,
     settings: &Settings,
     interrupts: &Interrupts,
@@ -107,18 +91,16 @@ fn one(
         command.arg(&program.layouts[0]).args(["--test", "--exact", case]);
         command.env("MACE_BENCH_TOTAL_ITEMS", ITEMS.to_string());
         // What it says is for whoever looks why it was not counted; a log is no reason not to count.
-        let log = OpenOptions::new().append(true).create(true).open(&program.log);
-        if let Ok((output, errors)) = log.and_then(|log| Ok((log.try_clone()?, log))) {
-            command.stdout(output).stderr(errors);
-        } else {
+        if program.log_output(command).is_err() {
             command.stdout(Stdio::null()).stderr(Stdio::null());
         }
     };
     callgrind.count(prepare, &settings.file("callgrind.out"), interrupts)
 }
 
-fn weigh(case: &str, (one, two): (&Counts, &Counts), head: &Counts) -> Counted {
-    let (first, second) = (total(one), total(two));
+fn weigh(case: &str, one: &Counts, two: &Counts, head: &Counts) -> Counted {
+    let first = total(one);
+    let second = total(two);
     let base = first.min(second);
     let spread = stats::delta_pct(base as f64, first.max(second) as f64);
     let limit_pct = (3.0 * spread).max(1.0).max(LEAST as f64 / base as f64 * 100.0);
@@ -131,46 +113,40 @@ fn weigh(case: &str, (one, two): (&Counts, &Counts), head: &Counts) -> Counted {
         .collect();
     grew.sort_by_key(|(_, by)| std::cmp::Reverse(*by));
     grew.truncate(5);
-    let (case, meaning) = (case.to_owned(), String::new());
-    Counted { case, base, head: total(head), delta_pct, limit_pct, meaning, grew }
+    let case = case.to_owned();
+    Counted { case, base, head: total(head), delta_pct, limit_pct, meaning: String::new(), grew }
 }
 
-impl Counted {
-    /// Whether head does more work: such a case is a suspect, whatever its screening shows.
-    pub(crate) fn is_more(&self) -> bool {
-        self.delta_pct > self.limit_pct
-    }
+/// Whether head does more work: such a case is a suspect, whatever its screening shows.
+pub(crate) fn is_more(counted: &Counted) -> bool {
+    counted.delta_pct > counted.limit_pct
+}
 
-    /// What the count and the time say together.
-    pub(crate) fn explain(&mut self, case: &Judged, limits: &Limits) {
-        let meaning = match (case.verdict, self.is_more()) {
-            (Verdict::Regressed, true) => "slower by more work",
-            (Verdict::Regressed, false) => "slower with the same work: caches, locks, the kernel",
-            (Verdict::Inconclusive, true) => "more work; the time cannot be told",
-            (Verdict::Inconclusive, false) => "the same work; the time cannot be told",
-            (_, true) => "WARNING: more work, not slower beyond the threshold",
-            (_, false) if case.layout_pct(limits).is_some() => {
-                "the same work, slower in the default layout alone: its luck"
-            }
-            (_, false) => "the same work",
-        };
-        meaning.clone_into(&mut self.meaning);
+/// What the count and the time say together.
+pub(crate) fn meaning(counted: &Counted, case: &Judged, limits: &Limits) -> &'static str {
+    match (case.verdict, is_more(counted)) {
+        (Verdict::Regressed, true) => "slower by more work",
+        (Verdict::Regressed, false) => "slower with the same work: caches, locks, the kernel",
+        (Verdict::Inconclusive, true) => "more work; the time cannot be told",
+        (Verdict::Inconclusive, false) => "the same work; the time cannot be told",
+        (_, true) => "WARNING: more work, not slower beyond the threshold",
+        (_, false) if layout_bias(case, limits).is_some() => {
+            "the same work, slower in the default layout alone: its bias"
+        }
+        (_, false) => "the same work",
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{Counted, Counts, has_several_clients};
-    use crate::{
-        gate::{Judged, Limits, Verdict},
-        run::{Run, Side},
-    };
+    use super::{Counted, Counts, has_several_clients, meaning};
+    use crate::gate::Limits;
+    use results::gate::{Judged, Place, Run, Side, Verdict};
 
-    fn weigh(case: &Judged, base: (&Counts, &Counts), head: &Counts) -> Counted {
+    fn weigh(case: &Judged, base: [&Counts; 2], head: &Counts) -> Counted {
         let limits = Limits { layouts: 2, ..Limits::USUAL };
-        let mut counted = super::weigh(&case.case, base, head);
-        counted.explain(case, &limits);
-        counted
+        let counted = super::weigh(&case.case, base[0], base[1], head);
+        Counted { meaning: meaning(&counted, case, &limits).to_owned(), ..counted }
     }
 
     fn case(verdict: Verdict) -> Judged {
@@ -196,26 +172,23 @@ mod tests {
     #[test]
     fn the_count_explains_the_time_and_never_overrules_it() {
         let (one, two) = (counts(900_000, 100_000), counts(901_000, 100_000));
-        let same = weigh(&case(Verdict::Regressed), (&one, &two), &counts(903_000, 100_000));
+        let same = weigh(&case(Verdict::Regressed), [&one, &two], &counts(903_000, 100_000));
         assert!(same.meaning.starts_with("slower with the same work") && same.grew.is_empty());
-        let more = weigh(&case(Verdict::Regressed), (&one, &two), &counts(900_000, 150_000));
+        let more = weigh(&case(Verdict::Regressed), [&one, &two], &counts(900_000, 150_000));
         assert_eq!((more.meaning.as_str(), more.base), ("slower by more work", 1_000_000));
         assert_eq!(more.grew, [("hash".to_owned(), 50_000)]);
-        let warn = weigh(&case(Verdict::Unchanged), (&one, &two), &counts(950_000, 100_000));
+        let warn = weigh(&case(Verdict::Unchanged), [&one, &two], &counts(950_000, 100_000));
         assert!(warn.meaning.starts_with("WARNING") && warn.grew[0].0 == "get");
         // Base differs from itself by two per cent: a growth of four says nothing.
-        let noisy = (&counts(900_000, 100_000), &counts(920_000, 100_000));
+        let noisy = [&counts(900_000, 100_000), &counts(920_000, 100_000)];
         let noisy = weigh(&case(Verdict::Unchanged), noisy, &counts(940_000, 100_000));
         assert_eq!(noisy.meaning, "the same work");
     }
 
     #[test]
-    fn the_luck_of_the_default_layout_is_told_from_work() {
+    fn layout_bias_is_told_from_work() {
         let run = |side, layout, low_ns| Run {
-            side,
-            round: layout,
-            slot: 0,
-            layout,
+            place: Place { side, round: layout, slot: 0, layout },
             low_ns,
             median_ns: low_ns,
             mean_ns: low_ns,
@@ -223,17 +196,17 @@ mod tests {
             wall_ms: 300.0,
             load: 0.0,
         };
-        let mut lucky = case(Verdict::Unchanged);
+        let mut biased = case(Verdict::Unchanged);
         for (layout, slower) in [(0, 1.1), (1, 1.0)] {
-            lucky.screening.push(run(Side::Base, layout, 1e6));
-            lucky.screening.push(run(Side::Head, layout, 1e6 * slower));
+            biased.screening.push(run(Side::Base, layout, 1e6));
+            biased.screening.push(run(Side::Head, layout, 1e6 * slower));
         }
         let same = counts(900_000, 100_000);
-        let meaning = |case: &Judged, head: &Counts| weigh(case, (&same, &same), head).meaning;
-        let luck = "the same work, slower in the default layout alone: its luck";
-        assert_eq!(meaning(&lucky, &same), luck);
-        assert!(meaning(&lucky, &counts(950_000, 100_000)).starts_with("WARNING: more work"));
-        lucky.verdict = Verdict::Regressed;
-        assert!(meaning(&lucky, &same).starts_with("slower with the same work"));
+        let means = |case: &Judged, head: &Counts| weigh(case, [&same, &same], head).meaning;
+        let bias = "the same work, slower in the default layout alone: its bias";
+        assert_eq!(means(&biased, &same), bias);
+        assert!(means(&biased, &counts(950_000, 100_000)).starts_with("WARNING: more work"));
+        biased.verdict = Verdict::Regressed;
+        assert!(means(&biased, &same).starts_with("slower with the same work"));
     }
 }

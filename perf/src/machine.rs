@@ -1,31 +1,21 @@
 //! Facts about the machine, for the reader of a figure. Reads `/proc` where there is one.
 
-use serde::{Deserialize, Serialize};
+use results::gate::{Machine, Origin};
 use std::{fs, process::Command, thread};
 
-/// What a figure was measured on.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct Machine {
-    pub(crate) cpu: String,
-    pub(crate) cores: usize,
-    pub(crate) os: String,
-    pub(crate) kernel: String,
-    pub(crate) rustc: String,
-}
-
-impl Machine {
-    pub(crate) fn here() -> Self {
-        let cpu = text("/proc/cpuinfo");
-        let cpu = cpu.lines().find_map(|line| line.strip_prefix("model name")?.split_once(": "));
-        let rustc = Command::new("rustc").arg("--version").output().map(|output| output.stdout);
-        Self {
-            cpu: cpu.map_or_else(|| std::env::consts::ARCH.to_owned(), |(_, name)| name.into()),
-            cores: thread::available_parallelism().map_or(0, usize::from),
-            os: std::env::consts::OS.to_owned(),
-            kernel: text("/proc/sys/kernel/osrelease").trim().to_owned(),
-            rustc: String::from_utf8_lossy(&rustc.unwrap_or_default()).trim().to_owned(),
-        }
-    }
+/// The origin of what is measured here and now.
+pub(crate) fn origin(engine: String, commit: String) -> Origin {
+    let cpu = text("/proc/cpuinfo");
+    let cpu = cpu.lines().find_map(|line| line.strip_prefix("model name")?.split_once(": "));
+    let rustc = Command::new("rustc").arg("--version").output().map(|output| output.stdout);
+    let machine = Machine {
+        cpu: cpu.map_or_else(|| std::env::consts::ARCH.to_owned(), |(_, name)| name.into()),
+        cores: thread::available_parallelism().map_or(0, usize::from),
+        os: std::env::consts::OS.to_owned(),
+        kernel: text("/proc/sys/kernel/osrelease").trim().to_owned(),
+        rustc: String::from_utf8_lossy(&rustc.unwrap_or_default()).trim().to_owned(),
+    };
+    Origin::now(engine, commit, machine)
 }
 
 /// Load average of the last minute; 0 where nobody says.

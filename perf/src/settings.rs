@@ -1,11 +1,12 @@
 //! What the knobs mean to the gate, resolved once. Touches nothing but the output folder.
 
 use crate::gate::Limits;
-use knobs::{Handle, Knobs, knob, value::Count};
+use knobs::{Handle, Knobs, Source, knob, value::Count};
 use process::{
     Result,
     folder::{self, Claim},
 };
+use results::gate::Setup;
 use std::{
     collections::BTreeSet,
     path::{Path, PathBuf},
@@ -19,6 +20,8 @@ pub(crate) struct Settings {
     pub(crate) root: PathBuf,
     /// Created and writable.
     pub(crate) out: PathBuf,
+    /// The file of the snapshot.
+    pub(crate) output: PathBuf,
     pub(crate) limits: Limits,
     pub(crate) cases: Vec<String>,
     pub(crate) bench_args: Vec<String>,
@@ -53,6 +56,7 @@ impl Settings {
         Ok(Self {
             root: knobs.root().to_owned(),
             out,
+            output: knobs.perf_output(),
             limits,
             cases,
             bench_args: knobs
@@ -72,6 +76,29 @@ impl Settings {
     pub(crate) fn claim(&self) -> Result<Claim> {
         let remedy = "wait for its end, or set MACE_PERF_OUT_DIR";
         folder::claim(&self.out, "another run of perf is at work there", remedy)
+    }
+
+    /// How a snapshot is measured. The full profile has items of its own unless somebody asks for
+    /// others by hand.
+    pub(crate) fn snapshot_setup(&self) -> Setup {
+        let items = knob::MACE_BENCH_TOTAL_ITEMS;
+        let source = &self.knobs.setting(items).source;
+        let by_hand = matches!(source, Source::Flag | Source::Environment);
+        let is_quick = self.knobs.get(knob::MACE_BENCH_QUICK);
+        Setup {
+            profile: self.profile(),
+            items: (by_hand || is_quick).then(|| self.knobs.get(items)),
+            samples: Some(self.knobs.get(knob::MACE_BENCH_SAMPLE_SIZE)),
+        }
+    }
+
+    /// How a comparison is measured.
+    pub(crate) fn compare_setup(&self) -> Setup {
+        Setup { profile: self.profile(), items: Some(self.compare_items), samples: None }
+    }
+
+    fn profile(&self) -> String {
+        if self.knobs.get(knob::MACE_BENCH_QUICK) { "quick" } else { "full" }.to_owned()
     }
 
     pub(crate) fn file(&self, name: &str) -> PathBuf {

@@ -37,7 +37,7 @@ impl Total {
 }
 
 /// Judges snapshots against the number of accounts and their total.
-pub fn judge(accounts: u64, total: u64, seen: &[Total]) -> Vec<Violation> {
+pub(super) fn judge(accounts: u64, total: u64, seen: &[Total]) -> Vec<Violation> {
     let wrong = seen.iter().filter(|seen| (seen.accounts, seen.total) != (accounts, total));
     wrong
         .map(|Total { when, accounts: found, total: sum }| {

@@ -80,7 +80,7 @@ struct Losses<'a> {
 ///
 /// # Panics
 /// When the history is malformed: a bug of ours.
-pub fn judge(history: &History, states: &[Reopened], streams: Streams) -> Judged {
+pub(super) fn judge(history: &History, states: &[Reopened], streams: Streams) -> Judged {
     let before = |events: &[Event], states: &[Reopened], losses: &Losses<'_>| {
         let judged = judge_one(events, states, losses);
         (!judged.violations.is_empty()).then_some(judged)
@@ -93,7 +93,7 @@ pub fn judge(history: &History, states: &[Reopened], streams: Streams) -> Judged
 ///
 /// # Panics
 /// When the history is malformed: a bug of ours.
-pub fn remainder(history: &History, states: &[Reopened], streams: Streams) -> Judged {
+pub(super) fn remainder(history: &History, states: &[Reopened], streams: Streams) -> Judged {
     judge_after(history, states, streams, false, |_, _, _| None)
 }
 
@@ -102,7 +102,11 @@ pub fn remainder(history: &History, states: &[Reopened], streams: Streams) -> Ju
 ///
 /// # Panics
 /// When the history is malformed: a bug of ours.
-pub fn apart_from_failed(history: &History, states: &[Reopened], streams: Streams) -> Judged {
+pub(super) fn apart_from_failed(
+    history: &History,
+    states: &[Reopened],
+    streams: Streams,
+) -> Judged {
     judge_after(history, states, streams, true, |_, _, _| None)
 }
 

@@ -215,16 +215,17 @@ fn judge_isolation(evidence: &Evidence<'_>, all: &mut Judgement) {
             let why = "the state breaks another promise already";
             return all.skip(&[OracleName::Isolation], why);
         }
-        (Isolation::OfState(sound), Commits::All) => match sound.known(history, reopened) {
-            Some(allowances) => isolation::Judged { allowances, ..isolation::Judged::default() },
-            None => {
+        (Isolation::OfState(sound), Commits::All) => {
+            if let Some(allowances) = sound.known(history, reopened) {
+                isolation::Judged { allowances, ..isolation::Judged::default() }
+            } else {
                 let judged = isolation::remainder(history, reopened, streams);
                 if judged.violations.is_empty() {
                     sound.keep(history, reopened, &judged.allowances);
                 }
                 judged
             }
-        },
+        }
     };
     all.files = judged.evidence;
     all.judged.add(judged.violations);
@@ -241,7 +242,10 @@ pub fn overlaps(history: &History) -> ::isolation::Seen {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::oracle::hand::{Script, W, found};
+    use crate::{
+        history::dump::Pairs,
+        oracle::hand::{Script, W, found},
+    };
 
     fn not_run(judgement: &Judgement) -> Vec<OracleName> {
         judgement.not_run.iter().map(|(oracle, _)| *oracle).collect()
@@ -259,7 +263,7 @@ mod tests {
     #[test]
     fn runs_the_oracles_that_the_evidence_allows() {
         let script = Script::new().txn("b", 0, &[("a", W::Set)]);
-        let (history, states) = (script.history(), [found(&script, Default::default())]);
+        let (history, states) = (script.history(), [found(&script, Pairs::default())]);
         let equals = [Equals { commits: [(0, 1), (1, 0)].into(), most_times: 3 }];
         let lost = Accounts {
             accounts: 1,
@@ -303,7 +307,7 @@ mod tests {
             let isolation = Isolation::OfState(&kept);
             judge_all(&Evidence { isolation, ..Evidence::new(&history, Streams::One, &states) })
         };
-        let broken = judged(Default::default());
+        let broken = judged(Pairs::default());
         assert!(!broken.is_sound() && not_run(&broken).contains(&OracleName::Isolation));
         assert_eq!(kept.0.get(), 0);
         assert!(judged(script.state("b")).is_sound());

@@ -10,7 +10,7 @@ use crate::history::{Event, History};
 const ON_THE_SPOT: &str = "a client of the running engine may rely on what it was told";
 
 /// Judges all transactions of a history while the engine ran.
-pub fn judge(history: &History) -> Judged {
+pub(super) fn judge(history: &History) -> Judged {
     let ledger = Ledger::new(&history.events, &[]);
     let transactions_judged = ledger.records.len() as u64;
     let mut judged = Judged { transactions_judged, ..Judged::default() };

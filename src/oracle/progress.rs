@@ -16,7 +16,7 @@ pub const NAME: OracleName = OracleName::Progress;
 const PROMISE: &str = "no deadlock is possible; a conflict is retried and succeeds";
 
 /// Judges the acknowledged commits of clients that had the same amount of work.
-pub fn judge(commits: &BTreeMap<u16, u64>, most_times: u64) -> Vec<Violation> {
+pub(super) fn judge(commits: &BTreeMap<u16, u64>, most_times: u64) -> Vec<Violation> {
     let most = commits.iter().max_by_key(|(_, commits)| **commits);
     let Some((leader, &most)) = most else { return Vec::new() };
     let behind = commits.iter().filter_map(|(client, &commits)| {

@@ -40,7 +40,7 @@ const SNAPSHOT: &str = "readers see exactly their snapshot";
 const FIRST_WRITER: &str = "lost update refused: the first writer wins";
 
 /// Judges the reads of all transactions.
-pub fn judge(ledger: &Ledger) -> Vec<Violation> {
+pub(super) fn judge(ledger: &Ledger) -> Vec<Violation> {
     let chains = Chains::new(ledger);
     let asked = ledger.records.iter().filter(|record| record.commit.is_some());
     let asked = asked.filter(|record| record.status != Status::Aborted);
@@ -48,7 +48,7 @@ pub fn judge(ledger: &Ledger) -> Vec<Violation> {
 }
 
 /// Compares two readings of one snapshot.
-pub fn still(what: &str, first: &Pairs, second: &Pairs) -> Option<Violation> {
+pub(super) fn still(what: &str, first: &Pairs, second: &Pairs) -> Option<Violation> {
     let both = first.keys().chain(second.keys());
     let key = both.into_iter().find(|key| first.get(*key) != second.get(*key))?;
     let witness = format!("{what}: {} changed under an open snapshot", KeyText::new(key).0);

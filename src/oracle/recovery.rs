@@ -95,12 +95,16 @@ impl Expect {
 
 /// Judges the states found at successive reopenings of one database, oldest first. Events after
 /// the last of them are left out.
-pub fn judge(history: &History, reopened: &[Reopened], expect: &Expect) -> Judged {
+pub(super) fn judge(history: &History, reopened: &[Reopened], expect: &Expect) -> Judged {
     judge_with(history, reopened, *expect, false)
 }
 
 /// The same, but of commits that were answered with an error any part may be there.
-pub fn apart_from_failed(history: &History, reopened: &[Reopened], expect: &Expect) -> Judged {
+pub(super) fn apart_from_failed(
+    history: &History,
+    reopened: &[Reopened],
+    expect: &Expect,
+) -> Judged {
     judge_with(history, reopened, *expect, true)
 }
 

@@ -42,7 +42,7 @@ pub struct Bound {
 }
 
 /// Judges samples in the order in which they were taken.
-pub fn judge(samples: &[Sample], bound: Bound) -> Vec<Violation> {
+pub(super) fn judge(samples: &[Sample], bound: Bound) -> Vec<Violation> {
     let mut violations = Vec::new();
     let Some(last) = samples.last() else { return violations };
     let most = last.live_bytes * bound.factor + bound.slack_bytes;

@@ -11,6 +11,7 @@ mod isolated;
 mod layers;
 mod pairs;
 mod stage;
+mod text;
 mod weave;
 
 use charge::{Charge, charge};

@@ -14,15 +14,15 @@ use mace_prod::{
         dump::{Dump, Pairs, read_all},
         journal::Recorder,
         script::buckets_named,
+        watch::Snapshot,
     },
     oracle::{
         Judged, Violation,
-        conservation::{self, Total},
-        judge::{Evidence, judge_all},
-        progress, reads,
-        recovery::{self, Expect, Promise, Reopened, Streams},
+        conservation::Total,
+        judge::{Accounts, Equals, Evidence, Isolation, Sizes, judge_all},
+        recovery::{Promise, Reopened, Streams},
         scan,
-        space::{self, Bound, Sample},
+        space::{Bound, Sample},
     },
     settings::Seed,
     testdir::TestDir,
@@ -110,6 +110,17 @@ impl Stage {
         let judged = judge_all(&evidence).judged;
         Outcome { sins: self.driver.sins(&self.dir), judged }
     }
+
+    /// The same of evidence that a scene collected.
+    fn judged_with(&self, evidence: Evidence<'_>) -> Outcome {
+        Outcome { sins: self.driver.sins(&self.dir), judged: judge_all(&evidence).judged }
+    }
+}
+
+/// Evidence of nothing but what is added to it: of a scene that looks at one thing.
+fn bare() -> Evidence<'static> {
+    static NOTHING: History = History { events: Vec::new() };
+    Evidence::new(&NOTHING, Streams::One, &[])
 }
 
 fn outcome(stage: &Stage, violations: Vec<Violation>) -> Outcome {
@@ -266,8 +277,12 @@ pub(crate) fn copy(play: Play) -> Outcome {
     let dump = dump(engine.as_ref(), &stage.history);
     let promise = Promise::AckedBefore(asked);
     let found = Reopened { promise, ..Reopened::after(&stage.history, dump) };
-    let judged = recovery::judge(&stage.history, &[found], &Expect { streams: Streams::One });
-    Outcome { sins: stage.driver.sins(copy), judged }
+    let evidence = Evidence {
+        clients_misled: Some("the copy is older than its clients"),
+        isolation: Isolation::Not("what a copy lacks, its clients saw"),
+        ..Evidence::new(&stage.history, Streams::One, std::slice::from_ref(&found))
+    };
+    Outcome { sins: stage.driver.sins(copy), judged: judge_all(&evidence).judged }
 }
 
 /// Scans of every kind against what was written.
@@ -302,7 +317,7 @@ pub(crate) fn scans(play: Play) -> Outcome {
 /// A view is read, work goes on, and the view is read again.
 pub(crate) fn views(play: Play) -> Outcome {
     let mut stage = Stage::new(play, None);
-    let mut violations = Vec::new();
+    let mut snapshots = Vec::new();
     stage.process(|engine, recorder| {
         let bucket = open(engine, "b", recorder);
         weave("b", bucket.as_ref(), recorder, play.seed.derive("before"), STEPS / 2);
@@ -310,9 +325,11 @@ pub(crate) fn views(play: Play) -> Outcome {
         let read = || read_all("b", view.as_ref(), &[]).expect("reads are answered").0;
         let first = read();
         weave("b", bucket.as_ref(), recorder, play.seed.derive("after"), STEPS / 2);
-        violations.extend(reads::still("a view", &first, &read()));
+        let what = "a view".to_owned();
+        let last = read();
+        snapshots.push(Snapshot { what, opened: 0, closed: 0, readings: 2, first, last });
     });
-    outcome(&stage, violations)
+    stage.judged_with(Evidence { snapshots: &snapshots, ..bare() })
 }
 
 /// Money moves from the first accounts to the last ones, and views add it up.
@@ -341,7 +358,8 @@ pub(crate) fn bank(play: Play) -> Outcome {
             totals.push(Total::of(format!("after transfer {transfer}"), &pairs, b"s/"));
         }
     });
-    outcome(&stage, conservation::judge(ACCOUNTS, ACCOUNTS * 100, &totals))
+    let accounts = Accounts { accounts: ACCOUNTS, total: ACCOUNTS * 100, seen: totals };
+    stage.judged_with(Evidence { accounts: Some(accounts), ..bare() })
 }
 
 /// Rounds of work, checkpoint and collection, with the files counted after each.
@@ -369,7 +387,8 @@ pub(crate) fn files(play: Play) -> Outcome {
             samples.push(Sample { live_bytes, file_bytes, files });
         }
     });
-    outcome(&stage, space::judge(&samples, Bound { factor: 2, slack_bytes: 100 }))
+    let sizes = Sizes { samples, bound: Bound { factor: 2, slack_bytes: 100 } };
+    stage.judged_with(Evidence { sizes: Some(sizes), ..bare() })
 }
 
 /// Real threads, through the driver that the cases use.
@@ -384,7 +403,8 @@ pub(crate) fn threads(play: Play) -> Outcome {
         commits = traffic.run("b", bucket.as_ref(), recorder, play.seed).commits;
     });
     stage.process(|_, _| ());
+    let equals = [Equals { commits, most_times: 5 }];
     let mut outcome = stage.judged();
-    outcome.judged.add(progress::judge(&commits, 5));
+    outcome.judged.add(judge_all(&Evidence { equals: &equals, ..bare() }).violations());
     outcome
 }

@@ -48,7 +48,8 @@ fn reopen(engine: &dyn Engine, name: &str, claims: &mut Claims) -> Box<dyn Bucke
     claims.granted(&format!("open `{name}`"), bucket).expect("a case cannot go on without it")
 }
 
-/// A name without a byte is left out as long as the known finding `empty-bucket-name` holds.
+/// A name without a byte is taken or refused. It is left out as long as the known finding
+/// `empty-bucket-name` holds.
 fn names_have_1_to_31_bytes(family: Family, dir: &Path, claims: &mut Claims) {
     let mut names = vec![
         "a".to_owned(),
@@ -62,15 +63,23 @@ fn names_have_1_to_31_bytes(family: Family, dir: &Path, claims: &mut Claims) {
         " ".to_owned(),
         "bucket_metas".to_owned(),
     ];
-    if !leaves_out(FindingId::EMPTY_BUCKET_NAME) {
-        names.push(String::new());
-    }
     let engine = open(family, dir, claims);
     for name in &names {
         let bucket = create(engine.as_ref(), name, family, claims);
         claims.same("store its name", &store(bucket.as_ref(), b"name", name.as_bytes()), &Ok(()));
         let again = engine.create_bucket(name, &family.bucket());
         claims.declined("create it again", again, &EXISTS);
+    }
+    if !leaves_out(FindingId::EMPTY_BUCKET_NAME) {
+        match engine.create_bucket("", &family.bucket()) {
+            Err(Denial::Refused(_)) => {}
+            // Taken, it is a bucket like any other.
+            taken => {
+                let bucket = claims.granted("create ``", taken).expect("it is taken or refused");
+                claims.same("store its name", &store(bucket.as_ref(), b"name", b""), &Ok(()));
+                names.push(String::new());
+            }
+        }
     }
     for too_long in ["n".repeat(32), "é".repeat(16)] {
         let options = family.bucket();

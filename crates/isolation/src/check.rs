@@ -3,15 +3,15 @@
 
 use crate::{
     anomaly::{Anomaly, Found, Malformed, Violation},
-    cycle::Tangle,
+    component::components,
+    cycle::Component,
     graph::Graph,
     history::{History, Op, Outcome},
     resolve::{Resolved, SetNodes},
-    tangle::tangles,
 };
 use std::collections::BTreeMap;
 
-/// Tangles that are searched for their cycles; further ones are counted.
+/// Components that are searched for their cycles; further ones are counted.
 const SEARCHED: usize = 50;
 
 /// Anti-dependencies of a transaction beyond which it is not looked at for write skew.
@@ -22,9 +22,9 @@ const SKEW_WIDTH: usize = 64;
 pub struct Report {
     /// The first violations of each kind.
     pub violations: Vec<Violation>,
-    /// How many of each kind there were: reads one by one, cycles by their tangle.
+    /// How many of each kind there were: reads one by one, cycles by their component.
     pub counts: BTreeMap<Anomaly, u64>,
-    /// Tangles of transactions whose cycles were not searched, because there were so many.
+    /// Components of transactions whose cycles were not searched, because there were so many.
     pub unsearched: u64,
     /// What the history held.
     pub seen: Seen,
@@ -90,10 +90,10 @@ pub fn check(history: &History) -> Result<Report, Malformed> {
     let graph = Graph::new(&all, sets);
     let mut unsearched = 0;
     if !graph.is_acyclic() {
-        let tangles = tangles(&graph);
-        unsearched = tangles.len().saturating_sub(SEARCHED) as u64;
-        for txns in tangles.iter().take(SEARCHED) {
-            Tangle::new(&all, txns).name(&mut found);
+        let components = components(&graph);
+        unsearched = components.len().saturating_sub(SEARCHED) as u64;
+        for txns in components.iter().take(SEARCHED) {
+            Component::new(&all, txns).name(&mut found);
         }
     }
     let seen = seen(&all, &graph);

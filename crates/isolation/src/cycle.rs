@@ -1,7 +1,7 @@
-//! The shortest forbidden cycle of a tangle, and its name. Works on the typed edges between the
-//! transactions of one tangle; the gravest kinds are looked for first, orders of time last.
+//! The shortest forbidden cycle of a component, and its name. Works on the typed edges between the
+//! transactions of one component; the gravest kinds are looked for first, orders of time last.
 //!
-//! A tangle may hold thousands of transactions, so the search has a budget of steps. Within it the
+//! A component may hold thousands of transactions, so the search has a budget of steps. Within it the
 //! cycle of each kind is a shortest one; beyond it, the shortest of those met.
 
 use crate::{
@@ -14,8 +14,8 @@ use std::collections::VecDeque;
 /// Edges that one search looks at, at the most.
 const BUDGET: u64 = 20_000_000;
 
-/// The typed edges of one tangle; transactions by their place in `txns`.
-pub(crate) struct Tangle<'a> {
+/// The typed edges of one component; transactions by their place in `txns`.
+pub(crate) struct Component<'a> {
     history: &'a History,
     txns: &'a [u32],
     edges: Vec<Vec<Edge>>,
@@ -42,7 +42,7 @@ enum Rw {
     Apart,
 }
 
-impl<'a> Tangle<'a> {
+impl<'a> Component<'a> {
     pub(crate) fn new(all: &Resolved<'a>, txns: &'a [u32]) -> Self {
         let history = all.history;
         let mut edges = vec![Vec::new(); txns.len()];
@@ -121,7 +121,7 @@ impl<'a> Tangle<'a> {
         }
     }
 
-    /// Names what the tangle holds: each kind of anomaly by its shortest cycle. A graver kind hides
+    /// Names what the component holds: each kind of anomaly by its shortest cycle. A graver kind hides
     /// the ones that its cycles are also of, and orders of time count only where nothing else is.
     pub(crate) fn name(&self, found: &mut Found) {
         let ww =
@@ -211,7 +211,7 @@ fn name_of_timed(cycle: &[Edge]) -> Anomaly {
 /// A breadth-first search for the shortest way back to where it started. A state is a transaction
 /// and one bit: whether the one anti-dependency was used, or whether the last edge was one.
 struct Search<'s, 'a> {
-    tangle: &'s Tangle<'a>,
+    component: &'s Component<'a>,
     allowed: Allowed,
     start: u32,
     /// By state: the state before it, the edge between them, and the distance from the start.
@@ -222,9 +222,9 @@ struct Search<'s, 'a> {
 }
 
 impl<'s, 'a> Search<'s, 'a> {
-    fn new(tangle: &'s Tangle<'a>, allowed: Allowed, start: u32) -> Self {
-        let came = vec![None; 2 * tangle.txns.len()];
-        Self { tangle, allowed, start, came, queue: VecDeque::from([2 * start]), timed: 0 }
+    fn new(component: &'s Component<'a>, allowed: Allowed, start: u32) -> Self {
+        let came = vec![None; 2 * component.txns.len()];
+        Self { component, allowed, start, came, queue: VecDeque::from([2 * start]), timed: 0 }
     }
 
     fn run(mut self, most: u32, budget: &mut u64) -> Option<Vec<Edge>> {
@@ -260,11 +260,12 @@ impl<'s, 'a> Search<'s, 'a> {
     }
 
     fn steps(&mut self, at: u32, bit: bool) -> Vec<(u32, bool, Edge)> {
-        let Self { tangle, allowed, .. } = *self;
-        let place = |txn: u32| tangle.txns.binary_search(&txn).expect("edges stay in the tangle");
+        let Self { component, allowed, .. } = *self;
+        let place =
+            |txn: u32| component.txns.binary_search(&txn).expect("edges stay in the component");
         let kept = bit && allowed.rw == Rw::One;
         let mut steps = Vec::new();
-        for &edge in &tangle.edges[at as usize] {
+        for &edge in &component.edges[at as usize] {
             let to = place(edge.to) as u32;
             match edge.why {
                 _ if edge.scan && !allowed.scans => {}
@@ -274,10 +275,10 @@ impl<'s, 'a> Search<'s, 'a> {
                 _ => {}
             }
         }
-        let txn = tangle.txns[at as usize];
+        let txn = component.txns[at as usize];
         if allowed.session {
-            for to in tangle.later_in_session(txn) {
-                steps.push((place(to) as u32, false, tangle.timed(txn, to, Why::Session)));
+            for to in component.later_in_session(txn) {
+                steps.push((place(to) as u32, false, component.timed(txn, to, Why::Session)));
             }
         }
         if allowed.real_time {
@@ -288,17 +289,17 @@ impl<'s, 'a> Search<'s, 'a> {
 
     /// Transactions that began after this one was over, and that real time did not reach yet.
     fn later(&mut self, txn: u32, steps: &mut Vec<(u32, bool, Edge)>) {
-        let tangle = self.tangle;
-        let over = self.tangle.history.over(txn);
-        let begin = |at: u32| tangle.history.txn(tangle.txns[at as usize]).begin;
+        let component = self.component;
+        let over = self.component.history.over(txn);
+        let begin = |at: u32| component.history.txn(component.txns[at as usize]).begin;
         let mut step = |at: u32| {
-            let to = tangle.txns[at as usize];
-            steps.push((at, false, tangle.timed(txn, to, Why::RealTime)));
+            let to = component.txns[at as usize];
+            steps.push((at, false, component.timed(txn, to, Why::RealTime)));
         };
         if begin(self.start) > over {
             step(self.start);
         }
-        while let Some(&at) = tangle.by_begin.get(self.timed).filter(|&&at| begin(at) > over) {
+        while let Some(&at) = component.by_begin.get(self.timed).filter(|&&at| begin(at) > over) {
             step(at);
             self.timed += 1;
         }
@@ -316,7 +317,7 @@ impl<'s, 'a> Search<'s, 'a> {
     }
 }
 
-impl Tangle<'_> {
+impl Component<'_> {
     /// Transactions of the same session that began after this one was acknowledged. A session does
     /// not outlive its process: what is missing after a reopening was lost there.
     fn later_in_session(&self, txn: u32) -> impl Iterator<Item = u32> + '_ {

@@ -28,6 +28,7 @@
 
 mod anomaly;
 mod check;
+mod component;
 mod cycle;
 pub mod explain;
 mod export;
@@ -36,7 +37,6 @@ mod history;
 mod resolve;
 pub mod store;
 pub mod synthetic;
-mod tangle;
 
 pub use anomaly::{Anomaly, Edge, Evidence, Malformed, Violation, Why};
 pub use check::{Report, Seen, check};

@@ -2,50 +2,17 @@
 //! that is absent sets nothing; one that is malformed, or has a key that is no knob, is an error.
 //! Interprets no value.
 
-use crate::{Knob, KnobError, table};
+use crate::{
+    KnobError,
+    row::{Home, Knob},
+    shell, table,
+};
 use std::{
     collections::BTreeMap,
     fs, io,
     path::{Path, PathBuf},
 };
 use toml::{Table, Value};
-
-/// The file that may set a knob.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Home {
-    /// `.config/nextest.toml`, where nextest reads the same setting under its own name.
-    Nextest,
-    /// `.config/prod.toml`.
-    Prod,
-    /// `.config/perf.toml`, or the file that `MACE_PERF_THRESHOLD_FILE` names.
-    Perf,
-    /// `.config/soak.toml`.
-    Soak,
-    /// No file: only a flag or the environment.
-    Nowhere,
-}
-
-impl Home {
-    /// The file, relative to the workspace root.
-    pub const fn file(self) -> Option<&'static str> {
-        match self {
-            Self::Nextest => Some(".config/nextest.toml"),
-            Self::Prod => Some(".config/prod.toml"),
-            Self::Perf => Some(".config/perf.toml"),
-            Self::Soak => Some(".config/soak.toml"),
-            Self::Nowhere => None,
-        }
-    }
-
-    /// Tables of that file that are no knobs but belong to the program that reads them, which
-    /// refuses unknown keys in them.
-    const fn tables(self) -> &'static [&'static str] {
-        match self {
-            Self::Soak => &["growth", "pace"],
-            _ => &[],
-        }
-    }
-}
 
 /// The keys of `.config/nextest.toml` that a knob stands for. In `profile.default` a per-case
 /// limit is the override whose filter is `filter`; elsewhere the setting stands in the profile.
@@ -109,6 +76,9 @@ pub(crate) type FileValues = BTreeMap<&'static str, String>;
 /// Reads the knobs that `home` sets from `file`. `required` is for a file that somebody named.
 pub(crate) fn read(home: Home, file: &Path, required: bool) -> Result<FileValues, KnobError> {
     let Some(text) = read_text(file, required)? else { return Ok(FileValues::new()) };
+    if home == Home::Perf && shell::is_shell(file) {
+        return shell_values(&text, file);
+    }
     let table: Table = toml::from_str(&text).map_err(|error| malformed(&text, file, error))?;
     if home == Home::Nextest {
         return nextest_values(&table, file);
@@ -118,17 +88,35 @@ pub(crate) fn read(home: Home, file: &Path, required: bool) -> Result<FileValues
         if value.is_table() && home.tables().contains(&name.as_str()) {
             continue;
         }
-        let place = file.display().to_string();
-        let Some(knob) = table::find(name) else { return Err(table::unknown(name, place)) };
-        if knob.home != home {
-            let remedy = match knob.home.file() {
-                Some(right) => format!("move it to {right}"),
-                None => "set it as a flag or in the environment".to_owned(),
-            };
-            return Err(KnobError::new(format!("knob `{name}` in the wrong file"), place, remedy));
-        }
+        let knob = knob_in(home, name, &file.display().to_string())?;
         let text = scalar(value).ok_or_else(|| wrong_type(knob, value, file))?;
         values.insert(knob.name, text);
+    }
+    Ok(values)
+}
+
+/// The knob of that name, which has to live in this home.
+fn knob_in(home: Home, name: &str, place: &str) -> Result<&'static Knob, KnobError> {
+    let Some(knob) = table::find(name) else { return Err(table::unknown(name, place)) };
+    if knob.home == home {
+        return Ok(knob);
+    }
+    let remedy = match knob.home.file() {
+        Some(right) => format!("move it to {right}"),
+        None => "set it as a flag or in the environment".to_owned(),
+    };
+    Err(KnobError::new(format!("knob `{name}` in the wrong file"), place, remedy))
+}
+
+/// As in a shell, `:=` keeps what an earlier line of the file has set.
+fn shell_values(text: &str, file: &Path) -> Result<FileValues, KnobError> {
+    let mut values = FileValues::new();
+    for assignment in shell::read(text, file)? {
+        let knob = knob_in(Home::Perf, assignment.name, &assignment.place)?;
+        if assignment.is_default && values.contains_key(knob.name) {
+            continue;
+        }
+        values.insert(knob.name, assignment.value.to_owned());
     }
     Ok(values)
 }

@@ -1,10 +1,22 @@
 //! The page of `just knobs`: each knob, its effective value and where the value came from.
 //! Text only: it prints nothing and knows no terminal.
 
-use crate::{Knob, Knobs, Setting, Source};
+use crate::{Home, Knob, Knobs, Setting, Source};
 use std::{fmt::Write, path::Path};
 
-pub(crate) fn page(knobs: &Knobs, chosen: impl Fn(&Knob) -> bool) -> String {
+impl Knobs {
+    /// Every effective knob, its value and its source, one a line: the page of `just knobs`.
+    pub fn render(&self) -> String {
+        page(self, |_| true)
+    }
+
+    /// The same, but only the knobs that live in one of `homes`.
+    pub fn render_of(&self, homes: &[Home]) -> String {
+        page(self, |knob| homes.contains(&knob.home))
+    }
+}
+
+fn page(knobs: &Knobs, chosen: impl Fn(&Knob) -> bool) -> String {
     let settings = knobs.settings().iter().filter(|setting| chosen(setting.knob));
     let settings: Vec<_> = settings.collect();
     let width = |of: fn(&Setting) -> usize| settings.iter().map(|s| of(s)).max().unwrap_or(0);

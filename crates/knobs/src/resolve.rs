@@ -2,7 +2,7 @@
 //! Pure but for reading the files below the given root; prints nothing, decides nothing else.
 
 use crate::{
-    Environment, Home, Knob, KnobError, home, render, runtime,
+    Environment, Home, Knob, KnobError, home, runtime,
     table::{self, KNOBS, knob},
     value::{Handle, Value},
 };
@@ -126,14 +126,10 @@ impl Knobs {
         self.settings.iter().find(|setting| setting.knob.name == name)
     }
 
-    /// Every effective knob, its value and its source, one a line: the page of `just knobs`.
-    pub fn render(&self) -> String {
-        render::page(self, |_| true)
-    }
-
-    /// The same, but only the knobs that live in one of `homes`.
-    pub fn render_of(&self, homes: &[Home]) -> String {
-        render::page(self, |knob| homes.contains(&knob.home))
+    /// The file that a perf snapshot is written to.
+    pub fn perf_output(&self) -> PathBuf {
+        let folder = || self.get(knob::MACE_PERF_OUT_DIR);
+        self.get(knob::MACE_PERF_OUTPUT).unwrap_or_else(|| folder().join("head_snapshot.json"))
     }
 
     fn file_of(&self, home: Home) -> (Option<PathBuf>, bool) {

@@ -2,26 +2,10 @@
 //! compile, and setting it is an error. To add one, add a row; nothing else has to change.
 
 use crate::{
-    Home, Kind, KnobError,
+    KnobError,
+    row::{Home, Knob},
     value::{Count, Seconds, Shape, shape},
 };
-
-/// One knob: how it is spelled, what it accepts, where its file value lives and what it does.
-#[derive(Debug, Clone, Copy)]
-pub struct Knob {
-    /// The name, the same as environment variable, as flag and as key in its file.
-    pub name: &'static str,
-    /// The built-in default; `None` when there is no value unless somebody sets one.
-    pub default: Option<&'static str>,
-    /// What happens while there is no value; empty for a knob with a default.
-    pub unset: &'static str,
-    /// The file in `.config/` that may set it.
-    pub home: Home,
-    /// What its value looks like.
-    pub kind: Kind,
-    /// One line of help, with the unit.
-    pub meaning: &'static str,
-}
 
 /// At least one: a limit or a round count of nothing would make an empty run look like a pass.
 const POSITIVE: Shape<Count> = shape::at_least(1);
@@ -86,8 +70,10 @@ table! {
         "a checkout of the engine to test instead of the registry's crate");
     MACE_ENGINE: Option<Text> = unset("the locked version", Home::Prod, shape::VERSION,
         "a published version of the engine to test");
+    MACE_PROD_FIXES: Text = knob("none", Home::Prod, shape::TEXT,
+        "our fixes that are applied to the engine's sources: none, all, ID,ID or all,-ID");
     MACE_PERF_THRESHOLD_FILE: Location = knob(".config/perf.toml", Home::Nowhere, shape::PATH,
-        "the gate's thresholds and the quick bench knobs");
+        "the gate's thresholds and the quick bench knobs: *.toml, or NAME=value lines as in a shell");
     MACE_PERF_BASE_REF: Text = knob("origin/master", Home::Perf, shape::TEXT, "baseline of compare");
     MACE_PERF_BENCH_ARGS: Text = knob("--noplot", Home::Perf, shape::TEXT, "passed on to Criterion");
     MACE_PERF_COMPARE_FILTERS: List = knob(
@@ -117,6 +103,8 @@ table! {
     MACE_PERF_INSTRUCTIONS: Switch = knob("1", Home::Perf, shape::SWITCH,
         "1 = a comparison counts instructions where valgrind is installed");
     MACE_PERF_OUT_DIR: Location = knob("target/perf_gate", Home::Perf, shape::PATH, "where the gate writes");
+    MACE_PERF_OUTPUT: Option<Location> = unset("head_snapshot.json in MACE_PERF_OUT_DIR", Home::Perf, shape::PATH,
+        "the file that a snapshot is written to");
     MACE_BENCH_QUICK: Switch = knob("1", Home::Perf, shape::SWITCH, "1 = the quick profile, 0 = the full one");
     MACE_BENCH_TOTAL_ITEMS: Count = knob("20000", Home::Perf, POSITIVE, "items of one iteration");
     MACE_BENCH_THREADS: Counts = knob("1,4", Home::Perf, shape::COUNTS, "thread counts, never clamped");

@@ -2,7 +2,10 @@
 //! value, so that a wrong name or a wrong type does not compile. Reads text that was already
 //! accepted; where it came from is for `resolve`.
 
-use crate::{Home, Kind, Knob, kind};
+use crate::{
+    Kind, kind,
+    row::{Home, Knob},
+};
 use std::{
     fmt,
     marker::PhantomData,

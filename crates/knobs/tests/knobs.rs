@@ -201,6 +201,82 @@ fn named_threshold_file_must_exist() {
     );
 }
 
+/// The threshold file as the scripts had it.
+const SHELL: &str = r#"# Thresholds of the gate; the environment wins.
+
+: "${MACE_PERF_REGRESS_PCT:=20}"
+: "${MACE_PERF_BENCH_ARGS:=--noplot --quiet}" # for Criterion
+  : ${MACE_PERF_MAX_REGRESS_CASES:=2}
+export MACE_BENCH_QUICK=1
+MACE_BENCH_THREADS="1,2"
+MACE_PERF_MIN_BASE_NS='20000' # ns
+MACE_PERF_MIN_COMPARE_CASES=3
+: "${MACE_BENCH_THREADS:=8}"
+"#;
+
+#[test]
+fn the_threshold_file_may_be_in_shell_form() {
+    let root = root(&[]);
+    fs::write(root.path().join("perf.env"), SHELL).unwrap();
+    let file = ("MACE_PERF_THRESHOLD_FILE", "perf.env");
+    let knobs = resolve(root.path(), &[file, ("MACE_PERF_MIN_COMPARE_CASES", "4")], &[]).unwrap();
+    for (name, value) in [
+        ("MACE_PERF_REGRESS_PCT", "20"),
+        ("MACE_PERF_BENCH_ARGS", "--noplot --quiet"),
+        ("MACE_PERF_MAX_REGRESS_CASES", "2"),
+        ("MACE_BENCH_QUICK", "1"),
+        ("MACE_BENCH_THREADS", "1,2"),
+        ("MACE_PERF_MIN_BASE_NS", "20000"),
+        ("MACE_PERF_MIN_COMPARE_CASES", "4"),
+    ] {
+        assert_eq!(knobs.find(name).unwrap().value.as_deref(), Some(value), "{name}");
+    }
+    let there = Source::File(root.path().join("perf.env"));
+    assert_eq!(knobs.setting(knob::MACE_PERF_REGRESS_PCT).source, there);
+    assert_eq!(knobs.setting(knob::MACE_PERF_MIN_COMPARE_CASES).source, Source::Environment);
+}
+
+#[test]
+fn a_bad_line_in_shell_form_names_file_and_line() {
+    let root = root(&[]);
+    let refused_at = |text: &str, parts: &[&str]| {
+        fs::write(root.path().join("perf.env"), text).unwrap();
+        refused(resolve(root.path(), &[("MACE_PERF_THRESHOLD_FILE", "perf.env")], &[]), parts);
+    };
+    refused_at(
+        "# a\n\n: \"${MACE_PERF_REGRES_PCT:=5}\"\n",
+        &["unknown knob", "perf.env:3", "mean"],
+    );
+    refused_at("FEATURES=\n", &["wrong file", "perf.env:1", ".config/prod.toml"]);
+    refused_at("MACE_PERF_REGRESS_PCT=five\n", &["`MACE_PERF_REGRESS_PCT` = \"five\"", "perf.env"]);
+    for line in [
+        "echo $PATH",
+        "MACE_PERF_REGRESS_PCT = \"5",
+        "MACE_PERF_REGRESS_PCT=$((2 + 3))",
+        "MACE_PERF_REGRESS_PCT=5 MACE_PERF_MIN_BASE_NS=1",
+        "MACE_PERF_REGRESS_PCT=\"5",
+        "MACE_PERF_BENCH_ARGS=\"a\"b",
+        "MACE_PERF_BENCH_ARGS=\"`date`\"",
+        ": \"${MACE_PERF_REGRESS_PCT:-5}\"",
+        ": \"${MACE_PERF_REGRESS_PCT:=5\"",
+        "if true; then MACE_PERF_REGRESS_PCT=5; fi",
+    ] {
+        let text = format!("MACE_PERF_MIN_BASE_NS=1\n{line}\n");
+        refused_at(&text, &["perf.env:2", "NAME=value"]);
+    }
+}
+
+#[test]
+fn the_snapshot_file_follows_its_knob_or_the_folder() {
+    let root = root(&[]);
+    let file = |env: &[(&str, &str)]| resolve(root.path(), env, &[]).unwrap().perf_output();
+    let below = |path: &str| root.path().join(path);
+    assert_eq!(file(&[]), below("target/perf_gate/head_snapshot.json"));
+    assert_eq!(file(&[("MACE_PERF_OUT_DIR", "out")]), below("out/head_snapshot.json"));
+    let both = [("MACE_PERF_OUT_DIR", "out"), ("MACE_PERF_OUTPUT", "a/b.json")];
+    assert_eq!(file(&both), below("a/b.json"));
+}
+
 #[test]
 fn limits_are_read_from_nextests_own_file() {
     let text = r#"
@@ -293,17 +369,17 @@ fn the_defaults_are_the_contracts() {
         ("MACE_BENCH_SAMPLE_SIZE", "10"),
         ("SOAK_DURATION_SECS", "21600"),
         ("SOAK_THREADS", "8"),
-        ("SOAK_STRESS_TIMEOUT", "600"),
-        ("SOAK_CHAOS_TIMEOUT", "300"),
+        ("SOAK_STRESS_TIMEOUT", "900"),
+        ("SOAK_CHAOS_TIMEOUT", "600"),
         ("SOAK_FAST_TIMEOUT", "300"),
-        ("SOAK_CHAOS_EVERY", "2"),
-        ("SOAK_PERF_EVERY", "4"),
+        ("SOAK_CHAOS_EVERY", "3"),
+        ("SOAK_PERF_EVERY", "1"),
         ("SOAK_CYCLE_PAUSE_SECS", "5"),
         ("SOAK_METRICS_DIR", "target/prod_soak"),
     ] {
         assert_eq!(knobs.find(name).expect(name).knob.default, Some(default), "{name}");
     }
-    for none in ["MACE_ENGINE_PATH", "MACE_ENGINE", "MACE_PROD_SEED"] {
+    for none in ["MACE_ENGINE_PATH", "MACE_ENGINE", "MACE_PROD_SEED", "MACE_PERF_OUTPUT"] {
         assert_eq!(knobs.find(none).unwrap().value, None);
     }
 }

@@ -79,8 +79,8 @@ pub fn parse<C: Parser>(args: impl IntoIterator<Item = OsString>) -> Result<Pars
             let mut paragraphs = text.split("\n\n");
             let what = paragraphs.next().unwrap_or_default().trim_start_matches("error: ");
             let what = what.split_whitespace().collect::<Vec<_>>().join(" ");
-            let tip = paragraphs.flat_map(str::lines).map(str::trim);
-            let tip = tip.filter_map(|line| line.strip_prefix("tip: ")).next();
+            let mut tips = paragraphs.flat_map(str::lines).map(str::trim);
+            let tip = tips.find_map(|line| line.strip_prefix("tip: "));
             let tip = tip.map_or_else(String::new, |tip| format!("{tip}; "));
             let remedy = format!("{tip}`{program} --help` shows the usage");
             Err(Error::new(what, "command line", remedy).because(error))

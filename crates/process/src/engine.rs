@@ -12,6 +12,9 @@ use std::{
 /// The package under test.
 pub const PACKAGE: &str = "mace-kv";
 
+/// The table of ours in the manifest of a copy of it, below `package.metadata`.
+pub(crate) const METADATA: &str = "mace-prod";
+
 /// The engine under test.
 #[derive(Debug, Clone)]
 pub struct Engine {
@@ -19,6 +22,10 @@ pub struct Engine {
     pub version: String,
     /// The checkout, for an engine that is not from a registry.
     pub checkout: Option<Checkout>,
+    /// The folder of its manifest.
+    pub source: PathBuf,
+    /// The findings whose fixes are applied to its sources.
+    pub fixes: Vec<String>,
 }
 
 /// A folder that the engine is built from.
@@ -32,7 +39,7 @@ pub struct Checkout {
 
 impl fmt::Display for Engine {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{PACKAGE} {}", self.version)?;
+        write!(f, "{}", self.name())?;
         match &self.checkout {
             None => write!(f, " (registry)"),
             Some(Checkout { path, commit: None }) => write!(f, " ({}, no git)", path.display()),
@@ -44,6 +51,15 @@ impl fmt::Display for Engine {
 }
 
 impl Engine {
+    /// What it is, without where it came from: `mace-kv 0.2.0`, `mace-kv 0.2.0 + 19 fixes`.
+    pub fn name(&self) -> String {
+        match self.fixes.len() {
+            0 => format!("{PACKAGE} {}", self.version),
+            1 => format!("{PACKAGE} {} + 1 fix", self.version),
+            count => format!("{PACKAGE} {} + {count} fixes", self.version),
+        }
+    }
+
     /// The engine that the workspace of `manifest` resolves to.
     pub fn resolved(manifest: &Path) -> Result<Self> {
         let metadata = MetadataCommand::new().manifest_path(manifest).exec().map_err(|error| {
@@ -68,10 +84,20 @@ impl Engine {
         // A generated workspace can hold a link to it; people know it by its own name.
         let folder = folder.as_std_path();
         let folder = fs::canonicalize(folder).unwrap_or_else(|_| folder.to_owned());
-        let checkout =
-            package.source.is_none().then(|| Checkout { commit: commit(&folder), path: folder });
-        Self { version: package.version.to_string(), checkout }
+        let checkout = package
+            .source
+            .is_none()
+            .then(|| Checkout { commit: commit(&folder), path: folder.clone() });
+        let version = package.version.to_string();
+        Self { version, checkout, source: folder, fixes: fixes(package) }
     }
+}
+
+/// What the manifest of a copy says about the fixes in it; the build script of the suite reads the same.
+fn fixes(package: &Package) -> Vec<String> {
+    let ids = package.metadata.get(METADATA).and_then(|table| table.get("fixes")?.as_array());
+    let ids = ids.into_iter().flatten();
+    ids.filter_map(|id| Some(id.as_str()?.to_owned())).collect()
 }
 
 /// What cargo's own text comes to, in one line: its error, and the versions that there are when the

@@ -9,6 +9,7 @@ pub mod cli;
 pub mod console;
 pub mod engine;
 mod error;
+pub mod fixes;
 pub mod folder;
 mod manifest;
 pub mod miniature;

@@ -1,7 +1,10 @@
 //! Cargo manifests rewritten for another engine: the dependency on it points elsewhere, everything
 //! else stays as it is, features included. Text in, text out; no files.
 
-use crate::{engine::PACKAGE, wanted::Wanted};
+use crate::{
+    engine::{METADATA, PACKAGE},
+    wanted::Wanted,
+};
 use toml_edit::{Array, DocumentMut, InlineTable, Item, TableLike, Value};
 
 const KINDS: [&str; 3] = ["dependencies", "dev-dependencies", "build-dependencies"];
@@ -74,9 +77,17 @@ fn repoint_one(name: &str, dependency: &mut Item, wanted: &Wanted) -> bool {
     true
 }
 
+/// Notes in the engine's own manifest which fixes its sources have.
+pub(crate) fn note_fixes(text: &str, ids: &[String]) -> Result<String, toml_edit::TomlError> {
+    let mut document: DocumentMut = text.parse()?;
+    let ids: Array = ids.iter().map(String::as_str).collect();
+    document["package"]["metadata"][METADATA]["fixes"] = toml_edit::value(ids);
+    Ok(document.to_string())
+}
+
 #[cfg(test)]
 mod tests {
-    use super::repoint;
+    use super::{note_fixes, repoint};
     use crate::wanted::Wanted;
 
     #[test]
@@ -117,5 +128,15 @@ optional = true
         }
         let (member, _) = repoint("[package]\nname = \"a\"\n", &wanted, Some("inside")).unwrap();
         assert!(!member.contains("exclude"), "{member}");
+    }
+
+    #[test]
+    fn the_manifest_of_a_copy_names_its_fixes() {
+        for text in ["[package]\nname = \"a\"\n", "[package]\n[package.metadata.x]\ny = 1\n"] {
+            let noted = note_fixes(text, &["one".into(), "two".into()]).unwrap();
+            let table: toml::Table = toml::from_str(&noted).unwrap();
+            let fixes = table["package"]["metadata"]["mace-prod"]["fixes"].as_array().unwrap();
+            assert_eq!(fixes.len(), 2, "{noted}");
+        }
     }
 }

@@ -112,7 +112,8 @@ mod tests {
 
     fn engine(version: &str, path: Option<&str>) -> Engine {
         let checkout = |path: &str| Checkout { path: path.into(), commit: None };
-        Engine { version: version.into(), checkout: path.map(checkout) }
+        let source = path.unwrap_or_default().into();
+        Engine { version: version.into(), checkout: path.map(checkout), source, fixes: Vec::new() }
     }
 
     #[test]

@@ -3,11 +3,17 @@
 //! manifests and lock file stay untouched; cargo's `--config patch` would rewrite the lock file,
 //! and ignores a patch whose version does not fit.
 
-use crate::{Error, Result, engine::PACKAGE, manifest, wanted::Wanted};
+use crate::{
+    Error, Result,
+    engine::{Engine, PACKAGE},
+    fixes::{self, Fix},
+    manifest,
+    wanted::Wanted,
+};
 use cargo_metadata::MetadataCommand;
 use std::{
-    collections::{BTreeSet, hash_map::DefaultHasher},
-    ffi::OsString,
+    collections::{BTreeMap, BTreeSet, hash_map::DefaultHasher},
+    ffi::{OsStr, OsString},
     fs,
     hash::{Hash, Hasher},
     io,
@@ -26,7 +32,7 @@ pub struct Generated {
     pub target: PathBuf,
 }
 
-/// What the engine's checkout is called inside a workspace of [`generate_alike`].
+/// What the engine is called inside a workspace of [`generate_alike`] or [`generate_fixed`].
 const INSIDE: &str = "engine-under-test";
 
 /// Generates, or brings up to date, the workspace for `wanted`. What has not changed is not
@@ -43,14 +49,85 @@ pub fn generate_alike(root: &Path, top: &Path, package: &Path) -> Result<Generat
     let checkout = id(&Wanted::Path(top.to_owned()));
     let folder = root.join("target/engine").join(format!("alike-{checkout}"));
     let inside = Wanted::Path(folder.join(INSIDE).join(package));
-    mirrored(root, &folder, &inside, Some(top))
+    mirrored(root, &folder, &inside, Some(Inside::Linked(top)))
+}
+
+/// The same with a copy of `engine`, the wanted one, inside the workspace, to whose sources `chosen`
+/// are applied. There is one such workspace for an engine, whatever the choice: another choice changes
+/// some files of the copy, and nothing is built twice.
+pub fn generate_fixed(
+    root: &Path,
+    wanted: &Wanted,
+    engine: &Engine,
+    chosen: &[&Fix],
+) -> Result<Generated> {
+    let folder = root.join("target/engine").join(format!("{}-fixed", id(wanted)));
+    let copy = folder.join(INSIDE);
+    let read = |file: &str| {
+        let path = engine.source.join(file);
+        let remedy = "leave out the fixes that change it (MACE_PROD_FIXES)";
+        fs::read_to_string(&path)
+            .map_err(|error| Error::io("read the source", &path, remedy, error))
+    };
+    let mut changed = fixes::apply(chosen, read)?;
+    let own = engine.source.join("Cargo.toml");
+    let text = changed.remove("Cargo.toml").map_or_else(|| read("Cargo.toml"), Ok)?;
+    let ids: Vec<_> = chosen.iter().map(|fix| fix.id.clone()).collect();
+    let text = manifest::note_fixes(&text, &ids).map_err(|error| {
+        let what = format!("malformed manifest ({})", error.message());
+        Error::new(what, own.display(), "correct the file").because(error.clone())
+    })?;
+    changed.insert("Cargo.toml".to_owned(), text);
+    let changed = changed.into_iter().map(|(file, text)| (engine.source.join(file), text));
+    copied(&engine.source, &copy, &changed.collect())?;
+    mirrored(root, &folder, &Wanted::Path(copy), Some(Inside::Copied))
+}
+
+/// Brings the copy of a folder up to date, with `changed` texts in place of those of some files.
+fn copied(source: &Path, copy: &Path, changed: &BTreeMap<PathBuf, String>) -> Result<()> {
+    fs::create_dir_all(copy).map_err(|error| cannot("create the folder", copy, error))?;
+    let mut kept = BTreeSet::new();
+    for name in names(source)? {
+        let from = source.join(&name);
+        let to = copy.join(&name);
+        if from.is_dir() {
+            if [OsStr::new("target"), OsStr::new(".git")].contains(&name.as_os_str()) {
+                continue;
+            }
+            copied(&from, &to, changed)?;
+        } else {
+            let bytes = match changed.get(&from) {
+                Some(text) => text.clone().into_bytes(),
+                None => fs::read(&from).map_err(|error| cannot("read the source", &from, error))?,
+            };
+            if !fs::read(&to).is_ok_and(|old| old == bytes) {
+                fs::write(&to, bytes).map_err(|error| cannot("write the source", &to, error))?;
+            }
+        }
+        kept.insert(name);
+    }
+    for name in names(copy)?.into_iter().filter(|name| !kept.contains(name)) {
+        let path = copy.join(name);
+        let remove = if path.is_dir() { fs::remove_dir_all } else { remove_file };
+        remove(&path).map_err(|error| cannot("remove the source", &path, error))?;
+    }
+    Ok(())
+}
+
+/// The engine inside a workspace: how it gets there.
+#[derive(Debug, Clone, Copy)]
+enum Inside<'p> {
+    /// By a link to this checkout.
+    Linked(&'p Path),
+    /// It has been put there.
+    Copied,
 }
 
 fn mirrored(
     root: &Path,
     folder: &Path,
     wanted: &Wanted,
-    inside: Option<&Path>,
+    inside: Option<Inside<'_>>,
 ) -> Result<Generated> {
     let own = root.join("Cargo.toml");
     let metadata =
@@ -69,7 +146,7 @@ fn mirrored(
         let what = format!("no dependency on {PACKAGE} to replace");
         return Err(Error::new(what, own.display(), "run this in a checkout of the suite"));
     }
-    if let Some(checkout) = inside {
+    if let Some(Inside::Linked(checkout)) = inside {
         link(checkout, &folder.join(INSIDE))?;
     }
     seed_lock(root, folder)?;
@@ -97,8 +174,8 @@ struct Mirror<'w> {
     /// The folders that hold a package of the workspace.
     members: BTreeSet<PathBuf>,
     wanted: &'w Wanted,
-    /// The checkout that is to stand inside the workspace.
-    inside: Option<&'w Path>,
+    /// The engine that is to stand inside the workspace.
+    inside: Option<Inside<'w>>,
     repointed: usize,
 }
 

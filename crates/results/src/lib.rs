@@ -5,6 +5,7 @@
 
 pub mod case;
 pub mod document;
+pub mod gate;
 pub mod judge;
 pub mod ledger;
 pub mod limits;

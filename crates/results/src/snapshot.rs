@@ -1,13 +1,8 @@
 //! A perf snapshot as a long run reads it: the medians of the benches, the frozen control case apart.
 //! Knows the file that `perf snapshot` writes; runs no bench.
 
-use crate::stats::quantile;
-use serde::Deserialize;
+use crate::{gate::Summary, stats::quantile};
 use std::collections::BTreeMap;
-
-/// The first part of the control case's id: work that touches no engine, so that it moves with the
-/// machine and with nothing else.
-const CONTROL: &str = "Control/";
 
 /// The medians of one snapshot, in nanoseconds.
 #[derive(Debug, Clone, PartialEq)]
@@ -18,28 +13,15 @@ pub struct Snapshot {
     pub control_ns: Option<f64>,
 }
 
-#[derive(Deserialize)]
-struct Wire {
-    cases: BTreeMap<String, Case>,
-}
-
-#[derive(Deserialize)]
-struct Case {
-    median_ns: Option<f64>,
-}
-
 impl Snapshot {
     /// Reads the text of a snapshot; the error is what is wrong, in words. A case without a positive
     /// median is no valid case and is left out.
     pub fn parse(text: &str) -> Result<Self, String> {
-        let wire: Wire = serde_json::from_str(text).map_err(|error| error.to_string())?;
-        let valid = wire.cases.into_iter().filter_map(|(id, case)| {
-            let median = case.median_ns.filter(|ns| ns.is_finite() && *ns > 0.0)?;
-            Some((id, median))
-        });
-        let (control, cases): (BTreeMap<_, _>, BTreeMap<_, _>) =
-            valid.partition(|(id, _)| id.starts_with(CONTROL));
-        let control_ns = quantile(control.into_values().collect(), 0.5);
+        let summary: Summary = serde_json::from_str(text).map_err(|error| error.to_string())?;
+        let (cases, control) = summary.medians();
+        let control_ns = quantile(&control.into_values().collect::<Vec<_>>(), 0.5);
+        let cases: BTreeMap<_, _> =
+            cases.into_iter().map(|(name, median)| (name.to_owned(), median)).collect();
         if cases.is_empty() {
             Err("no valid case".to_owned())
         } else {
@@ -49,8 +31,8 @@ impl Snapshot {
 
     /// The `q` quantile over the cases' medians, in nanoseconds.
     pub fn quantile_ns(&self, q: f64) -> f64 {
-        let medians = self.cases.values().copied().collect();
-        quantile(medians, q).expect("a snapshot has a case")
+        let medians: Vec<f64> = self.cases.values().copied().collect();
+        quantile(&medians, q).expect("a snapshot has a case")
     }
 }
 

@@ -97,10 +97,32 @@ pub(crate) enum Command {
         #[arg(long, value_name = "FOLDER")]
         out: Option<PathBuf>,
     },
+    /// Our fixes for confirmed defects of the engine: their state, a diff, patches for a checkout
+    Fixes {
+        /// `list` (the default), `show` or `export`
+        #[command(subcommand)]
+        verb: Option<FixesVerb>,
+    },
     /// Fetch cargo-nextest when it is missing
     Bootstrap {
         /// Fetch the linters and report readers as well that some of the project's own tests ask, below target/tools
         #[arg(long)]
         all: bool,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum FixesVerb {
+    /// Say of each fix whether it applies to the engine, and why not
+    List,
+    /// Print what a fix changes, as a diff
+    Show {
+        /// The finding that it closes
+        id: String,
+    },
+    /// Write a patch for each fix, as `git apply` takes it
+    Export {
+        /// Where to
+        folder: PathBuf,
     },
 }

@@ -6,6 +6,7 @@ mod cli;
 mod config;
 mod exit;
 mod files;
+mod fixes;
 mod judge;
 mod junit;
 mod leftovers;
@@ -90,6 +91,7 @@ fn dispatch(cli: &Cli, interrupts: &Interrupts) -> Result<Outcome> {
         }
         Command::Merge { folders } => merge_shards::merge_shards(&flags, folders),
         Command::Report { out } => report::write(&flags, out.as_deref()),
+        Command::Fixes { verb } => fixes::fixes(&flags, verb.as_ref()),
         Command::Bootstrap { all } => bootstrap::bootstrap(*all, interrupts),
     }
 }

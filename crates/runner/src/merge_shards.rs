@@ -27,12 +27,13 @@ pub(crate) fn merge_shards(flags: &[(&str, &str)], folders: &[PathBuf]) -> Resul
     let findings = Findings::load(knobs.root())?;
     let shards: Vec<_> = folders.iter().map(|folder| Shard::read(folder)).collect::<Result<_>>()?;
     let plan = one_plan(folders, &shards)?;
+    let findings = findings.with_fixes(plan.engine_fixes.iter().map(String::as_str));
     let out = folder::writable(&knobs.root().join("target/prod"))?;
     run::remove_old_reports(&out)?;
     let mut notes = absent(&shards);
     for Shard { number, of, notes: lines, .. } in &shards {
         notes.extend(
-            lines.iter().map(|line| Note::broken(format_args!("shard {number}/{of}: {line}"))),
+            lines.iter().map(|line| Note::broken(&format_args!("shard {number}/{of}: {line}"))),
         );
     }
     let file = folders[0].join(SHARD);
@@ -49,7 +50,7 @@ pub(crate) fn merge_shards(flags: &[(&str, &str)], folders: &[PathBuf]) -> Resul
         notes.extend(duplicates(&part, &shards));
         let judged = merge.judge(&part, inventory);
         if judged.outcome == Outcome::Broken {
-            notes.push(Note::broken(format_args!(
+            notes.push(Note::broken(&format_args!(
                 "layer {}: nextest could not run it in every shard",
                 part.label
             )));
@@ -90,7 +91,7 @@ fn absent(shards: &[Shard]) -> Vec<Note> {
     let is_there = |number: &u32| shards.iter().any(|shard| shard.number == *number);
     let absent = (1..=total).filter(|number| !is_there(number));
     let note = |number| {
-        Note::failed(format_args!("shard {number}/{total} is absent: its cases count as missing"))
+        Note::failed(&format_args!("shard {number}/{total} is absent: its cases count as missing"))
     };
     absent.map(note).collect()
 }
@@ -101,7 +102,7 @@ fn duplicates(part: &Part, shards: &[Shard]) -> Vec<Note> {
     let slices = shards.iter().filter_map(|shard| shard.parts.get(part.slug));
     let again = slices.flat_map(|slice| &slice.listed).filter(|id| !seen.insert(id));
     let note = |id: &CaseId| {
-        Note::failed(format_args!("{}: `{}` was given to two shards", part.label, id.name))
+        Note::failed(&format_args!("{}: `{}` was given to two shards", part.label, id.name))
     };
     again.map(note).collect()
 }

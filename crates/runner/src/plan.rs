@@ -44,6 +44,8 @@ pub(crate) struct Plan {
     /// The engine with its source, as reports name it.
     pub(crate) engine: String,
     pub(crate) engine_version: String,
+    /// The findings whose fixes are applied to it.
+    pub(crate) engine_fixes: Vec<String>,
     /// The root seed: one run has one, on whatever number of machines.
     pub(crate) root_seed: String,
     pub(crate) started_unix_s: u64,
@@ -81,11 +83,11 @@ pub(crate) struct Slice {
 }
 
 impl Document for Plan {
-    const FORMAT: u32 = 1;
+    const FORMAT: u32 = 2;
 }
 
 impl Document for Shard {
-    const FORMAT: u32 = 1;
+    const FORMAT: u32 = 2;
 }
 
 impl Plan {

@@ -19,6 +19,7 @@ use results::{
     run::{LayerRun, Machine, Run},
 };
 use std::{
+    fmt::Display,
     fs,
     path::Path,
     time::{Instant, SystemTime},
@@ -71,8 +72,9 @@ pub(crate) fn run(session: &Session, order: &Order, interrupts: &Interrupts) -> 
     }
     for judged in layers.iter().filter(|judged| judged.outcome == Outcome::Broken) {
         let label = &judged.layer.label;
-        notes
-            .push(Note::broken(format_args!("layer {label}: nextest could not run it, see above")));
+        notes.push(Note::broken(&format_args!(
+            "layer {label}: nextest could not run it, see above"
+        )));
     }
     if order.complete && interrupts.outcome().is_none() {
         notes.extend(findings_without_case(&session.findings, &session.engine.version, &layers));
@@ -92,11 +94,11 @@ pub(crate) struct Note {
 }
 
 impl Note {
-    pub(crate) fn failed(line: impl ToString) -> Self {
+    pub(crate) fn failed(line: &dyn Display) -> Self {
         Self { outcome: Outcome::Failed, line: line.to_string() }
     }
 
-    pub(crate) fn broken(line: impl ToString) -> Self {
+    pub(crate) fn broken(line: &dyn Display) -> Self {
         Self { outcome: Outcome::Broken, line: line.to_string() }
     }
 }
@@ -108,7 +110,7 @@ pub(crate) fn findings_without_case(
     layers: &[Judged],
 ) -> Vec<Note> {
     let note = |Finding { id, case, .. }: &Finding| {
-        Note::failed(format_args!(
+        Note::failed(&format_args!(
             "known finding `{id}`: no case is called `{case}`: correct its entry"
         ))
     };

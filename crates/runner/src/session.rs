@@ -2,7 +2,7 @@
 //! engine, the folder to write to. A problem found here ends the run with one line and code 2.
 
 use crate::{
-    bootstrap, config,
+    bootstrap, config, fixes,
     part::{Build, Mode},
 };
 use knobs::{Knobs, findings::Findings, knob, runtime};
@@ -82,6 +82,11 @@ impl Session {
         let resolving = generated.as_ref().map_or(&manifest, |generated| &generated.manifest);
         let engine = Engine::resolved(resolving)?;
         wanted.check(&engine, resolving)?;
+        let (generated, engine) = match fixes::fixed(&root, &knobs, &wanted, &engine)? {
+            Some((fixed, engine)) => (Some(fixed), engine),
+            None => (generated, engine),
+        };
+        let findings = findings.with_fixes(engine.fixes.iter().map(String::as_str));
         let seed = knobs.get(knob::MACE_PROD_SEED).unwrap_or_else(fresh_seed);
         let evidence = out.join(ARTIFACTS);
         Ok(Self {

@@ -57,6 +57,7 @@ pub(crate) fn archive(
         features: features.to_owned(),
         engine: origin.engine,
         engine_version: session.engine.version.clone(),
+        engine_fixes: session.engine.fixes.clone(),
         root_seed: session.seed.to_string(),
         started_unix_s: started.as_secs(),
         settings: origin.settings,

@@ -44,7 +44,7 @@ fn cargo_work_is_counted_and_whatever_is_not_is_said() {
 
     fixture.engine("engine", 1.5);
     let slower = compare(&[]);
-    slower.ended(1, &["FAILED: 5 of 5 cases slower", "slower by more work"]);
+    slower.ended(1, &["failed: 5 of 5 cases slower", "slower by more work"]);
     for more in counted(&fixture) {
         assert!((more.delta_pct - 50.0).abs() < 1.0, "{} instead of 50", more.delta_pct);
         assert_eq!((more.base, more.meaning.as_str()), (put.base, "slower by more work"));

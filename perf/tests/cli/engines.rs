@@ -4,14 +4,14 @@
 use crate::fixture::{Fixture, there};
 
 #[test]
-fn cargo_an_engine_is_compared_with_its_own_base_and_with_another() {
+fn cargo_engines_are_compared_with_base_and_another() {
     let (fixture, engine) = (Fixture::new(), Fixture::of_engine());
     let folder = engine.path(".").canonicalize().unwrap();
     let folder = folder.to_str().unwrap();
     let path = [("MACE_ENGINE_PATH", folder)];
     engine.engine(".", 1.5);
     let slower = fixture.perf_with(&["compare", "base"], &path);
-    slower.ended(1, &["Put/a/1", "+50.0%", "REGRESSED", "FAILED: 2 of 2 cases slower", folder]);
+    slower.ended(1, &["Put/a/1", "+50.0%", "regressed", "failed: 2 of 2 cases slower", folder]);
     slower.ended(1, &["the benches are this suite's on both sides", "with local changes"]);
     let json = fixture.results("target/perf_gate/compare.json");
     assert_eq!(json["base"]["commit"].as_str(), Some(engine.git(&["rev-parse", "base"]).trim()));
@@ -27,7 +27,7 @@ fn cargo_an_engine_is_compared_with_its_own_base_and_with_another() {
     let own = fixture.path("engine").canonicalize().unwrap();
     let own = own.to_str().unwrap();
     let two = fixture.perf(&["engines", folder, own]);
-    two.ended(1, &["+20.0%", "FAILED: 2 of 2 cases slower"]);
+    two.ended(1, &["+20.0%", "failed: 2 of 2 cases slower"]);
     for (side, path) in [("base", folder), ("head", own)] {
         let line = two.stdout.lines().find(|line| line.starts_with(side)).unwrap();
         assert!(line.contains(&format!("mace-kv 0.2.0 ({path}")), "{line}");
@@ -36,7 +36,7 @@ fn cargo_an_engine_is_compared_with_its_own_base_and_with_another() {
 
 /// As for a commit of this repository: there is nothing to measure.
 #[test]
-fn cargo_a_commit_that_changes_a_text_of_the_engine_is_the_same_machine_code() {
+fn cargo_a_text_change_is_the_same_machine_code() {
     let (fixture, engine) = (Fixture::new(), Fixture::of_engine());
     let folder = engine.path(".").canonicalize().unwrap();
     let path = [("MACE_ENGINE_PATH", folder.to_str().unwrap())];
@@ -58,13 +58,13 @@ fn cargo_a_commit_that_changes_a_text_of_the_engine_is_the_same_machine_code() {
     same.ended(0, &["passed: identical machine code"]);
     whole.engine("a", 1.5);
     let slower = fixture.perf_with(&["compare", "base"], &path);
-    slower.ended(1, &["+50.0%", "FAILED: 2 of 2 cases slower"]);
+    slower.ended(1, &["+50.0%", "failed: 2 of 2 cases slower"]);
 }
 
 /// Two checkouts stand at the same place of their workspaces, and cargo tells them apart by nothing but
 /// the times of their files.
 #[test]
-fn cargo_an_engine_is_not_taken_for_one_that_was_built_after_its_files_were_written() {
+fn cargo_a_stale_build_is_not_taken_for_the_engine() {
     let (fixture, one, two) = (Fixture::new(), Fixture::of_engine(), Fixture::of_engine());
     two.engine(".", 1.5);
     for (engine, code, says) in [(&one, 0, "identical machine code"), (&two, 1, "+50.0%")] {

@@ -4,7 +4,7 @@ use crate::fixture::{Fixture, there};
 use std::{fs, path::PathBuf};
 
 #[test]
-fn cargo_a_slower_engine_fails_and_the_same_code_passes() {
+fn cargo_slower_code_fails_and_the_same_passes() {
     let fixture = Fixture::new();
     // Nothing but a text has changed: there is nothing to measure.
     fixture.write("README.md", "words");
@@ -23,7 +23,7 @@ fn cargo_a_slower_engine_fails_and_the_same_code_passes() {
     let shared = fixture.path("shared");
     let shared = [("CARGO_TARGET_DIR", shared.to_str().unwrap())];
     let slower = fixture.perf_with(&["compare", "base"], &shared);
-    slower.ended(1, &["REGRESSED", "+50.0%", "FAILED: 2 of 2 cases slower"]);
+    slower.ended(1, &["regressed", "+50.0%", "failed: 2 of 2 cases slower"]);
     let json = fixture.results("target/perf_gate/compare.json");
     let delta = json["cases"][0]["estimate"]["delta_pct"].as_f64().unwrap();
     assert!((delta - 50.0).abs() < 1e-6, "{delta}");
@@ -54,7 +54,7 @@ fn cargo_a_slower_engine_fails_and_the_same_code_passes() {
         "--set",
         "MACE_PERF_SCREEN_ROUNDS=1000",
     ]);
-    faster.ended(3, &["INCONCLUSIVE", "that is no pass"]);
+    faster.ended(3, &["inconclusive", "that is no pass"]);
 }
 
 #[test]
@@ -109,7 +109,7 @@ fn cargo_snapshots_make_a_history_and_exports() {
 }
 
 #[test]
-fn cargo_cases_that_come_and_go_are_said_and_a_dead_bench_is_no_pass() {
+fn cargo_missing_cases_and_dead_benches_are_no_pass() {
     let fixture = Fixture::new();
     fixture.bench("(\"Put/a/1\", 1e6), (\"Scan/a/1\", 1e6)");
     let cases = "MACE_PERF_COMPARE_FILTERS=Put/a/1,Get/a/1,Scan/a/1,Nix/a/1";

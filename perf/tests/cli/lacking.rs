@@ -4,7 +4,7 @@ use crate::fixture::{Bin, Fixture};
 use std::fs;
 
 #[test]
-fn cargo_what_the_machine_lacks_is_said_and_what_the_benches_are_told_reaches_them() {
+fn cargo_missing_tools_are_noted_and_knobs_passed_on() {
     let fixture = Fixture::new();
     let bin = Bin::without(&fixture, &["valgrind", "cc"]);
     bin.linker();
@@ -45,7 +45,7 @@ fn cargo_what_the_machine_lacks_is_said_and_what_the_benches_are_told_reaches_th
 
 /// What is not the linker's doing is not put down to it.
 #[test]
-fn cargo_a_layout_that_cannot_be_built_is_no_linker_that_cannot_shuffle() {
+fn cargo_a_failed_layout_is_not_blamed_on_the_linker() {
     let fixture = Fixture::new();
     let bin = Bin::without(&fixture, &["cargo"]);
     bin.cargo("[ \"$1\" != rustc ] || { echo 'error: no room on the disk' >&2; exit 101; }");
@@ -59,7 +59,7 @@ fn cargo_a_layout_that_cannot_be_built_is_no_linker_that_cannot_shuffle() {
 
 /// Of the two profiles of the benches the file states the quick one; who asks for the full one gets it.
 #[test]
-fn cargo_the_profile_that_was_asked_for_reaches_the_benches() {
+fn cargo_the_profile_reaches_the_benches() {
     let fixture = Fixture::new();
     let gate = fixture.read(".config/perf.toml");
     let ours = fs::read_to_string(knobs::runtime::root().join(".config/perf.toml")).unwrap();

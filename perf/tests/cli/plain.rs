@@ -34,7 +34,7 @@ fn marks(program: &PathBuf) -> usize {
 }
 
 #[test]
-fn cargo_the_benches_are_the_plain_engine_and_each_does_its_work() {
+fn cargo_benches_are_plain_and_do_their_work() {
     // The marks are really marks: the same engine with its failpoints has both.
     assert_eq!(marks(&built(("--bin", "mace-prod-child"), &[])), 2);
     let program = built(("--bench", "perf"), &["--no-default-features"]);

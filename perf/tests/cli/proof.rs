@@ -3,46 +3,37 @@
 use crate::fixture::{Fixture, there};
 
 #[test]
-fn cargo_the_gate_proves_itself_and_proposes_its_thresholds() {
+fn cargo_selftest_proves_and_calibrate_proposes() {
     let fixture = Fixture::new();
     let few = ["--set", "MACE_PERF_CONFIRM_ROUNDS=2"];
     let selftest = |args: &[&str]| fixture.perf(&[&["selftest"], args, &few].concat());
-    let proved = selftest(&["--runs", "1", "--pool", "6", "--draws", "5"]);
-    proved.ended(0, &["A/A (complete): gate failed 0 of 1", "other layout (drawn from a pool)"]);
-    for pct in [5, 10, 20] {
-        // The forger's steps take a nanosecond, so that a plant is what it is called.
-        let says =
-            format!("about +{pct} % planted in one case: Get/a/1 +{pct}.0 %, Put/a/1 +{pct}.0 %");
+    let proved = selftest(&["--runs", "1"]);
+    proved.ended(0, &["A/A: gate failed 0 of 1", "other layout: gate failed 0 of 1"]);
+    // The forger's steps take a nanosecond, so that a plant is what it is called.
+    for (pct, case) in [(5, "Put/a/1"), (10, "Get/a/1"), (20, "Put/a/1")] {
+        let says = format!("about +{pct} % planted in one case {case} +{pct}.0 %");
         assert!(proved.stderr.contains(&says), "`{says}` is missing in {}", proved.stderr);
     }
     let lines = || fixture.read("target/perf_gate/selftest.jsonl");
-    // Five kinds go the whole path, and three more are drawn besides.
-    assert_eq!(lines().lines().count(), 13);
-    let found = "about +20 % planted in one case (complete): gate failed 1 of 1";
+    assert_eq!(lines().lines().count(), 5);
+    let found = "about +20 % planted in one case: gate failed 1 of 1";
     assert!(proved.stdout.contains(found), "{}", proved.stdout);
 
-    // The pool is there; what is drawn from it again is the newest of its kind.
-    selftest(&["--runs", "0", "--pool", "0", "--draws", "6"]).ended(0, &["of 6"]);
-    assert_eq!(lines().lines().count(), 21);
+    // A comparison prints the newest proof of each kind.
+    selftest(&["--runs", "2"]).ended(0, &["A/A: gate failed 0 of 2"]);
+    assert_eq!(lines().lines().count(), 10);
     let compared = fixture.perf(&["compare", "base"]);
     compared.ended(0, &["passed: identical machine code", "selftest here of the last hour, at "]);
-    compared.ended(0, &[": A/A (complete)", ": A/A (drawn from a pool): gate failed 0 of 6"]);
-    assert_eq!(compared.stdout.matches("selftest here of ").count(), 13, "{}", compared.stdout);
+    compared.ended(0, &[": A/A: gate failed 0 of 2"]);
+    assert_eq!(compared.stdout.matches("selftest here of ").count(), 5, "{}", compared.stdout);
 
     // Base of A/A is what was committed, built as a comparison's base is.
     fixture.engine("engine", 1.3);
-    let apart = selftest(&["--runs", "1", "--pool", "0", "--draws", "0"]);
-    apart.ended(
-        1,
-        &["A/A (complete): gate failed 1 of 1", "other layout (complete): gate failed 0 of 1"],
-    );
+    let apart = selftest(&["--runs", "1"]);
+    apart.ended(1, &["A/A: gate failed 1 of 1", "other layout: gate failed 0 of 1"]);
     assert!(apart.stderr.contains("HEAD is not the same machine code"), "{}", apart.stderr);
     fixture.engine("engine", 1.0);
-
-    // Nothing is drawn twice into one comparison.
-    let args = ["selftest", "--runs", "0", "--pool", "0", "--draws", "1"];
-    let says = ["6 rounds are too few for one comparison", "just perf selftest --pool 18"];
-    fixture.perf(&args).refused_by("perf", &says);
+    fixture.perf(&["selftest", "--runs", "0"]).refused_at_once_by("perf", &["use 1 or more"]);
 
     let file = ".config/perf.toml";
     let old = fixture.read(file);
@@ -77,7 +68,7 @@ fn cargo_what_cannot_be_calibrated_is_said() {
     fixture.write(".config/perf.toml", &gate);
     let cut = ["--set", "MACE_PERF_BUDGET_SECS=1", "--set", "MACE_PERF_SCREEN_ROUNDS=1000"];
     let cut = fixture.perf(&[&["calibrate", "--write"], &cut[..]].concat());
-    cut.ended(3, &["INCONCLUSIVE: no case could be measured"]);
+    cut.ended(3, &["inconclusive: no case could be measured"]);
     assert!(cut.stderr.contains("Put/a/1 is left out: a round of it"), "{}", cut.stderr);
     assert_eq!(fixture.read(".config/perf.toml"), gate, "nothing was measured");
 }

@@ -21,7 +21,7 @@ fn main() {
 ";
 
 #[test]
-fn cargo_an_interrupted_comparison_leaves_nothing_behind() {
+fn cargo_an_interrupted_run_leaves_nothing_behind() {
     let fixture = Fixture::new();
     fixture.write("build.rs", SCRIPT);
     fixture.commit("a build that can hang");
@@ -72,7 +72,7 @@ fn cargo_an_interrupted_comparison_leaves_nothing_behind() {
 /// Nobody can clean up after a `kill -9`; what it leaves is no run at work.
 #[cfg(target_os = "linux")]
 #[test]
-fn cargo_what_a_killed_comparison_leaves_does_not_stop_the_next_one() {
+fn cargo_a_killed_run_does_not_stop_the_next_one() {
     let fixture = Fixture::new();
     let bin = Bin::without(&fixture, &["valgrind"]);
     bin.valgrind();

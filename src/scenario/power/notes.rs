@@ -85,9 +85,9 @@ impl Notes {
             return passed;
         }
         for line in done("read", &path, fs::read_to_string(&path)).lines() {
-            let parsed: (OracleName, u64, String) =
+            let entry: (OracleName, u64, String) =
                 serde_json::from_str(line).expect("a line is an allowance");
-            let (oracle, count, sentence) = parsed;
+            let (oracle, count, sentence) = entry;
             let (sum, remainders) = passed.0.entry((oracle, sentence)).or_default();
             *sum += count;
             *remainders += 1;

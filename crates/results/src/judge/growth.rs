@@ -79,7 +79,7 @@ pub fn growth(resource: Resource, rows: &[Row], limits: &Growth) -> Judgement {
             limits.warmup_cycles, limits.min_cycles
         ));
     };
-    let typical = median(readings).unwrap_or_default();
+    let typical = median(&readings).unwrap_or_default();
     let span = pieces.iter().map(|piece| span(piece)).sum::<f64>();
     let late: Vec<_> = pieces.iter().map(|piece| piece[piece.len() / 3..].to_vec()).collect();
     let late_slope = theil_sen(&late).unwrap_or(slope);

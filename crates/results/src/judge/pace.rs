@@ -101,14 +101,14 @@ impl<'s> Series<'s> {
             .iter()
             .map(|id| {
                 let levels = first.iter().map(|(_, snapshot)| level(snapshot, id));
-                median(levels.collect()).expect("there is a first snapshot")
+                median(&levels.collect::<Vec<_>>()).expect("there is a first snapshot")
             })
             .collect();
         let points: Vec<f64> = all
             .iter()
             .map(|(_, snapshot)| {
                 let levels = cases.iter().zip(&bases).map(|(id, base)| level(snapshot, id) - base);
-                median(levels.collect()).expect("there is a case")
+                median(&levels.collect::<Vec<_>>()).expect("there is a case")
             })
             .collect();
         let piece: Vec<Point> =

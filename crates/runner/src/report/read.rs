@@ -31,6 +31,8 @@ pub struct Places {
     pub nextest: PathBuf,
     /// What the performance gate writes to.
     pub perf: PathBuf,
+    /// The file that its snapshot is written to.
+    pub snapshot: PathBuf,
     /// What the long run writes to.
     pub soak: PathBuf,
 }

@@ -40,6 +40,7 @@ fn places(knobs: &Knobs) -> Places {
         prod: root.join("target/prod"),
         nextest: root.join("target/nextest"),
         perf: knobs.get(knob::MACE_PERF_OUT_DIR),
+        snapshot: knobs.perf_output(),
         soak: knobs.get(knob::SOAK_METRICS_DIR),
     }
 }

@@ -86,8 +86,7 @@ pub(super) type Taken = std::result::Result<(String, Snapshot), Simple>;
 /// Takes a perf snapshot.
 pub(super) fn snapshot(plan: &Plan, standing: Soaking, interrupts: &Interrupts) -> Taken {
     console::note(&format!("soak       cycle {}: perf snapshot", standing.cycle));
-    let out = plan.session.knobs.get(knob::MACE_PERF_OUT_DIR);
-    let file = out.join("head_snapshot.json");
+    let file = plan.session.knobs.perf_output();
     let broken = |why: String| Simple { outcome: Outcome::Broken, why };
     // One that an earlier run left must not be taken for this one.
     files::remove(&file).map_err(|error| broken(error.to_string()))?;

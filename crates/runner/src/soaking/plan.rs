@@ -3,11 +3,7 @@
 
 use crate::{files, plan::ShardNumber, session::Session};
 use knobs::{Handle, Home, Knobs, knob, value::Seconds};
-use process::{
-    Error, Result,
-    engine::{Engine, PACKAGE},
-    folder,
-};
+use process::{Error, Result, engine::Engine, folder};
 use results::{ledger::Subject, limits::Limits, seeds::Shard};
 use std::{
     path::{Path, PathBuf},
@@ -88,6 +84,5 @@ fn subject(engine: &Engine, features: &str) -> Subject {
             format!("checkout, {commit}")
         }
     };
-    let engine = format!("{PACKAGE} {}", engine.version);
-    Subject { engine, source, features: features.to_owned() }
+    Subject { engine: engine.name(), source, features: features.to_owned() }
 }

@@ -10,6 +10,7 @@ mod bootstrap;
 mod consumers;
 mod engines;
 mod features;
+mod fixes;
 mod fixture;
 mod layers;
 mod runs;

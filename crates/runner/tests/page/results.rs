@@ -1,7 +1,10 @@
 //! A folder with results of every kind, good and bad ones, as the programs write them.
 
 use knobs::findings::Findings;
-use results::run::Setting;
+use results::{
+    gate::{Comparison, Estimate, Gate, Judged, Origin, Verdict},
+    run::Setting,
+};
 use runner::report::{Model, Places, read};
 use std::{fmt::Write, fs, path::Path};
 use tempfile::TempDir;
@@ -55,6 +58,7 @@ impl Folder {
             prod: root.join("target/prod"),
             nextest: root.join("target/nextest"),
             perf: root.join("target/perf_gate"),
+            snapshot: root.join("target/perf_gate/head_snapshot.json"),
             soak: root.join("target/prod_soak"),
         };
         let setting = Setting {
@@ -221,17 +225,50 @@ fn history() -> String {
     (0..20).map(line).collect::<Vec<_>>().join("\n")
 }
 
-/// What the gate says when it has confirmed a slowdown.
+/// What the gate writes when it has confirmed a slowdown.
 fn compared() -> String {
-    let origin = "{\"engine\": \"mace-kv 0.2.0 (registry)\", \"commit\": \"abc1234\"}";
-    format!(
-        "{{\"format\": 1, \"gate\": \"failed\", \"identical\": false, \"base_reference\": \
-         \"origin/master\", \"base\": {origin}, \"head\": {origin}, \"notes\": [], \
-         \"threshold_pct\": 5.0, \"load\": 1.5, \"cases\": [\
-         {{\"case\": \"Put/K16-V16/1\", \"verdict\": \"regressed\", \"estimate\": {{\"base_ns\": 5e7, \
-         \"head_ns\": 6e7, \"delta_pct\": 20.0, \"low_pct\": 17.5, \"high_pct\": 22.5}}}}, \
-         {{\"case\": \"Get/K16-V16/1\", \"verdict\": \"too_small\", \"estimate\": null}}]}}"
-    )
+    let origin = Origin {
+        engine: "mace-kv 0.2.0 (registry)".to_owned(),
+        commit: "abc1234".to_owned(),
+        ..Origin::default()
+    };
+    let judged = |case: &str, verdict, estimate| Judged {
+        case: case.to_owned(),
+        verdict,
+        estimate,
+        suspect: false,
+        screening: Vec::new(),
+        confirming: Vec::new(),
+    };
+    let slower = Estimate {
+        base_ns: 5e7,
+        head_ns: 6e7,
+        delta_pct: 20.0,
+        low_pct: 17.5,
+        high_pct: 22.5,
+        ..Estimate::default()
+    };
+    let comparison = Comparison {
+        format: 1,
+        gate: Gate::Failed,
+        identical: false,
+        base_reference: "origin/master".to_owned(),
+        base: origin.clone(),
+        head: origin,
+        notes: Vec::new(),
+        seed: 1,
+        layouts: 6,
+        threshold_pct: 5.0,
+        max_regress_cases: 0,
+        load: 1.5,
+        cpu_pressure_pct: None,
+        cases: vec![
+            judged("Put/K16-V16/1", Verdict::Regressed, Some(slower)),
+            judged("Get/K16-V16/1", Verdict::TooSmall, None),
+        ],
+        instructions: Vec::new(),
+    };
+    serde_json::to_string(&comparison).unwrap()
 }
 
 fn cycles() -> String {

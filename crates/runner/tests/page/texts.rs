@@ -88,8 +88,9 @@ fn nothing_at_all_is_a_page_too() {
 fn a_curve_has_times_that_were_measured_alike() {
     let line = |kind: &str, setup: &str, cpu: &str, times: &str| {
         format!(
-            "{{\"format\": 1, \"kind\": \"{kind}\", \"setup\": \"{setup}\", \
-             \"origin\": {{\"machine\": \"{cpu}\"}}, \"median_ns\": {{{times}}}}}"
+            "{{\"format\": 1, \"kind\": \"{kind}\", \"setup\": {{\"profile\": \"{setup}\"}}, \
+             \"origin\": {{\"engine\": \"e\", \"commit\": \"c\", \"machine\": {{\"cpu\": \"{cpu}\"}}}}, \
+             \"median_ns\": {{{times}}}}}"
         )
     };
     let put = |ns: u32| format!("\"Put/a/1\": {ns}");

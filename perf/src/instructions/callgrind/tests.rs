@@ -9,7 +9,7 @@ const SHARES: &str = include_str!("../../../tests/fixtures/callgrind/shares.txt"
 const PLAIN: &str = include_str!("../../../tests/fixtures/callgrind/plain.txt");
 
 #[test]
-fn recorded_output_of_both_formats_is_read_with_the_names_whole() {
+fn recorded_output_of_both_formats_is_read() {
     let counts = parse(SHARES);
     assert_eq!(parse(PLAIN), counts);
     assert_eq!(super::total(&counts), 99_922, "what callgrind calls its total");
@@ -28,7 +28,7 @@ fn recorded_output_of_both_formats_is_read_with_the_names_whole() {
 }
 
 #[test]
-fn a_line_without_its_object_keeps_the_brackets_of_its_name() {
+fn brackets_of_a_name_are_kept_without_an_object() {
     let counts = parse("53,600 (53.64%)  /rustc/59/mod.rs:core::slice::<impl [T]>::sort\n");
     assert_eq!(counts.keys().collect::<Vec<_>>(), ["core::slice::<impl [T]>::sort"]);
 }
@@ -62,7 +62,7 @@ mod failing {
     const LONG: Duration = Duration::from_mins(10);
 
     #[test]
-    fn whatever_keeps_a_case_from_being_counted_is_its_reason() {
+    fn what_prevents_a_count_is_its_reason() {
         let counted = "echo '12 (100.0%)  a.rs:a [/x]'";
         assert_eq!(said("exit 0", counted, LONG), Ok(1));
         for (valgrind, annotate, reason) in [

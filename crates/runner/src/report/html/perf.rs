@@ -41,7 +41,7 @@ fn row(case: &PerfCase, perf: &Perf, compared: bool, judged: bool, reach: f64) -
     let delta = case.delta_pct.unwrap_or_default();
     let word = case.verdict.as_deref().unwrap_or_default();
     let class = match word {
-        "regressed" | "slower" | "regression" => "failed",
+        "regressed" => "failed",
         "inconclusive" => "flaky",
         _ => "passed",
     };

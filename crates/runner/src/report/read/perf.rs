@@ -4,90 +4,20 @@
 
 use super::Reader;
 use crate::report::model::{Perf, PerfCase};
-use serde::Deserialize;
-use serde_json::Value;
+use results::{
+    gate::{Comparison, Entry, Judged, Kind, Origin, Sampled, Summary},
+    stats,
+};
 use std::{collections::BTreeMap, fs, path::Path, time::SystemTime};
-
-/// A summary or a snapshot, as the contract fixes it; further keys may stand beside these.
-#[derive(Debug, Deserialize)]
-struct Summary {
-    count: usize,
-    cases: BTreeMap<String, Estimates>,
-}
-
-#[derive(Debug, Deserialize)]
-struct Estimates {
-    #[serde(rename = "median_ns")]
-    median: f64,
-    /// The ends of the median's interval.
-    #[serde(rename = "median_low_ns")]
-    low: Option<f64>,
-    #[serde(rename = "median_high_ns")]
-    high: Option<f64>,
-}
-
-/// What `perf compare` decided.
-#[derive(Debug, Deserialize)]
-struct Comparison {
-    gate: String,
-    identical: bool,
-    base_reference: String,
-    base: Origin,
-    head: Origin,
-    notes: Vec<String>,
-    threshold_pct: f64,
-    load: f64,
-    cases: Vec<Judged>,
-}
-
-#[derive(Debug, Deserialize)]
-struct Origin {
-    engine: String,
-    commit: String,
-}
-
-#[derive(Debug, Deserialize)]
-struct Judged {
-    case: String,
-    verdict: String,
-    estimate: Option<Estimate>,
-}
-
-#[derive(Debug, Deserialize)]
-struct Estimate {
-    base_ns: f64,
-    head_ns: f64,
-    delta_pct: f64,
-    low_pct: f64,
-    high_pct: f64,
-}
-
-/// A line of the history.
-#[derive(Debug, Deserialize)]
-struct Past {
-    kind: String,
-    /// How and where it was measured, compared and not looked into; older lines lack it.
-    #[serde(default)]
-    setup: Value,
-    #[serde(default)]
-    origin: Value,
-    median_ns: BTreeMap<String, f64>,
-}
-
-impl Past {
-    /// Whether the times of the two can stand in one curve.
-    fn is_like(&self, other: &Self) -> bool {
-        (&self.kind, &self.setup, &self.origin["machine"])
-            == (&other.kind, &other.setup, &other.origin["machine"])
-    }
-}
 
 /// What is there; `None` when the gate has left nothing.
 pub(super) fn read(reader: &mut Reader<'_>) -> Option<Perf> {
     let folder = reader.places.perf.clone();
     let file = |name: &str| folder.join(name);
-    let (judged, snapshot) = (file("compare.json"), file("head_snapshot.json"));
-    let (base, head) = (file("base_summary.json"), file("head_summary.json"));
+    let judged = file("compare.json");
+    let base = file("base_summary.json");
+    let head = file("head_summary.json");
+    let snapshot = reader.places.snapshot.clone();
     let compared = written(&judged).max(written(&base).min(written(&head)));
     let (kind, mut perf) = if compared.is_some() && compared >= written(&snapshot) {
         let perf = if written(&judged).is_some() {
@@ -95,9 +25,9 @@ pub(super) fn read(reader: &mut Reader<'_>) -> Option<Perf> {
         } else {
             comparison(summary(reader, &base)?, &summary(reader, &head)?)
         };
-        ("compare", perf)
+        (Kind::Compare, perf)
     } else {
-        ("snapshot", snapshot_of(&summary(reader, &snapshot)?))
+        (Kind::Snapshot, snapshot_of(&summary(reader, &snapshot)?))
     };
     perf.history = history(reader, &file("history.jsonl"), kind);
     Some(perf)
@@ -108,19 +38,26 @@ fn written(path: &Path) -> Option<SystemTime> {
 }
 
 fn summary(reader: &mut Reader<'_>, path: &Path) -> Option<Summary> {
-    let summary: Summary = reader.json(path)?;
+    let mut summary: Summary = reader.json(path)?;
     if summary.count != summary.cases.len() {
         let what = format!("says {} cases and has {}", summary.count, summary.cases.len());
         reader.problem(path, &what);
     }
+    summary.cases.retain(|id, case| {
+        let is_valid = case.valid_median_ns().is_some();
+        if !is_valid {
+            reader.problem(path, &format!("case `{id}` has no median"));
+        }
+        is_valid
+    });
     Some(summary)
 }
 
 fn snapshot_of(snapshot: &Summary) -> Perf {
-    let cases = snapshot.cases.iter().map(|(id, estimates)| PerfCase {
+    let cases = snapshot.cases.iter().map(|(id, sampled)| PerfCase {
         id: id.clone(),
-        head_ns: Some(estimates.median),
-        head_interval_ns: estimates.interval(),
+        head_ns: Some(sampled.median_ns),
+        head_interval_ns: sampled.median_interval_ns(),
         ..PerfCase::default()
     });
     Perf { title: "snapshot".to_owned(), cases: cases.collect(), ..Perf::default() }
@@ -131,7 +68,7 @@ fn comparison(base: Summary, head: &Summary) -> Perf {
         head.cases.iter().map(|(id, head)| case(id, base.cases.get(id), head)).collect();
     // A case that is gone is said too: it is one that nobody compares any more.
     for (id, base) in base.cases.into_iter().filter(|(id, _)| !head.cases.contains_key(id)) {
-        let base_ns = Some(base.median);
+        let base_ns = Some(base.median_ns);
         cases.push(PerfCase {
             id,
             base_ns,
@@ -142,23 +79,16 @@ fn comparison(base: Summary, head: &Summary) -> Perf {
     Perf { title: "comparison of base and head".to_owned(), cases, ..Perf::default() }
 }
 
-fn case(id: &str, base: Option<&Estimates>, head: &Estimates) -> PerfCase {
-    let base_ns = base.map(|base| base.median);
-    let delta = base_ns.filter(|base| *base > 0.0).map(|base| (head.median - base) / base * 100.0);
+fn case(id: &str, base: Option<&Sampled>, head: &Sampled) -> PerfCase {
+    let base_ns = base.map(|base| base.median_ns);
     PerfCase {
         id: id.to_owned(),
         base_ns,
-        head_ns: Some(head.median),
-        head_interval_ns: head.interval(),
-        delta_pct: delta,
+        head_ns: Some(head.median_ns),
+        head_interval_ns: head.median_interval_ns(),
+        delta_pct: base_ns.map(|base_ns| stats::delta_pct(base_ns, head.median_ns)),
         delta_interval_pct: None,
         verdict: base.is_none().then(|| "new".to_owned()),
-    }
-}
-
-impl Estimates {
-    fn interval(&self) -> Option<(f64, f64)> {
-        self.low.zip(self.high)
     }
 }
 
@@ -172,12 +102,12 @@ fn decided(found: Comparison) -> Perf {
             head_interval_ns: None,
             delta_pct: estimate.map(|estimate| estimate.delta_pct),
             delta_interval_pct: estimate.map(|estimate| (estimate.low_pct, estimate.high_pct)),
-            verdict: Some(judged.verdict.replace('_', " ")),
+            verdict: Some(judged.verdict.name().to_owned()),
         }
     };
     let side = |origin: &Origin| format!("{}, {}", origin.engine, origin.commit);
     let mut facts = vec![
-        ("gate".to_owned(), found.gate.replace('_', " ")),
+        ("gate".to_owned(), found.gate.name().to_owned()),
         ("base".to_owned(), format!("{} ({})", found.base_reference, side(&found.base))),
         ("head".to_owned(), side(&found.head)),
         ("threshold".to_owned(), format!("{} %", found.threshold_pct)),
@@ -193,22 +123,22 @@ fn decided(found: Comparison) -> Perf {
 }
 
 /// Medians by case of each line of that kind that was measured as its newest was.
-fn history(reader: &mut Reader<'_>, path: &Path, kind: &str) -> BTreeMap<String, Vec<f64>> {
+fn history(reader: &mut Reader<'_>, path: &Path, kind: Kind) -> BTreeMap<String, Vec<f64>> {
     let mut all = Vec::new();
     for (index, line) in reader.text(path).unwrap_or_default().lines().enumerate() {
-        match serde_json::from_str::<Past>(line) {
-            Ok(past) if past.kind == kind => all.push(past),
+        match serde_json::from_str::<Entry>(line) {
+            Ok(entry) if entry.kind == kind => all.push(entry),
             Ok(_) => {}
             Err(error) => reader.problem(path, &format!("line {}: {error}", index + 1)),
         }
     }
     // Of the same machine code nothing is measured.
-    all.retain(|past| !past.median_ns.is_empty());
+    all.retain(|entry| !entry.median_ns.is_empty());
     let mut history = BTreeMap::<String, Vec<f64>>::new();
-    let Some(newest) = all.last() else { return history };
-    for past in all.iter().filter(|past| past.is_like(newest)) {
-        for (id, median_ns) in &past.median_ns {
-            history.entry(id.clone()).or_default().push(*median_ns);
+    let Some(newest) = all.last().map(Entry::series) else { return history };
+    for entry in all.into_iter().filter(|entry| entry.series() == newest) {
+        for (id, median_ns) in entry.median_ns {
+            history.entry(id).or_default().push(median_ns);
         }
     }
     history

@@ -3,8 +3,8 @@
 
 use crate::{
     build::Tree,
-    files::Origin,
     git::{Repository, Worktree},
+    machine,
     settings::Settings,
 };
 use process::{
@@ -13,17 +13,25 @@ use process::{
     wanted::Wanted,
     workspace::{self, Generated},
 };
-use std::path::Path;
+use results::gate::Origin;
+use std::path::{Path, PathBuf};
 
-/// Base and head, ready to be built.
+/// One of the two, ready to be built.
 #[derive(Debug)]
-pub(crate) struct Sides {
-    pub(crate) base: (Tree, Origin),
-    pub(crate) head: (Tree, Origin),
+pub(crate) struct Revision {
+    pub(crate) tree: Tree,
+    pub(crate) origin: Origin,
+}
+
+/// Base and head.
+#[derive(Debug)]
+pub(crate) struct Revisions {
+    pub(crate) base: Revision,
+    pub(crate) head: Revision,
     pub(crate) reference: String,
     pub(crate) notes: Vec<String>,
     /// Where base's sources are until this is dropped.
-    _worktree: Option<Worktree>,
+    pub(crate) worktree: Option<Worktree>,
 }
 
 const BENCHES: &str = "benches/perf.rs";
@@ -42,7 +50,7 @@ const MADE_OF: [&str; 7] = [
 /// Where a tree says which toolchain it is built with.
 const TOOLCHAIN: [&str; 2] = ["rust-toolchain.toml", "rust-toolchain"];
 
-impl Sides {
+impl Revisions {
     /// This tree, or the engine's checkout that was asked for, and its base.
     pub(crate) fn with_base(settings: &Settings, reference: &str) -> Result<Self> {
         match Wanted::of(&settings.knobs)? {
@@ -66,27 +74,27 @@ impl Sides {
         }
         let worktree = repository.worktree(&base.commit, &settings.file("worktree"))?;
         let manifest = worktree.folder.join("Cargo.toml");
-        let mut notes = Vec::new();
-        if repository.differs(&base.commit, &MADE_OF) {
-            notes.push(
-                "the benches themselves differ between base and head: a delta can be theirs".into(),
-            );
-        }
-        if repository.differs(&base.commit, &TOOLCHAIN) {
-            let note = "base names another toolchain: both sides are built with the one of head";
-            notes.push(note.into());
-        }
-        if profiles(&manifest) != profiles(&settings.manifest()) {
-            let note =
-                "[profile.bench] or [profile.release] is another in base: a delta can be theirs";
-            notes.push(note.into());
-        }
+        let checks = [
+            (
+                repository.differs(&base.commit, &MADE_OF),
+                "the benches themselves differ between base and head: a delta can be theirs",
+            ),
+            (
+                repository.differs(&base.commit, &TOOLCHAIN),
+                "base names another toolchain: both sides are built with the one of head",
+            ),
+            (
+                profiles(&manifest) != profiles(&settings.manifest()),
+                "[profile.bench] or [profile.release] is another in base: a delta can be theirs",
+            ),
+        ];
+        let notes = checks.into_iter().filter(|(differs, _)| *differs).map(|(_, note)| note.into());
         Ok(Self {
-            base: side(settings, "base", "base", (&manifest, true), base.commit)?,
-            head: side(settings, "head", "head", (&settings.manifest(), true), repository.head())?,
+            base: own(settings, "base", &manifest, base.commit)?,
+            head: own(settings, "head", &settings.manifest(), repository.head())?,
             reference: base.reference,
-            notes,
-            _worktree: Some(worktree),
+            notes: notes.collect(),
+            worktree: Some(worktree),
         })
     }
 
@@ -107,24 +115,24 @@ impl Sides {
             return Err(Error::new(what, there.join(&prefix).display(), remedy));
         }
         Ok(Self {
-            base: alike(settings, "base", (&there, &prefix), &base.commit)?,
-            head: alike(settings, "head", (&top, &prefix), &repository.head())?,
+            base: alike(settings, "base", &there, &prefix, base.commit)?,
+            head: alike(settings, "head", &top, &prefix, repository.head())?,
             reference: base.reference,
             notes: vec!["the benches are this suite's on both sides".into()],
-            _worktree: Some(worktree),
+            worktree: Some(worktree),
         })
     }
 
     /// Two engines: published versions, or folders.
     pub(crate) fn engines(settings: &Settings, base: &str, head: &str) -> Result<Self> {
-        let (from, to) = (Wanted::parse(base)?, Wanted::parse(head)?);
-        let commit = Repository::at(&settings.root).map_or("no commit".into(), |git| git.head());
+        let from = Wanted::parse(base)?;
+        let to = Wanted::parse(head)?;
         Ok(Self {
-            base: generated(settings, "base", &from, &commit)?,
-            head: generated(settings, "head", &to, &commit)?,
+            base: generated(settings, "base", &from)?,
+            head: generated(settings, "head", &to)?,
             reference: base.to_owned(),
             notes: vec!["the benches are this suite's on both sides".into()],
-            _worktree: None,
+            worktree: None,
         })
     }
 }
@@ -136,61 +144,67 @@ fn profiles(manifest: &Path) -> Option<[Option<toml::Value>; 2]> {
     Some([profile("bench"), profile("release")])
 }
 
-/// A side that is built in the folder `place` of the builds. Trees of another kind have another: cargo
-/// takes what it built from one tree for that of another at the same place in its workspace, where the
-/// files are no newer.
-fn side(
-    settings: &Settings,
-    name: &'static str,
-    place: &str,
-    (manifest, locked): (&Path, bool),
-    commit: String,
-) -> Result<(Tree, Origin)> {
-    let engine = Engine::resolved(manifest)?.to_string();
-    let target = settings.file("build").join(place);
-    let tree = Tree { name, manifest: manifest.to_owned(), target, locked };
-    Ok((tree, Origin::now(engine, commit)))
+/// A revision that is built in the folder `place` of the builds. Trees of another kind have another:
+/// cargo takes what it built from one tree for that of another at the same place in its workspace,
+/// where the files are no newer.
+fn revision(settings: &Settings, tree: Tree, place: &str, commit: String) -> Result<Revision> {
+    let engine = Engine::resolved(&tree.manifest)?.to_string();
+    let tree = Tree { target: settings.file("build").join(place), ..tree };
+    Ok(Revision { tree, origin: machine::origin(engine, commit) })
 }
 
-fn generated(
+/// A commit of this repository, with its own lock file.
+fn own(
     settings: &Settings,
     name: &'static str,
-    wanted: &Wanted,
-    commit: &str,
-) -> Result<(Tree, Origin)> {
-    of_workspace(settings, name, &workspace::generate(&settings.root, wanted)?, wanted, commit)
+    manifest: &Path,
+    commit: String,
+) -> Result<Revision> {
+    let tree = Tree { name, manifest: manifest.to_owned(), target: PathBuf::new(), locked: true };
+    revision(settings, tree, name, commit)
+}
+
+fn generated(settings: &Settings, name: &'static str, wanted: &Wanted) -> Result<Revision> {
+    let workspace = workspace::generate(&settings.root, wanted)?;
+    of_workspace(settings, name, &workspace, wanted, commit(settings))
 }
 
 /// An engine's checkout in a workspace that differs from the other side's in the engine alone.
 fn alike(
     settings: &Settings,
     name: &'static str,
-    (top, prefix): (&Path, &Path),
-    commit: &str,
-) -> Result<(Tree, Origin)> {
-    let generated = workspace::generate_alike(&settings.root, top, prefix)?;
-    of_workspace(settings, name, &generated, &Wanted::Path(top.join(prefix)), commit)
+    top: &Path,
+    prefix: &Path,
+    commit: String,
+) -> Result<Revision> {
+    let workspace = workspace::generate_alike(&settings.root, top, prefix)?;
+    of_workspace(settings, name, &workspace, &Wanted::Path(top.join(prefix)), commit)
 }
 
 fn of_workspace(
     settings: &Settings,
     name: &'static str,
-    generated: &Generated,
+    workspace: &Generated,
     wanted: &Wanted,
-    commit: &str,
-) -> Result<(Tree, Origin)> {
-    let manifest = &generated.manifest;
-    wanted.check(&Engine::resolved(manifest)?, manifest)?;
+    commit: String,
+) -> Result<Revision> {
+    let manifest = workspace.manifest.clone();
+    wanted.check(&Engine::resolved(&manifest)?, &manifest)?;
     let folder = manifest.parent().and_then(Path::file_name).unwrap_or_default();
     let place = format!("{name}-{}", folder.to_string_lossy());
-    side(settings, name, &place, (manifest, false), commit.to_owned())
+    let tree = Tree { name, manifest, target: PathBuf::new(), locked: false };
+    revision(settings, tree, &place, commit)
 }
 
-/// This tree alone, for what measures one side.
-pub(crate) fn this_tree(settings: &Settings) -> Result<(Tree, Origin)> {
-    let commit = Repository::at(&settings.root).map_or("no commit".into(), |git| git.head());
+/// The commit of this tree.
+fn commit(settings: &Settings) -> String {
+    Repository::at(&settings.root).map_or("no commit".into(), |git| git.head())
+}
+
+/// This tree alone, for what measures one revision.
+pub(crate) fn this_tree(settings: &Settings) -> Result<Revision> {
     match Wanted::of(&settings.knobs)? {
-        Wanted::Locked => side(settings, "head", "head", (&settings.manifest(), true), commit),
-        wanted => generated(settings, "head", &wanted, &commit),
+        Wanted::Locked => own(settings, "head", &settings.manifest(), commit(settings)),
+        wanted => generated(settings, "head", &wanted),
     }
 }

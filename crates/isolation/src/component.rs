@@ -1,4 +1,4 @@
-//! Tangles: the strongly connected components of the graph, as sets of transactions. Each holds at
+//! The strongly connected components of the graph, as sets of transactions. Each holds at
 //! least one forbidden cycle. Only asked for when there is a cycle at all.
 
 use crate::graph::Graph;
@@ -7,7 +7,7 @@ const FRESH: u32 = u32::MAX;
 
 /// The transactions of each component with more than one node, in ascending order, the smallest
 /// component first.
-pub(crate) fn tangles(graph: &Graph) -> Vec<Vec<u32>> {
+pub(crate) fn components(graph: &Graph) -> Vec<Vec<u32>> {
     let mut found = Vec::new();
     let mut tarjan = Tarjan::new(graph);
     for root in 0..graph.nodes() {

@@ -1,0 +1,174 @@
+//! `prod fixes`: what our fixes for confirmed defects change, and whether they apply to the engine;
+//! and the engine of a run with those that were asked for. How a fix is read and applied is in
+//! `process::fixes`.
+
+use crate::cli::FixesVerb;
+use knobs::{Knobs, knob};
+use process::{
+    Error, Outcome, Result, console,
+    engine::Engine,
+    fixes::{self, Fix, Fixes},
+    folder,
+    wanted::Wanted,
+    workspace::{self, Generated},
+};
+use std::{
+    collections::BTreeMap,
+    fs,
+    path::{Path, PathBuf},
+    process::Command,
+};
+
+/// The workspace and the engine with the fixes that `MACE_PROD_FIXES` asks for; `None` for none.
+pub(crate) fn fixed(
+    root: &Path,
+    knobs: &Knobs,
+    wanted: &Wanted,
+    engine: &Engine,
+) -> Result<Option<(Generated, Engine)>> {
+    let fixes = Fixes::load(root, engine)?;
+    let chosen = fixes.select(knobs.get(knob::MACE_PROD_FIXES))?;
+    if chosen.is_empty() {
+        return Ok(None);
+    }
+    let generated = workspace::generate_fixed(root, wanted, engine, &chosen)?;
+    let resolved = Engine::resolved(&generated.manifest)?;
+    let asked: Vec<_> = chosen.iter().map(|fix| fix.id.as_str()).collect();
+    if resolved.fixes != asked || resolved.version != engine.version {
+        let what = format!("cargo resolved {resolved} instead of the fixed {engine}");
+        let remedy = "remove that generated folder and try again";
+        return Err(Error::new(what, generated.manifest.display(), remedy));
+    }
+    Ok(Some((generated, Engine { fixes: resolved.fixes, ..engine.clone() })))
+}
+
+/// Runs the subcommand.
+pub(crate) fn fixes(flags: &[(&str, &str)], verb: Option<&FixesVerb>) -> Result<Outcome> {
+    let knobs = Knobs::load_with(flags)?;
+    let root = knobs.root();
+    let wanted = Wanted::of(&knobs)?;
+    let manifest = match &wanted {
+        Wanted::Locked => root.join("Cargo.toml"),
+        wanted => workspace::generate(root, wanted)?.manifest,
+    };
+    let engine = Engine::resolved(&manifest)?;
+    wanted.check(&engine, &manifest)?;
+    let fixes = Fixes::load(root, &engine)?;
+    match verb {
+        None | Some(FixesVerb::List) => Ok(list(&fixes, &engine)),
+        Some(FixesVerb::Show { id }) => {
+            let fix = fixes.named(id, "command line")?;
+            console::page(patch(&fixes, fix, &engine)?.trim_end());
+            Ok(Outcome::Passed)
+        }
+        Some(FixesVerb::Export { folder }) => export(&fixes, &engine, folder),
+    }
+}
+
+/// Says of each fix whether it applies. One that does not makes the command fail.
+fn list(fixes: &Fixes, engine: &Engine) -> Outcome {
+    let mut applying = 0;
+    for fix in fixes.all() {
+        let state = match sources(&fixes.basis(fix), engine) {
+            Ok(_) => {
+                applying += 1;
+                "applies".to_owned()
+            }
+            Err(error) => error.to_string(),
+        };
+        let after = fix.after.join(", ");
+        let after = if after.is_empty() { after } else { format!(" (with {after})") };
+        console::page(&format!("{}{after}: {state}", fix.id));
+        console::page(&format!("    {}", one_line(&fix.reason)));
+        console::page(&format!("    cost: {}", one_line(&fix.cost)));
+        if !fix.gap.is_empty() {
+            console::page(&format!("    not covered: {}", one_line(&fix.gap)));
+        }
+    }
+    let count = fixes.all().len();
+    console::page(&format!("{applying} of {count} apply to {engine}"));
+    if applying == count { Outcome::Passed } else { Outcome::Failed }
+}
+
+/// Writes a patch for each fix that changes something.
+fn export(fixes: &Fixes, engine: &Engine, folder: &Path) -> Result<Outcome> {
+    let folder = folder::writable(folder)?;
+    for fix in fixes.all().iter().filter(|fix| !fix.edits.is_empty()) {
+        let path = folder.join(format!("{}.patch", fix.id));
+        fs::write(&path, patch(fixes, fix, engine)?).map_err(|error| {
+            Error::io("write the patch", &path, "make the folder writable", error)
+        })?;
+        console::page(&format!("{}", path.display()));
+    }
+    Ok(Outcome::Passed)
+}
+
+/// A fix as a patch that `git apply` takes: what it is, then the diff against the sources with the fixes
+/// that it is made on top of.
+fn patch(fixes: &Fixes, fix: &Fix, engine: &Engine) -> Result<String> {
+    let with = fixes.basis(fix);
+    let below: Vec<_> = with.iter().copied().filter(|other| other.id != fix.id).collect();
+    let new = sources(&with, engine)?;
+    let mut old = sources(&below, engine)?;
+    for file in new.keys().filter(|file| !below.iter().any(|fix| changes(fix, file))) {
+        old.insert(file.clone(), read(engine, file)?);
+    }
+    let mut text = format!("{}: {}\n\n{}\n", engine.name(), fix.id, fix.reason.trim());
+    text.push_str(&format_section("Cost", &fix.cost));
+    text.push_str(&format_section("Not covered", &fix.gap));
+    text.push_str(&format_section("Apply first", &fix.after.join(", ")));
+    text.push('\n');
+    text.push_str(&diff(&old, &new)?);
+    Ok(text)
+}
+
+fn changes(fix: &Fix, file: &str) -> bool {
+    fix.edits.iter().any(|edit| edit.file == file)
+}
+
+fn format_section(title: &str, text: &str) -> String {
+    if text.is_empty() { String::new() } else { format!("{title}: {}\n", text.trim()) }
+}
+
+fn sources(fixes: &[&Fix], engine: &Engine) -> Result<BTreeMap<String, String>> {
+    fixes::apply(fixes, |file| read(engine, file))
+}
+
+fn read(engine: &Engine, file: &str) -> Result<String> {
+    let path = engine.source.join(file);
+    fs::read_to_string(&path)
+        .map_err(|error| Error::io("read the source", &path, "fit the fix to this engine", error))
+}
+
+/// The difference between two states of some files, made by git.
+fn diff(old: &BTreeMap<String, String>, new: &BTreeMap<String, String>) -> Result<String> {
+    let remedy = "make room in the folder for temporary files";
+    let failed =
+        |error| Error::io("write the sources", Path::new("a temporary folder"), remedy, error);
+    let scratch = tempfile::tempdir().map_err(failed)?;
+    for (side, texts) in [("a", old), ("b", new)] {
+        for (file, text) in texts {
+            let path: PathBuf = scratch.path().join(side).join(file);
+            let folder = path.parent().expect("a file is in a folder");
+            fs::create_dir_all(folder).and_then(|()| fs::write(&path, text)).map_err(failed)?;
+        }
+    }
+    let mut git = Command::new("git");
+    git.args(["-c", "core.autocrlf=false", "diff", "--no-index", "--no-prefix", "--no-color"]);
+    git.args(["--no-ext-diff", "--no-textconv", "--", "a", "b"]).current_dir(scratch.path());
+    // Two folders that do not belong to any repository differ with exit code 1.
+    let output = git.output().map_err(|error| {
+        let what = format!("cannot run git ({error})");
+        Error::new(what, "PATH", "install git").because(error)
+    })?;
+    if !matches!(output.status.code(), Some(0 | 1)) {
+        let what =
+            format!("git cannot compare: {}", String::from_utf8_lossy(&output.stderr).trim());
+        return Err(Error::new(what, scratch.path().display(), "use a newer git"));
+    }
+    Ok(String::from_utf8_lossy(&output.stdout).into_owned())
+}
+
+fn one_line(text: &str) -> String {
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
+}
