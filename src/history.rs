@@ -285,7 +285,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_milestone_stays_behind_everything_recorded_before_it() {
+    fn a_milestone_follows_all_recorded_before_it() {
         let txn = TxnId { client: 0, seq: 1 };
         let closed = || Event::Milestone(Milestone::Closed);
         let late = Event::Ok { txn, stamp: 4 };

@@ -15,6 +15,11 @@ impl Figures {
         *self.0.entry(name.into()).or_default() += count;
     }
 
+    /// Adds all of another's figures.
+    pub fn join(&mut self, other: Self) {
+        other.0.into_iter().for_each(|(name, count)| self.add(name, count));
+    }
+
     /// The figure so far.
     pub fn get(&self, name: &str) -> u64 {
         self.0.get(name).copied().unwrap_or_default()

@@ -5,25 +5,80 @@ pub mod aging;
 pub mod bench;
 pub mod chaos;
 pub mod contract;
-pub mod crashes;
 pub mod database;
 pub mod isolated;
-pub mod live;
 pub mod pairs;
 pub mod power;
+pub mod run;
 
 use crate::{
-    engine::{Driver, mace::MaceDriver},
+    engine::{Driver, Family, mace::MaceDriver},
     report::{self, Figures},
     settings::{FindingId, Seed, Settings},
     testdir::TestDir,
     verdict::Verdict,
 };
 use results::marker::Marker;
+use run::Run;
 use std::{
     panic::{AssertUnwindSafe, catch_unwind, resume_unwind},
     path::{Path, PathBuf},
 };
+
+/// Makes a module of cases out of a promise: one test for each preset in which it is to hold, named
+/// after it, with what is done in the body and judged after it.
+///
+/// ```ignore
+/// case!(hot_keys_stay_exact: [Defaults, Tiny], |run| {
+///     run.session(|s| {
+///         s.open("a");
+///         s.work("a", clients(0..3).mix(&mix, 40));
+///     });
+///     run.reopen();
+///     run.must_reach(conflicts(1));
+/// });
+/// ```
+///
+/// With `in` before the presets the tests are called `in_defaults`, `in_tiny` and so on.
+#[macro_export]
+macro_rules! case {
+    ($promise:ident: [$($preset:ident),+ $(,)?], |$run:ident| $body:block) => {
+        mod $promise {
+            use super::*;
+
+            fn body($run: &mut $crate::scenario::run::Run<'_>) $body
+
+            $($crate::case!(@test $preset);)+
+        }
+    };
+    ($promise:ident: in [$($preset:ident),+ $(,)?], |$run:ident| $body:block) => {
+        mod $promise {
+            use super::*;
+
+            fn body($run: &mut $crate::scenario::run::Run<'_>) $body
+
+            $($crate::case!(@in $preset);)+
+        }
+    };
+    (@test Defaults) => { $crate::case!(@test defaults Defaults); };
+    (@test Tiny) => { $crate::case!(@test tiny Tiny); };
+    (@test Compressed) => { $crate::case!(@test compressed Compressed); };
+    (@test Relaxed) => { $crate::case!(@test relaxed Relaxed); };
+    (@test OneWriter) => { $crate::case!(@test one_writer OneWriter); };
+    (@test ManyWriters) => { $crate::case!(@test many_writers ManyWriters); };
+    (@in Defaults) => { $crate::case!(@test in_defaults Defaults); };
+    (@in Tiny) => { $crate::case!(@test in_tiny Tiny); };
+    (@in Compressed) => { $crate::case!(@test in_compressed Compressed); };
+    (@in Relaxed) => { $crate::case!(@test in_relaxed Relaxed); };
+    (@in OneWriter) => { $crate::case!(@test in_one_writer OneWriter); };
+    (@in ManyWriters) => { $crate::case!(@test in_many_writers ManyWriters); };
+    (@test $name:ident $preset:ident) => {
+        #[test]
+        fn $name() {
+            $crate::scenario::Case::run(|case| case.over($crate::engine::Family::$preset, body));
+        }
+    };
+}
 
 /// One validation case while it runs.
 #[derive(Debug)]
@@ -73,6 +128,15 @@ impl Case {
                 resume_unwind(panic);
             }
         }
+    }
+
+    /// Runs the engine under test in a preset, and judges everything that the run collected.
+    pub fn over(&mut self, preset: Family, body: impl FnOnce(&mut Run<'_>)) -> Verdict {
+        let mut run = Run::new(preset, self.dir().to_owned(), self.seed);
+        body(&mut run);
+        let verdict = run.judge();
+        self.figures.join(run.figures);
+        verdict
     }
 
     /// The case's name.
@@ -150,7 +214,7 @@ mod tests {
     }
 
     #[test]
-    fn whatever_is_no_pass_fails_the_case_and_leaves_evidence_with_its_seed() {
+    fn what_is_no_pass_fails_and_leaves_evidence() {
         // Not inconclusive ones: the runner reads what a panic prints and would fail this test for it.
         let violated =
             || Verdict::Violated(vec![Violation::new(OracleName::Answers, "p", "w".to_owned())]);

@@ -95,7 +95,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_passed_case_leaves_nothing_and_kept_evidence_stays() {
+    fn a_pass_leaves_nothing_and_kept_evidence_stays() {
         let dir = TestDir::new("own").unwrap();
         let path = dir.path().to_owned();
         fs::write(dir.join("file"), "evidence").unwrap();

@@ -143,7 +143,7 @@ mod tests {
     use std::thread;
 
     #[test]
-    fn so_many_calls_in_a_row_have_one_burst_wherever_they_begin() {
+    fn calls_in_a_row_have_one_burst() {
         for before in 0..9 {
             let bursts = move || {
                 for _ in 0..before {

@@ -14,12 +14,13 @@ use crate::{
     history::{Event, KeyText, Scanned, Seen, Write, journal::Recorder},
     settings::{Draw, FindingId, Seed, leaves_out},
     workload::{
-        Op, Source, TxnId, TxnPlan, Version, marker_key, plan::SUM_PREFIX, value::MIN_VALUE,
+        Bank, Lists, Mix, Op, Source, TxnId, TxnPlan, Version, marker_key, plan::SUM_PREFIX,
+        value::MIN_VALUE,
     },
 };
 pub use elements::seen;
 use serde::{Deserialize, Serialize};
-use std::{collections::BTreeMap, thread};
+use std::{collections::BTreeMap, ops::Range, thread};
 use turns::{AtWork, Turns};
 
 /// Attempts that a client may spend on each planned transaction, on average.
@@ -62,6 +63,42 @@ impl Tally {
         }
         self.conflicts += other.conflicts;
         self.unknown += other.unknown;
+    }
+}
+
+/// Clients with these numbers, at work at once.
+pub fn clients(numbers: Range<u16>) -> Clients {
+    Clients(numbers)
+}
+
+/// Clients that were not told yet what to do.
+#[derive(Clone, Debug)]
+pub struct Clients(Range<u16>);
+
+impl Clients {
+    /// So many random transactions each.
+    pub fn mix(self, mix: &Mix, txns: u64) -> Traffic {
+        self.with(Source::Mix(mix.clone()), txns)
+    }
+
+    /// So many random transactions over lists and sets each.
+    pub fn lists(self, lists: &Lists, txns: u64) -> Traffic {
+        self.with(Source::Lists(lists.clone()), txns)
+    }
+
+    /// The one transaction that opens a bank's accounts.
+    pub fn open_accounts(self, bank: Bank) -> Traffic {
+        self.with(Source::Opening(bank), 1)
+    }
+
+    /// So many random transfers between a bank's accounts each.
+    pub fn transfer(self, bank: Bank, txns: u64) -> Traffic {
+        self.with(Source::Bank(bank), txns)
+    }
+
+    fn with(self, source: Source, txns: u64) -> Traffic {
+        let clients = self.0.len() as u16;
+        Traffic { first_client: self.0.start, clients, source, txns }
     }
 }
 

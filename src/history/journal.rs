@@ -223,7 +223,7 @@ mod tests {
     }
 
     #[test]
-    fn a_line_that_is_no_event_is_an_error_that_names_the_file() {
+    fn a_line_that_is_no_event_is_an_error_of_its_file() {
         let dir = TestDir::new("journal").unwrap();
         let path = dir.join("journal");
         fs::write(&path, "nonsense\n").unwrap();

@@ -42,6 +42,24 @@ pub struct Watch {
     pub hold: Hold,
 }
 
+impl Watch {
+    /// One that holds one snapshot all the time.
+    pub fn throughout(bucket: &str, client: u16) -> Self {
+        Self { bucket: bucket.to_owned(), client, keys: Vec::new(), hold: Hold::Throughout }
+    }
+
+    /// One that takes another snapshot after so many stamps.
+    pub fn renewed(bucket: &str, client: u16, stamps: u64) -> Self {
+        Self { hold: Hold::Stamps(stamps), ..Self::throughout(bucket, client) }
+    }
+
+    /// The same, asking for these keys too.
+    #[must_use]
+    pub fn of_keys(self, keys: impl IntoIterator<Item = Vec<u8>>) -> Self {
+        Self { keys: keys.into_iter().collect(), ..self }
+    }
+}
+
 /// How long a watcher holds a snapshot.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Hold {

@@ -107,7 +107,7 @@ mod tests {
     }
 
     #[test]
-    fn apart_from_failed_commits_the_others_are_still_whole_or_absent() {
+    fn commits_beside_failed_ones_are_whole_or_absent() {
         let two = [("a", W::Set), ("c", W::Set)];
         let apart = |script: &Script, state| -> Vec<OracleName> {
             let expect = Expect { streams: Streams::One };

@@ -93,7 +93,7 @@ mod tests {
     }
 
     #[test]
-    fn rejects_an_operand_that_counts_twice_or_was_dropped() {
+    fn rejects_an_operand_counted_twice_or_dropped() {
         let script = Script::new().txn("b", 0, &[("s/1", W::Add(5))]).aborted(
             "b",
             1,

@@ -60,7 +60,7 @@ mod tests {
     };
 
     #[test]
-    fn accepts_what_is_there_and_an_unknown_commit_either_way() {
+    fn accepts_what_is_there_and_either_unknown_outcome() {
         let script = Script::new().txn("b", 0, &[("a", W::Set)]).unknown("b", 1, &[("c", W::Set)]);
         assert_eq!(raised(&script, &[found(&script, script.state("b"))]), [NAME; 0]);
         let with = script.clone().took_effect(1);
@@ -85,7 +85,7 @@ mod tests {
     }
 
     #[test]
-    fn rejects_a_created_bucket_that_is_gone_and_a_deleted_one_that_is_there() {
+    fn rejects_lost_buckets_and_deleted_ones_that_stay() {
         let script = Script::new().changed("x", BucketChange::Created);
         assert_eq!(raised(&script, &[found(&script, Pairs::new())]), [NAME]);
         let script = script.changed("x", BucketChange::Deleting);

@@ -231,7 +231,7 @@ mod tests {
     use crate::oracle::hand::{Script, W};
 
     #[test]
-    fn answers_make_the_status_and_the_last_write_the_effect() {
+    fn answers_make_the_status_and_last_writes_the_effect() {
         let history = Script::new()
             .txn("b", 0, &[("a", W::Set), ("a", W::Del)])
             .unknown("b", 1, &[("s/1", W::Add(2)), ("s/1", W::Add(3))])
@@ -246,7 +246,7 @@ mod tests {
     }
 
     #[test]
-    fn a_transaction_belongs_to_the_bucket_and_the_process_it_began_in() {
+    fn a_transaction_belongs_where_it_began() {
         let script = Script::new().txn("b", 0, &[("a", W::Set)]);
         let cut = script.len();
         let history = script.deleted("b").txn("b", 0, &[("a", W::Set)]).history();

@@ -242,7 +242,7 @@ mod tests {
     }
 
     #[test]
-    fn a_number_that_too_many_may_have_added_to_is_counted_and_not_judged() {
+    fn sums_with_too_many_unknowns_are_counted_only() {
         let unknown = |script: Script, _| script.unknown("b", 0, &[("s/1", W::Add(1))]);
         let judged = |count: u32| {
             let script = (0..count).fold(Script::new(), unknown).txn("b", 0, &[]);

@@ -44,7 +44,7 @@ mod tests {
     }
 
     #[test]
-    fn accepts_an_outcome_that_stays_either_way_and_new_work() {
+    fn accepts_a_stable_outcome_and_new_work() {
         let script = one_unknown();
         for kept in [script.clone(), script.clone().took_effect(1)] {
             let first = found(&script, kept.state("b"));

@@ -4,20 +4,22 @@
 
 use crate::{
     engine::{
-        Driver, EngineOptions, Family,
+        Driver, Family,
         failpoint::{self, Action, Rule},
         mace::MaceDriver,
     },
-    history::{child::End, drive::Traffic, kill::Mark, script::Step},
+    history::{drive::clients, kill::Mark},
     scenario::{
         Case, chaos,
-        crashes::Crashes,
-        database::Stage,
-        live::{Judging, reached},
+        run::{
+            Run,
+            goals::reached,
+            session::{Script, Verbs},
+        },
     },
     settings::{FindingId, leaves_out},
     verdict::Verdict,
-    workload::{Access, Lists, Mix, Source},
+    workload::{Access, Lists, Mix},
 };
 
 /// How the processes of a case die.
@@ -65,75 +67,66 @@ impl IsolatedCase {
 
     /// Runs the case.
     pub fn run(&self, case: &mut Case) -> Verdict {
-        match self.steps(case) {
-            Ok(verdict) | Err(verdict) => verdict,
-        }
-    }
-
-    fn steps(self, case: &mut Case) -> Judging<Verdict> {
-        let options = self.family.engine().one_log_file();
-        let mut rule = None;
-        if let Death::At(point, hit) = self.death {
-            let name = format!("{}{point}", chaos::PREFIX);
-            if !MaceDriver.capabilities().failpoints {
-                return Ok(case.skip("this build of the engine has no failpoints"));
-            }
-            if !failpoint::points().iter().any(|known| known.name == name) {
-                return Ok(case.skip(&format!("this engine has no failpoint {point}")));
-            }
-            rule = Some(Rule::new(&name, Action::Abort, hit));
-        }
-        let mut crashes = Crashes::new(case);
-        if rule.is_some() {
-            // A point may come so early that its processes see little of one another.
-            crashes.ends(&Stage::closing(&options, self.work()))?;
-        }
-        for mark in [Mark::Acked(60), Mark::Asked(75), Mark::Asked(40)] {
-            let work = self.work();
-            match &rule {
-                Some(rule) => crashes.aborted(&options, work, rule)?,
-                None => crashes.killed(&options, work, mark)?,
-            }
-        }
-        Self::finish(&mut crashes, &options)?;
-        let verdict = crashes.judge();
+        let rule = match self.rule() {
+            Ok(rule) => rule,
+            Err(reason) => return case.skip(&reason),
+        };
+        let verdict = case.over(self.family, |run| Self::crash(run, rule.as_ref()));
         let figures = &case.figures;
         let overlapped =
             ["overlaps", "write_skews"].map(|what| (what, format!("isolation.{what}")));
         let overlapped = overlapped.map(|(what, name)| reached(what, figures.get(&name)));
         let verdict = overlapped.into_iter().fold(verdict, Verdict::and);
-        Ok(verdict.and(reached("a conflict", figures.get("conflicts"))))
+        verdict.and(reached("a conflict", figures.get("conflicts")))
     }
 
-    /// Opens the bucket; clients work in it before and after a checkpoint.
-    fn work(self) -> Vec<Step> {
-        let bucket = || "a".to_owned();
-        let mix = Mix {
-            keys: 12,
-            access: Access::Zipfian,
-            lengths: vec![40, 300],
-            weights: [40, 8, 30, 8, 8, 6, 0],
-            ..Mix::default()
-        };
-        let mut lists = Lists::of(4);
-        if leaves_out(FindingId::MERGE_LOST_IN_RECOVERY) {
-            lists.weights[2..].fill(0);
+    /// The failpoint that ends each process, where one does; or why there is none in this engine.
+    fn rule(&self) -> Result<Option<Rule>, String> {
+        let Death::At(point, hit) = self.death else { return Ok(None) };
+        let name = format!("{}{point}", chaos::PREFIX);
+        if !MaceDriver.capabilities().failpoints {
+            return Err("this build of the engine has no failpoints".to_owned());
         }
-        let clients = |first_client, clients, source, txns| Step::Traffic {
-            bucket: bucket(),
-            traffic: Traffic { first_client, clients, source, txns },
-        };
-        let open = Step::Open { bucket: bucket(), options: self.family.bucket().for_kills() };
-        let values = clients(0, 8, Source::Mix(mix), 6);
-        let lists = clients(8, 4, Source::Lists(lists), 8);
-        vec![open, values.clone(), lists, Step::Checkpoint { bucket: bucket() }, values]
+        if !failpoint::points().iter().any(|known| known.name == name) {
+            return Err(format!("this engine has no failpoint {point}"));
+        }
+        Ok(Some(Rule::new(&name, Action::Abort, hit)))
     }
 
-    /// Looks, closes and has the checker look, and looks again.
-    fn finish(crashes: &mut Crashes<'_>, options: &EngineOptions) -> Judging<()> {
-        let look = Stage::looking(options);
-        crashes.ends(&look)?;
-        crashes.ends(&Stage { end: End::CloseAndCheck, ..look.clone() })?;
-        crashes.ends(&Stage { end: End::Close, ..look })
+    fn crash(run: &mut Run<'_>, rule: Option<&Rule>) {
+        run.keep_one_log_file();
+        if rule.is_some() {
+            // A point may come so early that its processes see little of one another.
+            run.closed(work);
+        }
+        for mark in [Mark::Acked(60), Mark::Asked(75), Mark::Asked(40)] {
+            match rule {
+                Some(rule) => run.aborted(rule, work),
+                None => run.killed(mark, work),
+            }
+        }
+        run.reopen();
+        run.check();
+        run.closed(|_| ());
     }
+}
+
+/// Clients work in the bucket before and after a checkpoint.
+fn work(s: &mut Script) {
+    let mix = Mix {
+        keys: 12,
+        access: Access::Zipfian,
+        lengths: vec![40, 300],
+        weights: [40, 8, 30, 8, 8, 6, 0],
+        ..Mix::default()
+    };
+    let mut lists = Lists::of(4);
+    if leaves_out(FindingId::MERGE_LOST_IN_RECOVERY) {
+        lists.weights[2..].fill(0);
+    }
+    s.open("a");
+    s.work("a", clients(0..8).mix(&mix, 6));
+    s.work("a", clients(8..12).lists(&lists, 8));
+    s.checkpoint("a");
+    s.work("a", clients(0..8).mix(&mix, 6));
 }

@@ -349,7 +349,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_not_said_before_the_crash_has_not_happened() {
+    fn what_was_not_said_before_a_crash_did_not_happen() {
         let run = recorded(Family::Tiny);
         let (history, promise) = run.until(&[MILESTONES, 2], &[]);
         assert_eq!((history.events.len(), promise), (3, Promise::Acked));

@@ -52,7 +52,7 @@ mod tests {
     }
 
     #[test]
-    fn the_quick_profile_is_the_default_and_what_is_set_by_hand_holds_in_both() {
+    fn quick_is_the_default_and_set_values_hold_in_both() {
         let ours = fs::read_to_string(knobs::runtime::root().join(".config/perf.toml")).unwrap();
         assert!(ours.contains("\nMACE_BENCH_THREADS = "), "the file states the quick profile");
         for file in ["", &ours] {

@@ -240,7 +240,7 @@ mod tests {
     use crate::settings::Seed;
 
     #[test]
-    fn the_same_seed_gives_the_same_plans_and_every_kind_of_operation() {
+    fn one_seed_gives_one_plan_of_all_operations() {
         let mix = Mix::default();
         let plans = |seed| {
             let mut draw = Seed::new(seed).draw();
@@ -263,7 +263,7 @@ mod tests {
     }
 
     #[test]
-    fn zipfian_access_takes_small_numbers_most_and_large_ones_too() {
+    fn zipfian_access_prefers_small_numbers() {
         let (mut draw, mut taken) = (Seed::new(1).draw(), [0u32; 32]);
         let mix = Mix {
             keys: 32,

@@ -97,7 +97,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn records_have_their_sizes_and_the_shares_are_all_of_them() {
+    fn records_have_their_sizes_and_shares_add_up() {
         let records = Records::draw(Seed::new(1), 1000, 16, 33).unwrap();
         assert_eq!(records.sorted()[7].0, b"0000000000000007");
         assert!(records.sorted().iter().all(|(k, v)| k.len() == 16 && v.len() == 33));

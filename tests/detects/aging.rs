@@ -134,14 +134,14 @@ fn a_leaking_engine_is_found_within_twelve_cycles() {
 }
 
 #[test]
-fn an_engine_that_leaks_memory_is_found_within_twelve_cycles() {
+fn leaked_memory_is_found_within_twelve_cycles() {
     if sample::AVAILABLE {
         assert_eq!(found(Leak::Memory), [Resource::Memory]);
     }
 }
 
 #[test]
-fn an_engine_that_leaves_files_is_found_within_twelve_cycles() {
+fn files_left_behind_are_found_within_twelve_cycles() {
     if sample::AVAILABLE {
         assert_eq!(found(Leak::Disk), [Resource::Disk]);
     }
@@ -156,7 +156,7 @@ fn told(driver: &dyn Driver) -> String {
 }
 
 #[test]
-fn the_oracles_of_a_cycle_catch_sins_and_let_an_honest_engine_pass() {
+fn the_oracles_of_a_cycle_catch_sins_only() {
     let honest = || Lying::honest(ModelDriver::default());
     assert_eq!(told(&honest()), "");
     for (sin, oracle) in [

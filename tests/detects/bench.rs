@@ -42,7 +42,7 @@ fn honest_engines_pass_every_bench() {
 }
 
 #[test]
-fn an_engine_that_does_not_do_the_work_is_no_fast_engine() {
+fn an_engine_that_does_no_work_is_not_fast() {
     use Alteration::{CommitsNothing, DeletesNothing, ReadsOther, ScansShort, WritesNothing};
     for (work, alteration, says) in [
         (Work::Put, WritesNothing, "0 of 400 records are there after writing"),
@@ -63,7 +63,7 @@ fn an_engine_that_does_not_do_the_work_is_no_fast_engine() {
 }
 
 #[test]
-fn names_are_the_contracts_and_a_key_that_is_too_short_is_refused() {
+fn names_match_the_contract_and_keys_are_long_enough() {
     assert_eq!(bench(Work::Put, 4).name(), "Put/K16-V16/4");
     assert_eq!(bench(Work::ReopenKilled, 1).name(), "Reopen/K16-V16/killed");
     let calls = [(Work::Put, 1), (Work::Get, 3), (Work::Commit, 4), (Work::Scan, 1)];

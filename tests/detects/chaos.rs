@@ -67,7 +67,7 @@ fn calls_over_several_lines_and_both_kinds_are_found() {
 }
 
 #[test]
-fn names_chosen_in_a_match_or_a_constant_take_the_kind_of_their_call() {
+fn chosen_names_take_the_kind_of_their_call() {
     let source = r#"
         const LATE: &str = "mace_late";
         fn name(kind: Kind) -> &'static str {
@@ -80,7 +80,7 @@ fn names_chosen_in_a_match_or_a_constant_take_the_kind_of_their_call() {
 }
 
 #[test]
-fn a_name_apart_from_any_call_counts_and_decoys_do_not() {
+fn a_name_without_a_call_counts_and_decoys_do_not() {
     let source = r##"
         //! failpoint::crash("mace_in_a_comment")
         /// "mace_in_a_doc"
@@ -105,7 +105,7 @@ fn a_renamed_point_is_another_point_with_its_place() {
 }
 
 #[test]
-fn finding_nothing_and_names_made_at_run_time_are_errors_of_one_line() {
+fn no_points_and_run_time_names_are_errors() {
     for source in ["fn f() {}", "fn f() { failpoint::crash(\"mace_{kind}_b\"); }", "fn f( {"] {
         let reason = extracted(&format!("{source} // mace_")).expect_err(source);
         assert!(!reason.contains('\n'), "{reason}");
@@ -113,7 +113,7 @@ fn finding_nothing_and_names_made_at_run_time_are_errors_of_one_line() {
 }
 
 #[test]
-fn this_engine_has_points_operations_and_kinds_and_each_is_covered() {
+fn every_point_operation_and_kind_is_covered() {
     let names: Vec<String> = cases().iter().map(ChaosCase::name).collect();
     let distinct: BTreeSet<&String> = names.iter().collect();
     assert_eq!(distinct.len(), names.len(), "each case has a name of its own");
@@ -125,7 +125,7 @@ fn this_engine_has_points_operations_and_kinds_and_each_is_covered() {
 }
 
 #[test]
-fn a_point_that_nobody_wrote_a_recipe_for_fails_and_a_recipe_without_its_point_is_said() {
+fn points_need_recipes_and_recipes_their_points() {
     const ROWS: &[(&str, Recipe)] = &[("known", Recipe::Commits), ("gone", Recipe::Commits)];
     let point = |name| failpoint::Point { name, kind: failpoint::Kind::Crash, sites: &["a.rs:7"] };
     let cases = cases_of(&[point("mace_known"), point("mace_planted")], &["mace_fs_new"], ROWS);
@@ -199,7 +199,7 @@ fn a_child_that_dies_elsewhere_is_a_crash_of_its_own() {
 }
 
 #[test]
-fn an_acknowledgement_that_the_database_does_not_know_is_a_violation() {
+fn an_acknowledged_commit_that_is_gone_is_a_violation() {
     Case::run(|case| {
         let stages = Recipe::Commits.stages(Family::OneWriter);
         let mut database = must(Database::new(case.dir().join("db"), case.seed()));

@@ -4,23 +4,21 @@
 
 use mace_prod::{
     engine::{
-        BucketOptions, Driver, EngineOptions, Merge,
-        apart::Apart,
+        Denial, Driver, Family,
         lying::{Lying, Sin},
         model::ModelDriver,
     },
-    history::{
-        drive::Traffic,
-        script::Step,
-        watch::{Hold, Watch},
-    },
+    history::{drive::clients, watch::Watch},
     oracle::OracleName,
-    report::Figures,
-    scenario::live::{Judging, Live, reached},
+    scenario::run::{
+        Run,
+        goals::{conflicts, reached},
+        session::Verbs,
+    },
     settings::Seed,
     testdir::TestDir,
     verdict::Verdict,
-    workload::{Access, Bank, Mix, Source, plan::key},
+    workload::{Access, Bank, Mix, plan::key},
 };
 
 /// Runs of each sin, each with a seed of its own: a sin needs a victim, and threads meet by chance.
@@ -34,66 +32,55 @@ struct Played {
     sins: u64,
 }
 
-fn open() -> Step {
-    let options = BucketOptions { merge: Merge::Sum, ..BucketOptions::default() };
-    Step::Open { bucket: "a".to_owned(), options }
+fn readers() -> [Watch; 2] {
+    [Watch::renewed("a", 100, 20), Watch::throughout("a", 101)].map(|it| it.of_keys(keys()))
 }
 
-fn clients(first_client: u16, clients: u16, source: Source, txns: u64) -> Step {
-    let traffic = Traffic { first_client, clients, source, txns };
-    Step::Traffic { bucket: "a".to_owned(), traffic }
-}
-
-fn watch(client: u16, hold: Hold) -> Watch {
-    Watch { bucket: "a".to_owned(), client, keys: (0..12).map(key).collect(), hold }
+fn keys() -> impl Iterator<Item = Vec<u8>> {
+    (0..12).map(key)
 }
 
 /// Transfers with auditors beside them, and a reopening.
-fn bank(live: &mut Live<'_>) -> Judging<Verdict> {
-    let options = EngineOptions::default();
-    live.session(&options, |session| {
-        session.run(&[open(), clients(0, 1, Source::Opening(BANK), 1)])?;
-        let auditors = [watch(100, Hold::Stamps(20)), watch(101, Hold::Throughout)];
-        let transfers = clients(1, 3, Source::Bank(BANK), 20);
-        session.watched_under_upkeep("a", &auditors, &[transfers])
-    })?;
-    live.look(&options)?;
-    live.conserves(BANK);
-    Ok(live.judge(&mut Figures::default()))
+fn bank(run: &mut Run<'_>) {
+    run.session(|s| {
+        s.open("a");
+        s.work("a", clients(0..1).open_accounts(BANK));
+        s.beside_upkeep("a", &readers(), |s| s.work("a", clients(1..4).transfer(BANK, 20)));
+    });
+    run.reopen();
+    run.conserves(BANK);
 }
 
 /// Clients on a few keys with watchers beside them, a glance, and a reopening.
-fn keys(live: &mut Live<'_>) -> Judging<Verdict> {
-    let options = EngineOptions::default();
+fn hot_keys(run: &mut Run<'_>) {
     let mix = Mix { keys: 12, access: Access::Hotspot { hot: 2 }, ..Mix::default() };
-    live.session(&options, |session| {
-        session.run(&[open(), clients(0, 2, Source::Mix(mix.clone()), 15)])?;
-        let watches = [watch(100, Hold::Stamps(20)), watch(101, Hold::Throughout)];
-        session.watched_under_upkeep("a", &watches, &[clients(0, 3, Source::Mix(mix), 20)])?;
-        session.glance(&watch(102, Hold::Throughout))
-    })?;
-    live.look(&options)?;
-    live.check()?;
-    Ok(live.judge(&mut Figures::default()))
+    run.session(|s| {
+        s.open("a");
+        s.work("a", clients(0..2).mix(&mix, 15));
+        s.beside_upkeep("a", &readers(), |s| s.work("a", clients(0..3).mix(&mix, 20)));
+        s.glance(&Watch::throughout("a", 102).of_keys(keys()));
+    });
+    run.reopen();
+    run.check();
 }
 
-fn play(
-    sin: Option<Sin>,
-    seed: u64,
-    scene: impl FnOnce(&mut Live<'_>) -> Judging<Verdict>,
-) -> Played {
+fn run_of<'a>(driver: &'a dyn Driver, dir: &TestDir, seed: u64) -> Run<'a> {
+    Run::of(driver, Family::Defaults, dir.join("run"), Seed::new(seed))
+}
+
+fn play(sin: Option<Sin>, seed: u64, scene: impl FnOnce(&mut Run<'_>)) -> Played {
     let honest = Lying::honest(ModelDriver::default());
     let driver = match sin {
         Some(sin) => honest.sinning(sin),
         None => honest,
     };
     let dir = TestDir::new("detects-layers").expect("a folder for the journal");
-    let mut live = Live::new(&driver, dir.join("live"), Seed::new(seed));
-    let verdict = scene(&mut live).unwrap_or_else(|verdict| verdict);
-    Played { verdict, sins: driver.sins(&live.dir()) }
+    let mut run = run_of(&driver, &dir, seed);
+    scene(&mut run);
+    Played { verdict: run.judge(), sins: driver.sins(&run.dir()) }
 }
 
-fn must_be_caught(sin: Sin, oracle: OracleName, scene: impl Fn(&mut Live<'_>) -> Judging<Verdict>) {
+fn must_be_caught(sin: Sin, oracle: OracleName, scene: impl Fn(&mut Run<'_>)) {
     let mut caught = 0;
     for seed in 0..RUNS {
         let Played { verdict, sins } = play(Some(sin), seed, &scene);
@@ -110,7 +97,7 @@ fn must_be_caught(sin: Sin, oracle: OracleName, scene: impl Fn(&mut Live<'_>) ->
 
 #[test]
 fn detects_a_snapshot_that_moves_under_a_watcher() {
-    must_be_caught(Sin::ViewMoves, OracleName::Reads, keys);
+    must_be_caught(Sin::ViewMoves, OracleName::Reads, hot_keys);
 }
 
 #[test]
@@ -125,41 +112,43 @@ fn detects_an_update_lost_between_transfers() {
 
 #[test]
 fn detects_a_commit_that_a_clean_close_drops() {
-    must_be_caught(Sin::AcknowledgedDropped, OracleName::Durability, keys);
+    must_be_caught(Sin::AcknowledgedDropped, OracleName::Durability, hot_keys);
 }
 
 #[test]
 fn detects_a_client_that_never_gets_on() {
-    must_be_caught(Sin::LockLeaks, OracleName::Progress, keys);
+    must_be_caught(Sin::LockLeaks, OracleName::Progress, hot_keys);
 }
 
 #[test]
 fn detects_a_scan_that_skips_under_a_watcher() {
-    must_be_caught(Sin::ScanSkips, OracleName::Scan, keys);
+    must_be_caught(Sin::ScanSkips, OracleName::Scan, hot_keys);
 }
 
 #[test]
-fn an_honest_engine_is_not_flagged_whether_it_is_kept_apart_or_not() {
+fn an_honest_engine_passes_kept_apart_or_not() {
     for seed in 0..RUNS {
-        for scene in [bank, keys] {
+        for scene in [bank, hot_keys] {
             assert_eq!(play(None, seed, scene).verdict, Verdict::Pass, "seed {seed}");
         }
-        let (model, dir) = (ModelDriver::default(), TestDir::new("apart").expect("a folder"));
-        let apart = Apart::new(&model);
-        let mut live = Live::new(&apart, dir.join("live"), Seed::new(seed));
-        assert_eq!(bank(&mut live), Ok(Verdict::Pass), "seed {seed}, apart");
+        let model = ModelDriver::default();
+        let dir = TestDir::new("apart").expect("a folder");
+        let mut run = run_of(&model, &dir, seed);
+        run.serialise_maintenance();
+        bank(&mut run);
+        assert_eq!(run.judge(), Verdict::Pass, "seed {seed}, apart");
     }
 }
 
 #[test]
-fn a_call_that_must_succeed_and_does_not_is_a_violation() {
+fn a_denied_call_that_must_succeed_is_a_violation() {
     let model = ModelDriver::default();
     let dir = TestDir::new("denied").expect("a folder");
-    let mut live = Live::new(&model, dir.join("live"), Seed::new(1));
-    let open = model.open(&live.dir(), &EngineOptions::default()).expect("it opens");
-    let denied = live.session(&EngineOptions::default(), |_| Ok(()));
+    let mut run = run_of(&model, &dir, 1);
+    let open = model.open(&run.dir(), &run.options).expect("it opens");
+    run.session(|_| ());
     drop(open);
-    let Err(Verdict::Violated(found)) = denied else { panic!("{denied:?}") };
+    let Verdict::Violated(found) = run.judge() else { panic!("it was denied") };
     assert_eq!(found[0].oracle, OracleName::Answers);
 }
 
@@ -174,4 +163,34 @@ fn a_run_that_did_not_get_there_is_inconclusive() {
         "c",
     )]);
     assert_eq!(violated.clone().and(missed), violated, "a violation is not hidden by it");
+}
+
+#[test]
+fn a_run_is_judged_whatever_its_body_leaves_out() {
+    let model = ModelDriver::default();
+    let dir = TestDir::new("judged").expect("a folder");
+    let idle = run_of(&model, &dir, 1).judge();
+    assert!(matches!(idle, Verdict::Inconclusive(_)), "nothing was done: {idle:?}");
+    let mut missed = run_of(&model, &dir, 1);
+    missed.session(|s| s.open("a"));
+    missed.must_reach(conflicts(1));
+    let missed = missed.judge();
+    assert!(matches!(missed, Verdict::Inconclusive(_)), "{missed:?}");
+}
+
+#[test]
+fn what_a_run_collected_before_it_ended_early_counts() {
+    let driver = Lying::honest(ModelDriver::default()).sinning(Sin::ViewMoves);
+    let mut caught = 0;
+    for seed in 0..RUNS {
+        let dir = TestDir::new("early").expect("a folder");
+        let mut run = run_of(&driver, &dir, seed);
+        hot_keys(&mut run);
+        run.session(|s| s.attempt(|_| Err(Denial::Absent)));
+        let Verdict::Violated(found) = run.judge() else { panic!("a step was denied") };
+        let by = |oracle| found.iter().any(|violation| violation.oracle == oracle);
+        assert!(by(OracleName::Answers), "{found:?}");
+        caught += u64::from(by(OracleName::Reads));
+    }
+    assert!(caught > 0, "no snapshot that moved was told in {RUNS} runs");
 }

@@ -199,7 +199,7 @@ fn an_honest_loss_of_power_is_never_flagged() {
 }
 
 #[test]
-fn honest_buckets_checkpoints_copies_scans_and_views_are_never_flagged() {
+fn honest_operations_are_never_flagged() {
     must_be_silent("buckets", 50, |play, number| stage::buckets(play, number % 2 == 0));
     must_be_silent("checkpoint", 50, |play, _| stage::checkpoint(play));
     must_be_silent("copy", 50, |play, _| stage::copy(play));

@@ -124,7 +124,7 @@ impl Layering for Lazy {
 }
 
 #[test]
-fn a_failed_commit_that_comes_back_is_explained_by_a_failed_sync_alone() {
+fn only_a_failed_sync_explains_a_revived_commit() {
     let found = |id| Answer::Broken(put_down_to(id, "atomicity: torn"));
     let revived = explore::without_sync(found(REVIVED_COMMIT));
     assert_eq!(explore::known_of(&revived), None, "{revived}");
@@ -133,7 +133,7 @@ fn a_failed_commit_that_comes_back_is_explained_by_a_failed_sync_alone() {
 }
 
 #[test]
-fn work_after_the_recovery_from_a_power_loss_is_judged() {
+fn work_after_a_power_loss_is_judged() {
     Case::run(|case| match explore::power_loss(case, &Lazy, LOSES) {
         Verdict::Violated(found) if found.iter().all(|v| v.witness.contains("during recovery")) => {
             Verdict::Pass
@@ -299,7 +299,7 @@ mod failed {
     }
 
     #[test]
-    fn commits_that_failed_and_were_acknowledged_are_missed() {
+    fn acknowledged_commits_that_failed_are_missed() {
         each(|case, driver| match faults(driver) {
             Some(faults) => caught(case, &Deaf(driver), faults),
             None => Verdict::Pass,
@@ -307,7 +307,7 @@ mod failed {
     }
 
     #[test]
-    fn an_engine_that_says_that_its_commits_failed_is_not_blamed() {
+    fn an_engine_that_reports_failures_is_not_blamed() {
         each(|case, driver| match faults(driver) {
             Some(faults) => not_blamed(case, driver, faults),
             None => Verdict::Pass,

@@ -137,7 +137,7 @@ mod fjall {
     /// of the new ones, which nobody read from the journal: the next opening shows the old values. That
     /// nothing else is behind it shows `an_engine_that_syncs_is_not_blamed`, where the name is kept.
     #[test]
-    fn a_keyspace_of_fjall_goes_with_the_name_of_its_folder() {
+    fn fjall_loses_a_keyspace_with_its_folders_name() {
         Case::run(|case| {
             let work = Work { recipe: Recipe::Commits, family: Family::OneWriter };
             let findings = found(case, &FjallDriver, &work.brief(), (&[Step::DropAll], ""), true);
@@ -150,7 +150,7 @@ mod fjall {
     /// `fjall-unsynced-names`, of blobs. lsm-tree syncs a file of blobs and not its folder, as it does for a
     /// table, and then the version that names the file: a database without the file cannot be opened.
     #[test]
-    fn a_database_of_fjall_goes_with_the_name_of_a_file_of_blobs() {
+    fn fjall_loses_a_database_with_a_blob_files_name() {
         Case::run(|case| {
             let findings = found(case, &FjallDriver, &blobs(), (&[Step::DropOne], ""), true);
             legal_on(
@@ -166,7 +166,7 @@ mod fjall {
     /// from then on. A new database has given its journal 64 MiB in advance: a batch is an overwrite then,
     /// of which ext4 keeps any part. Later ones are appended, and xfs keeps a size before its data.
     #[test]
-    fn a_database_of_fjall_is_refused_for_a_batch_that_was_being_written() {
+    fn fjall_refuses_a_database_for_an_unfinished_batch() {
         Case::run(|case| {
             let work = Work { recipe: Recipe::Commits, family: Family::OneWriter };
             let findings = found(case, &FjallDriver, &work.stages(), (&[Step::TearOne], ""), false);
@@ -179,7 +179,7 @@ mod fjall {
     /// A remainder that is refused for such a batch counts as that finding only when nothing else is
     /// wrong with it: where the engine also forgets an acknowledged pair, it is blamed.
     #[test]
-    fn a_torn_batch_of_fjall_does_not_absorb_another_defect() {
+    fn a_torn_batch_of_fjall_hides_no_other_defect() {
         Case::run(|case| {
             let work = Work { recipe: Recipe::Commits, family: Family::OneWriter };
             let shown = |case: &mut Case, driver: &dyn Driver| {

@@ -36,7 +36,7 @@ impl Layering for SetForgetful {
 }
 
 #[test]
-fn what_a_remainder_shows_of_broken_isolation_is_caught() {
+fn broken_isolation_in_a_remainder_is_caught() {
     Case::run(|case| {
         let options = EngineOptions { wal_buffer_bytes: 1 << 16, ..Family::OneWriter.engine() };
         let bucket = || "a".to_owned();

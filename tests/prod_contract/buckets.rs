@@ -1,34 +1,33 @@
 //! The life of a bucket: names, successors, holders, unloading, the quota. One client; buckets that
 //! come and go under traffic are for the stress layer.
 
-use crate::claims::{Claims, contents, in_two_families, store};
+use crate::claims::{Claims, contents, judge, store};
 use mace_prod::{
+    case,
     engine::{
         Bucket, BucketOptions, Denial, Driver, Engine, Family, Merge, Reason, mace::MaceDriver,
     },
-    scenario::Case,
     settings::{FindingId, leaves_out},
 };
 use std::path::Path;
 
-/// A test of this module: what it claims stands in its name.
-#[track_caller]
-fn case(family: Family, claims: fn(Family, &Path, &mut Claims)) {
-    Case::run(|case| {
-        let mut made =
-            Claims::new("a bucket is an ordered map of its own, from creation to deletion");
-        claims(family, case.dir(), &mut made);
-        made.verdict()
-    });
-}
+const PROMISE: &str = "a bucket is an ordered map of its own, from creation to deletion";
 
-in_two_families! {
-    names_have_1_to_31_bytes: in_defaults Defaults, in_tiny Tiny;
-    a_successor_sees_nothing_of_its_predecessor: in_compressed Compressed, in_many_writers ManyWriters;
-    a_held_bucket_is_busy_and_then_goes: in_defaults Defaults, in_one_writer OneWriter;
-    unloading_keeps_every_commit: in_relaxed Relaxed, in_tiny Tiny;
-    the_quota_counts_deleted_buckets_until_they_are_reaped: in_defaults Defaults, in_relaxed Relaxed;
-}
+case!(names_have_1_to_31_bytes: in [Defaults, Tiny], |run| {
+    judge(run, PROMISE, names_have_1_to_31_bytes);
+});
+case!(a_successor_sees_nothing_of_its_predecessor: in [Compressed, ManyWriters], |run| {
+    judge(run, PROMISE, a_successor_sees_nothing_of_its_predecessor);
+});
+case!(a_held_bucket_is_busy_and_then_goes: in [Defaults, OneWriter], |run| {
+    judge(run, PROMISE, a_held_bucket_is_busy_and_then_goes);
+});
+case!(unloading_keeps_every_commit: in [Relaxed, Tiny], |run| {
+    judge(run, PROMISE, unloading_keeps_every_commit);
+});
+case!(the_quota_counts_deleted_buckets_until_reaped: in [Defaults, Relaxed], |run| {
+    judge(run, PROMISE, the_quota_counts_deleted_buckets_until_reaped);
+});
 
 const BUSY: Denial = Denial::Refused(Reason::Busy);
 const TOO_LARGE: Denial = Denial::Refused(Reason::TooLarge);
@@ -210,11 +209,7 @@ fn unloading_keeps_every_commit(family: Family, dir: &Path, claims: &mut Claims)
 const QUOTA: u64 = 1024;
 const ENOUGH_COLLECTIONS: usize = 100;
 
-fn the_quota_counts_deleted_buckets_until_they_are_reaped(
-    family: Family,
-    dir: &Path,
-    claims: &mut Claims,
-) {
+fn the_quota_counts_deleted_buckets_until_reaped(family: Family, dir: &Path, claims: &mut Claims) {
     let engine = open(family, dir, claims);
     let options = BucketOptions::default();
     for number in 0..QUOTA {

@@ -2,11 +2,12 @@
 //! Included by the cases; asks no engine anything itself, except for the patience of `eventually`.
 
 use mace_prod::{
-    engine::{Bucket, Denial, Engine, Outcome, Reason, Scan},
+    engine::{Bucket, Denial, Engine, Family, Outcome, Reason, Scan},
     oracle::{OracleName, Violation},
+    scenario::run::Run,
     verdict::Verdict,
 };
-use std::fmt::Debug;
+use std::{fmt::Debug, path::Path};
 
 /// How often a call that may be busy for a while is repeated. After an abort some 250 collections
 /// were measured; what needs a thousand times that is stuck.
@@ -99,20 +100,13 @@ pub(crate) fn contents(bucket: &dyn Bucket) -> Outcome<Vec<(Vec<u8>, Vec<u8>)>> 
     bucket.view()?.scan(&Scan::all())
 }
 
-/// Makes one test for each of two families from a function of a family.
-macro_rules! in_two_families {
-    ($($case:ident: $one:ident $One:ident, $other:ident $Other:ident;)+) => {
-        $(mod $case {
-            #[test]
-            fn $one() {
-                super::case(mace_prod::engine::Family::$One, super::$case);
-            }
-
-            #[test]
-            fn $other() {
-                super::case(mace_prod::engine::Family::$Other, super::$case);
-            }
-        })+
-    };
+/// Judges what a directed case claims of the engine in the run's preset and folder.
+pub(crate) fn judge(
+    run: &mut Run<'_>,
+    promise: &'static str,
+    claim: fn(Family, &Path, &mut Claims),
+) {
+    let mut claims = Claims::new(promise);
+    claim(run.preset(), run.folder(), &mut claims);
+    run.conclude(claims.verdict());
 }
-pub(crate) use in_two_families;

@@ -1,33 +1,33 @@
 //! Options of buckets and of the engine: kept, reported, brought into range, changed where that is
 //! allowed and refused where it is not. What they do to speed or space is not for here.
 
-use crate::claims::{Claims, contents, in_two_families, store};
+use crate::claims::{Claims, contents, judge, store};
 use mace_prod::{
+    case,
     engine::{
         Bucket, BucketOptions, Denial, Driver, Engine, EngineOptions, Family, Merge, RULES, Reason,
         mace::MaceDriver,
     },
-    scenario::Case,
 };
 use std::path::Path;
 
-/// A test of this module: what it claims stands in its name.
-#[track_caller]
-fn case(family: Family, claims: fn(Family, &Path, &mut Claims)) {
-    Case::run(|case| {
-        let mut made = Claims::new("options are kept, and changes of them do no harm");
-        claims(family, case.dir(), &mut made);
-        made.verdict()
-    });
-}
+const PROMISE: &str = "options are kept, and changes of them do no harm";
 
-in_two_families! {
-    bucket_options_outlive_the_process: in_defaults Defaults, in_tiny Tiny;
-    bucket_options_are_brought_into_range: in_defaults Defaults, in_one_writer OneWriter;
-    bucket_options_change_only_while_unloaded: in_tiny Tiny, in_compressed Compressed;
-    engine_options_change_at_every_opening: in_tiny Tiny, in_defaults Defaults;
-    operands_need_their_operator: in_relaxed Relaxed, in_defaults Defaults;
-}
+case!(bucket_options_outlive_the_process: in [Defaults, Tiny], |run| {
+    judge(run, PROMISE, bucket_options_outlive_the_process);
+});
+case!(bucket_options_are_brought_into_range: in [Defaults, OneWriter], |run| {
+    judge(run, PROMISE, bucket_options_are_brought_into_range);
+});
+case!(bucket_options_change_only_while_unloaded: in [Tiny, Compressed], |run| {
+    judge(run, PROMISE, bucket_options_change_only_while_unloaded);
+});
+case!(engine_options_change_at_every_opening: in [Tiny, Defaults], |run| {
+    judge(run, PROMISE, engine_options_change_at_every_opening);
+});
+case!(operands_need_their_operator: in [Relaxed, Defaults], |run| {
+    judge(run, PROMISE, operands_need_their_operator);
+});
 
 const INVALID: Denial = Denial::Refused(Reason::Invalid);
 const BUSY: Denial = Denial::Refused(Reason::Busy);

@@ -2,18 +2,13 @@
 //! while checkpoints are written and garbage is collected.
 
 use mace_prod::{
-    engine::{Family, apart::Apart, mace::MaceDriver},
-    history::{
-        drive::Traffic,
-        script::Step,
-        watch::{Hold, Watch},
+    case,
+    history::{drive::clients, watch::Watch},
+    scenario::run::{
+        goals::{commits_beside_snapshots, conflicts},
+        session::Verbs,
     },
-    scenario::{
-        Case,
-        live::{Judging, Live, reached},
-    },
-    verdict::Verdict,
-    workload::{Access, Bank, Mix, Source, plan::key},
+    workload::{Access, Bank, Mix, plan::key},
 };
 
 /// Rounds after which clients that never met will not meet.
@@ -21,92 +16,54 @@ const ROUNDS: u32 = 20;
 
 const BANK: Bank = Bank { accounts: 6, opening: 100, moves: 2 };
 
-in_families!(money_is_conserved:
-    defaults Defaults,
-    tiny Tiny,
-    compressed Compressed,
-    relaxed Relaxed,
-    one_writer OneWriter,
-    many_writers ManyWriters,
-);
-
-/// Transfers that meet, auditors that add up every snapshot.
-fn money_is_conserved(case: &mut Case, family: Family) -> Judging<Verdict> {
-    let driver = Apart::new(&MaceDriver);
-    let mut live = Live::new(&driver, case.dir().join("bank"), case.seed());
-    live.session(&family.engine().one_log_file(), |session| {
-        let opening =
-            Traffic { first_client: 0, clients: 1, source: Source::Opening(BANK), txns: 1 };
-        session.run(&[open(family), traffic(opening)])?;
-        let auditors = [
-            Watch { client: 100, hold: Hold::Stamps(40), ..watch() },
-            Watch { client: 101, hold: Hold::Throughout, ..watch() },
-        ];
-        let transfers =
-            Traffic { first_client: 1, clients: 4, source: Source::Bank(BANK), txns: 25 };
+// Transfers that meet, auditors that add up every snapshot.
+case!(money_is_conserved: [Defaults, Tiny, Compressed, Relaxed, OneWriter, ManyWriters], |run| {
+    run.keep_one_log_file();
+    run.serialise_maintenance();
+    run.session(|s| {
+        s.open("a");
+        s.work("a", clients(0..1).open_accounts(BANK));
+        let auditors = [Watch::renewed("a", 100, 40), Watch::throughout("a", 101)];
         for _ in 0..ROUNDS {
-            session.watched_under_upkeep("a", &auditors, &[traffic(transfers.clone())])?;
-            if session.runner.tally.conflicts > 0 {
+            s.beside_upkeep("a", &auditors, |s| s.work("a", clients(1..5).transfer(BANK, 25)));
+            if s.conflicts() > 0 {
                 break;
             }
         }
-        Ok(())
-    })?;
-    live.look(&family.engine().one_log_file())?;
-    live.check()?;
-    live.conserves(BANK);
-    let verdict = live.judge(&mut case.figures);
-    Ok(verdict
-        .and(reached("a conflict", live.evidence.tally.conflicts))
-        .and(reached("a commit beside an open snapshot", live.overtaken())))
-}
+    });
+    run.reopen();
+    run.check();
+    run.conserves(BANK);
+    run.must_reach(conflicts(1));
+    run.must_reach(commits_beside_snapshots(1));
+});
 
-in_families!(a_snapshot_stands_still:
-    defaults Defaults,
-    tiny Tiny,
-    compressed Compressed,
-    relaxed Relaxed,
-    one_writer OneWriter,
-    many_writers ManyWriters,
-);
-
-/// Views held open across others' commits, checkpoints, collection and eviction.
-fn a_snapshot_stands_still(case: &mut Case, family: Family) -> Judging<Verdict> {
+// Views held open across others' commits, checkpoints, collection and eviction.
+case!(a_snapshot_stands_still: [Defaults, Tiny, Compressed, Relaxed, OneWriter, ManyWriters], |run| {
     let mix = Mix { keys: 48, ..Mix::default() };
-    let clients = |first_client, txns| {
-        traffic(Traffic { first_client, clients: 3, source: Source::Mix(mix.clone()), txns })
-    };
-    let keys: Vec<Vec<u8>> = (0..mix.keys).map(key).collect();
-    let watches = [
-        Watch { client: 100, keys: keys.clone(), hold: Hold::Throughout, ..watch() },
-        Watch { client: 101, keys, hold: Hold::Stamps(60), ..watch() },
-    ];
-    let driver = Apart::new(&MaceDriver);
-    let mut live = Live::new(&driver, case.dir().join("views"), case.seed());
-    live.session(&family.engine().one_log_file(), |session| {
-        session.run(&[open(family), clients(0, 20)])?;
-        session.watched_under_upkeep("a", &watches, &[clients(0, 40)])?;
-        session.watched(&watches, &[clients(3, 10), checkpoint(), Step::Collect { rounds: 2 }])
-    })?;
-    live.look(&family.engine().one_log_file())?;
-    live.check()?;
-    let verdict = live.judge(&mut case.figures);
-    Ok(verdict.and(reached("a commit beside an open snapshot", live.overtaken())))
-}
+    let readers = [Watch::throughout("a", 100), Watch::renewed("a", 101, 60)]
+        .map(|reader| reader.of_keys((0..mix.keys).map(key)));
+    run.keep_one_log_file();
+    run.serialise_maintenance();
+    run.session(|s| {
+        s.open("a");
+        s.work("a", clients(0..3).mix(&mix, 20));
+        s.beside_upkeep("a", &readers, |s| s.work("a", clients(0..3).mix(&mix, 40)));
+        s.beside(&readers, |s| {
+            s.work("a", clients(3..6).mix(&mix, 10));
+            s.checkpoint("a");
+            s.collect(2);
+        });
+    });
+    run.reopen();
+    run.check();
+    run.must_reach(commits_beside_snapshots(1));
+});
 
-in_families!(a_lost_update_is_refused_and_everybody_gets_on:
-    defaults Defaults,
-    tiny Tiny,
-    relaxed Relaxed,
-    one_writer OneWriter,
-    many_writers ManyWriters,
-);
-
-/// Clients that read and write back the same few keys.
-fn a_lost_update_is_refused_and_everybody_gets_on(
-    case: &mut Case,
-    family: Family,
-) -> Judging<Verdict> {
+// Clients that read and write back the same few keys.
+case!(a_lost_update_is_refused_and_everybody_gets_on: [
+    Defaults, Tiny, Relaxed, OneWriter, ManyWriters,
+], |run| {
     let mix = Mix {
         keys: 12,
         access: Access::Hotspot { hot: 2 },
@@ -115,35 +72,17 @@ fn a_lost_update_is_refused_and_everybody_gets_on(
         weights: [10, 0, 60, 0, 20, 10, 0],
         abort_pct: 5,
     };
-    let mut live = Live::new(&MaceDriver, case.dir().join("updates"), case.seed());
-    live.session(&family.engine().one_log_file(), |session| {
-        session.run(&[open(family)])?;
-        let clients = Traffic { first_client: 0, clients: 3, source: Source::Mix(mix), txns: 40 };
+    run.keep_one_log_file();
+    run.buckets = run.preset().bucket().checkpoints_when_asked();
+    run.session(|s| {
+        s.open("a");
         for _ in 0..ROUNDS {
-            session.run_equals(&[traffic(clients.clone())])?;
-            if session.runner.tally.conflicts > 0 {
+            s.fairly(|s| s.work("a", clients(0..3).mix(&mix, 40)));
+            if s.conflicts() > 0 {
                 break;
             }
         }
-        Ok(())
-    })?;
-    live.look(&family.engine().one_log_file())?;
-    let verdict = live.judge(&mut case.figures);
-    Ok(verdict.and(reached("a conflict", live.evidence.tally.conflicts)))
-}
-
-fn open(family: Family) -> Step {
-    Step::Open { bucket: "a".to_owned(), options: family.bucket().checkpoints_when_asked() }
-}
-
-fn traffic(traffic: Traffic) -> Step {
-    Step::Traffic { bucket: "a".to_owned(), traffic }
-}
-
-fn checkpoint() -> Step {
-    Step::Checkpoint { bucket: "a".to_owned() }
-}
-
-fn watch() -> Watch {
-    Watch { bucket: "a".to_owned(), client: 100, keys: Vec::new(), hold: Hold::Throughout }
-}
+    });
+    run.reopen();
+    run.must_reach(conflicts(1));
+});

@@ -3,18 +3,13 @@
 //! and nothing was reopened, so bytes that it reads from files are those of pages that come back.
 
 use mace_prod::{
-    engine::{Family, apart::Apart, mace::MaceDriver},
+    case,
     history::{
-        drive::Traffic,
-        script::Step,
-        watch::{Hold, Watch},
+        drive::{Traffic, clients},
+        watch::Watch,
     },
-    scenario::{
-        Case,
-        live::{Judging, Live, reached},
-    },
-    verdict::Verdict,
-    workload::{Mix, Source, Sweep},
+    scenario::run::{Run, goals::counted, session::Verbs},
+    workload::{Mix, Sweep},
 };
 
 /// Keys of the bucket; with their values three times what the cache holds.
@@ -25,56 +20,36 @@ const KEYS: u64 = 900;
 const READINGS: u32 = 200;
 const DATABASES: u32 = 8;
 
-in_families!(evicted_pages_come_back_whole:
-    tiny Tiny,
-    compressed Compressed,
-    relaxed Relaxed,
-    one_writer OneWriter,
-    many_writers ManyWriters,
-);
+case!(evicted_pages_come_back_whole: [Tiny, Compressed, Relaxed, OneWriter, ManyWriters], |run| {
+    run.on_new_databases(DATABASES, "evictor", evicted);
+});
 
-fn evicted_pages_come_back_whole(case: &mut Case, family: Family) -> Judging<Verdict> {
-    for number in 1..=DATABASES {
-        let (verdict, reloaded) = evicted(case, family, number)?;
-        let Some(bytes) = reloaded else { return Ok(verdict) };
-        if bytes > 0 || verdict != Verdict::Pass {
-            case.figures.add("bytes_reloaded", bytes);
-            return Ok(verdict);
-        }
-    }
-    Ok(reached("a page that had left", 0))
-}
-
-/// One database: what the oracles say, and how many bytes of pages came back, where that is known.
-fn evicted(case: &mut Case, family: Family, number: u32) -> Judging<(Verdict, Option<u64>)> {
-    let bucket = || "a".to_owned();
+fn evicted(run: &mut Run<'_>) {
     let mix = Mix { keys: KEYS, lengths: vec![100, 200, 300], abort_pct: 0, ..Mix::default() };
-    let fill = Traffic::sweep(Sweep::fill(KEYS, 200, 30));
-    let clients = Traffic { first_client: 1, clients: 1, source: Source::Mix(mix), txns: 80 };
-    let work = |traffic| Step::Traffic { bucket: bucket(), traffic };
-    let corner = Traffic::sweep(Sweep::fill(16, 200, 2));
-    let checkpoint = Step::Checkpoint { bucket: bucket() };
-    let watch = Watch { bucket: bucket(), client: 100, keys: Vec::new(), hold: Hold::Throughout };
-    let driver = Apart::new(&MaceDriver);
-    let name = format!("evictor-{number}");
-    let mut live = Live::new(&driver, case.dir().join(&name), case.seed().derive(&name));
     let mut reloaded = None;
-    live.session(&family.engine(), |session| {
-        let open =
-            Step::Open { bucket: bucket(), options: family.bucket().checkpoints_when_asked() };
-        session.run(&[open, work(fill), checkpoint.clone()])?;
-        session.watched(&[watch], &[work(clients), checkpoint])?;
+    run.serialise_maintenance();
+    run.session(|s| {
+        s.open("a");
+        s.work("a", Traffic::sweep(Sweep::fill(KEYS, 200, 30)));
+        s.checkpoint("a");
+        s.beside(&[Watch::throughout("a", 100)], |s| {
+            s.work("a", clients(1..2).mix(&mix, 80));
+            s.checkpoint("a");
+        });
         for _ in 0..READINGS {
             // Writers in one corner are what makes the engine evict; a reader keeps pages warm.
-            session.run(&[work(corner.clone())])?;
-            reloaded = session.reload("a")?;
+            s.work("a", Traffic::sweep(Sweep::fill(16, 200, 2)));
+            reloaded = s.reload("a");
             if reloaded != Some(0) {
                 break;
             }
         }
-        Ok(())
-    })?;
-    live.look(&family.engine())?;
-    live.check()?;
-    Ok((live.judge(&mut case.figures), reloaded))
+    });
+    run.reopen();
+    run.check();
+    // Nothing where the system does not count them.
+    if let Some(bytes) = reloaded {
+        run.figures.add("bytes_reloaded", bytes);
+        run.must_reach(counted("a page that had left", bytes));
+    }
 }

@@ -1,79 +1,52 @@
 //! Mixed traffic over every operation that a transaction has, with checkpoints and collection in
 //! between, a clean close, and the exact state afterwards.
 
-use mace_prod::{
-    engine::{Family, mace::MaceDriver},
-    history::{drive::Traffic, script::Step},
-    scenario::{
-        Case,
-        live::{Judging, Live},
-    },
-    verdict::Verdict,
-    workload::{Mix, Source},
-};
+use mace_prod::{case, history::drive::clients, scenario::run::session::Verbs, workload::Mix};
 
-in_families!(mixed_work_in_two_buckets_survives_a_clean_close:
-    defaults Defaults,
-    tiny Tiny,
-    compressed Compressed,
-    relaxed Relaxed,
-    one_writer OneWriter,
-    many_writers ManyWriters,
-);
-
-fn mixed_work_in_two_buckets_survives_a_clean_close(
-    case: &mut Case,
-    family: Family,
-) -> Judging<Verdict> {
+case!(mixed_work_in_two_buckets_survives_a_clean_close: [
+    Defaults, Tiny, Compressed, Relaxed, OneWriter, ManyWriters,
+], |run| {
     let mix = Mix { keys: 120, ops: 6, ..Mix::default() }.under_checkpoints();
-    let source = Source::Mix(mix);
-    let clients =
-        |first_client| Traffic { first_client, clients: 2, source: source.clone(), txns: 30 };
-    let both =
-        Step::Parallel { parts: vec![("a".to_owned(), clients(0)), ("b".to_owned(), clients(10))] };
-    let open = |name: &str| Step::Open { bucket: name.to_owned(), options: family.bucket() };
-    let checkpoint = Step::Checkpoint { bucket: "a".to_owned() };
-    let mut live = Live::new(&MaceDriver, case.dir().join("mixed"), case.seed());
-    live.session(&family.engine().one_log_file(), |session| {
-        session.run(&[open("a"), open("b")])?;
-        session.run_equals(&[both.clone(), checkpoint, Step::Collect { rounds: 1 }, both.clone()])
-    })?;
-    live.look(&family.engine().one_log_file())?;
-    live.session(&family.engine().one_log_file(), |session| {
-        session.run(&[open("a"), open("b"), both.clone()])
-    })?;
-    live.look(&family.engine().one_log_file())?;
-    live.look(&family.engine().one_log_file())?;
-    live.check()?;
-    Ok(live.judge(&mut case.figures))
-}
+    let both = [("a", clients(0..2).mix(&mix, 30)), ("b", clients(10..12).mix(&mix, 30))];
+    run.keep_one_log_file();
+    run.session(|s| {
+        s.open("a");
+        s.open("b");
+        s.fairly(|s| {
+            s.work_in_each(&both);
+            s.checkpoint("a");
+            s.collect(1);
+            s.work_in_each(&both);
+        });
+    });
+    run.reopen();
+    run.session(|s| {
+        s.open("a");
+        s.open("b");
+        s.work_in_each(&both);
+    });
+    run.reopen();
+    run.reopen();
+    run.check();
+});
 
-in_families!(mixed_work_survives_a_rotating_log:
-    tiny Tiny,
-    compressed Compressed,
-    relaxed Relaxed,
-    one_writer OneWriter,
-    many_writers ManyWriters,
-);
-
-/// One client in each bucket that drops nothing, so that the log may rotate under it.
-fn mixed_work_survives_a_rotating_log(case: &mut Case, family: Family) -> Judging<Verdict> {
-    let source = Source::Mix(Mix { keys: 80, abort_pct: 0, ..Mix::default() }.under_checkpoints());
-    let client =
-        |first_client| Traffic { first_client, clients: 1, source: source.clone(), txns: 50 };
-    let both =
-        Step::Parallel { parts: vec![("a".to_owned(), client(0)), ("b".to_owned(), client(10))] };
-    let open = |name: &str| Step::Open { bucket: name.to_owned(), options: family.bucket() };
-    let checkpoint = |name: &str| Step::Checkpoint { bucket: name.to_owned() };
-    let mut live = Live::new(&MaceDriver, case.dir().join("mixed"), case.seed());
+// One client in each bucket that drops nothing, so that the log may rotate under it.
+case!(mixed_work_survives_a_rotating_log: [Tiny, Compressed, Relaxed, OneWriter, ManyWriters], |run| {
+    let mix = Mix { keys: 80, abort_pct: 0, ..Mix::default() }.under_checkpoints();
+    let both = [("a", clients(0..1).mix(&mix, 50)), ("b", clients(10..11).mix(&mix, 50))];
     for _ in 0..2 {
-        live.session(&family.engine(), |session| {
-            let collect = Step::Collect { rounds: 1 };
-            session.run(&[open("a"), open("b"), both.clone(), checkpoint("a"), collect])?;
-            session.run_equals(&[both.clone(), checkpoint("b")])
-        })?;
-        live.look(&family.engine())?;
+        run.session(|s| {
+            s.open("a");
+            s.open("b");
+            s.work_in_each(&both);
+            s.checkpoint("a");
+            s.collect(1);
+            s.fairly(|s| {
+                s.work_in_each(&both);
+                s.checkpoint("b");
+            });
+        });
+        run.reopen();
     }
-    live.check()?;
-    Ok(live.judge(&mut case.figures))
-}
+    run.check();
+});

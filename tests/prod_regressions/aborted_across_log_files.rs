@@ -37,7 +37,7 @@ const LARGE: u64 = 1 << 20;
 const SMALL: u64 = 16 << 10;
 
 #[test]
-fn a_dropped_transaction_that_spans_log_files_leaves_the_database_openable() {
+fn a_drop_across_log_files_leaves_a_database_openable() {
     Case::run(|case| {
         let control = opened_after_drop(case, LARGE);
         if control != Some(Milestone::Closed) {

@@ -35,7 +35,7 @@ use mace_prod::{
 const ID: FindingId = FindingId::KILLED_IN_ROUTE_SWITCH;
 
 #[test]
-fn an_opening_that_died_while_it_switched_the_route_is_retried() {
+fn a_route_switch_that_was_killed_is_retried() {
     Case::run(|case| {
         let durable = Family::Tiny.engine().one_log_file();
         let relaxed = EngineOptions { durable: false, ..durable.clone() };

@@ -2,84 +2,74 @@
 //! killed again. What every reopening finds is judged against the journal of all processes.
 
 use mace_prod::{
-    engine::{EngineOptions, Family, RULES},
-    history::{child::End, drive::Traffic, kill::Mark, script::Step},
-    scenario::{Case, crashes::Crashes, database::Stage, live::Judging},
+    case,
+    engine::{EngineOptions, RULES},
+    history::{
+        drive::{Traffic, clients},
+        kill::Mark,
+    },
+    scenario::run::{
+        Run,
+        session::{Script, Verbs},
+    },
     settings::{Draw, FindingId, leaves_out},
-    verdict::Verdict,
-    workload::{Mix, Source, Sweep},
+    workload::{Mix, Sweep},
 };
 
 /// Deaths of one database.
 const CYCLES: u32 = 24;
 
-in_families!(stress_an_aging_database_survives_every_crash:
-    defaults Defaults,
-    tiny Tiny,
-    compressed Compressed,
-    relaxed Relaxed,
-    many_writers ManyWriters,
-);
-
-fn stress_an_aging_database_survives_every_crash(
-    case: &mut Case,
-    family: Family,
-) -> Judging<Verdict> {
-    let mut draw = case.seed().derive("cycles").draw();
-    let mut crashes = Crashes::new(case);
-    let bucket = || "a".to_owned();
-    let open = Step::Open { bucket: bucket(), options: family.bucket().for_kills() };
-    let fill =
-        Step::Traffic { bucket: bucket(), traffic: Traffic::sweep(Sweep::fill(300, 100, 20)) };
-    let checkpoint = Step::Checkpoint { bucket: bucket() };
-    let first = family.engine().one_log_file();
-    crashes.ends(&Stage::dying(&first, vec![open.clone(), fill, checkpoint]))?;
-    let mut durable = first.durable;
+case!(stress_an_aging_database_survives_every_crash: [
+    Defaults, Tiny, Compressed, Relaxed, ManyWriters,
+], |run| {
+    let mut draw = run.seed().derive("cycles").draw();
+    run.keep_one_log_file();
+    run.died(|s| {
+        s.open("a");
+        s.work("a", Traffic::sweep(Sweep::fill(300, 100, 20)));
+        s.checkpoint("a");
+    });
     for _ in 0..CYCLES {
-        let options = options(family, &mut draw);
+        let relaxed = !run.options.durable;
+        run.options = drawn_options(run, &mut draw);
         // Killed on the way back to the durable route: known finding `killed-in-route-switch`.
-        let back = options.durable && !durable && leaves_out(FindingId::KILLED_IN_ROUTE_SWITCH);
-        durable = options.durable;
+        let back = run.options.durable && relaxed && leaves_out(FindingId::KILLED_IN_ROUTE_SWITCH);
         if draw.percent(25) && !back {
-            crashes.killed_in_openings(&options)?;
+            run.killed_in_openings();
         }
-        let steps = work(&open, &mut draw);
+        let work = run.script(|s| work(s, &mut draw));
         if draw.percent(20) {
-            crashes.ends(&Stage { dump: true, ..Stage::closing(&options, steps) })?;
+            run.closed(|s| s.steps(work));
         } else {
             let mark = if draw.percent(50) { Mark::Acked } else { Mark::Asked };
-            crashes.killed(&options, steps, mark(draw.between(1, 50)))?;
+            run.killed(mark(draw.between(1, 50)), |s| s.steps(work));
         }
     }
-    let options = options(family, &mut draw);
-    crashes.ends(&Stage::looking(&options))?;
-    crashes.ends(&Stage { end: End::CloseAndCheck, ..Stage::looking(&options) })?;
-    crashes.ends(&Stage::looking(&options))?;
-    Ok(crashes.judge())
-}
+    run.options = drawn_options(run, &mut draw);
+    run.reopen();
+    run.check();
+    run.reopen();
+});
 
-/// The family's options with the durability route and the number of writers drawn anew.
-fn options(family: Family, draw: &mut Draw) -> EngineOptions {
-    let own = family.engine().one_log_file();
+/// The preset's options with the durability route and the number of writers drawn anew.
+fn drawn_options(run: &Run<'_>, draw: &mut Draw) -> EngineOptions {
+    let own = run.preset().engine().one_log_file();
     let drawn = *draw.pick(&[1, 4, 16, 32]);
     let writers = if RULES.writers_change { drawn } else { own.writers };
     EngineOptions { durable: draw.percent(60), writers, ..own }
 }
 
 /// Clients with checkpoints and collection in between, at least sixty commits in all.
-fn work(open: &Step, draw: &mut Draw) -> Vec<Step> {
-    let bucket = || "a".to_owned();
-    let mut steps = vec![open.clone()];
+fn work(s: &mut Script, draw: &mut Draw) {
+    let mix = Mix { keys: 300, ..Mix::default() };
+    s.open("a");
     for _ in 0..3 {
         if draw.percent(40) {
-            steps.push(Step::Checkpoint { bucket: bucket() });
+            s.checkpoint("a");
         }
         if draw.percent(30) {
-            steps.push(Step::Collect { rounds: 1 });
+            s.collect(1);
         }
-        let source = Source::Mix(Mix { keys: 300, ..Mix::default() });
-        let traffic = Traffic { first_client: 0, clients: 3, source, txns: 12 };
-        steps.push(Step::Traffic { bucket: bucket(), traffic });
+        s.work("a", clients(0..3).mix(&mix, 12));
     }
-    steps
 }

@@ -2,19 +2,14 @@
 //! its data.
 
 use mace_prod::{
-    engine::{Family, apart::Apart, mace::MaceDriver},
+    case,
     history::{
-        drive::Traffic,
-        script::Step,
-        watch::{Hold, Watch},
+        drive::{Traffic, clients},
+        watch::Watch,
     },
-    scenario::{
-        Case,
-        live::{Judging, Live, reached},
-    },
+    scenario::run::{goals::counted, session::Verbs},
     settings::Settings,
-    verdict::Verdict,
-    workload::{Mix, Source, Sweep, plan::key},
+    workload::{Mix, Sweep, plan::key},
 };
 
 /// Keys of the bucket; with their values three times what the cache holds.
@@ -24,49 +19,36 @@ const KEYS: u64 = 600;
 const UNLOAD_EVERY: u64 = 8;
 const READ_EVERY: u64 = 16;
 
-in_families!(stress_evicted_and_unloaded_pages_come_back_whole:
-    tiny Tiny,
-    compressed Compressed,
-    relaxed Relaxed,
-);
-
-fn stress_evicted_and_unloaded_pages_come_back_whole(
-    case: &mut Case,
-    family: Family,
-) -> Judging<Verdict> {
-    let bucket = || "a".to_owned();
-    let work = |traffic: &Traffic| Step::Traffic { bucket: bucket(), traffic: traffic.clone() };
-    let open = Step::Open { bucket: bucket(), options: family.bucket().checkpoints_when_asked() };
-    let lengths = vec![100, 200, 300];
-    let mix = Mix { keys: KEYS, lengths, abort_pct: 0, ..Mix::default() };
-    let client = Traffic { first_client: 1, clients: 1, source: Source::Mix(mix), txns: 4 };
-    let corner = Traffic::sweep(Sweep::fill(16, 200, 4));
-    let keys = (0..KEYS).map(key).collect();
-    let watch = Watch { bucket: bucket(), client: 100, keys, hold: Hold::Throughout };
-    let driver = Apart::new(&MaceDriver);
-    let mut live = Live::new(&driver, case.dir().join("evictor"), case.seed());
-    let (mut reloads, mut counted) = (0, true);
-    live.session(&family.engine(), |session| {
-        session.run(&[open.clone(), work(&Traffic::sweep(Sweep::fill(KEYS, 200, 30)))])?;
+case!(stress_evicted_and_unloaded_pages_come_back_whole: [Tiny, Compressed, Relaxed], |run| {
+    let mix = Mix { keys: KEYS, lengths: vec![100, 200, 300], abort_pct: 0, ..Mix::default() };
+    let reader = Watch::throughout("a", 100).of_keys((0..KEYS).map(key));
+    let mut reloads = 0;
+    let mut counted_by_system = true;
+    run.serialise_maintenance();
+    run.session(|s| {
+        s.open("a");
+        s.work("a", Traffic::sweep(Sweep::fill(KEYS, 200, 30)));
         for round in 1..=Settings::get().evictor_stress_rounds {
-            session.run(&[work(&corner), work(&client)])?;
+            s.work("a", Traffic::sweep(Sweep::fill(16, 200, 4)));
+            s.work("a", clients(1..2).mix(&mix, 4));
             if round % READ_EVERY == 0 {
-                match session.reload("a")? {
+                match s.reload("a") {
                     Some(bytes) => reloads += u64::from(bytes > 0),
-                    None => counted = false,
+                    None => counted_by_system = false,
                 }
-                session.glance(&watch)?;
+                s.glance(&reader);
             }
             if round % UNLOAD_EVERY == 0 {
-                let checkpoint = Step::Checkpoint { bucket: bucket() };
-                session.run(&[checkpoint, Step::Unload { bucket: bucket() }, open.clone()])?;
+                s.checkpoint("a");
+                s.unload("a");
+                s.open("a");
             }
         }
-        Ok(())
-    })?;
-    live.look(&family.engine())?;
-    live.check()?;
-    case.figures.add("reloads", reloads);
-    let verdict = live.judge(&mut case.figures);
-    Ok(if counted { verdict.and(reached("a page that had left", reloads)) } else { verdict })
-}
+    });
+    run.reopen();
+    run.check();
+    run.figures.add("reloads", reloads);
+    if counted_by_system {
+        run.must_reach(counted("a page that had left", reloads));
+    }
+});

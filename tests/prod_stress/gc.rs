@@ -1,68 +1,46 @@
 //! Large values that are overwritten and collected for many rounds, beside readers.
 
 use mace_prod::{
-    engine::{Family, RULES, apart::Apart, mace::MaceDriver},
-    history::{
-        drive::Traffic,
-        script::Step,
-        watch::{Hold, Watch},
-    },
+    case,
+    engine::RULES,
+    history::{drive::Traffic, script::Step, watch::Watch},
     oracle::space::Bound,
-    scenario::{
-        Case,
-        live::{Judging, Live, reached},
-    },
-    verdict::Verdict,
+    scenario::run::{goals::collected_blob_files, session::Verbs},
     workload::Sweep,
 };
 
 const ROUNDS: u64 = 40;
+
+/// Collections after which what was not collected will not be.
 const COLLECTIONS: u32 = 400;
 
 /// Overwrites of a key in each round, more than a chain of changes may be long.
-const REWRITES: usize = 6;
+const REWRITES: u64 = 6;
 
 /// Bytes for pages that are not full and for the tables of each file.
 const SLACK: u64 = 128 << 10;
 
-in_families!(stress_blobs_are_collected_for_ever:
-    tiny Tiny,
-    compressed Compressed,
-    relaxed Relaxed,
-    many_writers ManyWriters,
-);
-
-fn stress_blobs_are_collected_for_ever(case: &mut Case, family: Family) -> Judging<Verdict> {
-    let bucket = || "a".to_owned();
+case!(stress_blobs_are_collected_for_ever: [Tiny, Compressed, Relaxed, ManyWriters], |run| {
     let fill = Sweep::fill(60, RULES.large, 10);
-    let work = |sweep: Sweep| Step::Traffic { bucket: bucket(), traffic: Traffic::sweep(sweep) };
-    let checkpoint = Step::Checkpoint { bucket: bucket() };
-    let watch = Watch { bucket: bucket(), client: 100, keys: Vec::new(), hold: Hold::Stamps(36) };
-    let driver = Apart::new(&MaceDriver);
-    let mut live = Live::new(&driver, case.dir().join("gc"), case.seed());
-    live.session(&family.engine(), |session| {
-        let options = family.bucket().checkpoints_when_asked();
-        session.run(&[
-            Step::Open { bucket: bucket(), options },
-            work(fill.clone()),
-            checkpoint.clone(),
-        ])?;
+    run.serialise_maintenance();
+    run.session(|s| {
+        s.open("a");
+        s.work("a", Traffic::sweep(fill.clone()));
+        s.checkpoint("a");
         for round in 0..ROUNDS {
             // Another quarter of the keys each time, so that every file gets old and goes.
             let again = Sweep { first: round % 4, step: 4, per_txn: 5, ..fill.clone() };
-            let mut writing = vec![work(again); REWRITES];
-            writing.push(checkpoint.clone());
-            session.watched_under_upkeep("a", std::slice::from_ref(&watch), &writing)?;
-            session.run(&[Step::CollectUntil { data: 0, blob: round + 1, rounds: COLLECTIONS }])?;
-            session.sample("a")?;
+            s.beside_upkeep("a", &[Watch::renewed("a", 100, 36)], |s| {
+                (0..REWRITES).for_each(|_| s.work("a", Traffic::sweep(again.clone())));
+                s.checkpoint("a");
+            });
+            s.step(Step::CollectUntil { data: 0, blob: round + 1, rounds: COLLECTIONS });
+            s.sample("a");
         }
-        Ok(())
-    })?;
-    live.look(&family.engine())?;
-    live.check()?;
-    let round = 15 * REWRITES as u64 * u64::from(RULES.large);
-    let bound = Bound { factor: 2, slack_bytes: 2 * round + SLACK };
-    live.bounded(bound);
-    let verdict = live.judge(&mut case.figures);
-    Ok(verdict.and(reached("a collected blob file", live.evidence.collected.1)))
-}
+    });
+    run.reopen();
+    run.check();
+    let round = 15 * REWRITES * u64::from(RULES.large);
+    run.bounded(Bound { factor: 2, slack_bytes: 2 * round + SLACK });
+    run.must_reach(collected_blob_files(1));
+});

@@ -1,19 +1,14 @@
 //! Hot keys and hot accounts, for longer than the fast layer has time.
 
 use mace_prod::{
-    engine::{Family, apart::Apart, mace::MaceDriver},
-    history::{
-        drive::Traffic,
-        script::Step,
-        watch::{Hold, Watch},
-    },
-    scenario::{
-        Case,
-        live::{Judging, Live, reached},
+    case,
+    history::{drive::clients, watch::Watch},
+    scenario::run::{
+        goals::{commits_beside_snapshots, conflicts},
+        session::Verbs,
     },
     settings::FindingId,
-    verdict::Verdict,
-    workload::{Access, Bank, Mix, Source},
+    workload::{Access, Bank, Mix},
 };
 
 const BANK: Bank = Bank { accounts: 6, opening: 100, moves: 2 };
@@ -21,69 +16,42 @@ const BANK: Bank = Bank { accounts: 6, opening: 100, moves: 2 };
 /// Sessions over which the work is spread.
 const SESSIONS: u32 = 3;
 
-in_families!(stress_hot_keys_stay_exact:
-    defaults Defaults,
-    tiny Tiny,
-    relaxed Relaxed,
-    many_writers ManyWriters,
-);
-
-fn stress_hot_keys_stay_exact(case: &mut Case, family: Family) -> Judging<Verdict> {
+case!(stress_hot_keys_stay_exact: [Defaults, Tiny, Relaxed, ManyWriters], |run| {
     let lengths = vec![32, 100, 255, 1024, 1500];
     let mix = Mix { keys: 400, access: Access::Hotspot { hot: 3 }, lengths, ..Mix::default() };
-    let source = Source::Mix(mix);
-    let traffic = Traffic { first_client: 0, clients: 3, source, txns: 120 };
-    let bucket = || "a".to_owned();
-    let options = family.engine().one_log_file();
+    let buckets = run.preset().bucket();
+    run.keep_one_log_file();
     // Point reads follow the long histories of hot keys, and abort the process as scans do.
-    let made = family.bucket().checkpoints_when_asked_while(FindingId::SCAN_OVER_CHECKPOINT);
-    let mut live = Live::new(&MaceDriver, case.dir().join("hotspot"), case.seed());
+    run.buckets = buckets.checkpoints_when_asked_while(FindingId::SCAN_OVER_CHECKPOINT);
     for _ in 0..SESSIONS {
-        live.session(&options, |session| {
-            let work = Step::Traffic { bucket: bucket(), traffic: traffic.clone() };
-            session.run(&[Step::Open { bucket: bucket(), options: made.clone() }])?;
-            session.run_equals(&[work])?;
-            session.run(&[Step::Checkpoint { bucket: bucket() }, Step::Collect { rounds: 2 }])
-        })?;
-        live.look(&options)?;
+        run.session(|s| {
+            s.open("a");
+            s.fairly(|s| s.work("a", clients(0..3).mix(&mix, 120)));
+            s.checkpoint("a");
+            s.collect(2);
+        });
+        run.reopen();
     }
-    live.check()?;
-    let verdict = live.judge(&mut case.figures);
-    Ok(verdict.and(reached("a conflict", live.evidence.tally.conflicts)))
-}
+    run.check();
+    run.must_reach(conflicts(1));
+});
 
-in_families!(stress_money_is_conserved:
-    defaults Defaults,
-    tiny Tiny,
-    relaxed Relaxed,
-    many_writers ManyWriters,
-);
-
-fn stress_money_is_conserved(case: &mut Case, family: Family) -> Judging<Verdict> {
-    let bucket = || "a".to_owned();
-    let work = |traffic| Step::Traffic { bucket: bucket(), traffic };
-    let opening = Traffic { first_client: 0, clients: 1, source: Source::Opening(BANK), txns: 1 };
-    let transfers = Traffic { first_client: 1, clients: 4, source: Source::Bank(BANK), txns: 60 };
-    let watch = |client, hold| Watch { bucket: bucket(), client, keys: Vec::new(), hold };
-    let auditors = [watch(100, Hold::Stamps(80)), watch(101, Hold::Throughout)];
-    let options = family.engine().one_log_file();
-    let driver = Apart::new(&MaceDriver);
-    let mut live = Live::new(&driver, case.dir().join("bank"), case.seed());
-    for session_number in 0..SESSIONS {
-        live.session(&options, |session| {
-            let options = family.bucket().checkpoints_when_asked();
-            session.run(&[Step::Open { bucket: bucket(), options }])?;
-            if session_number == 0 {
-                session.run(&[work(opening.clone())])?;
+case!(stress_money_is_conserved: [Defaults, Tiny, Relaxed, ManyWriters], |run| {
+    let auditors = [Watch::renewed("a", 100, 80), Watch::throughout("a", 101)];
+    run.keep_one_log_file();
+    run.serialise_maintenance();
+    for number in 0..SESSIONS {
+        run.session(|s| {
+            s.open("a");
+            if number == 0 {
+                s.work("a", clients(0..1).open_accounts(BANK));
             }
-            session.watched_under_upkeep("a", &auditors, &[work(transfers.clone())])
-        })?;
-        live.look(&options)?;
+            s.beside_upkeep("a", &auditors, |s| s.work("a", clients(1..5).transfer(BANK, 60)));
+        });
+        run.reopen();
     }
-    live.check()?;
-    live.conserves(BANK);
-    let verdict = live.judge(&mut case.figures);
-    Ok(verdict
-        .and(reached("a conflict", live.evidence.tally.conflicts))
-        .and(reached("a commit beside an open snapshot", live.overtaken())))
-}
+    run.check();
+    run.conserves(BANK);
+    run.must_reach(conflicts(1));
+    run.must_reach(commits_beside_snapshots(1));
+});

@@ -2,20 +2,18 @@
 //! checkpoints, eviction and collection all the time. One history over several openings.
 
 use mace_prod::{
-    engine::{Family, apart::Apart, mace::MaceDriver},
+    case,
     history::{
-        drive::Traffic,
-        script::Step,
-        watch::{Hold, Watch},
+        drive::{Traffic, clients},
+        watch::Watch,
     },
-    oracle::judge::overlaps,
-    scenario::{
-        Case,
-        live::{Judging, Live, reached},
+    scenario::run::{
+        Run,
+        goals::{commits_beside_snapshots, every_overlap},
+        session::Verbs,
     },
-    verdict::Verdict,
     workload::{
-        Access, Lists, Mix, Source,
+        Access, Lists, Mix,
         elements::{list_key, set_key},
         plan::key,
     },
@@ -28,75 +26,43 @@ const KEYS: u64 = 24;
 /// Lists, and sets, that clients fight over.
 const LISTS: u64 = 4;
 
-in_families!(stress_long_histories_are_snapshot_isolated:
-    defaults Defaults,
-    tiny Tiny,
-    relaxed Relaxed,
-);
-
-fn stress_long_histories_are_snapshot_isolated(
-    case: &mut Case,
-    family: Family,
-) -> Judging<Verdict> {
-    let keys = (0..KEYS).map(key).collect();
-    isolated(case, family, keys, 25, |access| {
+case!(stress_long_histories_are_snapshot_isolated: [Defaults, Tiny, Relaxed], |run| {
+    let keys: Vec<_> = (0..KEYS).map(key).collect();
+    isolated(run, &keys, |first, access| {
         let weights = [40, 6, 30, 8, 8, 8, 0];
-        Source::Mix(Mix { keys: KEYS, access, weights, ..Mix::default() })
-    })
-}
+        let mix = Mix { keys: KEYS, access, weights, ..Mix::default() };
+        clients(first..first + 8).mix(&mix, 25)
+    });
+});
 
-in_families!(stress_lists_and_sets_are_snapshot_isolated:
-    defaults Defaults,
-    tiny Tiny,
-    relaxed Relaxed,
-);
+case!(stress_lists_and_sets_are_snapshot_isolated: [Defaults, Tiny, Relaxed], |run| {
+    let keys: Vec<_> = (0..LISTS).flat_map(|at| [list_key(at), set_key(at)]).collect();
+    isolated(run, &keys, |first, access| {
+        clients(first..first + 8).lists(&Lists { access, ..Lists::of(LISTS) }, 12)
+    });
+});
 
-fn stress_lists_and_sets_are_snapshot_isolated(
-    case: &mut Case,
-    family: Family,
-) -> Judging<Verdict> {
-    let keys = (0..LISTS).flat_map(|number| [list_key(number), set_key(number)]).collect();
-    isolated(case, family, keys, 12, |access| Source::Lists(Lists { access, ..Lists::of(LISTS) }))
-}
-
-/// Clients with this many transactions each, over these keys, by Zipf's law and over one hot key.
-fn isolated(
-    case: &mut Case,
-    family: Family,
-    keys: Vec<Vec<u8>>,
-    txns: u64,
-    source: impl Fn(Access) -> Source,
-) -> Judging<Verdict> {
-    let driver = Apart::new(&MaceDriver);
-    let options = family.engine().one_log_file();
-    let mut live = Live::new(&driver, case.dir().join("isolation"), case.seed());
-    let bucket = || "a".to_owned();
-    let watches = [
-        Watch { bucket: bucket(), client: 1000, keys: keys.clone(), hold: Hold::Throughout },
-        Watch { bucket: bucket(), client: 1001, keys, hold: Hold::Stamps(200) },
-    ];
+/// Clients over these keys, by Zipf's law and over one hot key.
+fn isolated(run: &mut Run<'_>, keys: &[Vec<u8>], traffic: impl Fn(u16, Access) -> Traffic) {
+    let readers = [Watch::throughout("a", 1000), Watch::renewed("a", 1001, 200)]
+        .map(|reader| reader.of_keys(keys.iter().cloned()));
+    run.keep_one_log_file();
+    run.serialise_maintenance();
     for number in 0..SESSIONS {
-        live.session(&options, |session| {
-            let options = family.bucket().checkpoints_when_asked();
-            session.run(&[Step::Open { bucket: bucket(), options }])?;
-            let hot = Access::Hotspot { hot: 1 };
-            let source = source(if number == 1 { hot } else { Access::Zipfian });
-            let first_client = number * 16;
-            let traffic = Traffic { first_client, clients: 8, source, txns };
-            let upkeep = [
-                Step::Checkpoint { bucket: bucket() },
-                Step::Collect { rounds: 1 },
-                Step::Checkpoint { bucket: bucket() },
-            ];
-            let steps = [Step::Beside { bucket: bucket(), traffic, steps: upkeep.to_vec() }];
-            session.watched(&watches, &steps)
-        })?;
-        live.look(&options)?;
+        let access = if number == 1 { Access::Hotspot { hot: 1 } } else { Access::Zipfian };
+        run.session(|s| {
+            s.open("a");
+            s.beside(&readers, |s| {
+                s.work_beside("a", traffic(number * 16, access), |script| {
+                    script.checkpoint("a");
+                    script.collect(1);
+                    script.checkpoint("a");
+                });
+            });
+        });
+        run.reopen();
     }
-    live.check()?;
-    let verdict = live.judge(&mut case.figures);
-    let seen = overlaps(&live.history());
-    let lacking = seen.missing().into_iter().map(|what| reached(what, 0));
-    let verdict = lacking.fold(verdict, Verdict::and);
-    Ok(verdict.and(reached("a commit beside an open snapshot", live.overtaken())))
+    run.check();
+    run.must_reach(every_overlap());
+    run.must_reach(commits_beside_snapshots(1));
 }

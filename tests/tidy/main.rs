@@ -1,6 +1,7 @@
 //! The house rules, as a test: each says what is banned, what to use instead and why, and each has
 //! a test of its own with a planted offence. Reads files only; it never changes them.
 
+mod case_names;
 mod figures;
 mod modules;
 mod packages;
@@ -30,7 +31,7 @@ fn strays(root: &Path, paths: &[String]) -> Vec<String> {
 }
 
 /// Rules that a package does not keep yet. An entry whose package keeps its rule has to go.
-const NOT_YET: [(&str, &str); 15] = [
+const NOT_YET: [(&str, &str); 14] = [
     ("import cycle", "faultfs"),
     ("import cycle", "isolation"),
     ("import cycle", "mace-prod"),
@@ -44,7 +45,6 @@ const NOT_YET: [(&str, &str); 15] = [
     ("paired let", "process"),
     ("paired let", "results"),
     ("paired let", "runner"),
-    ("test name", "mace-prod"),
     ("test name", "process"),
 ];
 

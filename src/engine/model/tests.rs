@@ -44,7 +44,7 @@ fn each_write_answers_by_whether_the_key_is_there() {
 }
 
 #[test]
-fn a_snapshot_never_changes_and_an_abort_leaves_nothing() {
+fn snapshots_never_change_and_aborts_leave_nothing() {
     let (_driver, _engine, bucket) = fresh();
     store(bucket.as_ref(), KEY, b"old");
     let view = bucket.view().unwrap();
@@ -60,7 +60,7 @@ fn a_snapshot_never_changes_and_an_abort_leaves_nothing() {
 }
 
 #[test]
-fn the_first_writer_wins_whether_it_has_committed_or_not() {
+fn the_first_writer_wins_committed_or_not() {
     let (_driver, _engine, bucket) = fresh();
     let (first, second) = (bucket.begin().unwrap(), bucket.begin().unwrap());
     first.upsert(KEY, b"1").unwrap();
@@ -148,7 +148,7 @@ fn buckets_obey_name_quota_and_holders() {
 }
 
 #[test]
-fn options_change_only_while_unloaded_and_inline_only_downwards() {
+fn options_change_while_unloaded_and_inline_downwards() {
     let (_driver, engine, bucket) = fresh();
     let change = |inline_bytes| BucketOptions { inline_bytes, ..BucketOptions::default() };
     assert_eq!(engine.change_bucket_options("b", &change(512)), Err(BUSY));
@@ -161,7 +161,7 @@ fn options_change_only_while_unloaded_and_inline_only_downwards() {
 }
 
 #[test]
-fn a_reopening_and_a_copy_find_exactly_what_was_committed() {
+fn reopenings_and_copies_find_what_was_committed() {
     let (driver, engine, bucket) = fresh();
     store(bucket.as_ref(), KEY, b"kept");
     let open = bucket.begin().unwrap();

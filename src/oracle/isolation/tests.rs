@@ -70,7 +70,7 @@ fn rejects_a_long_fork_by_its_name() {
 }
 
 #[test]
-fn rejects_a_lost_update_and_takes_an_unknown_commit_for_unknown() {
+fn rejects_a_lost_update_but_not_an_unknown_commit() {
     let reads = [("x", Seen::Absent)];
     let mut events = [txn(1, 1, &reads, &["x"]), txn(2, 2, &reads, &["x"])].concat();
     let twice = found(events.clone());
@@ -108,7 +108,7 @@ fn rejects_two_that_append_to_one_list() {
 }
 
 #[test]
-fn rejects_sets_of_which_neither_includes_the_other_and_accepts_additions_at_once() {
+fn rejects_sets_that_do_not_include_one_another() {
     let saw = |client: u16| Seen::Set(vec![element(client)]);
     let added = [adding(1, 1, "u/1", Seen::Absent), adding(2, 2, "u/1", Seen::Absent)].concat();
     let reader = |client, begin, seen| txn(client, begin, &[("u/1", seen)], &[]);
@@ -136,7 +136,7 @@ fn scanning(begin: u64, backward: bool, met: &[(&str, u16)]) -> Vec<Event> {
 }
 
 #[test]
-fn rejects_a_phantom_by_its_name_and_a_scan_in_disorder() {
+fn rejects_a_phantom_and_a_scan_in_disorder() {
     let both = [("k/x", Seen::Absent), ("k/y", Seen::Absent)];
     let wrote = txn(1, 1, &both, &["k/x", "k/y"]);
     let scan = |begin, backward, met: &[(&str, u16)]| {
@@ -223,7 +223,7 @@ fn rejects_a_loss_over_a_reopening_by_its_name() {
 }
 
 #[test]
-fn counts_what_no_promise_covers_and_rejects_a_part_of_it() {
+fn counts_what_is_not_promised_and_rejects_a_part() {
     let wrote = || marked(1, 1, &[("x", Seen::Absent)], "x");
     let marker = marker(1);
     let judged = |gone: &[&str]| reopened(Promise::Synced, Streams::One, wrote(), gone);
@@ -236,7 +236,7 @@ fn counts_what_no_promise_covers_and_rejects_a_part_of_it() {
 }
 
 #[test]
-fn counts_a_hole_between_logs_and_rejects_it_within_one() {
+fn counts_a_hole_between_logs_and_rejects_one_within() {
     let saw = Seen::Version(version(1));
     let events = || {
         let first = marked(1, 1, &[("x", Seen::Absent)], "x");

@@ -26,7 +26,7 @@ fn accepts_the_newest_version_and_a_concurrent_one() {
 }
 
 #[test]
-fn accepts_write_skew_and_the_outcome_of_an_unknown_commit_either_way() {
+fn accepts_write_skew_and_either_unknown_outcome() {
     let skew = Script::new().txn("b", 0, &[("a", W::Set), ("c", W::Set)]).begin("b", 1);
     let skew = skew.begin("b", 2).reading(&[saw("a", 0, 1, 0)]).commit(1, &[("c", W::Set)]).ok(1);
     let skew = skew.reading(&[saw("c", 0, 1, 1)]).commit(2, &[("a", W::Set)]).ok(2);
@@ -46,7 +46,7 @@ fn rejects_a_stale_read() {
 }
 
 #[test]
-fn rejects_an_unknown_commit_that_one_reader_saw_and_a_later_one_did_not() {
+fn rejects_an_unknown_commit_that_readers_lose_again() {
     let script = Script::new().unknown("b", 0, &[("a", W::Set)]);
     let script = script.reading(&[saw("a", 0, 1, 0)]).txn("b", 1, &[]);
     assert_eq!(broken(&script.reading(&[saw_nothing("a")]).txn("b", 2, &[])), [FRESH]);
@@ -91,14 +91,14 @@ fn rejects_a_mixture_of_snapshots() {
 }
 
 #[test]
-fn rejects_a_read_of_what_was_committed_after_the_snapshot() {
+fn rejects_a_read_of_what_came_after_the_snapshot() {
     let script = Script::new().begin("b", 1).txn("b", 0, &[("a", W::Set)]);
     let script = script.reading(&[saw("a", 0, 1, 0)]).commit(1, &[]).ok(1);
     assert_eq!(broken(&script), [COMMITTED]);
 }
 
 #[test]
-fn rejects_a_blind_write_over_what_its_snapshot_lacked() {
+fn rejects_a_blind_write_over_what_it_did_not_see() {
     let script = Script::new().begin("b", 1).txn("b", 0, &[("a", W::Set)]);
     assert_eq!(broken(&script.commit(1, &[("a", W::Set)]).ok(1)), [FIRST_WRITER]);
     let merges = Script::new().begin("b", 1).txn("b", 0, &[("s/1", W::Add(1))]);

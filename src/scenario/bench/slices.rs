@@ -86,7 +86,7 @@ mod linux {
 
         #[test]
         #[expect(clippy::print_stderr, reason = "whoever reads why nothing was shown looks there")]
-        fn slices_are_shorter_with_such_a_priority_and_only_then() {
+        fn only_such_a_priority_shortens_slices() {
             shorten();
             assert_eq!(left(), (0, 0));
             let lowest = libc::sched_param { sched_priority: 1 };

@@ -21,7 +21,7 @@ use crate::{
             recipes,
         },
         database::{Database, Stage},
-        live::concluded,
+        run::concluded,
     },
 };
 use std::collections::BTreeMap;

@@ -1,0 +1,418 @@
+//! A database and everything that a case does with it: sessions in this process, or processes of
+//! its own that are killed or close it. Whatever they leave is collected, and the end of the case
+//! judges all of it ([`Run::judge`], which [`Case::over`](super::Case::over) calls). After the first
+//! thing that ends a run early nothing more is done; what was collected until then is judged too.
+//!
+//! Every figure comes from the evidence, not from the plan. Folder and journal are those of a
+//! [`Database`], so that a failed case leaves both behind.
+
+pub mod goals;
+mod processes;
+pub mod session;
+
+use crate::{
+    engine::{
+        BucketOptions, Denial, Driver, EngineOptions, Family, Merge, Outcome, apart::Apart,
+        mace::MaceDriver,
+    },
+    error::Error,
+    history::{
+        Event, History, Milestone,
+        dump::Dump,
+        journal::{self, Recorder},
+        script::{buckets_named, keys_of},
+        watch::Snapshot,
+    },
+    oracle::{
+        self, Allowance, OracleName, Violation,
+        conservation::Total,
+        judge::{Accounts, Equals, Judgement, Sizes, judge_all},
+        recovery::{Expect, Reopened, Streams},
+        space::Bound,
+    },
+    report::{self, Figures, say},
+    scenario::database::Database,
+    settings::Seed,
+    verdict::Verdict,
+    workload::bank::{ACCOUNTS, Bank},
+};
+use goals::Goal;
+use results::marker::Marker;
+use session::{Evidence, Place, Session};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
+
+/// A step towards a verdict: the way on, or a verdict that ends the case early.
+pub type Judging<T> = Result<T, Verdict>;
+
+/// How many times as many commits one of several equal clients may have as another.
+const FAIRNESS: u64 = 3;
+
+const CARRIED_OUT: &str = "a call within the documented limits is carried out";
+
+/// One database, what is done with it and what is known of it.
+pub struct Run<'a> {
+    /// How the database is opened from now on.
+    pub options: EngineOptions,
+    /// How buckets are made from now on.
+    pub buckets: BucketOptions,
+    /// What the run counted.
+    pub figures: Figures,
+    driver: &'a dyn Driver,
+    preset: Family,
+    apart: bool,
+    folder: PathBuf,
+    database: Database,
+    seed: Seed,
+    sessions: u32,
+    processes: u32,
+    streams: Streams,
+    reopened: Vec<Reopened>,
+    evidence: Evidence,
+    bank: Option<Bank>,
+    bound: Option<Bound>,
+    goals: Vec<Goal>,
+    early: Option<Verdict>,
+}
+
+impl Run<'static> {
+    /// A run of the engine under test.
+    pub fn new(preset: Family, folder: PathBuf, seed: Seed) -> Self {
+        Self::of(&MaceDriver, preset, folder, seed)
+    }
+}
+
+impl<'a> Run<'a> {
+    /// A run of this engine, with a database that is not there yet.
+    ///
+    /// # Panics
+    /// When the folder cannot be made.
+    pub fn of(driver: &'a dyn Driver, preset: Family, folder: PathBuf, seed: Seed) -> Self {
+        let database = Database::new(folder.join("database"), seed);
+        Self {
+            options: preset.engine(),
+            buckets: preset.bucket(),
+            figures: Figures::default(),
+            driver,
+            preset,
+            apart: false,
+            folder,
+            database: must(database),
+            seed,
+            sessions: 0,
+            processes: 0,
+            streams: Streams::One,
+            reopened: Vec::new(),
+            evidence: Evidence::default(),
+            bank: None,
+            bound: None,
+            goals: Vec::new(),
+            early: None,
+        }
+    }
+
+    /// The preset that the case runs in.
+    pub fn preset(&self) -> Family {
+        self.preset
+    }
+
+    /// The run's seed.
+    pub fn seed(&self) -> Seed {
+        self.seed
+    }
+
+    /// The run's folder, for a case that opens databases itself.
+    pub fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    /// The engine's folder.
+    pub fn dir(&self) -> PathBuf {
+        self.database.dir()
+    }
+
+    /// Gives the database a log that does not rotate, for work that drops transactions or meets
+    /// conflicts ([`EngineOptions::one_log_file`]).
+    pub fn keep_one_log_file(&mut self) {
+        self.options = self.options.clone().one_log_file();
+    }
+
+    /// Lets no reading overlap a checkpoint or a round of collection ([`Apart`]), and has
+    /// checkpoints written when they are asked for.
+    pub fn serialise_maintenance(&mut self) {
+        self.apart = true;
+        self.buckets = self.buckets.clone().checkpoints_when_asked();
+    }
+
+    /// Says why the case judges nothing here; it then passes, and is reported apart.
+    pub fn skip(&mut self, reason: &str) {
+        report::mark(&Marker::Skip { reason: reason.to_owned() });
+        self.early = Some(Verdict::Pass);
+    }
+
+    /// Ends the run with a verdict that the case found itself.
+    pub fn conclude(&mut self, verdict: Verdict) {
+        self.attempt(|_| Err(verdict));
+    }
+
+    /// Opens the database in this process, does something with it and closes it.
+    pub fn session(&mut self, work: impl FnOnce(&mut Session<'_>)) {
+        self.attempt(|run| run.opened(work));
+    }
+
+    fn opened(&mut self, work: impl FnOnce(&mut Session<'_>)) -> Judging<()> {
+        self.sessions += 1;
+        self.note_streams();
+        let recorder = must(Recorder::file(&self.database.journal()));
+        recorder.record(Event::Milestone(Milestone::Started));
+        let dir = self.dir();
+        let apart = Apart::new(self.driver);
+        let driver: &dyn Driver = if self.apart { &apart } else { self.driver };
+        let engine = driver.open(&dir, &self.options).map_err(|denial| denied("open", &denial))?;
+        let seed = self.seed.derive(&format!("session {}", self.sessions));
+        let engine = engine.as_ref();
+        let buckets = &self.buckets;
+        let place = Place { engine, recorder: &recorder, dir: &dir, buckets, seed };
+        let done = Session::run(place, &mut self.evidence, work);
+        done.map_err(|denial| denied("a step", &denial))
+    }
+
+    /// Opens the database, reads every bucket in every way, and closes it; after a process was
+    /// killed, in a process that dies with it open.
+    pub fn reopen(&mut self) {
+        self.attempt(|run| if run.processes > 0 { run.looked_at() } else { run.dumped() });
+    }
+
+    fn dumped(&mut self) -> Judging<()> {
+        let history = self.history();
+        let keys = keys_of(&history);
+        let mut dump = Dump::default();
+        self.opened(|session| {
+            session.attempt(|session| read_all(session, &history, &keys, &mut dump));
+        })?;
+        self.reopened.push(Reopened::after(&history, dump));
+        Ok(())
+    }
+
+    /// Has the engine's own checker look at the closed database; after a process was killed, in a
+    /// process that reads everything and closes it first.
+    pub fn check(&mut self) {
+        self.attempt(
+            |run| if run.processes > 0 { run.closed_and_checked() } else { run.checked() },
+        );
+    }
+
+    fn checked(&mut self) -> Judging<()> {
+        if !self.driver.capabilities().checker {
+            return Ok(());
+        }
+        let complaints = self.driver.check(&self.dir());
+        let complaints = complaints.map_err(|denial| denied("check", &denial))?;
+        let recorder = must(Recorder::file(&self.database.journal()));
+        for witness in complaints {
+            recorder.record(Event::Wrong { oracle: OracleName::Checker, witness });
+        }
+        Ok(())
+    }
+
+    /// What was recorded so far.
+    ///
+    /// # Panics
+    /// When the journal cannot be read.
+    pub fn history(&self) -> History {
+        must(journal::read(&self.database.journal()))
+    }
+
+    /// Has the total of a bank judged at every snapshot, and in every state found at a reopening.
+    pub fn conserves(&mut self, bank: Bank) {
+        self.bank = Some(bank);
+    }
+
+    /// Has the sizes judged that were sampled.
+    pub fn bounded(&mut self, bound: Bound) {
+        self.bound = Some(bound);
+    }
+
+    /// Wants something reached, or else a run in which nothing is wrong is inconclusive.
+    pub fn must_reach(&mut self, goal: Goal) {
+        self.goals.push(goal);
+    }
+
+    /// Whether the run got there by now; also when it ended early, so that a loop ends.
+    pub fn has_reached(&self, goal: &Goal) -> bool {
+        self.early.is_some() || goal.verdict(&self.history(), &self.evidence) == Verdict::Pass
+    }
+
+    /// Runs on new databases, each judged at its end, until one has reached its goals or one is
+    /// wrong; at the most so many. Each draws from a seed of its own.
+    pub fn on_new_databases(&mut self, most: u32, name: &str, body: impl Fn(&mut Run<'_>)) {
+        self.attempt(|run| {
+            let mut verdict = Verdict::Pass;
+            for number in 1..=most {
+                let label = format!("{name}-{number}");
+                let seed = run.seed.derive(&label);
+                let mut other = Run::of(run.driver, run.preset, run.folder.join(&label), seed);
+                other.figures = std::mem::take(&mut run.figures);
+                body(&mut other);
+                verdict = other.judge();
+                run.figures = other.figures;
+                if !matches!(verdict, Verdict::Inconclusive(_)) {
+                    break;
+                }
+            }
+            Err(verdict)
+        });
+    }
+
+    /// Judges everything that was collected, and counts it.
+    pub fn judge(&mut self) -> Verdict {
+        let early = self.early.take();
+        if self.sessions + self.processes == 0 {
+            // A case that is skipped, or that ran on other databases only.
+            let nothing = || Verdict::Inconclusive("the case did nothing".to_owned());
+            return early.unwrap_or_else(nothing);
+        }
+        let history = self.history();
+        let violations = Verdict::from_violations(self.judged(&history));
+        self.count(&history);
+        if let Some(early) = early {
+            say(&format!("the run ended early: {early:?}"));
+            return violations.and(early);
+        }
+        let goals = self.goals.iter().map(|goal| goal.verdict(&history, &self.evidence));
+        goals.fold(violations, Verdict::and)
+    }
+
+    fn judged(&mut self, history: &History) -> Vec<Violation> {
+        let Evidence { snapshots, samples, equals, .. } = &self.evidence;
+        let equals: Vec<Equals> = equals
+            .iter()
+            .map(|group| Equals { commits: group.commits.clone(), most_times: FAIRNESS })
+            .collect();
+        let dumps = std::mem::take(&mut self.database.dumps);
+        self.reopened.extend(Reopened::at_milestones(history, dumps));
+        let judgement = judge_all(&oracle::judge::Evidence {
+            snapshots,
+            equals: &equals,
+            accounts: self.bank.map(|bank| self.accounts(bank)),
+            sizes: self.bound.map(|bound| Sizes { samples: samples.clone(), bound }),
+            ..oracle::judge::Evidence::new(history, self.streams, &self.reopened)
+        });
+        concluded(judgement, &self.folder, &mut self.figures)
+    }
+
+    fn accounts(&self, bank: Bank) -> Accounts {
+        let snapshots = self.evidence.snapshots.iter();
+        let mut seen: Vec<Total> = snapshots
+            .flat_map(|Snapshot { what, first, last, .. }| [(what, first), (what, last)])
+            .map(|(what, pairs)| Total::of(what, pairs, ACCOUNTS))
+            .collect();
+        let found = self.reopened.iter().flat_map(|state| state.dump.buckets.iter());
+        seen.extend(
+            found.map(|(name, pairs)| Total::of(format!("{name} at a reopening"), pairs, ACCOUNTS)),
+        );
+        Accounts { accounts: bank.accounts, total: bank.total(), seen }
+    }
+
+    fn count(&mut self, history: &History) {
+        let figures = &mut self.figures;
+        count(history, figures);
+        if self.processes > 0 {
+            let asked = history.events.iter().filter(|event| matches!(event, Event::Commit { .. }));
+            let answered = history.events.iter().filter(|event| matches!(event, Event::Ok { .. }));
+            let open = asked.count().saturating_sub(answered.count());
+            figures.add("commits_in_flight", open as u64);
+            return;
+        }
+        let Evidence { snapshots, samples, data_files, blob_files, .. } = &self.evidence;
+        figures.add("snapshots", snapshots.len() as u64);
+        figures.add("readings", snapshots.iter().map(|snapshot| snapshot.readings).sum());
+        figures.add("data_files_collected", *data_files);
+        figures.add("blob_files_collected", *blob_files);
+        figures.add("reopenings", u64::from(self.sessions.saturating_sub(1)));
+        if let (Some(last), Some(_)) = (samples.last(), self.bound) {
+            figures.add("live_bytes", last.live_bytes);
+            figures.add("file_bytes", last.file_bytes);
+        }
+    }
+
+    fn attempt(&mut self, verb: impl FnOnce(&mut Self) -> Judging<()>) {
+        if self.early.is_none() {
+            self.early = verb(self).err();
+        }
+    }
+
+    fn note_streams(&mut self) {
+        if Expect::of(&self.options).streams == Streams::Many {
+            self.streams = Streams::Many;
+        }
+    }
+}
+
+fn read_all(
+    session: &Session<'_>,
+    history: &History,
+    keys: &[Vec<u8>],
+    dump: &mut Dump,
+) -> Outcome<()> {
+    for name in buckets_named(history) {
+        match session.engine().open_bucket(&name, Merge::Sum) {
+            Ok(bucket) => dump.add(&name, bucket.as_ref(), keys)?,
+            Err(Denial::Absent) => {}
+            Err(denial) => return Err(denial),
+        }
+    }
+    Ok(())
+}
+/// Writes what shows the violations to a folder of the case, says what was let pass and which oracles
+/// had no evidence, counts what was seen, and hands the violations on.
+pub fn concluded(judgement: Judgement, dir: &Path, figures: &mut Figures) -> Vec<Violation> {
+    for (name, content) in &judgement.files {
+        let path = dir.join(name);
+        fs::write(&path, content)
+            .unwrap_or_else(|error| panic!("{}", Error::new("write", &path, error)));
+    }
+    for Allowance { oracle, sentence, count } in &judgement.judged.allowances {
+        say(&format!("{oracle} let {count} pass: {sentence}"));
+        if *oracle == OracleName::Isolation {
+            figures.add("isolation.allowed", *count);
+        }
+    }
+    for (oracle, why) in &judgement.not_run {
+        say(&format!("not judged by {oracle}: {why}"));
+    }
+    if let Some(seen) = &judgement.seen {
+        figures.add("isolation.transactions", seen.transactions);
+        figures.add("isolation.reads", seen.reads);
+        figures.add("isolation.overlaps", seen.overlaps);
+        figures.add("isolation.write_skews", seen.write_skews);
+        figures.add("isolation.scans", seen.scans);
+        figures.add("isolation.unknown", seen.unknown);
+        figures.add("isolation.ambiguous", seen.ambiguous);
+    }
+    judgement.violations()
+}
+
+/// Adds to the figures what a history shows.
+pub fn count(history: &History, figures: &mut Figures) {
+    for event in &history.events {
+        match event {
+            Event::Begin { .. } => figures.add("transactions", 1),
+            Event::Ok { .. } => figures.add("commits", 1),
+            Event::Abort { denial: Some(Denial::Conflict), .. } => figures.add("conflicts", 1),
+            _ => {}
+        }
+    }
+}
+
+/// The verdict of a call that must succeed and did not.
+pub fn denied(what: &str, denial: &Denial) -> Verdict {
+    let witness = format!("{what} was answered with: {denial}");
+    Verdict::Violated(vec![Violation::new(OracleName::Answers, CARRIED_OUT, witness)])
+}
+
+fn must<T>(result: crate::error::Result<T>) -> T {
+    result.unwrap_or_else(|error| panic!("{error}"))
+}

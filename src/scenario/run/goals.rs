@@ -1,0 +1,115 @@
+//! What a case must reach so that its pass says something: a run that did not get there is
+//! inconclusive, and that fails. Everything is counted from the evidence, never from the plan.
+
+use super::session::Evidence;
+use crate::{
+    engine::Denial,
+    history::{Event, History},
+    oracle::judge::overlaps,
+    verdict::Verdict,
+};
+
+/// Something that has to have happened so many times in a run.
+#[derive(Clone, Debug)]
+pub struct Goal {
+    what: &'static str,
+    least: u64,
+    count: Count,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Count {
+    Conflicts,
+    CommitsBesideSnapshots,
+    DataFiles,
+    BlobFiles,
+    /// Each way in which transactions get in one another's way.
+    Overlaps,
+    /// What the case counted itself.
+    Counted(u64),
+}
+
+/// So many attempts met a conflict.
+pub const fn conflicts(least: u64) -> Goal {
+    Goal { what: "a conflict", least, count: Count::Conflicts }
+}
+
+/// So many snapshots were still open when others had committed.
+pub const fn commits_beside_snapshots(least: u64) -> Goal {
+    Goal { what: "a commit beside an open snapshot", least, count: Count::CommitsBesideSnapshots }
+}
+
+/// So many data files were collected.
+pub const fn collected_data_files(least: u64) -> Goal {
+    Goal { what: "a collected data file", least, count: Count::DataFiles }
+}
+
+/// So many blob files were collected.
+pub const fn collected_blob_files(least: u64) -> Goal {
+    Goal { what: "a collected blob file", least, count: Count::BlobFiles }
+}
+
+/// A conflict, an overlap and a write skew were there, as the checker of isolation sees them.
+pub const fn every_overlap() -> Goal {
+    Goal { what: "an overlap", least: 1, count: Count::Overlaps }
+}
+
+/// What the case counted itself is there at all.
+pub const fn counted(what: &'static str, count: u64) -> Goal {
+    Goal { what, least: 1, count: Count::Counted(count) }
+}
+
+impl Goal {
+    /// Whether the run got there.
+    pub fn verdict(&self, history: &History, evidence: &Evidence) -> Verdict {
+        let seen = match self.count {
+            Count::Conflicts => conflicts_of(history),
+            Count::CommitsBesideSnapshots => overtaken(history, evidence),
+            Count::DataFiles => evidence.data_files,
+            Count::BlobFiles => evidence.blob_files,
+            Count::Counted(count) => count,
+            Count::Overlaps => {
+                let missing = overlaps(history).missing().into_iter();
+                return missing.map(|what| reached(what, 0)).fold(Verdict::Pass, Verdict::and);
+            }
+        };
+        if seen > 0 && seen < self.least {
+            let least = self.least;
+            let what = self.what;
+            return Verdict::Inconclusive(format!("{what} was seen {seen} times, not {least}"));
+        }
+        reached(self.what, seen)
+    }
+}
+
+/// The verdict of a run that never got to where it was to go.
+pub fn reached(what: &str, count: u64) -> Verdict {
+    match count {
+        0 => Verdict::Inconclusive(format!("the run never came to {what}")),
+        _ => Verdict::Pass,
+    }
+}
+
+fn conflicts_of(history: &History) -> u64 {
+    let conflict =
+        |event: &&Event| matches!(event, Event::Abort { denial: Some(Denial::Conflict), .. });
+    history.events.iter().filter(conflict).count() as u64
+}
+
+/// How many of the snapshots were still open when others had committed.
+fn overtaken(history: &History, evidence: &Evidence) -> u64 {
+    let acked: Vec<u64> = history
+        .events
+        .iter()
+        .filter_map(|event| match event {
+            Event::Ok { stamp, .. } => Some(*stamp),
+            _ => None,
+        })
+        .collect();
+    let overtaken = evidence.snapshots.iter().filter(|snapshot| {
+        // Its own acknowledgement is among them.
+        let after = acked.partition_point(|&stamp| stamp <= snapshot.opened);
+        acked.partition_point(|&stamp| stamp < snapshot.closed) > after + 1
+    });
+    overtaken.count() as u64
+}
