@@ -3,8 +3,8 @@
 //! either. Judges nothing.
 
 use mace_prod::{
-    engine::{Bucket, Driver, Family, Merge, Outcome, Txn, mace::MaceDriver},
-    history::{History, drive::Traffic, journal::Recorder},
+    engine::{Bucket, Driver, Merge, Outcome, Preset, Txn, mace::MaceDriver},
+    history::{History, clients::Traffic, journal::Recorder},
     settings::Seed,
     testdir::TestDir,
     workload::{Mix, Op, Source, TxnId, TxnPlan, Version, marker_key, value::MIN_VALUE},
@@ -24,10 +24,10 @@ fn mix() -> Mix {
 }
 
 /// How many transactions a second `work` commits in a database of its own.
-fn measured(family: Family, work: impl FnOnce(&dyn Bucket, &TestDir) -> u64) -> f64 {
+fn measured(preset: Preset, work: impl FnOnce(&dyn Bucket, &TestDir) -> u64) -> f64 {
     let dir = TestDir::new("recording").unwrap_or_else(|error| panic!("{error}"));
-    let engine = MaceDriver.open(&dir.path().join("db"), &family.engine()).expect("it opens");
-    let mut options = family.bucket();
+    let engine = MaceDriver.open(&dir.path().join("db"), &preset.engine()).expect("it opens");
+    let mut options = preset.bucket();
     options.merge = Merge::Sum;
     let bucket = engine.create_bucket("a", &options).expect("a bucket can be made");
     let started = Instant::now();
@@ -46,8 +46,8 @@ fn plain(bucket: &dyn Bucket, seed: Seed) -> u64 {
     thread::scope(|scope| {
         let clients: Vec<_> = (0..CLIENTS)
             .map(|client| {
-                let mut draw = seed.derive(&format!("client {client}")).draw();
-                let plans: Vec<TxnPlan> = (0..TXNS).map(|_| mix().next(&mut draw)).collect();
+                let mut rng = seed.derive(&format!("client {client}")).rng();
+                let plans: Vec<TxnPlan> = (0..TXNS).map(|_| mix().next(&mut rng)).collect();
                 scope.spawn(move || {
                     let seq = AtomicU32::new(0);
                     let attempt = |plan: &TxnPlan| {
@@ -97,15 +97,15 @@ fn main() {
         .skip(1)
         .find(|text| text != "--bench")
         .map_or(15, |text| text.parse().expect("a number"));
-    for family in [Family::Defaults, Family::Relaxed] {
+    for preset in [Preset::Defaults, Preset::Relaxed] {
         let (mut memory, mut file, mut none) = (Vec::new(), Vec::new(), Vec::new());
         for round in 0..rounds {
             let seed = Seed::new(round);
-            none.push(measured(family, |bucket, _| plain(bucket, seed)));
-            memory.push(measured(family, |bucket, _| {
+            none.push(measured(preset, |bucket, _| plain(bucket, seed)));
+            memory.push(measured(preset, |bucket, _| {
                 recorded(&Recorder::memory(&History::default()), bucket, seed)
             }));
-            file.push(measured(family, |bucket, dir| {
+            file.push(measured(preset, |bucket, dir| {
                 let recorder = Recorder::file(&dir.path().join("journal"));
                 recorded(&recorder.unwrap_or_else(|error| panic!("{error}")), bucket, seed)
             }));
@@ -115,7 +115,7 @@ fn main() {
         println!(
             "{}: {none:.0} transactions a second unrecorded; {memory:.0} recorded in memory \
              ({:.1} % less), {file:.0} in a journal ({:.1} % less); medians of {rounds} rounds",
-            family.name(),
+            preset.name(),
             cost(memory),
             cost(file),
         );

@@ -1,37 +1,37 @@
 //! An embedded key-value engine in our words: what every adapter offers and how it answers.
 //! An adapter never retries, sleeps or judges; it translates.
 //!
-//! An answer is `Ok` (done) or a [`Denial`]. An adapter that lacks something says so in its
+//! An answer is `Ok` (done) or a [`EngineError`]. An adapter that lacks something says so in its
 //! [`Capabilities`], and the cases that need it skip with that reason.
 
 pub mod altered;
-pub mod apart;
 pub mod failpoint;
+pub mod faulty;
 #[cfg(feature = "fjall")]
 pub mod fjall;
-pub mod layered;
-pub mod lying;
+pub mod interceptor;
 pub mod mace;
 pub mod model;
 pub mod options;
 #[cfg(feature = "redb")]
 pub mod redb;
 pub mod rules;
+pub mod serialised_maintenance;
 pub mod spin;
 
 pub use options::{
-    BucketOptions, EngineOptions, Family, Merge, SET_ELEMENT, SET_PREFIX, both_sets,
+    BucketOptions, EngineOptions, Merge, Preset, SET_ELEMENT, SET_PREFIX, both_sets,
 };
 pub use rules::{RULES, Rules};
 
 use std::path::Path;
 
 /// What an engine answers: the thing asked for, or why not.
-pub type Outcome<T> = Result<T, Denial>;
+pub type Outcome<T> = Result<T, EngineError>;
 
 /// Why an engine did not do what it was asked.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
-pub enum Denial {
+pub enum EngineError {
     /// The key, or the bucket, is not there.
     Absent,
     /// Another transaction wrote the key first; the transaction must be dropped.
@@ -116,7 +116,7 @@ pub trait Engine: Send + Sync {
     /// Makes a bucket that is not there yet ([`Reason::Exists`]).
     fn create_bucket(&self, name: &str, options: &BucketOptions) -> Outcome<Box<dyn Bucket>>;
 
-    /// Opens a bucket that is there ([`Denial::Absent`]); only the merge operator is taken from
+    /// Opens a bucket that is there ([`EngineError::Absent`]); only the merge operator is taken from
     /// the caller, everything else comes from the database.
     fn open_bucket(&self, name: &str, merge: Merge) -> Outcome<Box<dyn Bucket>>;
 
@@ -174,7 +174,7 @@ pub trait Bucket: Send + Sync {
 
 /// Reading at a snapshot.
 pub trait Read {
-    /// The value at `key` ([`Denial::Absent`]).
+    /// The value at `key` ([`EngineError::Absent`]).
     fn get(&self, key: &[u8]) -> Outcome<Vec<u8>>;
 
     /// The pairs that a scan meets, in the order in which it meets them.
@@ -192,13 +192,13 @@ pub trait Txn: Read {
     /// Writes a key that is not there ([`Reason::Exists`]).
     fn put(&self, key: &[u8], value: &[u8]) -> Outcome<()>;
 
-    /// Writes a key that is there ([`Denial::Absent`]).
+    /// Writes a key that is there ([`EngineError::Absent`]).
     fn update(&self, key: &[u8], value: &[u8]) -> Outcome<()>;
 
     /// Writes a key either way.
     fn upsert(&self, key: &[u8], value: &[u8]) -> Outcome<()>;
 
-    /// Removes a key that is there ([`Denial::Absent`]).
+    /// Removes a key that is there ([`EngineError::Absent`]).
     fn del(&self, key: &[u8]) -> Outcome<()>;
 
     /// Adds a merge operand to a key.
@@ -217,8 +217,8 @@ pub trait Txn: Read {
 /// Those of `put`.
 pub fn put_by_reading(txn: &impl Txn, key: &[u8], value: &[u8]) -> Outcome<()> {
     match txn.get(key) {
-        Err(Denial::Absent) => txn.upsert(key, value),
-        Ok(_) => Err(Denial::Refused(Reason::Exists)),
+        Err(EngineError::Absent) => txn.upsert(key, value),
+        Ok(_) => Err(EngineError::Refused(Reason::Exists)),
         Err(denial) => Err(denial),
     }
 }
@@ -295,7 +295,7 @@ impl Keys {
 }
 
 /// A denial in one word, for counts and messages.
-impl std::fmt::Display for Denial {
+impl std::fmt::Display for EngineError {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Self::Absent => f.write_str("absent"),

@@ -7,22 +7,22 @@
 //! if T1.end < T2.begin then T1 returned before T2 began.
 
 pub mod child;
-pub mod drive;
+pub mod clients;
+pub mod counters;
 pub mod dump;
-pub mod hold;
 pub mod journal;
 pub mod kill;
 pub mod milestone;
 pub mod oracle_name;
-pub mod reach;
+pub mod pause;
 pub mod script;
-pub mod watch;
+pub mod snapshot_readers;
 
 pub use milestone::Milestone;
 pub use oracle_name::OracleName;
 
 use crate::{
-    engine::Denial,
+    engine::EngineError,
     workload::{TxnId, Version},
 };
 use serde::{Deserialize, Serialize};
@@ -71,7 +71,7 @@ pub enum Event {
         /// What it had written before it was dropped, in order.
         writes: Vec<(KeyText, Write)>,
         /// The engine's denial, when there was one.
-        denial: Option<Denial>,
+        denial: Option<EngineError>,
     },
     /// The commit's answer leaves open whether it happened.
     Info {
@@ -80,7 +80,7 @@ pub enum Event {
         /// The counter.
         stamp: u64,
         /// The engine's denial.
-        denial: Denial,
+        denial: EngineError,
     },
     /// The relaxed route's barrier returned: what was acknowledged before `asked` is durable.
     Synced {

@@ -9,7 +9,7 @@ pub mod conservation;
 pub mod contents;
 pub mod durability;
 #[cfg(test)]
-mod hand;
+mod history_builder;
 pub mod isolation;
 pub mod judge;
 pub mod ledger;

@@ -12,7 +12,7 @@ pub mod power;
 pub mod run;
 
 use crate::{
-    engine::{Driver, Family, mace::MaceDriver},
+    engine::{Driver, Preset, mace::MaceDriver},
     report::{self, Figures},
     settings::{FindingId, Seed, Settings},
     testdir::TestDir,
@@ -75,7 +75,7 @@ macro_rules! case {
     (@test $name:ident $preset:ident) => {
         #[test]
         fn $name() {
-            $crate::scenario::Case::run(|case| case.over($crate::engine::Family::$preset, body));
+            $crate::scenario::Case::run(|case| case.over($crate::engine::Preset::$preset, body));
         }
     };
 }
@@ -131,7 +131,7 @@ impl Case {
     }
 
     /// Runs the engine under test in a preset, and judges everything that the run collected.
-    pub fn over(&mut self, preset: Family, body: impl FnOnce(&mut Run<'_>)) -> Verdict {
+    pub fn over(&mut self, preset: Preset, body: impl FnOnce(&mut Run<'_>)) -> Verdict {
         let mut run = Run::new(preset, self.dir().to_owned(), self.seed);
         body(&mut run);
         let verdict = run.judge();

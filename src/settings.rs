@@ -7,7 +7,7 @@ mod seed;
 
 pub use bench::BenchProfile;
 pub use finding::FindingId;
-pub use seed::{Draw, Seed};
+pub use seed::{Rng, Seed};
 
 use knobs::{
     Knobs,
@@ -34,9 +34,9 @@ pub const ENGINE_BUILD: Build =
 ///
 /// # Panics
 /// When there is no such entry, or when the file cannot be used.
-pub fn leaves_out(id: FindingId) -> bool {
+pub fn excludes(id: FindingId) -> bool {
     let finding = finding(id);
-    finding.leaves_out.is_some() && finding.is_expected(ENGINE_VERSION, ENGINE_BUILD)
+    finding.excludes.is_some() && finding.is_expected(ENGINE_VERSION, ENGINE_BUILD)
 }
 
 /// How many tries without this known finding mean that it is gone; see [`Finding::tries`].

@@ -2,7 +2,7 @@
 //! folder, which is empty; it answers the requests that come over standard input.
 
 use mace_prod::{
-    engine::{apart::Apart, mace::MaceDriver},
+    engine::{mace::MaceDriver, serialised_maintenance::SerialisedMaintenance},
     scenario::aging::Aging,
 };
 use std::{
@@ -12,7 +12,7 @@ use std::{
 
 fn main() {
     let folder = std::env::args_os().nth(1).expect("the first argument is the database's folder");
-    let driver = Apart::new(&MaceDriver);
+    let driver = SerialisedMaintenance::new(&MaceDriver);
     let mut aging = Aging::open(&driver, Path::new(&folder))
         .unwrap_or_else(|denial| panic!("cannot open a new database: {denial}"));
     aging.serve(stdin().lock(), stdout().lock());

@@ -1,10 +1,10 @@
 //! Wraps an engine and alters it in one named way, to test what measures: a slower engine is what
 //! the perf gate must flag, and an idle one is what a bench must not take for a fast one. Unlike
-//! `lying` it keeps no book, so that what it does not alter costs next to nothing.
+//! `faulty` it keeps no book, so that what it does not alter costs next to nothing.
 
 use crate::engine::{
     Bucket, Driver, Engine, Merge, Outcome, Read, Scan, Txn,
-    layered::{Layer, Layering},
+    interceptor::{Intercept, Interceptor},
     spin::spin,
 };
 use std::{cell::Cell, path::Path, sync::Arc};
@@ -42,13 +42,13 @@ pub struct Altered<D> {
     pub alteration: Option<Alteration>,
 }
 
-impl<D: Driver> Layering for Altered<D> {
+impl<D: Driver> Intercept for Altered<D> {
     fn below(&self) -> &dyn Driver {
         &self.driver
     }
 
-    fn layer(&self, _: &Path) -> Option<Arc<dyn Layer>> {
-        self.alteration.map(|how| -> Arc<dyn Layer> { Arc::new(how) })
+    fn interceptor(&self, _: &Path) -> Option<Arc<dyn Interceptor>> {
+        self.alteration.map(|how| -> Arc<dyn Interceptor> { Arc::new(how) })
     }
 }
 
@@ -74,7 +74,7 @@ fn is_due(every: u64) -> bool {
     due
 }
 
-impl Layer for Alteration {
+impl Interceptor for Alteration {
     fn open_bucket(
         &self,
         engine: &dyn Engine,

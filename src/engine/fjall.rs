@@ -5,8 +5,8 @@
 //! shows. It translates calls and answers; it never retries, sleeps or judges.
 
 use crate::engine::{
-    Bucket, BucketOptions, Capabilities, Denial, Driver, Engine, EngineOptions, Identity, Keys,
-    Merge, Order, Outcome, Read, Reason, Scan, Txn, put_by_reading, update_by_reading,
+    Bucket, BucketOptions, Capabilities, Driver, Engine, EngineError, EngineOptions, Identity,
+    Keys, Merge, Order, Outcome, Read, Reason, Scan, Txn, put_by_reading, update_by_reading,
 };
 use fjall::{
     AbstractTree, Error, Iter, KeyspaceCreateOptions, KvSeparationOptions, PersistMode, Readable,
@@ -21,14 +21,14 @@ const LOOK: Duration = Duration::from_micros(100);
 #[derive(Clone, Copy, Debug, Default)]
 pub struct FjallDriver;
 
-const UNSUPPORTED: Denial = Denial::Refused(Reason::Unsupported);
+const UNSUPPORTED: EngineError = EngineError::Refused(Reason::Unsupported);
 
-fn failed(error: Error) -> Denial {
+fn failed(error: Error) -> EngineError {
     match error {
-        Error::Locked => Denial::Refused(Reason::Busy),
-        Error::KeyspaceDeleted => Denial::Absent,
-        Error::InvalidVersion(_) => Denial::Refused(Reason::Version),
-        other => Denial::Failed(other.to_string()),
+        Error::Locked => EngineError::Refused(Reason::Busy),
+        Error::KeyspaceDeleted => EngineError::Absent,
+        Error::InvalidVersion(_) => EngineError::Refused(Reason::Version),
+        other => EngineError::Failed(other.to_string()),
     }
 }
 
@@ -85,7 +85,7 @@ impl FjallEngine {
 
     fn keyspace(&self, name: &str) -> Outcome<SingleWriterTxKeyspace> {
         if !self.database.keyspace_exists(name) {
-            return Err(Denial::Absent);
+            return Err(EngineError::Absent);
         }
         self.database.keyspace(name, KeyspaceCreateOptions::default).map_err(failed)
     }
@@ -94,7 +94,7 @@ impl FjallEngine {
 impl Engine for FjallEngine {
     fn create_bucket(&self, name: &str, options: &BucketOptions) -> Outcome<Box<dyn Bucket>> {
         if self.database.keyspace_exists(name) {
-            return Err(Denial::Refused(Reason::Exists));
+            return Err(EngineError::Refused(Reason::Exists));
         }
         let blobs = KvSeparationOptions::default()
             .separation_threshold(options.inline_bytes)
@@ -215,7 +215,7 @@ struct FjallTxn<'a> {
 
 fn get(read: &impl Readable, keyspace: &SingleWriterTxKeyspace, key: &[u8]) -> Outcome<Vec<u8>> {
     let found = read.get(keyspace, key).map_err(failed)?;
-    found.map(|value| value.to_vec()).ok_or(Denial::Absent)
+    found.map(|value| value.to_vec()).ok_or(EngineError::Absent)
 }
 
 fn scan(
@@ -302,7 +302,7 @@ impl Txn for FjallTxn<'_> {
             // An earlier one failed: nothing was written for this one.
             Err(Error::Poisoned) => Err(failed(Error::Poisoned)),
             // What an error leaves is known at the next opening only.
-            Err(error) => Err(Denial::Unknown(error.to_string())),
+            Err(error) => Err(EngineError::Unknown(error.to_string())),
         }
     }
 }

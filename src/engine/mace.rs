@@ -4,8 +4,8 @@
 
 use crate::{
     engine::{
-        Bucket, BucketOptions, Capabilities, Denial, Driver, Engine, EngineOptions, Identity, Keys,
-        Merge, Order, Outcome, Read, Reason, SET_PREFIX, Scan, Txn, both_sets,
+        Bucket, BucketOptions, Capabilities, Driver, Engine, EngineError, EngineOptions, Identity,
+        Keys, Merge, Order, Outcome, Read, Reason, SET_PREFIX, Scan, Txn, both_sets,
     },
     settings::{ENGINE_BUILD, ENGINE_VERSION},
 };
@@ -54,7 +54,7 @@ impl Driver for MaceDriver {
 
     #[cfg(engine_api = "0.1")]
     fn check(&self, _: &Path) -> Outcome<Vec<String>> {
-        Err(Denial::Refused(Reason::Unsupported))
+        Err(EngineError::Refused(Reason::Unsupported))
     }
 
     #[cfg(not(engine_api = "0.1"))]
@@ -151,18 +151,18 @@ fn translate_back(theirs: &mace::BucketOptions) -> BucketOptions {
     }
 }
 
-fn deny(code: OpCode) -> Denial {
+fn deny(code: OpCode) -> EngineError {
     match code {
-        OpCode::NotFound => Denial::Absent,
-        OpCode::AbortTx => Denial::Conflict,
-        OpCode::Exist => Denial::Refused(Reason::Exists),
-        OpCode::Again => Denial::Refused(Reason::Busy),
-        OpCode::TooLarge => Denial::Refused(Reason::TooLarge),
-        OpCode::NoSpace => Denial::Refused(Reason::Quota),
-        OpCode::Invalid => Denial::Refused(Reason::Invalid),
-        OpCode::BadVersion => Denial::Refused(Reason::Version),
+        OpCode::NotFound => EngineError::Absent,
+        OpCode::AbortTx => EngineError::Conflict,
+        OpCode::Exist => EngineError::Refused(Reason::Exists),
+        OpCode::Again => EngineError::Refused(Reason::Busy),
+        OpCode::TooLarge => EngineError::Refused(Reason::TooLarge),
+        OpCode::NoSpace => EngineError::Refused(Reason::Quota),
+        OpCode::Invalid => EngineError::Refused(Reason::Invalid),
+        OpCode::BadVersion => EngineError::Refused(Reason::Version),
         OpCode::Corruption | OpCode::IoError | OpCode::MergeContractViolation => {
-            Denial::Failed(code.to_string())
+            EngineError::Failed(code.to_string())
         }
     }
 }
@@ -189,7 +189,7 @@ impl Engine for MaceEngine {
     fn bucket_options(&self, name: &str) -> Outcome<BucketOptions> {
         match self.0.get_bucket_options(name).map_err(deny)? {
             Some(options) => Ok(translate_back(&options)),
-            None => Err(Denial::Absent),
+            None => Err(EngineError::Absent),
         }
     }
 
@@ -231,7 +231,7 @@ impl Engine for MaceEngine {
 
     #[cfg(engine_api = "0.1")]
     fn copy_to(&self, _: &Path) -> Outcome<()> {
-        Err(Denial::Refused(Reason::Unsupported))
+        Err(EngineError::Refused(Reason::Unsupported))
     }
 
     #[cfg(not(engine_api = "0.1"))]
@@ -309,10 +309,10 @@ impl MaceTxn<'_> {
 
     fn write(&self, answer: impl FnOnce() -> Result<(), OpCode>) -> Outcome<()> {
         if self.doomed.get() {
-            return Err(Denial::Conflict);
+            return Err(EngineError::Conflict);
         }
         let answer = answer().map_err(deny);
-        if answer == Err(Denial::Conflict) {
+        if answer == Err(EngineError::Conflict) {
             self.doomed.set(true);
         }
         answer
@@ -360,11 +360,11 @@ impl Txn for MaceTxn<'_> {
 
     fn commit(self: Box<Self>) -> Outcome<()> {
         if self.doomed.get() {
-            return Err(Denial::Conflict);
+            return Err(EngineError::Conflict);
         }
         self.txn.commit().map_err(|code| match deny(code) {
             // The record may be in the log: only the next opening tells.
-            Denial::Failed(code) => Denial::Unknown(code),
+            EngineError::Failed(code) => EngineError::Unknown(code),
             denial => denial,
         })
     }

@@ -12,8 +12,8 @@ pub use merge::{merged, sum};
 pub use store::{MAX_BUCKETS, MAX_KEY_BYTES, MAX_NAME_BYTES, MAX_PAIR_BYTES, Pairs, clamp};
 
 use crate::engine::{
-    Bucket, BucketOptions, Capabilities, Denial, Driver, Engine, EngineOptions, Identity, Merge,
-    Outcome, Read, Reason, Scan, Txn,
+    Bucket, BucketOptions, Capabilities, Driver, Engine, EngineError, EngineOptions, Identity,
+    Merge, Outcome, Read, Reason, Scan, Txn,
 };
 use std::{
     cell::{Cell, RefCell},
@@ -71,14 +71,14 @@ impl Driver for ModelDriver {
     fn open(&self, dir: &Path, _options: &EngineOptions) -> Outcome<Box<dyn Engine>> {
         let shared = lock(&self.disk).entry(dir.to_owned()).or_default().clone();
         if !lock(&shared).open() {
-            return Err(Denial::Refused(Reason::Busy));
+            return Err(EngineError::Refused(Reason::Busy));
         }
         let session = Arc::new(Session { shared });
         Ok(Box::new(ModelEngine { session, disk: self.disk.clone() }))
     }
 
     fn check(&self, dir: &Path) -> Outcome<Vec<String>> {
-        if lock(&self.disk).contains_key(dir) { Ok(Vec::new()) } else { Err(Denial::Absent) }
+        if lock(&self.disk).contains_key(dir) { Ok(Vec::new()) } else { Err(EngineError::Absent) }
     }
 }
 
@@ -169,7 +169,7 @@ impl Engine for ModelEngine {
         let copy = self.session.database().copy();
         let mut disk = lock(&self.disk);
         if disk.contains_key(target) || target.exists() {
-            return Err(Denial::Refused(Reason::Exists));
+            return Err(EngineError::Refused(Reason::Exists));
         }
         disk.insert(target.to_owned(), Arc::new(Mutex::new(copy)));
         Ok(())
@@ -239,13 +239,13 @@ struct ModelTxn<'a> {
 impl ModelTxn<'_> {
     fn write(&self, key: &[u8], write: Write) -> Outcome<()> {
         if self.doomed.get() {
-            return Err(Denial::Conflict);
+            return Err(EngineError::Conflict);
         }
         let mut database = self.bucket.session.database();
         let answer = database.bucket(self.bucket.id).write(self.snapshot, key, write);
         match &answer {
             Ok(()) => drop(self.written.borrow_mut().insert(key.to_vec())),
-            Err(Denial::Conflict) => self.doomed.set(true),
+            Err(EngineError::Conflict) => self.doomed.set(true),
             Err(_) => {}
         }
         answer
@@ -285,14 +285,14 @@ impl Txn for ModelTxn<'_> {
 
     fn reset_merge(&self, key: &[u8]) -> Outcome<()> {
         match self.write(key, Write::Delete) {
-            Err(Denial::Absent) => Ok(()),
+            Err(EngineError::Absent) => Ok(()),
             answer => answer,
         }
     }
 
     fn commit(self: Box<Self>) -> Outcome<()> {
         if self.doomed.get() {
-            return Err(Denial::Conflict);
+            return Err(EngineError::Conflict);
         }
         let written = self.written.take();
         self.bucket.session.database().commit(self.bucket.id, self.snapshot, &written);

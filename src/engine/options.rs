@@ -1,9 +1,9 @@
-//! Options of an engine and its buckets in our words, and the configuration families that every
+//! Options of an engine and its buckets in our words, and the configuration presets that every
 //! case runs in more than one of. Units are in the names; nothing here opens anything.
 
 use crate::{
     engine::rules::RULES,
-    settings::{FindingId, leaves_out},
+    settings::{FindingId, excludes},
 };
 use serde::{Deserialize, Serialize};
 
@@ -69,7 +69,7 @@ impl EngineOptions {
     /// `aborted-across-log-files`.
     #[must_use]
     pub fn one_log_file(self) -> Self {
-        if leaves_out(FindingId::ABORTED_ACROSS_LOG_FILES) {
+        if excludes(FindingId::ABORTED_ACROSS_LOG_FILES) {
             Self { wal_file_bytes: 64 * MIB, ..self }
         } else {
             self
@@ -121,7 +121,7 @@ impl Default for BucketOptions {
 
 impl BucketOptions {
     /// The same with room for all that a case writes before a checkpoint is due: the engine then
-    /// writes one when it is asked to, and only then. See [`super::apart`].
+    /// writes one when it is asked to, and only then. See [`super::serialised_maintenance`].
     #[must_use]
     pub fn checkpoints_when_asked(self) -> Self {
         Self { pool_bytes: 256 * MIB, checkpoint_bytes: 256 * MIB, ..self }
@@ -130,7 +130,7 @@ impl BucketOptions {
     /// The same as [`Self::checkpoints_when_asked`] while this known finding holds, else unchanged.
     #[must_use]
     pub fn checkpoints_when_asked_while(self, id: FindingId) -> Self {
-        if leaves_out(id) { self.checkpoints_when_asked() } else { self }
+        if excludes(id) { self.checkpoints_when_asked() } else { self }
     }
 
     /// The same for processes that are killed. A checkpoint that begins while a page is folded or
@@ -138,7 +138,7 @@ impl BucketOptions {
     /// `split-without-its-child`: so checkpoints are written when clients rest, and nothing is evicted.
     #[must_use]
     pub fn for_kills(self) -> Self {
-        if leaves_out(FindingId::HISTORY_AHEAD_OF_ITS_PAGE) {
+        if excludes(FindingId::HISTORY_AHEAD_OF_ITS_PAGE) {
             Self { cache_bytes: GIB, ..self.checkpoints_when_asked() }
         } else {
             self.checkpoints_when_asked_while(FindingId::SPLIT_WITHOUT_ITS_CHILD)
@@ -174,7 +174,7 @@ pub fn both_sets(left: &[u8], right: &[u8]) -> Vec<u8> {
 /// A named configuration. Every case runs in more than one, because most defects live where
 /// files rotate, pages leave and garbage is collected.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Family {
+pub enum Preset {
     /// What a user gets who sets nothing.
     Defaults,
     /// Pools, caches and files so small that a few hundred writes rotate, evict and collect.
@@ -189,7 +189,7 @@ pub enum Family {
     ManyWriters,
 }
 
-impl Family {
+impl Preset {
     /// All of them, defaults first.
     pub const ALL: [Self; 6] = [
         Self::Defaults,
@@ -226,7 +226,7 @@ impl Family {
             blob_garbage_pct: 1,
             lru_bytes: 64 * KIB,
             stat_mask_entries: 4,
-            file_handles: if leaves_out(FindingId::HANDLE_CACHE_BELOW_SHARDS) { 8 } else { 1 },
+            file_handles: if excludes(FindingId::HANDLE_CACHE_BELOW_SHARDS) { 8 } else { 1 },
             ..EngineOptions::default()
         };
         match self {
@@ -243,13 +243,13 @@ impl Family {
         let merging = BucketOptions { merge: Merge::Sum, ..BucketOptions::default() };
         match self {
             Self::Defaults => merging,
-            family => BucketOptions {
+            preset => BucketOptions {
                 cache_bytes: 64 * KIB,
                 pool_bytes: MIB,
                 checkpoint_bytes: 128 * KIB,
                 split_keys: 64,
                 consolidate_deltas: 16,
-                compression: family == Self::Compressed,
+                compression: preset == Self::Compressed,
                 ..merging
             },
         }

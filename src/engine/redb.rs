@@ -3,8 +3,8 @@
 //! bucket's own table is used. It translates calls and answers; it never retries, sleeps or judges.
 
 use crate::engine::{
-    Bucket, BucketOptions, Capabilities, Denial, Driver, Engine, EngineOptions, Identity, Keys,
-    Merge, Order, Outcome, Read, Reason, Scan, Txn, put_by_reading, update_by_reading,
+    Bucket, BucketOptions, Capabilities, Driver, Engine, EngineError, EngineOptions, Identity,
+    Keys, Merge, Order, Outcome, Read, Reason, Scan, Txn, put_by_reading, update_by_reading,
 };
 use redb::{
     CommitError, Database, Durability, Error, ReadOnlyTable, ReadableDatabase, ReadableTable,
@@ -21,17 +21,21 @@ pub struct RedbDriver;
 
 type Definition<'a> = TableDefinition<'a, &'static [u8], &'static [u8]>;
 
-fn failed(error: impl Into<Error>) -> Denial {
-    Denial::Failed(error.into().to_string())
+fn failed(error: impl Into<Error>) -> EngineError {
+    EngineError::Failed(error.into().to_string())
 }
 
 /// What a commit that failed leaves is known at the next opening only.
-fn unknown(error: &CommitError) -> Denial {
-    Denial::Unknown(error.to_string())
+fn unknown(error: &CommitError) -> EngineError {
+    EngineError::Unknown(error.to_string())
 }
 
-fn absent(error: TableError) -> Denial {
-    if matches!(error, TableError::TableDoesNotExist(_)) { Denial::Absent } else { failed(error) }
+fn absent(error: TableError) -> EngineError {
+    if matches!(error, TableError::TableDoesNotExist(_)) {
+        EngineError::Absent
+    } else {
+        failed(error)
+    }
 }
 
 impl Driver for RedbDriver {
@@ -93,12 +97,12 @@ impl RedbEngine {
     }
 }
 
-const UNSUPPORTED: Denial = Denial::Refused(Reason::Unsupported);
+const UNSUPPORTED: EngineError = EngineError::Refused(Reason::Unsupported);
 
 impl Engine for RedbEngine {
     fn create_bucket(&self, name: &str, _: &BucketOptions) -> Outcome<Box<dyn Bucket>> {
-        if self.has(name) != Err(Denial::Absent) {
-            return Err(Denial::Refused(Reason::Exists));
+        if self.has(name) != Err(EngineError::Absent) {
+            return Err(EngineError::Refused(Reason::Exists));
         }
         self.write(|txn| txn.open_table(Definition::new(name)).map(|_| ()).map_err(failed))?;
         Ok(self.bucket(name))
@@ -162,7 +166,7 @@ impl Bucket for RedbBucket {
         let mut txn = self.database.begin_write().map_err(failed)?;
         if !self.durable {
             let set = txn.set_durability(Durability::None);
-            set.map_err(|error| Denial::Failed(error.to_string()))?;
+            set.map_err(|error| EngineError::Failed(error.to_string()))?;
         }
         Ok(Box::new(RedbTxn { txn, name: &self.name }))
     }
@@ -188,7 +192,7 @@ struct RedbView {
 
 impl RedbView {
     fn table(&self) -> Outcome<&ReadOnlyTable<&'static [u8], &'static [u8]>> {
-        self.table.as_ref().map_err(Denial::clone)
+        self.table.as_ref().map_err(EngineError::clone)
     }
 }
 
@@ -199,7 +203,7 @@ struct RedbTxn<'a> {
 
 fn get(table: &impl ReadableTable<&'static [u8], &'static [u8]>, key: &[u8]) -> Outcome<Vec<u8>> {
     let found = table.get(key).map_err(failed)?;
-    found.map(|value| value.value().to_vec()).ok_or(Denial::Absent)
+    found.map(|value| value.value().to_vec()).ok_or(EngineError::Absent)
 }
 
 fn scan(
@@ -277,7 +281,7 @@ impl Txn for RedbTxn<'_> {
     fn del(&self, key: &[u8]) -> Outcome<()> {
         let mut table = self.txn.open_table(Definition::new(self.name)).map_err(absent)?;
         let removed = table.remove(key).map_err(failed)?;
-        removed.map(|_| ()).ok_or(Denial::Absent)
+        removed.map(|_| ()).ok_or(EngineError::Absent)
     }
 
     fn merge(&self, _: &[u8], _: &[u8]) -> Outcome<()> {
@@ -286,7 +290,7 @@ impl Txn for RedbTxn<'_> {
 
     fn reset_merge(&self, key: &[u8]) -> Outcome<()> {
         match self.del(key) {
-            Err(Denial::Absent) => Ok(()),
+            Err(EngineError::Absent) => Ok(()),
             answer => answer,
         }
     }

@@ -303,7 +303,7 @@ pub fn dump(engine: &dyn Engine, history: &History) -> crate::engine::Outcome<Du
     for name in buckets_named(history) {
         let bucket = match engine.open_bucket(&name, crate::engine::Merge::Sum) {
             Ok(bucket) => bucket,
-            Err(crate::engine::Denial::Absent) => continue,
+            Err(crate::engine::EngineError::Absent) => continue,
             Err(denial) => return Err(denial),
         };
         dump.add(&name, bucket.as_ref(), &keys)?;

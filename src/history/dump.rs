@@ -61,7 +61,7 @@ pub fn read_all(name: &str, view: &dyn Read, also: &[Vec<u8>]) -> Outcome<(Pairs
     for key in pairs.keys().chain(also) {
         let point = match view.get(key) {
             Ok(value) => Some(value),
-            Err(crate::engine::Denial::Absent) => None,
+            Err(crate::engine::EngineError::Absent) => None,
             Err(denial) => return Err(denial),
         };
         if point.as_ref() != pairs.get(key) {

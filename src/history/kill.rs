@@ -1,7 +1,7 @@
 //! Deaths at counted points: a child that is to be killed counts its own journal, or what it
 //! allocates, and sends itself SIGKILL. Nothing runs after that, in no thread.
 
-use crate::history::{Event, hold};
+use crate::history::{Event, pause};
 use serde::{Deserialize, Serialize};
 use std::{
     alloc::{GlobalAlloc, Layout, System},
@@ -73,7 +73,7 @@ fn count_allocation(bytes: usize) {
     if number == LAST_ALLOCATION.load(Ordering::Relaxed) {
         die();
     }
-    hold::asked_for(bytes);
+    pause::asked_for(bytes);
 }
 
 // SAFETY: every call is passed on to the system's allocator as it came; counting, dying and holding a

@@ -1,7 +1,7 @@
 //! What a process says of its own progress: one line of the journal each. Its text is the codec's alone;
 //! whoever decides by a milestone matches on it.
 
-use crate::engine::Denial;
+use crate::engine::EngineError;
 use serde::{Deserialize, Serialize};
 
 /// A step that a process has taken on its way.
@@ -28,9 +28,9 @@ pub enum Milestone {
     /// Nobody has: the engine has no offline checker.
     NoChecker,
     /// The engine declined to open the database, or a step that must succeed.
-    Denied(Denial),
+    Denied(EngineError),
     /// The engine declined a step that may fail.
-    LetPass(Denial),
+    LetPass(EngineError),
     /// How often the process came by a failpoint.
     Hits {
         /// Its name.
@@ -70,7 +70,7 @@ pub enum Milestone {
 impl Milestone {
     /// The engine declined because it takes what is on disk for damaged.
     pub fn corruption() -> Self {
-        Self::Denied(Denial::Failed("Corruption".to_owned()))
+        Self::Denied(EngineError::Failed("Corruption".to_owned()))
     }
 
     /// Whether the script came to its end.

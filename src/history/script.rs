@@ -5,13 +5,13 @@
 pub mod held;
 
 use crate::{
-    engine::{Bucket, BucketOptions, Denial, Engine, Merge, Outcome, Reason, Scan},
+    engine::{Bucket, BucketOptions, Engine, EngineError, Merge, Outcome, Reason, Scan},
     history::OracleName,
     history::{
         BucketChange, Event, History, KeyText, Milestone,
-        drive::{Tally, Traffic},
-        hold::Place,
+        clients::{Tally, Traffic},
         journal::Recorder,
+        pause::Place,
     },
     settings::Seed,
 };
@@ -291,7 +291,7 @@ impl<'a> Runner<'a> {
         }
         let bucket = match self.engine.open_bucket(name, options.merge) {
             Ok(bucket) => bucket,
-            Err(Denial::Absent) => {
+            Err(EngineError::Absent) => {
                 self.note(name, BucketChange::Creating);
                 let bucket = self.engine.create_bucket(name, options)?;
                 self.note(name, BucketChange::Created);
@@ -316,7 +316,7 @@ impl<'a> Runner<'a> {
         while self.engine.bucket_count() > buckets {
             if asked.elapsed() > PATIENCE {
                 let left = self.engine.bucket_count();
-                return Err(Denial::Failed(format!("{left} buckets after {PATIENCE:?}")));
+                return Err(EngineError::Failed(format!("{left} buckets after {PATIENCE:?}")));
             }
             self.engine.collect_garbage();
         }
@@ -355,7 +355,7 @@ impl<'a> Runner<'a> {
     fn patiently(&self, ask: impl Fn(&dyn Engine) -> Outcome<()>) -> Outcome<()> {
         let asked = Instant::now();
         let mut answer = ask(self.engine);
-        while answer == Err(Denial::Refused(Reason::Busy)) && asked.elapsed() <= PATIENCE {
+        while answer == Err(EngineError::Refused(Reason::Busy)) && asked.elapsed() <= PATIENCE {
             self.engine.collect_garbage();
             thread::yield_now();
             answer = ask(self.engine);

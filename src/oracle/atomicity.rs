@@ -62,7 +62,7 @@ pub fn judge(recovered: &Recovered) -> Vec<Violation> {
 mod tests {
     use super::*;
     use crate::oracle::{
-        hand::{Script, W, found, raised, value},
+        history_builder::{Script, W, found, raised, value},
         recovery::{self, Expect, Streams},
     };
 
@@ -112,7 +112,7 @@ mod tests {
         let apart = |script: &Script, state| -> Vec<OracleName> {
             let expect = Expect { streams: Streams::One };
             let states = [found(script, state)];
-            let judged = recovery::apart_from_failed(&script.history(), &states, &expect);
+            let judged = recovery::apart_from_failed(&script.history(), &states, expect);
             judged.violations.iter().map(|violation| violation.oracle).collect()
         };
         let failed = Script::new().failed("b", 0, &two);

@@ -61,7 +61,7 @@ mod tests {
     use super::*;
     use crate::{
         history::BucketChange,
-        oracle::hand::{Script, W, found, raised, value},
+        oracle::history_builder::{Script, W, found, raised, value},
     };
 
     /// The oracles that speak up when key `a`, or the number, holds this.

@@ -56,7 +56,7 @@ mod tests {
     use super::*;
     use crate::{
         history::{BucketChange, Event, dump::Pairs},
-        oracle::hand::{Script, W, found, raised, raised_after_power_loss},
+        oracle::history_builder::{Script, W, found, raised, raised_after_power_loss},
     };
 
     #[test]

@@ -93,7 +93,7 @@ pub(super) fn judge(history: &History, states: &[Reopened], streams: Streams) ->
 ///
 /// # Panics
 /// When the history is malformed: a bug of ours.
-pub(super) fn remainder(history: &History, states: &[Reopened], streams: Streams) -> Judged {
+pub(super) fn crash_state(history: &History, states: &[Reopened], streams: Streams) -> Judged {
     judge_after(history, states, streams, false, |_, _, _| None)
 }
 

@@ -12,7 +12,7 @@ use super::{
     recovery::{self, Expect, Reopened, Streams},
     space::{self, Bound, Sample},
 };
-use crate::history::{History, watch::Snapshot};
+use crate::history::{History, snapshot_readers::Snapshot};
 use std::collections::BTreeMap;
 
 /// Which commits count.
@@ -166,8 +166,8 @@ pub fn judge_all(evidence: &Evidence<'_>) -> Judgement {
         all.skip(&OF_STATES, "nothing was reopened");
     } else {
         all.judged = match evidence.commits {
-            Commits::All => recovery::judge(history, reopened, &expect),
-            Commits::ApartFromFailed => recovery::apart_from_failed(history, reopened, &expect),
+            Commits::All => recovery::judge(history, reopened, expect),
+            Commits::ApartFromFailed => recovery::apart_from_failed(history, reopened, expect),
         };
         all.transactions = all.judged.transactions_judged;
     }
@@ -219,7 +219,7 @@ fn judge_isolation(evidence: &Evidence<'_>, all: &mut Judgement) {
             if let Some(allowances) = sound.known(history, reopened) {
                 isolation::Judged { allowances, ..isolation::Judged::default() }
             } else {
-                let judged = isolation::remainder(history, reopened, streams);
+                let judged = isolation::crash_state(history, reopened, streams);
                 if judged.violations.is_empty() {
                     sound.keep(history, reopened, &judged.allowances);
                 }
@@ -244,7 +244,7 @@ mod tests {
     use super::*;
     use crate::{
         history::dump::Pairs,
-        oracle::hand::{Script, W, found},
+        oracle::history_builder::{Script, W, found},
     };
 
     fn not_run(judgement: &Judgement) -> Vec<OracleName> {

@@ -2,7 +2,7 @@
 //! nothing and does not judge; a history that contradicts itself is a bug of ours and panics.
 
 use crate::{
-    engine::Denial,
+    engine::EngineError,
     history::{BucketChange, Event, KeyText, Scanned, Seen, Write},
     workload::{TxnId, Version},
 };
@@ -175,7 +175,7 @@ impl<'h> Ledger<'h> {
                 }
                 Event::Abort { txn, writes, denial, .. } => {
                     let record = ledger.running(*txn, segment);
-                    record.conflicted = *denial == Some(Denial::Conflict);
+                    record.conflicted = *denial == Some(EngineError::Conflict);
                     (record.status, record.writes) = (Status::Aborted, writes);
                 }
                 Event::Info { txn, .. } => {
@@ -228,7 +228,7 @@ impl<'h> Ledger<'h> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::oracle::hand::{Script, W};
+    use crate::oracle::history_builder::{Script, W};
 
     #[test]
     fn answers_make_the_status_and_last_writes_the_effect() {

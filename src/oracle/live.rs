@@ -29,7 +29,7 @@ pub(super) fn judge(history: &History) -> Judged {
 mod tests {
     use super::*;
     use crate::oracle::OracleName;
-    use crate::oracle::hand::{Script, W};
+    use crate::oracle::history_builder::{Script, W};
 
     #[test]
     fn rejects_what_a_client_saw_on_the_spot() {

@@ -112,7 +112,7 @@ mod tests {
     use super::*;
     use crate::oracle::{
         durability,
-        hand::{Script, W, found, raised, raised_after_power_loss, saw},
+        history_builder::{Script, W, found, raised, raised_after_power_loss, saw},
     };
 
     /// Two clients; the second one read what the first one wrote.

@@ -95,17 +95,17 @@ impl Expect {
 
 /// Judges the states found at successive reopenings of one database, oldest first. Events after
 /// the last of them are left out.
-pub(super) fn judge(history: &History, reopened: &[Reopened], expect: &Expect) -> Judged {
-    judge_with(history, reopened, *expect, false)
+pub(super) fn judge(history: &History, reopened: &[Reopened], expect: Expect) -> Judged {
+    judge_with(history, reopened, expect, false)
 }
 
 /// The same, but of commits that were answered with an error any part may be there.
 pub(super) fn apart_from_failed(
     history: &History,
     reopened: &[Reopened],
-    expect: &Expect,
+    expect: Expect,
 ) -> Judged {
-    judge_with(history, reopened, *expect, true)
+    judge_with(history, reopened, expect, true)
 }
 
 fn judge_with(history: &History, reopened: &[Reopened], expect: Expect, in_parts: bool) -> Judged {
@@ -221,7 +221,7 @@ pub(crate) fn broken(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::oracle::hand::{Script, W, found, raised};
+    use crate::oracle::history_builder::{Script, W, found, raised};
 
     #[test]
     fn a_dump_belongs_to_its_milestone() {
@@ -249,7 +249,7 @@ mod tests {
             let mut state = script.state("b");
             state.insert(b"s/1".to_vec(), 7_u64.to_le_bytes().to_vec());
             let expect = Expect { streams: Streams::One };
-            judge(&script.history(), &[found(&script, state)], &expect)
+            judge(&script.history(), &[found(&script, state)], expect)
         };
         assert_eq!(judged(10), Judged { transactions_judged: 11, ..Judged::default() });
         assert_eq!(judged(6).violations[0].oracle, contents::NAME);

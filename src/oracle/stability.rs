@@ -37,7 +37,7 @@ pub fn judge(recovered: &Recovered) -> Vec<Violation> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::oracle::hand::{Script, W, found, raised};
+    use crate::oracle::history_builder::{Script, W, found, raised};
 
     fn one_unknown() -> Script {
         Script::new().txn("b", 0, &[("a", W::Set)]).unknown("b", 1, &[("a", W::Set)])

@@ -12,11 +12,13 @@
 //! `scan-over-checkpoint`.
 
 use crate::{
-    engine::{Bucket, BucketOptions, Denial, Driver, Engine, EngineOptions, Family, Outcome, Txn},
+    engine::{
+        Bucket, BucketOptions, Driver, Engine, EngineError, EngineOptions, Outcome, Preset, Txn,
+    },
     history::OracleName,
     history::{
         History,
-        drive::Traffic,
+        clients::Traffic,
         dump::{Dump, read_all},
         journal::Recorder,
         script::{Runner, Step},
@@ -27,7 +29,7 @@ use crate::{
         recovery::{Expect, Reopened, Streams},
         space::{Bound, Sample},
     },
-    settings::{Draw, Seed},
+    settings::{Rng, Seed},
     testdir,
     workload::{Mix, Source, TxnId, Version, plan::key, value::MIN_VALUE},
 };
@@ -107,17 +109,17 @@ struct Work {
 }
 
 /// Small files that rotate and are collected all the time, but a cache of file statistics of the
-/// default size. With the four entries of the tiny family the process died about once in a hundred
+/// default size. With the four entries of the tiny preset the process died about once in a hundred
 /// cycles on busy processors, of the known finding `reading-a-collected-file`: nobody keeps the evictor
 /// apart from collection. It is a race and has nothing to do with statistics but the time they take, so
 /// this makes it rarer and no more. More open files would end it, and would look like a leak.
 fn options() -> EngineOptions {
     let stat_mask_entries = EngineOptions::default().stat_mask_entries;
-    EngineOptions { stat_mask_entries, ..Family::Tiny.engine() }
+    EngineOptions { stat_mask_entries, ..Preset::Tiny.engine() }
 }
 
 fn bucket_options() -> BucketOptions {
-    Family::Tiny.bucket().checkpoints_when_asked()
+    Preset::Tiny.bucket().checkpoints_when_asked()
 }
 
 impl Aging {
@@ -150,7 +152,7 @@ impl Aging {
         let latencies = Histogram::new_with_bounds(1, LONGEST_NS, 3).expect("the bounds are right");
         let mut work = Work { commits: 0, latencies, found: Vec::new() };
         let done = self
-            .write_old(&mut seed.derive("old").draw(), &mut work)
+            .write_old(&mut seed.derive("old").rng(), &mut work)
             .and_then(|()| self.read_old(&mut work))
             .and_then(|()| self.own_bucket(cycle, seed, &mut work));
         match done {
@@ -170,19 +172,19 @@ impl Aging {
         }
     }
 
-    fn write_old(&mut self, draw: &mut Draw, work: &mut Work) -> Outcome<()> {
+    fn write_old(&mut self, rng: &mut Rng, work: &mut Work) -> Outcome<()> {
         for number in 1..=TXNS {
             self.seq += 1;
             let id = TxnId { client: 0, seq: self.seq };
             let mut now = BTreeMap::new();
             let txn = self.old.begin()?;
             for op in 0..4 {
-                let key = key(draw.below(KEYS));
+                let key = key(rng.below(KEYS));
                 let known = || self.expected.get(&key).copied();
                 let before = now.get(&key).copied().unwrap_or_else(known);
                 check_read(txn.as_ref(), &key, before, &mut work.found)?;
-                let removes = before.is_some() && draw.percent(20);
-                let version = Version { txn: id, op, len: *draw.pick(&LENGTHS) };
+                let removes = before.is_some() && rng.percent(20);
+                let version = Version { txn: id, op, len: *rng.pick(&LENGTHS) };
                 if removes {
                     txn.del(&key)?;
                 } else {
@@ -285,7 +287,7 @@ fn check_read(
 ) -> Outcome<()> {
     let value = match txn.get(key) {
         Ok(value) => Some(value),
-        Err(Denial::Absent) => None,
+        Err(EngineError::Absent) => None,
         Err(denial) => return Err(denial),
     };
     compare(key, value.as_deref(), expected, found);

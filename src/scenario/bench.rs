@@ -15,7 +15,7 @@ pub use reopen::{die_filled, kill_order};
 pub use slices::shorten as shorten_slices;
 
 use crate::{
-    engine::{Denial, Driver},
+    engine::{Driver, EngineError},
     error::Error,
     settings::Seed,
     workload::records::{Records, Tally},
@@ -164,8 +164,8 @@ impl fmt::Display for Wrong {
     }
 }
 
-impl From<Denial> for Wrong {
-    fn from(denial: Denial) -> Self {
+impl From<EngineError> for Wrong {
+    fn from(denial: EngineError) -> Self {
         Self(format!("the engine answered: {denial}"))
     }
 }

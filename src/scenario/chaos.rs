@@ -4,15 +4,15 @@
 //!
 //! A point without a recipe fails each of its cases, a recipe without a point is said.
 
-pub mod aftermath;
 pub mod exits;
 pub mod flow;
 pub mod known;
 pub mod recipes;
+pub mod recovery_check;
 
 use crate::{
     engine::{
-        Driver, Family, Identity,
+        Driver, Identity, Preset,
         failpoint::{self, Action, Kind, Point},
         mace::MaceDriver,
     },
@@ -68,12 +68,12 @@ impl Fault {
     }
 
     /// The configuration that the case runs in: the positions of one point take different ones.
-    fn family(&self) -> Family {
+    fn preset(&self) -> Preset {
         match self.position {
-            Position::First => Family::OneWriter,
-            Position::Middle => Family::Compressed,
-            Position::Last if recipes::DURABLE_ONLY.contains(&self.point) => Family::Tiny,
-            Position::Last => Family::Relaxed,
+            Position::First => Preset::OneWriter,
+            Position::Middle => Preset::Compressed,
+            Position::Last if recipes::DURABLE_ONLY.contains(&self.point) => Preset::Tiny,
+            Position::Last => Preset::Relaxed,
         }
     }
 
@@ -230,7 +230,7 @@ impl ChaosCase {
                 if let Some(what) = recipe.lacking(MaceDriver.capabilities()) {
                     return case.skip(&format!("{name} {version} knows {what}"));
                 }
-                let stages = recipe.stages(self.fault.family());
+                let stages = recipe.stages(self.fault.preset());
                 Flow { case, fault: self.fault, stages }.run()
             }
             Coverage::Uncovered(place) => Verdict::Inconclusive(format!(

@@ -38,7 +38,7 @@ pub use op::{
 pub use reference::Reference;
 
 use crate::{
-    engine::{Bucket, BucketOptions, Denial, Driver, Engine, Merge, Outcome},
+    engine::{Bucket, BucketOptions, Driver, Engine, EngineError, Merge, Outcome},
     report::Figures,
 };
 use client::{Frame, ask, committed};
@@ -251,7 +251,7 @@ impl<'a> Course<'a> {
             let gone = engine.open_bucket(name, options.merge).map(|_| ());
             wants(
                 &Answer::Done(gone),
-                &Answer::Done(Err(Denial::Absent)),
+                &Answer::Done(Err(EngineError::Absent)),
                 "open a deleted bucket",
             )?;
             let successor = said("create its successor", engine.create_bucket(name, options))?;

@@ -4,11 +4,11 @@
 
 use crate::{
     engine::{
-        Driver, Family,
+        Driver, Preset,
         failpoint::{self, Action, Rule},
         mace::MaceDriver,
     },
-    history::{drive::clients, kill::Mark},
+    history::{clients::clients, kill::Mark},
     scenario::{
         Case, chaos,
         run::{
@@ -17,7 +17,7 @@ use crate::{
             session::{Script, Verbs},
         },
     },
-    settings::{FindingId, leaves_out},
+    settings::{FindingId, excludes},
     verdict::Verdict,
     workload::{Access, Lists, Mix},
 };
@@ -35,34 +35,34 @@ enum Death {
 #[derive(Clone, Copy, Debug)]
 pub struct IsolatedCase {
     death: Death,
-    family: Family,
+    preset: Preset,
 }
 
 /// Each death in configurations that differ in their logs.
-const CASES: &[(Death, Family)] = &[
-    (Death::Kills, Family::Defaults),
-    (Death::Kills, Family::Tiny),
-    (Death::Kills, Family::Relaxed),
-    (Death::Kills, Family::ManyWriters),
-    (Death::At("txn_commit_begin", 40), Family::Defaults),
-    (Death::At("txn_commit_after_record_commit", 40), Family::ManyWriters),
-    (Death::At("txn_commit_after_wal_sync", 40), Family::Tiny),
-    (Death::At("flush_before_manifest_commit", 1), Family::Tiny),
+const CASES: &[(Death, Preset)] = &[
+    (Death::Kills, Preset::Defaults),
+    (Death::Kills, Preset::Tiny),
+    (Death::Kills, Preset::Relaxed),
+    (Death::Kills, Preset::ManyWriters),
+    (Death::At("txn_commit_begin", 40), Preset::Defaults),
+    (Death::At("txn_commit_after_record_commit", 40), Preset::ManyWriters),
+    (Death::At("txn_commit_after_wal_sync", 40), Preset::Tiny),
+    (Death::At("flush_before_manifest_commit", 1), Preset::Tiny),
 ];
 
 /// All of them.
 pub fn cases() -> Vec<IsolatedCase> {
-    CASES.iter().map(|&(death, family)| IsolatedCase { death, family }).collect()
+    CASES.iter().map(|&(death, preset)| IsolatedCase { death, preset }).collect()
 }
 
 impl IsolatedCase {
-    /// The case's name: `chaos_isolation::<death>::<family>`.
+    /// The case's name: `chaos_isolation::<death>::<preset>`.
     pub fn name(&self) -> String {
         let death = match self.death {
             Death::Kills => "kills",
             Death::At(point, _) => point,
         };
-        format!("chaos_isolation::{death}::{}", self.family.name())
+        format!("chaos_isolation::{death}::{}", self.preset.name())
     }
 
     /// Runs the case.
@@ -71,7 +71,7 @@ impl IsolatedCase {
             Ok(rule) => rule,
             Err(reason) => return case.skip(&reason),
         };
-        let verdict = case.over(self.family, |run| Self::crash(run, rule.as_ref()));
+        let verdict = case.over(self.preset, |run| Self::crash(run, rule.as_ref()));
         let figures = &case.figures;
         let overlapped =
             ["overlaps", "write_skews"].map(|what| (what, format!("isolation.{what}")));
@@ -121,7 +121,7 @@ fn work(s: &mut Script) {
         ..Mix::default()
     };
     let mut lists = Lists::of(4);
-    if leaves_out(FindingId::MERGE_LOST_IN_RECOVERY) {
+    if excludes(FindingId::MERGE_LOST_IN_RECOVERY) {
         lists.weights[2..].fill(0);
     }
     s.open("a");

@@ -5,7 +5,7 @@
 //! memory, which not every machine has); a crash while such a pair is written (`scenario::chaos` crashes with short ones).
 
 use crate::{
-    engine::{Denial, Driver, Engine, Family, Merge, Outcome, Reason, model::MAX_PAIR_BYTES},
+    engine::{Driver, Engine, EngineError, Merge, Outcome, Preset, Reason, model::MAX_PAIR_BYTES},
     history::OracleName,
     oracle::Violation,
     scenario::Case,
@@ -19,8 +19,8 @@ const BUCKET: &str = "a";
 
 /// Stores values of these lengths and reads them again: from memory, after a checkpoint, and after a
 /// reopening.
-pub fn are_kept(case: &Case, driver: &dyn Driver, family: Family, lens: &[usize]) -> Verdict {
-    let found = kept(case, driver, family, lens);
+pub fn are_kept(case: &Case, driver: &dyn Driver, preset: Preset, lens: &[usize]) -> Verdict {
+    let found = kept(case, driver, preset, lens);
     let found = found.unwrap_or_else(|denial| vec![broken(format!("it was denied: {denial}"))]);
     Verdict::from_violations(found)
 }
@@ -28,13 +28,13 @@ pub fn are_kept(case: &Case, driver: &dyn Driver, family: Family, lens: &[usize]
 fn kept(
     case: &Case,
     driver: &dyn Driver,
-    family: Family,
+    preset: Preset,
     lens: &[usize],
 ) -> Outcome<Vec<Violation>> {
-    let open = || driver.open(&case.dir().join("db"), &family.engine());
+    let open = || driver.open(&case.dir().join("db"), &preset.engine());
     let mut found = Vec::new();
     let mut engine = open()?;
-    let bucket = engine.create_bucket(BUCKET, &family.bucket())?;
+    let bucket = engine.create_bucket(BUCKET, &preset.bucket())?;
     for len in lens {
         let txn = bucket.begin()?;
         txn.put(&key(*len), &placed(*len))?;
@@ -43,7 +43,7 @@ fn kept(
     let txn = bucket.begin()?;
     // Nobody reads it, so that it costs no memory where zeros do not.
     let answer = txn.put(b"k", &vec![0; MAX_PAIR_BYTES]);
-    if answer != Err(Denial::Refused(Reason::TooLarge)) {
+    if answer != Err(EngineError::Refused(Reason::TooLarge)) {
         found
             .push(broken(format!("a pair of {} bytes is answered {answer:?}", MAX_PAIR_BYTES + 1)));
     }

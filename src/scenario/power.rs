@@ -1,25 +1,25 @@
-//! Power loss: what a recorded run promised up to a crash, and how a remainder of its folder is
-//! judged. How the run is traced and which remainders there are is the business of `faultfs`, which
+//! Power loss: what a recorded run promised up to a crash, and how a crash state of its folder is
+//! judged. How the run is traced and which crash states there are is the business of `faultfs`, which
 //! only the binary of the power cases is linked with; nothing here knows it.
 //!
 //! A trace carries one number for each word that the suite says to it. Numbers are the stamps of
 //! events; milestones, which have no stamp, are counted above all stamps.
 
 mod answer;
-pub mod foreign;
 pub mod known;
-mod lives;
 mod notes;
-pub mod works;
+pub mod other_engines;
+mod second_crash;
+pub mod workloads;
 
 use answer::told;
 pub use answer::{known_id, put_down_to};
 pub use known::LogFile;
-pub use lives::Lives;
 pub use notes::{Notes, Passed};
+pub use second_crash::SecondCrashes;
 
 use crate::{
-    engine::{Denial, Driver, EngineOptions},
+    engine::{Driver, EngineError, EngineOptions},
     history::OracleName,
     history::{BucketChange, Event, History, Milestone, child},
     oracle::{
@@ -51,7 +51,7 @@ const COPIED: &str = "a copy that was acknowledged survives and can be opened";
 
 /// A word to the trace about the work with this number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Word {
+pub enum TraceMark {
     /// From here on it may have happened.
     Asked(u64),
     /// From here on a power loss must not take it.
@@ -60,12 +60,12 @@ pub enum Word {
 
 /// What a run says to its trace.
 #[derive(Debug)]
-pub struct Words {
+pub struct TraceMarks {
     durable: bool,
     milestones: AtomicU64,
 }
 
-impl Words {
+impl TraceMarks {
     /// The words of a run on this route: on the durable one an acknowledged commit is promised, on
     /// the relaxed one only a barrier that returned.
     pub fn of(options: &EngineOptions) -> Self {
@@ -73,23 +73,23 @@ impl Words {
     }
 
     /// The word that goes with an event, if any.
-    pub fn of_event(&self, event: &Event) -> Option<Word> {
+    pub fn of_event(&self, event: &Event) -> Option<TraceMark> {
         use BucketChange as B;
         match event {
-            Event::Ok { stamp, .. } if self.durable => Some(Word::Promised(*stamp)),
-            Event::Commit { stamp, .. } | Event::Ok { stamp, .. } => Some(Word::Asked(*stamp)),
-            Event::Synced { stamp, .. } => Some(Word::Promised(*stamp)),
+            Event::Ok { stamp, .. } if self.durable => Some(TraceMark::Promised(*stamp)),
+            Event::Commit { stamp, .. } | Event::Ok { stamp, .. } => Some(TraceMark::Asked(*stamp)),
+            Event::Synced { stamp, .. } => Some(TraceMark::Promised(*stamp)),
             Event::Bucket { stamp, change: B::Creating | B::Deleting, .. } => {
-                Some(Word::Asked(*stamp))
+                Some(TraceMark::Asked(*stamp))
             }
             Event::Bucket { stamp, change: B::Created | B::Deleted, .. } => {
-                Some(Word::Promised(*stamp))
+                Some(TraceMark::Promised(*stamp))
             }
             Event::Milestone(milestone) => {
                 let number = self.milestones.fetch_add(1, Ordering::SeqCst);
                 Some(match milestone {
-                    Milestone::Copied { .. } => Word::Promised(number),
-                    _ => Word::Asked(number),
+                    Milestone::Copied { .. } => TraceMark::Promised(number),
+                    _ => TraceMark::Asked(number),
                 })
             }
             Event::Begin { .. }
@@ -103,7 +103,7 @@ impl Words {
 /// What a crash left.
 #[derive(Clone, Copy, Debug)]
 pub struct Crash<'a> {
-    /// The remainder of the recorded folder.
+    /// The crash state of the recorded folder.
     pub folder: &'a Path,
     /// The numbers of the work that had been asked for.
     pub asked: &'a [u64],
@@ -117,7 +117,7 @@ pub struct Crash<'a> {
 pub struct Recorded<'a> {
     /// The engine.
     pub driver: &'a dyn Driver,
-    /// How the remainder is opened.
+    /// How the crash state is opened.
     pub options: EngineOptions,
     /// All that happened to the database, before the recording and in it.
     pub history: Arc<History>,
@@ -139,10 +139,10 @@ impl Recorded<'_> {
     pub fn until(&self, asked: &[u64], promised: &[u64]) -> (History, Promise) {
         let said: BTreeSet<u64> = asked.iter().chain(promised).copied().collect();
         let newest = said.range(..MILESTONES).next_back().copied().unwrap_or_default();
-        let words = Words::of(&self.options);
+        let words = TraceMarks::of(&self.options);
         let (setup, recorded) = self.history.events.split_at(self.before);
         let happened = |event: &&Event| match words.of_event(event) {
-            Some(Word::Asked(number) | Word::Promised(number)) => said.contains(&number),
+            Some(TraceMark::Asked(number) | TraceMark::Promised(number)) => said.contains(&number),
             None => event.stamp().is_some_and(|stamp| stamp <= newest),
         };
         let mut events = setup.to_vec();
@@ -171,7 +171,7 @@ impl Recorded<'_> {
     /// broken, the others are the witnesses.
     fn judge_first(&self, crash: &Crash<'_>) -> Result<(), String> {
         let (history, promise) = self.until(crash.asked, crash.promised);
-        let judged = self.remainder(crash, DATABASE, &history, promise);
+        let judged = self.crash_state(crash, DATABASE, &history, promise);
         if judged.is_ok() { self.copies(crash, &history) } else { judged }
     }
 
@@ -182,7 +182,7 @@ impl Recorded<'_> {
         let crash = Crash { folder, asked: &[], promised: &[], at: u32::MAX };
         let outlives = self.driver.capabilities().outlives;
         let promise = if outlives { Promise::Acked } else { self.promise(&self.history) };
-        self.remainder(&crash, DATABASE, &self.history, promise)?;
+        self.crash_state(&crash, DATABASE, &self.history, promise)?;
         let misled = Some("of a process that met a failing disk, the state counts");
         let evidence =
             Evidence { clients_misled: misled, ..Evidence::new(&self.history, self.streams, &[]) };
@@ -190,7 +190,7 @@ impl Recorded<'_> {
     }
 
     /// Judges one database of the folder, and says so when what is broken is a known finding's doing.
-    fn remainder(
+    fn crash_state(
         &self,
         crash: &Crash<'_>,
         name: &str,
@@ -214,7 +214,7 @@ impl Recorded<'_> {
         } else {
             let engine = self.driver.identity().name;
             let again = |dir: &Path| self.database(dir, history, promise).0;
-            foreign::torn_batch(&engine, &violations, (&dir, &aside), again)
+            other_engines::torn_batch(&engine, &violations, (&dir, &aside), again)
         };
         if is_mended {
             let _ = fs::remove_dir_all(&aside);
@@ -241,7 +241,7 @@ impl Recorded<'_> {
         mut states: Vec<Reopened>,
         promise: Promise,
     ) -> (Vec<Violation>, Option<FindingId>) {
-        let refused = |denial: &Denial| {
+        let refused = |denial: &EngineError| {
             vec![Violation::new(
                 OracleName::Answers,
                 SERVES,
@@ -293,7 +293,7 @@ impl Recorded<'_> {
             if crash.folder.join(name).exists() {
                 let before = History { events: history.events[..at].to_vec() };
                 let promise = self.promise(&before);
-                self.remainder(crash, name, &before, promise)?;
+                self.crash_state(crash, name, &before, promise)?;
             } else if done {
                 let lost = format!("{name} is not there");
                 told(&[Violation::new(OracleName::Durability, COPIED, lost)], None)?;
@@ -320,12 +320,12 @@ fn promises(history: &History) -> bool {
 mod tests {
     use super::*;
     use crate::{
-        engine::{Family, mace::MaceDriver},
+        engine::{Preset, mace::MaceDriver},
         workload::TxnId,
     };
 
     /// One commit, acknowledged at 3, a barrier asked for at 4 that returned at 5.
-    fn recorded(family: Family) -> Recorded<'static> {
+    fn recorded(preset: Preset) -> Recorded<'static> {
         let txn = TxnId { client: 0, seq: 1 };
         let events = vec![
             Event::Milestone(Milestone::Started),
@@ -341,7 +341,7 @@ mod tests {
             Event::Ok { txn, stamp: 3 },
             Event::Synced { asked: 4, stamp: 5 },
         ];
-        let (options, history) = (family.engine(), Arc::new(History { events }));
+        let (options, history) = (preset.engine(), Arc::new(History { events }));
         let streams = Streams::One;
         let notes = Arc::new(Notes::new("nowhere"));
         let (driver, logs) = (&MaceDriver, Vec::new());
@@ -350,7 +350,7 @@ mod tests {
 
     #[test]
     fn what_was_not_said_before_a_crash_did_not_happen() {
-        let run = recorded(Family::Tiny);
+        let run = recorded(Preset::Tiny);
         let (history, promise) = run.until(&[MILESTONES, 2], &[]);
         assert_eq!((history.events.len(), promise), (3, Promise::Acked));
         let (history, _) = run.until(&[MILESTONES, 2], &[3]);
@@ -359,7 +359,7 @@ mod tests {
 
     #[test]
     fn the_relaxed_route_promises_what_a_barrier_covers() {
-        let run = recorded(Family::Relaxed);
+        let run = recorded(Preset::Relaxed);
         assert_eq!(run.until(&[MILESTONES, 2, 3], &[]).1, Promise::AckedBefore(0));
         assert_eq!(run.until(&[MILESTONES, 2, 3], &[5]).1, Promise::AckedBefore(4));
     }

@@ -12,8 +12,8 @@ pub mod session;
 
 use crate::{
     engine::{
-        BucketOptions, Denial, Driver, EngineOptions, Family, Merge, Outcome, apart::Apart,
-        mace::MaceDriver,
+        BucketOptions, Driver, EngineError, EngineOptions, Merge, Outcome, Preset,
+        mace::MaceDriver, serialised_maintenance::SerialisedMaintenance,
     },
     error::Error,
     history::{
@@ -21,7 +21,7 @@ use crate::{
         dump::Dump,
         journal::{self, Recorder},
         script::{buckets_named, keys_of},
-        watch::Snapshot,
+        snapshot_readers::Snapshot,
     },
     oracle::{
         self, Allowance, OracleName, Violation,
@@ -61,7 +61,7 @@ pub struct Run<'a> {
     /// What the run counted.
     pub figures: Figures,
     driver: &'a dyn Driver,
-    preset: Family,
+    preset: Preset,
     apart: bool,
     folder: PathBuf,
     database: Database,
@@ -79,7 +79,7 @@ pub struct Run<'a> {
 
 impl Run<'static> {
     /// A run of the engine under test.
-    pub fn new(preset: Family, folder: PathBuf, seed: Seed) -> Self {
+    pub fn new(preset: Preset, folder: PathBuf, seed: Seed) -> Self {
         Self::of(&MaceDriver, preset, folder, seed)
     }
 }
@@ -89,7 +89,7 @@ impl<'a> Run<'a> {
     ///
     /// # Panics
     /// When the folder cannot be made.
-    pub fn of(driver: &'a dyn Driver, preset: Family, folder: PathBuf, seed: Seed) -> Self {
+    pub fn of(driver: &'a dyn Driver, preset: Preset, folder: PathBuf, seed: Seed) -> Self {
         let database = Database::new(folder.join("database"), seed);
         Self {
             options: preset.engine(),
@@ -114,7 +114,7 @@ impl<'a> Run<'a> {
     }
 
     /// The preset that the case runs in.
-    pub fn preset(&self) -> Family {
+    pub fn preset(&self) -> Preset {
         self.preset
     }
 
@@ -139,7 +139,7 @@ impl<'a> Run<'a> {
         self.options = self.options.clone().one_log_file();
     }
 
-    /// Lets no reading overlap a checkpoint or a round of collection ([`Apart`]), and has
+    /// Lets no reading overlap a checkpoint or a round of collection ([`SerialisedMaintenance`]), and has
     /// checkpoints written when they are asked for.
     pub fn serialise_maintenance(&mut self) {
         self.apart = true;
@@ -168,7 +168,7 @@ impl<'a> Run<'a> {
         let recorder = must(Recorder::file(&self.database.journal()));
         recorder.record(Event::Milestone(Milestone::Started));
         let dir = self.dir();
-        let apart = Apart::new(self.driver);
+        let apart = SerialisedMaintenance::new(self.driver);
         let driver: &dyn Driver = if self.apart { &apart } else { self.driver };
         let engine = driver.open(&dir, &self.options).map_err(|denial| denied("open", &denial))?;
         let seed = self.seed.derive(&format!("session {}", self.sessions));
@@ -360,7 +360,7 @@ fn read_all(
     for name in buckets_named(history) {
         match session.engine().open_bucket(&name, Merge::Sum) {
             Ok(bucket) => dump.add(&name, bucket.as_ref(), keys)?,
-            Err(Denial::Absent) => {}
+            Err(EngineError::Absent) => {}
             Err(denial) => return Err(denial),
         }
     }
@@ -401,14 +401,14 @@ pub fn count(history: &History, figures: &mut Figures) {
         match event {
             Event::Begin { .. } => figures.add("transactions", 1),
             Event::Ok { .. } => figures.add("commits", 1),
-            Event::Abort { denial: Some(Denial::Conflict), .. } => figures.add("conflicts", 1),
+            Event::Abort { denial: Some(EngineError::Conflict), .. } => figures.add("conflicts", 1),
             _ => {}
         }
     }
 }
 
 /// The verdict of a call that must succeed and did not.
-pub fn denied(what: &str, denial: &Denial) -> Verdict {
+pub fn denied(what: &str, denial: &EngineError) -> Verdict {
     let witness = format!("{what} was answered with: {denial}");
     Verdict::Violated(vec![Violation::new(OracleName::Answers, CARRIED_OUT, witness)])
 }

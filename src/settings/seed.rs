@@ -3,7 +3,7 @@
 //!
 //! The tree: root -> case name -> "client 0", "client 1", ... -> what that client draws.
 
-use rand_core::{Rng, SeedableRng};
+use rand_core::{Rng as _, SeedableRng};
 use rand_xoshiro::Xoshiro256PlusPlus;
 use std::{
     fmt::{Display, Formatter, Result as FmtResult},
@@ -39,8 +39,8 @@ impl Seed {
     }
 
     /// The stream of random draws that this seed stands for.
-    pub fn draw(self) -> Draw {
-        Draw(Xoshiro256PlusPlus::seed_from_u64(self.0))
+    pub fn rng(self) -> Rng {
+        Rng(Xoshiro256PlusPlus::seed_from_u64(self.0))
     }
 }
 
@@ -53,9 +53,9 @@ impl Display for Seed {
 /// Random draws from a named generator (xoshiro256++), whose values do not change with the
 /// release of a library.
 #[derive(Clone, Debug)]
-pub struct Draw(Xoshiro256PlusPlus);
+pub struct Rng(Xoshiro256PlusPlus);
 
-impl Draw {
+impl Rng {
     /// Any 64 bits.
     pub fn any(&mut self) -> u64 {
         self.0.next_u64()
@@ -66,7 +66,7 @@ impl Draw {
     /// # Panics
     /// When `bound` is zero.
     pub fn below(&mut self, bound: u64) -> u64 {
-        assert!(bound > 0, "a draw needs at least one possibility");
+        assert!(bound > 0, "a rng needs at least one possibility");
         ((u128::from(self.any()) * u128::from(bound)) >> 64) as u64
     }
 
@@ -95,7 +95,7 @@ impl Draw {
                 left = left.saturating_sub(weight);
                 hit
             })
-            .expect("a draw below the sum of the weights falls on one of them")
+            .expect("a rng below the sum of the weights falls on one of them")
     }
 
     /// This many random bytes.
@@ -119,8 +119,8 @@ mod tests {
 
     #[test]
     fn the_same_seed_gives_the_same_draws_for_ever() {
-        let mut draw = Seed::new(42).derive("client 0").draw();
-        let first: Vec<u64> = (0..4).map(|_| draw.below(1000)).collect();
+        let mut rng = Seed::new(42).derive("client 0").rng();
+        let first: Vec<u64> = (0..4).map(|_| rng.below(1000)).collect();
         assert_eq!(first, GOLDEN, "a change here makes every recorded seed worthless");
     }
 
@@ -128,9 +128,9 @@ mod tests {
 
     #[test]
     fn draws_stay_in_their_bounds_and_reach_them() {
-        let mut draw = Seed::new(1).draw();
-        let seen: std::collections::BTreeSet<u64> = (0..200).map(|_| draw.between(3, 6)).collect();
+        let mut rng = Seed::new(1).rng();
+        let seen: std::collections::BTreeSet<u64> = (0..200).map(|_| rng.between(3, 6)).collect();
         assert_eq!(seen.into_iter().collect::<Vec<_>>(), [3, 4, 5, 6]);
-        assert!((0..200).all(|_| draw.weighted(&[0, 5, 0]) == 1));
+        assert!((0..200).all(|_| rng.weighted(&[0, 5, 0]) == 1));
     }
 }

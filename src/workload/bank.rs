@@ -2,7 +2,7 @@
 //! never changes, so that every snapshot can be checked on its own. Pure generation.
 
 use crate::{
-    settings::Draw,
+    settings::Rng,
     workload::plan::{Op, SUM_PREFIX, TxnPlan},
 };
 use serde::{Deserialize, Serialize};
@@ -40,17 +40,17 @@ impl Bank {
     }
 
     /// Draws the next transaction. One in ten is dropped at its end.
-    pub fn next(&self, draw: &mut Draw) -> TxnPlan {
-        let moves = draw.between(1, self.moves);
+    pub fn next(&self, rng: &mut Rng) -> TxnPlan {
+        let moves = rng.between(1, self.moves);
         let ops = (0..moves).map(|_| {
-            let from = draw.below(self.accounts);
+            let from = rng.below(self.accounts);
             // Any other account: a transfer to oneself would write the second balance only.
-            let to = (from + draw.between(1, self.accounts - 1)) % self.accounts;
-            let amount = draw.between(1, self.opening);
+            let to = (from + rng.between(1, self.accounts - 1)) % self.accounts;
+            let amount = rng.between(1, self.opening);
             Op::Move { from: Self::account(from), to: Self::account(to), amount }
         });
         let ops = ops.collect();
-        TxnPlan { ops, commits: !draw.percent(10) }
+        TxnPlan { ops, commits: !rng.percent(10) }
     }
 }
 
@@ -62,9 +62,9 @@ mod tests {
     #[test]
     fn a_transfer_is_between_two_accounts() {
         let bank = Bank { accounts: 2, opening: 10, moves: 3 };
-        let mut draw = Seed::new(1).draw();
+        let mut rng = Seed::new(1).rng();
         for _ in 0..100 {
-            for op in bank.next(&mut draw).ops {
+            for op in bank.next(&mut rng).ops {
                 let Op::Move { from, to, amount } = op else { panic!("a bank only moves money") };
                 assert_ne!(from, to);
                 assert!((1..=10).contains(&amount));

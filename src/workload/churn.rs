@@ -1,7 +1,7 @@
 //! Buckets that come and go: rounds of what happens to one of a few names, drawn from a seed.
 //! Pure generation: what a name is at the moment is kept here, so that each round is legal.
 
-use crate::settings::Draw;
+use crate::settings::Rng;
 use std::collections::BTreeSet;
 
 /// What happens to a bucket in one round.
@@ -31,11 +31,11 @@ pub struct Round {
 }
 
 /// Rounds over so many names.
-pub fn rounds(draw: &mut Draw, names: u64, count: u64) -> Vec<Round> {
+pub fn rounds(rng: &mut Rng, names: u64, count: u64) -> Vec<Round> {
     let mut there = BTreeSet::new();
     let rounds = (0..count).map(|_| {
-        let name = draw.below(names);
-        let fate = *draw.pick(&[Fate::Use, Fate::Unload, Fate::Delete, Fate::Delete]);
+        let name = rng.below(names);
+        let fate = *rng.pick(&[Fate::Use, Fate::Unload, Fate::Delete, Fate::Delete]);
         match fate {
             Fate::Use | Fate::Unload => there.insert(name),
             Fate::Delete => there.remove(&name),
@@ -43,8 +43,8 @@ pub fn rounds(draw: &mut Draw, names: u64, count: u64) -> Vec<Round> {
         Round {
             bucket: format!("churn-{name}"),
             fate,
-            checkpoint: draw.percent(40),
-            reap: draw.percent(10),
+            checkpoint: rng.percent(40),
+            reap: rng.percent(10),
             left: there.len() as u64,
         }
     });
@@ -58,7 +58,7 @@ mod tests {
 
     #[test]
     fn rounds_use_every_name_and_every_fate() {
-        let rounds = rounds(&mut Seed::new(1).draw(), 4, 100);
+        let rounds = rounds(&mut Seed::new(1).rng(), 4, 100);
         let names: BTreeSet<_> = rounds.iter().map(|r| &r.bucket).collect();
         assert_eq!(names.len(), 4);
         for fate in [Fate::Use, Fate::Unload, Fate::Delete] {

@@ -6,7 +6,7 @@ use super::{
     elements::{list_key, set_key},
     plan::{Access, Op, TxnPlan},
 };
-use crate::settings::Draw;
+use crate::settings::Rng;
 use serde::{Deserialize, Serialize};
 
 /// Random transactions over lists and sets.
@@ -32,15 +32,15 @@ impl Lists {
     }
 
     /// Draws the next transaction.
-    pub fn next(&self, draw: &mut Draw) -> TxnPlan {
-        let count = draw.between(2, self.ops);
-        let ops = (0..count).map(|_| self.op(draw)).collect();
-        TxnPlan { ops, commits: !draw.percent(self.abort_pct) }
+    pub fn next(&self, rng: &mut Rng) -> TxnPlan {
+        let count = rng.between(2, self.ops);
+        let ops = (0..count).map(|_| self.op(rng)).collect();
+        TxnPlan { ops, commits: !rng.percent(self.abort_pct) }
     }
 
-    fn op(&self, draw: &mut Draw) -> Op {
-        let number = self.access.number(self.keys, draw);
-        match draw.weighted(&self.weights) {
+    fn op(&self, rng: &mut Rng) -> Op {
+        let number = self.access.number(self.keys, rng);
+        match rng.weighted(&self.weights) {
             0 => Op::Read(list_key(number)),
             1 => Op::Append(list_key(number)),
             2 => Op::Read(set_key(number)),
@@ -56,8 +56,8 @@ mod tests {
 
     #[test]
     fn lists_and_sets_are_read_and_written() {
-        let mut draw = Seed::new(1).draw();
-        let plans: Vec<TxnPlan> = (0..50).map(|_| Lists::of(4).next(&mut draw)).collect();
+        let mut rng = Seed::new(1).rng();
+        let plans: Vec<TxnPlan> = (0..50).map(|_| Lists::of(4).next(&mut rng)).collect();
         let ops = || plans.iter().flat_map(|plan| &plan.ops);
         let reads = |prefix: &[u8]| {
             ops().filter(|op| matches!(op, Op::Read(key) if key.starts_with(prefix))).count()

@@ -3,7 +3,7 @@
 
 use crate::{
     engine::Order,
-    settings::{Draw, FindingId, leaves_out},
+    settings::{FindingId, Rng, excludes},
     workload::{bank::Bank, lists::Lists, value::MIN_VALUE},
 };
 use serde::{Deserialize, Serialize};
@@ -116,14 +116,14 @@ pub enum Access {
 
 impl Access {
     /// Draws the number of one of so many keys.
-    pub fn number(self, keys: u64, draw: &mut Draw) -> u64 {
+    pub fn number(self, keys: u64, rng: &mut Rng) -> u64 {
         match self {
-            Self::Hotspot { hot } if draw.percent(90) => draw.below(hot.min(keys)),
+            Self::Hotspot { hot } if rng.percent(90) => rng.below(hot.min(keys)),
             Self::Zipfian => {
-                let bits = draw.below(u64::from(keys.ilog2()) + 1);
-                draw.below(1 << bits).min(keys - 1)
+                let bits = rng.below(u64::from(keys.ilog2()) + 1);
+                rng.below(1 << bits).min(keys - 1)
             }
-            Self::Uniform | Self::Hotspot { .. } => draw.below(keys),
+            Self::Uniform | Self::Hotspot { .. } => rng.below(keys),
         }
     }
 }
@@ -150,7 +150,7 @@ impl Mix {
     /// is in a leaf meanwhile may abort the process (known finding `scan-over-checkpoint`).
     #[must_use]
     pub fn under_checkpoints(mut self) -> Self {
-        if leaves_out(FindingId::SCAN_OVER_CHECKPOINT) {
+        if excludes(FindingId::SCAN_OVER_CHECKPOINT) {
             self.weights[SCAN] = 0;
         }
         self
@@ -191,26 +191,26 @@ pub fn sum_key(number: u64) -> Vec<u8> {
 
 impl Mix {
     /// Draws the next transaction.
-    pub fn next(&self, draw: &mut Draw) -> TxnPlan {
-        let count = draw.between(1, self.ops);
-        let ops = (0..count).map(|_| self.op(draw)).collect();
-        TxnPlan { ops, commits: !draw.percent(self.abort_pct) }
+    pub fn next(&self, rng: &mut Rng) -> TxnPlan {
+        let count = rng.between(1, self.ops);
+        let ops = (0..count).map(|_| self.op(rng)).collect();
+        TxnPlan { ops, commits: !rng.percent(self.abort_pct) }
     }
 
-    fn op(&self, draw: &mut Draw) -> Op {
-        let number = self.access.number(self.keys, draw);
-        let (key, length) = (key(number), *draw.pick(&self.lengths));
-        match draw.weighted(&self.weights) {
+    fn op(&self, rng: &mut Rng) -> Op {
+        let number = self.access.number(self.keys, rng);
+        let (key, length) = (key(number), *rng.pick(&self.lengths));
+        match rng.weighted(&self.weights) {
             0 => Op::Read(key),
             SCAN => {
-                let order = *draw.pick(&[Order::Forward, Order::Backward]);
+                let order = *rng.pick(&[Order::Forward, Order::Backward]);
                 Op::Scan(key[..key.len() - 1].to_vec(), order)
             }
             2 => Op::Upsert(key, length),
             3 => Op::Put(key, length),
             4 => Op::Update(key, length),
             5 => Op::Del(key),
-            _ => Op::Add(sum_key(number), draw.between(1, 1000)),
+            _ => Op::Add(sum_key(number), rng.between(1, 1000)),
         }
     }
 }
@@ -243,8 +243,8 @@ mod tests {
     fn one_seed_gives_one_plan_of_all_operations() {
         let mix = Mix::default();
         let plans = |seed| {
-            let mut draw = Seed::new(seed).draw();
-            (0..300).map(|_| mix.next(&mut draw)).collect::<Vec<_>>()
+            let mut rng = Seed::new(seed).rng();
+            (0..300).map(|_| mix.next(&mut rng)).collect::<Vec<_>>()
         };
         assert_eq!(plans(1), plans(1));
         assert_ne!(plans(1), plans(2));
@@ -264,7 +264,7 @@ mod tests {
 
     #[test]
     fn zipfian_access_prefers_small_numbers() {
-        let (mut draw, mut taken) = (Seed::new(1).draw(), [0u32; 32]);
+        let (mut rng, mut taken) = (Seed::new(1).rng(), [0u32; 32]);
         let mix = Mix {
             keys: 32,
             access: Access::Zipfian,
@@ -272,7 +272,7 @@ mod tests {
             ..Mix::default()
         };
         for _ in 0..2000 {
-            let Op::Read(read) = mix.op(&mut draw) else { panic!("it only reads") };
+            let Op::Read(read) = mix.op(&mut rng) else { panic!("it only reads") };
             taken[(0..32u64).position(|number| key(number) == read).unwrap()] += 1;
         }
         assert!(taken[0] > 4 * taken[4] && taken[31] > 0, "{taken:?}");

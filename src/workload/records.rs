@@ -66,12 +66,12 @@ impl Records {
         if digits > key_bytes {
             return None;
         }
-        let mut draw = seed.draw();
+        let mut rng = seed.rng();
         let record =
-            |number| (format!("{number:0key_bytes$}").into_bytes(), draw.bytes(value_bytes));
+            |number| (format!("{number:0key_bytes$}").into_bytes(), rng.bytes(value_bytes));
         let sorted: Vec<Record> = (0..count).map(record).collect();
         let mut shuffled = sorted.clone();
-        draw.shuffle(&mut shuffled);
+        rng.shuffle(&mut shuffled);
         Some(Self { sorted, shuffled })
     }
 

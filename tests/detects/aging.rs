@@ -5,11 +5,11 @@
 use mace_prod::{
     engine::{
         Driver, Engine,
-        apart::Apart,
-        layered::{Layer, Layering},
-        lying::{Lying, Sin},
+        faulty::{Defect, FaultyEngine},
+        interceptor::{Intercept, Interceptor},
         mace::MaceDriver,
         model::ModelDriver,
+        serialised_maintenance::SerialisedMaintenance,
     },
     scenario::aging::{Aging, Request},
     settings::Seed,
@@ -57,17 +57,17 @@ impl Leaks {
     }
 }
 
-impl Layering for Leaking<'_> {
+impl Intercept for Leaking<'_> {
     fn below(&self) -> &dyn Driver {
         self.0
     }
 
-    fn layer(&self, dir: &Path) -> Option<Arc<dyn Layer>> {
+    fn interceptor(&self, dir: &Path) -> Option<Arc<dyn Interceptor>> {
         Some(Arc::new(Leaks { leak: self.1, dir: dir.to_owned(), held: Mutex::default() }))
     }
 }
 
-impl Layer for Leaks {
+impl Interceptor for Leaks {
     fn collect_garbage(&self, engine: &dyn Engine) {
         engine.collect_garbage();
         let mut held = self.held.lock().expect("nobody panics while holding this");
@@ -86,7 +86,7 @@ impl Layer for Leaks {
 /// Twelve cycles of an engine, as rows.
 fn rows(leak: Leak) -> Vec<Row> {
     let dir = TestDir::new("aging").unwrap();
-    let apart = Apart::new(&MaceDriver);
+    let apart = SerialisedMaintenance::new(&MaceDriver);
     let driver = Leaking(&apart, leak);
     let mut aging = Aging::open(&driver, dir.path()).unwrap();
     let rows = (1..=12).map(|cycle| {
@@ -147,7 +147,7 @@ fn files_left_behind_are_found_within_twelve_cycles() {
     }
 }
 
-/// What three cycles find in an engine that sins.
+/// What three cycles find in an engine that defects.
 fn told(driver: &dyn Driver) -> String {
     let dir = TestDir::new("aging").unwrap();
     let mut aging = Aging::open(driver, dir.path()).unwrap();
@@ -157,17 +157,17 @@ fn told(driver: &dyn Driver) -> String {
 
 #[test]
 fn the_oracles_of_a_cycle_catch_sins_only() {
-    let honest = || Lying::honest(ModelDriver::default());
+    let honest = || FaultyEngine::honest(ModelDriver::default());
     assert_eq!(told(&honest()), "");
-    for (sin, oracle) in [
-        (Sin::AcknowledgedThenDropped, "contents: "),
-        (Sin::ScanSkips, "scan: "),
-        (Sin::PointReadMisses, "scan: "),
+    for (defect, oracle) in [
+        (Defect::AcknowledgedThenDropped, "contents: "),
+        (Defect::ScanSkips, "scan: "),
+        (Defect::PointReadMisses, "scan: "),
         // Of the clients in the cycle's own bucket, whose isolation nobody judged once.
-        (Sin::BackwardDisordered, "isolation: range read"),
+        (Defect::BackwardDisordered, "isolation: range read"),
     ] {
-        let told = told(&honest().sinning(sin));
-        assert!(told.contains(oracle), "{sin:?}: {told}");
+        let told = told(&honest().with_defect(defect));
+        assert!(told.contains(oracle), "{defect:?}: {told}");
     }
     let told = told(&Leaking(&ModelDriver::default(), Leak::Hoard));
     assert!(told.contains("space: "), "{told}");

@@ -8,7 +8,7 @@ mod extract;
 use extract::{Catalogue, Kind, extract};
 use mace_prod::{
     engine::{
-        Driver, Family,
+        Driver, Preset,
         failpoint::{self, Action},
         mace::MaceDriver,
     },
@@ -17,8 +17,8 @@ use mace_prod::{
     scenario::{
         Case,
         chaos::{
-            ChaosCase, Fault, Position, aftermath::Aftermath, cases, cases_of, exits::must,
-            flow::Flow, recipes::Recipe,
+            ChaosCase, Fault, Position, cases, cases_of, exits::must, flow::Flow, recipes::Recipe,
+            recovery_check::RecoveryCheck,
         },
         database::{Database, Stage},
     },
@@ -166,7 +166,7 @@ fn flow(
         return;
     }
     Case::run(|case| {
-        let mut stages = recipe.stages(Family::OneWriter);
+        let mut stages = recipe.stages(Preset::OneWriter);
         change(&mut stages.armed);
         let verdict = Flow { case, fault, stages }.run();
         assert!(judge(&verdict), "{verdict:?}");
@@ -201,17 +201,17 @@ fn a_child_that_dies_elsewhere_is_a_crash_of_its_own() {
 #[test]
 fn an_acknowledged_commit_that_is_gone_is_a_violation() {
     Case::run(|case| {
-        let stages = Recipe::Commits.stages(Family::OneWriter);
+        let stages = Recipe::Commits.stages(Preset::OneWriter);
         let mut database = must(Database::new(case.dir().join("db"), case.seed()));
         must(database.process(&stages.armed, &mut case.figures));
         claim_one_more(&database);
-        let mut aftermath = Aftermath {
+        let mut recovery_check = RecoveryCheck {
             options: stages.armed.options.clone(),
-            family: Family::OneWriter,
+            preset: Preset::OneWriter,
             expect: mace_prod::oracle::recovery::Expect::of(&stages.armed.options),
             figures: &mut case.figures,
         };
-        let violations = aftermath.judge(database).expect("it can be opened all the same");
+        let violations = recovery_check.judge(database).expect("it can be opened all the same");
         assert!(
             violations.iter().any(|found| found.oracle == OracleName::Durability),
             "{violations:?}"

@@ -1,11 +1,11 @@
-//! Who must catch which sin: for each one the scene it is committed in, the oracle in charge, and
+//! Who must catch which defect: for each one the scene it is committed in, the oracle in charge, and
 //! words of the promise that it must say was broken.
 
 use crate::stage::{self, Outcome, Play};
-use mace_prod::engine::lying::{Death, Loss, Sin};
+use mace_prod::engine::faulty::{Death, Defect, Loss};
 use mace_prod::oracle::OracleName;
 
-/// Who must catch a sin, and where.
+/// Who must catch a defect, and where.
 pub(crate) struct Charge {
     /// The scene.
     pub(crate) play: fn(Play) -> Outcome,
@@ -15,55 +15,55 @@ pub(crate) struct Charge {
     pub(crate) promise: &'static str,
 }
 
-/// The charge of a sin.
-pub(crate) fn charge(sin: Sin) -> Charge {
-    let (play, oracle, promise): (fn(Play) -> Outcome, _, _) = match sin {
-        Sin::AcknowledgedDropped => {
+/// The charge of a defect.
+pub(crate) fn charge(defect: Defect) -> Charge {
+    let (play, oracle, promise): (fn(Play) -> Outcome, _, _) = match defect {
+        Defect::AcknowledgedDropped => {
             (closed, OracleName::Durability, "acknowledged commit survives")
         }
-        Sin::LastWriteDropped | Sin::FirstWriteDropped | Sin::OperandDropped => {
+        Defect::LastWriteDropped | Defect::FirstWriteDropped | Defect::OperandDropped => {
             (closed, OracleName::Atomicity, "whole or absent")
         }
-        Sin::MiddleDropped | Sin::ReadFromDropped => (closed, OracleName::Order, "prefix"),
-        Sin::AbortedRevived => (closed, OracleName::Contents, "aborted versions"),
-        Sin::UncommittedKept => (dead_and_lost, OracleName::Contents, "aborted versions"),
-        Sin::InFlightTorn => (dead_and_lost, OracleName::Atomicity, "whole or absent"),
-        Sin::LostFlips => (dead_and_lost, OracleName::Stability, "stays"),
-        Sin::KeptFlips => (dead_and_kept, OracleName::Stability, "stays"),
-        Sin::SecondReopeningDiffers => (closed, OracleName::Stability, "stays"),
-        Sin::NeverWritten | Sin::Truncated | Sin::OfAnotherKey => {
+        Defect::MiddleDropped | Defect::ReadFromDropped => (closed, OracleName::Order, "prefix"),
+        Defect::AbortedRevived => (closed, OracleName::Contents, "aborted versions"),
+        Defect::UncommittedKept => (dead_and_lost, OracleName::Contents, "aborted versions"),
+        Defect::InFlightTorn => (dead_and_lost, OracleName::Atomicity, "whole or absent"),
+        Defect::LostFlips => (dead_and_lost, OracleName::Stability, "stays"),
+        Defect::KeptFlips => (dead_and_kept, OracleName::Stability, "stays"),
+        Defect::SecondReopeningDiffers => (closed, OracleName::Stability, "stays"),
+        Defect::NeverWritten | Defect::Truncated | Defect::OfAnotherKey => {
             (closed, OracleName::Contents, "at this key, in full")
         }
-        Sin::ReplacedWriteKept => (closed, OracleName::Contents, "last writes"),
-        Sin::OperandTwice => (closed, OracleName::Contents, "operand counts once"),
-        Sin::BucketDropped => (deleted, OracleName::Durability, "creation of a bucket"),
-        Sin::BucketRevived => (deleted, OracleName::Durability, "delete is durable"),
-        Sin::SuccessorSeesFormer => (followed, OracleName::Contents, "fresh id"),
-        Sin::BarrierDoesNothing => {
+        Defect::ReplacedWriteKept => (closed, OracleName::Contents, "last writes"),
+        Defect::OperandTwice => (closed, OracleName::Contents, "operand counts once"),
+        Defect::BucketDropped => (deleted, OracleName::Durability, "creation of a bucket"),
+        Defect::BucketRevived => (deleted, OracleName::Durability, "delete is durable"),
+        Defect::SuccessorSeesFormer => (followed, OracleName::Contents, "fresh id"),
+        Defect::BarrierDoesNothing => {
             (powerless, OracleName::Durability, "acknowledged commit survives")
         }
-        Sin::CheckpointDrops => {
+        Defect::CheckpointDrops => {
             (stage::checkpoint, OracleName::Durability, "acknowledged commit survives")
         }
-        Sin::CopyDrops => (stage::copy, OracleName::Durability, "acknowledged commit survives"),
-        Sin::StaleRead | Sin::AcknowledgedThenDropped => {
+        Defect::CopyDrops => (stage::copy, OracleName::Durability, "acknowledged commit survives"),
+        Defect::StaleRead | Defect::AcknowledgedThenDropped => {
             (closed, OracleName::Reads, "before it began")
         }
-        Sin::DirtyRead | Sin::ReplacedWriteRead => {
+        Defect::DirtyRead | Defect::ReplacedWriteRead => {
             (closed, OracleName::Reads, "committed work only")
         }
-        Sin::ConflictMissed => (closed, OracleName::Reads, "first writer"),
-        Sin::ScanSkips
-        | Sin::ScanRepeats
-        | Sin::BackwardDisordered
-        | Sin::BoundExcluded
-        | Sin::EndsOverlap
-        | Sin::PointReadMisses => (stage::scans, OracleName::Scan, "without duplicates"),
-        Sin::ViewMoves => (stage::views, OracleName::Reads, "exactly their snapshot"),
-        Sin::ViewTorn => (stage::bank, OracleName::Conservation, "all of a transaction"),
-        Sin::FileStays => (stage::files, OracleName::Space, "without live data"),
-        Sin::FileGrows => (stage::files, OracleName::Space, "garbage ratio"),
-        Sin::LockLeaks => (stage::threads, OracleName::Progress, "succeeds"),
+        Defect::ConflictMissed => (closed, OracleName::Reads, "first writer"),
+        Defect::ScanSkips
+        | Defect::ScanRepeats
+        | Defect::BackwardDisordered
+        | Defect::BoundExcluded
+        | Defect::EndsOverlap
+        | Defect::PointReadMisses => (stage::scans, OracleName::Scan, "without duplicates"),
+        Defect::ViewMoves => (stage::views, OracleName::Reads, "exactly their snapshot"),
+        Defect::ViewTorn => (stage::bank, OracleName::Conservation, "all of a transaction"),
+        Defect::FileStays => (stage::files, OracleName::Space, "without live data"),
+        Defect::FileGrows => (stage::files, OracleName::Space, "garbage ratio"),
+        Defect::LockLeaks => (stage::threads, OracleName::Progress, "succeeds"),
     };
     Charge { play, oracle, promise }
 }

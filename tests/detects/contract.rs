@@ -1,11 +1,11 @@
-//! The contract's own alarm, tested: an engine that sins in one named way must be caught by the
-//! random lists of operations, and the honest model must not be. The sins wrap the model; the real
+//! The contract's own alarm, tested: an engine that defects in one named way must be caught by the
+//! random lists of operations, and the honest model must not be. The defects wrap the model; the real
 //! engine is not opened here.
 
 use mace_prod::{
     engine::{
-        Bucket, BucketOptions, Capabilities, Denial, Driver, Engine, EngineOptions, Family,
-        Identity, Merge, Order, Outcome, Read, Reason, Scan, Txn, model::ModelDriver,
+        Bucket, BucketOptions, Capabilities, Driver, Engine, EngineError, EngineOptions, Identity,
+        Merge, Order, Outcome, Preset, Read, Reason, Scan, Txn, model::ModelDriver,
     },
     report::Figures,
     scenario::contract::strategy::{Effort, judge},
@@ -19,7 +19,7 @@ const EFFORT: Effort = Effort { lists: 30, operations: 120, shrinking: 300, atte
 
 /// One way of being wrong.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Sin {
+enum Defect {
     ScanSkipsItsLastPair,
     BackwardScanRepeatsAPair,
     ScanForgetsItsLimit,
@@ -37,7 +37,7 @@ enum Sin {
 
 struct Sinner {
     model: ModelDriver,
-    sin: Sin,
+    defect: Defect,
 }
 
 impl Driver for Sinner {
@@ -50,16 +50,16 @@ impl Driver for Sinner {
     }
 
     fn open(&self, dir: &Path, options: &EngineOptions) -> Outcome<Box<dyn Engine>> {
-        if self.sin == Sin::CommitIsLostAtReopening
+        if self.defect == Defect::CommitIsLostAtReopening
             && self.model.committed(dir).contains_key("main")
         {
             self.model.tamper(dir, "main", |pairs| drop(pairs.pop_last()));
         }
-        Ok(Box::new(SinfulEngine { inner: self.model.open(dir, options)?, sin: self.sin }))
+        Ok(Box::new(SinfulEngine { inner: self.model.open(dir, options)?, defect: self.defect }))
     }
 
     fn check(&self, dir: &Path) -> Outcome<Vec<String>> {
-        if self.sin == Sin::CheckerComplains {
+        if self.defect == Defect::CheckerComplains {
             return Ok(vec!["a page is missing".to_owned()]);
         }
         self.model.check(dir)
@@ -68,18 +68,18 @@ impl Driver for Sinner {
 
 struct SinfulEngine {
     inner: Box<dyn Engine>,
-    sin: Sin,
+    defect: Defect,
 }
 
 impl Engine for SinfulEngine {
     fn create_bucket(&self, name: &str, options: &BucketOptions) -> Outcome<Box<dyn Bucket>> {
         let inner = self.inner.create_bucket(name, options)?;
-        Ok(Box::new(SinfulBucket { inner, sin: self.sin }))
+        Ok(Box::new(SinfulBucket { inner, defect: self.defect }))
     }
 
     fn open_bucket(&self, name: &str, merge: Merge) -> Outcome<Box<dyn Bucket>> {
         let inner = self.inner.open_bucket(name, merge)?;
-        Ok(Box::new(SinfulBucket { inner, sin: self.sin }))
+        Ok(Box::new(SinfulBucket { inner, defect: self.defect }))
     }
 
     fn bucket_options(&self, name: &str) -> Outcome<BucketOptions> {
@@ -87,7 +87,7 @@ impl Engine for SinfulEngine {
     }
 
     fn change_bucket_options(&self, name: &str, options: &BucketOptions) -> Outcome<()> {
-        if self.sin == Sin::OptionsAreForgotten {
+        if self.defect == Defect::OptionsAreForgotten {
             return Ok(());
         }
         self.inner.change_bucket_options(name, options)
@@ -99,7 +99,11 @@ impl Engine for SinfulEngine {
 
     fn delete_bucket(&self, name: &str) -> Outcome<()> {
         match self.inner.delete_bucket(name) {
-            Err(Denial::Refused(Reason::Busy)) if self.sin == Sin::HeldBucketCanBeDeleted => Ok(()),
+            Err(EngineError::Refused(Reason::Busy))
+                if self.defect == Defect::HeldBucketCanBeDeleted =>
+            {
+                Ok(())
+            }
             answer => answer,
         }
     }
@@ -135,12 +139,12 @@ impl Engine for SinfulEngine {
 
 struct SinfulBucket {
     inner: Box<dyn Bucket>,
-    sin: Sin,
+    defect: Defect,
 }
 
 impl Bucket for SinfulBucket {
     fn begin(&self) -> Outcome<Box<dyn Txn + '_>> {
-        Ok(Box::new(SinfulTxn { inner: Some(self.inner.begin()?), sin: self.sin }))
+        Ok(Box::new(SinfulTxn { inner: Some(self.inner.begin()?), defect: self.defect }))
     }
 
     fn view(&self) -> Outcome<Box<dyn Read + '_>> {
@@ -167,25 +171,25 @@ struct SinfulView<'a> {
 
 impl Read for SinfulView<'_> {
     fn get(&self, key: &[u8]) -> Outcome<Vec<u8>> {
-        if self.bucket.sin == Sin::ViewSeesLaterCommits {
+        if self.bucket.defect == Defect::ViewSeesLaterCommits {
             return self.bucket.inner.view()?.get(key);
         }
         self.inner.get(key)
     }
 
     fn scan(&self, scan: &Scan) -> Outcome<Vec<(Vec<u8>, Vec<u8>)>> {
-        sinful_scan(self.bucket.sin, self.inner.as_ref(), scan)
+        sinful_scan(self.bucket.defect, self.inner.as_ref(), scan)
     }
 }
 
-fn sinful_scan(sin: Sin, inner: &dyn Read, scan: &Scan) -> Outcome<Vec<(Vec<u8>, Vec<u8>)>> {
+fn sinful_scan(defect: Defect, inner: &dyn Read, scan: &Scan) -> Outcome<Vec<(Vec<u8>, Vec<u8>)>> {
     let mut pairs = inner.scan(scan)?;
-    match sin {
-        Sin::ScanSkipsItsLastPair if pairs.len() > 3 => drop(pairs.pop()),
-        Sin::BackwardScanRepeatsAPair if scan.order == Order::Backward => {
+    match defect {
+        Defect::ScanSkipsItsLastPair if pairs.len() > 3 => drop(pairs.pop()),
+        Defect::BackwardScanRepeatsAPair if scan.order == Order::Backward => {
             pairs.extend(pairs.last().cloned());
         }
-        Sin::ScanForgetsItsLimit => {
+        Defect::ScanForgetsItsLimit => {
             return inner.scan(&Scan { limit: scan.limit.saturating_add(1), ..scan.clone() });
         }
         _ => {}
@@ -195,7 +199,7 @@ fn sinful_scan(sin: Sin, inner: &dyn Read, scan: &Scan) -> Outcome<Vec<(Vec<u8>,
 
 struct SinfulTxn<'a> {
     inner: Option<Box<dyn Txn + 'a>>,
-    sin: Sin,
+    defect: Defect,
 }
 
 impl SinfulTxn<'_> {
@@ -206,7 +210,7 @@ impl SinfulTxn<'_> {
 
 impl Drop for SinfulTxn<'_> {
     fn drop(&mut self) {
-        if self.sin == Sin::DroppedTransactionIsCommitted
+        if self.defect == Defect::DroppedTransactionIsCommitted
             && let Some(inner) = self.inner.take()
         {
             let _ = inner.commit();
@@ -220,13 +224,13 @@ impl Read for SinfulTxn<'_> {
     }
 
     fn scan(&self, scan: &Scan) -> Outcome<Vec<(Vec<u8>, Vec<u8>)>> {
-        sinful_scan(self.sin, self.inner(), scan)
+        sinful_scan(self.defect, self.inner(), scan)
     }
 }
 
 impl Txn for SinfulTxn<'_> {
     fn put(&self, key: &[u8], value: &[u8]) -> Outcome<()> {
-        if self.sin == Sin::PutOverwrites {
+        if self.defect == Defect::PutOverwrites {
             return self.inner().upsert(key, value);
         }
         self.inner().put(key, value)
@@ -234,7 +238,7 @@ impl Txn for SinfulTxn<'_> {
 
     fn update(&self, key: &[u8], value: &[u8]) -> Outcome<()> {
         match self.inner().update(key, value) {
-            Err(Denial::Absent) if self.sin == Sin::UpdateOfNothingSucceeds => Ok(()),
+            Err(EngineError::Absent) if self.defect == Defect::UpdateOfNothingSucceeds => Ok(()),
             answer => answer,
         }
     }
@@ -244,14 +248,14 @@ impl Txn for SinfulTxn<'_> {
     }
 
     fn del(&self, key: &[u8]) -> Outcome<()> {
-        if self.sin == Sin::DeletionLeavesTheKey {
+        if self.defect == Defect::DeletionLeavesTheKey {
             return self.inner().get(key).map(|_| ());
         }
         self.inner().del(key)
     }
 
     fn merge(&self, key: &[u8], operand: &[u8]) -> Outcome<()> {
-        if self.sin == Sin::MergeCountsTwice {
+        if self.defect == Defect::MergeCountsTwice {
             self.inner().merge(key, operand)?;
         }
         self.inner().merge(key, operand)
@@ -269,17 +273,17 @@ impl Txn for SinfulTxn<'_> {
 fn verdict(driver: &dyn Driver, seed: u64, effort: Effort) -> Verdict {
     let dir = TestDir::new("detects-contract").expect("a folder for the list of operations");
     let seed = Seed::new(seed).derive("contract");
-    judge(driver, dir.path(), Family::Tiny, seed, effort, &mut Figures::default())
+    judge(driver, dir.path(), Preset::Tiny, seed, effort, &mut Figures::default())
 }
 
 #[track_caller]
-fn is_caught(sin: Sin) {
-    let verdict = verdict(&Sinner { model: ModelDriver::default(), sin }, 1, EFFORT);
-    let Verdict::Violated(found) = verdict else { panic!("{sin:?} passed: {verdict:?}") };
+fn is_caught(defect: Defect) {
+    let verdict = verdict(&Sinner { model: ModelDriver::default(), defect }, 1, EFFORT);
+    let Verdict::Violated(found) = verdict else { panic!("{defect:?} passed: {verdict:?}") };
     assert_eq!(found.len(), 1);
     let operations = found[0].witness.lines().count() - 1;
-    // A person has to be able to follow it; the sins need three operations and some luck.
-    assert!(operations <= 30, "{sin:?} was caught, but not shrunk: {}", found[0].witness);
+    // A person has to be able to follow it; the defects need three operations and some luck.
+    assert!(operations <= 30, "{defect:?} was caught, but not shrunk: {}", found[0].witness);
 }
 
 #[test]
@@ -292,65 +296,65 @@ fn the_honest_model_passes() {
 
 #[test]
 fn a_scan_that_skips_is_caught() {
-    is_caught(Sin::ScanSkipsItsLastPair);
+    is_caught(Defect::ScanSkipsItsLastPair);
 }
 
 #[test]
 fn a_scan_that_repeats_is_caught() {
-    is_caught(Sin::BackwardScanRepeatsAPair);
+    is_caught(Defect::BackwardScanRepeatsAPair);
 }
 
 #[test]
 fn a_scan_without_its_limit_is_caught() {
-    is_caught(Sin::ScanForgetsItsLimit);
+    is_caught(Defect::ScanForgetsItsLimit);
 }
 
 #[test]
 fn an_update_of_nothing_that_succeeds_is_caught() {
-    is_caught(Sin::UpdateOfNothingSucceeds);
+    is_caught(Defect::UpdateOfNothingSucceeds);
 }
 
 #[test]
 fn a_put_that_overwrites_is_caught() {
-    is_caught(Sin::PutOverwrites);
+    is_caught(Defect::PutOverwrites);
 }
 
 #[test]
 fn a_deletion_that_leaves_the_key_is_caught() {
-    is_caught(Sin::DeletionLeavesTheKey);
+    is_caught(Defect::DeletionLeavesTheKey);
 }
 
 #[test]
 fn a_merge_that_counts_twice_is_caught() {
-    is_caught(Sin::MergeCountsTwice);
+    is_caught(Defect::MergeCountsTwice);
 }
 
 #[test]
 fn a_view_that_sees_later_commits_is_caught() {
-    is_caught(Sin::ViewSeesLaterCommits);
+    is_caught(Defect::ViewSeesLaterCommits);
 }
 
 #[test]
 fn a_dropped_transaction_that_is_committed_is_caught() {
-    is_caught(Sin::DroppedTransactionIsCommitted);
+    is_caught(Defect::DroppedTransactionIsCommitted);
 }
 
 #[test]
 fn a_held_bucket_that_can_be_deleted_is_caught() {
-    is_caught(Sin::HeldBucketCanBeDeleted);
+    is_caught(Defect::HeldBucketCanBeDeleted);
 }
 
 #[test]
 fn options_that_are_forgotten_are_caught() {
-    is_caught(Sin::OptionsAreForgotten);
+    is_caught(Defect::OptionsAreForgotten);
 }
 
 #[test]
 fn a_commit_that_is_lost_at_reopening_is_caught() {
-    is_caught(Sin::CommitIsLostAtReopening);
+    is_caught(Defect::CommitIsLostAtReopening);
 }
 
 #[test]
 fn a_complaint_of_the_checker_is_caught() {
-    is_caught(Sin::CheckerComplains);
+    is_caught(Defect::CheckerComplains);
 }

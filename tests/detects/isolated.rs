@@ -3,7 +3,7 @@
 
 use crate::stage::{Outcome, Play, Stage, open};
 use mace_prod::{
-    history::drive::Traffic,
+    history::clients::Traffic,
     workload::{Lists, Mix, Source},
 };
 

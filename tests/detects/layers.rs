@@ -1,14 +1,14 @@
 //! What the layers judge beside the oracles, and how they bring evidence to them: sessions, watchers,
-//! banks and glances must catch the engines that sin where they look, and let honest ones pass.
+//! banks and glances must catch the engines that defect where they look, and let honest ones pass.
 //! Judges the harness, never the engine under test.
 
 use mace_prod::{
     engine::{
-        Denial, Driver, Family,
-        lying::{Lying, Sin},
+        Driver, EngineError, Preset,
+        faulty::{Defect, FaultyEngine},
         model::ModelDriver,
     },
-    history::{drive::clients, watch::Watch},
+    history::{clients::clients, snapshot_readers::Watch},
     oracle::OracleName,
     scenario::run::{
         Run,
@@ -21,15 +21,15 @@ use mace_prod::{
     workload::{Access, Bank, Mix, plan::key},
 };
 
-/// Runs of each sin, each with a seed of its own: a sin needs a victim, and threads meet by chance.
+/// Runs of each defect, each with a seed of its own: a defect needs a victim, and threads meet by chance.
 const RUNS: u64 = 20;
 
 const BANK: Bank = Bank { accounts: 4, opening: 100, moves: 2 };
 
-/// How one play ended, and how often its engine sinned.
+/// How one play ended, and how often its engine shown.
 struct Played {
     verdict: Verdict,
-    sins: u64,
+    defects: u64,
 }
 
 fn readers() -> [Watch; 2] {
@@ -65,64 +65,64 @@ fn hot_keys(run: &mut Run<'_>) {
 }
 
 fn run_of<'a>(driver: &'a dyn Driver, dir: &TestDir, seed: u64) -> Run<'a> {
-    Run::of(driver, Family::Defaults, dir.join("run"), Seed::new(seed))
+    Run::of(driver, Preset::Defaults, dir.join("run"), Seed::new(seed))
 }
 
-fn play(sin: Option<Sin>, seed: u64, scene: impl FnOnce(&mut Run<'_>)) -> Played {
-    let honest = Lying::honest(ModelDriver::default());
-    let driver = match sin {
-        Some(sin) => honest.sinning(sin),
+fn play(defect: Option<Defect>, seed: u64, scene: impl FnOnce(&mut Run<'_>)) -> Played {
+    let honest = FaultyEngine::honest(ModelDriver::default());
+    let driver = match defect {
+        Some(defect) => honest.with_defect(defect),
         None => honest,
     };
     let dir = TestDir::new("detects-layers").expect("a folder for the journal");
     let mut run = run_of(&driver, &dir, seed);
     scene(&mut run);
-    Played { verdict: run.judge(), sins: driver.sins(&run.dir()) }
+    Played { verdict: run.judge(), defects: driver.defects(&run.dir()) }
 }
 
-fn must_be_caught(sin: Sin, oracle: OracleName, scene: impl Fn(&mut Run<'_>)) {
+fn must_be_caught(defect: Defect, oracle: OracleName, scene: impl Fn(&mut Run<'_>)) {
     let mut caught = 0;
     for seed in 0..RUNS {
-        let Played { verdict, sins } = play(Some(sin), seed, &scene);
+        let Played { verdict, defects } = play(Some(defect), seed, &scene);
         match verdict {
-            Verdict::Violated(found) if sins > 0 => {
+            Verdict::Violated(found) if defects > 0 => {
                 caught += u64::from(found.iter().any(|violation| violation.oracle == oracle));
             }
             Verdict::Pass => {}
-            other => panic!("seed {seed}, {sins} sins: {other:?}"),
+            other => panic!("seed {seed}, {defects} defects: {other:?}"),
         }
     }
-    assert!(caught > 0, "{sin:?} was never laid at the door of {oracle} in {RUNS} runs");
+    assert!(caught > 0, "{defect:?} was never laid at the door of {oracle} in {RUNS} runs");
 }
 
 #[test]
 fn detects_a_snapshot_that_moves_under_a_watcher() {
-    must_be_caught(Sin::ViewMoves, OracleName::Reads, hot_keys);
+    must_be_caught(Defect::ViewMoves, OracleName::Reads, hot_keys);
 }
 
 #[test]
 fn detects_a_snapshot_of_two_moments_in_an_audit() {
-    must_be_caught(Sin::ViewTorn, OracleName::Conservation, bank);
+    must_be_caught(Defect::ViewTorn, OracleName::Conservation, bank);
 }
 
 #[test]
 fn detects_an_update_lost_between_transfers() {
-    must_be_caught(Sin::ConflictMissed, OracleName::Conservation, bank);
+    must_be_caught(Defect::ConflictMissed, OracleName::Conservation, bank);
 }
 
 #[test]
 fn detects_a_commit_that_a_clean_close_drops() {
-    must_be_caught(Sin::AcknowledgedDropped, OracleName::Durability, hot_keys);
+    must_be_caught(Defect::AcknowledgedDropped, OracleName::Durability, hot_keys);
 }
 
 #[test]
 fn detects_a_client_that_never_gets_on() {
-    must_be_caught(Sin::LockLeaks, OracleName::Progress, hot_keys);
+    must_be_caught(Defect::LockLeaks, OracleName::Progress, hot_keys);
 }
 
 #[test]
 fn detects_a_scan_that_skips_under_a_watcher() {
-    must_be_caught(Sin::ScanSkips, OracleName::Scan, hot_keys);
+    must_be_caught(Defect::ScanSkips, OracleName::Scan, hot_keys);
 }
 
 #[test]
@@ -180,13 +180,13 @@ fn a_run_is_judged_whatever_its_body_leaves_out() {
 
 #[test]
 fn what_a_run_collected_before_it_ended_early_counts() {
-    let driver = Lying::honest(ModelDriver::default()).sinning(Sin::ViewMoves);
+    let driver = FaultyEngine::honest(ModelDriver::default()).with_defect(Defect::ViewMoves);
     let mut caught = 0;
     for seed in 0..RUNS {
         let dir = TestDir::new("early").expect("a folder");
         let mut run = run_of(&driver, &dir, seed);
         hot_keys(&mut run);
-        run.session(|s| s.attempt(|_| Err(Denial::Absent)));
+        run.session(|s| s.attempt(|_| Err(EngineError::Absent)));
         let Verdict::Violated(found) = run.judge() else { panic!("a step was denied") };
         let by = |oracle| found.iter().any(|violation| violation.oracle == oracle);
         assert!(by(OracleName::Answers), "{found:?}");

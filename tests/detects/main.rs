@@ -1,4 +1,4 @@
-//! Every alarm has its canary: an engine that sins in one named way must be caught by the oracle in
+//! Every alarm has its canary: an engine that defects in one named way must be caught by the oracle in
 //! charge, and an honest engine must not be flagged, not by any oracle and not once in a thousand
 //! runs. Judges the oracles, never the engine under test.
 
@@ -16,29 +16,30 @@ mod weave;
 
 use charge::{Charge, charge};
 use mace_prod::{
-    engine::lying::{Death, Loss, Sin},
+    engine::faulty::{Death, Defect, Loss},
     oracle::{Violation, isolation},
     settings::Seed,
 };
 use stage::{Outcome, Play};
 use std::collections::BTreeSet;
 
-/// Runs of each sin, each with a seed of its own.
+/// Runs of each defect, each with a seed of its own.
 const RUNS: u64 = 20;
 
 /// Runs in which it must find a victim.
-const SINNED: u64 = 5;
+const SHOWN: u64 = 5;
 
-fn must_be_caught(sin: Sin) {
-    let Charge { play, oracle, promise } = charge(sin);
-    let mut sinned = 0;
+fn must_be_caught(defect: Defect) {
+    let Charge { play, oracle, promise } = charge(defect);
+    let mut shown = 0;
     for number in 0..RUNS {
-        let Outcome { sins, judged } = play(Play { sin: Some(sin), seed: Seed::new(number) });
-        if sins == 0 {
-            assert_eq!(judged.violations, [], "seed {number}: accused without a sin");
+        let Outcome { defects, judged } =
+            play(Play { defect: Some(defect), seed: Seed::new(number) });
+        if defects == 0 {
+            assert_eq!(judged.violations, [], "seed {number}: accused without a defect");
             continue;
         }
-        sinned += 1;
+        shown += 1;
         let caught = judged
             .violations
             .iter()
@@ -46,21 +47,21 @@ fn must_be_caught(sin: Sin) {
         let found: Vec<String> = judged.violations.iter().map(ToString::to_string).collect();
         assert!(caught, "seed {number}: {oracle} (…{promise}…) is silent; {found:#?}");
     }
-    assert!(sinned >= SINNED, "{sin:?} was committed in {sinned} of {RUNS} runs only");
+    assert!(shown >= SHOWN, "{defect:?} was committed in {shown} of {RUNS} runs only");
 }
 
-macro_rules! sins {
-    ($($test:ident: $sin:ident,)*) => {
+macro_rules! defects {
+    ($($test:ident: $defect:ident,)*) => {
         $(#[test]
         fn $test() {
-            must_be_caught(Sin::$sin);
+            must_be_caught(Defect::$defect);
         })*
 
-        const TESTED: &[Sin] = &[$(Sin::$sin),*];
+        const TESTED: &[Defect] = &[$(Defect::$defect),*];
     };
 }
 
-sins! {
+defects! {
     detects_an_acknowledged_commit_dropped: AcknowledgedDropped,
     detects_the_last_write_dropped: LastWriteDropped,
     detects_the_first_write_dropped: FirstWriteDropped,
@@ -104,26 +105,26 @@ sins! {
 
 type Scene = fn(Play) -> Outcome;
 
-/// Sins that the oracle of isolation must name, whoever else notices them, where, and the anomaly as
+/// Defects that the oracle of isolation must name, whoever else notices them, where, and the anomaly as
 /// which each shows itself.
-const WOVEN: &[(Scene, Sin, &str)] = &[
+const WOVEN: &[(Scene, Defect, &str)] = &[
     // Who reads an old version and replaces it replaces what another one has replaced.
-    (stage::looking, Sin::StaleRead, "lost update"),
-    (stage::looking, Sin::DirtyRead, "aborted read"),
-    (stage::looking, Sin::ReplacedWriteRead, "intermediate read"),
-    (stage::looking, Sin::ConflictMissed, "lost update"),
-    (stage::looking, Sin::AcknowledgedDropped, "history not extended"),
-    (stage::looking, Sin::LastWriteDropped, "fractured read"),
+    (stage::looking, Defect::StaleRead, "lost update"),
+    (stage::looking, Defect::DirtyRead, "aborted read"),
+    (stage::looking, Defect::ReplacedWriteRead, "intermediate read"),
+    (stage::looking, Defect::ConflictMissed, "lost update"),
+    (stage::looking, Defect::AcknowledgedDropped, "history not extended"),
+    (stage::looking, Defect::LastWriteDropped, "fractured read"),
 ];
 
-/// The same on real threads, where nobody may have met the sin.
-const THREADED: &[(Scene, Sin, &str)] = &[
-    (isolated::scanning, Sin::ScanSkips, "phantom"),
-    (isolated::scanning, Sin::BackwardDisordered, "range read"),
-    (isolated::lists, Sin::ConflictMissed, "lost update"),
-    (isolated::lists, Sin::AcknowledgedDropped, "history not extended"),
-    (isolated::lists, Sin::OperandDropped, "fractured read"),
-    (isolated::lists, Sin::OperandTwice, "value never written"),
+/// The same on real threads, where nobody may have met the defect.
+const THREADED: &[(Scene, Defect, &str)] = &[
+    (isolated::scanning, Defect::ScanSkips, "phantom"),
+    (isolated::scanning, Defect::BackwardDisordered, "range read"),
+    (isolated::lists, Defect::ConflictMissed, "lost update"),
+    (isolated::lists, Defect::AcknowledgedDropped, "history not extended"),
+    (isolated::lists, Defect::OperandDropped, "fractured read"),
+    (isolated::lists, Defect::OperandTwice, "value never written"),
 ];
 
 /// It does not judge what dropped transactions read, so it may be silent where only one of those
@@ -131,30 +132,30 @@ const THREADED: &[(Scene, Sin, &str)] = &[
 #[test]
 fn isolation_names_what_clients_saw() {
     let woven = WOVEN.iter().map(|row| (true, row));
-    for (woven, &(scene, sin, anomaly)) in woven.chain(THREADED.iter().map(|row| (false, row))) {
-        let (mut sinned, mut named, mut others) = (0, 0, BTreeSet::new());
+    for (woven, &(scene, defect, anomaly)) in woven.chain(THREADED.iter().map(|row| (false, row))) {
+        let (mut shown, mut named, mut others) = (0, 0, BTreeSet::new());
         for number in 0..RUNS {
-            let play = Play { sin: Some(sin), seed: Seed::new(number) };
-            let Outcome { sins, judged } = scene(play);
+            let play = Play { defect: Some(defect), seed: Seed::new(number) };
+            let Outcome { defects, judged } = scene(play);
             let found = judged.violations;
-            let fits = (sins > 0) != found.is_empty() || (sins > 0 && !woven);
-            assert!(fits, "{sin:?}, seed {number}: {found:#?}");
+            let fits = (defects > 0) != found.is_empty() || (defects > 0 && !woven);
+            assert!(fits, "{defect:?}, seed {number}: {found:#?}");
             let right = |found: &Violation| {
                 found.oracle == isolation::NAME && found.witness.starts_with(anomaly)
             };
-            sinned += u64::from(sins > 0);
+            shown += u64::from(defects > 0);
             named += u64::from(found.iter().any(right));
             let first = |found: &Violation| found.witness.split(':').next().map(str::to_owned);
             others.extend(found.iter().filter(|it| it.oracle == isolation::NAME).filter_map(first));
             // What is lost over a reopening was there while the clients were.
             let order = |found: &Violation| found.witness.starts_with("real-time order");
             let misnamed = anomaly == "history not extended" && found.iter().any(order);
-            assert!(!misnamed, "{sin:?}, seed {number}: {found:#?}");
+            assert!(!misnamed, "{defect:?}, seed {number}: {found:#?}");
         }
-        assert!(sinned >= SINNED, "{sin:?} was committed in {sinned} of {RUNS} runs only");
+        assert!(shown >= SHOWN, "{defect:?} was committed in {shown} of {RUNS} runs only");
         assert!(
-            named >= SINNED,
-            "{sin:?} was called {anomaly} in {named} of {sinned} runs only; others: {others:?}"
+            named >= SHOWN,
+            "{defect:?} was called {anomaly} in {named} of {shown} runs only; others: {others:?}"
         );
     }
     must_be_silent("looking", 200, |play, _| stage::looking(play));
@@ -164,13 +165,13 @@ fn isolation_names_what_clients_saw() {
 
 #[test]
 fn each_sin_has_its_test() {
-    assert_eq!(TESTED, Sin::ALL);
+    assert_eq!(TESTED, Defect::ALL);
 }
 
 fn must_be_silent(what: &str, runs: u64, play: impl Fn(Play, u64) -> Outcome) {
     let root = Seed::new(2).derive(what);
     for number in 0..runs {
-        let play_one = Play { sin: None, seed: root.derive(&number.to_string()) };
+        let play_one = Play { defect: None, seed: root.derive(&number.to_string()) };
         let Outcome { judged, .. } = play(play_one, number);
         let found: Vec<String> = judged.violations.iter().map(ToString::to_string).collect();
         assert!(found.is_empty(), "{what}, run {number}: {found:#?}");
@@ -215,7 +216,7 @@ fn honest_operations_are_never_flagged() {
 fn holes_between_logs_are_counted() {
     let counted: u64 = (0..20)
         .map(|number| {
-            let play = Play { sin: None, seed: Seed::new(number) };
+            let play = Play { defect: None, seed: Seed::new(number) };
             let judged = stage::power(play, Loss::Tails(3, 0)).judged;
             judged.allowances.iter().map(|allowance| allowance.count).sum::<u64>()
         })

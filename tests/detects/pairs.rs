@@ -3,8 +3,8 @@
 
 use mace_prod::{
     engine::{
-        Denial, Driver, EngineOptions, Family, Outcome, Reason,
-        layered::{Layer, Layering},
+        Driver, EngineError, EngineOptions, Outcome, Preset, Reason,
+        interceptor::{Intercept, Interceptor},
         model::ModelDriver,
     },
     scenario::{Case, pairs::are_kept},
@@ -12,13 +12,13 @@ use mace_prod::{
 };
 use std::{path::Path, sync::Arc};
 
-/// Lengths of which the second is sinned against.
+/// Lengths of which the second is shown against.
 const LENS: [usize; 2] = [1 << 20, (1 << 20) + 1];
 
 /// Forgets the end of each value of more than a megabyte when a database is opened.
 struct Shortener(ModelDriver);
 
-impl Layering for Shortener {
+impl Intercept for Shortener {
     fn below(&self) -> &dyn Driver {
         &self.0
     }
@@ -38,22 +38,22 @@ impl Layering for Shortener {
 /// Says that it took what is too large.
 struct Greedy(ModelDriver);
 
-impl Layering for Greedy {
+impl Intercept for Greedy {
     fn below(&self) -> &dyn Driver {
         &self.0
     }
 
-    fn layer(&self, _: &Path) -> Option<Arc<dyn Layer>> {
+    fn interceptor(&self, _: &Path) -> Option<Arc<dyn Interceptor>> {
         Some(Arc::new(Unlimited))
     }
 }
 
 struct Unlimited;
 
-impl Layer for Unlimited {
+impl Interceptor for Unlimited {
     fn write(&self, write: &dyn Fn() -> Outcome<()>) -> Outcome<()> {
         match write() {
-            Err(Denial::Refused(Reason::TooLarge)) => Ok(()),
+            Err(EngineError::Refused(Reason::TooLarge)) => Ok(()),
             answer => answer,
         }
     }
@@ -61,7 +61,7 @@ impl Layer for Unlimited {
 
 /// Runs the case on an engine that is to be caught with these words alone.
 fn caught(name: &str, driver: &dyn Driver, wanted: &str) {
-    Case::run_named(name, |case| match are_kept(case, driver, Family::Defaults, &LENS) {
+    Case::run_named(name, |case| match are_kept(case, driver, Preset::Defaults, &LENS) {
         Verdict::Violated(found) => {
             let words: Vec<_> = found.iter().map(|it| it.witness.as_str()).collect();
             assert_eq!(words, [wanted]);
@@ -73,7 +73,7 @@ fn caught(name: &str, driver: &dyn Driver, wanted: &str) {
 
 #[test]
 fn the_honest_model_keeps_long_pairs() {
-    Case::run(|case| are_kept(case, &ModelDriver::default(), Family::Defaults, &LENS));
+    Case::run(|case| are_kept(case, &ModelDriver::default(), Preset::Defaults, &LENS));
 }
 
 #[test]

@@ -5,16 +5,16 @@ use crate::weave::{look_and_weave, weave};
 use mace_prod::{
     engine::{
         Bucket, BucketOptions, Driver, Engine, EngineOptions, Keys, Merge, Order, Scan,
-        lying::{Death, Loss, Lying, Sin},
+        faulty::{Death, Defect, FaultyEngine, Loss},
         model::ModelDriver,
     },
     history::{
         BucketChange, Event, History, KeyText, Milestone,
-        drive::Traffic,
+        clients::Traffic,
         dump::{Dump, Pairs, read_all},
         journal::Recorder,
         script::buckets_named,
-        watch::Snapshot,
+        snapshot_readers::Snapshot,
     },
     oracle::{
         Judged, Violation,
@@ -42,8 +42,8 @@ const STEPS: u32 = 150;
 /// What a scene came to.
 #[derive(Debug, Default)]
 pub(crate) struct Outcome {
-    /// How often the engine sinned.
-    pub(crate) sins: u64,
+    /// How often the engine shown.
+    pub(crate) defects: u64,
     /// What the oracles made of it.
     pub(crate) judged: Judged,
 }
@@ -51,15 +51,15 @@ pub(crate) struct Outcome {
 /// What is to be played.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Play {
-    /// The sin, if any.
-    pub(crate) sin: Option<Sin>,
+    /// The defect, if any.
+    pub(crate) defect: Option<Defect>,
     /// What the scene draws from.
     pub(crate) seed: Seed,
 }
 
 /// An engine and what is known of its database.
 pub(crate) struct Stage {
-    driver: Lying<ModelDriver>,
+    driver: FaultyEngine<ModelDriver>,
     dir: PathBuf,
     history: History,
     found: Vec<Reopened>,
@@ -69,9 +69,9 @@ pub(crate) struct Stage {
 
 impl Stage {
     pub(crate) fn new(play: Play, death: Option<Death>) -> Self {
-        let honest = Lying::honest(ModelDriver::default());
-        let driver = match play.sin {
-            Some(sin) => honest.sinning(sin),
+        let honest = FaultyEngine::honest(ModelDriver::default());
+        let driver = match play.defect {
+            Some(defect) => honest.with_defect(defect),
             None => honest,
         };
         let driver = match death {
@@ -108,12 +108,12 @@ impl Stage {
             ..Evidence::new(&self.history, self.streams, &self.found)
         };
         let judged = judge_all(&evidence).judged;
-        Outcome { sins: self.driver.sins(&self.dir), judged }
+        Outcome { defects: self.driver.defects(&self.dir), judged }
     }
 
     /// The same of evidence that a scene collected.
-    fn judged_with(&self, evidence: Evidence<'_>) -> Outcome {
-        Outcome { sins: self.driver.sins(&self.dir), judged: judge_all(&evidence).judged }
+    fn judged_with(&self, evidence: &Evidence<'_>) -> Outcome {
+        Outcome { defects: self.driver.defects(&self.dir), judged: judge_all(evidence).judged }
     }
 }
 
@@ -126,7 +126,7 @@ fn bare() -> Evidence<'static> {
 fn outcome(stage: &Stage, violations: Vec<Violation>) -> Outcome {
     let mut judged = Judged::default();
     judged.add(violations);
-    Outcome { sins: stage.driver.sins(&stage.dir), judged }
+    Outcome { defects: stage.driver.defects(&stage.dir), judged }
 }
 
 fn options() -> BucketOptions {
@@ -282,7 +282,7 @@ pub(crate) fn copy(play: Play) -> Outcome {
         isolation: Isolation::Not("what a copy lacks, its clients saw"),
         ..Evidence::new(&stage.history, Streams::One, std::slice::from_ref(&found))
     };
-    Outcome { sins: stage.driver.sins(copy), judged: judge_all(&evidence).judged }
+    Outcome { defects: stage.driver.defects(copy), judged: judge_all(&evidence).judged }
 }
 
 /// Scans of every kind against what was written.
@@ -297,8 +297,8 @@ pub(crate) fn scans(play: Play) -> Outcome {
             txn.put(key, value).expect("a new key can be put");
         }
         txn.commit().expect("a lone transaction commits");
-        let mut draw = play.seed.draw();
-        let (low, high) = (key(draw.below(6)), key(draw.between(7, 12)));
+        let mut rng = play.seed.rng();
+        let (low, high) = (key(rng.below(6)), key(rng.between(7, 12)));
         let view = bucket.view().expect("a view opens");
         for order in [Order::Forward, Order::Backward, Order::Alternating] {
             let between = Keys::Range(At::Included(low.clone()), At::Excluded(high.clone()));
@@ -329,7 +329,7 @@ pub(crate) fn views(play: Play) -> Outcome {
         let last = read();
         snapshots.push(Snapshot { what, opened: 0, closed: 0, readings: 2, first, last });
     });
-    stage.judged_with(Evidence { snapshots: &snapshots, ..bare() })
+    stage.judged_with(&Evidence { snapshots: &snapshots, ..bare() })
 }
 
 /// Money moves from the first accounts to the last ones, and views add it up.
@@ -339,14 +339,14 @@ pub(crate) fn bank(play: Play) -> Outcome {
     let mut totals = Vec::new();
     stage.process(|engine, recorder| {
         let bucket = open(engine, "b", recorder);
-        let mut draw = play.seed.draw();
+        let mut rng = play.seed.rng();
         let opening = bucket.begin().expect("a transaction begins");
         for account in 0..ACCOUNTS {
             opening.merge(&sum_key(account), &100_u64.to_le_bytes()).expect("a merge is taken");
         }
         opening.commit().expect("a lone transaction commits");
         for transfer in 0..10 {
-            let (from, to) = (draw.below(ACCOUNTS / 2), draw.between(ACCOUNTS / 2, ACCOUNTS - 1));
+            let (from, to) = (rng.below(ACCOUNTS / 2), rng.between(ACCOUNTS / 2, ACCOUNTS - 1));
             let txn = bucket.begin().expect("a transaction begins");
             for (account, amount) in [(from, (-7_i64).cast_unsigned()), (to, 7)] {
                 txn.merge(&sum_key(account), &amount.to_le_bytes()).expect("a merge is taken");
@@ -359,7 +359,7 @@ pub(crate) fn bank(play: Play) -> Outcome {
         }
     });
     let accounts = Accounts { accounts: ACCOUNTS, total: ACCOUNTS * 100, seen: totals };
-    stage.judged_with(Evidence { accounts: Some(accounts), ..bare() })
+    stage.judged_with(&Evidence { accounts: Some(accounts), ..bare() })
 }
 
 /// Rounds of work, checkpoint and collection, with the files counted after each.
@@ -388,7 +388,7 @@ pub(crate) fn files(play: Play) -> Outcome {
         }
     });
     let sizes = Sizes { samples, bound: Bound { factor: 2, slack_bytes: 100 } };
-    stage.judged_with(Evidence { sizes: Some(sizes), ..bare() })
+    stage.judged_with(&Evidence { sizes: Some(sizes), ..bare() })
 }
 
 /// Real threads, through the driver that the cases use.

@@ -3,9 +3,9 @@
 //! writes that no read came before.
 
 use mace_prod::{
-    engine::{Bucket, Denial, Outcome, Txn},
-    history::{Event, KeyText, Seen, Write, drive::seen, journal::Recorder},
-    settings::{Draw, Seed},
+    engine::{Bucket, EngineError, Outcome, Txn},
+    history::{Event, KeyText, Seen, Write, clients::seen, journal::Recorder},
+    settings::{Rng, Seed},
     workload::{
         TxnId, Version, marker_key,
         plan::{key, sum_key},
@@ -50,13 +50,13 @@ fn woven(
     (seed, steps): (Seed, u32),
     looks: bool,
 ) {
-    let mut draw = seed.draw();
+    let mut rng = seed.rng();
     let mut threads: Vec<Option<Thread>> = (0..CLIENTS).map(|_| None).collect();
     for _ in 0..steps {
-        let client = draw.below(CLIENTS as u64) as usize;
+        let client = rng.below(CLIENTS as u64) as usize;
         let (thread, answer) = match threads[client].take() {
             None => begin(name, bucket, recorder, client as u16),
-            Some(thread) => step(thread, recorder, &mut draw, looks),
+            Some(thread) => step(thread, recorder, &mut rng, looks),
         };
         threads[client] = thread;
         if answer.is_err_and(|denial| is_death(&denial)) {
@@ -70,8 +70,8 @@ fn woven(
 
 type Stepped<'a> = (Option<Thread<'a>>, Outcome<()>);
 
-fn is_death(denial: &Denial) -> bool {
-    matches!(denial, Denial::Unknown(text) | Denial::Failed(text) if text.starts_with("the engine"))
+fn is_death(denial: &EngineError) -> bool {
+    matches!(denial, EngineError::Unknown(text) | EngineError::Failed(text) if text.starts_with("the engine"))
 }
 
 fn begin<'a>(name: &str, bucket: &'a dyn Bucket, recorder: &Recorder, client: u16) -> Stepped<'a> {
@@ -90,17 +90,17 @@ fn begin<'a>(name: &str, bucket: &'a dyn Bucket, recorder: &Recorder, client: u1
 fn step<'a>(
     mut thread: Thread<'a>,
     recorder: &Recorder,
-    draw: &mut Draw,
+    rng: &mut Rng,
     looks: bool,
 ) -> Stepped<'a> {
-    let at = key(draw.below(KEYS));
-    let answer = match draw.weighted(&[25, 20, 15, 8, 12, 14, 4]) {
+    let at = key(rng.below(KEYS));
+    let answer = match rng.weighted(&[25, 20, 15, 8, 12, 14, 4]) {
         0 => thread.read(&at).map(drop),
         1 => thread.read(&at).and_then(|_| thread.set(&at)),
         2 if looks => thread.read(&at).and_then(|_| thread.set(&at)),
         2 => thread.set(&at),
         3 => thread.remove(&at),
-        4 => thread.add(&sum_key(draw.below(3)), draw.between(1, 1_000_000)),
+        4 => thread.add(&sum_key(rng.below(3)), rng.between(1, 1_000_000)),
         5 => return commit(thread, recorder),
         _ => {
             abort(thread, recorder, None);
@@ -140,7 +140,9 @@ fn commit<'a>(mut thread: Thread<'a>, recorder: &Recorder) -> Stepped<'a> {
     match answer.clone() {
         Ok(()) => recorder.record(Event::Ok { txn, stamp }),
         Err(denial) if is_death(&denial) => {}
-        Err(denial @ Denial::Unknown(_)) => recorder.record(Event::Info { txn, stamp, denial }),
+        Err(denial @ EngineError::Unknown(_)) => {
+            recorder.record(Event::Info { txn, stamp, denial });
+        }
         Err(denial) => {
             recorder.record(Event::Abort { txn, stamp, writes, denial: Some(denial) });
         }
@@ -148,7 +150,7 @@ fn commit<'a>(mut thread: Thread<'a>, recorder: &Recorder) -> Stepped<'a> {
     (None, answer)
 }
 
-fn abort(thread: Thread, recorder: &Recorder, denial: Option<Denial>) {
+fn abort(thread: Thread, recorder: &Recorder, denial: Option<EngineError>) {
     let Thread { id, txn, writes, .. } = thread;
     drop(txn);
     let stamp = recorder.stamp();
@@ -159,7 +161,7 @@ impl Thread<'_> {
     fn read(&mut self, at: &[u8]) -> Outcome<Seen> {
         let found = match self.txn.get(at) {
             Ok(value) => seen(at, &value),
-            Err(Denial::Absent) => Seen::Absent,
+            Err(EngineError::Absent) => Seen::Absent,
             Err(denial) => return Err(denial),
         };
         let text = KeyText::new(at);
@@ -181,8 +183,8 @@ impl Thread<'_> {
             return Ok(());
         }
         match self.txn.del(at) {
-            // A sinning engine may have shown a key that is not there.
-            Err(Denial::Absent) => Ok(()),
+            // A with_defect engine may have shown a key that is not there.
+            Err(EngineError::Absent) => Ok(()),
             Ok(()) => {
                 self.writes.push((KeyText::new(at), Write::Del));
                 Ok(())

@@ -4,12 +4,12 @@
 //! engine must not. This binary is interposed, as `prod_power` is.
 #![cfg(all(target_os = "linux", target_env = "gnu"))]
 
+mod crash_state;
 #[cfg(any(feature = "fjall", feature = "redb"))]
 mod others;
 #[path = "../prod_power/power/mod.rs"]
 #[expect(dead_code, reason = "the other half is for the cases")]
 mod power;
-mod remainder;
 
 use faultfs::{Outcome as Answer, Step};
 #[cfg(feature = "fjall")]
@@ -18,7 +18,8 @@ use mace_prod::engine::fjall::FjallDriver;
 use mace_prod::engine::redb::RedbDriver;
 use mace_prod::{
     engine::{
-        Driver, Engine, EngineOptions, Family, Merge, Outcome, layered::Layering, mace::MaceDriver,
+        Driver, Engine, EngineOptions, Merge, Outcome, Preset, interceptor::Intercept,
+        mace::MaceDriver,
     },
     scenario::{
         Case,
@@ -26,7 +27,7 @@ use mace_prod::{
         power::{
             known::{REVIVED_COMMIT, SHORT_LOG_FILE},
             put_down_to,
-            works::{self, Work},
+            workloads::{self, Workload},
         },
     },
     settings::Settings,
@@ -42,7 +43,7 @@ const LOST: &str = "durability: an acknowledged commit";
 /// Acknowledges on the durable route what is in the page cache alone.
 struct Unsynced<'a>(&'a dyn Driver);
 
-impl Layering for Unsynced<'_> {
+impl Intercept for Unsynced<'_> {
     fn below(&self) -> &dyn Driver {
         self.0
     }
@@ -66,7 +67,7 @@ fn engines() -> Vec<&'static dyn Driver> {
 /// Forgets one acknowledged pair whenever it opens a database that holds it.
 struct Forgetful<'a>(&'a dyn Driver);
 
-impl Layering for Forgetful<'_> {
+impl Intercept for Forgetful<'_> {
     fn below(&self) -> &dyn Driver {
         self.0
     }
@@ -87,23 +88,23 @@ impl Layering for Forgetful<'_> {
 fn a_known_finding_does_not_absorb_another_defect() {
     Case::run(|case| {
         let shown = |case: &mut Case, driver: &dyn Driver| {
-            let stages = works::across_log_files(&works::ACROSS_LOG_FILES);
+            let stages = workloads::across_log_files(&workloads::ACROSS_LOG_FILES);
             let words = explore::shown_by(driver, case, &stages, &[Step::DropOne], "");
             words.unwrap_or_else(|verdict| panic!("{verdict:?}"))
         };
         let is_short = |words: &Answer| explore::known_of(words) == Some(SHORT_LOG_FILE);
         let honest = shown(case, &MaceDriver);
-        let sinful = shown(case, &Forgetful(&MaceDriver));
+        let faulty = shown(case, &Forgetful(&MaceDriver));
         // The honest engine shows the finding here, and nothing but known ones.
         if !honest.iter().any(is_short)
             || honest.iter().any(|words| explore::known_of(words).is_none())
         {
             return Verdict::Inconclusive(format!("of the honest engine: {honest:?}"));
         }
-        // Each remainder with a short log lacks the pair as well.
-        let blamed = sinful.iter().any(|words| explore::known_of(words).is_none());
-        if sinful.iter().any(is_short) || !blamed {
-            return Verdict::Inconclusive(format!("of the forgetful one: {sinful:?}"));
+        // Each crash state with a short log lacks the pair as well.
+        let blamed = faulty.iter().any(|words| explore::known_of(words).is_none());
+        if faulty.iter().any(is_short) || !blamed {
+            return Verdict::Inconclusive(format!("of the forgetful one: {faulty:?}"));
         }
         Verdict::Pass
     });
@@ -112,7 +113,7 @@ fn a_known_finding_does_not_absorb_another_defect() {
 /// Syncs until it is opened a second time.
 struct Lazy;
 
-impl Layering for Lazy {
+impl Intercept for Lazy {
     fn below(&self) -> &dyn Driver {
         &MaceDriver
     }
@@ -142,8 +143,8 @@ fn work_after_a_power_loss_is_judged() {
     });
 }
 
-/// The work that the planted sins are in.
-const LOSES: Work = Work { recipe: Recipe::Commits, family: Family::OneWriter };
+/// The work that the planted defects are in.
+const LOSES: Workload = Workload { recipe: Recipe::Commits, preset: Preset::OneWriter };
 
 /// Runs the command that a finding ends with, as `just repro` does: this case by its name, with
 /// that setting and that root seed. It fails again, and this is what it says.
@@ -261,7 +262,7 @@ mod failed {
     use mace_prod::{
         engine::{
             Driver, Outcome, Txn,
-            layered::{Layer, Layering},
+            interceptor::{Intercept, Interceptor},
         },
         verdict::Verdict,
     };
@@ -272,17 +273,17 @@ mod failed {
 
     struct NotListening;
 
-    impl Layering for Deaf<'_> {
+    impl Intercept for Deaf<'_> {
         fn below(&self) -> &dyn Driver {
             self.0
         }
 
-        fn layer(&self, _: &Path) -> Option<Arc<dyn Layer>> {
+        fn interceptor(&self, _: &Path) -> Option<Arc<dyn Interceptor>> {
             Some(Arc::new(NotListening))
         }
     }
 
-    impl Layer for NotListening {
+    impl Interceptor for NotListening {
         fn commit(&self, txn: Box<dyn Txn + '_>) -> Outcome<()> {
             let _ = txn.commit();
             Ok(())

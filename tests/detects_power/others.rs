@@ -29,7 +29,7 @@ fn found(
     }
     let plan: Plan = faults.parse().expect("a rule");
     // What a fault shows is looked for behind what needs none.
-    let seen: explore::Sight = if faults.is_empty() { |trace, _| trace } else { names_kept };
+    let seen: explore::TraceFilter = if faults.is_empty() { |trace, _| trace } else { names_kept };
     let seen = (&plan, seen);
     let findings = explore::findings(driver, case, (stages, &[]), steps, seen);
     findings.expect("the work is carried out")
@@ -40,8 +40,8 @@ mod redb {
     use super::found;
     use faultfs::Step;
     use mace_prod::{
-        engine::{Family, redb::RedbDriver},
-        scenario::{Case, chaos::recipes::Recipe, power::works::Work},
+        engine::{Preset, redb::RedbDriver},
+        scenario::{Case, chaos::recipes::Recipe, power::workloads::Workload},
         verdict::Verdict,
     };
 
@@ -53,7 +53,7 @@ mod redb {
     #[test]
     fn the_making_of_a_redb_database_is_not_protected() {
         Case::run(|case| {
-            let work = Work { recipe: Recipe::Commits, family: Family::OneWriter };
+            let work = Workload { recipe: Recipe::Commits, preset: Preset::OneWriter };
             let findings = found(
                 case,
                 &RedbDriver,
@@ -81,13 +81,13 @@ mod fjall {
     };
     use faultfs::{Finding, Outcome, Profile, Step};
     use mace_prod::{
-        engine::{Driver, Family, fjall::FjallDriver},
-        history::{drive::Traffic, script::Step as Written},
+        engine::{Driver, Preset, fjall::FjallDriver},
+        history::{clients::Traffic, script::Step as Written},
         scenario::{
             Case,
             chaos::recipes::{Recipe, Stages},
             database::Stage,
-            power::{foreign, works::Work},
+            power::{other_engines, workloads::Workload},
         },
         verdict::Verdict,
         workload::Sweep,
@@ -123,10 +123,10 @@ mod fjall {
             let sweep = Sweep { first: key, ..Sweep::fill(key + 20, 6000, 20) };
             Written::Traffic { bucket: bucket(), traffic: Traffic::sweep(sweep) }
         };
-        let options = Family::Tiny.bucket().checkpoints_when_asked();
+        let options = Preset::Tiny.bucket().checkpoints_when_asked();
         let open = Written::Open { bucket: bucket(), options };
         let steps = vec![open, fill(0), Written::Checkpoint { bucket: bucket() }, fill(20)];
-        Stages { setup: Vec::new(), armed: Stage::closing(&Family::Tiny.engine(), steps) }
+        Stages { setup: Vec::new(), armed: Stage::closing(&Preset::Tiny.engine(), steps) }
     }
 
     /// `fjall-unsynced-names`, of keyspaces. `Keyspace::create_new` makes the keyspace's folder and never
@@ -139,7 +139,7 @@ mod fjall {
     #[test]
     fn fjall_loses_a_keyspace_with_its_folders_name() {
         Case::run(|case| {
-            let work = Work { recipe: Recipe::Commits, family: Family::OneWriter };
+            let work = Workload { recipe: Recipe::Commits, preset: Preset::OneWriter };
             let findings = found(case, &FjallDriver, &work.brief(), (&[Step::DropAll], ""), true);
             let legal =
                 legality(&findings, "creation of a bucket survives", "create db/keyspaces/2 Dir");
@@ -168,39 +168,39 @@ mod fjall {
     #[test]
     fn fjall_refuses_a_database_for_an_unfinished_batch() {
         Case::run(|case| {
-            let work = Work { recipe: Recipe::Commits, family: Family::OneWriter };
+            let work = Workload { recipe: Recipe::Commits, preset: Preset::OneWriter };
             let findings = found(case, &FjallDriver, &work.stages(), (&[Step::TearOne], ""), false);
-            let legal = legality(&findings, &foreign::TORN_BATCH.to_string(), "the data of");
+            let legal = legality(&findings, &other_engines::TORN_BATCH.to_string(), "the data of");
             let all = [Profile::Ext4Ordered, Profile::Xfs, Profile::PosixWeak, Profile::Hostile];
             legal_on(legal, &all)
         });
     }
 
-    /// A remainder that is refused for such a batch counts as that finding only when nothing else is
+    /// A crash state that is refused for such a batch counts as that finding only when nothing else is
     /// wrong with it: where the engine also forgets an acknowledged pair, it is blamed.
     #[test]
     fn a_torn_batch_of_fjall_hides_no_other_defect() {
         Case::run(|case| {
-            let work = Work { recipe: Recipe::Commits, family: Family::OneWriter };
+            let work = Workload { recipe: Recipe::Commits, preset: Preset::OneWriter };
             let shown = |case: &mut Case, driver: &dyn Driver| {
                 let steps = [Step::TearOne];
                 let words = shown_by(driver, case, &work.stages(), &steps, "");
                 words.unwrap_or_else(|verdict| panic!("{verdict:?}"))
             };
             let honest = shown(case, &FjallDriver);
-            let sinful = shown(case, &Forgetful(&FjallDriver));
-            let is_torn = |words: &Outcome| known_of(words) == Some(foreign::TORN_BATCH);
+            let faulty = shown(case, &Forgetful(&FjallDriver));
+            let is_torn = |words: &Outcome| known_of(words) == Some(other_engines::TORN_BATCH);
             let is_blamed_for_it = |words: &Outcome| {
                 words.to_string().contains("JournalRecovery(ChecksumMismatch)")
                     && known_of(words).is_none()
             };
             let is_told_apart = honest.iter().any(is_torn)
                 && !honest.iter().any(|words| known_of(words).is_none())
-                && sinful.iter().any(is_blamed_for_it);
+                && faulty.iter().any(is_blamed_for_it);
             if is_told_apart {
                 return Verdict::Pass;
             }
-            Verdict::Inconclusive(format!("honest: {honest:?}, sinful: {sinful:?}"))
+            Verdict::Inconclusive(format!("honest: {honest:?}, faulty: {faulty:?}"))
         });
     }
 
@@ -211,7 +211,7 @@ mod fjall {
     #[test]
     fn a_failed_sync_of_fjalls_own_keyspace_is_forgotten() {
         Case::run(|case| {
-            let work = Work { recipe: Recipe::Delete, family: Family::Tiny };
+            let work = Workload { recipe: Recipe::Delete, preset: Preset::Tiny };
             let faults = "fsync[keyspaces/0]=29*off->1*return(EIO)";
             let findings =
                 found(case, &FjallDriver, &work.brief(), (&[Step::DropAll], faults), true);

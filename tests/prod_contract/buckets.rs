@@ -5,9 +5,9 @@ use crate::claims::{Claims, contents, judge, store};
 use mace_prod::{
     case,
     engine::{
-        Bucket, BucketOptions, Denial, Driver, Engine, Family, Merge, Reason, mace::MaceDriver,
+        Bucket, BucketOptions, Driver, Engine, EngineError, Merge, Preset, Reason, mace::MaceDriver,
     },
-    settings::{FindingId, leaves_out},
+    settings::{FindingId, excludes},
 };
 use std::path::Path;
 
@@ -29,17 +29,17 @@ case!(the_quota_counts_deleted_buckets_until_reaped: in [Defaults, Relaxed], |ru
     judge(run, PROMISE, the_quota_counts_deleted_buckets_until_reaped);
 });
 
-const BUSY: Denial = Denial::Refused(Reason::Busy);
-const TOO_LARGE: Denial = Denial::Refused(Reason::TooLarge);
-const EXISTS: Denial = Denial::Refused(Reason::Exists);
+const BUSY: EngineError = EngineError::Refused(Reason::Busy);
+const TOO_LARGE: EngineError = EngineError::Refused(Reason::TooLarge);
+const EXISTS: EngineError = EngineError::Refused(Reason::Exists);
 
-fn open(family: Family, dir: &Path, claims: &mut Claims) -> Box<dyn Engine> {
-    let engine = claims.granted("open", MaceDriver.open(&dir.join("db"), &family.engine()));
+fn open(preset: Preset, dir: &Path, claims: &mut Claims) -> Box<dyn Engine> {
+    let engine = claims.granted("open", MaceDriver.open(&dir.join("db"), &preset.engine()));
     engine.expect("a case cannot go on without its database")
 }
 
-fn create(engine: &dyn Engine, name: &str, family: Family, claims: &mut Claims) -> Box<dyn Bucket> {
-    let bucket = engine.create_bucket(name, &family.bucket());
+fn create(engine: &dyn Engine, name: &str, preset: Preset, claims: &mut Claims) -> Box<dyn Bucket> {
+    let bucket = engine.create_bucket(name, &preset.bucket());
     claims.granted(&format!("create `{name}`"), bucket).expect("a case cannot go on without it")
 }
 
@@ -50,7 +50,7 @@ fn reopen(engine: &dyn Engine, name: &str, claims: &mut Claims) -> Box<dyn Bucke
 
 /// A name without a byte is taken or refused. It is left out as long as the known finding
 /// `empty-bucket-name` holds.
-fn names_have_1_to_31_bytes(family: Family, dir: &Path, claims: &mut Claims) {
+fn names_have_1_to_31_bytes(preset: Preset, dir: &Path, claims: &mut Claims) {
     let mut names = vec![
         "a".to_owned(),
         "A".to_owned(),
@@ -63,16 +63,16 @@ fn names_have_1_to_31_bytes(family: Family, dir: &Path, claims: &mut Claims) {
         " ".to_owned(),
         "bucket_metas".to_owned(),
     ];
-    let engine = open(family, dir, claims);
+    let engine = open(preset, dir, claims);
     for name in &names {
-        let bucket = create(engine.as_ref(), name, family, claims);
+        let bucket = create(engine.as_ref(), name, preset, claims);
         claims.same("store its name", &store(bucket.as_ref(), b"name", name.as_bytes()), &Ok(()));
-        let again = engine.create_bucket(name, &family.bucket());
+        let again = engine.create_bucket(name, &preset.bucket());
         claims.declined("create it again", again, &EXISTS);
     }
-    if !leaves_out(FindingId::EMPTY_BUCKET_NAME) {
-        match engine.create_bucket("", &family.bucket()) {
-            Err(Denial::Refused(_)) => {}
+    if !excludes(FindingId::EMPTY_BUCKET_NAME) {
+        match engine.create_bucket("", &preset.bucket()) {
+            Err(EngineError::Refused(_)) => {}
             // Taken, it is a bucket like any other.
             taken => {
                 let bucket = claims.granted("create ``", taken).expect("it is taken or refused");
@@ -82,19 +82,19 @@ fn names_have_1_to_31_bytes(family: Family, dir: &Path, claims: &mut Claims) {
         }
     }
     for too_long in ["n".repeat(32), "é".repeat(16)] {
-        let options = family.bucket();
+        let options = preset.bucket();
         claims.declined("create", engine.create_bucket(&too_long, &options), &TOO_LARGE);
         claims.declined("open", engine.open_bucket(&too_long, Merge::None), &TOO_LARGE);
         claims.declined("options", engine.bucket_options(&too_long), &TOO_LARGE);
         claims.declined("change", engine.change_bucket_options(&too_long, &options), &TOO_LARGE);
-        claims.declined("unload", engine.unload_bucket(&too_long), &Denial::Absent);
-        claims.declined("delete", engine.delete_bucket(&too_long), &Denial::Absent);
+        claims.declined("unload", engine.unload_bucket(&too_long), &EngineError::Absent);
+        claims.declined("delete", engine.delete_bucket(&too_long), &EngineError::Absent);
     }
-    claims.declined("open", engine.open_bucket("nobody", Merge::None), &Denial::Absent);
-    claims.declined("options", engine.bucket_options("nobody"), &Denial::Absent);
+    claims.declined("open", engine.open_bucket("nobody", Merge::None), &EngineError::Absent);
+    claims.declined("options", engine.bucket_options("nobody"), &EngineError::Absent);
     drop(engine);
 
-    let engine = open(family, dir, claims);
+    let engine = open(preset, dir, claims);
     claims.same("buckets", &engine.bucket_count(), &(names.len() as u64));
     for name in &names {
         let bucket = reopen(engine.as_ref(), name, claims);
@@ -103,14 +103,14 @@ fn names_have_1_to_31_bytes(family: Family, dir: &Path, claims: &mut Claims) {
     }
 }
 
-fn a_successor_sees_nothing_of_its_predecessor(family: Family, dir: &Path, claims: &mut Claims) {
-    let mut engine = open(family, dir, claims);
+fn a_successor_sees_nothing_of_its_predecessor(preset: Preset, dir: &Path, claims: &mut Claims) {
+    let mut engine = open(preset, dir, claims);
     let mut ids = Vec::new();
     // Every mixture of where the predecessor's data are when it goes.
     for (round, (checkpoint, reopening)) in
         [(false, false), (true, false), (false, true), (true, true)].into_iter().enumerate()
     {
-        let bucket = create(engine.as_ref(), "same", family, claims);
+        let bucket = create(engine.as_ref(), "same", preset, claims);
         claims.same("a successor's pairs", &contents(bucket.as_ref()), &Ok(Vec::new()));
         ids.push(bucket.id());
         for key in 0..80_u8 {
@@ -124,20 +124,20 @@ fn a_successor_sees_nothing_of_its_predecessor(family: Family, dir: &Path, claim
         drop(bucket);
         if reopening {
             drop(engine);
-            engine = open(family, dir, claims);
+            engine = open(preset, dir, claims);
         }
         claims.granted("delete", engine.delete_bucket("same"));
-        claims.declined("open it", engine.open_bucket("same", Merge::None), &Denial::Absent);
-        claims.declined("delete it again", engine.delete_bucket("same"), &Denial::Absent);
+        claims.declined("open it", engine.open_bucket("same", Merge::None), &EngineError::Absent);
+        claims.declined("delete it again", engine.delete_bucket("same"), &EngineError::Absent);
         if round % 2 == 0 {
             engine.collect_garbage();
         }
     }
-    let bucket = create(engine.as_ref(), "same", family, claims);
+    let bucket = create(engine.as_ref(), "same", preset, claims);
     ids.push(bucket.id());
     claims.same("store", &store(bucket.as_ref(), &[1, 0], b"last"), &Ok(()));
     drop((bucket, engine));
-    let engine = open(family, dir, claims);
+    let engine = open(preset, dir, claims);
     let bucket = reopen(engine.as_ref(), "same", claims);
     let last = vec![(vec![1, 0], b"last".to_vec())];
     claims.same("after reopening", &contents(bucket.as_ref()), &Ok(last));
@@ -147,15 +147,15 @@ fn a_successor_sees_nothing_of_its_predecessor(family: Family, dir: &Path, claim
     claims.same("numbers of its own", &ids.len(), &incarnations);
 }
 
-fn a_held_bucket_is_busy_and_then_goes(family: Family, dir: &Path, claims: &mut Claims) {
-    let engine = open(family, dir, claims);
+fn a_held_bucket_is_busy_and_then_goes(preset: Preset, dir: &Path, claims: &mut Claims) {
+    let engine = open(preset, dir, claims);
     for delete in [false, true] {
         let go =
             || if delete { engine.delete_bucket("held") } else { engine.unload_bucket("held") };
         let bucket = if delete {
             reopen(engine.as_ref(), "held", claims)
         } else {
-            create(engine.as_ref(), "held", family, claims)
+            create(engine.as_ref(), "held", preset, claims)
         };
         claims.declined("with its handle alive", go(), &BUSY);
         let second = reopen(engine.as_ref(), "held", claims);
@@ -174,14 +174,14 @@ fn a_held_bucket_is_busy_and_then_goes(family: Family, dir: &Path, claims: &mut 
         claims.eventually("let it go", engine.as_ref(), go);
         claims.same("loaded", &engine.loaded_buckets(), &Vec::new());
     }
-    claims.declined("open it", engine.open_bucket("held", Merge::None), &Denial::Absent);
+    claims.declined("open it", engine.open_bucket("held", Merge::None), &EngineError::Absent);
 }
 
-fn unloading_keeps_every_commit(family: Family, dir: &Path, claims: &mut Claims) {
-    let engine = open(family, dir, claims);
-    drop(create(engine.as_ref(), "bystander", family, claims));
+fn unloading_keeps_every_commit(preset: Preset, dir: &Path, claims: &mut Claims) {
+    let engine = open(preset, dir, claims);
+    drop(create(engine.as_ref(), "bystander", preset, claims));
     let mut wanted = Vec::new();
-    drop(create(engine.as_ref(), "b", family, claims));
+    drop(create(engine.as_ref(), "b", preset, claims));
     for round in 0..6_u8 {
         let bucket = reopen(engine.as_ref(), "b", claims);
         claims.same("pairs", &contents(bucket.as_ref()), &Ok(wanted.clone()));
@@ -200,7 +200,7 @@ fn unloading_keeps_every_commit(family: Family, dir: &Path, claims: &mut Claims)
         claims.granted("unload again", engine.unload_bucket("b"));
     }
     drop(engine);
-    let engine = open(family, dir, claims);
+    let engine = open(preset, dir, claims);
     let bucket = reopen(engine.as_ref(), "b", claims);
     claims.same("after reopening", &contents(bucket.as_ref()), &Ok(wanted));
 }
@@ -209,14 +209,14 @@ fn unloading_keeps_every_commit(family: Family, dir: &Path, claims: &mut Claims)
 const QUOTA: u64 = 1024;
 const ENOUGH_COLLECTIONS: usize = 100;
 
-fn the_quota_counts_deleted_buckets_until_reaped(family: Family, dir: &Path, claims: &mut Claims) {
-    let engine = open(family, dir, claims);
+fn the_quota_counts_deleted_buckets_until_reaped(preset: Preset, dir: &Path, claims: &mut Claims) {
+    let engine = open(preset, dir, claims);
     let options = BucketOptions::default();
     for number in 0..QUOTA {
         let made = engine.create_bucket(&number.to_string(), &options).map(|_| ());
         claims.granted("create below the quota", made);
     }
-    let full = Denial::Refused(Reason::Quota);
+    let full = EngineError::Refused(Reason::Quota);
     claims.declined("one more", engine.create_bucket("more", &options), &full);
     claims.declined("one that exists", engine.create_bucket("7", &options), &EXISTS);
     claims.granted("delete", engine.delete_bucket("7"));

@@ -2,7 +2,7 @@
 //! Included by the cases; asks no engine anything itself, except for the patience of `eventually`.
 
 use mace_prod::{
-    engine::{Bucket, Denial, Engine, Family, Outcome, Reason, Scan},
+    engine::{Bucket, Engine, EngineError, Outcome, Preset, Reason, Scan},
     oracle::{OracleName, Violation},
     scenario::run::Run,
     verdict::Verdict,
@@ -47,7 +47,7 @@ impl Claims {
     }
 
     /// The call has to be declined in this way.
-    pub(crate) fn declined<T>(&mut self, what: &str, outcome: Outcome<T>, denial: &Denial) {
+    pub(crate) fn declined<T>(&mut self, what: &str, outcome: Outcome<T>, denial: &EngineError) {
         self.same(what, &outcome.err().as_ref(), &Some(denial));
     }
 
@@ -60,7 +60,7 @@ impl Claims {
     ) {
         for _ in 0..ASKED_AT_MOST {
             match call() {
-                Err(Denial::Refused(Reason::Busy)) => engine.collect_garbage(),
+                Err(EngineError::Refused(Reason::Busy)) => engine.collect_garbage(),
                 outcome => return self.same(what, &outcome, &Ok(())),
             }
             std::thread::yield_now();
@@ -104,7 +104,7 @@ pub(crate) fn contents(bucket: &dyn Bucket) -> Outcome<Vec<(Vec<u8>, Vec<u8>)>> 
 pub(crate) fn judge(
     run: &mut Run<'_>,
     promise: &'static str,
-    claim: fn(Family, &Path, &mut Claims),
+    claim: fn(Preset, &Path, &mut Claims),
 ) {
     let mut claims = Claims::new(promise);
     claim(run.preset(), run.folder(), &mut claims);

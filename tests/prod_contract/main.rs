@@ -1,5 +1,5 @@
 //! The contract of a single client, by random lists of operations with shrinking, once for each
-//! configuration family. What is compared, and what is left out, stands in the header of
+//! configuration preset. What is compared, and what is left out, stands in the header of
 //! `src/scenario/contract.rs`. Beside them, directed cases on the life of buckets and on options.
 //! Clients that run at the same time are not tested here.
 
@@ -8,7 +8,7 @@ mod claims;
 mod options;
 
 use mace_prod::{
-    engine::{Family, mace::MaceDriver},
+    engine::{Preset, mace::MaceDriver},
     scenario::{
         Case,
         contract::strategy::{Effort, judge},
@@ -20,10 +20,10 @@ use mace_prod::{
 const EFFORT: Effort = Effort { lists: 4, operations: 160, shrinking: 600, attempts: 3 };
 
 #[track_caller]
-fn holds(family: Family) {
+fn holds(preset: Preset) {
     Case::run(|case| {
         let dir = case.dir().to_owned();
-        judge(&MaceDriver, &dir, family, case.seed(), EFFORT, &mut case.figures)
+        judge(&MaceDriver, &dir, preset, case.seed(), EFFORT, &mut case.figures)
     });
 }
 
@@ -32,40 +32,40 @@ const LENS: [usize; 2] = [(1 << 20) - 1, (16 << 20) + 1];
 
 #[test]
 fn long_pairs_are_kept_in_defaults() {
-    Case::run(|case| are_kept(case, &MaceDriver, Family::Defaults, &LENS));
+    Case::run(|case| are_kept(case, &MaceDriver, Preset::Defaults, &LENS));
 }
 
 #[test]
 fn long_pairs_are_kept_in_compressed() {
-    Case::run(|case| are_kept(case, &MaceDriver, Family::Compressed, &LENS));
+    Case::run(|case| are_kept(case, &MaceDriver, Preset::Compressed, &LENS));
 }
 
 #[test]
 fn contract_holds_in_defaults() {
-    holds(Family::Defaults);
+    holds(Preset::Defaults);
 }
 
 #[test]
 fn contract_holds_in_tiny() {
-    holds(Family::Tiny);
+    holds(Preset::Tiny);
 }
 
 #[test]
 fn contract_holds_in_compressed() {
-    holds(Family::Compressed);
+    holds(Preset::Compressed);
 }
 
 #[test]
 fn contract_holds_in_relaxed() {
-    holds(Family::Relaxed);
+    holds(Preset::Relaxed);
 }
 
 #[test]
 fn contract_holds_in_one_writer() {
-    holds(Family::OneWriter);
+    holds(Preset::OneWriter);
 }
 
 #[test]
 fn contract_holds_in_many_writers() {
-    holds(Family::ManyWriters);
+    holds(Preset::ManyWriters);
 }

@@ -5,8 +5,8 @@ use crate::claims::{Claims, contents, judge, store};
 use mace_prod::{
     case,
     engine::{
-        Bucket, BucketOptions, Denial, Driver, Engine, EngineOptions, Family, Merge, RULES, Reason,
-        mace::MaceDriver,
+        Bucket, BucketOptions, Driver, Engine, EngineError, EngineOptions, Merge, Preset, RULES,
+        Reason, mace::MaceDriver,
     },
 };
 use std::path::Path;
@@ -29,8 +29,8 @@ case!(operands_need_their_operator: in [Relaxed, Defaults], |run| {
     judge(run, PROMISE, operands_need_their_operator);
 });
 
-const INVALID: Denial = Denial::Refused(Reason::Invalid);
-const BUSY: Denial = Denial::Refused(Reason::Busy);
+const INVALID: EngineError = EngineError::Refused(Reason::Invalid);
+const BUSY: EngineError = EngineError::Refused(Reason::Busy);
 
 fn open(options: &EngineOptions, dir: &Path, claims: &mut Claims) -> Box<dyn Engine> {
     let engine = claims.granted("open", MaceDriver.open(&dir.join("db"), options));
@@ -42,9 +42,9 @@ fn bucket(engine: &dyn Engine, name: &str, claims: &mut Claims) -> Box<dyn Bucke
     claims.granted("open a bucket", bucket).expect("a case cannot go on without it")
 }
 
-/// What a family's buckets are stored with: the operator is not stored.
-fn stored(family: Family) -> BucketOptions {
-    BucketOptions { merge: Merge::None, ..family.bucket() }
+/// What a preset's buckets are stored with: the operator is not stored.
+fn stored(preset: Preset) -> BucketOptions {
+    BucketOptions { merge: Merge::None, ..preset.bucket() }
 }
 
 /// No field has the default's value.
@@ -63,9 +63,9 @@ fn unusual() -> BucketOptions {
     }
 }
 
-fn bucket_options_outlive_the_process(family: Family, dir: &Path, claims: &mut Claims) {
+fn bucket_options_outlive_the_process(preset: Preset, dir: &Path, claims: &mut Claims) {
     let all = [("default", BucketOptions::default()), ("unusual", unusual())];
-    let engine = open(&family.engine(), dir, claims);
+    let engine = open(&preset.engine(), dir, claims);
     for (name, options) in &all {
         claims.granted("create", engine.create_bucket(name, options).map(|_| ()));
         claims.same("while loaded", &engine.bucket_options(name), &Ok(options.clone()));
@@ -73,14 +73,14 @@ fn bucket_options_outlive_the_process(family: Family, dir: &Path, claims: &mut C
         claims.same("while unloaded", &engine.bucket_options(name), &Ok(options.clone()));
     }
     drop(engine);
-    let engine = open(&family.engine(), dir, claims);
+    let engine = open(&preset.engine(), dir, claims);
     for (name, options) in &all {
         claims.same("after reopening", &engine.bucket_options(name), &Ok(options.clone()));
     }
 }
 
-fn bucket_options_are_brought_into_range(family: Family, dir: &Path, claims: &mut Claims) {
-    let engine = open(&family.engine(), dir, claims);
+fn bucket_options_are_brought_into_range(preset: Preset, dir: &Path, claims: &mut Claims) {
+    let engine = open(&preset.engine(), dir, claims);
     let default = BucketOptions::default();
     let nothing = BucketOptions {
         cache_bytes: 0,
@@ -148,9 +148,9 @@ fn around_thresholds(
     }
 }
 
-fn bucket_options_change_only_while_unloaded(family: Family, dir: &Path, claims: &mut Claims) {
-    let engine = open(&family.engine(), dir, claims);
-    let mut now = stored(family);
+fn bucket_options_change_only_while_unloaded(preset: Preset, dir: &Path, claims: &mut Claims) {
+    let engine = open(&preset.engine(), dir, claims);
+    let mut now = stored(preset);
     let mut pairs = Vec::new();
     claims.granted("create", engine.create_bucket("b", &now).map(|_| ()));
     for (mark, lowered) in [(1, 1024), (2, 600), (3, 256)] {
@@ -183,15 +183,15 @@ fn bucket_options_change_only_while_unloaded(family: Family, dir: &Path, claims:
         claims.same("pairs", &contents(handle.as_ref()), &Ok(pairs.clone()));
     }
     drop(engine);
-    let engine = open(&family.engine(), dir, claims);
+    let engine = open(&preset.engine(), dir, claims);
     claims.same("after reopening", &engine.bucket_options("b"), &Ok(now));
     let handle = bucket(engine.as_ref(), "b", claims);
     claims.same("after reopening", &contents(handle.as_ref()), &Ok(pairs));
 }
 
-fn engine_options_change_at_every_opening(family: Family, dir: &Path, claims: &mut Claims) {
+fn engine_options_change_at_every_opening(preset: Preset, dir: &Path, claims: &mut Claims) {
     // Every writer of the relaxed route has a buffer of its own, and there will be 128 of them.
-    let plain = EngineOptions { wal_buffer_bytes: 1 << 20, ..family.engine() };
+    let plain = EngineOptions { wal_buffer_bytes: 1 << 20, ..preset.engine() };
     let width = |wanted, durable| {
         let writers = if RULES.writers_change { wanted } else { plain.writers };
         EngineOptions { writers, durable, ..plain.clone() }
@@ -215,7 +215,7 @@ fn engine_options_change_at_every_opening(family: Family, dir: &Path, claims: &m
     for (opening, options) in openings.iter().enumerate() {
         let engine = open(options, dir, claims);
         if opening == 0 {
-            claims.granted("create", engine.create_bucket("b", &family.bucket()).map(|_| ()));
+            claims.granted("create", engine.create_bucket("b", &preset.bucket()).map(|_| ()));
         }
         let handle = bucket(engine.as_ref(), "b", claims);
         claims.same("pairs", &contents(handle.as_ref()), &Ok(pairs.clone()));
@@ -234,16 +234,16 @@ fn engine_options_change_at_every_opening(family: Family, dir: &Path, claims: &m
     claims.same("in the end", &contents(handle.as_ref()), &Ok(pairs));
 }
 
-fn operands_need_their_operator(family: Family, dir: &Path, claims: &mut Claims) {
-    let engine = open(&family.engine(), dir, claims);
-    let options = BucketOptions { merge: Merge::Sum, ..family.bucket() };
+fn operands_need_their_operator(preset: Preset, dir: &Path, claims: &mut Claims) {
+    let engine = open(&preset.engine(), dir, claims);
+    let options = BucketOptions { merge: Merge::Sum, ..preset.bucket() };
     let sums = claims.granted("create", engine.create_bucket("b", &options));
     let sums = sums.expect("a case cannot go on without it");
     let txn = claims.granted("begin", sums.begin()).expect("a healthy bucket");
     claims.same("merge", &txn.merge(b"sum", &5_u64.to_le_bytes()), &Ok(()));
     claims.same("an empty operand", &txn.merge(b"sum", b""), &Err(INVALID));
     claims.same("commit", &txn.commit(), &Ok(()));
-    claims.same("stored options", &engine.bucket_options("b"), &Ok(stored(family)));
+    claims.same("stored options", &engine.bucket_options("b"), &Ok(stored(preset)));
     claims.granted("open without", engine.open_bucket("b", Merge::None).map(|_| ()));
     claims.granted("open with the same", engine.open_bucket("b", Merge::Sum).map(|_| ()));
     drop(sums);

@@ -5,8 +5,8 @@
 use mace_prod::{
     case,
     history::{
-        drive::{Traffic, clients},
-        watch::Watch,
+        clients::{Traffic, clients},
+        snapshot_readers::Watch,
     },
     scenario::run::{Run, goals::counted, session::Verbs},
     workload::{Mix, Sweep},

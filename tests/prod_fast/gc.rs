@@ -4,7 +4,7 @@
 use mace_prod::{
     case,
     engine::RULES,
-    history::{drive::Traffic, script::Step, watch::Watch},
+    history::{clients::Traffic, script::Step, snapshot_readers::Watch},
     oracle::space::Bound,
     scenario::run::{
         Run,

@@ -2,7 +2,7 @@
 
 use mace_prod::{
     case,
-    history::drive::clients,
+    history::clients::clients,
     scenario::run::{goals::conflicts, session::Verbs},
     workload::{Access, Mix},
 };

@@ -4,7 +4,7 @@
 
 use mace_prod::{
     case,
-    history::drive::clients,
+    history::clients::clients,
     scenario::run::{goals::every_overlap, session::Verbs},
     workload::{Access, Lists, Mix},
 };

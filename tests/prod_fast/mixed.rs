@@ -1,7 +1,7 @@
 //! Mixed traffic over every operation that a transaction has, with checkpoints and collection in
 //! between, a clean close, and the exact state afterwards.
 
-use mace_prod::{case, history::drive::clients, scenario::run::session::Verbs, workload::Mix};
+use mace_prod::{case, history::clients::clients, scenario::run::session::Verbs, workload::Mix};
 
 case!(mixed_work_in_two_buckets_survives_a_clean_close: [
     Defaults, Tiny, Compressed, Relaxed, OneWriter, ManyWriters,

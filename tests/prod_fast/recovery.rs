@@ -4,7 +4,7 @@
 use mace_prod::{
     case,
     engine::RULES,
-    history::{drive::clients, kill::Mark},
+    history::{clients::clients, kill::Mark},
     scenario::run::{
         Run,
         session::{Script, Verbs},

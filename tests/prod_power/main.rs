@@ -18,42 +18,43 @@ use mace_prod::{
     scenario::{
         Case,
         power::{
-            foreign::{UNSYNCED_NAMES, unsynced_names},
-            works::{self, Work},
+            other_engines::{UNSYNCED_NAMES, unsynced_names},
+            workloads::{self, Workload},
         },
     },
     verdict::Verdict,
 };
 
 fn main() {
-    let mut trials = of_engine("", &MaceDriver, (works::ALL, works::FAULTED, works::FAULTED));
+    let mut trials =
+        of_engine("", &MaceDriver, (workloads::ALL, workloads::FAULTED, workloads::FAULTED));
     #[cfg(feature = "redb")]
     trials.extend(of_engine(
         "_redb",
         &RedbDriver,
-        (works::PORTABLE, works::PORTABLE, works::PORTABLE),
+        (workloads::PORTABLE, workloads::PORTABLE, workloads::PORTABLE),
     ));
     #[cfg(feature = "fjall")]
     trials.extend(of_engine(
         "_fjall",
         &FjallDriver,
-        (works::PORTABLE, works::PORTABLE, works::FEW_CALLS),
+        (workloads::PORTABLE, workloads::PORTABLE, workloads::FEW_CALLS),
     ));
     trials.extend(regressions());
     run(&Arguments::from_args(), trials).exit();
 }
 
 /// How a work is judged.
-type Judge = fn(&mut Case, &'static dyn Driver, Work) -> Verdict;
+type Judge = fn(&mut Case, &'static dyn Driver, Workload) -> Verdict;
 
 /// The cases of one engine: what a power loss leaves of these works, a failing disk, and one on which
 /// each call fails in turn.
 fn of_engine(
     suffix: &str,
     driver: &'static dyn Driver,
-    (lost, faulted, each): (&'static [Work], &'static [Work], &'static [Work]),
+    (lost, faulted, each): (&'static [Workload], &'static [Workload], &'static [Workload]),
 ) -> Vec<Trial> {
-    let of_work = move |kind: &str, work: &Work, judge: Judge| {
+    let of_work = move |kind: &str, work: &Workload, judge: Judge| {
         let (name, work) = (format!("{kind}{suffix}::{}", work.name()), *work);
         trial(name, move |case| {
             introduce(driver);
@@ -130,31 +131,31 @@ fn regression(_: &str) -> fn(&mut Case) -> Verdict {
 const INTERPOSED: &str = "file calls are interposed on Linux with glibc only";
 
 #[cfg(all(target_os = "linux", target_env = "gnu"))]
-fn judged(case: &mut Case, driver: &'static dyn Driver, work: Work) -> Verdict {
+fn judged(case: &mut Case, driver: &'static dyn Driver, work: Workload) -> Verdict {
     power::explore::power_loss(case, driver, work)
 }
 
 #[cfg(all(target_os = "linux", target_env = "gnu"))]
-fn met(case: &mut Case, driver: &'static dyn Driver, work: Work) -> Verdict {
+fn met(case: &mut Case, driver: &'static dyn Driver, work: Workload) -> Verdict {
     power::faults::failing_disk(case, driver, work)
 }
 
 #[cfg(all(target_os = "linux", target_env = "gnu"))]
-fn met_each(case: &mut Case, driver: &'static dyn Driver, work: Work) -> Verdict {
+fn met_each(case: &mut Case, driver: &'static dyn Driver, work: Workload) -> Verdict {
     power::faults::each_call(case, driver, work)
 }
 
 #[cfg(not(all(target_os = "linux", target_env = "gnu")))]
-fn met_each(case: &mut Case, driver: &'static dyn Driver, work: Work) -> Verdict {
+fn met_each(case: &mut Case, driver: &'static dyn Driver, work: Workload) -> Verdict {
     judged(case, driver, work)
 }
 
 #[cfg(not(all(target_os = "linux", target_env = "gnu")))]
-fn met(case: &mut Case, driver: &'static dyn Driver, work: Work) -> Verdict {
+fn met(case: &mut Case, driver: &'static dyn Driver, work: Workload) -> Verdict {
     judged(case, driver, work)
 }
 
 #[cfg(not(all(target_os = "linux", target_env = "gnu")))]
-fn judged(case: &mut Case, _: &'static dyn Driver, _: Work) -> Verdict {
+fn judged(case: &mut Case, _: &'static dyn Driver, _: Workload) -> Verdict {
     case.skip(INTERPOSED)
 }

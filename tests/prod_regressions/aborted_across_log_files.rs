@@ -17,8 +17,8 @@
 //! everything in data files, independent of the log.
 
 use mace_prod::{
-    engine::{EngineOptions, Family},
-    history::{Milestone, child::ExitClass, drive::Traffic, script::Step},
+    engine::{EngineOptions, Preset},
+    history::{Milestone, child::ExitClass, clients::Traffic, script::Step},
     scenario::{
         Case,
         database::{Database, Stage},
@@ -56,13 +56,13 @@ fn a_drop_across_log_files_leaves_a_database_openable() {
 /// The last milestone of a process that opens and closes a database in which a transaction was
 /// dropped.
 fn opened_after_drop(case: &mut Case, wal_file_bytes: u64) -> Option<Milestone> {
-    let options = EngineOptions { wal_file_bytes, ..Family::OneWriter.engine() };
+    let options = EngineOptions { wal_file_bytes, ..Preset::OneWriter.engine() };
     let root = case.dir().join(format!("log-files-of-{wal_file_bytes}"));
     let mut database = Database::new(root, case.seed()).expect("the case's folder takes files");
     let bucket = || "a".to_owned();
     let sweep = |sweep| Step::Traffic { bucket: bucket(), traffic: Traffic::sweep(sweep) };
     let steps = vec![
-        Step::Open { bucket: bucket(), options: Family::Tiny.bucket() },
+        Step::Open { bucket: bucket(), options: Preset::Tiny.bucket() },
         sweep(Sweep { commits: false, ..Sweep::fill(30, 900, 30) }),
         sweep(Sweep::fill(1, 100, 1)),
         Step::Checkpoint { bucket: bucket() },

@@ -14,7 +14,7 @@
 //! commit the copied frontiers fold in is present", and a transaction is whole or absent.
 
 use mace_prod::{
-    engine::{Bucket, Driver, Engine, EngineOptions, Family, Merge, Scan, mace::MaceDriver},
+    engine::{Bucket, Driver, Engine, EngineOptions, Merge, Preset, Scan, mace::MaceDriver},
     oracle::{OracleName, Violation},
     scenario::Case,
     settings::{FindingId, tries},
@@ -33,10 +33,10 @@ fn a_copy_holds_every_commit_before_it() {
             return case.skip("this engine makes no copies");
         }
         // One log file is enough: rotation has no part in this.
-        let options = EngineOptions { wal_file_bytes: 64 << 20, ..Family::Relaxed.engine() };
+        let options = EngineOptions { wal_file_bytes: 64 << 20, ..Preset::Relaxed.engine() };
         let engine = MaceDriver.open(&case.dir().join("db"), &options);
         let engine = engine.expect("a fresh database opens");
-        let bucket = engine.create_bucket("b", &Family::Relaxed.bucket()).expect("a fresh bucket");
+        let bucket = engine.create_bucket("b", &Preset::Relaxed.bucket()).expect("a fresh bucket");
         let attempt = |number: u32, wait: bool| {
             let number = number as u8;
             commit(bucket.as_ref(), number);

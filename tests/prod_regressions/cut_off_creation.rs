@@ -11,7 +11,7 @@
 //! Broken promise: a database that died can be opened and serves; a process kill is enough.
 
 use mace_prod::{
-    engine::{Denial, Driver, Family, mace::MaceDriver},
+    engine::{Driver, EngineError, Preset, mace::MaceDriver},
     scenario::{Case, power::known::CUT_OFF_CREATION},
     verdict::Verdict,
 };
@@ -33,9 +33,9 @@ fn a_creation_that_was_cut_off_is_begun_again() {
         }
         let manifest = File::create(dir.join("log/manifest"));
         manifest.and_then(|file| file.set_len(SIZE)).expect("the case's folder takes files");
-        let opened = AssertUnwindSafe(|| MaceDriver.open(&dir, &Family::Tiny.engine()));
+        let opened = AssertUnwindSafe(|| MaceDriver.open(&dir, &Preset::Tiny.engine()));
         match catch_unwind(opened) {
-            Ok(Err(Denial::Failed(code))) if code == "Corruption" => {
+            Ok(Err(EngineError::Failed(code))) if code == "Corruption" => {
                 case.known_finding(CUT_OFF_CREATION)
             }
             Ok(Err(denial)) => Verdict::Crashed(format!("another answer: {denial}")),

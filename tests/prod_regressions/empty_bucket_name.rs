@@ -11,7 +11,7 @@
 //! returns a result, and an illegal argument is no reason to end the process.
 
 use mace_prod::{
-    engine::{Denial, Driver, Family, mace::MaceDriver},
+    engine::{Driver, EngineError, Preset, mace::MaceDriver},
     oracle::{OracleName, Violation},
     scenario::Case,
     settings::FindingId,
@@ -24,10 +24,10 @@ const ID: FindingId = FindingId::EMPTY_BUCKET_NAME;
 #[test]
 fn an_empty_bucket_name_is_taken_or_refused() {
     Case::run(|case| {
-        let engine = MaceDriver.open(&case.dir().join("db"), &Family::Defaults.engine());
+        let engine = MaceDriver.open(&case.dir().join("db"), &Preset::Defaults.engine());
         let engine = engine.expect("a fresh database opens");
         let made = catch_unwind(AssertUnwindSafe(|| {
-            engine.create_bucket("", &Family::Defaults.bucket()).map(|_| ())
+            engine.create_bucket("", &Preset::Defaults.bucket()).map(|_| ())
         }));
         match made {
             Err(_) => {
@@ -35,7 +35,7 @@ fn an_empty_bucket_name_is_taken_or_refused() {
                 std::mem::forget(engine);
                 case.known_finding(ID)
             }
-            Ok(Ok(()) | Err(Denial::Refused(_))) => Verdict::Pass,
+            Ok(Ok(()) | Err(EngineError::Refused(_))) => Verdict::Pass,
             Ok(Err(denial)) => {
                 let promise = "an illegal argument is refused";
                 Verdict::Violated(vec![Violation::new(

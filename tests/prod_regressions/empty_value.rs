@@ -11,7 +11,7 @@
 //! documented at every call; that the value must not be is documented nowhere, and not refused.
 
 use mace_prod::{
-    engine::{Bucket, Denial, Driver, Family, Scan, mace::MaceDriver},
+    engine::{Bucket, Driver, EngineError, Preset, Scan, mace::MaceDriver},
     oracle::{OracleName, Violation},
     scenario::Case,
     settings::FindingId,
@@ -23,15 +23,15 @@ const ID: FindingId = FindingId::EMPTY_VALUE_IS_A_DELETION;
 #[test]
 fn an_empty_value_is_a_value() {
     Case::run(|case| {
-        let engine = MaceDriver.open(&case.dir().join("db"), &Family::Defaults.engine());
+        let engine = MaceDriver.open(&case.dir().join("db"), &Preset::Defaults.engine());
         let engine = engine.expect("a fresh database opens");
-        let bucket = engine.create_bucket("b", &Family::Defaults.bucket()).expect("a fresh bucket");
+        let bucket = engine.create_bucket("b", &Preset::Defaults.bucket()).expect("a fresh bucket");
         write(bucket.as_ref(), b"one", b"1");
         write(bucket.as_ref(), b"empty", b"");
         let view = bucket.view().expect("a view opens");
         let keys = view.scan(&Scan::all()).expect("a scan").len();
         match (view.get(b"empty"), keys) {
-            (Err(Denial::Absent), 1) => case.known_finding(ID),
+            (Err(EngineError::Absent), 1) => case.known_finding(ID),
             (Ok(value), 2) if value.is_empty() => Verdict::Pass,
             other => {
                 let witness = format!("the point read and the number of keys scanned: {other:?}");

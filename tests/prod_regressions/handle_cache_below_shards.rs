@@ -13,8 +13,8 @@
 //! small cache may be slow; it may not be a hang.
 
 use mace_prod::{
-    engine::{EngineOptions, Family},
-    history::{child::ExitClass, drive::Traffic, script::Step},
+    engine::{EngineOptions, Preset},
+    history::{child::ExitClass, clients::Traffic, script::Step},
     scenario::{
         Case,
         database::{Database, Stage},
@@ -46,12 +46,12 @@ fn a_small_handle_cache_hangs_every_reader() {
 }
 
 fn reads_with_handles(case: &mut Case, file_handles: usize, deadline: Duration) -> ExitClass {
-    let options = EngineOptions { file_handles, ..Family::Tiny.engine() };
+    let options = EngineOptions { file_handles, ..Preset::Tiny.engine() };
     let root = case.dir().join(format!("handles-{file_handles}"));
     let mut database = Database::new(root, case.seed()).expect("the case's folder takes files");
     let bucket = || "a".to_owned();
     let steps = vec![
-        Step::Open { bucket: bucket(), options: Family::Tiny.bucket() },
+        Step::Open { bucket: bucket(), options: Preset::Tiny.bucket() },
         Step::Traffic { bucket: bucket(), traffic: Traffic::sweep(Sweep::fill(40, 3000, 8)) },
         Step::Checkpoint { bucket: bucket() },
         Step::ReadAll { bucket: bucket() },

@@ -17,12 +17,12 @@
 //! Broken promise: a commit that returned with `sync_on_write` survives the death of the process.
 
 use mace_prod::{
-    engine::{BucketOptions, Family},
+    engine::{BucketOptions, Preset},
     history::{
         Milestone,
         child::ExitClass,
-        drive::Traffic,
-        hold::{self, Place},
+        clients::Traffic,
+        pause::{self, Place},
         script::Step,
     },
     oracle::{
@@ -51,7 +51,7 @@ const TRIES: u32 = 16;
 #[test]
 fn a_checkpoint_within_a_fold_keeps_its_commits() {
     Case::run(|case| {
-        if !hold::is_possible() {
+        if !pause::is_possible() {
             return case.skip("threads can be held on Linux only");
         }
         match (found_after_kill(case, false), found_after_kill(case, true)) {
@@ -80,7 +80,7 @@ fn found_after_kill(case: &mut Case, evicting: bool) -> Result<Vec<Violation>, V
         let mut database = Database::new(root, case.seed()).expect("the case's folder takes files");
         let held = ran(case, &mut database, &process(evicting))?;
         if held == evicting {
-            let options = Family::Defaults.engine();
+            let options = Preset::Defaults.engine();
             ran(case, &mut database, &Stage::looking(&options))?;
             let history = database.history().expect("the journal can be read");
             let states = Reopened::at_milestones(&history, std::mem::take(&mut database.dumps));
@@ -97,7 +97,7 @@ fn process(evicting: bool) -> Stage {
     // Far less is written than what makes a checkpoint due. A client folds the leaf once, before the
     // snapshot, since only then it counts as a part of the cache; what is written after that is too
     // little for another time, and is left to the evictor.
-    let mut made = BucketOptions { consolidate_deltas: 256, ..Family::Defaults.bucket() };
+    let mut made = BucketOptions { consolidate_deltas: 256, ..Preset::Defaults.bucket() };
     if evicting {
         made = BucketOptions { cache_bytes: 16 << 10, evict_pct: 80, ..made };
     }
@@ -121,7 +121,7 @@ fn process(evicting: bool) -> Stage {
     let mut steps = vec![open];
     steps.extend((0..7).map(|_| overwrite(40)));
     steps.extend([checkpoint(), scan]);
-    Stage::dying(&Family::Defaults.engine(), steps)
+    Stage::dying(&Preset::Defaults.engine(), steps)
 }
 
 /// Whether a thread was held in a process that came to its end.

@@ -15,7 +15,7 @@
 //! makes a call panic.
 
 use mace_prod::{
-    engine::{Driver, Family, mace::MaceDriver},
+    engine::{Driver, Preset, mace::MaceDriver},
     oracle::{OracleName, Violation},
     scenario::Case,
     settings::FindingId,
@@ -72,9 +72,9 @@ fn many_keys(case: &Case, common: usize, len: usize) -> bool {
 }
 
 fn survives(case: &Case, name: &str, keys: &[Vec<u8>]) -> bool {
-    let engine = MaceDriver.open(&case.dir().join(name), &Family::Relaxed.engine());
+    let engine = MaceDriver.open(&case.dir().join(name), &Preset::Relaxed.engine());
     let engine = engine.expect("a fresh database opens");
-    let bucket = engine.create_bucket("b", &Family::Relaxed.bucket()).expect("a fresh bucket");
+    let bucket = engine.create_bucket("b", &Preset::Relaxed.bucket()).expect("a fresh bucket");
     let ended = catch_unwind(AssertUnwindSafe(|| {
         for key in keys {
             let txn = bucket.begin().expect("a transaction begins");

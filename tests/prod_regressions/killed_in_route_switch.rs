@@ -15,11 +15,11 @@
 //! here must still retry into the same era start and finish the wipe", `Recovery::phase2`).
 
 use mace_prod::{
-    engine::{EngineOptions, Family},
+    engine::{EngineOptions, Preset},
     history::{
         Milestone,
         child::{Exit, ExitClass},
-        drive::Traffic,
+        clients::Traffic,
         kill::Mark,
         script::Step,
     },
@@ -37,7 +37,7 @@ const ID: FindingId = FindingId::KILLED_IN_ROUTE_SWITCH;
 #[test]
 fn a_route_switch_that_was_killed_is_retried() {
     Case::run(|case| {
-        let durable = Family::Tiny.engine().one_log_file();
+        let durable = Preset::Tiny.engine().one_log_file();
         let relaxed = EngineOptions { durable: false, ..durable.clone() };
         let root = case.dir().join("base");
         let mut base = Database::new(root, case.seed()).expect("the case's folder takes files");
@@ -86,7 +86,7 @@ fn work() -> Vec<Step> {
     let sweep =
         || Step::Traffic { bucket: bucket(), traffic: Traffic::sweep(Sweep::fill(8, 100, 2)) };
     vec![
-        Step::Open { bucket: bucket(), options: Family::Tiny.bucket() },
+        Step::Open { bucket: bucket(), options: Preset::Tiny.bucket() },
         sweep(),
         Step::Checkpoint { bucket: bucket() },
         sweep(),

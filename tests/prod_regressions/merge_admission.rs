@@ -19,7 +19,9 @@
 //! writes use first-writer-wins".
 
 use mace_prod::{
-    engine::{Bucket, BucketOptions, Denial, Driver, Family, Merge, Outcome, mace::MaceDriver},
+    engine::{
+        Bucket, BucketOptions, Driver, EngineError, Merge, Outcome, Preset, mace::MaceDriver,
+    },
     oracle::{OracleName, Violation},
     scenario::Case,
     settings::FindingId,
@@ -31,9 +33,9 @@ const ID: FindingId = FindingId::MERGE_ADMISSION_SEES_ONLY_THE_NEWEST_VERSION;
 #[test]
 fn no_plain_write_overlaps_a_merge() {
     Case::run(|case| {
-        let engine = MaceDriver.open(&case.dir().join("db"), &Family::Defaults.engine());
+        let engine = MaceDriver.open(&case.dir().join("db"), &Preset::Defaults.engine());
         let engine = engine.expect("a fresh database opens");
-        let options = BucketOptions { merge: Merge::Sum, ..Family::Defaults.bucket() };
+        let options = BucketOptions { merge: Merge::Sum, ..Preset::Defaults.bucket() };
         let bucket = engine.create_bucket("b", &options).expect("a fresh bucket");
         let bucket = bucket.as_ref();
         let found = [
@@ -42,7 +44,7 @@ fn no_plain_write_overlaps_a_merge() {
             operand_hides_a_write(bucket),
         ];
         let lost = [(Ok(()), number(0)), (Ok(()), number(0)), (Ok(()), number(6))];
-        let refused = found.iter().all(|(answer, _)| *answer == Err(Denial::Conflict));
+        let refused = found.iter().all(|(answer, _)| *answer == Err(EngineError::Conflict));
         if found == lost {
             case.known_finding(ID)
         } else if refused {

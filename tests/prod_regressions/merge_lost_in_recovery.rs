@@ -16,7 +16,7 @@
 
 use mace_prod::{
     engine::{
-        Bucket, BucketOptions, Driver, EngineOptions, Family, Merge, Outcome, mace::MaceDriver,
+        Bucket, BucketOptions, Driver, EngineOptions, Merge, Outcome, Preset, mace::MaceDriver,
     },
     oracle::{OracleName, Violation},
     scenario::Case,
@@ -46,9 +46,9 @@ fn a_committed_merge_survives_a_kill() {
 /// The number after an older transaction added 2 beside a younger one's 1, and a kill.
 fn recovered(case: &Case, name: &str, checkpoint: bool) -> Outcome<u64> {
     let (live, image) = (case.dir().join(name), case.dir().join(format!("{name}-image")));
-    let options = EngineOptions { collect_every_ms: None, ..Family::OneWriter.engine() };
+    let options = EngineOptions { collect_every_ms: None, ..Preset::OneWriter.engine() };
     let engine = MaceDriver.open(&live, &options)?;
-    let merging = BucketOptions { merge: Merge::Sum, ..Family::OneWriter.bucket() };
+    let merging = BucketOptions { merge: Merge::Sum, ..Preset::OneWriter.bucket() };
     let bucket = engine.create_bucket("b", &merging)?;
     let older = bucket.begin()?;
     add(bucket.as_ref(), 1)?;

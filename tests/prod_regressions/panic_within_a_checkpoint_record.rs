@@ -16,11 +16,11 @@
 
 use mace_prod::{
     engine::{
-        Driver, Family,
+        Driver, Preset,
         failpoint::{Action, Rule},
         mace::MaceDriver,
     },
-    history::{Milestone, child::ExitClass, drive::Traffic, script::Step},
+    history::{Milestone, child::ExitClass, clients::Traffic, script::Step},
     scenario::{
         Case,
         database::{Database, Stage},
@@ -56,14 +56,14 @@ fn a_database_opens_after_a_panic_of_the_checkpointer() {
 /// How a process ends that opens the database after one in which the checkpointer panicked beside
 /// clients that drop much of what they do.
 fn opened_after_panic(case: &mut Case, number: u32) -> (ExitClass, Vec<Milestone>) {
-    let options = Family::OneWriter.engine().one_log_file();
+    let options = Preset::OneWriter.engine().one_log_file();
     let root = case.dir().join(format!("try-{number}"));
     let mut database = Database::new(root, case.seed()).expect("the case's folder takes files");
     let bucket = || "a".to_owned();
     let mix = Mix { ops: 30, abort_pct: 70, ..Mix::default() };
     let traffic = Traffic { first_client: 1, clients: 2, source: Source::Mix(mix), txns: 40 };
     let checkpoint = Step::Checkpoint { bucket: bucket() };
-    let open = Step::Open { bucket: bucket(), options: Family::OneWriter.bucket() };
+    let open = Step::Open { bucket: bucket(), options: Preset::OneWriter.bucket() };
     let fill = Step::Traffic { bucket: bucket(), traffic: traffic.clone() };
     let steps =
         vec![open, fill, Step::Beside { bucket: bucket(), traffic, steps: vec![checkpoint] }];

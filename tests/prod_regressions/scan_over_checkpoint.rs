@@ -16,8 +16,8 @@
 //! invariant that fails must not be reachable through the public interface.
 
 use mace_prod::{
-    engine::{EngineOptions, Family},
-    history::{child::ExitClass, drive::Traffic, script::Step},
+    engine::{EngineOptions, Preset},
+    history::{child::ExitClass, clients::Traffic, script::Step},
     scenario::{
         Case,
         database::{Database, Stage},
@@ -52,7 +52,7 @@ fn a_scan_goes_on_over_a_checkpoint() {
 
 /// How a process ends that overwrites keys in the middle of a scan.
 fn scanned(case: &mut Case, name: &str, checkpoint: bool) -> (ExitClass, String) {
-    let options: EngineOptions = Family::Tiny.engine().one_log_file();
+    let options: EngineOptions = Preset::Tiny.engine().one_log_file();
     let root = case.dir().join(name);
     let mut database = Database::new(root, case.seed()).expect("the case's folder takes files");
     let bucket = || "a".to_owned();
@@ -62,7 +62,7 @@ fn scanned(case: &mut Case, name: &str, checkpoint: bool) -> (ExitClass, String)
     let mut amid = overwrite.clone();
     amid.extend(checkpoint.then(|| Step::Checkpoint { bucket: bucket() }));
     let steps = vec![
-        Step::Open { bucket: bucket(), options: Family::Tiny.bucket().checkpoints_when_asked() },
+        Step::Open { bucket: bucket(), options: Preset::Tiny.bucket().checkpoints_when_asked() },
         sweep(),
         Step::ScanAmid { bucket: bucket(), before: overwrite, amid },
     ];

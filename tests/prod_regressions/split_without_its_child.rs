@@ -17,12 +17,12 @@
 //! Broken promise: a commit that returned with `sync_on_write` survives the death of the process.
 
 use mace_prod::{
-    engine::{BucketOptions, Driver, Family, mace::MaceDriver},
+    engine::{BucketOptions, Driver, Preset, mace::MaceDriver},
     history::{
         Milestone,
         child::ExitClass,
-        drive::Traffic,
-        hold::{self, Place},
+        clients::Traffic,
+        pause::{self, Place},
         script::{Step, held::LEAD},
     },
     scenario::{
@@ -51,7 +51,7 @@ const READING: Duration = Duration::from_secs(5);
 #[test]
 fn a_killed_process_leaves_no_dangling_page() {
     Case::run(|case| {
-        if !hold::is_possible() {
+        if !pause::is_possible() {
             return case.skip("threads can be held on Linux only");
         }
         for nth in 1..=LEAVES {
@@ -78,7 +78,7 @@ fn torn(case: &mut Case, nth: u64) -> Result<Option<bool>, Verdict> {
     let mut database = Database::new(root, case.seed()).expect("the case's folder takes files");
     let bucket = || "a".to_owned();
     let made =
-        BucketOptions { split_keys: 64, consolidate_deltas: 16, ..Family::Defaults.bucket() };
+        BucketOptions { split_keys: 64, consolidate_deltas: 16, ..Preset::Defaults.bucket() };
     let open = Step::Open { bucket: bucket(), options: made };
     let fill =
         Step::Traffic { bucket: bucket(), traffic: Traffic::sweep(Sweep::fill(100, 100, 10)) };
@@ -87,7 +87,7 @@ fn torn(case: &mut Case, nth: u64) -> Result<Option<bool>, Verdict> {
         lead: vec![open.clone(), fill],
         amid: vec![Step::Checkpoint { bucket: bucket() }],
     };
-    let options = Family::Defaults.engine();
+    let options = Preset::Defaults.engine();
     let exit =
         database.process(&Stage::dying(&options, vec![open.clone(), hold]), &mut case.figures);
     let exit = exit.expect("the child program is built with the tests");

@@ -22,12 +22,12 @@
 //! memory".
 
 use mace_prod::{
-    engine::{BucketOptions, Family},
+    engine::{BucketOptions, Preset},
     history::{
         Milestone,
         child::ExitClass,
-        drive::Traffic,
-        hold::{self, Place},
+        clients::Traffic,
+        pause::{self, Place},
         script::Step,
     },
     scenario::{
@@ -65,7 +65,7 @@ enum Found {
 #[test]
 fn unloading_a_bucket_keeps_its_commits() {
     Case::run(|case| {
-        if !hold::is_possible() {
+        if !pause::is_possible() {
             return case.skip("threads can be held on Linux only");
         }
         // The control: a checkpoint begins within the fold, and is followed by the unloading's own.
@@ -116,7 +116,7 @@ fn process(checkpoint: bool) -> Stage {
         cache_bytes: 16 << 10,
         evict_pct: 80,
         consolidate_deltas: 64,
-        ..Family::Defaults.bucket()
+        ..Preset::Defaults.bucket()
     };
     let open = Step::Open { bucket: bucket(), options: made };
     let overwrite = |keys| {
@@ -132,5 +132,5 @@ fn process(checkpoint: bool) -> Stage {
     // The second pass makes a client fold the leaf, which puts it into the cache.
     let fill = [open.clone(), overwrite(KEYS), overwrite(KEYS)];
     let again = [hold, open, Step::ReadAll { bucket: bucket() }];
-    Stage::closing(&Family::Defaults.engine(), fill.into_iter().chain(again).collect())
+    Stage::closing(&Preset::Defaults.engine(), fill.into_iter().chain(again).collect())
 }

@@ -2,14 +2,14 @@
 
 use mace_prod::{
     case,
-    engine::Denial,
-    history::drive::clients,
+    engine::EngineError,
+    history::clients::clients,
     scenario::run::{
         Run,
         goals::counted,
         session::{Session, Verbs},
     },
-    settings::{FindingId, Settings, leaves_out},
+    settings::{FindingId, Settings, excludes},
     workload::{
         Mix,
         churn::{self, Fate, Round},
@@ -24,7 +24,7 @@ const SESSIONS: usize = 4;
 
 case!(stress_buckets_are_made_and_deleted: [Defaults, Tiny, Relaxed], |run| {
     let count = Settings::get().bucket_stress_rounds;
-    let rounds = churn::rounds(&mut run.seed().derive("rounds").draw(), NAMES, count);
+    let rounds = churn::rounds(&mut run.seed().derive("rounds").rng(), NAMES, count);
     for part in rounds.chunks(rounds.len().div_ceil(SESSIONS)) {
         run.session(|s| go_rounds(s, part, 0));
         run.reopen();
@@ -34,8 +34,8 @@ case!(stress_buckets_are_made_and_deleted: [Defaults, Tiny, Relaxed], |run| {
 
 case!(stress_buckets_churn_beside_clients: [Defaults, Tiny, Relaxed], |run| {
     let settings = Settings::get();
-    let mut draw = run.seed().derive("rounds").draw();
-    let rounds = churn::rounds(&mut draw, NAMES, settings.bucket_churn_rounds);
+    let mut rng = run.seed().derive("rounds").rng();
+    let rounds = churn::rounds(&mut rng, NAMES, settings.bucket_churn_rounds);
     let mix = Mix { keys: 80, ..Mix::default() };
     run.keep_one_log_file();
     run.serialise_maintenance();
@@ -67,7 +67,7 @@ fn go_round(s: &mut impl Verbs, round: &Round, others: u64) {
     let mix = Mix { keys: 30, abort_pct: 0, ..Mix::default() };
     s.open(bucket);
     s.work(bucket, clients(200..201).mix(&mix, 3));
-    let racing = round.fate == Fate::Unload && leaves_out(FindingId::UNLOAD_RACES_THE_EVICTOR);
+    let racing = round.fate == Fate::Unload && excludes(FindingId::UNLOAD_RACES_THE_EVICTOR);
     if round.checkpoint || racing {
         s.checkpoint(bucket);
     }
@@ -102,7 +102,7 @@ fn delete(session: &mut Session<'_>, name: &str) {
             s.delete(name);
             Ok(())
         }
-        Err(Denial::Absent) => Ok(()),
+        Err(EngineError::Absent) => Ok(()),
         Err(denial) => Err(denial),
     });
 }

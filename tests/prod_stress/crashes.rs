@@ -5,14 +5,14 @@ use mace_prod::{
     case,
     engine::{EngineOptions, RULES},
     history::{
-        drive::{Traffic, clients},
+        clients::{Traffic, clients},
         kill::Mark,
     },
     scenario::run::{
         Run,
         session::{Script, Verbs},
     },
-    settings::{Draw, FindingId, leaves_out},
+    settings::{FindingId, Rng, excludes},
     workload::{Mix, Sweep},
 };
 
@@ -22,7 +22,7 @@ const CYCLES: u32 = 24;
 case!(stress_an_aging_database_survives_every_crash: [
     Defaults, Tiny, Compressed, Relaxed, ManyWriters,
 ], |run| {
-    let mut draw = run.seed().derive("cycles").draw();
+    let mut rng = run.seed().derive("cycles").rng();
     run.keep_one_log_file();
     run.died(|s| {
         s.open("a");
@@ -31,43 +31,43 @@ case!(stress_an_aging_database_survives_every_crash: [
     });
     for _ in 0..CYCLES {
         let relaxed = !run.options.durable;
-        run.options = drawn_options(run, &mut draw);
+        run.options = drawn_options(run, &mut rng);
         // Killed on the way back to the durable route: known finding `killed-in-route-switch`.
-        let back = run.options.durable && relaxed && leaves_out(FindingId::KILLED_IN_ROUTE_SWITCH);
-        if draw.percent(25) && !back {
+        let back = run.options.durable && relaxed && excludes(FindingId::KILLED_IN_ROUTE_SWITCH);
+        if rng.percent(25) && !back {
             run.killed_in_openings();
         }
-        let work = run.script(|s| work(s, &mut draw));
-        if draw.percent(20) {
+        let work = run.script(|s| work(s, &mut rng));
+        if rng.percent(20) {
             run.closed(|s| s.steps(work));
         } else {
-            let mark = if draw.percent(50) { Mark::Acked } else { Mark::Asked };
-            run.killed(mark(draw.between(1, 50)), |s| s.steps(work));
+            let mark = if rng.percent(50) { Mark::Acked } else { Mark::Asked };
+            run.killed(mark(rng.between(1, 50)), |s| s.steps(work));
         }
     }
-    run.options = drawn_options(run, &mut draw);
+    run.options = drawn_options(run, &mut rng);
     run.reopen();
     run.check();
     run.reopen();
 });
 
 /// The preset's options with the durability route and the number of writers drawn anew.
-fn drawn_options(run: &Run<'_>, draw: &mut Draw) -> EngineOptions {
+fn drawn_options(run: &Run<'_>, rng: &mut Rng) -> EngineOptions {
     let own = run.preset().engine().one_log_file();
-    let drawn = *draw.pick(&[1, 4, 16, 32]);
+    let drawn = *rng.pick(&[1, 4, 16, 32]);
     let writers = if RULES.writers_change { drawn } else { own.writers };
-    EngineOptions { durable: draw.percent(60), writers, ..own }
+    EngineOptions { durable: rng.percent(60), writers, ..own }
 }
 
 /// Clients with checkpoints and collection in between, at least sixty commits in all.
-fn work(s: &mut Script, draw: &mut Draw) {
+fn work(s: &mut Script, rng: &mut Rng) {
     let mix = Mix { keys: 300, ..Mix::default() };
     s.open("a");
     for _ in 0..3 {
-        if draw.percent(40) {
+        if rng.percent(40) {
             s.checkpoint("a");
         }
-        if draw.percent(30) {
+        if rng.percent(30) {
             s.collect(1);
         }
         s.work("a", clients(0..3).mix(&mix, 12));

@@ -3,7 +3,7 @@
 use mace_prod::{
     case,
     engine::RULES,
-    history::{drive::Traffic, script::Step, watch::Watch},
+    history::{clients::Traffic, script::Step, snapshot_readers::Watch},
     oracle::space::Bound,
     scenario::run::{goals::collected_blob_files, session::Verbs},
     workload::Sweep,

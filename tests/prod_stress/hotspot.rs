@@ -2,7 +2,7 @@
 
 use mace_prod::{
     case,
-    history::{drive::clients, watch::Watch},
+    history::{clients::clients, snapshot_readers::Watch},
     scenario::run::{
         goals::{commits_beside_snapshots, conflicts},
         session::Verbs,

@@ -5,10 +5,10 @@
 #[test]
 fn stress_long_pairs_are_kept() {
     use mace_prod::{
-        engine::{Family, mace::MaceDriver},
+        engine::{Preset, mace::MaceDriver},
         scenario::{Case, pairs::are_kept},
     };
-    Case::run(|case| are_kept(case, &MaceDriver, Family::Defaults, &[64 << 20, 256 << 20]));
+    Case::run(|case| are_kept(case, &MaceDriver, Preset::Defaults, &[64 << 20, 256 << 20]));
 }
 
 mod buckets;

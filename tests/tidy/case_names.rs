@@ -59,9 +59,9 @@ fn cargo_the_cases_are_those_of_before_the_renames() {
     let wanted: BTreeSet<Name> = before.into_iter().map(|name| renamed(name, &map)).collect();
     let mut list = Command::new(env!("CARGO"));
     list.args(["nextest", "list", "--profile", "all", "--cargo-quiet", "--message-format", "json"]);
-    let list = list.current_dir(root()).output().expect("nextest is there");
-    let list = serde_json::from_slice(&list.stdout).expect("nextest lists the cases as JSON");
-    let now = listed(&list);
+    let output = list.current_dir(root()).output().expect("nextest is there");
+    let cases = serde_json::from_slice(&output.stdout).expect("nextest lists the cases as JSON");
+    let now = listed(&cases);
     let lost: Vec<_> = wanted.difference(&now).collect();
     let new: Vec<_> = now.difference(&wanted).collect();
     assert!(lost.is_empty() && new.is_empty(), "lost {lost:?}, new {new:?}");

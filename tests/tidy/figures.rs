@@ -6,7 +6,7 @@ use super::{
     import_cycles,
     source::{Source, root, sources},
 };
-use std::{collections::BTreeMap, fmt::Write, process::Command};
+use std::{collections::BTreeMap, fmt::Write, path::Path, process::Command};
 
 /// The areas and the folders that they are in, today and before.
 const AREAS: [(&str, &[&str]); 8] = [
@@ -65,12 +65,16 @@ fn git(arguments: &[&str]) -> Vec<u8> {
 fn tree_of(commit: &str) -> Tree {
     let names = git(&["ls-tree", "-r", "--name-only", "-z", commit]);
     let names = String::from_utf8(names).expect("file names are UTF-8");
-    let wanted = |name: &&str| name.ends_with(".rs") || name.ends_with("Cargo.toml");
+    let wanted = |name: &&str| is_rust(name) || name.ends_with("Cargo.toml");
     let read = |name: &str| {
         let text = git(&["show", &format!("{commit}:{name}")]);
         (name.to_owned(), String::from_utf8_lossy(&text).into_owned())
     };
     names.split_terminator('\0').filter(wanted).map(read).collect()
+}
+
+fn is_rust(path: &str) -> bool {
+    Path::new(path).extension().is_some_and(|extension| extension == "rs")
 }
 
 /// Lines of code: neither blank nor a comment, and outside of test modules.
@@ -101,8 +105,8 @@ fn code_lines(text: &str) -> usize {
     count
 }
 
-fn braces(line: &str) -> i64 {
-    let count = |brace: char| line.matches(brace).count() as i64;
+fn braces(line: &str) -> i32 {
+    let count = |brace: char| line.matches(brace).fold(0, |sum, _| sum + 1);
     count('{') - count('}')
 }
 
@@ -115,7 +119,7 @@ fn is_test_file(path: &str) -> bool {
 fn by_area(tree: &Tree) -> Vec<(&'static str, usize)> {
     let lines = |folders: &[&str]| {
         let here = tree.iter().filter(|(path, _)| {
-            path.ends_with(".rs")
+            is_rust(path)
                 && folders.iter().any(|folder| path.starts_with(folder))
                 && !(path.contains("src/") && is_test_file(path))
         });
@@ -144,7 +148,7 @@ fn figures(tree: &Tree) -> Vec<(String, String)> {
         .into_iter()
         .map(|(name, lines)| (format!("lines, {name}"), lines.to_string()))
         .collect();
-    let rust = || tree.iter().filter(|(path, _)| path.ends_with(".rs"));
+    let rust = || tree.iter().filter(|(path, _)| is_rust(path));
     let lines: usize = rust().map(|(_, text)| text.lines().count()).sum();
     rows.push(("lines of Rust in all, with tests and comments".to_owned(), lines.to_string()));
     let packages = tree.keys().filter(|path| path.ends_with("Cargo.toml")).count();

@@ -1,13 +1,13 @@
-//! A small store of versions in memory that keeps snapshot isolation, or commits one named sin. It
-//! is there to test checkers and recorders: a checker that never saw a sin caught proves nothing.
+//! A small store of versions in memory that keeps snapshot isolation, or commits one named defect. It
+//! is there to test checkers and recorders: a checker that never saw a defect caught proves nothing.
 //!
-//! A sin is committed at the moment that completes it and only then, so that an engine that sinned
+//! A defect is committed at the moment that completes it and only then, so that an engine that sinned
 //! has always shown what it is to be accused of. One caller at a time; clients that run at once
 //! share it behind a lock. Nothing here is fast or durable.
 
-mod sin;
+mod defect;
 
-pub use sin::Sin;
+pub use defect::Defect;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -73,8 +73,8 @@ struct Done<K> {
 /// The store.
 #[derive(Clone, Debug)]
 pub struct Store<K, V> {
-    sin: Option<Sin>,
-    sins: u64,
+    defect: Option<Defect>,
+    defects: u64,
     turns: u64,
     begun: u64,
     commits: u64,
@@ -91,10 +91,10 @@ pub struct Store<K, V> {
 
 impl<K: Ord + Clone, V: Clone + PartialEq> Store<K, V> {
     /// An empty store, honest or not.
-    pub fn new(sin: Option<Sin>) -> Self {
+    pub fn new(defect: Option<Defect>) -> Self {
         Self {
-            sin,
-            sins: 0,
+            defect,
+            defects: 0,
             turns: 0,
             begun: 0,
             commits: 0,
@@ -108,8 +108,8 @@ impl<K: Ord + Clone, V: Clone + PartialEq> Store<K, V> {
     }
 
     /// How often it sinned.
-    pub fn sins(&self) -> u64 {
-        self.sins
+    pub fn defects(&self) -> u64 {
+        self.defects
     }
 
     /// Begins a transaction at a snapshot of now.
@@ -184,7 +184,7 @@ impl<K: Ord + Clone, V: Clone + PartialEq> Store<K, V> {
         let other = active.entangled.filter(|_| active.mutual);
         // When the other one is committed, this one has to.
         let sealed = other.is_some_and(|other| self.done.contains_key(&other));
-        let sin = self.sin;
+        let defect = self.defect;
         let entries = self.keys.entry(key.clone()).or_default();
         if let Some(own) = entries.iter_mut().find(|entry| entry.txn == txn) {
             own.replaced = own.replaced.take().or(own.value.take());
@@ -196,9 +196,9 @@ impl<K: Ord + Clone, V: Clone + PartialEq> Store<K, V> {
         for entry in entries.iter() {
             let later = entry.at.is_some_and(|at| at > snapshot);
             let pending = entry.at.is_none();
-            let over_it = sin == Some(Sin::DirtyWrite) && seen == entry.txn;
+            let over_it = defect == Some(Defect::DirtyWrite) && seen == entry.txn;
             if (later || pending) && !over_it && !sealed {
-                if pending || sin != Some(Sin::LostUpdate) {
+                if pending || defect != Some(Defect::LostUpdate) {
                     return Err(Conflict);
                 }
                 lies += 1;
@@ -234,7 +234,7 @@ impl<K: Ord + Clone, V: Clone + PartialEq> Store<K, V> {
                 }
             }
         }
-        self.sins += active.lies;
+        self.defects += active.lies;
         self.note_sights(&active);
         let seen = self.sessions.entry(active.session).or_default();
         *seen = at.max(*seen);

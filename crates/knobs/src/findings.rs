@@ -26,7 +26,7 @@ pub struct Finding {
     pub summary: String,
     /// The class of input that random generators leave out because of it.
     #[serde(default)]
-    pub leaves_out: Option<String>,
+    pub excludes: Option<String>,
     /// For a race: it shows in one of so many tries, by the worst rate that was measured. Its case
     /// tries until it shows, [`Finding::tries`] times at the most.
     #[serde(default)]

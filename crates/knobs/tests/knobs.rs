@@ -391,7 +391,7 @@ engine = ["0.2.0", "0.3.0"]
 builds = ["failpoints"]
 case = "lost_checkpoint::survives"
 summary = "a checkpoint is lost"
-leaves_out = "checkpoints after a failed commit"
+excludes = "checkpoints after a failed commit"
 gone_in = ["0.3.0"]
 "#;
 
@@ -400,7 +400,7 @@ fn a_finding_holds_for_its_versions_and_builds() {
     let root = root(&[("known-findings.toml", FINDING)]);
     let findings = Findings::load(root.path()).unwrap();
     let finding = findings.find("lost-checkpoint").unwrap();
-    assert_eq!(finding.leaves_out.as_deref(), Some("checkpoints after a failed commit"));
+    assert_eq!(finding.excludes.as_deref(), Some("checkpoints after a failed commit"));
     assert!(finding.is_expected("0.2.0", Build::Failpoints));
     assert!(!finding.is_expected("0.2.0", Build::Plain), "not listed for that build");
     assert!(!finding.is_expected("0.3.0", Build::Failpoints), "gone there");
@@ -427,7 +427,7 @@ fn a_race_is_tried_until_its_absence_is_no_luck() {
 fn malformed_findings_are_refused_absent_are_none() {
     assert!(Findings::load(root(&[]).path()).unwrap().all().is_empty());
     for (from, to, says) in [
-        ("leaves_out", "leave_out", "unknown field"),
+        ("excludes", "leave_out", "unknown field"),
         ("\"failpoints\"", "\"failpoint\"", "failpoint"),
         ("lost-checkpoint", "lost checkpoint", "without blanks"),
         ("[\"0.2.0\", \"0.3.0\"]", "[]", "at least one engine version"),

@@ -6,7 +6,7 @@
 //! cannot see, be it active or committed since; only merges beside merges are let through.
 
 use super::merge::merged;
-use crate::engine::{BucketOptions, Denial, Merge, Order, Outcome, RULES, Reason, Scan};
+use crate::engine::{BucketOptions, EngineError, Merge, Order, Outcome, RULES, Reason, Scan};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Buckets that a database holds, deleted ones not yet reaped included.
@@ -97,10 +97,10 @@ impl Database {
     pub(super) fn create(&mut self, name: &str, options: &BucketOptions) -> Outcome<u64> {
         short_enough(name)?;
         if self.names.contains_key(name) {
-            return Err(Denial::Refused(Reason::Exists));
+            return Err(EngineError::Refused(Reason::Exists));
         }
         if self.count() >= MAX_BUCKETS {
-            return Err(Denial::Refused(Reason::Quota));
+            return Err(EngineError::Refused(Reason::Quota));
         }
         self.last_bucket += 1;
         let store = Store {
@@ -122,7 +122,7 @@ impl Database {
             None => store.loaded = Some(merge),
             // A loaded bucket keeps its operator; asking for none is asking for whatever it has.
             Some(loaded) if merge == Merge::None || merge == loaded => {}
-            Some(_) => return Err(Denial::Refused(Reason::Invalid)),
+            Some(_) => return Err(EngineError::Refused(Reason::Invalid)),
         }
         store.handles += 1;
         Ok(id)
@@ -139,13 +139,13 @@ impl Database {
         let id = self.id(name)?;
         let store = self.bucket(id);
         if store.loaded.is_some() {
-            return Err(Denial::Refused(Reason::Busy));
+            return Err(EngineError::Refused(Reason::Busy));
         }
         let new = clamp(new);
         let old = &store.options;
         let inline = RULES.inline_may_become(old.inline_bytes, new.inline_bytes);
         if !inline || new.split_keys != old.split_keys {
-            return Err(Denial::Refused(Reason::Invalid));
+            return Err(EngineError::Refused(Reason::Invalid));
         }
         store.options = new;
         Ok(())
@@ -240,12 +240,12 @@ impl Database {
     }
 
     fn id(&self, name: &str) -> Outcome<u64> {
-        self.names.get(name).copied().ok_or(Denial::Absent)
+        self.names.get(name).copied().ok_or(EngineError::Absent)
     }
 
     fn idle(&self, name: &str) -> Outcome<u64> {
         let id = self.id(name)?;
-        if self.stores[&id].handles > 0 { Err(Denial::Refused(Reason::Busy)) } else { Ok(id) }
+        if self.stores[&id].handles > 0 { Err(EngineError::Refused(Reason::Busy)) } else { Ok(id) }
     }
 }
 
@@ -253,7 +253,7 @@ impl Store {
     pub(super) fn get(&self, snapshot: Snapshot, key: &[u8]) -> Outcome<Vec<u8>> {
         assert!(!key.is_empty(), "an empty key is outside the contract");
         let versions = self.keys.get(key).map_or(&[][..], Vec::as_slice);
-        self.resolve(snapshot, key, versions)?.ok_or(Denial::Absent)
+        self.resolve(snapshot, key, versions)?.ok_or(EngineError::Absent)
     }
 
     pub(super) fn scan(&self, snapshot: Snapshot, scan: &Scan) -> Outcome<Vec<(Vec<u8>, Vec<u8>)>> {
@@ -282,7 +282,7 @@ impl Store {
         let length = match &write {
             // An empty operand would read as a deletion.
             Write::Merge(operand) if operator == Merge::None || operand.is_empty() => {
-                return Err(Denial::Refused(Reason::Invalid));
+                return Err(EngineError::Refused(Reason::Invalid));
             }
             Write::Put(bytes)
             | Write::Update(bytes)
@@ -291,19 +291,19 @@ impl Store {
             Write::Delete => 0,
         };
         if key.len() > MAX_KEY_BYTES || key.len() + length > MAX_PAIR_BYTES {
-            return Err(Denial::Refused(Reason::TooLarge));
+            return Err(EngineError::Refused(Reason::TooLarge));
         }
         let versions = self.keys.get(key).map_or(&[][..], Vec::as_slice);
         let merges = |version: &Version| {
             matches!((&write, &version.content), (Write::Merge(_), Content::Operand(_)))
         };
         if versions.iter().any(|version| !version.visible(snapshot) && !merges(version)) {
-            return Err(Denial::Conflict);
+            return Err(EngineError::Conflict);
         }
         let there = versions.last().is_some_and(|v| !matches!(v.content, Content::Tombstone));
         let content = match write {
-            Write::Put(_) if there => return Err(Denial::Refused(Reason::Exists)),
-            Write::Update(_) | Write::Delete if !there => return Err(Denial::Absent),
+            Write::Put(_) if there => return Err(EngineError::Refused(Reason::Exists)),
+            Write::Update(_) | Write::Delete if !there => return Err(EngineError::Absent),
             Write::Put(value) | Write::Update(value) | Write::Upsert(value) => {
                 Content::Value(value)
             }
@@ -359,7 +359,7 @@ impl Store {
         }
         match (operands.is_empty(), self.loaded.unwrap_or(Merge::None)) {
             (true, _) => Ok(base.map(<[u8]>::to_vec)),
-            (false, Merge::None) => Err(Denial::Refused(Reason::Invalid)),
+            (false, Merge::None) => Err(EngineError::Refused(Reason::Invalid)),
             // They were met from the newest to the oldest.
             (false, Merge::Sum) => Ok(Some(merged(key, base, operands.into_iter().rev()))),
         }
@@ -387,5 +387,5 @@ pub fn clamp(options: &BucketOptions) -> BucketOptions {
 }
 
 fn short_enough(name: &str) -> Outcome<()> {
-    if name.len() > MAX_NAME_BYTES { Err(Denial::Refused(Reason::TooLarge)) } else { Ok(()) }
+    if name.len() > MAX_NAME_BYTES { Err(EngineError::Refused(Reason::TooLarge)) } else { Ok(()) }
 }

@@ -4,8 +4,8 @@ use super::*;
 use crate::engine::{Keys, Order};
 
 const KEY: &[u8] = b"key";
-const EXISTS: Denial = Denial::Refused(Reason::Exists);
-const BUSY: Denial = Denial::Refused(Reason::Busy);
+const EXISTS: EngineError = EngineError::Refused(Reason::Exists);
+const BUSY: EngineError = EngineError::Refused(Reason::Busy);
 
 fn fresh() -> (ModelDriver, Box<dyn Engine>, Box<dyn Bucket>) {
     let driver = ModelDriver::default();
@@ -29,15 +29,15 @@ fn number(value: u64) -> [u8; 8] {
 fn each_write_answers_by_whether_the_key_is_there() {
     let (_driver, _engine, bucket) = fresh();
     let txn = bucket.begin().unwrap();
-    assert_eq!(txn.update(KEY, b"1"), Err(Denial::Absent));
-    assert_eq!(txn.del(KEY), Err(Denial::Absent));
+    assert_eq!(txn.update(KEY, b"1"), Err(EngineError::Absent));
+    assert_eq!(txn.del(KEY), Err(EngineError::Absent));
     assert_eq!(txn.reset_merge(KEY), Ok(()));
     assert_eq!(txn.put(KEY, b"1"), Ok(()));
     assert_eq!(txn.put(KEY, b"2"), Err(EXISTS));
     assert_eq!(txn.update(KEY, b""), Ok(()));
     assert_eq!(txn.get(KEY), Ok(Vec::new()), "own writes are visible, an empty value is a value");
     assert_eq!(txn.del(KEY), Ok(()));
-    assert_eq!(txn.get(KEY), Err(Denial::Absent));
+    assert_eq!(txn.get(KEY), Err(EngineError::Absent));
     assert_eq!(txn.put(KEY, b"3"), Ok(()));
     assert_eq!(txn.commit(), Ok(()));
     assert_eq!(bucket.view().unwrap().get(KEY), Ok(b"3".to_vec()));
@@ -56,7 +56,7 @@ fn snapshots_never_change_and_aborts_leave_nothing() {
     assert_eq!(view.get(KEY), Ok(b"old".to_vec()));
     assert_eq!(reader.get(KEY), Ok(b"old".to_vec()));
     assert_eq!(bucket.view().unwrap().get(KEY), Ok(b"new".to_vec()));
-    assert_eq!(bucket.view().unwrap().get(b"other"), Err(Denial::Absent));
+    assert_eq!(bucket.view().unwrap().get(b"other"), Err(EngineError::Absent));
 }
 
 #[test]
@@ -65,14 +65,14 @@ fn the_first_writer_wins_committed_or_not() {
     let (first, second) = (bucket.begin().unwrap(), bucket.begin().unwrap());
     first.upsert(KEY, b"1").unwrap();
     second.upsert(b"elsewhere", b"2").unwrap();
-    assert_eq!(second.upsert(KEY, b"2"), Err(Denial::Conflict));
-    assert_eq!(second.upsert(b"more", b"2"), Err(Denial::Conflict), "it is doomed");
-    assert_eq!(second.commit(), Err(Denial::Conflict));
+    assert_eq!(second.upsert(KEY, b"2"), Err(EngineError::Conflict));
+    assert_eq!(second.upsert(b"more", b"2"), Err(EngineError::Conflict), "it is doomed");
+    assert_eq!(second.commit(), Err(EngineError::Conflict));
     let third = bucket.begin().unwrap();
     first.commit().unwrap();
-    assert_eq!(third.del(KEY), Err(Denial::Conflict));
+    assert_eq!(third.del(KEY), Err(EngineError::Conflict));
     drop(third);
-    assert_eq!(bucket.view().unwrap().get(b"elsewhere"), Err(Denial::Absent));
+    assert_eq!(bucket.view().unwrap().get(b"elsewhere"), Err(EngineError::Absent));
     assert_eq!(bucket.view().unwrap().get(KEY), Ok(b"1".to_vec()));
 }
 
@@ -80,8 +80,8 @@ fn the_first_writer_wins_committed_or_not() {
 fn write_skew_is_allowed() {
     let (_driver, _engine, bucket) = fresh();
     let (left, right) = (bucket.begin().unwrap(), bucket.begin().unwrap());
-    assert_eq!(left.get(b"r"), Err(Denial::Absent));
-    assert_eq!(right.get(b"l"), Err(Denial::Absent));
+    assert_eq!(left.get(b"r"), Err(EngineError::Absent));
+    assert_eq!(right.get(b"l"), Err(EngineError::Absent));
     left.put(b"l", b"1").unwrap();
     right.put(b"r", b"1").unwrap();
     assert_eq!((left.commit(), right.commit()), (Ok(()), Ok(())));
@@ -94,10 +94,10 @@ fn merges_stand_beside_merges_and_beside_nothing_else() {
     first.merge(KEY, &number(2)).unwrap();
     second.merge(KEY, &number(40)).unwrap();
     assert_eq!(second.get(KEY), Ok(number(40).to_vec()));
-    assert_eq!(second.merge(KEY, b""), Err(Denial::Refused(Reason::Invalid)));
+    assert_eq!(second.merge(KEY, b""), Err(EngineError::Refused(Reason::Invalid)));
     first.commit().unwrap();
     let late = bucket.begin().unwrap();
-    assert_eq!(late.upsert(KEY, b"x"), Err(Denial::Conflict));
+    assert_eq!(late.upsert(KEY, b"x"), Err(EngineError::Conflict));
     second.commit().unwrap();
     assert_eq!(bucket.view().unwrap().get(KEY), Ok(number(42).to_vec()));
 }
@@ -132,7 +132,10 @@ fn buckets_obey_name_quota_and_holders() {
     let options = BucketOptions::default();
     let refused = |outcome: Outcome<Box<dyn Bucket>>| outcome.err().unwrap();
     let long = "n".repeat(MAX_NAME_BYTES + 1);
-    assert_eq!(refused(engine.create_bucket(&long, &options)), Denial::Refused(Reason::TooLarge));
+    assert_eq!(
+        refused(engine.create_bucket(&long, &options)),
+        EngineError::Refused(Reason::TooLarge)
+    );
     assert_eq!(refused(engine.create_bucket("b", &options)), EXISTS);
     assert_eq!(engine.delete_bucket("b"), Err(BUSY));
     let id = bucket.id();
@@ -142,7 +145,7 @@ fn buckets_obey_name_quota_and_holders() {
     for number in 1..MAX_BUCKETS {
         engine.create_bucket(&number.to_string(), &options).unwrap();
     }
-    assert_eq!(refused(engine.create_bucket("b", &options)), Denial::Refused(Reason::Quota));
+    assert_eq!(refused(engine.create_bucket("b", &options)), EngineError::Refused(Reason::Quota));
     engine.collect_garbage();
     assert_ne!(engine.create_bucket("b", &options).unwrap().id(), id);
 }
@@ -156,7 +159,7 @@ fn options_change_while_unloaded_and_inline_downwards() {
     engine.unload_bucket("b").unwrap();
     assert_eq!(engine.change_bucket_options("b", &change(1)), Ok(()));
     assert_eq!(engine.bucket_options("b"), Ok(change(256)));
-    let refused = Err(Denial::Refused(Reason::Invalid));
+    let refused = Err(EngineError::Refused(Reason::Invalid));
     assert_eq!(engine.change_bucket_options("b", &change(512)), refused);
 }
 
@@ -182,7 +185,7 @@ fn reopenings_and_copies_find_what_was_committed() {
     }
 }
 
-const INVALID: Denial = Denial::Refused(Reason::Invalid);
+const INVALID: EngineError = EngineError::Refused(Reason::Invalid);
 
 #[test]
 fn tampering_shows_after_the_next_opening() {

@@ -6,8 +6,8 @@ use crate::{
     engine::Outcome,
     history::{
         Milestone,
-        hold::{Hold, Place},
-        reach::Thread,
+        counters::Thread,
+        pause::{Hold, Place},
     },
     settings::Seed,
 };

@@ -4,7 +4,7 @@
 
 use super::{Losses, Place};
 use crate::{
-    history::{Event, KeyText, Milestone, Scanned, Seen, Write, drive::seen},
+    history::{Event, KeyText, Milestone, Scanned, Seen, Write, clients::seen},
     oracle::{
         ledger::{Ledger, Record, Status},
         recovery::Reopened,

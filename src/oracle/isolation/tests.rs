@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::{
-    engine::Denial,
+    engine::EngineError,
     history::{
         Milestone, Scanned, Seen, Write,
         dump::{Dump, Pairs},
@@ -76,7 +76,7 @@ fn rejects_a_lost_update_but_not_an_unknown_commit() {
     let twice = found(events.clone());
     assert!(twice[0].starts_with("lost update"), "{twice:?}");
     let last = events.len() - 1;
-    let denial = Denial::Unknown("io".to_owned());
+    let denial = EngineError::Unknown("io".to_owned());
     events[last] = Event::Info { txn: TxnId { client: 2, seq: 1 }, stamp: 32, denial };
     assert_eq!(found(events), [""; 0]);
 }

@@ -2,7 +2,7 @@
 //! the oracle, not an engine.
 
 use super::*;
-use crate::oracle::hand::{Script, W, saw, saw_nothing};
+use crate::oracle::history_builder::{Script, W, saw, saw_nothing};
 
 /// The promises that a history breaks.
 fn broken(script: &Script) -> Vec<&'static str> {

@@ -1,7 +1,7 @@
 //! One batch: what is done while the clock runs, and what is checked when it stands.
 
 use crate::{
-    engine::{Bucket, Denial, Driver, Keys, Order, Outcome, Scan},
+    engine::{Bucket, Driver, EngineError, Keys, Order, Outcome, Scan},
     scenario::bench::{
         Bench, Work, Wrong,
         database::{Database, Place, copy, fill},
@@ -160,7 +160,7 @@ fn clients(
     count: usize,
     records: &[Record],
     work: impl Fn(&[Record]) -> Outcome<Tally> + Sync,
-) -> Result<(Duration, Tally), Denial> {
+) -> Result<(Duration, Tally), EngineError> {
     if count == 1 {
         let (time, tally) = timed(|| work(records));
         return Ok((time, tally?));

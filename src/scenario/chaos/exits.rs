@@ -2,7 +2,7 @@
 //! verdict by itself. Runs nothing and reads no state.
 
 use crate::{
-    engine::{Denial, Driver, mace::MaceDriver},
+    engine::{Driver, EngineError, mace::MaceDriver},
     error,
     history::OracleName,
     history::{
@@ -182,7 +182,7 @@ pub fn newest(history: &History) -> &[Event] {
 fn failures_of_newest(history: &History) -> usize {
     let failed = |event: &&Event| match event {
         Event::Info { .. } => true,
-        Event::Abort { denial, .. } => matches!(denial, Some(Denial::Failed(_))),
+        Event::Abort { denial, .. } => matches!(denial, Some(EngineError::Failed(_))),
         _ => false,
     };
     newest(history).iter().filter(failed).count()

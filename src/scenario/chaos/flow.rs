@@ -1,5 +1,5 @@
 //! What a chaos case does: a first child counts the hits of the point, a second one on an equal
-//! database meets the fault, and `aftermath.rs` opens what it left behind. A hit that does not come
+//! database meets the fault, and `recovery_check.rs` opens what it left behind. A hit that does not come
 //! is armed again, a few times.
 
 use crate::{
@@ -15,9 +15,9 @@ use crate::{
         Case,
         chaos::{
             Fault,
-            aftermath::Aftermath,
             exits::{self, Met, Stopped, ended, must, unexpected},
             recipes::{self, Stages},
+            recovery_check::RecoveryCheck,
         },
         database::{Database, Stage},
     },
@@ -57,13 +57,13 @@ impl Flow<'_> {
             Action::Panic | Action::Io | Action::IoKind(_) => 1,
         };
         let database = self.arm(&base, nth)?;
-        let mut aftermath = Aftermath {
+        let mut recovery_check = RecoveryCheck {
             options: recipes::without_rotation(&self.stages.armed.options),
-            family: self.fault.family(),
+            preset: self.fault.preset(),
             expect: self.expect(),
             figures: &mut self.case.figures,
         };
-        let mut violations = aftermath.judge(database)?;
+        let mut violations = recovery_check.judge(database)?;
         violations.retain(|violation| !self.explained(violation));
         Ok(Verdict::from_violations(violations))
     }
@@ -116,8 +116,8 @@ impl Flow<'_> {
     fn nth(&self, hits: u64) -> u64 {
         let (nth, is_first_too) = self.fault.position.of(hits);
         let same = if is_first_too { ", which is the first one too" } else { "" };
-        let family = self.fault.family().name();
-        report::say(&format!("chaos: armed at hit {nth} of {hits}{same}, configuration {family}"));
+        let preset = self.fault.preset().name();
+        report::say(&format!("chaos: armed at hit {nth} of {hits}{same}, configuration {preset}"));
         nth
     }
 

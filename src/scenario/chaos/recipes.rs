@@ -8,12 +8,12 @@
 
 use crate::{
     engine::{
-        Capabilities, EngineOptions, Family, RULES,
+        Capabilities, EngineOptions, Preset, RULES,
         failpoint::{Action, Rule},
     },
-    history::{drive::Traffic, script::Step},
+    history::{clients::Traffic, script::Step},
     scenario::database::Stage,
-    settings::{FindingId, leaves_out},
+    settings::{FindingId, excludes},
     workload::{Mix, Source, Sweep},
 };
 
@@ -166,21 +166,21 @@ pub struct Stages {
 }
 
 impl Recipe {
-    /// The processes, opening the database as a configuration family does.
-    pub fn stages(self, family: Family) -> Stages {
-        let options = self.options(family);
+    /// The processes, opening the database as a configuration preset does.
+    pub fn stages(self, preset: Preset) -> Stages {
+        let options = self.options(preset);
         let setup = match self {
-            Self::Masks => vec![Stage::closing(&options, self.prologue(family))],
+            Self::Masks => vec![Stage::closing(&options, self.prologue(preset))],
             Self::Reopen | Self::SwitchRoute | Self::SwitchWidth => {
-                vec![Stage::dying(&options, self.prologue(family))]
+                vec![Stage::dying(&options, self.prologue(preset))]
             }
             Self::Orphans => {
                 let crash = Rule::new("mace_flush_before_manifest_commit", Action::Abort, 2);
-                vec![Stage::dying(&options, self.prologue(family)).under(crash.to_string())]
+                vec![Stage::dying(&options, self.prologue(preset)).under(crash.to_string())]
             }
             _ => Vec::new(),
         };
-        let armed = Stage::closing(&self.options_when_armed(family), self.steps(family));
+        let armed = Stage::closing(&self.options_when_armed(preset), self.steps(preset));
         let rules = match self {
             Self::CopyRefused => "mace_fs_hard_link[data]=io,mace_fs_copy_file[data]=io",
             Self::CopyUnlinked => "mace_fs_hard_link=io",
@@ -191,8 +191,8 @@ impl Recipe {
 
     /// How the database is opened before the fault. The log rotates where nothing is dropped and
     /// nothing conflicts, and nowhere else: known finding `aborted-across-log-files`.
-    fn options(self, family: Family) -> EngineOptions {
-        let options = without_rotation(&family.engine());
+    fn options(self, preset: Preset) -> EngineOptions {
+        let options = without_rotation(&preset.engine());
         match self {
             Self::Rotate => EngineOptions { wal_file_bytes: 4 << 10, ..options },
             Self::ObsoleteBlobs => EngineOptions { blob_file_bytes: 8 << 10, ..options },
@@ -210,8 +210,8 @@ impl Recipe {
     }
 
     /// How the process opens it that meets the fault, and every one after it.
-    fn options_when_armed(self, family: Family) -> EngineOptions {
-        let before = self.options(family);
+    fn options_when_armed(self, preset: Preset) -> EngineOptions {
+        let before = self.options(preset);
         match self {
             Self::SwitchRoute => EngineOptions { durable: !before.durable, ..before },
             Self::SwitchWidth if before.writers > 1 => EngineOptions { writers: 1, ..before },
@@ -221,26 +221,26 @@ impl Recipe {
     }
 
     /// What goes before the process that meets the fault.
-    fn prologue(self, family: Family) -> Vec<Step> {
+    fn prologue(self, preset: Preset) -> Vec<Step> {
         match self {
-            Self::Masks => vec![open(BUCKET, family), fill(300, 100)],
+            Self::Masks => vec![open(BUCKET, preset), fill(300, 100)],
             Self::Orphans => {
-                vec![open(BUCKET, family), mixed(2, 6), checkpoint(), mixed(2, 6), checkpoint()]
+                vec![open(BUCKET, preset), mixed(2, 6), checkpoint(), mixed(2, 6), checkpoint()]
             }
-            _ => vec![open(BUCKET, family), mixed(3, 8), checkpoint(), mixed(3, 8)],
+            _ => vec![open(BUCKET, preset), mixed(3, 8), checkpoint(), mixed(3, 8)],
         }
     }
 
     /// What the process does that meets the fault.
-    fn steps(self, family: Family) -> Vec<Step> {
-        let mut steps = vec![open(BUCKET, family)];
+    fn steps(self, preset: Preset) -> Vec<Step> {
+        let mut steps = vec![open(BUCKET, preset)];
         match self {
             Self::Commits => {
                 // Enough keys that pages divide.
                 steps.extend([mixed(3, 8), fill(150, 100), checkpoint(), mixed(2, 6)]);
             }
             Self::Rotate => {
-                steps.push(open(OTHER, family));
+                steps.push(open(OTHER, preset));
                 for _ in 0..3 {
                     steps.extend([apart(10), fill(40, 100), checkpoint()]);
                     steps.extend([checkpoint_of(OTHER), Step::Collect { rounds: 3 }]);
@@ -249,16 +249,16 @@ impl Recipe {
             Self::Create => {
                 steps.push(mixed(2, 4));
                 for name in ["b", "c", "d"] {
-                    steps.extend([open(name, family), traffic(name, 2, 3, 0)]);
+                    steps.extend([open(name, preset), traffic(name, 2, 3, 0)]);
                 }
                 steps.push(mixed(2, 4));
             }
             Self::Delete => {
                 let delete = Step::Delete { bucket: OTHER.to_owned() };
-                steps.extend([mixed(2, 6), open(OTHER, family), traffic(OTHER, 2, 8, 0)]);
+                steps.extend([mixed(2, 6), open(OTHER, preset), traffic(OTHER, 2, 8, 0)]);
                 steps.push(checkpoint_of(OTHER));
                 steps.extend([delete, mixed(2, 4), Step::Reap]);
-                steps.extend([open(OTHER, family), traffic(OTHER, 2, 4, 0), mixed(2, 4)]);
+                steps.extend([open(OTHER, preset), traffic(OTHER, 2, 4, 0), mixed(2, 4)]);
             }
             Self::RewriteData | Self::ObsoleteData | Self::RewriteBlobs | Self::ObsoleteBlobs => {
                 steps.extend(self.collecting());
@@ -269,11 +269,11 @@ impl Recipe {
             }
             Self::Evict => {
                 let id = FindingId::HISTORY_AHEAD_OF_ITS_PAGE;
-                let options = family.bucket().checkpoints_when_asked_while(id);
+                let options = preset.bucket().checkpoints_when_asked_while(id);
                 steps = vec![Step::Open { bucket: BUCKET.to_owned(), options }];
                 let read = Step::ReadAll { bucket: BUCKET.to_owned() };
                 steps.extend([mixed(2, 4), fill(600, 200), read]);
-                steps.extend((!leaves_out(id)).then(checkpoint).into_iter().chain([mixed(2, 4)]));
+                steps.extend((!excludes(id)).then(checkpoint).into_iter().chain([mixed(2, 4)]));
             }
             Self::Copy | Self::CopyRefused | Self::CopyUnlinked => {
                 let copy = |name: &str| {
@@ -327,14 +327,14 @@ impl Recipe {
 /// The same with log files that take all that a case writes, as long as the engine has the known
 /// finding `aborted-across-log-files`.
 pub fn without_rotation(options: &EngineOptions) -> EngineOptions {
-    if !leaves_out(FindingId::ABORTED_ACROSS_LOG_FILES) {
+    if !excludes(FindingId::ABORTED_ACROSS_LOG_FILES) {
         return options.clone();
     }
     EngineOptions { wal_file_bytes: 1 << 20, ..options.clone() }
 }
 
-fn open(bucket: &str, family: Family) -> Step {
-    Step::Open { bucket: bucket.to_owned(), options: family.bucket().for_kills() }
+fn open(bucket: &str, preset: Preset) -> Step {
+    Step::Open { bucket: bucket.to_owned(), options: preset.bucket().for_kills() }
 }
 
 /// Random transactions in the main bucket, some of them dropped.
@@ -392,8 +392,8 @@ fn collect_blobs() -> Step {
 
 /// What a process does that goes on after a crash. Nothing is dropped, so that each of its clients
 /// has to get somewhere.
-pub fn epilogue(family: Family) -> Vec<Step> {
+pub fn epilogue(preset: Preset) -> Vec<Step> {
     let (main, other) = (traffic(BUCKET, 2, 5, 0), traffic(OTHER, 1, 2, 0));
-    let steps = [open(BUCKET, family), main.clone(), open(OTHER, family), other];
+    let steps = [open(BUCKET, preset), main.clone(), open(OTHER, preset), other];
     steps.into_iter().chain([checkpoint(), collect(), main]).collect()
 }

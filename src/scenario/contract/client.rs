@@ -8,9 +8,9 @@ use super::{
     reference::{Map, Reference},
 };
 use crate::{
-    engine::{Bucket, Denial, Driver, Engine, Outcome, Read, Reason, Txn},
+    engine::{Bucket, Driver, Engine, EngineError, Outcome, Read, Reason, Txn},
     history::dump::{Pairs, read_all},
-    settings::{FindingId, leaves_out},
+    settings::{FindingId, excludes},
 };
 use std::{fs, path::Path, sync::Arc};
 
@@ -135,7 +135,7 @@ impl<'a> Frame<'a> {
         let mut steps = Vec::new();
         for (key, value) in writes {
             steps.push(write(txn.as_ref(), how, &key, value, false));
-            if steps.last() == Some(&Err(Denial::Conflict)) {
+            if steps.last() == Some(&Err(EngineError::Conflict)) {
                 break;
             }
         }
@@ -166,7 +166,7 @@ impl<'a> Frame<'a> {
     /// No checkpoint is under way, as long as the engine has the known finding
     /// `copy-during-checkpoint`.
     fn copy(&self, after: &Reference, target: &Path) -> Outcome<Vec<String>> {
-        if leaves_out(FindingId::COPY_DURING_CHECKPOINT) {
+        if excludes(FindingId::COPY_DURING_CHECKPOINT) {
             // The wait ends before the checkpoint's record is in the log; that of the next one, which
             // has nothing to write, begins behind it.
             for _ in 0..2 {
@@ -176,7 +176,7 @@ impl<'a> Frame<'a> {
         self.engine.copy_to(target)?;
         let again = self.engine.copy_to(target);
         let mut found = Vec::new();
-        if again != Err(Denial::Refused(Reason::Exists)) {
+        if again != Err(EngineError::Refused(Reason::Exists)) {
             found.push(format!("a second copy to the same folder: {}", Answer::Done(again)));
         }
         let copy = self.driver.open(target, &after.engine)?;
@@ -242,10 +242,10 @@ fn write(txn: &dyn Txn, how: How, key: &[u8], value: Value, may_be_busy: bool) -
 
 /// Asks until the answer is not `Busy`, and does something in between.
 pub(super) fn ask<T>(mut question: impl FnMut() -> Outcome<T>, between: impl Fn()) -> Outcome<T> {
-    let busy = Err(Denial::Refused(Reason::Busy));
+    let busy = Err(EngineError::Refused(Reason::Busy));
     for _ in 0..ASKED_AT_MOST {
         match question() {
-            Err(Denial::Refused(Reason::Busy)) => between(),
+            Err(EngineError::Refused(Reason::Busy)) => between(),
             answer => return answer,
         }
         std::thread::yield_now();

@@ -179,7 +179,7 @@ impl Value {
         let mut bytes = match self.filling {
             Filling::Zeros => vec![0; self.len],
             Filling::Text => b"production ".iter().copied().cycle().take(self.len).collect(),
-            Filling::Noise => Seed::new(self.number).draw().bytes(self.len),
+            Filling::Noise => Seed::new(self.number).rng().bytes(self.len),
         };
         let front = self.len.min(8);
         bytes[..front].copy_from_slice(&self.number.to_le_bytes()[..front]);

@@ -9,10 +9,10 @@ use super::{
 };
 use crate::{
     engine::{
-        BucketOptions, Denial, EngineOptions, Family, Merge, Order, Outcome, RULES, Reason,
+        BucketOptions, EngineError, EngineOptions, Merge, Order, Outcome, Preset, RULES, Reason,
         model::{MAX_KEY_BYTES, clamp, sum},
     },
-    settings::{FindingId, leaves_out},
+    settings::{FindingId, excludes},
 };
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -70,15 +70,15 @@ struct Txn {
 impl Reference {
     /// Two empty buckets in this configuration. Where the log does not rotate its files are so
     /// large that one is enough, whatever later operations ask for.
-    pub fn new(family: Family, rotates: bool) -> Self {
+    pub fn new(preset: Preset, rotates: bool) -> Self {
         let bucket = |merge| Bucket {
             pairs: Arc::default(),
-            options: BucketOptions { merge, ..family.bucket() },
+            options: BucketOptions { merge, ..preset.bucket() },
             aborted: false,
             keys: BTreeSet::new(),
             commits: BTreeMap::new(),
         };
-        let mut engine = family.engine();
+        let mut engine = preset.engine();
         if !rotates {
             engine.wal_file_bytes = NEVER_FULL;
         }
@@ -134,7 +134,7 @@ impl Reference {
             }
             Op::Get(reader, key) => {
                 let value = self.map(*reader).get(&key.0).map(|value| value.to_vec());
-                return Answer::Value(value.ok_or(Denial::Absent));
+                return Answer::Value(value.ok_or(EngineError::Absent));
             }
             Op::Scan(reader, sweep) => return Answer::Pairs(Ok(scan(self.map(*reader), sweep))),
             Op::Commit(slot) => {
@@ -146,7 +146,7 @@ impl Reference {
             Op::Close(slot) => self.views[*slot] = None,
             Op::Fill(run, value) => return self.bulk(*run, How::Upsert, value),
             Op::Thin(run) => return self.bulk(*run, How::Del, &Value::NONE),
-            Op::Held { .. } => return Answer::Done(Err(Denial::Refused(Reason::Busy))),
+            Op::Held { .. } => return Answer::Done(Err(EngineError::Refused(Reason::Busy))),
             Op::Copy | Op::Audit => return Answer::Sound(Vec::new()),
             Op::Checkpoint { .. } | Op::Collect | Op::Collection(_) | Op::Sync => {}
             Op::Reload(_) | Op::Change(..) | Op::Recreate(_) | Op::Reopen(_) => {
@@ -171,7 +171,7 @@ impl Reference {
                 let (old, wanted) = (&bucket.options, clamp(wanted));
                 let inline = RULES.inline_may_become(old.inline_bytes, wanted.inline_bytes);
                 if !inline || wanted.split_keys != old.split_keys {
-                    return Answer::Done(Err(Denial::Refused(Reason::Invalid)));
+                    return Answer::Done(Err(EngineError::Refused(Reason::Invalid)));
                 }
                 bucket.options = BucketOptions { merge: old.merge, ..wanted };
             }
@@ -245,30 +245,30 @@ impl Reference {
         let txn = self.txns[slot].as_mut().expect("writes go to open transactions");
         let bucket = &mut self.buckets[txn.bucket];
         if txn.doomed {
-            return Some(Err(Denial::Conflict));
+            return Some(Err(EngineError::Conflict));
         }
         if how == How::Merge && (bucket.options.merge == Merge::None || value.len == 0) {
-            return Some(Err(Denial::Refused(Reason::Invalid)));
+            return Some(Err(EngineError::Refused(Reason::Invalid)));
         }
         if key.len() > MAX_KEY_BYTES {
-            return Some(Err(Denial::Refused(Reason::TooLarge)));
+            return Some(Err(EngineError::Refused(Reason::TooLarge)));
         }
         match overlap {
             Overlap::None => {}
             Overlap::KnownFinding
-                if leaves_out(FindingId::MERGE_ADMISSION_SEES_ONLY_THE_NEWEST_VERSION) =>
+                if excludes(FindingId::MERGE_ADMISSION_SEES_ONLY_THE_NEWEST_VERSION) =>
             {
                 return None;
             }
             Overlap::KnownFinding | Overlap::Conflict => {
                 txn.doomed = true;
-                return Some(Err(Denial::Conflict));
+                return Some(Err(EngineError::Conflict));
             }
         }
         let there = txn.now.contains_key(key);
         match how {
-            How::Put if there => return Some(Err(Denial::Refused(Reason::Exists))),
-            How::Update | How::Del if !there => return Some(Err(Denial::Absent)),
+            How::Put if there => return Some(Err(EngineError::Refused(Reason::Exists))),
+            How::Update | How::Del if !there => return Some(Err(EngineError::Absent)),
             How::ResetMerge if !there => return Some(Ok(())),
             How::Del | How::ResetMerge => drop(txn.now.remove(key)),
             How::Put | How::Update | How::Upsert => {
@@ -300,7 +300,7 @@ impl Reference {
     fn commit(&mut self, slot: usize) -> Outcome<()> {
         if self.txns[slot].as_ref().is_some_and(|txn| txn.doomed) {
             self.abort(slot);
-            return Err(Denial::Conflict);
+            return Err(EngineError::Conflict);
         }
         let txn = self.txns[slot].take().expect("it was opened above");
         self.clock += 1;
@@ -339,7 +339,7 @@ impl Reference {
                 return Answer::LeftOut;
             };
             steps.push(outcome);
-            if steps.last() == Some(&Err(Denial::Conflict)) {
+            if steps.last() == Some(&Err(EngineError::Conflict)) {
                 break;
             }
         }

@@ -3,7 +3,7 @@
 //! by the tests that the cases' detection is proved with; opens no engine itself.
 
 use crate::{
-    engine::{BucketOptions, Driver, EngineOptions, Family, Order, RULES},
+    engine::{BucketOptions, Driver, EngineOptions, Order, Preset, RULES},
     history::OracleName,
     oracle::Violation,
     report::Figures,
@@ -11,7 +11,7 @@ use crate::{
         self, BUCKETS, Filling, How, Key, Mismatch, Op, PROMISE, Reader, Reference, Run, Span,
         Sweep, TXNS, VIEWS, Value, bucket_of_txn, without_drops,
     },
-    settings::{FindingId, Seed, leaves_out},
+    settings::{FindingId, Seed, excludes},
     verdict::Verdict,
 };
 use proptest::{
@@ -52,7 +52,7 @@ pub struct Effort {
 pub fn judge(
     driver: &dyn Driver,
     dir: &Path,
-    family: Family,
+    preset: Preset,
     seed: Seed,
     effort: Effort,
     figures: &mut Figures,
@@ -63,11 +63,11 @@ pub fn judge(
         max_shrink_iters: effort.shrinking,
         ..Config::default()
     };
-    let rng = TestRng::from_seed(RngAlgorithm::ChaCha, &seed.draw().bytes(32));
+    let rng = TestRng::from_seed(RngAlgorithm::ChaCha, &seed.rng().bytes(32));
     let mut runner = TestRunner::new_with_rng(config, rng);
     let figures = RefCell::new(figures);
     let failed = Cell::new(false);
-    let lists = lists(family, effort.operations, driver.capabilities().copy);
+    let lists = lists(preset, effort.operations, driver.capabilities().copy);
     let outcome = runner.run(&lists, |(start, ops, seen)| {
         // What depends on the engine's own threads does not show each time: once a list has
         // failed, a shorter one is acquitted only after several attempts.
@@ -90,7 +90,7 @@ pub fn judge(
             let list = carried_out(&start, &ops);
             let list: Vec<String> =
                 list.iter().enumerate().map(|(at, op)| format!("\n    {at} {op:?}")).collect();
-            let witness = format!("{family:?}: {why}{}", list.concat());
+            let witness = format!("{preset:?}: {why}{}", list.concat());
             Verdict::Violated(vec![Violation::new(OracleName::Contract, PROMISE, witness)])
         }
     }
@@ -120,18 +120,18 @@ fn attempt(
 }
 
 fn carried_out(start: &Reference, ops: &[Op]) -> Vec<Op> {
-    let left_out = start.rotates() && leaves_out(FindingId::ABORTED_ACROSS_LOG_FILES);
+    let left_out = start.rotates() && excludes(FindingId::ABORTED_ACROSS_LOG_FILES);
     if left_out { without_drops(ops) } else { ops.to_vec() }
 }
 
 type Lists = Sequential<Reference, Op, BoxedStrategy<Reference>, BoxedStrategy<Op>>;
 
-fn lists(family: Family, operations: usize, copies: bool) -> Lists {
+fn lists(preset: Preset, operations: usize, copies: bool) -> Lists {
     Sequential::new(
         SizeRange::from(operations / 2..=operations),
-        move || any::<bool>().prop_map(move |rotates| Reference::new(family, rotates)).boxed(),
+        move || any::<bool>().prop_map(move |rotates| Reference::new(preset, rotates)).boxed(),
         |_, _| true,
-        move |reference| operation(family, copies, reference),
+        move |reference| operation(preset, copies, reference),
         |mut reference, op| {
             reference.step(op);
             reference
@@ -139,7 +139,7 @@ fn lists(family: Family, operations: usize, copies: bool) -> Lists {
     )
 }
 
-fn operation(family: Family, copies: bool, now: &Reference) -> BoxedStrategy<Op> {
+fn operation(preset: Preset, copies: bool, now: &Reference) -> BoxedStrategy<Op> {
     let reader =
         || prop_oneof![(0..TXNS).prop_map(Reader::Txn), (0..VIEWS).prop_map(Reader::View),];
     let flip = any::<bool>;
@@ -165,7 +165,7 @@ fn operation(family: Family, copies: bool, now: &Reference) -> BoxedStrategy<Op>
         1 => (0..BUCKETS.len()).prop_map(Op::Reload),
         1 => bucket_options(now),
         1 => (0..BUCKETS.len()).prop_map(Op::Recreate),
-        1 => engine_options(family).prop_map(|options| Op::Reopen(Box::new(options))),
+        1 => engine_options(preset).prop_map(|options| Op::Reopen(Box::new(options))),
     ]
     .boxed()
 }
@@ -192,7 +192,7 @@ fn write(now: &Reference) -> BoxedStrategy<Op> {
 /// Whether a key of this length is left out: see the known finding `key-of-115-bytes`. Some more
 /// than its own lengths, because a page strips what its keys have in common.
 fn left_out(len: usize) -> bool {
-    leaves_out(FindingId::KEY_OF_115_BYTES)
+    excludes(FindingId::KEY_OF_115_BYTES)
         && ((115..=130).contains(&len) || (16_370..=16_390).contains(&len))
 }
 
@@ -283,11 +283,11 @@ fn key(now: &Reference, bucket: usize) -> BoxedStrategy<Key> {
     .boxed()
 }
 
-/// Lengths around the thresholds of inlining (256, 1024, 4096, 16384 and the family's own), around
+/// Lengths around the thresholds of inlining (256, 1024, 4096, 16384 and the preset's own), around
 /// the smallest data file (32 KiB), and more than three of them. An empty value is left out: see the
 /// known finding `empty-value-is-a-deletion`.
 fn value() -> impl Strategy<Value = Value> + Clone {
-    let shortest = usize::from(leaves_out(FindingId::EMPTY_VALUE_IS_A_DELETION));
+    let shortest = usize::from(excludes(FindingId::EMPTY_VALUE_IS_A_DELETION));
     let len = prop_oneof![
         12 => select(vec![8_usize, shortest, 1, 7, 9, 32, 100]),
         8 => select(vec![255_usize, 256, 257, 1023, 1024, 1025, 4095, 4096, 4097]),
@@ -379,8 +379,8 @@ fn bucket_options(now: &Reference) -> BoxedStrategy<Op> {
         .boxed()
 }
 
-fn engine_options(family: Family) -> impl Strategy<Value = EngineOptions> {
-    let own = vec![family.engine().writers];
+fn engine_options(preset: Preset) -> impl Strategy<Value = EngineOptions> {
+    let own = vec![preset.engine().writers];
     let writers = select(if RULES.writers_change { vec![1_u8, 4, 32, 16] } else { own });
     let file = select(vec![16_u64 << 10, 64 << 10, 1 << 20]);
     (any::<bool>(), writers, file.clone(), file, 8..20_usize).prop_map(
@@ -394,7 +394,7 @@ fn engine_options(family: Family) -> impl Strategy<Value = EngineOptions> {
             lru_bytes: data_file_bytes,
             // One for each of thirty-two writers on the relaxed route.
             wal_buffer_bytes: 1 << 20,
-            ..family.engine()
+            ..preset.engine()
         },
     )
 }

@@ -1,5 +1,5 @@
-//! Known findings that a remainder shows on disk before anything opens it, and what tells them from
-//! any other defect in the same remainder: its cause, and not its place. A remainder counts as known
+//! Known findings that a crash state shows on disk before anything opens it, and what tells them from
+//! any other defect in the same crash state: its cause, and not its place. A crash state counts as known
 //! only when it keeps every promise once that cause is taken away. Only while a finding's entry holds.
 
 use crate::{
@@ -12,7 +12,7 @@ use crate::{
         recovery::{Reopened, Streams},
     },
     scenario::chaos,
-    settings::{FindingId, leaves_out},
+    settings::{FindingId, excludes},
     testdir,
 };
 use serde::{Deserialize, Serialize};
@@ -121,7 +121,7 @@ pub(super) struct Cut {
 }
 
 impl Cut {
-    /// Whether something is still behind the cut in this remainder: younger files, or the file's old
+    /// Whether something is still behind the cut in this crash state: younger files, or the file's old
     /// end, since the cut was not synced.
     pub(super) fn is_before_something(&self, dir: &Path) -> bool {
         let size = fs::metadata(dir.join("log").join(&self.file)).map(|file| file.len());
@@ -139,7 +139,7 @@ pub(super) fn refusal(dir: &Path, violations: &[Violation]) -> Option<FindingId>
         return None;
     }
     let (id, _) = chaos::known::dangling_abort_in(dir)?;
-    leaves_out(id).then_some(id)
+    excludes(id).then_some(id)
 }
 
 /// Whether what is broken is nothing but commits that were answered with an error and came back, whole
@@ -151,7 +151,7 @@ pub(super) fn is_revived(
     streams: Streams,
 ) -> bool {
     !violations.is_empty()
-        && leaves_out(REVIVED_COMMIT)
+        && excludes(REVIVED_COMMIT)
         && judge_all(&Evidence {
             commits: Commits::ApartFromFailed,
             clients_misled: Some("the first run was judged"),
@@ -164,7 +164,7 @@ pub(super) fn is_revived(
 /// nothing else. Whether something had been promised is the caller's to know.
 pub(super) fn is_cut_off(has_header: bool, violations: &[Violation]) -> bool {
     let refused = |violation: &Violation| violation.oracle == OracleName::Answers;
-    !has_header && violations.iter().all(refused) && leaves_out(CUT_OFF_CREATION)
+    !has_header && violations.iter().all(refused) && excludes(CUT_OFF_CREATION)
 }
 
 /// Whether one of the headers was written whole: each ends in its checksum. A manifest that is not
@@ -186,7 +186,7 @@ pub(super) fn mended(
     at: u32,
     to: &Path,
 ) -> Result<bool> {
-    if !leaves_out(SHORT_LOG_FILE) {
+    if !excludes(SHORT_LOG_FILE) {
         return Ok(false);
     }
     let mut streams: BTreeMap<&str, Vec<&LogFile>> = BTreeMap::new();

@@ -1,7 +1,7 @@
-//! What judging a remainder leaves behind besides its answer. Judges run in processes of their own
+//! What judging a crash state leaves behind besides its answer. Judges run in processes of their own
 //! that come and go: what they let pass is counted in a file, and the first picture of broken
 //! isolation is kept. Isolation is judged once in a process for each state that a history led to,
-//! because many remainders of different bytes hold the same pairs. Chooses no crash.
+//! because many crash states of different bytes hold the same pairs. Chooses no crash.
 
 use crate::{
     error::Error,
@@ -30,7 +30,7 @@ pub struct Notes {
     sound: Mutex<HashMap<u128, Vec<Allowance>>>,
 }
 
-/// What was let pass, by its oracle and the engine's sentence: how often, and in how many remainders.
+/// What was let pass, by its oracle and the engine's sentence: how often, and in how many crash states.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Passed(BTreeMap<(OracleName, String), (u64, u64)>);
 
@@ -55,7 +55,7 @@ impl Notes {
         }
     }
 
-    /// Counts what was let pass in one remainder.
+    /// Counts what was let pass in one crash state.
     pub(super) fn let_pass(&self, allowances: &[Allowance]) {
         if allowances.is_empty() {
             return;
@@ -88,9 +88,9 @@ impl Notes {
             let entry: (OracleName, u64, String) =
                 serde_json::from_str(line).expect("a line is an allowance");
             let (oracle, count, sentence) = entry;
-            let (sum, remainders) = passed.0.entry((oracle, sentence)).or_default();
+            let (sum, crash_states) = passed.0.entry((oracle, sentence)).or_default();
             *sum += count;
-            *remainders += 1;
+            *crash_states += 1;
         }
         passed
     }
@@ -99,10 +99,10 @@ impl Notes {
 impl Passed {
     /// Adds what was let pass elsewhere.
     pub fn join(&mut self, other: Self) {
-        for (what, (count, remainders)) in other.0 {
+        for (what, (count, crash_states)) in other.0 {
             let (sum, all) = self.0.entry(what).or_default();
             *sum += count;
-            *all += remainders;
+            *all += crash_states;
         }
     }
 
@@ -113,8 +113,8 @@ impl Passed {
 
     /// Says and counts it.
     pub fn report(&self, figures: &mut Figures) {
-        for ((oracle, sentence), (count, remainders)) in &self.0 {
-            say(&format!("{oracle} let {count} pass in {remainders} remainders: {sentence}"));
+        for ((oracle, sentence), (count, crash_states)) in &self.0 {
+            say(&format!("{oracle} let {count} pass in {crash_states} crash_states: {sentence}"));
             figures.add(format!("{oracle}.allowed"), *count);
         }
     }

@@ -3,7 +3,7 @@
 
 use super::session::Evidence;
 use crate::{
-    engine::Denial,
+    engine::EngineError,
     history::{Event, History},
     oracle::judge::overlaps,
     verdict::Verdict,
@@ -92,7 +92,7 @@ pub fn reached(what: &str, count: u64) -> Verdict {
 
 fn conflicts_of(history: &History) -> u64 {
     let conflict =
-        |event: &&Event| matches!(event, Event::Abort { denial: Some(Denial::Conflict), .. });
+        |event: &&Event| matches!(event, Event::Abort { denial: Some(EngineError::Conflict), .. });
     history.events.iter().filter(conflict).count() as u64
 }
 

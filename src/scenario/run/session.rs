@@ -7,12 +7,12 @@ use crate::{
     engine::{Bucket, BucketOptions, Engine, Merge, Outcome, Scan},
     history::{
         Event, OracleName,
-        drive::{Tally, Traffic},
+        clients::{Tally, Traffic},
+        counters,
         dump::Dump,
         journal::Recorder,
-        reach,
         script::{Runner, Step},
-        watch::{self, Snapshot, Watch},
+        snapshot_readers::{self, Snapshot, Watch},
     },
     oracle::space::Sample,
     settings::Seed,
@@ -208,7 +208,7 @@ impl<'a> Session<'a> {
         self.attempt(|session| {
             let handles = session.handles(readers)?;
             let recorder = session.recorder;
-            let ((), snapshots) = watch::beside(&handles, recorder, || work(session));
+            let ((), snapshots) = snapshot_readers::beside(&handles, recorder, || work(session));
             session.evidence.snapshots.extend(snapshots?);
             Ok(())
         });
@@ -222,7 +222,9 @@ impl<'a> Session<'a> {
             let engine = session.engine;
             let recorder = session.recorder;
             session.fairly(|session| {
-                watch::upkeep(engine, kept.as_ref(), recorder, || session.beside(readers, work));
+                snapshot_readers::upkeep(engine, kept.as_ref(), recorder, || {
+                    session.beside(readers, work);
+                });
             });
             Ok(())
         });
@@ -231,7 +233,7 @@ impl<'a> Session<'a> {
     /// Reads a bucket in every way, to be judged like a transaction that only reads.
     pub fn glance(&mut self, watch: &Watch) {
         self.attempt(|session| {
-            watch::glance(watch, session.runner.bucket(&watch.bucket), session.recorder)
+            snapshot_readers::glance(watch, session.runner.bucket(&watch.bucket), session.recorder)
         });
     }
 
@@ -247,10 +249,10 @@ impl<'a> Session<'a> {
     }
 
     fn bytes_of_reading(&self, bucket: &str) -> Outcome<Option<u64>> {
-        let before = reach::thread_bytes_read();
+        let before = counters::thread_bytes_read();
         let mut dump = Dump::default();
         dump.add(bucket, self.runner.bucket(bucket), &[])?;
-        let Some((before, after)) = before.zip(reach::thread_bytes_read()) else {
+        let Some((before, after)) = before.zip(counters::thread_bytes_read()) else {
             return Ok(None);
         };
         for witness in dump.disagreements {
@@ -258,7 +260,7 @@ impl<'a> Session<'a> {
         }
         // Asking the system is itself a read, of less than this.
         let bytes = after - before;
-        Ok(Some(if bytes > reach::ASKING { bytes } else { 0 }))
+        Ok(Some(if bytes > counters::ASKING { bytes } else { 0 }))
     }
 
     fn handles(&self, watches: &[Watch]) -> Outcome<Vec<(Watch, Box<dyn Bucket>)>> {

@@ -11,14 +11,14 @@ use mace_prod::{
         chaos::recipes::Stages,
         database::Stage,
         power::{
-            Lives, Recorded, foreign,
+            Recorded, SecondCrashes,
             known::{REVIVED_COMMIT, UNSYNCED_LOG_NAME},
-            known_id,
-            works::Work,
+            known_id, other_engines,
+            workloads::Workload,
         },
         run::concluded,
     },
-    settings::{FindingId, Seed, Settings, leaves_out},
+    settings::{FindingId, Seed, Settings, excludes},
     verdict::Verdict,
 };
 use std::{collections::BTreeSet, path::Path, thread};
@@ -29,7 +29,7 @@ const KEPT: &str = "what a power loss leaves keeps every promise";
 const STEPS: u64 = 6;
 
 /// Records a work and judges what a power loss may leave of it; or one stored finding again.
-pub(crate) fn power_loss(case: &mut Case, driver: &dyn Driver, work: Work) -> Verdict {
+pub(crate) fn power_loss(case: &mut Case, driver: &dyn Driver, work: Workload) -> Verdict {
     if let Some(finding) = &Settings::get().power_replay {
         return replayed(driver, work, finding);
     }
@@ -54,17 +54,17 @@ pub(crate) fn power_loss(case: &mut Case, driver: &dyn Driver, work: Work) -> Ve
 }
 
 /// What becomes of a trace before it is explored.
-pub(crate) type Sight = fn(Trace, &dyn Driver) -> Trace;
+pub(crate) type TraceFilter = fn(Trace, &dyn Driver) -> Trace;
 
 /// The trace without what another engine's findings about names would hide.
 pub(crate) fn names_kept(trace: Trace, driver: &dyn Driver) -> Trace {
-    match foreign::unsynced_names(&driver.identity().name) {
+    match other_engines::unsynced_names(&driver.identity().name) {
         None => trace,
         Some(names) => trace.keeping(names),
     }
 }
 
-/// Records processes and says in whose words the remainders of these steps break promises.
+/// Records processes and says in whose words the crash states of these steps break promises.
 pub(crate) fn shown(
     case: &mut Case,
     stages: &Stages,
@@ -131,7 +131,7 @@ pub(crate) fn findings(
     case: &mut Case,
     (stages, first): (&Stages, &[Stage]),
     steps: &[Step],
-    (plan, seen_as): (&Plan, Sight),
+    (plan, seen_as): (&Plan, TraceFilter),
 ) -> Result<Vec<Finding>, Verdict> {
     let places = Places::new(case.dir());
     let recorded = recorded_after(&places, driver, (stages, first), case.seed(), plan);
@@ -171,17 +171,17 @@ fn explored(case: &mut Case, places: &Places, run: &Recorded<'_>, trace: Trace) 
     report
 }
 
-/// Judges a remainder, of the recording or of a life after it; where a life begins, leads it.
-fn of_lives(run: &Recorded<'_>, state: &State, lives: &Lives) -> Result<(), String> {
+/// Judges a crash state, of the recording or of a life after it; where a life begins, leads it.
+fn of_lives(run: &Recorded<'_>, state: &State, lives: &SecondCrashes) -> Result<(), String> {
     // What is recorded was found sound before. The opening that recovers is the one that writes,
     // as long as an opening that only reads spoils the next one.
-    if !state.is_recorded() || !leaves_out(UNSYNCED_LOG_NAME) {
+    if !state.is_recorded() || !excludes(UNSYNCED_LOG_NAME) {
         run.judge(&crash(state), lives)?;
     }
     if state.is_recorded() { live_on(run, state, lives) } else { Ok(()) }
 }
 
-/// The words of what is found where so many remainders of these steps are opened and written, and
+/// The words of what is found where so many crash states of these steps are opened and written, and
 /// lose their power again.
 pub(crate) fn shown_in_lives(
     (folder, seed): (&Path, Seed),
@@ -272,7 +272,7 @@ fn again(case: &Case, finding: &Finding) -> String {
 }
 
 /// Judges a stored finding again, with the journal that lies beside it.
-fn replayed(driver: &dyn Driver, work: Work, file: &Path) -> Verdict {
+fn replayed(driver: &dyn Driver, work: Workload, file: &Path) -> Verdict {
     let root = file.parent().and_then(Path::parent).unwrap_or(file);
     let places = Places::new(root);
     let run = places.recorded(driver, &work.stages());

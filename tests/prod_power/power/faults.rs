@@ -14,9 +14,9 @@ use mace_prod::{
     scenario::{
         Case,
         chaos::recipes::Stages,
-        power::{Passed, foreign, known::FAILED_SYNC, put_down_to, works::Work},
+        power::{Passed, known::FAILED_SYNC, other_engines, put_down_to, workloads::Workload},
     },
-    settings::{FindingId, Seed, Settings, leaves_out},
+    settings::{FindingId, Seed, Settings, excludes},
     testdir,
     verdict::Verdict,
 };
@@ -101,7 +101,11 @@ struct Disk<'a> {
 type Calls = BTreeMap<Call, u64>;
 
 /// Runs a work once for each fault of a sample and judges what is left.
-pub(crate) fn failing_disk(case: &mut Case, driver: &'static dyn Driver, work: Work) -> Verdict {
+pub(crate) fn failing_disk(
+    case: &mut Case,
+    driver: &'static dyn Driver,
+    work: Workload,
+) -> Verdict {
     on_disk(case, (driver, work.stages()), |case, calls| {
         let rules = match &Settings::get().power_rule {
             Some(rule) => vec![rule.clone()],
@@ -113,7 +117,7 @@ pub(crate) fn failing_disk(case: &mut Case, driver: &'static dyn Driver, work: W
 
 /// Runs a short work with its first call of each kind failing, its second, its third, until a run
 /// meets no failure: once, and from that call on.
-pub(crate) fn each_call(case: &mut Case, driver: &'static dyn Driver, work: Work) -> Verdict {
+pub(crate) fn each_call(case: &mut Case, driver: &'static dyn Driver, work: Workload) -> Verdict {
     on_disk(case, (driver, work.brief()), |_, calls| match &Settings::get().power_rule {
         Some(rule) => vec![Lane::of(rule.clone())],
         None => lanes(calls),
@@ -296,8 +300,8 @@ fn chosen(case: &mut Case, calls: &Calls) -> Vec<String> {
         budget => budget,
     };
     case.figures.add("faults.possible", all.len() as u64);
-    let mut draw = case.seed().derive("faults").draw();
-    draw.shuffle(&mut all);
+    let mut rng = case.seed().derive("faults").rng();
+    rng.shuffle(&mut all);
     // The early ones first, one of each kind before the second of any.
     all.sort_by_key(|fault| if fault.nth <= ALWAYS { fault.nth } else { ALWAYS + 1 });
     let early = all.iter().filter(|fault| fault.nth <= ALWAYS).count().min(budget / 2);
@@ -338,9 +342,9 @@ fn without_power(places: &Places, recording: &Recording<'_>, traced: Trace) -> O
     // Each engine's is a finding of its own.
     let engine = recording.run.driver.identity().name;
     let known = if engine == MaceDriver.identity().name {
-        Some(FAILED_SYNC).filter(|&id| leaves_out(id))
+        Some(FAILED_SYNC).filter(|&id| excludes(id))
     } else {
-        foreign::failed_sync(&engine)
+        other_engines::failed_sync(&engine)
     };
     let Some(known) = known.filter(|_| !found.is_sound()) else { return found };
     match shown(&explore, traced.forgiving()) {

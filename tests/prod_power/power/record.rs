@@ -14,7 +14,7 @@ use mace_prod::{
     scenario::{
         chaos::recipes::Stages,
         database::{DEADLINE, Stage},
-        power::{Crash, DATABASE, Lives, LogFile, Notes, Recorded, Word, Words},
+        power::{Crash, DATABASE, LogFile, Notes, Recorded, SecondCrashes, TraceMark, TraceMarks},
     },
     settings::Seed,
 };
@@ -53,8 +53,8 @@ impl Places {
     }
 
     /// Where what databases do after a power loss is kept.
-    pub(crate) fn lives(&self) -> Lives {
-        Lives::new(self.root.join("lives"))
+    pub(crate) fn lives(&self) -> SecondCrashes {
+        SecondCrashes::new(self.root.join("lives"))
     }
 
     /// What judges note beside their answers.
@@ -184,13 +184,13 @@ pub(crate) fn recorded_after<'a>(
 ) -> Result<Recording<'a>> {
     let plan = places.plan(&stages.armed, seed.derive("recorded"));
     let first: Vec<Plan> = first.iter().map(|stage| places.plan(stage, seed)).collect();
-    let words = Words::of(&plan.options);
+    let words = TraceMarks::of(&plan.options);
     let fork = Fork::new(places.root.join("recorded")).deadline(stages.armed.deadline);
     let outcome = fork.run(move || {
         let recorder = Recorder::file(&plan.journal).map_err(|error| error.to_string())?;
         let recorder = recorder.telling(move |event| match words.of_event(event) {
-            Some(Word::Asked(number)) => begun(number),
-            Some(Word::Promised(number)) => acked(number),
+            Some(TraceMark::Asked(number)) => begun(number),
+            Some(TraceMark::Promised(number)) => acked(number),
             None => {}
         });
         let session = Session::new().plan(faults.clone()).log(places.trace());
@@ -218,10 +218,10 @@ pub(crate) fn crash(state: &State) -> Crash<'_> {
 pub(crate) fn live_on(
     run: &Recorded<'_>,
     state: &State,
-    lives: &Lives,
+    lives: &SecondCrashes,
 ) -> std::result::Result<(), String> {
     run.live_on(&crash(state), lives, |word| match word {
-        Word::Asked(number) => begun(number),
-        Word::Promised(number) => acked(number),
+        TraceMark::Asked(number) => begun(number),
+        TraceMark::Promised(number) => acked(number),
     })
 }

@@ -15,9 +15,11 @@
 use crate::power::explore::shown;
 use faultfs::Step as Explored;
 use mace_prod::{
-    engine::{EngineOptions, Family},
-    history::{drive::Traffic, script::Step},
-    scenario::{Case, chaos::recipes::Stages, database::Stage, power::works::UNSYNCED_ROTATION},
+    engine::{EngineOptions, Preset},
+    history::{clients::Traffic, script::Step},
+    scenario::{
+        Case, chaos::recipes::Stages, database::Stage, power::workloads::UNSYNCED_ROTATION,
+    },
     verdict::Verdict,
     workload::Sweep,
 };
@@ -27,13 +29,13 @@ const LOST: &str = "durability: an acknowledged commit survives";
 /// Runs the case.
 pub(crate) fn judge(case: &mut Case) -> Verdict {
     let relaxed =
-        EngineOptions { durable: false, wal_file_bytes: 4 << 10, ..Family::OneWriter.engine() };
+        EngineOptions { durable: false, wal_file_bytes: 4 << 10, ..Preset::OneWriter.engine() };
     let bucket = || "a".to_owned();
     let fill = Traffic::sweep(Sweep::fill(20, 300, 2));
     let steps = vec![
         Step::Open {
             bucket: bucket(),
-            options: Family::OneWriter.bucket().checkpoints_when_asked(),
+            options: Preset::OneWriter.bucket().checkpoints_when_asked(),
         },
         Step::Traffic { bucket: bucket(), traffic: fill },
         Step::Sync,

@@ -21,8 +21,8 @@
 use crate::power::explore::shown_under;
 use faultfs::Step as Explored;
 use mace_prod::{
-    engine::Family,
-    history::{drive::Traffic, script::Step},
+    engine::Preset,
+    history::{clients::Traffic, script::Step},
     scenario::{Case, chaos::recipes::Stages, database::Stage, power::known::REVIVED_COMMIT},
     verdict::Verdict,
     workload::{Source, Sweep},
@@ -39,8 +39,8 @@ const BEFORE: u64 = 10;
 
 /// Runs the case.
 pub(crate) fn judge(case: &mut Case) -> Verdict {
-    let family = Family::OneWriter;
-    let options = family.engine().one_log_file();
+    let preset = Preset::OneWriter;
+    let options = preset.engine().one_log_file();
     let bucket = || "a".to_owned();
     let writes = |sweep: Sweep| {
         let source = Source::Sweep(sweep);
@@ -49,7 +49,7 @@ pub(crate) fn judge(case: &mut Case) -> Verdict {
     };
     let far = Sweep { first: 10, step: 140, ..Sweep::fill(151, 100, 2) };
     let steps = vec![
-        Step::Open { bucket: bucket(), options: family.bucket().checkpoints_when_asked() },
+        Step::Open { bucket: bucket(), options: preset.bucket().checkpoints_when_asked() },
         writes(Sweep::fill(20 * BEFORE, 100, 20)),
         writes(far),
         Step::Checkpoint { bucket: bucket() },

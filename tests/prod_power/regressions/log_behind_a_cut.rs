@@ -19,7 +19,7 @@ use faultfs::Step as Explored;
 use mace_prod::{
     scenario::{
         Case,
-        power::{known::LOG_BEHIND_CUT, works},
+        power::{known::LOG_BEHIND_CUT, workloads},
     },
     settings::tries,
     verdict::Verdict,
@@ -33,7 +33,7 @@ pub(crate) fn judge(case: &mut Case) -> Verdict {
     for number in 0..tries(LOG_BEHIND_CUT) {
         let name = format!("try-{number}");
         let place = (case.dir().join(&name), case.seed().derive(&name));
-        let stages = works::across_log_files(&works::ACROSS_LOG_FILES);
+        let stages = workloads::across_log_files(&workloads::ACROSS_LOG_FILES);
         let steps = [Explored::DropOne];
         let words = shown_in_lives((&place.0, place.1), &stages, (&steps, LIVES));
         if words.iter().any(|words| known_of(words) == Some(LOG_BEHIND_CUT)) {

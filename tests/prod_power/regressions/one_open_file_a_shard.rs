@@ -17,8 +17,8 @@
 use crate::power::record::{Places, recorded, set_up, trace};
 use faultfs::{Event, Op, Outcome, Plan};
 use mace_prod::{
-    engine::{EngineOptions, Family, mace::MaceDriver},
-    history::{drive::Traffic, script::Step},
+    engine::{EngineOptions, Preset, mace::MaceDriver},
+    history::{clients::Traffic, script::Step},
     scenario::{
         Case,
         chaos::recipes::Stages,
@@ -80,11 +80,11 @@ pub(crate) fn judge(case: &mut Case) -> Verdict {
 fn read(case: &mut Case, readers: Readers, deadline: Duration) -> (Outcome, u64) {
     const KEYS: u64 = 120;
     let Readers { clients, txns } = readers;
-    let family = Family::Tiny;
-    let options = EngineOptions { file_handles: 8, ..family.engine().one_log_file() };
+    let preset = Preset::Tiny;
+    let options = EngineOptions { file_handles: 8, ..preset.engine().one_log_file() };
     let bucket = || "a".to_owned();
     let open =
-        || Step::Open { bucket: bucket(), options: family.bucket().checkpoints_when_asked() };
+        || Step::Open { bucket: bucket(), options: preset.bucket().checkpoints_when_asked() };
     let fill = Traffic::sweep(Sweep::fill(KEYS, VALUE, 8));
     let weights = [1, 0, 0, 0, 0, 0, 0];
     let mix = Mix { keys: KEYS, ops: 25, weights, abort_pct: 0, ..Mix::default() };

@@ -18,8 +18,8 @@
 use crate::power::record::{Places, recorded, set_up};
 use faultfs::{Outcome, Plan};
 use mace_prod::{
-    engine::{Family, mace::MaceDriver},
-    history::{drive::Traffic, script::Step},
+    engine::{Preset, mace::MaceDriver},
+    history::{clients::Traffic, script::Step},
     scenario::{Case, chaos::recipes::Stages, database::Stage, power::DATABASE},
     settings::{FindingId, tries},
     verdict::Verdict,
@@ -82,11 +82,11 @@ pub(crate) fn judge(case: &mut Case) -> Verdict {
 fn read(case: &mut Case, number: u32, at_once: bool) -> Outcome {
     const KEYS: u64 = 120;
     case.figures.add("processes", 1);
-    let family = Family::Tiny;
-    let options = family.engine().one_log_file();
+    let preset = Preset::Tiny;
+    let options = preset.engine().one_log_file();
     let bucket = || "a".to_owned();
     let open =
-        || Step::Open { bucket: bucket(), options: family.bucket().checkpoints_when_asked() };
+        || Step::Open { bucket: bucket(), options: preset.bucket().checkpoints_when_asked() };
     let sweep = |step| Sweep { step, ..Sweep::fill(KEYS, VALUE, 8) };
     let fill = |step| Step::Traffic { bucket: bucket(), traffic: Traffic::sweep(sweep(step)) };
     let checkpoint = || Step::Checkpoint { bucket: bucket() };

@@ -16,7 +16,7 @@
 //! Without a commit record its undo follows the links of its records into the lost part, and the
 //! opening is refused as `Corruption`, for ever.
 //!
-//! Broken promise: a transaction is whole or absent. Such a remainder is legal where sizes of
+//! Broken promise: a transaction is whole or absent. Such a crash state is legal where sizes of
 //! different files may persist in any order (POSIX; not the strict journals of ext4 and xfs as this
 //! suite models them; delayed allocation makes it thinkable on ext4).
 
@@ -27,7 +27,7 @@ use mace_prod::{
     report::say,
     scenario::{
         Case,
-        power::{known::SHORT_LOG_FILE, works},
+        power::{known::SHORT_LOG_FILE, workloads},
     },
     verdict::Verdict,
 };
@@ -39,10 +39,11 @@ const OLDEST: &str = "create db/log/group_wal_1 ";
 pub(crate) fn judge(case: &mut Case) -> Verdict {
     // Of the second, only what lost the name of the first file before others of its stream.
     // The first starts with a transaction that makes the name of the first file durable.
-    for (fills, lost) in
-        [(&works::ACROSS_LOG_FILES[..], None), (&works::ACROSS_LOG_FILES[1..], Some(OLDEST))]
-    {
-        let stages = works::across_log_files(fills);
+    for (fills, lost) in [
+        (&workloads::ACROSS_LOG_FILES[..], None),
+        (&workloads::ACROSS_LOG_FILES[1..], Some(OLDEST)),
+    ] {
+        let stages = workloads::across_log_files(fills);
         let found = found_by(&MaceDriver, case, &stages, &[Explored::DropOne], "");
         let is_it = |finding: &Finding| {
             known_of(&finding.outcome) == Some(SHORT_LOG_FILE)
@@ -52,7 +53,7 @@ pub(crate) fn judge(case: &mut Case) -> Verdict {
             Err(verdict) => return verdict,
             Ok(found) if found.iter().any(is_it) => {}
             Ok(_) => {
-                say(&format!("no remainder shows it; without {lost:?}"));
+                say(&format!("no crash_state shows it; without {lost:?}"));
                 return Verdict::Pass;
             }
         }

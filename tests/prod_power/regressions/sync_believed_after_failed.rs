@@ -18,8 +18,8 @@
 use crate::power::explore::shown_under;
 use faultfs::Step as Explored;
 use mace_prod::{
-    engine::Family,
-    history::{drive::Traffic, script::Step},
+    engine::Preset,
+    history::{clients::Traffic, script::Step},
     scenario::{Case, chaos::recipes::Stages, database::Stage, power::known::FAILED_SYNC},
     verdict::Verdict,
     workload::Sweep,
@@ -32,12 +32,12 @@ const RULE: &str = "fsync[wal]=2*off->1*return(EIO)";
 
 /// Runs the case.
 pub(crate) fn judge(case: &mut Case) -> Verdict {
-    let family = Family::OneWriter;
-    let options = family.engine().one_log_file();
+    let preset = Preset::OneWriter;
+    let options = preset.engine().one_log_file();
     let bucket = || "a".to_owned();
     let fill = Traffic::sweep(Sweep::fill(12, 100, 2));
     let steps = vec![
-        Step::Open { bucket: bucket(), options: family.bucket().checkpoints_when_asked() },
+        Step::Open { bucket: bucket(), options: preset.bucket().checkpoints_when_asked() },
         Step::Traffic { bucket: bucket(), traffic: fill },
     ];
     let stages = Stages { setup: Vec::new(), armed: Stage::closing(&options, steps) };

@@ -9,14 +9,14 @@
 //! Symptom: the file of the log was synced and its name was not: it is gone with all its commits.
 //! The same follows the recovery from a power loss by an opening that writes nothing.
 //!
-//! Broken promise: an acknowledged commit survives. Such a remainder is legal where `fsync` of a new
+//! Broken promise: an acknowledged commit survives. Such a crash state is legal where `fsync` of a new
 //! file does not make its name durable (POSIX; in practice ext4 and xfs do write it).
 
 use crate::power::explore::shown_of;
 use faultfs::{Plan, Step as Explored};
 use mace_prod::{
-    engine::{Family, mace::MaceDriver},
-    history::{drive::Traffic, script::Step},
+    engine::{Preset, mace::MaceDriver},
+    history::{clients::Traffic, script::Step},
     scenario::{Case, chaos::recipes::Stages, database::Stage, power::known::UNSYNCED_LOG_NAME},
     verdict::Verdict,
     workload::Sweep,
@@ -27,10 +27,10 @@ const LOST: &str = "durability: an acknowledged commit survives";
 
 /// Runs the case.
 pub(crate) fn judge(case: &mut Case) -> Verdict {
-    let family = Family::OneWriter;
-    let options = family.engine().one_log_file();
+    let preset = Preset::OneWriter;
+    let options = preset.engine().one_log_file();
     let bucket = || "a".to_owned();
-    let open = Step::Open { bucket: bucket(), options: family.bucket().checkpoints_when_asked() };
+    let open = Step::Open { bucket: bucket(), options: preset.bucket().checkpoints_when_asked() };
     let fill = Traffic::sweep(Sweep::fill(6, 100, 2));
     let first = [Stage::closing(&options, vec![open.clone()])];
     let steps = vec![open, Step::Traffic { bucket: bucket(), traffic: fill }];

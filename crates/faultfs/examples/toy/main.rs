@@ -1,4 +1,4 @@
-//! Explores the toy store or one of its broken twins: `toy [SIN]`, or `toy SIN replay FILE`. Exits
+//! Explores the toy store or one of its broken twins: `toy [DEFECT]`, or `toy DEFECT replay FILE`. Exits
 //! with 1 when something is found.
 
 #[cfg(all(target_os = "linux", target_env = "gnu"))]
@@ -9,26 +9,26 @@ mod store;
 mod twins;
 
 #[cfg(all(target_os = "linux", target_env = "gnu"))]
-use store::Sin;
+use store::Defect;
 
 /// All of them, the control first.
 #[cfg(all(target_os = "linux", target_env = "gnu"))]
-const TWINS: [Sin; 15] = [
-    Sin::None,
-    Sin::AckBeforeWrite,
-    Sin::NoSync,
-    Sin::NoFolderSync,
-    Sin::RemoveTooEarly,
-    Sin::RemoveFirst,
-    Sin::NoSnapshotSync,
-    Sin::SnapshotInPlace,
-    Sin::TrustLength,
-    Sin::HeaderWithBody,
-    Sin::PointerWithCopies,
-    Sin::WideBlock,
-    Sin::AppendAfterTorn,
-    Sin::Launder,
-    Sin::RetrySync,
+const TWINS: [Defect; 15] = [
+    Defect::None,
+    Defect::AckBeforeWrite,
+    Defect::NoSync,
+    Defect::NoFolderSync,
+    Defect::RemoveTooEarly,
+    Defect::RemoveFirst,
+    Defect::NoSnapshotSync,
+    Defect::SnapshotInPlace,
+    Defect::TrustLength,
+    Defect::HeaderWithBody,
+    Defect::PointerWithCopies,
+    Defect::WideBlock,
+    Defect::AppendAfterTorn,
+    Defect::Launder,
+    Defect::RetrySync,
 ];
 
 #[cfg(all(target_os = "linux", target_env = "gnu"))]
@@ -38,8 +38,9 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
 
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let name = arguments.first().map_or("None", String::as_str);
-    let sin = TWINS.into_iter().find(|sin| format!("{sin:?}") == name).ok_or("no such twin")?;
-    let judge = |case: &faultfs::Case| oracle::judge(sin, case);
+    let defect =
+        TWINS.into_iter().find(|defect| format!("{defect:?}") == name).ok_or("no such twin")?;
+    let judge = |case: &faultfs::Case| oracle::judge(defect, case);
     let explore = Explore::new()
         .store(std::env::temp_dir().join("faultfs-toy"))
         .replay_command(format!("cargo run -p faultfs --example toy -- {name} replay {{}}"));
@@ -49,10 +50,10 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         println!("{}", explore.replay(file.as_ref(), &judge)?);
         return Ok(());
     }
-    let faults: Plan = sin.faults().parse()?;
+    let faults: Plan = defect.faults().parse()?;
     let folder = std::env::temp_dir().join(format!("faultfs-toy-{}", std::process::id()));
     std::fs::create_dir(&folder)?;
-    let trace = oracle::traced(sin, 40, &faults, &folder)?;
+    let trace = oracle::traced(defect, 40, &faults, &folder)?;
     std::fs::remove_dir_all(&folder)?;
     let report = explore.run(trace, &judge)?;
     println!("{report}");

@@ -3,15 +3,15 @@
 //! after some transaction), values whole, and that the reopened store takes and keeps new work.
 //! Does not verify time: a hang is the worker's deadline.
 
-use super::store::{KEYS, Sin, Store, value_of};
+use super::store::{Defect, KEYS, Store, value_of};
 use faultfs::{Case, Plan, Result, Session, Trace, acked, begun};
 use std::{collections::BTreeMap, path::Path};
 
 /// Puts so many transactions under a session and returns the trace. A put that fails ends it, as
 /// it would end the work of a client.
-pub(crate) fn traced(sin: Sin, puts: u64, faults: &Plan, dir: &Path) -> Result<Trace> {
+pub(crate) fn traced(defect: Defect, puts: u64, faults: &Plan, dir: &Path) -> Result<Trace> {
     let recording = Session::new().plan(faults.clone()).start(dir)?;
-    if let Ok(mut store) = Store::open(recording.root(), sin) {
+    if let Ok(mut store) = Store::open(recording.root(), defect) {
         for _ in 0..puts {
             begun(store.last() + 1);
             if store.put(acked).is_err() {
@@ -23,8 +23,8 @@ pub(crate) fn traced(sin: Sin, puts: u64, faults: &Plan, dir: &Path) -> Result<T
 }
 
 /// Reopens the folder and holds it against what was promised.
-pub(crate) fn judge(sin: Sin, case: &Case) -> std::result::Result<(), String> {
-    let mut store = reopen(sin, case.dir())?;
+pub(crate) fn judge(defect: Defect, case: &Case) -> std::result::Result<(), String> {
+    let mut store = reopen(defect, case.dir())?;
     let begun_last = case.begun().iter().max().copied().unwrap_or(0);
     let acked_last = case.acked().iter().max().copied().unwrap_or(0);
     check(&store, acked_last, begun_last)?;
@@ -32,11 +32,11 @@ pub(crate) fn judge(sin: Sin, case: &Case) -> std::result::Result<(), String> {
     begun(next);
     store.put(acked).map_err(|error| format!("the reopened store refuses work: {error}"))?;
     drop(store);
-    check(&reopen(sin, case.dir())?, next, next)
+    check(&reopen(defect, case.dir())?, next, next)
 }
 
-fn reopen(sin: Sin, dir: &Path) -> std::result::Result<Store, String> {
-    Store::open(dir, sin).map_err(|error| format!("it does not open: {error}"))
+fn reopen(defect: Defect, dir: &Path) -> std::result::Result<Store, String> {
+    Store::open(dir, defect).map_err(|error| format!("it does not open: {error}"))
 }
 
 fn check(store: &Store, acked: u64, begun: u64) -> std::result::Result<(), String> {

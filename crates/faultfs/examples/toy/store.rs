@@ -15,7 +15,7 @@ use std::{
 
 /// What a twin does wrong. Each is one decision that a real store has got wrong before.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Sin {
+pub(crate) enum Defect {
     /// The control.
     None,
     /// Acknowledges before the record is written.
@@ -48,8 +48,8 @@ pub(crate) enum Sin {
     RetrySync,
 }
 
-impl Sin {
-    /// The fault rules without which the sin does not show.
+impl Defect {
+    /// The fault rules without which the defect does not show.
     pub(crate) fn faults(self) -> &'static str {
         if self == Self::RetrySync { "fdatasync[wal]=5*off->1*return(EIO)" } else { "" }
     }
@@ -73,7 +73,7 @@ pub(crate) fn value_of(txn: u64) -> Vec<u8> {
 /// An open store.
 pub(crate) struct Store {
     dir: PathBuf,
-    sin: Sin,
+    defect: Defect,
     map: BTreeMap<u64, Vec<u8>>,
     last: u64,
     generation: u64,
@@ -111,7 +111,7 @@ fn sync_folder(dir: &Path) -> Result<()> {
 
 impl Store {
     /// Recovers what is there.
-    pub(crate) fn open(dir: &Path, sin: Sin) -> Result<Self> {
+    pub(crate) fn open(dir: &Path, defect: Defect) -> Result<Self> {
         let (generation, last, map) = read_snapshot(&dir.join("snap"))?;
         let path = dir.join(format!("wal.{generation}"));
         let fresh = !path.exists();
@@ -121,8 +121,16 @@ impl Store {
             wal.sync_all()?;
             sync_folder(dir)?;
         }
-        let mut store =
-            Self { dir: dir.to_owned(), sin, map, last, generation, wal, end: 0, poisoned: false };
+        let mut store = Self {
+            dir: dir.to_owned(),
+            defect,
+            map,
+            last,
+            generation,
+            wal,
+            end: 0,
+            poisoned: false,
+        };
         store.replay()?;
         store.extras()?;
         for entry in fs::read_dir(dir)? {
@@ -149,11 +157,11 @@ impl Store {
         if at == bytes.len() {
             return Ok(());
         }
-        if self.sin == Sin::AppendAfterTorn {
+        if self.defect == Defect::AppendAfterTorn {
             self.end = bytes.len() as u64;
             return Ok(());
         }
-        if self.sin == Sin::Launder && bytes.len() > at + HEAD {
+        if self.defect == Defect::Launder && bytes.len() > at + HEAD {
             let body = &bytes[at + 8..];
             let next = (self.last + 1).to_le_bytes();
             let sum = checksum(&[&next[..], &body[8..]].concat());
@@ -171,7 +179,7 @@ impl Store {
         }
         let len = u32_at(bytes, 0) as usize;
         let body = bytes.get(8..8 + len).filter(|body| body.len() >= 16)?;
-        let trusts = self.sin == Sin::TrustLength;
+        let trusts = self.defect == Defect::TrustLength;
         if !trusts && checksum(body) != u32_at(bytes, 4) {
             return None;
         }
@@ -181,14 +189,14 @@ impl Store {
 
     /// What the twins with files of their own believe.
     fn extras(&self) -> Result<()> {
-        match self.sin {
-            Sin::HeaderWithBody => {
+        match self.defect {
+            Defect::HeaderWithBody => {
                 let count = fs::read(self.dir.join("head")).unwrap_or_default();
                 if count.len() == 8 && u64_at(&count, 0) > self.last {
                     return Err(corrupt("the header counts a record that is not there"));
                 }
             }
-            Sin::PointerWithCopies => {
+            Defect::PointerWithCopies => {
                 let block = fs::read(self.dir.join("super")).unwrap_or_default();
                 if block.len() == 3 * 512 {
                     let a = u64_at(&block, 0);
@@ -199,7 +207,7 @@ impl Store {
                     }
                 }
             }
-            Sin::WideBlock => {
+            Defect::WideBlock => {
                 let block = fs::read(self.dir.join("super")).unwrap_or_default();
                 if block.len() == 1024 && u64_at(&block, 0) != u64_at(&block, 1016) {
                     return Err(corrupt("the block is torn"));
@@ -228,7 +236,7 @@ impl Store {
         let txn = self.last + 1;
         let key = txn % KEYS;
         let value = value_of(txn);
-        let early = self.sin == Sin::AckBeforeWrite;
+        let early = self.defect == Defect::AckBeforeWrite;
         let mut acked = Some(acked);
         if early && let Some(acked) = acked.take() {
             acked(txn);
@@ -246,11 +254,11 @@ impl Store {
     }
 
     fn sync_wal(&mut self) -> Result<()> {
-        if self.sin == Sin::NoSync {
+        if self.defect == Defect::NoSync {
             return Ok(());
         }
         let result = self.wal.sync_data();
-        if result.is_err() && self.sin == Sin::RetrySync {
+        if result.is_err() && self.defect == Defect::RetrySync {
             return self.wal.sync_data();
         }
         // The bytes are in doubt now, whatever a later sync says.
@@ -271,16 +279,16 @@ impl Store {
             Ok(file)
         };
         let number = txn.to_le_bytes();
-        match self.sin {
-            Sin::HeaderWithBody => open("head", 8)?.write_all_at(&number, 0),
-            Sin::PointerWithCopies => {
+        match self.defect {
+            Defect::HeaderWithBody => open("head", 8)?.write_all_at(&number, 0),
+            Defect::PointerWithCopies => {
                 let file = open("super", 3 * 512)?;
                 file.write_all_at(&number, 0)?;
                 file.write_all_at(&number, 512)?;
                 file.write_all_at(&number, 1024)?;
                 file.sync_data()
             }
-            Sin::WideBlock => {
+            Defect::WideBlock => {
                 let file = open("super", 1024)?;
                 file.write_all_at(&[&number[..], &[7; 1008], &number].concat(), 0)?;
                 file.sync_data()
@@ -296,22 +304,22 @@ impl Store {
         let snap = self.dir.join("snap");
         self.generation += 1;
         let bytes = encode_snapshot(self.generation, self.last, &self.map);
-        if self.sin == Sin::RemoveFirst {
+        if self.defect == Defect::RemoveFirst {
             fs::remove_file(&old)?;
         }
-        let target = if self.sin == Sin::SnapshotInPlace { &snap } else { &tmp };
+        let target = if self.defect == Defect::SnapshotInPlace { &snap } else { &tmp };
         let file = File::create(target)?;
         file.write_all_at(&bytes, 0)?;
-        if self.sin != Sin::NoSnapshotSync {
+        if self.defect != Defect::NoSnapshotSync {
             file.sync_all()?;
         }
-        if self.sin != Sin::SnapshotInPlace {
+        if self.defect != Defect::SnapshotInPlace {
             fs::rename(&tmp, &snap)?;
         }
-        if self.sin == Sin::RemoveTooEarly {
+        if self.defect == Defect::RemoveTooEarly {
             fs::remove_file(&old)?;
         }
-        let folder_sync = self.sin != Sin::NoFolderSync;
+        let folder_sync = self.defect != Defect::NoFolderSync;
         if folder_sync {
             sync_folder(&self.dir)?;
         }

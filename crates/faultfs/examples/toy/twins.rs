@@ -2,7 +2,7 @@
 //! by the step that should find it and no earlier one, and what is found can be stored, replayed
 //! and is small. Verifies the tool, not a store.
 
-use super::{oracle, store::Sin};
+use super::{oracle, store::Defect};
 use faultfs::{Case, Explore, Finding, Image, Outcome, Profile, Report, Step, Trace};
 use std::{
     collections::BTreeSet,
@@ -13,22 +13,22 @@ use std::{
 /// A process has one session; `cargo test` runs these as threads.
 static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
 
-fn traced(sin: Sin, puts: u64) -> Trace {
+fn traced(defect: Defect, puts: u64) -> Trace {
     let dir = tempfile::tempdir().unwrap();
-    oracle::traced(sin, puts, &sin.faults().parse().unwrap(), dir.path()).unwrap()
+    oracle::traced(defect, puts, &defect.faults().parse().unwrap(), dir.path()).unwrap()
 }
 
-fn explored(sin: Sin, puts: u64, explore: &Explore) -> Report {
+fn explored(defect: Defect, puts: u64, explore: &Explore) -> Report {
     let _alone = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
-    explore.run(traced(sin, puts), &|case: &Case| oracle::judge(sin, case)).unwrap()
+    explore.run(traced(defect, puts), &|case: &Case| oracle::judge(defect, case)).unwrap()
 }
 
 /// Asserts that a twin is found first by this step at this depth, on a state that this profile
 /// allows, without so many units.
 #[track_caller]
-fn found(sin: Sin, step: Step, depth: u8, mildest: Profile, lost: usize) {
-    let report = explored(sin, 24, &Explore::new());
-    let first = report.findings.first().unwrap_or_else(|| panic!("{sin:?} passes:\n{report}"));
+fn found(defect: Defect, step: Step, depth: u8, mildest: Profile, lost: usize) {
+    let report = explored(defect, 24, &Explore::new());
+    let first = report.findings.first().unwrap_or_else(|| panic!("{defect:?} passes:\n{report}"));
     assert_eq!((first.step, first.depth), (step, depth), "{report}");
     assert_eq!(first.mildest_profile(), Some(mildest), "{report}");
     assert_eq!(first.minimal.damage(), lost, "{report}");
@@ -37,7 +37,7 @@ fn found(sin: Sin, step: Step, depth: u8, mildest: Profile, lost: usize) {
 #[test]
 fn the_clean_store_passes_ten_thousand_states() {
     let explore = Explore::new().limit(20_000).nested(160).nested_limit(200).rounds(4);
-    let report = explored(Sin::None, 700, &explore);
+    let report = explored(Defect::None, 700, &explore);
     assert!(report.findings.is_empty(), "{report}");
     assert!(report.judged() >= 10_000, "{report}");
     assert_eq!(report.nested.0, report.nested.1, "{report}");
@@ -46,87 +46,87 @@ fn the_clean_store_passes_ten_thousand_states() {
 
 #[test]
 fn an_early_acknowledgement_is_found_by_a_prefix() {
-    found(Sin::AckBeforeWrite, Step::Prefix, 1, Profile::ProcessKill, 0);
+    found(Defect::AckBeforeWrite, Step::Prefix, 1, Profile::ProcessKill, 0);
 }
 
 #[test]
 fn log_removed_too_early_found_by_prefix() {
-    found(Sin::RemoveFirst, Step::Prefix, 1, Profile::ProcessKill, 0);
+    found(Defect::RemoveFirst, Step::Prefix, 1, Profile::ProcessKill, 0);
 }
 
 #[test]
 fn a_snapshot_written_in_place_is_found_by_a_prefix() {
-    found(Sin::SnapshotInPlace, Step::Prefix, 1, Profile::ProcessKill, 0);
+    found(Defect::SnapshotInPlace, Step::Prefix, 1, Profile::ProcessKill, 0);
 }
 
 #[test]
 fn a_missing_sync_is_found_by_dropping_all() {
-    found(Sin::NoSync, Step::DropAll, 1, Profile::StrictLoss, 1);
+    found(Defect::NoSync, Step::DropAll, 1, Profile::StrictLoss, 1);
 }
 
 #[test]
 fn missing_folder_sync_found_by_drop_all() {
-    found(Sin::NoFolderSync, Step::DropAll, 1, Profile::StrictLoss, 1);
+    found(Defect::NoFolderSync, Step::DropAll, 1, Profile::StrictLoss, 1);
 }
 
 #[test]
 fn unsynced_snapshot_found_by_drop_all() {
-    found(Sin::NoSnapshotSync, Step::DropAll, 1, Profile::StrictLoss, 1);
+    found(Defect::NoSnapshotSync, Step::DropAll, 1, Profile::StrictLoss, 1);
 }
 
 #[test]
 fn sync_after_failed_sync_found_by_drop_all() {
-    found(Sin::RetrySync, Step::DropAll, 1, Profile::StrictLoss, 1);
+    found(Defect::RetrySync, Step::DropAll, 1, Profile::StrictLoss, 1);
 }
 
 #[test]
 fn only_a_believed_sync_is_excused_by_a_milder_disk() {
-    let explored = |sin: Sin, faults: &str| {
+    let explored = |defect: Defect, faults: &str| {
         let _alone = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
         let dir = tempfile::tempdir().unwrap();
-        let trace = oracle::traced(sin, 24, &faults.parse().unwrap(), dir.path()).unwrap();
+        let trace = oracle::traced(defect, 24, &faults.parse().unwrap(), dir.path()).unwrap();
         let explore = Explore::new().steps(&[Step::DropAll]).nested(0);
-        let judge = |case: &Case| oracle::judge(sin, case);
+        let judge = |case: &Case| oracle::judge(defect, case);
         [trace.clone(), trace.forgiving()].map(|t| explore.run(t, &judge).unwrap().findings.len())
     };
-    assert_eq!(explored(Sin::RetrySync, Sin::RetrySync.faults()), [1, 0]);
+    assert_eq!(explored(Defect::RetrySync, Defect::RetrySync.faults()), [1, 0]);
     // The fault is met, and what is lost has another reason.
-    assert_eq!(explored(Sin::NoFolderSync, "fsync=20*off->1*return(EIO)"), [1, 1]);
+    assert_eq!(explored(Defect::NoFolderSync, "fsync=20*off->1*return(EIO)"), [1, 1]);
 }
 
 #[test]
 fn a_log_removed_too_early_is_found_by_dropping_one() {
-    found(Sin::RemoveTooEarly, Step::DropOne, 1, Profile::PosixWeak, 1);
+    found(Defect::RemoveTooEarly, Step::DropOne, 1, Profile::PosixWeak, 1);
 }
 
 #[test]
 fn header_without_body_found_by_drop_one() {
-    found(Sin::HeaderWithBody, Step::DropOne, 1, Profile::Xfs, 1);
+    found(Defect::HeaderWithBody, Step::DropOne, 1, Profile::Xfs, 1);
 }
 
 #[test]
 fn record_behind_a_torn_one_found_by_drop_one() {
-    found(Sin::AppendAfterTorn, Step::DropOne, 1, Profile::Xfs, 1);
+    found(Defect::AppendAfterTorn, Step::DropOne, 1, Profile::Xfs, 1);
 }
 
 #[test]
 fn pointer_without_copies_found_by_keep_one() {
-    found(Sin::PointerWithCopies, Step::KeepOne, 1, Profile::Ext4Ordered, 2);
+    found(Defect::PointerWithCopies, Step::KeepOne, 1, Profile::Ext4Ordered, 2);
 }
 
 #[test]
 fn length_without_checksum_found_by_tear_one() {
-    found(Sin::TrustLength, Step::TearOne, 1, Profile::Xfs, 1);
+    found(Defect::TrustLength, Step::TearOne, 1, Profile::Xfs, 1);
 }
 
 #[test]
 fn a_block_of_two_sectors_is_found_by_tearing_one() {
-    found(Sin::WideBlock, Step::TearOne, 1, Profile::Ext4Ordered, 1);
+    found(Defect::WideBlock, Step::TearOne, 1, Profile::Ext4Ordered, 1);
 }
 
 #[test]
 fn laundered_record_found_by_crash_in_recovery() {
-    let report = explored(Sin::Launder, 40, &Explore::new().nested(60));
+    let report = explored(Defect::Launder, 40, &Explore::new().nested(60));
     let first = report.findings.first().unwrap_or_else(|| panic!("it passes:\n{report}"));
     assert_eq!((first.step, first.depth), (Step::Prefix, 2), "{report}");
     assert!(first.outer.is_some());
@@ -136,14 +136,15 @@ fn laundered_record_found_by_crash_in_recovery() {
 fn a_finding_is_stored_and_replayed() {
     let dir = tempfile::tempdir().unwrap();
     let explore = Explore::new().store(dir.path()).replay_command("replay {}");
-    let report = explored(Sin::WideBlock, 8, &explore);
+    let report = explored(Defect::WideBlock, 8, &explore);
     let file = report.findings[0].file.clone().unwrap();
     let (stored, image) = Finding::load(&file).unwrap();
     assert_eq!(stored.minimal, report.findings[0].minimal);
     assert!(image.paths().any(|(path, _)| path == "super"));
     assert_eq!(stored.replay.unwrap(), format!("replay {}", file.display()));
     let _alone = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
-    let again = explore.replay(&file, &|case: &Case| oracle::judge(Sin::WideBlock, case)).unwrap();
+    let again =
+        explore.replay(&file, &|case: &Case| oracle::judge(Defect::WideBlock, case)).unwrap();
     assert_eq!(again, report.findings[0].outcome);
     let fixed = explore.replay(&file, &|_: &Case| Ok(())).unwrap();
     assert_eq!(fixed, Outcome::Sound);
@@ -153,7 +154,7 @@ fn a_finding_is_stored_and_replayed() {
 fn parts_are_disjoint_and_together_the_whole() {
     let dir = tempfile::tempdir().unwrap();
     let _alone = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
-    let trace = traced(Sin::None, 30);
+    let trace = traced(Defect::None, 30);
     // What a part judges, seen from inside: the image and what was promised.
     let judged = |number: u32, of: u32| -> BTreeSet<String> {
         let seen = dir.path().join(format!("{number}-{of}"));
@@ -180,7 +181,7 @@ fn parts_are_disjoint_and_together_the_whole() {
 
 #[test]
 fn the_same_seed_explores_the_same_states() {
-    let run = |seed| explored(Sin::None, 60, &Explore::new().seed(seed).limit(100).points(20));
+    let run = |seed| explored(Defect::None, 60, &Explore::new().seed(seed).limit(100).points(20));
     let first = run(7);
     let again = run(7);
     let other = run(8);

@@ -3,7 +3,7 @@
 
 use isolation::{
     Direction, History, Outcome,
-    store::{Sin, Store},
+    store::{Defect, Store},
 };
 use rand_core::{Rng, SeedableRng};
 use rand_xoshiro::Xoshiro256PlusPlus;
@@ -11,7 +11,7 @@ use rand_xoshiro::Xoshiro256PlusPlus;
 /// What is to be played.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Play {
-    pub(crate) sin: Option<Sin>,
+    pub(crate) defect: Option<Defect>,
     pub(crate) seed: u64,
     pub(crate) clients: u16,
     pub(crate) txns: u32,
@@ -24,7 +24,7 @@ pub(crate) struct Play {
 /// What a play came to.
 pub(crate) struct Played {
     pub(crate) history: History,
-    pub(crate) sins: u64,
+    pub(crate) defects: u64,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -75,21 +75,21 @@ struct Stage {
     records: Vec<Record>,
 }
 
-fn holes(sin: Option<Sin>) -> bool {
-    matches!(sin, Some(Sin::GSingle | Sin::LongFork | Sin::GNonadjacent))
+fn holes(defect: Option<Defect>) -> bool {
+    matches!(defect, Some(Defect::GSingle | Defect::LongFork | Defect::GNonadjacent))
 }
 
 impl Play {
-    /// Mixed work that suits the sin.
-    pub(crate) fn new(sin: Option<Sin>, seed: u64) -> Self {
-        let txns = if holes(sin) { 100 } else { 30 };
-        Self { sin, seed, clients: 4, txns, keys: 6, lists: false, unknown: 0 }
+    /// Mixed work that suits the defect.
+    pub(crate) fn new(defect: Option<Defect>, seed: u64) -> Self {
+        let txns = if holes(defect) { 100 } else { 30 };
+        Self { defect, seed, clients: 4, txns, keys: 6, lists: false, unknown: 0 }
     }
 
     pub(crate) fn run(self) -> Played {
         let mut stage = Stage {
             play: self,
-            store: Store::new(self.sin),
+            store: Store::new(self.defect),
             draws: Xoshiro256PlusPlus::seed_from_u64(self.seed),
             stamp: 0,
             versions: 0,
@@ -104,7 +104,7 @@ impl Play {
                 clients.remove(at);
             }
         }
-        Played { sins: stage.store.sins(), history: stage.history() }
+        Played { defects: stage.store.defects(), history: stage.history() }
     }
 }
 
@@ -126,16 +126,16 @@ impl Stage {
     fn steps(&mut self) -> Vec<Step> {
         let keys = self.play.keys;
         let count = 1 + self.below(4);
-        let sin = self.play.sin;
+        let defect = self.play.defect;
         let mut steps: Vec<Step> = (0..count)
             .map(|_| {
                 let key = self.below(keys);
                 match self.below(10) {
-                    _ if sin == Some(Sin::DirtyWrite) => Step::Change(key),
+                    _ if defect == Some(Defect::DirtyWrite) => Step::Change(key),
                     0..5 => Step::Read(key),
-                    5 if !self.play.lists && sin.is_none() => Step::Remove(key),
+                    5 if !self.play.lists && defect.is_none() => Step::Remove(key),
                     // Circles through what a scan did not meet are phantoms.
-                    6 | 7 if !self.play.lists && !holes(sin) => {
+                    6 | 7 if !self.play.lists && !holes(defect) => {
                         let end = key + 1 + self.below(keys - key);
                         Step::Scan(key, end)
                     }
@@ -143,15 +143,15 @@ impl Stage {
                 }
             })
             .collect();
-        if sin == Some(Sin::Phantom) && self.below(2) == 0 {
+        if defect == Some(Defect::Phantom) && self.below(2) == 0 {
             // What creates several keys at once, on a part of the keys that nobody else writes.
             let key = keys + self.below(200);
             steps = vec![Step::Change(key), Step::Change(key + 1), Step::Scan(key, key + 3)];
-        } else if sin == Some(Sin::Phantom) {
+        } else if defect == Some(Defect::Phantom) {
             steps.push(Step::Read(keys + self.below(200)));
             steps.push(Step::Scan(keys, keys + 200));
         }
-        if matches!(sin, Some(Sin::DirtyWrite | Sin::CyclicInformationFlow)) {
+        if matches!(defect, Some(Defect::DirtyWrite | Defect::CyclicInformationFlow)) {
             // One write of a key: another transaction may have seen the first.
             let mut changed = Vec::new();
             steps.retain(|step| match step {
@@ -178,8 +178,11 @@ impl Stage {
             let steps = self.steps();
             let number = self.store.begin(client.session);
             let drops = self.below(10) == 0;
-            // Work that others saw before its commit is not to be dropped: that is another sin.
-            let shown = matches!(self.play.sin, Some(Sin::DirtyWrite | Sin::CyclicInformationFlow));
+            // Work that others saw before its commit is not to be dropped: that is another defect.
+            let shown = matches!(
+                self.play.defect,
+                Some(Defect::DirtyWrite | Defect::CyclicInformationFlow)
+            );
             let commits = shown || !drops;
             client.txn = Some(Running { number, begin, steps, did: Vec::new(), commits });
             return true;
@@ -224,8 +227,10 @@ impl Stage {
                 self.read(txn, key);
             }
             Step::Change(key) => {
-                let once =
-                    matches!(self.play.sin, Some(Sin::DirtyWrite | Sin::CyclicInformationFlow));
+                let once = matches!(
+                    self.play.defect,
+                    Some(Defect::DirtyWrite | Defect::CyclicInformationFlow)
+                );
                 let twice = self.below(4) == 0 && !once;
                 for _ in 0..=u32::from(twice) {
                     let mut value = self.read(txn, key);

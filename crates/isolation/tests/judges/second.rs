@@ -2,7 +2,7 @@
 
 use crate::play::Play;
 use adya::{History as Theirs, Opts, Valid, Workload, check as their_check};
-use isolation::{History, Outcome, Shape, check, elle, store::Sin, synthetic::Synthetic};
+use isolation::{History, Outcome, Shape, check, elle, store::Defect, synthetic::Synthetic};
 
 fn their_verdict(play: Play) -> (bool, Vec<String>) {
     condemned(&play.run().history, play.lists)
@@ -28,20 +28,20 @@ fn condemned(history: &History, lists: bool) -> (bool, Vec<String>) {
 #[test]
 fn both_condemn_every_sin() {
     // Elle knows no scans: as reads, one that lacks a key says nothing about that key.
-    for sin in Sin::ALL.into_iter().filter(|&sin| sin != Sin::RangeRead) {
+    for defect in Defect::ALL.into_iter().filter(|&defect| defect != Defect::RangeRead) {
         for lists in [false, true] {
-            if lists && sin == Sin::Phantom {
+            if lists && defect == Defect::Phantom {
                 continue;
             }
             for seed in 0..12 {
-                let play = Play { lists, ..Play::new(Some(sin), seed) };
+                let play = Play { lists, ..Play::new(Some(defect), seed) };
                 let ours = check(&play.run().history).expect("the play records by the rules");
                 let (condemned, why) = their_verdict(play);
                 let counts = &ours.counts;
                 assert_eq!(
                     condemned,
                     !ours.is_clean(),
-                    "{sin:?}, lists {lists}, seed {seed}: we say {counts:?}, they say {why:?}"
+                    "{defect:?}, lists {lists}, seed {seed}: we say {counts:?}, they say {why:?}"
                 );
             }
         }
@@ -80,17 +80,22 @@ fn with_a_lost_update(mut history: History, lists: bool) -> History {
 
 #[test]
 fn both_checkers_agree_on_large_histories() {
-    for (txns, sins) in [(1_000, true), (10_000, true), (10_000, false), (100_000, false)] {
+    for (txns, defects) in [(1_000, true), (10_000, true), (10_000, false), (100_000, false)] {
         for list in [0, 8] {
             let lists = list > 0;
             let mut history = Synthetic { txns, keys: 1_000, list, seed: txns.into() }.history();
-            if sins {
+            if defects {
                 history = with_a_lost_update(history, lists);
             }
             let report = check(&history).expect("recorded by the rules");
             let (condemned, why) = condemned(&history, lists);
             let both = (!report.is_clean(), condemned);
-            assert_eq!(both, (sins, sins), "{txns}, lists {lists}: {:?}, {why:?}", report.counts);
+            assert_eq!(
+                both,
+                (defects, defects),
+                "{txns}, lists {lists}: {:?}, {why:?}",
+                report.counts
+            );
         }
     }
 }

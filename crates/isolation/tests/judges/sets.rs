@@ -1,5 +1,5 @@
 //! Sets whose additions commute, over several keys: clients whose steps are woven into one another by
-//! a seed, against a store that keeps snapshots of all commits, or commits one named sin.
+//! a seed, against a store that keeps snapshots of all commits, or commits one named defect.
 
 use isolation::{Anomaly, History, Outcome, check};
 use rand_core::{Rng, SeedableRng};
@@ -13,7 +13,7 @@ const PLAYS: u64 = 40;
 
 /// What the store does wrong, once.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Sin {
+enum Defect {
     /// An element of a dropped transaction is there.
     Aborted,
     /// An element that nobody added.
@@ -44,8 +44,8 @@ enum Did {
 
 struct Stage {
     draws: Xoshiro256PlusPlus,
-    sin: Option<Sin>,
-    sins: u32,
+    defect: Option<Defect>,
+    defects: u32,
     stamp: u32,
     elements: u32,
     commits: Vec<Vec<(u32, u32)>>,
@@ -63,9 +63,9 @@ impl Stage {
         self.stamp
     }
 
-    fn sins(&mut self, sin: Sin) -> bool {
-        let now = self.sin == Some(sin) && self.sins == 0;
-        self.sins += u32::from(now);
+    fn defects(&mut self, defect: Defect) -> bool {
+        let now = self.defect == Some(defect) && self.defects == 0;
+        self.defects += u32::from(now);
         now
     }
 
@@ -92,7 +92,7 @@ impl Stage {
                 _ => None,
             })
             .collect();
-        if own.is_empty() || !self.sins(Sin::Own) {
+        if own.is_empty() || !self.defects(Defect::Own) {
             set.extend(own);
         }
         if first {
@@ -101,19 +101,19 @@ impl Stage {
         running.did.push(Did::Set(key, set));
     }
 
-    /// Commits its sin where a set is read for the first time.
+    /// Commits its defect where a set is read for the first time.
     fn spoil(&mut self, running: &Running, key: u32, set: &mut Vec<u32>) {
         let dropped = self.dropped.iter().find(|(at, _)| *at == key).copied();
         if let Some((_, element)) = dropped
-            && self.sins(Sin::Aborted)
+            && self.defects(Defect::Aborted)
         {
             set.push(element);
         }
-        if self.sins(Sin::Never) {
+        if self.defects(Defect::Never) {
             set.push(1_000_000);
         }
         if let Some(element) = set.first().copied()
-            && self.sins(Sin::Twice)
+            && self.defects(Defect::Twice)
         {
             set.push(element);
         }
@@ -129,7 +129,7 @@ impl Stage {
             commit.iter().find(|(at, _)| shown && *at == key).map(|(_, element)| *element)
         });
         if let Some(element) = torn
-            && self.sins(Sin::Fractured)
+            && self.defects(Defect::Fractured)
         {
             set.retain(|other| *other != element);
         }
@@ -154,12 +154,13 @@ impl Stage {
     }
 }
 
-fn play(sin: Option<Sin>, seed: u64) -> (History, u32) {
+fn play(defect: Option<Defect>, seed: u64) -> (History, u32) {
     let draws = Xoshiro256PlusPlus::seed_from_u64(seed);
     let commits = Vec::new();
     let dropped = Vec::new();
     let ended = Vec::new();
-    let mut stage = Stage { draws, sin, sins: 0, stamp: 0, elements: 0, commits, dropped, ended };
+    let mut stage =
+        Stage { draws, defect, defects: 0, stamp: 0, elements: 0, commits, dropped, ended };
     let mut clients: Vec<(u32, Option<Running>)> = (0..CLIENTS).map(|_| (TXNS, None)).collect();
     while clients.iter().any(|(left, running)| *left > 0 || running.is_some()) {
         let session = stage.below(u32::from(CLIENTS)) as u16;
@@ -170,7 +171,7 @@ fn play(sin: Option<Sin>, seed: u64) -> (History, u32) {
                 *left -= 1;
                 let begin = stage.tick();
                 let mut snapshot = stage.commits.len();
-                if snapshot > 30 && stage.sins(Sin::Stale) {
+                if snapshot > 30 && stage.defects(Defect::Stale) {
                     snapshot -= 25;
                 }
                 let steps = 3 + stage.below(4);
@@ -196,7 +197,7 @@ fn play(sin: Option<Sin>, seed: u64) -> (History, u32) {
         }
         history.end(outcome, asked, end);
     }
-    (history, stage.sins)
+    (history, stage.defects)
 }
 
 #[test]
@@ -209,28 +210,32 @@ fn an_honest_store_of_sets_is_never_accused() {
 
 #[test]
 fn every_sin_against_a_set_is_caught_by_its_name() {
-    for (sin, names) in [
-        (Sin::Aborted, &[Anomaly::AbortedRead][..]),
-        (Sin::Never, &[Anomaly::NeverWritten]),
-        (Sin::Twice, &[Anomaly::NeverWritten]),
-        (Sin::Own, &[Anomaly::Internal]),
+    for (defect, names) in [
+        (Defect::Aborted, &[Anomaly::AbortedRead][..]),
+        (Defect::Never, &[Anomaly::NeverWritten]),
+        (Defect::Twice, &[Anomaly::NeverWritten]),
+        (Defect::Own, &[Anomaly::Internal]),
         // Among sets that others read, one that lacks an element includes none of theirs.
-        (Sin::Fractured, &[Anomaly::FracturedRead, Anomaly::LongFork]),
-        (Sin::Stale, &[Anomaly::SessionOrder, Anomaly::RealTimeOrder, Anomaly::GSingle]),
+        (Defect::Fractured, &[Anomaly::FracturedRead, Anomaly::LongFork]),
+        (Defect::Stale, &[Anomaly::SessionOrder, Anomaly::RealTimeOrder, Anomaly::GSingle]),
     ] {
         let mut judged = 0;
         let mut caught = 0;
         for seed in 0..PLAYS {
-            let (history, sins) = play(Some(sin), seed);
+            let (history, defects) = play(Some(defect), seed);
             let report = check(&history).expect("recorded by the rules");
             let named = names.iter().any(|name| report.found(*name));
-            assert!(sins > 0 || report.is_clean(), "{sin:?}, seed {seed}: {:?}", report.counts);
-            assert!(named || report.is_clean(), "{sin:?}, seed {seed}: {:?}", report.counts);
-            judged += sins;
+            assert!(
+                defects > 0 || report.is_clean(),
+                "{defect:?}, seed {seed}: {:?}",
+                report.counts
+            );
+            assert!(named || report.is_clean(), "{defect:?}, seed {seed}: {:?}", report.counts);
+            judged += defects;
             caught += u32::from(named);
         }
-        // Who was dropped, or saw the same without the sin, shows nothing.
-        assert!(judged >= 20 && 2 * caught >= judged, "{sin:?}: {caught} of {judged}");
+        // Who was dropped, or saw the same without the defect, shows nothing.
+        assert!(judged >= 20 && 2 * caught >= judged, "{defect:?}: {caught} of {judged}");
     }
 }
 

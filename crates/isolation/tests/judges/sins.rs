@@ -2,66 +2,73 @@
 //! is never accused.
 
 use crate::play::Play;
-use isolation::{Anomaly, check, store::Sin};
+use isolation::{Anomaly, check, store::Defect};
 
-/// Plays of each sin.
+/// Plays of each defect.
 const PLAYS: u64 = 40;
 
 /// Plays in which it has to be committed.
 const SINNED: u64 = 5;
 
-fn anomaly(sin: Sin) -> Anomaly {
-    match sin {
-        Sin::Internal => Anomaly::Internal,
-        Sin::RangeRead => Anomaly::RangeRead,
-        Sin::DirtyWrite => Anomaly::DirtyWrite,
-        Sin::AbortedRead => Anomaly::AbortedRead,
-        Sin::IntermediateRead => Anomaly::IntermediateRead,
-        Sin::CyclicInformationFlow => Anomaly::CyclicInformationFlow,
-        Sin::LostUpdate => Anomaly::LostUpdate,
-        Sin::FracturedRead => Anomaly::FracturedRead,
-        Sin::GSingle => Anomaly::GSingle,
-        Sin::LongFork => Anomaly::LongFork,
-        Sin::GNonadjacent => Anomaly::GNonadjacent,
-        Sin::Phantom => Anomaly::Phantom,
-        Sin::SessionOrder => Anomaly::SessionOrder,
-        Sin::RealTimeOrder => Anomaly::RealTimeOrder,
+fn anomaly(defect: Defect) -> Anomaly {
+    match defect {
+        Defect::Internal => Anomaly::Internal,
+        Defect::RangeRead => Anomaly::RangeRead,
+        Defect::DirtyWrite => Anomaly::DirtyWrite,
+        Defect::AbortedRead => Anomaly::AbortedRead,
+        Defect::IntermediateRead => Anomaly::IntermediateRead,
+        Defect::CyclicInformationFlow => Anomaly::CyclicInformationFlow,
+        Defect::LostUpdate => Anomaly::LostUpdate,
+        Defect::FracturedRead => Anomaly::FracturedRead,
+        Defect::GSingle => Anomaly::GSingle,
+        Defect::LongFork => Anomaly::LongFork,
+        Defect::GNonadjacent => Anomaly::GNonadjacent,
+        Defect::Phantom => Anomaly::Phantom,
+        Defect::SessionOrder => Anomaly::SessionOrder,
+        Defect::RealTimeOrder => Anomaly::RealTimeOrder,
     }
 }
 
-fn must_be_caught(sin: Sin, lists: bool) {
+fn must_be_caught(defect: Defect, lists: bool) {
     let mut sinned = 0;
     let mut named = 0;
     for seed in 0..PLAYS {
-        let played = Play { lists, ..Play::new(Some(sin), seed) }.run();
+        let played = Play { lists, ..Play::new(Some(defect), seed) }.run();
         let report = check(&played.history).expect("the play records by the rules");
-        if played.sins == 0 {
-            assert!(report.is_clean(), "{sin:?}, seed {seed}: {:?} without a sin", report.counts);
+        if played.defects == 0 {
+            assert!(
+                report.is_clean(),
+                "{defect:?}, seed {seed}: {:?} without a defect",
+                report.counts
+            );
             continue;
         }
         sinned += 1;
-        let name = anomaly(sin);
+        let name = anomaly(defect);
         named += u64::from(report.found(name));
         // A later reader may turn the circle into a shorter one, and the shortest gives the name.
-        let shorter = sin == Sin::GNonadjacent && report.found(Anomaly::LongFork);
+        let shorter = defect == Defect::GNonadjacent && report.found(Anomaly::LongFork);
         let caught = report.found(name) || shorter;
-        assert!(caught, "{sin:?}, seed {seed}: no {name}, {:?}", report.counts);
+        assert!(caught, "{defect:?}, seed {seed}: no {name}, {:?}", report.counts);
     }
-    assert!(sinned >= SINNED, "{sin:?} was committed in {sinned} of {PLAYS} plays only");
-    assert!(named >= SINNED, "{sin:?} was named in {named} of {sinned} plays only");
+    assert!(sinned >= SINNED, "{defect:?} was committed in {sinned} of {PLAYS} plays only");
+    assert!(named >= SINNED, "{defect:?} was named in {named} of {sinned} plays only");
 }
 
 #[test]
 fn every_sin_is_caught_by_its_name() {
-    for sin in Sin::ALL {
-        must_be_caught(sin, false);
+    for defect in Defect::ALL {
+        must_be_caught(defect, false);
     }
 }
 
 #[test]
 fn every_sin_is_caught_by_its_name_in_lists() {
-    for sin in Sin::ALL.into_iter().filter(|sin| !matches!(sin, Sin::RangeRead | Sin::Phantom)) {
-        must_be_caught(sin, true);
+    for defect in Defect::ALL
+        .into_iter()
+        .filter(|defect| !matches!(defect, Defect::RangeRead | Defect::Phantom))
+    {
+        must_be_caught(defect, true);
     }
 }
 

@@ -71,7 +71,7 @@ pub struct Known {
     /// The engine versions and builds that it was confirmed on.
     pub confirmed: String,
     /// The input that random cases leave out because of it.
-    pub leaves_out: Option<String>,
+    pub excludes: Option<String>,
     /// The story at the head of its regression file; empty when there is no such file.
     pub story: String,
     /// The layers in which it showed.
@@ -175,7 +175,7 @@ impl Known {
             summary: finding.summary.clone(),
             case: finding.case.clone(),
             confirmed: format!("{} ({})", finding.engine.join(", "), builds.join(", ")),
-            leaves_out: finding.leaves_out.clone(),
+            excludes: finding.excludes.clone(),
             story: String::new(),
             seen: met.map(|(layer, _)| layer.label.clone()).collect(),
         }

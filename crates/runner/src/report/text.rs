@@ -67,7 +67,7 @@ fn known(model: &Model, text: &mut String) -> fmt::Result {
     for known in model.known_met() {
         let labels: Vec<&str> = known.seen.iter().map(String::as_str).collect();
         writeln!(text, "  {}: {} [{}]", known.id, known.summary, labels.join(", "))?;
-        if let Some(class) = &known.leaves_out {
+        if let Some(class) = &known.excludes {
             writeln!(text, "      left out of random cases: {class}")?;
         }
     }

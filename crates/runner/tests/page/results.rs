@@ -77,7 +77,7 @@ engine = ["0.2.0"]
 builds = ["failpoints"]
 case = "lost_page::a_page_survives"
 summary = "a page is lost when the log rotates"
-leaves_out = "pages that rotate"
+excludes = "pages that rotate"
 "#;
 
 const SOAK: &str = r#"{

@@ -3,7 +3,7 @@
 
 use super::Attempt;
 use crate::{
-    engine::{Denial, Outcome, Txn},
+    engine::{EngineError, Outcome, Txn},
     history::OracleName,
     history::{KeyText, Seen, Write},
 };
@@ -29,7 +29,7 @@ impl Attempt<'_> {
         let Seen::Sum(balance) = seen else {
             let key = KeyText::new(key).0;
             self.wrong(OracleName::Conservation, format!("{}: account {key} is {seen:?}", self.id));
-            return Err(Denial::Failed("an account that is none".to_owned()));
+            return Err(EngineError::Failed("an account that is none".to_owned()));
         };
         if first {
             self.reads.insert(KeyText::new(key), seen);

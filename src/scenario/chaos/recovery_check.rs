@@ -4,7 +4,7 @@
 //! oracles of a crash judge what was found.
 
 use crate::{
-    engine::{EngineOptions, Family},
+    engine::{EngineOptions, Preset},
     history::{
         Event, History, Milestone,
         child::{End, Exit},
@@ -31,24 +31,24 @@ const FAIRNESS: u64 = 100;
 
 /// Opens what a fault left behind.
 #[derive(Debug)]
-pub struct Aftermath<'a> {
+pub struct RecoveryCheck<'a> {
     /// How it is opened.
     pub options: EngineOptions,
     /// What its new buckets are like.
-    pub family: Family,
+    pub preset: Preset,
     /// What it may promise, in all the ways in which it was opened before.
     pub expect: recovery::Expect,
     /// Where openings and judged transactions are counted.
     pub figures: &'a mut Figures,
 }
 
-impl Aftermath<'_> {
+impl RecoveryCheck<'_> {
     /// Opens the database again and again and judges it; then its copies.
     pub fn judge(&mut self, mut database: Database) -> Result<Vec<Violation>, Stopped> {
         let mut violations = self.copies(&database)?;
         let mut equals = Vec::new();
         let look = Stage::looking(&self.options);
-        let work = Stage { steps: recipes::epilogue(self.family), ..look.clone() };
+        let work = Stage { steps: recipes::epilogue(self.preset), ..look.clone() };
         let check = Stage { end: End::CloseAndCheck, ..look.clone() };
         for (stage, when) in [
             (&look, "at the first opening after the fault"),

@@ -8,7 +8,7 @@ use crate::{
     history::OracleName,
     history::{
         Event, KeyText, Seen,
-        drive::seen,
+        clients::seen,
         dump::{Pairs, read_all},
         journal::Recorder,
     },

@@ -64,7 +64,7 @@ pub(super) struct Book {
     pub(super) gone: BTreeMap<String, Pairs>,
     pub(super) locked: Option<(String, Vec<u8>)>,
     pub(super) files: u64,
-    pub(super) sins: u64,
+    pub(super) defects: u64,
 }
 
 impl Book {

@@ -1,13 +1,13 @@
 //! The open database, its buckets and views as a lying engine hands them out.
 
 use super::{
-    Books, Shared, Sin,
+    Books, Defect, Shared,
     book::{Book, Work},
     force, reopening,
     txn::LyingTxn,
 };
 use crate::engine::{
-    Bucket, BucketOptions, Denial, Engine, Keys, Merge, Order, Outcome, Read, Scan, Txn,
+    Bucket, BucketOptions, Engine, EngineError, Keys, Merge, Order, Outcome, Read, Scan, Txn,
 };
 use std::{
     cell::Cell,
@@ -35,14 +35,14 @@ impl LyingEngine {
 impl Engine for LyingEngine {
     fn create_bucket(&self, name: &str, options: &BucketOptions) -> Outcome<Box<dyn Bucket>> {
         let inner = self.inner.create_bucket(name, options)?;
-        if self.shared.sins(Sin::SuccessorSeesFormer) {
+        if self.shared.defects(Defect::SuccessorSeesFormer) {
             let mut book = self.shared.book();
             let pairs = book.gone.get(name);
             let former = pairs.and_then(|pairs| pairs.iter().rfind(|(key, _)| key[0] == b'k'));
             if let Some((key, value)) = former {
                 let one = [(key.clone(), value.clone())].into_iter().collect();
                 force(inner.as_ref(), &one)?;
-                book.sins += 1;
+                book.defects += 1;
             }
         }
         Ok(self.bucket(name, inner))
@@ -91,8 +91,8 @@ impl Engine for LyingEngine {
             if !file.exists() {
                 continue;
             }
-            if self.shared.sins(Sin::FileStays) {
-                book.sins += 1;
+            if self.shared.defects(Defect::FileStays) {
+                book.defects += 1;
             } else {
                 fs::remove_file(&file).expect("a file that is there can be removed");
             }
@@ -117,7 +117,7 @@ impl Engine for LyingEngine {
     fn copy_to(&self, target: &Path) -> Outcome<()> {
         self.inner.copy_to(target)?;
         let book = Book { copied: true, ..self.shared.book().clone() };
-        let shared = Shared { sin: self.shared.sin, book: Mutex::new(book) };
+        let shared = Shared { defect: self.shared.defect, book: Mutex::new(book) };
         let mut books = self.books.lock().unwrap_or_else(PoisonError::into_inner);
         books.insert(target.to_owned(), Arc::new(shared));
         Ok(())
@@ -135,7 +135,7 @@ impl LyingBucket {
     /// A call of a dead process is never answered; here it says so.
     pub(super) fn alive(&self) -> Outcome<()> {
         let dead = self.shared.book().dead;
-        if dead { Err(Denial::Failed("the engine is dead".to_owned())) } else { Ok(()) }
+        if dead { Err(EngineError::Failed("the engine is dead".to_owned())) } else { Ok(()) }
     }
 
     /// A new file for every checkpoint; the ones before are collected.
@@ -146,8 +146,8 @@ impl LyingBucket {
         let pairs = reopening::pairs(book, &self.name);
         let bytes: Vec<u8> =
             pairs.into_iter().flat_map(|(key, value)| [key, value]).flatten().collect();
-        let (number, content) = if self.shared.sins(Sin::FileGrows) {
-            book.sins += 1;
+        let (number, content) = if self.shared.defects(Defect::FileGrows) {
+            book.defects += 1;
             let file = self.dir.join("checkpoint-1");
             (1, [fs::read(file).unwrap_or_default(), bytes].concat())
         } else {
@@ -189,10 +189,10 @@ impl Bucket for LyingBucket {
         self.inner.checkpoint_and_wait();
         let mut book = self.shared.book();
         self.write_file(&mut book);
-        if self.shared.sins(Sin::CheckpointDrops) && book.committed.pop().is_some() {
+        if self.shared.defects(Defect::CheckpointDrops) && book.committed.pop().is_some() {
             let state = reopening::pairs(&book, &self.name);
             if force(self.inner.as_ref(), &state).is_ok() {
-                book.sins += 1;
+                book.defects += 1;
             }
         }
     }
@@ -211,8 +211,8 @@ struct LyingView<'a> {
 }
 
 impl LyingView<'_> {
-    fn sinned(&self) {
-        self.bucket.shared.book().sins += 1;
+    fn shown(&self) {
+        self.bucket.shared.book().defects += 1;
     }
 
     /// Puts the second half of the answer back to before the last commit.
@@ -225,7 +225,7 @@ impl LyingView<'_> {
         for (key, value) in &mut pairs[half..] {
             if let Some(before) = old.get(key).filter(|before| *before != value) {
                 value.clone_from(before);
-                self.sinned();
+                self.shown();
             }
         }
     }
@@ -236,48 +236,51 @@ impl Read for LyingView<'_> {
         self.bucket.alive()?;
         let value = self.inner.get(key)?;
         self.reads.set(self.reads.get() + 1);
-        if self.bucket.shared.sins(Sin::PointReadMisses) && self.reads.get().is_multiple_of(4) {
-            self.sinned();
-            return Err(Denial::Absent);
+        if self.bucket.shared.defects(Defect::PointReadMisses) && self.reads.get().is_multiple_of(4)
+        {
+            self.shown();
+            return Err(EngineError::Absent);
         }
         Ok(value)
     }
 
     fn scan(&self, scan: &Scan) -> Outcome<Vec<(Vec<u8>, Vec<u8>)>> {
         self.bucket.alive()?;
-        if self.bucket.shared.sins(Sin::ViewMoves) {
+        if self.bucket.shared.defects(Defect::ViewMoves) {
             let moved = self.bucket.shared.book().committed.len() > self.committed;
             if moved {
-                self.sinned();
+                self.shown();
                 return self.bucket.inner.view()?.scan(scan);
             }
         }
         let mut pairs = self.inner.scan(scan)?;
-        if self.bucket.shared.sins(Sin::ViewTorn) {
+        if self.bucket.shared.defects(Defect::ViewTorn) {
             self.tear(&mut pairs);
-        } else if let Some(sin) = self.bucket.shared.sin
-            && disorder(sin, scan, &mut pairs)
+        } else if let Some(defect) = self.bucket.shared.defect
+            && disorder(defect, scan, &mut pairs)
         {
-            self.sinned();
+            self.shown();
         }
         Ok(pairs)
     }
 }
 
-/// Commits a sin of scanning; whether it did.
-pub(super) fn disorder(sin: Sin, scan: &Scan, pairs: &mut Vec<(Vec<u8>, Vec<u8>)>) -> bool {
+/// Commits a defect of scanning; whether it did.
+pub(super) fn disorder(defect: Defect, scan: &Scan, pairs: &mut Vec<(Vec<u8>, Vec<u8>)>) -> bool {
     let (count, forward) = (pairs.len(), scan.order == Order::Forward);
-    match sin {
-        Sin::ScanSkips if forward && count > 4 => drop(pairs.remove(4)),
-        Sin::ScanRepeats if forward && count > 4 => pairs.insert(4, pairs[3].clone()),
-        Sin::BackwardDisordered if scan.order == Order::Backward && count > 4 => pairs.swap(3, 4),
-        Sin::BoundExcluded => {
+    match defect {
+        Defect::ScanSkips if forward && count > 4 => drop(pairs.remove(4)),
+        Defect::ScanRepeats if forward && count > 4 => pairs.insert(4, pairs[3].clone()),
+        Defect::BackwardDisordered if scan.order == Order::Backward && count > 4 => {
+            pairs.swap(3, 4);
+        }
+        Defect::BoundExcluded => {
             let Keys::Range(Bound::Included(low), _) = &scan.keys else { return false };
             let before = pairs.len();
             pairs.retain(|(key, _)| key != low);
             return pairs.len() < before;
         }
-        Sin::EndsOverlap
+        Defect::EndsOverlap
             if scan.order == Order::Alternating && (1..scan.limit).contains(&count) =>
         {
             pairs.push(pairs[count - 1].clone());

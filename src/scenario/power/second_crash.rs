@@ -4,16 +4,16 @@
 //! trace and chooses no crash.
 
 use super::{
-    Crash, DATABASE, Recorded, Word, Words, foreign,
+    Crash, DATABASE, Recorded, TraceMark, TraceMarks,
     known::{Cut, LOG_BEHIND_CUT, LogSizes, refusal},
-    told,
+    other_engines, told,
 };
 use crate::{
-    engine::{EngineOptions, Family},
+    engine::{EngineOptions, Preset},
     history::{
         Event, History, Milestone,
         child::{self, End, Plan},
-        drive::Traffic,
+        clients::Traffic,
         dump::Dump,
         journal::{self, Recorder},
         script::Step,
@@ -22,7 +22,7 @@ use crate::{
         judge::{Evidence, judge_all},
         recovery::Reopened,
     },
-    settings::{Seed, leaves_out},
+    settings::{Seed, excludes},
     workload::{Mix, Source},
 };
 use std::{
@@ -38,15 +38,15 @@ const CUT: &str = "cut";
 /// many milestones.
 const FIRST: u64 = 1 << 48;
 
-/// Words of one life at the most.
+/// `TraceMarks` of one life at the most.
 const WORDS: u64 = 1 << 32;
 
-/// Lives of one case at the most.
+/// `SecondCrashes` of one case at the most.
 const MANY: u64 = 1 << 14;
 
 /// Where the lives of a case are kept: outside of the recorded folder.
 #[derive(Debug)]
-pub struct Lives {
+pub struct SecondCrashes {
     folder: PathBuf,
     /// The one that was read last: power losses in it are judged one after the other, and reading it
     /// would cost as much as judging.
@@ -65,7 +65,7 @@ struct Life {
     cut: Vec<Cut>,
 }
 
-impl Lives {
+impl SecondCrashes {
     /// In this folder, which is made when there is one.
     pub fn new(folder: impl Into<PathBuf>) -> Self {
         Self { folder: folder.into(), newest: Mutex::new(None) }
@@ -101,9 +101,9 @@ impl Lives {
 }
 
 impl Recorded<'_> {
-    /// Judges a remainder of the recorded folder, or of a life after the first power loss: then
+    /// Judges a crash state of the recorded folder, or of a life after the first power loss: then
     /// against both, and against the state that the second life began with.
-    pub fn judge(&self, crash: &Crash<'_>, lives: &Lives) -> Result<(), String> {
+    pub fn judge(&self, crash: &Crash<'_>, lives: &SecondCrashes) -> Result<(), String> {
         let of_second = |numbers: &[u64]| -> Vec<u64> {
             numbers.iter().filter(|number| **number >= FIRST).copied().collect()
         };
@@ -136,8 +136,9 @@ impl Recorded<'_> {
         let is_cut = life.cut.iter().any(|cut| cut.is_before_something(&dir));
         let ((violations, known), aside) = (judge(&dir), crash.folder.with_extension("mended"));
         let engine = self.driver.identity().name;
-        let torn = || foreign::torn_batch(&engine, &violations, (&dir, &aside), |dir| judge(dir).0);
-        let is_cut = is_cut && leaves_out(LOG_BEHIND_CUT) && !violations.is_empty();
+        let torn =
+            || other_engines::torn_batch(&engine, &violations, (&dir, &aside), |dir| judge(dir).0);
+        let is_cut = is_cut && excludes(LOG_BEHIND_CUT) && !violations.is_empty();
         let known = known.or_else(torn).or(is_cut.then_some(LOG_BEHIND_CUT));
         let known = known.or_else(|| refusal(&dir, &violations));
         told(&violations, known)
@@ -148,15 +149,15 @@ impl Recorded<'_> {
     pub fn live_on(
         &self,
         crash: &Crash<'_>,
-        lives: &Lives,
-        tell: impl Fn(Word) + Send + Sync + 'static,
+        lives: &SecondCrashes,
+        tell: impl Fn(TraceMark) + Send + Sync + 'static,
     ) -> Result<(), String> {
         let number = lives.begin()?;
         let life = lives.of(number);
         let (history, promise) = self.until(crash.asked, crash.promised);
         let plan = self.plan(crash.folder, &life, number);
         write(&plan.journal, &history)?;
-        let words = Words::of(&plan.options);
+        let words = TraceMarks::of(&plan.options);
         let recorder = Recorder::file(&plan.journal).map_err(|error| error.to_string())?;
         let told_as = move |stamp: u64| FIRST + number * WORDS + stamp;
         let (sizes, dir, cuts) = (LogSizes::of(&plan.dir), plan.dir.clone(), life.join(CUT));
@@ -166,8 +167,8 @@ impl Recorded<'_> {
                 fs::write(&cuts, cut).expect("the life's folder takes files");
             }
             Some(_) if matches!(event, Event::Milestone(_)) => {}
-            Some(Word::Asked(stamp)) => tell(Word::Asked(told_as(stamp))),
-            Some(Word::Promised(stamp)) => tell(Word::Promised(told_as(stamp))),
+            Some(TraceMark::Asked(stamp)) => tell(TraceMark::Asked(told_as(stamp))),
+            Some(TraceMark::Promised(stamp)) => tell(TraceMark::Promised(told_as(stamp))),
             None => {}
         });
         let done = child::carry_out(self.driver, &plan, &recorder);
@@ -189,7 +190,7 @@ impl Recorded<'_> {
         let mix = Mix { keys: 24, abort_pct: 0, ..Mix::default() };
         let traffic = Traffic { first_client: 1, clients: 1, source: Source::Mix(mix), txns: 3 };
         let traffic = || Step::Traffic { bucket: bucket(), traffic: traffic.clone() };
-        let options = Family::Tiny.bucket().checkpoints_when_asked();
+        let options = Preset::Tiny.bucket().checkpoints_when_asked();
         let mut steps = vec![Step::Open { bucket: bucket(), options }, traffic()];
         if !self.options.durable {
             steps.push(Step::Sync);

@@ -2,12 +2,12 @@
 //! book's lock, so that the book has the order of the commits.
 
 use super::{
-    Sin,
+    Defect,
     book::{Change, Work},
     handles::{LyingBucket, disorder},
     reopening::twice_set,
 };
-use crate::engine::{Denial, Outcome, Read, Scan, Txn};
+use crate::engine::{EngineError, Outcome, Read, Scan, Txn};
 use std::{
     cell::{Cell, RefCell},
     collections::BTreeSet,
@@ -22,7 +22,7 @@ pub(super) struct LyingTxn<'a> {
     blind: Cell<bool>,
     /// What it has read so far. Only a first reading lies: the second one would show it.
     read: RefCell<BTreeSet<Vec<u8>>>,
-    /// How often it was shown a wrong value. That is a sin once it asks to commit: what a dropped
+    /// How often it was shown a wrong value. That is a defect once it asks to commit: what a dropped
     /// transaction saw, nobody hears of.
     lied: Cell<u64>,
 }
@@ -37,8 +37,8 @@ impl<'a> LyingTxn<'a> {
         self.inner.as_deref().expect("a transaction is there until its commit")
     }
 
-    fn sins(&self, sin: Sin) -> bool {
-        self.bucket.shared.sins(sin)
+    fn defects(&self, defect: Defect) -> bool {
+        self.bucket.shared.defects(defect)
     }
 
     /// What the transaction itself did to the key last, if anything.
@@ -47,17 +47,17 @@ impl<'a> LyingTxn<'a> {
         work.writes.iter().rfind(|(at, _)| at == key).map(|(_, change)| change.clone())
     }
 
-    /// The value that a sinning engine shows instead, if it can.
+    /// The value that a `with_defect` engine shows instead, if it can.
     fn wrong_value(&self, key: &[u8]) -> Option<Vec<u8>> {
         let name = &self.bucket.name;
         let book = self.bucket.shared.book();
-        let wrong = match self.bucket.shared.sin? {
-            Sin::StaleRead => book.before_last(name, key)?.0,
-            Sin::DirtyRead => {
+        let wrong = match self.bucket.shared.defect? {
+            Defect::StaleRead => book.before_last(name, key)?.0,
+            Defect::DirtyRead => {
                 let (txn, value) = book.active.get(&(name.clone(), key.to_vec()))?;
                 (*txn != self.work.borrow().txn).then(|| value.clone())
             }
-            Sin::ReplacedWriteRead => {
+            Defect::ReplacedWriteRead => {
                 let (_, last) = book.before_last(name, key)?;
                 let first = last.writes.iter().find(|(at, _)| at == key)?;
                 let replaced = twice_set(last).is_some_and(|twice| twice == key);
@@ -82,13 +82,17 @@ impl<'a> LyingTxn<'a> {
     ) -> Outcome<()> {
         self.bucket.alive()?;
         let place = (self.bucket.name.clone(), key.to_vec());
-        if self.sins(Sin::LockLeaks) && self.bucket.shared.book().locked.as_ref() == Some(&place) {
-            self.bucket.shared.book().sins += 1;
-            return Err(Denial::Conflict);
+        if self.defects(Defect::LockLeaks)
+            && self.bucket.shared.book().locked.as_ref() == Some(&place)
+        {
+            self.bucket.shared.book().defects += 1;
+            return Err(EngineError::Conflict);
         }
         if !self.blind.get() {
             match ask(self.inner()) {
-                Err(Denial::Conflict) if self.sins(Sin::ConflictMissed) => self.blind.set(true),
+                Err(EngineError::Conflict) if self.defects(Defect::ConflictMissed) => {
+                    self.blind.set(true);
+                }
                 answer => answer?,
             }
         }
@@ -118,7 +122,7 @@ impl<'a> LyingTxn<'a> {
                 Change::Del => inner.del(key),
                 Change::Add(operand) => inner.merge(key, operand),
             };
-            if answer != Err(Denial::Absent) {
+            if answer != Err(EngineError::Absent) {
                 answer?;
             }
         }
@@ -129,13 +133,13 @@ impl<'a> LyingTxn<'a> {
         let over = |(key, change): &(Vec<u8>, Change)| {
             !matches!(change, Change::Add(_)) && since.iter().any(|w| w.touches(&work.bucket, key))
         };
-        book.sins += u64::from(work.writes.iter().any(over));
+        book.defects += u64::from(work.writes.iter().any(over));
         book.committed.push(work);
         Ok(())
     }
 
     /// The commit in which the process dies, and those that come after.
-    fn die(&mut self, inner: Box<dyn Txn + 'a>, work: Work) -> Denial {
+    fn die(&mut self, inner: Box<dyn Txn + 'a>, work: Work) -> EngineError {
         let mut book = self.bucket.shared.book();
         let kept = book.death.is_some_and(|death| death.kept);
         if !kept {
@@ -145,7 +149,7 @@ impl<'a> LyingTxn<'a> {
             book.kept.push(work.clone());
             book.committed.push(work);
         }
-        Denial::Unknown("the engine died".to_owned())
+        EngineError::Unknown("the engine died".to_owned())
     }
 }
 
@@ -154,7 +158,7 @@ impl Read for LyingTxn<'_> {
         self.bucket.alive()?;
         match self.own(key) {
             Some(Change::Set(value)) if self.blind.get() => Ok(value),
-            Some(Change::Del) if self.blind.get() => Err(Denial::Absent),
+            Some(Change::Del) if self.blind.get() => Err(EngineError::Absent),
             Some(_) => self.inner().get(key),
             None if !self.read.borrow_mut().insert(key.to_vec()) => self.inner().get(key),
             None => self.wrong_value(key).map_or_else(|| self.inner().get(key), Ok),
@@ -164,10 +168,10 @@ impl Read for LyingTxn<'_> {
     fn scan(&self, scan: &Scan) -> Outcome<Vec<(Vec<u8>, Vec<u8>)>> {
         self.bucket.alive()?;
         let mut pairs = self.inner().scan(scan)?;
-        if let Some(sin) = self.bucket.shared.sin
-            && disorder(sin, scan, &mut pairs)
+        if let Some(defect) = self.bucket.shared.defect
+            && disorder(defect, scan, &mut pairs)
         {
-            self.bucket.shared.book().sins += 1;
+            self.bucket.shared.book().defects += 1;
         }
         Ok(pairs)
     }
@@ -209,16 +213,16 @@ impl Txn for LyingTxn<'_> {
         let writes = !work.writes.is_empty();
         let (dies, unsure) = {
             let mut book = self.bucket.shared.book();
-            book.sins += self.lied.get();
+            book.defects += self.lied.get();
             (book.dies_now(&work), book.unsure_now())
         };
         if dies {
             return Err(self.die(inner, work));
         }
         let mut book = self.bucket.shared.book();
-        let drops = self.sins(Sin::AcknowledgedThenDropped) && book.asked.is_multiple_of(5);
+        let drops = self.defects(Defect::AcknowledgedThenDropped) && book.asked.is_multiple_of(5);
         if writes && drops {
-            book.sins += 1;
+            book.defects += 1;
             return Ok(());
         }
         if unsure != Some(false) {
@@ -229,7 +233,7 @@ impl Txn for LyingTxn<'_> {
             book.committed.push(work);
         }
         match unsure {
-            Some(_) => Err(Denial::Unknown("no clear answer".to_owned())),
+            Some(_) => Err(EngineError::Unknown("no clear answer".to_owned())),
             None => Ok(()),
         }
     }

@@ -2,13 +2,13 @@
 //! processes before the recording and the one that is recorded. Runs nothing.
 
 use crate::{
-    engine::{Capabilities, EngineOptions, Family},
-    history::{drive::Traffic, script::Step},
+    engine::{Capabilities, EngineOptions, Preset},
+    history::{clients::Traffic, script::Step},
     scenario::{
         chaos::recipes::{Recipe, Stages},
         database::Stage,
     },
-    settings::{FindingId, leaves_out},
+    settings::{FindingId, excludes},
     workload::{Source, Sweep},
 };
 
@@ -20,77 +20,77 @@ const BRIEF: u64 = 20;
 
 /// A recipe in a configuration.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Work {
+pub struct Workload {
     /// What is done.
     pub recipe: Recipe,
     /// How the database is opened.
-    pub family: Family,
+    pub preset: Preset,
 }
 
-const fn work(recipe: Recipe, family: Family) -> Work {
-    Work { recipe, family }
+const fn work(recipe: Recipe, preset: Preset) -> Workload {
+    Workload { recipe, preset }
 }
 
 /// All of them: each recipe on the durable route and on the relaxed one, where it makes a
 /// difference, with one and with several writer groups.
-pub const ALL: &[Work] = &[
-    work(Recipe::Commits, Family::Tiny),
-    work(Recipe::Commits, Family::Relaxed),
-    work(Recipe::Commits, Family::OneWriter),
-    work(Recipe::Rotate, Family::OneWriter),
-    work(Recipe::Rotate, Family::Relaxed),
-    work(Recipe::Create, Family::Tiny),
-    work(Recipe::Delete, Family::Tiny),
-    work(Recipe::Delete, Family::Relaxed),
-    work(Recipe::RewriteData, Family::Tiny),
-    work(Recipe::ObsoleteData, Family::Relaxed),
-    work(Recipe::RewriteBlobs, Family::Compressed),
-    work(Recipe::ObsoleteBlobs, Family::OneWriter),
-    work(Recipe::Masks, Family::Tiny),
-    work(Recipe::Evict, Family::Compressed),
-    work(Recipe::Copy, Family::Tiny),
-    work(Recipe::Copy, Family::Relaxed),
-    work(Recipe::Reopen, Family::Tiny),
-    work(Recipe::Reopen, Family::ManyWriters),
-    work(Recipe::SwitchRoute, Family::Tiny),
-    work(Recipe::SwitchWidth, Family::Relaxed),
-    work(Recipe::Orphans, Family::Tiny),
+pub const ALL: &[Workload] = &[
+    work(Recipe::Commits, Preset::Tiny),
+    work(Recipe::Commits, Preset::Relaxed),
+    work(Recipe::Commits, Preset::OneWriter),
+    work(Recipe::Rotate, Preset::OneWriter),
+    work(Recipe::Rotate, Preset::Relaxed),
+    work(Recipe::Create, Preset::Tiny),
+    work(Recipe::Delete, Preset::Tiny),
+    work(Recipe::Delete, Preset::Relaxed),
+    work(Recipe::RewriteData, Preset::Tiny),
+    work(Recipe::ObsoleteData, Preset::Relaxed),
+    work(Recipe::RewriteBlobs, Preset::Compressed),
+    work(Recipe::ObsoleteBlobs, Preset::OneWriter),
+    work(Recipe::Masks, Preset::Tiny),
+    work(Recipe::Evict, Preset::Compressed),
+    work(Recipe::Copy, Preset::Tiny),
+    work(Recipe::Copy, Preset::Relaxed),
+    work(Recipe::Reopen, Preset::Tiny),
+    work(Recipe::Reopen, Preset::ManyWriters),
+    work(Recipe::SwitchRoute, Preset::Tiny),
+    work(Recipe::SwitchWidth, Preset::Relaxed),
+    work(Recipe::Orphans, Preset::Tiny),
 ];
 
 /// Those that meet a failing disk.
-pub const FAULTED: &[Work] = &[
-    work(Recipe::Commits, Family::Tiny),
-    work(Recipe::Commits, Family::Relaxed),
-    work(Recipe::Rotate, Family::OneWriter),
-    work(Recipe::Delete, Family::Tiny),
-    work(Recipe::RewriteData, Family::Tiny),
-    work(Recipe::ObsoleteBlobs, Family::OneWriter),
-    work(Recipe::Copy, Family::Tiny),
-    work(Recipe::Reopen, Family::Tiny),
-    work(Recipe::SwitchWidth, Family::Relaxed),
+pub const FAULTED: &[Workload] = &[
+    work(Recipe::Commits, Preset::Tiny),
+    work(Recipe::Commits, Preset::Relaxed),
+    work(Recipe::Rotate, Preset::OneWriter),
+    work(Recipe::Delete, Preset::Tiny),
+    work(Recipe::RewriteData, Preset::Tiny),
+    work(Recipe::ObsoleteBlobs, Preset::OneWriter),
+    work(Recipe::Copy, Preset::Tiny),
+    work(Recipe::Reopen, Preset::Tiny),
+    work(Recipe::SwitchWidth, Preset::Relaxed),
 ];
 
 /// Those that need no process before the recorded one and nothing that only one engine has, for
 /// other engines.
-pub const PORTABLE: &[Work] = &[
-    work(Recipe::Commits, Family::Tiny),
-    work(Recipe::Commits, Family::Relaxed),
-    work(Recipe::Create, Family::Tiny),
-    work(Recipe::Delete, Family::Tiny),
-    work(Recipe::Rotate, Family::Relaxed),
-    work(Recipe::RewriteData, Family::Tiny),
+pub const PORTABLE: &[Workload] = &[
+    work(Recipe::Commits, Preset::Tiny),
+    work(Recipe::Commits, Preset::Relaxed),
+    work(Recipe::Create, Preset::Tiny),
+    work(Recipe::Delete, Preset::Tiny),
+    work(Recipe::Rotate, Preset::Relaxed),
+    work(Recipe::RewriteData, Preset::Tiny),
 ];
 
 /// Those of them in which each call can fail in turn, for an engine that writes many small files: the
 /// others make tens of thousands of calls in brief.
-pub const FEW_CALLS: &[Work] = &[
-    work(Recipe::Commits, Family::Tiny),
-    work(Recipe::Commits, Family::Relaxed),
-    work(Recipe::Create, Family::Tiny),
-    work(Recipe::Delete, Family::Tiny),
+pub const FEW_CALLS: &[Workload] = &[
+    work(Recipe::Commits, Preset::Tiny),
+    work(Recipe::Commits, Preset::Relaxed),
+    work(Recipe::Create, Preset::Tiny),
+    work(Recipe::Delete, Preset::Tiny),
 ];
 
-impl Work {
+impl Workload {
     /// The name: `rotate::one_writer`.
     pub fn name(self) -> String {
         let recipe = format!("{:?}", self.recipe);
@@ -101,7 +101,7 @@ impl Work {
             }
             name.push(c.to_ascii_lowercase());
         }
-        format!("{name}::{}", self.family.name())
+        format!("{name}::{}", self.preset.name())
     }
 
     /// The same with so little of everything that each of its calls can fail in turn: what is done
@@ -128,7 +128,7 @@ impl Work {
 
     /// The processes; on the relaxed route each piece of traffic is followed by a barrier.
     pub fn stages(self) -> Stages {
-        let Stages { setup, armed } = self.recipe.stages(self.family);
+        let Stages { setup, armed } = self.recipe.stages(self.preset);
         let promised = |stage: Stage| {
             if stage.options.durable {
                 return stage;
@@ -137,9 +137,9 @@ impl Work {
         };
         let mut stages =
             Stages { setup: setup.into_iter().map(promised).collect(), armed: promised(armed) };
-        let rotates = stages.armed.options.durable || !leaves_out(UNSYNCED_ROTATION);
+        let rotates = stages.armed.options.durable || !excludes(UNSYNCED_ROTATION);
         for stage in stages.setup.iter_mut().chain([&mut stages.armed]) {
-            // Each opening clears it: most of the time of judging a remainder, otherwise.
+            // Each opening clears it: most of the time of judging a crash state, otherwise.
             stage.options.wal_buffer_bytes = 1 << 16;
             if !rotates {
                 // Room for all that is written.
@@ -150,7 +150,7 @@ impl Work {
     }
 }
 
-/// As much traffic as a step needs to come by all its calls once: see [`Work::brief`].
+/// As much traffic as a step needs to come by all its calls once: see [`Workload::brief`].
 fn briefly(step: Step) -> Step {
     let brief = |traffic: Traffic| match traffic.source {
         Source::Sweep(sweep) => {
@@ -182,13 +182,13 @@ pub const ACROSS_LOG_FILES: [(u64, u32); 2] = [(0, 100), (20, 900)];
 
 /// Transactions of twenty pairs from a key on, of this length, in small log files.
 pub fn across_log_files(fills: &[(u64, u32)]) -> Stages {
-    let options = EngineOptions { wal_file_bytes: 4 << 10, ..Family::OneWriter.engine() };
+    let options = EngineOptions { wal_file_bytes: 4 << 10, ..Preset::OneWriter.engine() };
     let bucket = || "a".to_owned();
     let fill = |&(key, length): &(u64, u32)| {
         let sweep = Sweep { first: key, ..Sweep::fill(key + 20, length, 20) };
         Step::Traffic { bucket: bucket(), traffic: Traffic::sweep(sweep) }
     };
-    let options_of_bucket = Family::OneWriter.bucket().checkpoints_when_asked();
+    let options_of_bucket = Preset::OneWriter.bucket().checkpoints_when_asked();
     let mut steps = vec![Step::Open { bucket: bucket(), options: options_of_bucket }];
     steps.extend(fills.iter().map(fill));
     Stages { setup: Vec::new(), armed: Stage::closing(&options, steps) }

@@ -5,7 +5,7 @@
 use super::recovery::{self, Expect, Promise, Reopened, Streams};
 use crate::oracle::OracleName;
 use crate::{
-    engine::Denial,
+    engine::EngineError,
     history::{
         BucketChange, Event, History, KeyText, Seen, Write,
         dump::{Dump, Pairs},
@@ -56,7 +56,7 @@ pub(crate) fn found(script: &Script, pairs: Pairs) -> Reopened {
 /// Which oracles raise something, with a single log, each as often as it does.
 pub(crate) fn raised(script: &Script, states: &[Reopened]) -> Vec<OracleName> {
     let expect = Expect { streams: Streams::One };
-    let judged = recovery::judge(&script.history(), states, &expect);
+    let judged = recovery::judge(&script.history(), states, expect);
     judged.violations.iter().map(|violation| violation.oracle).collect()
 }
 
@@ -68,7 +68,7 @@ pub(crate) fn raised_after_power_loss(
 ) -> (Vec<OracleName>, Vec<u64>) {
     let state = Reopened { promise: Promise::Synced, ..found(script, pairs) };
     let expect = Expect { streams: Streams::Many };
-    let judged = recovery::judge(&script.history(), &[state], &expect);
+    let judged = recovery::judge(&script.history(), &[state], expect);
     let raised = judged.violations.iter().map(|violation| violation.oracle).collect();
     (raised, judged.allowances.iter().map(|allowance| allowance.count).collect())
 }
@@ -162,7 +162,7 @@ impl Script {
         script.events.push(Event::Info {
             txn,
             stamp,
-            denial: Denial::Unknown("IoError".to_owned()),
+            denial: EngineError::Unknown("IoError".to_owned()),
         });
         script
     }

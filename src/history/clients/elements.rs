@@ -3,7 +3,7 @@
 
 use super::Attempt;
 use crate::{
-    engine::{Denial, Outcome, Reason, Txn},
+    engine::{EngineError, Outcome, Reason, Txn},
     history::OracleName,
     history::{KeyText, Seen, Write},
     workload::{Version, elements, plan::SUM_PREFIX},
@@ -18,7 +18,7 @@ impl Attempt<'_> {
             other => {
                 let key = KeyText::new(key).0;
                 self.wrong(OracleName::Reads, format!("{}: list {key} is {other:?}", self.id));
-                return Err(Denial::Failed("a list that is none".to_owned()));
+                return Err(EngineError::Failed("a list that is none".to_owned()));
             }
         };
         let element = elements::version(self.id, self.writes.len() as u16);
@@ -33,7 +33,7 @@ impl Attempt<'_> {
         let element = elements::version(self.id, self.writes.len() as u16);
         match txn.merge(key, &elements::encode(key, &[element])) {
             // An engine or a bucket without merge: the plan's other work still counts.
-            Err(Denial::Refused(Reason::Unsupported | Reason::Invalid)) => return Ok(()),
+            Err(EngineError::Refused(Reason::Unsupported | Reason::Invalid)) => return Ok(()),
             answer => answer?,
         }
         self.writes.push((KeyText::new(key), Write::Include(element)));

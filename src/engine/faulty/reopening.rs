@@ -1,29 +1,29 @@
-//! The sins of reopening: each is an edit of the book, after which the database is brought to the
+//! The defects of reopening: each is an edit of the book, after which the database is brought to the
 //! state that the book makes. A victim is chosen so that its loss leaves a trace: what was
 //! overwritten anyway nobody can miss.
 
 use super::{
-    Shared, Sin,
+    Defect, Shared,
     book::{Book, Change, Pairs, Work, replay},
     force_named,
 };
-use crate::engine::{BucketOptions, Denial, Engine, Merge, Outcome};
+use crate::engine::{BucketOptions, Engine, EngineError, Merge, Outcome};
 
 /// What opening a database again does to it.
 pub(super) fn reopened(shared: &Shared, engine: &dyn Engine) -> Outcome<()> {
     let mut book = shared.book();
     let lost = book.lose();
-    let sin = shared.sin.filter(|_| book.sins == 0);
-    let sinned = sin.is_some_and(|sin| edit(sin, &mut book).is_some());
-    if lost || sinned {
+    let defect = shared.defect.filter(|_| book.defects == 0);
+    let shown = defect.is_some_and(|defect| edit(defect, &mut book).is_some());
+    if lost || shown {
         force_all(engine, &book.committed, &book.buckets())?;
     }
-    let bucket_sin = match sin {
-        Some(Sin::BucketDropped) => drop_bucket(engine, &mut book)?,
-        Some(Sin::BucketRevived) => revive_bucket(engine, &mut book)?,
+    let bucket_sin = match defect {
+        Some(Defect::BucketDropped) => drop_bucket(engine, &mut book)?,
+        Some(Defect::BucketRevived) => revive_bucket(engine, &mut book)?,
         _ => false,
     };
-    book.sins += u64::from(sinned || bucket_sin);
+    book.defects += u64::from(shown || bucket_sin);
     Ok(())
 }
 
@@ -43,7 +43,7 @@ fn revive_bucket(engine: &dyn Engine, book: &mut Book) -> Outcome<bool> {
     let options = BucketOptions { merge: Merge::Sum, ..BucketOptions::default() };
     match engine.create_bucket(&name, &options) {
         Ok(bucket) => super::force(bucket.as_ref(), &pairs)?,
-        Err(denial @ Denial::Refused(_)) => return Err(denial),
+        Err(denial @ EngineError::Refused(_)) => return Err(denial),
         Err(_) => return Ok(false),
     }
     engine.unload_bucket(&name)?;
@@ -51,23 +51,23 @@ fn revive_bucket(engine: &dyn Engine, book: &mut Book) -> Outcome<bool> {
 }
 
 /// Edits the book; nothing when the book has no victim yet.
-fn edit(sin: Sin, book: &mut Book) -> Option<()> {
+fn edit(defect: Defect, book: &mut Book) -> Option<()> {
     let third = book.openings == 3;
-    match sin {
-        Sin::AcknowledgedDropped => drop(book.committed.pop()?),
-        Sin::LastWriteDropped => drop(wide(book)?.writes.pop()),
-        Sin::FirstWriteDropped => {
+    match defect {
+        Defect::AcknowledgedDropped => drop(book.committed.pop()?),
+        Defect::LastWriteDropped => drop(wide(book)?.writes.pop()),
+        Defect::FirstWriteDropped => {
             let work = wide(book)?;
             let first = work.writes[0].0.clone();
             work.writes.retain(|(key, _)| *key != first);
         }
-        Sin::MiddleDropped => {
+        Defect::MiddleDropped => {
             let last = book.committed.len().checked_sub(1)?;
             let victim =
                 (0..last).rev().find(|&at| leaves_a_trace(book, at) && returned(book, at))?;
             book.committed.remove(victim);
         }
-        Sin::ReadFromDropped => {
+        Defect::ReadFromDropped => {
             let victim = (0..book.committed.len()).rev().find(|&at| {
                 leaves_a_trace(book, at)
                     && book.committed[at].writes.iter().any(|(key, change)| {
@@ -76,40 +76,40 @@ fn edit(sin: Sin, book: &mut Book) -> Option<()> {
             })?;
             book.committed.remove(victim);
         }
-        Sin::AbortedRevived => {
+        Defect::AbortedRevived => {
             let work = book.dropped.iter().rfind(|work| sets_for_good(work))?.clone();
             book.committed.push(work);
         }
-        Sin::UncommittedKept => {
+        Defect::UncommittedKept => {
             let work = book.cut.iter().rfind(|work| sets_for_good(work))?.clone();
             book.committed.push(work);
         }
-        Sin::InFlightTorn => {
+        Defect::InFlightTorn => {
             let mut work = book.lost.pop().filter(|work| work.writes.len() > 1)?;
             work.writes.pop();
             book.committed.push(work);
         }
-        Sin::LostFlips => book.committed.push(book.lost.last().filter(|_| third)?.clone()),
-        Sin::KeptFlips => {
+        Defect::LostFlips => book.committed.push(book.lost.last().filter(|_| third)?.clone()),
+        Defect::KeptFlips => {
             let work = book.kept.last().filter(|_| third)?.clone();
             book.committed.retain(|other| *other != work);
         }
-        Sin::SecondReopeningDiffers => drop(book.committed.pop_if(|_| third)?),
-        Sin::BarrierDoesNothing => book.committed.truncate(book.synced.checked_sub(1)?),
-        Sin::CopyDrops => drop(book.committed.pop_if(|_| book.copied)?),
-        Sin::NeverWritten
-        | Sin::Truncated
-        | Sin::OfAnotherKey
-        | Sin::ReplacedWriteKept
-        | Sin::OperandDropped
-        | Sin::OperandTwice => return spoil(sin, book),
+        Defect::SecondReopeningDiffers => drop(book.committed.pop_if(|_| third)?),
+        Defect::BarrierDoesNothing => book.committed.truncate(book.synced.checked_sub(1)?),
+        Defect::CopyDrops => drop(book.committed.pop_if(|_| book.copied)?),
+        Defect::NeverWritten
+        | Defect::Truncated
+        | Defect::OfAnotherKey
+        | Defect::ReplacedWriteKept
+        | Defect::OperandDropped
+        | Defect::OperandTwice => return spoil(defect, book),
         _ => return None,
     }
     Some(())
 }
 
-/// Sins against one write.
-fn spoil(sin: Sin, book: &mut Book) -> Option<()> {
+/// Defects against one write.
+fn spoil(defect: Defect, book: &mut Book) -> Option<()> {
     let last = book.committed.last_mut()?;
     let bucket = last.bucket.clone();
     let (key, value) = last.writes.iter().rev().find_map(|(key, change)| match change {
@@ -117,18 +117,18 @@ fn spoil(sin: Sin, book: &mut Book) -> Option<()> {
         Change::Del | Change::Add(_) => None,
     })?;
     let set = |key: Vec<u8>, value: Vec<u8>| (key, Change::Set(value));
-    match sin {
-        Sin::NeverWritten => {
+    match defect {
+        Defect::NeverWritten => {
             let wrong = value.iter().map(|byte| !byte).collect();
             last.writes.push(set(key, wrong));
         }
-        Sin::Truncated => last.writes.push(set(key, value[..value.len() - 1].to_vec())),
-        Sin::OfAnotherKey => {
+        Defect::Truncated => last.writes.push(set(key, value[..value.len() - 1].to_vec())),
+        Defect::OfAnotherKey => {
             let pairs = replay(&book.committed, &bucket);
             let other = pairs.into_keys().find(|other| *other != key && other.starts_with(b"k"))?;
             book.committed.last_mut()?.writes.push(set(other, value));
         }
-        Sin::ReplacedWriteKept => {
+        Defect::ReplacedWriteKept => {
             let victim = (0..book.committed.len()).rev().find_map(|at| {
                 let key = twice_set(&book.committed[at])?;
                 (!replaced(book, at, &key)).then_some((at, key))
@@ -138,7 +138,7 @@ fn spoil(sin: Sin, book: &mut Book) -> Option<()> {
             let final_one = writes.iter().rposition(|(other, _)| *other == key)?;
             writes.remove(final_one);
         }
-        Sin::OperandDropped => {
+        Defect::OperandDropped => {
             let at = (0..book.committed.len())
                 .rev()
                 .find(|&at| operand(&book.committed[at]).is_some() && leaves_a_trace(book, at))?;

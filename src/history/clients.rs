@@ -9,10 +9,10 @@ mod transfer;
 mod turns;
 
 use crate::{
-    engine::{Bucket, Denial, Outcome, Reason, Txn},
+    engine::{Bucket, EngineError, Outcome, Reason, Txn},
     history::OracleName,
     history::{Event, KeyText, Scanned, Seen, Write, journal::Recorder},
-    settings::{Draw, FindingId, Seed, leaves_out},
+    settings::{FindingId, Rng, Seed, excludes},
     workload::{
         Bank, Lists, Mix, Op, Source, TxnId, TxnPlan, Version, marker_key, plan::SUM_PREFIX,
         value::MIN_VALUE,
@@ -119,7 +119,7 @@ impl Traffic {
                     let client = Client { number, name, bucket, recorder };
                     let mut plans = self.plans(seed.derive(&format!("client {number}")));
                     let killed = recorder.survives() && matches!(self.source, Source::Mix(_));
-                    if killed && leaves_out(FindingId::MERGE_LOST_IN_RECOVERY) {
+                    if killed && excludes(FindingId::MERGE_LOST_IN_RECOVERY) {
                         for plan in &mut plans {
                             plan.own_sums(number);
                         }
@@ -142,15 +142,15 @@ impl Traffic {
         match &self.source {
             Source::Sweep(sweep) => sweep.plans(),
             Source::Opening(bank) => vec![bank.opening()],
-            Source::Mix(mix) => self.drawn(seed, |draw| mix.next(draw)),
-            Source::Bank(bank) => self.drawn(seed, |draw| bank.next(draw)),
-            Source::Lists(lists) => self.drawn(seed, |draw| lists.next(draw)),
+            Source::Mix(mix) => self.drawn(seed, |rng| mix.next(rng)),
+            Source::Bank(bank) => self.drawn(seed, |rng| bank.next(rng)),
+            Source::Lists(lists) => self.drawn(seed, |rng| lists.next(rng)),
         }
     }
 
-    fn drawn(&self, seed: Seed, next: impl Fn(&mut Draw) -> TxnPlan) -> Vec<TxnPlan> {
-        let mut draw = seed.draw();
-        (0..self.txns).map(|_| next(&mut draw)).collect()
+    fn drawn(&self, seed: Seed, next: impl Fn(&mut Rng) -> TxnPlan) -> Vec<TxnPlan> {
+        let mut rng = seed.rng();
+        (0..self.txns).map(|_| next(&mut rng)).collect()
     }
 }
 
@@ -243,7 +243,7 @@ impl Client<'_> {
                 self.recorder.record(Event::Ok { txn: id, stamp });
                 Ended::Committed
             }
-            Err(denial @ Denial::Unknown(_)) => {
+            Err(denial @ EngineError::Unknown(_)) => {
                 let stamp = self.recorder.stamp();
                 self.recorder.record(Event::Info { txn: id, stamp, denial });
                 Ended::Unknown
@@ -252,8 +252,13 @@ impl Client<'_> {
         }
     }
 
-    fn drop_txn(&self, txn: TxnId, writes: Vec<(KeyText, Write)>, denial: Option<Denial>) -> Ended {
-        let conflicted = denial == Some(Denial::Conflict);
+    fn drop_txn(
+        &self,
+        txn: TxnId,
+        writes: Vec<(KeyText, Write)>,
+        denial: Option<EngineError>,
+    ) -> Ended {
+        let conflicted = denial == Some(EngineError::Conflict);
         let stamp = self.recorder.stamp();
         self.recorder.record(Event::Abort { txn, stamp, writes, denial });
         if conflicted { Ended::Conflicted } else { Ended::Aborted }
@@ -292,14 +297,14 @@ impl<'a> Attempt<'a> {
             }
             Op::Put(key, length) => {
                 let answer = txn.put(key, &self.version(*length).encode(key));
-                self.expect("put", key, answer, &Denial::Refused(Reason::Exists))
+                self.expect("put", key, answer, &EngineError::Refused(Reason::Exists))
             }
             Op::Update(key, length) if self.read(txn, key)? != Seen::Absent => {
                 self.set(key, *length, |value| txn.update(key, value))
             }
             Op::Update(key, length) => {
                 let answer = txn.update(key, &self.version(*length).encode(key));
-                self.expect("update", key, answer, &Denial::Absent)
+                self.expect("update", key, answer, &EngineError::Absent)
             }
             Op::Del(key) if self.read(txn, key)? != Seen::Absent => {
                 txn.del(key)?;
@@ -308,12 +313,12 @@ impl<'a> Attempt<'a> {
             }
             Op::Del(key) => {
                 let answer = txn.del(key);
-                self.expect("del", key, answer, &Denial::Absent)
+                self.expect("del", key, answer, &EngineError::Absent)
             }
             Op::Move { from, to, amount } => self.transfer(txn, from, to, *amount),
             Op::Add(key, number) => match txn.merge(key, &number.to_le_bytes()) {
                 // An engine or a bucket without merge: the plan's other work still counts.
-                Err(Denial::Refused(Reason::Unsupported | Reason::Invalid)) => Ok(()),
+                Err(EngineError::Refused(Reason::Unsupported | Reason::Invalid)) => Ok(()),
                 answer => {
                     answer?;
                     self.writes.push((KeyText::new(key), Write::Add(*number)));
@@ -353,7 +358,7 @@ impl<'a> Attempt<'a> {
     fn read(&mut self, txn: &dyn Txn, key: &[u8]) -> Outcome<Seen> {
         let seen = match txn.get(key) {
             Ok(value) => seen(key, &value),
-            Err(Denial::Absent) => Seen::Absent,
+            Err(EngineError::Absent) => Seen::Absent,
             Err(denial) => return Err(denial),
         };
         self.note(key, &seen, "a read");
@@ -383,11 +388,11 @@ impl<'a> Attempt<'a> {
         call: &str,
         key: &[u8],
         answer: Outcome<()>,
-        expected: &Denial,
+        expected: &EngineError,
     ) -> Outcome<()> {
         match answer {
             Err(denial) if denial == *expected => Ok(()),
-            Err(Denial::Conflict) => Err(Denial::Conflict),
+            Err(EngineError::Conflict) => Err(EngineError::Conflict),
             answer => {
                 let key = KeyText::new(key).0;
                 let witness = format!(
@@ -395,7 +400,7 @@ impl<'a> Attempt<'a> {
                     self.id
                 );
                 self.wrong(OracleName::Answers, witness);
-                Err(Denial::Failed("an answer that contradicts a read".to_owned()))
+                Err(EngineError::Failed("an answer that contradicts a read".to_owned()))
             }
         }
     }

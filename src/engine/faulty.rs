@@ -1,8 +1,8 @@
-//! Wraps an engine and commits one named sin, so that it can be tested that the oracle in charge
-//! catches it. Without a sin it is as honest as what it wraps. It can also die: from some commit
+//! Wraps an engine and commits one named defect, so that it can be tested that the oracle in charge
+//! catches it. Without a defect it is as honest as what it wraps. It can also die: from some commit
 //! on nothing is answered any more, and a commit that was under way is kept or not.
 //!
-//! It keeps a book of all committed work. A sin at reopening is an edit of that book, and the
+//! It keeps a book of all committed work. A defect at reopening is an edit of that book, and the
 //! wrapped database is brought to the state that the edited book makes: through the ordinary
 //! calls, so that any engine can be wrapped.
 
@@ -24,7 +24,7 @@ use std::{
 
 /// The one thing that the engine does wrong.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Sin {
+pub enum Defect {
     /// A reopening loses the last acknowledged commit.
     AcknowledgedDropped,
     /// A reopening loses the last write of a commit.
@@ -105,7 +105,7 @@ pub enum Sin {
     LockLeaks,
 }
 
-impl Sin {
+impl Defect {
     /// All of them.
     pub const ALL: [Self; 39] = [
         Self::AcknowledgedDropped,
@@ -175,33 +175,33 @@ pub enum Loss {
 
 /// The state that all handles of one database share.
 struct Shared {
-    sin: Option<Sin>,
+    defect: Option<Defect>,
     book: Mutex<Book>,
 }
 
 /// The books by folder; a copy starts with that of its original.
 type Books = Arc<Mutex<BTreeMap<PathBuf, Arc<Shared>>>>;
 
-/// An engine that sins, or none that does.
-pub struct Lying<D> {
+/// An engine that defects, or none that does.
+pub struct FaultyEngine<D> {
     inner: D,
-    sin: Option<Sin>,
+    defect: Option<Defect>,
     death: Option<Death>,
     /// One commit in so many is answered with "unknown", and takes effect every other time.
     unsure_every: Option<u64>,
     books: Books,
 }
 
-impl<D: Driver> Lying<D> {
-    /// As honest as `inner`, until a sin or a death is added.
+impl<D: Driver> FaultyEngine<D> {
+    /// As honest as `inner`, until a defect or a death is added.
     pub fn honest(inner: D) -> Self {
-        Self { inner, sin: None, death: None, unsure_every: None, books: Books::default() }
+        Self { inner, defect: None, death: None, unsure_every: None, books: Books::default() }
     }
 
-    /// The same, with a sin.
+    /// The same, with a defect.
     #[must_use]
-    pub fn sinning(mut self, sin: Sin) -> Self {
-        self.sin = Some(sin);
+    pub fn with_defect(mut self, defect: Defect) -> Self {
+        self.defect = Some(defect);
         self
     }
 
@@ -219,9 +219,9 @@ impl<D: Driver> Lying<D> {
         self
     }
 
-    /// How often the database in `dir` was sinned against.
-    pub fn sins(&self, dir: &Path) -> u64 {
-        self.shared(dir).book().sins
+    /// How often the database in `dir` was shown against.
+    pub fn defects(&self, dir: &Path) -> u64 {
+        self.shared(dir).book().defects
     }
 
     /// Whether the database in `dir` died on the way.
@@ -234,7 +234,7 @@ impl<D: Driver> Lying<D> {
         let fresh = || {
             let (death, unsure_every) = (self.death, self.unsure_every);
             let book = Book { death, unsure_every, ..Book::default() };
-            Arc::new(Shared { sin: self.sin, book: Mutex::new(book) })
+            Arc::new(Shared { defect: self.defect, book: Mutex::new(book) })
         };
         books.entry(dir.to_owned()).or_insert_with(fresh).clone()
     }
@@ -246,12 +246,12 @@ impl Shared {
         self.book.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn sins(&self, sin: Sin) -> bool {
-        self.sin == Some(sin)
+    fn defects(&self, defect: Defect) -> bool {
+        self.defect == Some(defect)
     }
 }
 
-impl<D: Driver> Driver for Lying<D> {
+impl<D: Driver> Driver for FaultyEngine<D> {
     fn identity(&self) -> Identity {
         self.inner.identity()
     }
@@ -297,7 +297,7 @@ fn force_named(engine: &dyn Engine, name: &str, target: &Pairs) -> Outcome<()> {
     force(bucket.as_ref(), target)?;
     drop(bucket);
     match engine.unload_bucket(name) {
-        Err(crate::engine::Denial::Refused(Reason::Busy)) => Ok(()),
+        Err(crate::engine::EngineError::Refused(Reason::Busy)) => Ok(()),
         answer => answer,
     }
 }

@@ -9,9 +9,9 @@
 use crate::{
     engine::{
         Bucket, Driver, Engine, Outcome, Read, Scan,
-        layered::{Layer, Layering},
+        interceptor::{Intercept, Interceptor},
     },
-    settings::{FindingId, leaves_out},
+    settings::{FindingId, excludes},
 };
 use std::{
     path::Path,
@@ -23,7 +23,7 @@ const BECAUSE: [FindingId; 2] =
     [FindingId::SCAN_OVER_CHECKPOINT, FindingId::READING_A_COLLECTED_FILE];
 
 /// Keeps readings of the driver's databases apart from what overlaps badly with them.
-pub struct Apart<'a>(&'a dyn Driver);
+pub struct SerialisedMaintenance<'a>(&'a dyn Driver);
 
 /// Readings share it, upkeep has it alone.
 #[derive(Default)]
@@ -39,24 +39,27 @@ impl Gate {
     }
 }
 
-impl<'a> Apart<'a> {
+impl<'a> SerialisedMaintenance<'a> {
     /// Wraps a driver.
     pub const fn new(driver: &'a dyn Driver) -> Self {
         Self(driver)
     }
 }
 
-impl Layering for Apart<'_> {
+impl Intercept for SerialisedMaintenance<'_> {
     fn below(&self) -> &dyn Driver {
         self.0
     }
 
-    fn layer(&self, _: &Path) -> Option<Arc<dyn Layer>> {
-        BECAUSE.into_iter().any(leaves_out).then(|| -> Arc<dyn Layer> { Arc::new(Gate::default()) })
+    fn interceptor(&self, _: &Path) -> Option<Arc<dyn Interceptor>> {
+        BECAUSE
+            .into_iter()
+            .any(excludes)
+            .then(|| -> Arc<dyn Interceptor> { Arc::new(Gate::default()) })
     }
 }
 
-impl Layer for Gate {
+impl Interceptor for Gate {
     fn unload_bucket(&self, engine: &dyn Engine, name: &str) -> Outcome<()> {
         let _alone = self.upkeep();
         engine.unload_bucket(name)

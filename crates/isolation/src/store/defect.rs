@@ -1,4 +1,4 @@
-//! What a sinning store does wrong, and when. Each sin waits for the moment at which one wrong
+//! What a sinning store does wrong, and when. Each defect waits for the moment at which one wrong
 //! answer completes it; until then every answer is honest.
 
 use super::{Active, Seen, Store};
@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 
 /// The one thing that a store does wrong.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Sin {
+pub enum Defect {
     /// A transaction does not see its own write.
     Internal,
     /// A backward scan leaves out a key that the same transaction has seen.
@@ -38,7 +38,7 @@ pub enum Sin {
     RealTimeOrder,
 }
 
-impl Sin {
+impl Defect {
     /// All of them.
     pub const ALL: [Self; 14] = [
         Self::Internal,
@@ -67,7 +67,7 @@ impl<K: Ord + Clone, V: Clone + PartialEq> Store<K, V> {
         let entries = &self.keys[key];
         let own = entries.iter().find(|entry| entry.txn == txn).expect("it wrote the key");
         let own = own.value.clone();
-        if self.sin == Some(Sin::Internal) {
+        if self.defect == Some(Defect::Internal) {
             let before = self.honest(txn, key).value;
             if before != own {
                 self.at(txn).lies += 1;
@@ -79,15 +79,19 @@ impl<K: Ord + Clone, V: Clone + PartialEq> Store<K, V> {
 
     /// The wrong answer to a read, when this is the moment for it.
     pub(super) fn lie(&mut self, txn: u64, key: &K) -> Option<Seen<V>> {
-        let sin = self.sin?;
-        let seen = match sin {
-            Sin::AbortedRead => self.grave(key)?,
-            Sin::IntermediateRead => self.replaced(txn, key)?,
-            Sin::DirtyWrite | Sin::CyclicInformationFlow => return self.pending(txn, key),
-            Sin::FracturedRead => self.too_new(txn, key)?,
-            Sin::GSingle | Sin::LongFork | Sin::GNonadjacent => self.hole(sin, txn, key)?,
-            Sin::SessionOrder | Sin::RealTimeOrder => return self.stale(sin, txn, key),
-            Sin::Internal | Sin::RangeRead | Sin::LostUpdate | Sin::Phantom => return None,
+        let defect = self.defect?;
+        let seen = match defect {
+            Defect::AbortedRead => self.grave(key)?,
+            Defect::IntermediateRead => self.replaced(txn, key)?,
+            Defect::DirtyWrite | Defect::CyclicInformationFlow => return self.pending(txn, key),
+            Defect::FracturedRead => self.too_new(txn, key)?,
+            Defect::GSingle | Defect::LongFork | Defect::GNonadjacent => {
+                self.hole(defect, txn, key)?
+            }
+            Defect::SessionOrder | Defect::RealTimeOrder => return self.stale(defect, txn, key),
+            Defect::Internal | Defect::RangeRead | Defect::LostUpdate | Defect::Phantom => {
+                return None;
+            }
         };
         self.at(txn).lies += 1;
         Some(seen)
@@ -143,7 +147,7 @@ impl<K: Ord + Clone, V: Clone + PartialEq> Store<K, V> {
     }
 
     /// The version before the newest one, where missing that completes a circle.
-    fn hole(&mut self, sin: Sin, txn: u64, key: &K) -> Option<Seen<V>> {
+    fn hole(&mut self, defect: Defect, txn: u64, key: &K) -> Option<Seen<V>> {
         let active = &self.active[&txn];
         let newest = self.honest(txn, key);
         let missed = newest.from;
@@ -151,9 +155,9 @@ impl<K: Ord + Clone, V: Clone + PartialEq> Store<K, V> {
         let direct: BTreeSet<u64> = active.read.values().map(|seen| seen.from).collect();
         let after = |other: u64| self.depends(other).contains(&missed);
         let sights = |seen: u64| self.sights.contains(&(missed, seen));
-        let completes = match sin {
-            Sin::GSingle => direct.iter().any(|&seen| after(seen)) && !direct.contains(&missed),
-            Sin::LongFork => {
+        let completes = match defect {
+            Defect::GSingle => direct.iter().any(|&seen| after(seen)) && !direct.contains(&missed),
+            Defect::LongFork => {
                 direct.iter().any(|&seen| sights(seen))
                     && !direct.iter().any(|&seen| seen == missed || after(seen))
             }
@@ -186,15 +190,15 @@ impl<K: Ord + Clone, V: Clone + PartialEq> Store<K, V> {
     }
 
     /// Moves the whole snapshot to before the commit that the first read would have met.
-    fn stale(&mut self, sin: Sin, txn: u64, key: &K) -> Option<Seen<V>> {
+    fn stale(&mut self, defect: Defect, txn: u64, key: &K) -> Option<Seen<V>> {
         let active = &self.active[&txn];
         let newest = self.honest(txn, key);
         let done = self.done.get(&newest.from)?;
         let own = done.session == active.session;
         let known = self.sessions.get(&active.session).copied().unwrap_or_default();
         let acknowledged = done.acknowledged.is_some_and(|begun| begun <= active.begun);
-        let right = match sin {
-            Sin::SessionOrder => own,
+        let right = match defect {
+            Defect::SessionOrder => own,
             _ => !own && acknowledged && known < done.at,
         };
         self.turns += 1;
@@ -211,12 +215,12 @@ impl<K: Ord + Clone, V: Clone + PartialEq> Store<K, V> {
     /// The key that a scan leaves out.
     pub(super) fn hidden(&mut self, txn: u64, keys: &[K], backward: bool) -> Option<K> {
         let active = &self.active[&txn];
-        let key = match self.sin? {
-            Sin::RangeRead if backward => keys.iter().find(|key| {
+        let key = match self.defect? {
+            Defect::RangeRead if backward => keys.iter().find(|key| {
                 let seen = active.read.get(*key);
                 seen.is_some_and(|seen| seen.by_scan && seen.value.is_some())
             })?,
-            Sin::Phantom => keys.iter().find(|key| {
+            Defect::Phantom => keys.iter().find(|key| {
                 let honest = self.honest(txn, key);
                 let Some(done) = self.done.get(&honest.from) else { return false };
                 let created = honest.value.is_some() && self.before(key, done.at - 1).from == 0;
@@ -227,7 +231,7 @@ impl<K: Ord + Clone, V: Clone + PartialEq> Store<K, V> {
         };
         let key = key.clone();
         let nothing = Seen { from: 0, at: 0, value: None, by_scan: true };
-        let hides = self.sin == Some(Sin::Phantom);
+        let hides = self.defect == Some(Defect::Phantom);
         let active = self.at(txn);
         active.lies += 1;
         if hides {
@@ -243,19 +247,19 @@ impl<K: Ord + Clone, V: Clone + PartialEq> Store<K, V> {
             return false;
         }
         if active.entangled.is_some() {
-            // Half a circle is no sin yet, but it is nothing to commit either.
+            // Half a circle is no defect yet, but it is nothing to commit either.
             return active.mutual;
         }
         let mut depends = active.read.values().map(|seen| seen.from);
         let avoids = &active.avoids;
         let forked = |from| {
             let sight = |&avoided: &u64| self.sights.contains(&(avoided, from));
-            self.sin == Some(Sin::GNonadjacent) && avoids.iter().any(sight)
+            self.defect == Some(Defect::GNonadjacent) && avoids.iter().any(sight)
         };
         avoids.is_empty()
             || depends.all(|from| {
                 // What depends on the missed work would make a shorter circle, or is this one.
-                let single = self.sin == Some(Sin::GSingle);
+                let single = self.defect == Some(Defect::GSingle);
                 let apart = single || self.depends(from).is_disjoint(avoids);
                 !avoids.contains(&from) && apart && !forked(from)
             })
@@ -263,7 +267,7 @@ impl<K: Ord + Clone, V: Clone + PartialEq> Store<K, V> {
 
     /// Who only reads has seen some work, and missed some that was under way meanwhile.
     pub(super) fn note_sights(&mut self, active: &Active<K, V>) {
-        if !matches!(self.sin, Some(Sin::LongFork | Sin::GNonadjacent)) {
+        if !matches!(self.defect, Some(Defect::LongFork | Defect::GNonadjacent)) {
             return;
         }
         if !active.written.is_empty() || active.lies > 0 {

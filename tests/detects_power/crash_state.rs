@@ -1,13 +1,14 @@
-//! A sin of isolation that only what a power loss leaves shows, and that no other oracle reads: caught
+//! A defect of isolation that only what a power loss leaves shows, and that no other oracle reads: caught
 //! by its name, and the honest engine is not blamed. Judges the cases, never the engine under test.
 
 use crate::power::explore;
 use faultfs::Step as Loss;
 use mace_prod::{
     engine::{
-        Driver, Engine, EngineOptions, Family, Merge, Outcome, layered::Layering, mace::MaceDriver,
+        Driver, Engine, EngineOptions, Merge, Outcome, Preset, interceptor::Intercept,
+        mace::MaceDriver,
     },
-    history::{drive::Traffic, script::Step},
+    history::{clients::Traffic, script::Step},
     scenario::{Case, chaos::recipes::Stages, database::Stage},
     verdict::Verdict,
     workload::{Lists, Source, elements},
@@ -17,7 +18,7 @@ use mace_prod::{
 /// added it is there, so that nobody is missed, and sets are nothing that other oracles read.
 struct SetForgetful;
 
-impl Layering for SetForgetful {
+impl Intercept for SetForgetful {
     fn below(&self) -> &dyn Driver {
         &MaceDriver
     }
@@ -38,11 +39,11 @@ impl Layering for SetForgetful {
 #[test]
 fn broken_isolation_in_a_remainder_is_caught() {
     Case::run(|case| {
-        let options = EngineOptions { wal_buffer_bytes: 1 << 16, ..Family::OneWriter.engine() };
+        let options = EngineOptions { wal_buffer_bytes: 1 << 16, ..Preset::OneWriter.engine() };
         let bucket = || "a".to_owned();
         let source = Source::Lists(Lists::of(1));
         let traffic = Traffic { first_client: 0, clients: 3, source, txns: 6 };
-        let open = Step::Open { bucket: bucket(), options: Family::OneWriter.bucket() };
+        let open = Step::Open { bucket: bucket(), options: Preset::OneWriter.bucket() };
         let armed =
             Stage::closing(&options, vec![open, Step::Traffic { bucket: bucket(), traffic }]);
         let stages = Stages { setup: Vec::new(), armed };
@@ -52,12 +53,12 @@ fn broken_isolation_in_a_remainder_is_caught() {
             words.into_iter().filter(|words| explore::known_of(words).is_none()).collect::<Vec<_>>()
         };
         let honest = shown(case, &MaceDriver);
-        let sinful = shown(case, &SetForgetful);
+        let faulty = shown(case, &SetForgetful);
         let named =
-            sinful.iter().all(|words| words.to_string().contains("broken promise: isolation: "));
-        if honest.is_empty() && named && !sinful.is_empty() {
+            faulty.iter().all(|words| words.to_string().contains("broken promise: isolation: "));
+        if honest.is_empty() && named && !faulty.is_empty() {
             return Verdict::Pass;
         }
-        Verdict::Inconclusive(format!("honest: {honest:?}, sinful: {sinful:?}"))
+        Verdict::Inconclusive(format!("honest: {honest:?}, faulty: {faulty:?}"))
     });
 }

@@ -1,5 +1,5 @@
-//! The one wrapper of engines: forwards every call to the engine below, and lets a [`Layer`] step in
-//! where it says so. It changes no answer itself; `lying`, which keeps a book of every call, is apart.
+//! The one wrapper of engines: forwards every call to the engine below, and lets a [`Interceptor`] step in
+//! where it says so. It changes no answer itself; `faulty`, which keeps a book of every call, is apart.
 
 use crate::engine::{
     Bucket, BucketOptions, Capabilities, Driver, Engine, EngineOptions, Identity, Merge, Outcome,
@@ -8,12 +8,12 @@ use crate::engine::{
 use std::{path::Path, sync::Arc};
 
 /// A driver that puts a layer on another driver's engines. It is a [`Driver`] by that.
-pub trait Layering: Send + Sync {
+pub trait Intercept: Send + Sync {
     /// The other driver.
     fn below(&self) -> &dyn Driver;
 
     /// What steps in at an engine that is opened in `dir`; `None` is the engine itself.
-    fn layer(&self, _dir: &Path) -> Option<Arc<dyn Layer>> {
+    fn interceptor(&self, _dir: &Path) -> Option<Arc<dyn Interceptor>> {
         None
     }
 
@@ -29,7 +29,7 @@ pub trait Layering: Send + Sync {
 }
 
 /// Where a layer steps in. What it does not say is forwarded.
-pub trait Layer: Send + Sync {
+pub trait Interceptor: Send + Sync {
     /// A bucket that is there is opened.
     fn open_bucket(
         &self,
@@ -101,7 +101,7 @@ pub trait Layer: Send + Sync {
     }
 }
 
-impl<L: Layering> Driver for L {
+impl<L: Intercept> Driver for L {
     fn identity(&self) -> Identity {
         self.below().identity()
     }
@@ -113,9 +113,9 @@ impl<L: Layering> Driver for L {
     fn open(&self, dir: &Path, options: &EngineOptions) -> Outcome<Box<dyn Engine>> {
         let engine = self.below().open(dir, &self.options(dir, options))?;
         self.opened(engine.as_ref())?;
-        Ok(match self.layer(dir) {
+        Ok(match self.interceptor(dir) {
             None => engine,
-            Some(layer) => Box::new(Layered { below: engine, layer }),
+            Some(layer) => Box::new(Intercepted { below: engine, layer }),
         })
     }
 
@@ -125,18 +125,18 @@ impl<L: Layering> Driver for L {
 }
 
 /// An open engine, or a bucket of it, below a layer.
-struct Layered<T> {
+struct Intercepted<T> {
     below: T,
-    layer: Arc<dyn Layer>,
+    layer: Arc<dyn Interceptor>,
 }
 
-impl Layered<Box<dyn Engine>> {
+impl Intercepted<Box<dyn Engine>> {
     fn bucket(&self, below: Box<dyn Bucket>) -> Box<dyn Bucket> {
-        Box::new(Layered { below, layer: Arc::clone(&self.layer) })
+        Box::new(Intercepted { below, layer: Arc::clone(&self.layer) })
     }
 }
 
-impl Engine for Layered<Box<dyn Engine>> {
+impl Engine for Intercepted<Box<dyn Engine>> {
     fn create_bucket(&self, name: &str, options: &BucketOptions) -> Outcome<Box<dyn Bucket>> {
         Ok(self.bucket(self.below.create_bucket(name, options)?))
     }
@@ -190,7 +190,7 @@ impl Engine for Layered<Box<dyn Engine>> {
     }
 }
 
-impl Bucket for Layered<Box<dyn Bucket>> {
+impl Bucket for Intercepted<Box<dyn Bucket>> {
     fn begin(&self) -> Outcome<Box<dyn Txn + '_>> {
         let handle: Handle<'_, Box<dyn Txn + '_>> =
             Handle { below: self.below.begin()?, layer: self.layer.as_ref() };
@@ -219,7 +219,7 @@ impl Bucket for Layered<Box<dyn Bucket>> {
 /// A view or a transaction below a layer.
 struct Handle<'a, H> {
     below: H,
-    layer: &'a dyn Layer,
+    layer: &'a dyn Interceptor,
 }
 
 /// What a handle reads with: of a transaction, the part that it shares with a view.
