@@ -76,7 +76,7 @@ pub(crate) fn detection(
     let out = folder::writable(&knobs.root().join(FOLDER))?;
     let _claim = folder::claim(&out, "another detection is at work here", "wait for its end")?;
     let ledger = Ledger { path: out.join("ledger.jsonl"), engine: engine.to_string() };
-    let bench = Bench { flags, engine: &engine, copy: out.join("engine"), order, interrupts };
+    let planting = Planting { flags, engine: &engine, copy: out.join("engine"), order, interrupts };
     let mut done = if order.resume { ledger.read()? } else { Vec::new() };
     done.retain(|entry| defects.iter().any(|defect| ledger.holds(entry, defect)));
     if !order.resume {
@@ -84,13 +84,13 @@ pub(crate) fn detection(
     }
     let missing = |defect: &&Defect| !done.iter().any(|entry| ledger.holds(entry, defect));
     let left: Vec<_> = defects.iter().filter(missing).collect();
-    let Some(controls) = bench.controls(&left)? else {
+    let Some(controls) = planting.controls(&left)? else {
         return Ok(interrupts.outcome().expect("only a signal ends the controls early"));
     };
     let mut entries = done;
     for defect in left {
         let control = controls.get(&subject(defect)).and_then(Option::as_ref);
-        let Some(entry) = bench.plant(defect, control, &ledger)? else {
+        let Some(entry) = planting.plant(defect, control, &ledger)? else {
             return Ok(interrupts.outcome().expect("only a signal ends a run early"));
         };
         console::note(&format!("{}: {}", entry.name, entry.detected.name()));
@@ -129,7 +129,7 @@ fn subject(defect: &Defect) -> Subject {
 }
 
 /// Where defects are planted and run.
-struct Bench<'b> {
+struct Planting<'b> {
     flags: &'b [(&'b str, &'b str)],
     engine: &'b Engine,
     /// The copy of the engine.
@@ -138,7 +138,7 @@ struct Bench<'b> {
     interrupts: &'b Interrupts,
 }
 
-impl Bench<'_> {
+impl Planting<'_> {
     /// Runs the cases of all defects on the engine as it is. A set that fails is given with what its
     /// first case said. `None` when interrupted.
     fn controls(&self, defects: &[&Defect]) -> Result<Option<BTreeMap<Subject, Option<Failure>>>> {
