@@ -57,9 +57,17 @@ fn cargo_the_cases_are_those_of_before_the_renames() {
         assert!(before.contains(old), "the map renames {old:?}, which was no case");
     }
     let wanted: BTreeSet<Name> = before.into_iter().map(|name| renamed(name, &map)).collect();
-    let mut list = Command::new(env!("CARGO"));
-    list.args(["nextest", "list", "--profile", "all", "--cargo-quiet", "--message-format", "json"]);
-    let output = list.current_dir(root()).output().expect("nextest is there");
+    let mut command = Command::new(env!("CARGO"));
+    command.args([
+        "nextest",
+        "list",
+        "--profile",
+        "all",
+        "--cargo-quiet",
+        "--message-format",
+        "json",
+    ]);
+    let output = command.current_dir(root()).output().expect("nextest is there");
     let cases = serde_json::from_slice(&output.stdout).expect("nextest lists the cases as JSON");
     let now = listed(&cases);
     let lost: Vec<_> = wanted.difference(&now).collect();
