@@ -184,7 +184,8 @@ fn on_disk(
     let lanes = lanes(case, &calls);
     let disk = Disk { case, driver, stages, seed, base, score: Mutex::new(Score::default()) };
     let queue = Mutex::new(lanes.iter().enumerate());
-    let workers = thread::available_parallelism().map_or(1, usize::from);
+    // A run waits for its processes about half of its time.
+    let workers = 2 * thread::available_parallelism().map_or(1, usize::from);
     thread::scope(|scope| {
         for _ in 0..workers {
             scope.spawn(|| {
