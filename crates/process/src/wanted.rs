@@ -132,7 +132,8 @@ mod tests {
 
     #[test]
     fn only_the_wanted_engine_is_accepted() {
-        let (here, there) = (Wanted::Path("/here".into()), Wanted::Version("0.1.2".into()));
+        let here = Wanted::Path("/here".into());
+        let there = Wanted::Version("0.1.2".into());
         for (wanted, engine, accepted) in [
             (&Wanted::Locked, engine("0.2.0", None), true),
             (&here, engine("7.0.0", Some("/here")), true),
