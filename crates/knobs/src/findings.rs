@@ -72,7 +72,8 @@ impl Finding {
     /// it in one of a million runs. One, when it is no matter of luck.
     pub fn tries(&self) -> u32 {
         let Some(one_in) = self.one_in else { return 1 };
-        let (mut tries, mut luck) = (0, 1.0);
+        let mut tries = 0;
+        let mut luck = 1.0;
         while luck > FALSE_ALARM {
             luck *= 1.0 - 1.0 / f64::from(one_in);
             tries += 1;
