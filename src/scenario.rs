@@ -14,7 +14,7 @@ pub mod run;
 use crate::{
     engine::{Driver, Preset, mace::MaceDriver},
     report::{self, Figures},
-    settings::{FindingId, Seed, Settings},
+    settings::{FindingId, Seed, Settings, unknown_regression},
     testdir::TestDir,
     verdict::Verdict,
 };
