@@ -45,7 +45,12 @@ fn every_other_end_is_told_apart() {
     let hang = |_: &Path| loop {
         std::thread::park();
     };
-    assert_eq!(ended_within(Duration::from_millis(300), hang).0, Outcome::Hung);
+    let (hung, printed) = ended_within(Duration::from_millis(300), hang);
+    assert_eq!(hung, Outcome::Hung);
+    assert!(
+        printed.contains("its threads:\n  ") && printed.contains(": S (sleeping), "),
+        "{printed}"
+    );
     let Outcome::Died(text) = ended(|_| Err(format!("{}", vec![1_u8; 256 << 20].len()))).0 else {
         panic!("it had the memory")
     };

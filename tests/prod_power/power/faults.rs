@@ -248,7 +248,7 @@ impl Disk<'_> {
             let label = format!("faults.{call}.{}", what.replace('=', "_"));
             *self.score().fired.entry(label).or_default() += 1;
         }
-        if !self.is_violation(rule, &recording.outcome, &found) {
+        if !self.is_violation(places, rule, &recording.outcome, &found) {
             fs::remove_dir_all(places.root()).expect("the case's folder can be emptied");
         }
         fired.is_some()
@@ -256,7 +256,7 @@ impl Disk<'_> {
 
     /// Counts how a run ended and what was found; whether that breaks a promise in a way that is
     /// not known.
-    fn is_violation(&self, rule: &str, said: &Outcome, found: &Outcome) -> bool {
+    fn is_violation(&self, places: &Places, rule: &str, said: &Outcome, found: &Outcome) -> bool {
         let ended = match said {
             Outcome::Sound => "served",
             Outcome::Broken(_) => "refused",
@@ -264,7 +264,7 @@ impl Disk<'_> {
             Outcome::Died(_) => "stopped",
             Outcome::Hung => "hung",
         };
-        let hung = (ended == "hung").then(|| "it hung".to_owned());
+        let hung = (ended == "hung").then(|| places.hung());
         let broken = (!found.is_sound()).then(|| found.to_string());
         let known = known_of(found);
         let mut score = self.score();

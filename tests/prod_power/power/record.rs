@@ -62,6 +62,12 @@ impl Places {
         Notes::new(self.root.join("notes"))
     }
 
+    /// What the recorded process was doing when its time was up.
+    pub(crate) fn hung(&self) -> String {
+        let printed = fs::read_to_string(self.root.join("recorded")).unwrap_or_default();
+        format!("it hung; {}", printed.trim_end())
+    }
+
     /// Where findings are stored.
     pub(crate) fn findings(&self) -> PathBuf {
         self.root.join("findings")

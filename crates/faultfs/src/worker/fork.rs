@@ -18,6 +18,7 @@ use rustix::{
 };
 use std::{
     fs::{self, File},
+    io::Write as _,
     path::{Path, PathBuf},
     time::{Duration, Instant},
 };
@@ -109,6 +110,10 @@ impl Fork {
             }
         };
         if hung {
+            // Beside what it printed; whoever cannot write it still ends the child.
+            if let Ok(mut log) = File::options().append(true).open(&self.output) {
+                let _ = log.write_all(threads(pid).as_bytes());
+            }
             let _ = kill_process(pid, Signal::KILL);
         }
         let (_, status) = waitpid(Some(pid), WaitOptions::empty())
@@ -116,4 +121,21 @@ impl Fork {
             .ok_or_else(|| Error::new("wait for", &self.output, "it has no status"))?;
         Ok((!hung).then_some(status))
     }
+}
+
+/// A line for each thread of a process that hangs: its name, its state, where in the kernel it waits, and
+/// in which system call with which arguments.
+fn threads(pid: Pid) -> String {
+    let mut lines = String::from("not done at its deadline; its threads:\n");
+    let tasks = fs::read_dir(format!("/proc/{}/task", pid.as_raw_nonzero())).into_iter().flatten();
+    for task in tasks.flatten() {
+        let read = |name: &str| fs::read_to_string(task.path().join(name)).unwrap_or_default();
+        let status = read("status");
+        let state = status.lines().find_map(|line| line.strip_prefix("State:")).unwrap_or_default();
+        let comm = read("comm");
+        let place = read("wchan");
+        let call = read("syscall");
+        lines += &format!("  {}: {}, {place}, {}\n", comm.trim(), state.trim(), call.trim());
+    }
+    lines
 }
