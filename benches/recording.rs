@@ -98,7 +98,9 @@ fn main() {
         .find(|text| text != "--bench")
         .map_or(15, |text| text.parse().expect("a number"));
     for preset in [Preset::Defaults, Preset::Relaxed] {
-        let (mut memory, mut file, mut none) = (Vec::new(), Vec::new(), Vec::new());
+        let mut memory = Vec::new();
+        let mut file = Vec::new();
+        let mut none = Vec::new();
         for round in 0..rounds {
             let seed = Seed::new(round);
             none.push(measured(preset, |bucket, _| plain(bucket, seed)));

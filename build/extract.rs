@@ -147,7 +147,8 @@ impl File<'_> {
 /// The tokens without attributes and without items that only tests have.
 fn tokens(stream: TokenStream) -> Vec<TokenTree> {
     let all: Vec<TokenTree> = stream.into_iter().collect();
-    let (mut kept, mut at) = (Vec::new(), 0);
+    let mut kept = Vec::new();
+    let mut at = 0;
     while at < all.len() {
         let Some((length, for_tests)) = attribute(&all[at..]) else {
             kept.push(all[at].clone());

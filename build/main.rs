@@ -145,7 +145,8 @@ fn engine(metadata: &Value, package: &Path) -> Result<Engine, String> {
 /// The Rust files below a folder, by their paths from the folder's parent, in order.
 fn rust_files(source: &Path) -> Result<Vec<(String, String)>, String> {
     let base = source.parent().unwrap_or(source);
-    let (mut folders, mut files) = (vec![source.to_owned()], Vec::new());
+    let mut folders = vec![source.to_owned()];
+    let mut files = Vec::new();
     while let Some(folder) = folders.pop() {
         let list = |error| format!("cannot list {}: {error}", folder.display());
         for entry in fs::read_dir(&folder).map_err(list)? {

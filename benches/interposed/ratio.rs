@@ -44,7 +44,8 @@ fn ratio(criterion: &mut Criterion, name: &str, (one, other): (&Path, &Path), jo
             pair.get_or_insert_with(|| (Served::start(one, job), Served::start(other, job)));
         bencher.iter_custom(|iterations| {
             let ratio = |_| {
-                let (mut ones, mut others) = (Duration::ZERO, Duration::ZERO);
+                let mut ones = Duration::ZERO;
+                let mut others = Duration::ZERO;
                 for at in 0..PAIRS {
                     // Who goes first has no advantage.
                     if at % 2 == 0 {

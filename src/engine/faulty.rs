@@ -232,7 +232,8 @@ impl<D: Driver> FaultyEngine<D> {
     fn shared(&self, dir: &Path) -> Arc<Shared> {
         let mut books = self.books.lock().unwrap_or_else(PoisonError::into_inner);
         let fresh = || {
-            let (death, unsure_every) = (self.death, self.unsure_every);
+            let death = self.death;
+            let unsure_every = self.unsure_every;
             let book = Book { death, unsure_every, ..Book::default() };
             Arc::new(Shared { defect: self.defect, book: Mutex::new(book) })
         };
@@ -267,7 +268,8 @@ impl<D: Driver> Driver for FaultyEngine<D> {
         if shared.book().openings > 1 {
             reopening::reopened(&shared, engine.as_ref())?;
         }
-        let (books, dir) = (self.books.clone(), dir.to_owned());
+        let books = self.books.clone();
+        let dir = dir.to_owned();
         Ok(Box::new(LyingEngine { inner: engine, shared, books, dir }))
     }
 

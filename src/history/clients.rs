@@ -278,7 +278,9 @@ struct Attempt<'a> {
 
 impl<'a> Attempt<'a> {
     fn new(id: TxnId, recorder: &'a Recorder) -> Self {
-        let (reads, writes, own) = (BTreeMap::new(), Vec::new(), BTreeMap::new());
+        let reads = BTreeMap::new();
+        let writes = Vec::new();
+        let own = BTreeMap::new();
         Self { id, recorder, reads, writes, scans: Vec::new(), own }
     }
 

@@ -136,7 +136,9 @@ fn judge_after(
         losses.places.extend(more.places);
     }
     let mut judged = judge_one(events, states, &losses);
-    let (oracle, sentence, count) = (NAME, NO_ORDER_BETWEEN_GROUPS, losses.lost.len() as u64);
+    let oracle = NAME;
+    let sentence = NO_ORDER_BETWEEN_GROUPS;
+    let count = losses.lost.len() as u64;
     if count > 0 {
         judged.allowances.push(Allowance { oracle, sentence, count });
     }

@@ -232,7 +232,8 @@ impl<'a> Recovered<'a> {
                 None => Flaw::Off(found, 0),
             };
         }
-        let (over, under) = (found.wrapping_sub(number), number.wrapping_sub(found));
+        let over = found.wrapping_sub(number);
+        let under = number.wrapping_sub(found);
         // One operand, or all of a transaction's together.
         let adds = |amount: u64| {
             let one = |record: &Record| {

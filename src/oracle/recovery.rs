@@ -155,7 +155,9 @@ pub(super) fn fates(
     cutoff: u64,
     streams: Streams,
 ) -> (BTreeSet<TxnId>, BTreeSet<TxnId>) {
-    let (mut survived, mut lost, empty) = (BTreeSet::new(), BTreeSet::new(), Pairs::new());
+    let mut survived = BTreeSet::new();
+    let mut lost = BTreeSet::new();
+    let empty = Pairs::new();
     for (terms, base) in buckets(ledger, reopened, segment, cutoff, streams) {
         let found = reopened[segment].dump.buckets.get(terms.bucket).unwrap_or(&empty);
         let recovered = Recovered::new(ledger, terms, base.unwrap_or(&empty), found);

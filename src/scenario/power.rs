@@ -341,10 +341,12 @@ mod tests {
             Event::Ok { txn, stamp: 3 },
             Event::Synced { asked: 4, stamp: 5 },
         ];
-        let (options, history) = (preset.engine(), Arc::new(History { events }));
+        let options = preset.engine();
+        let history = Arc::new(History { events });
         let streams = Streams::One;
         let notes = Arc::new(Notes::new("nowhere"));
-        let (driver, logs) = (&MaceDriver, Vec::new());
+        let driver = &MaceDriver;
+        let logs = Vec::new();
         Recorded { driver, options, history, before: 0, streams, logs, life: 0, notes }
     }
 

@@ -199,7 +199,8 @@ impl Mix {
 
     fn op(&self, rng: &mut Rng) -> Op {
         let number = self.access.number(self.keys, rng);
-        let (key, length) = (key(number), *rng.pick(&self.lengths));
+        let key = key(number);
+        let length = *rng.pick(&self.lengths);
         match rng.weighted(&self.weights) {
             0 => Op::Read(key),
             SCAN => {
@@ -264,7 +265,8 @@ mod tests {
 
     #[test]
     fn zipfian_access_prefers_small_numbers() {
-        let (mut rng, mut taken) = (Seed::new(1).rng(), [0u32; 32]);
+        let mut rng = Seed::new(1).rng();
+        let mut taken = [0u32; 32];
         let mix = Mix {
             keys: 32,
             access: Access::Zipfian,

@@ -80,7 +80,9 @@ fn begin<'a>(name: &str, bucket: &'a dyn Bucket, recorder: &Recorder, client: u1
     recorder.record(Event::Begin { txn: id, bucket: name.to_owned(), stamp });
     match bucket.begin() {
         Ok(txn) => {
-            let (begun, reads, writes) = (recorder.stamp(), BTreeMap::new(), Vec::new());
+            let begun = recorder.stamp();
+            let reads = BTreeMap::new();
+            let writes = Vec::new();
             (Some(Thread { id, begun, txn, reads, writes }), Ok(()))
         }
         Err(denial) => (None, Err(denial)),
@@ -126,7 +128,8 @@ fn commit<'a>(mut thread: Thread<'a>, recorder: &Recorder) -> Stepped<'a> {
         return (None, Err(denial));
     }
     let Thread { id: txn, begun, txn: inner, reads, writes } = thread;
-    let (stamp, reads) = (recorder.stamp(), reads.into_iter().collect());
+    let stamp = recorder.stamp();
+    let reads = reads.into_iter().collect();
     recorder.record(Event::Commit {
         txn,
         stamp,

@@ -55,7 +55,8 @@ fn of_engine(
     (lost, faulted, each): (&'static [Workload], &'static [Workload], &'static [Workload]),
 ) -> Vec<Trial> {
     let of_work = move |kind: &str, work: &Workload, judge: Judge| {
-        let (name, work) = (format!("{kind}{suffix}::{}", work.name()), *work);
+        let name = format!("{kind}{suffix}::{}", work.name());
+        let work = *work;
         trial(name, move |case| {
             introduce(driver);
             if let Some(what) = work.lacking(driver.capabilities()) {

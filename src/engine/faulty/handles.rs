@@ -27,7 +27,8 @@ pub(super) struct LyingEngine {
 impl LyingEngine {
     fn bucket(&self, name: &str, inner: Box<dyn Bucket>) -> Box<dyn Bucket> {
         self.shared.book().there.insert(name.to_owned());
-        let (shared, dir) = (self.shared.clone(), self.dir.clone());
+        let shared = self.shared.clone();
+        let dir = self.dir.clone();
         Box::new(LyingBucket { inner, shared, name: name.to_owned(), dir })
     }
 }
@@ -267,7 +268,8 @@ impl Read for LyingView<'_> {
 
 /// Commits a defect of scanning; whether it did.
 pub(super) fn disorder(defect: Defect, scan: &Scan, pairs: &mut Vec<(Vec<u8>, Vec<u8>)>) -> bool {
-    let (count, forward) = (pairs.len(), scan.order == Order::Forward);
+    let count = pairs.len();
+    let forward = scan.order == Order::Forward;
     match defect {
         Defect::ScanSkips if forward && count > 4 => drop(pairs.remove(4)),
         Defect::ScanRepeats if forward && count > 4 => pairs.insert(4, pairs[3].clone()),

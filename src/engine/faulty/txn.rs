@@ -29,7 +29,9 @@ pub(super) struct LyingTxn<'a> {
 
 impl<'a> LyingTxn<'a> {
     pub(super) fn new(bucket: &'a LyingBucket, inner: Box<dyn Txn + 'a>, work: Work) -> Self {
-        let (work, blind, lied) = (RefCell::new(work), Cell::new(false), Cell::new(0));
+        let work = RefCell::new(work);
+        let blind = Cell::new(false);
+        let lied = Cell::new(0);
         Self { bucket, inner: Some(inner), work, blind, read: RefCell::default(), lied }
     }
 

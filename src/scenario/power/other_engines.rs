@@ -126,7 +126,8 @@ mod tests {
     #[test]
     fn a_journal_is_shortened_batch_by_batch() {
         let dir = TestDir::new("batches").unwrap();
-        let (database, to) = (dir.join("db"), dir.join("short"));
+        let database = dir.join("db");
+        let to = dir.join("short");
         fs::create_dir(&database).unwrap();
         fs::write(database.join("3.jnl"), "old").unwrap();
         fs::write(database.join("20.jnl"), b"aFJL\x03bbFJL\x03ccc").unwrap();

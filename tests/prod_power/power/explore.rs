@@ -152,7 +152,8 @@ pub(crate) fn findings(
 
 /// Workers are more than cores: an engine that opens and closes waits for its threads and timers.
 fn explored(case: &mut Case, places: &Places, run: &Recorded<'_>, trace: Trace) -> Report {
-    let (states, (shard, of)) = (Settings::get().power_states, Settings::get().power_shard);
+    let states = Settings::get().power_states;
+    let (shard, of) = Settings::get().power_shard;
     let explore = Explore::new()
         .seed(case.seed().number())
         .limit(states / STEPS / 2)
@@ -216,7 +217,8 @@ fn count(report: &Report, figures: &mut Figures) {
 /// What was found: known findings are said, the others are violations with the command that
 /// judges them again.
 fn found(case: &mut Case, report: &Report) -> Vec<Violation> {
-    let (mut violations, mut known) = (Vec::new(), BTreeSet::new());
+    let mut violations = Vec::new();
+    let mut known = BTreeSet::new();
     for finding in &report.findings {
         let label =
             finding.mildest_profile().map_or_else(|| "nothing".to_owned(), |p| p.to_string());
@@ -267,7 +269,9 @@ pub(crate) fn without_sync(found: Outcome) -> Outcome {
 fn again(case: &Case, finding: &Finding) -> String {
     let name = finding.file.as_deref().and_then(Path::file_name).unwrap_or_default();
     let file = case.evidence().join("findings").join(name);
-    let (file, name, seed) = (file.display(), case.name(), Settings::get().root_seed);
+    let file = file.display();
+    let name = case.name();
+    let seed = Settings::get().root_seed;
     format!("MACE_POWER_REPLAY='{file}' just repro '{name}' {seed}")
 }
 

@@ -142,7 +142,8 @@ fn lanes(calls: &Calls) -> Vec<Lane> {
     let all = Settings::get().power_faults == 0;
     let mut lanes = Vec::new();
     for (call, met) in calls {
-        let (meets, met) = (meets(*call), *met);
+        let meets = meets(*call);
+        let met = *met;
         // What kind of error it is matters less than where it is.
         for what in meets.iter().take(if all { meets.len() } else { 1 }) {
             for sticky in kinds(what) {
@@ -275,7 +276,8 @@ impl Disk<'_> {
             return false;
         }
         let Some(what) = hung.or(broken) else { return false };
-        let (name, root) = (self.case.name(), Settings::get().root_seed);
+        let name = self.case.name();
+        let root = Settings::get().root_seed;
         let witness = format!(
             "{what}\n      under `{rule}`, which ended: {said}\n      again: MACE_POWER_RULE='{rule}' just repro '{name}' {root}"
         );
@@ -355,7 +357,8 @@ fn without_power(places: &Places, recording: &Recording<'_>, traced: Trace) -> O
 }
 
 fn concluded(case: &mut Case, score: Score) -> Verdict {
-    let (fired, runs) = (score.fired.values().sum::<u64>(), score.runs);
+    let fired = score.fired.values().sum::<u64>();
+    let runs = score.runs;
     case.figures.add("faults.runs", runs);
     for (label, count) in score.fired {
         case.figures.add(label, count);

@@ -87,7 +87,8 @@ impl Places {
         let logs =
             files.into_iter().filter_map(|(path, bytes, gone)| LogFile::at(&path, bytes, gone));
         let logs = logs.collect();
-        let (life, notes) = (0, Arc::new(self.notes()));
+        let life = 0;
+        let notes = Arc::new(self.notes());
         Ok(Recorded { driver, options, history, before, streams, logs, life, notes })
     }
 
