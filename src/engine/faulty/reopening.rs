@@ -3,9 +3,10 @@
 //! overwritten anyway nobody can miss.
 
 use super::{
-    Defect, Shared,
     book::{Book, Change, Pairs, Work, replay},
-    force_named,
+    defect::Defect,
+    force::{force, force_named},
+    shared::Shared,
 };
 use crate::engine::{BucketOptions, Engine, EngineError, Merge, Outcome};
 
@@ -42,7 +43,7 @@ fn revive_bucket(engine: &dyn Engine, book: &mut Book) -> Outcome<bool> {
     let Some((name, pairs)) = book.gone.pop_last() else { return Ok(false) };
     let options = BucketOptions { merge: Merge::Sum, ..BucketOptions::default() };
     match engine.create_bucket(&name, &options) {
-        Ok(bucket) => super::force(bucket.as_ref(), &pairs)?,
+        Ok(bucket) => force(bucket.as_ref(), &pairs)?,
         Err(denial @ EngineError::Refused(_)) => return Err(denial),
         Err(_) => return Ok(false),
     }

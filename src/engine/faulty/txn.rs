@@ -2,9 +2,10 @@
 //! book's lock, so that the book has the order of the commits.
 
 use super::{
-    Defect,
     book::{Change, Work},
-    handles::{LyingBucket, disorder},
+    bucket::LyingBucket,
+    defect::Defect,
+    disorder::disorder,
     reopening::twice_set,
 };
 use crate::engine::{EngineError, Outcome, Read, Scan, Txn};
