@@ -1,7 +1,7 @@
 //! Transfers between merged numbers by reading and writing them back: what a lost update would
 //! show in. Recorded as operands, because that is what a transfer adds up to when none is lost.
 
-use super::Attempt;
+use super::attempt::Attempt;
 use crate::{
     engine::{EngineError, Outcome, Txn},
     history::OracleName,
