@@ -4,7 +4,7 @@
 use crate::{
     engine::Order,
     settings::{FindingId, Rng, excludes},
-    workload::{bank::Bank, lists::Lists, value::MIN_VALUE},
+    workload::value::MIN_VALUE,
 };
 use serde::{Deserialize, Serialize};
 
@@ -65,21 +65,6 @@ impl TxnPlan {
             }
         }
     }
-}
-
-/// Where a client's plans come from.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Source {
-    /// Random transactions.
-    Mix(Mix),
-    /// One pass over a range of keys.
-    Sweep(Sweep),
-    /// The one transaction that opens a bank's accounts.
-    Opening(Bank),
-    /// Random transfers between a bank's accounts.
-    Bank(Bank),
-    /// Random transactions over lists and sets.
-    Lists(Lists),
 }
 
 /// Random transactions over a set of keys.
