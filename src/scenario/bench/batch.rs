@@ -3,9 +3,9 @@
 use crate::{
     engine::{Bucket, Driver, EngineError, Keys, Order, Outcome, Scan},
     scenario::bench::{
-        Bench, Work, Wrong,
         database::{Database, Place, copy, fill},
         reopen,
+        work::{Bench, Work, Wrong},
     },
     testdir::TestDir,
     workload::records::{Record, Records, Tally},

@@ -5,8 +5,8 @@ use crate::{
     engine::{Bucket, BucketOptions, Driver, Engine},
     history::kill,
     scenario::bench::{
-        Bench, Work, Wrong,
         database::{BUCKET, Database, Place, fill, options},
+        work::{Bench, Work, Wrong},
     },
     testdir::TestDir,
     workload::records::Records,
