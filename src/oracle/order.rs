@@ -17,7 +17,8 @@ use super::{
     OracleName, Violation,
     ledger::{Effect, Record},
     recovered::Recovered,
-    recovery::{Streams, broken},
+    reopened::Streams,
+    terms::broken,
 };
 use crate::{history::KeyText, workload::TxnId};
 use std::collections::HashMap;

@@ -7,9 +7,9 @@
 
 use super::{
     ledger::{Effect, Record},
-    recovered::Terms,
-    recovery::Streams,
+    reopened::Streams,
     slots::{Slot, Slots, Value},
+    terms::Terms,
 };
 use crate::{
     history::KeyText,

@@ -2,7 +2,7 @@
 //! each state found at a reopening becomes a transaction that only reads. Verifies nothing and does
 //! not judge.
 
-use super::{Losses, Place};
+use super::losses::{Losses, Place};
 use crate::{
     history::{Event, KeyText, Milestone, Scanned, Seen, Write, clients::seen},
     oracle::{
