@@ -47,12 +47,24 @@ pub fn tries(id: FindingId) -> u32 {
     finding(id).tries()
 }
 
+/// The finding that this case is the regression of, where it counts as unknown.
+pub fn unknown_regression(case: &str) -> Option<&'static str> {
+    let is_it = |finding: &&Finding| finding.unknown && finding.case == case;
+    findings().all().iter().find(is_it).map(|finding| finding.id.as_str())
+}
+
 fn finding(id: FindingId) -> &'static Finding {
-    static FINDINGS: OnceLock<Findings> = OnceLock::new();
-    let load = || Findings::load(&knobs::runtime::root()).unwrap_or_else(|error| panic!("{error}"));
-    let fixed = || load().with_fixes(engine_fixes());
-    let finding = FINDINGS.get_or_init(fixed).find(&id.to_string());
+    let finding = findings().find(&id.to_string());
     finding.unwrap_or_else(|| panic!("no entry `{id}` among the known findings"))
+}
+
+fn findings() -> &'static Findings {
+    static FINDINGS: OnceLock<Findings> = OnceLock::new();
+    let load = || {
+        let findings = Findings::load(&knobs::runtime::root())?.with_fixes(engine_fixes());
+        findings.with_unknown(Settings::get().unknown.as_deref().unwrap_or_default())
+    };
+    FINDINGS.get_or_init(|| load().unwrap_or_else(|error| panic!("{error}")))
 }
 
 /// What the knobs mean to a case.
@@ -74,6 +86,8 @@ pub struct Settings {
     pub power_faults: u64,
     /// Which of how many machines judges its part of those, from 1.
     pub power_shard: (u32, u32),
+    /// The known findings that count as unknown, `ID,ID`.
+    pub unknown: Option<String>,
     /// The one fault rule that those cases try instead.
     pub power_rule: Option<String>,
     /// A stored finding that the power-loss case judges again instead.
@@ -109,6 +123,7 @@ impl Settings {
             power_states: knobs.get(knob::MACE_POWER_STATES),
             power_faults: knobs.get(knob::MACE_POWER_FAULTS),
             power_shard: knobs.get(knob::MACE_POWER_SHARD),
+            unknown: knobs.get(knob::MACE_PROD_UNKNOWN).map(str::to_owned),
             power_rule: knobs.get(knob::MACE_POWER_RULE).map(str::to_owned),
             power_replay: knobs.get(knob::MACE_POWER_REPLAY),
             artifacts: evidence

@@ -27,15 +27,15 @@ pub(crate) fn main() -> ExitCode {
         .measurement_time(Duration::from_secs(30))
         .configure_from_args();
     for job in JOBS {
-        ratio(&mut criterion, &format!("Interposed/{job}"), (&interposed, &plain), job);
-        ratio(&mut criterion, &format!("Same/{job}"), (&plain, &plain), job);
+        ratio(&mut criterion, &format!("Interposed/{job}"), &interposed, &plain, job);
+        ratio(&mut criterion, &format!("Same/{job}"), &plain, &plain, job);
     }
     criterion.final_summary();
     ExitCode::SUCCESS
 }
 
 /// The time of the first program in that of the second, in seconds.
-fn ratio(criterion: &mut Criterion, name: &str, (one, other): (&Path, &Path), job: &str) {
+fn ratio(criterion: &mut Criterion, name: &str, one: &Path, other: &Path, job: &str) {
     let mut group = criterion.benchmark_group("faultfs");
     group.sampling_mode(SamplingMode::Flat);
     let mut pair = None;

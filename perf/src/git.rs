@@ -207,7 +207,8 @@ mod tests {
 
     #[test]
     fn a_reference_that_only_the_remote_has_is_fetched() {
-        let (origin, clone) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        let origin = tempfile::tempdir().unwrap();
+        let clone = tempfile::tempdir().unwrap();
         git(origin.path(), &["init", "--quiet", "-b", "master"]);
         let first = commit(origin.path(), "one");
         let place = clone.path().join("clone");

@@ -12,7 +12,8 @@ const NOT_CODE: [&[u8]; 2] = [b".note.gnu.build-id", b".debug_gdb_scripts"];
 
 /// Whether two programs do the same with the same data.
 pub(crate) fn identical(left: &Path, right: &Path) -> Result<bool> {
-    let (left, right) = (read(left)?, read(right)?);
+    let left = read(left)?;
+    let right = read(right)?;
     Ok(match (loaded(&left), loaded(&right)) {
         (Some(left), Some(right)) => left == right,
         // An unknown format proves nothing.
@@ -56,7 +57,8 @@ mod tests {
     fn one_changed_byte_is_not_identical() {
         let temp = tempfile::tempdir().unwrap();
         let own = env::current_exe().unwrap();
-        let (copy, other) = (temp.path().join("copy"), temp.path().join("other"));
+        let copy = temp.path().join("copy");
+        let other = temp.path().join("other");
         fs::copy(&own, &copy).unwrap();
         assert!(identical(&own, &copy).unwrap());
         let mut bytes = fs::read(&own).unwrap();
@@ -152,7 +154,8 @@ fn main() {
             ("__DWARF", "__debug_info", b"here"),
         ];
         let temp = tempfile::tempdir().unwrap();
-        let (base, head) = (temp.path().join("base"), temp.path().join("head"));
+        let base = temp.path().join("base");
+        let head = temp.path().join("head");
         fs::write(&base, mach_o(&PROGRAM)).unwrap();
         for changed in 0..PROGRAM.len() {
             let mut program = PROGRAM;

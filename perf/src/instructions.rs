@@ -150,9 +150,14 @@ mod tests {
     }
 
     fn case(verdict: Verdict) -> Judged {
-        let (screening, confirming) = (Vec::new(), Vec::new());
-        let (case, estimate, suspect) = ("Get/a/1".to_owned(), None, false);
-        Judged { case, verdict, estimate, suspect, screening, confirming }
+        Judged {
+            case: "Get/a/1".to_owned(),
+            verdict,
+            estimate: None,
+            suspect: false,
+            screening: Vec::new(),
+            confirming: Vec::new(),
+        }
     }
 
     fn counts(get: u64, hash: u64) -> Counts {
@@ -171,7 +176,8 @@ mod tests {
 
     #[test]
     fn the_count_explains_the_time_and_never_overrules_it() {
-        let (one, two) = (counts(900_000, 100_000), counts(901_000, 100_000));
+        let one = counts(900_000, 100_000);
+        let two = counts(901_000, 100_000);
         let same = weigh(&case(Verdict::Regressed), [&one, &two], &counts(903_000, 100_000));
         assert!(same.meaning.starts_with("slower with the same work") && same.grew.is_empty());
         let more = weigh(&case(Verdict::Regressed), [&one, &two], &counts(900_000, 150_000));

@@ -37,7 +37,7 @@ impl Intercept for SetForgetful {
 }
 
 #[test]
-fn broken_isolation_in_a_remainder_is_caught() {
+fn broken_isolation_in_a_crash_state_is_caught() {
     Case::run(|case| {
         let options = EngineOptions { wal_buffer_bytes: 1 << 16, ..Preset::OneWriter.engine() };
         let bucket = || "a".to_owned();

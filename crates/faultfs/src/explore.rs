@@ -3,171 +3,21 @@
 
 mod layer;
 mod run;
+mod settings;
+
+pub use settings::Explore;
 
 use crate::{
-    crash::Bounds,
     error::{Error, Result},
     finding::Finding,
     judge::{Case, Outcome},
-    persist::Profile,
     report::Report,
-    state::Step,
     trace::Trace,
-    worker::{Limits, Pool, Subject, Task},
+    worker::{Pool, Subject, Task},
 };
-use std::{
-    path::{Path, PathBuf},
-    process,
-    sync::{
-        Arc,
-        atomic::{AtomicU32, Ordering},
-    },
-    time::Duration,
-};
-
-/// A memory filesystem that every glibc Linux has.
-const MEMORY_FOLDER: &str = "/dev/shm";
-
-/// How to explore a trace. The defaults judge some ten thousand states.
-#[derive(Clone, Debug)]
-pub struct Explore {
-    pub(crate) profile: Profile,
-    pub(crate) seed: u64,
-    pub(crate) steps: Vec<Step>,
-    pub(crate) window: usize,
-    pub(crate) rounds: usize,
-    pub(crate) points: usize,
-    pub(crate) limit: u64,
-    pub(crate) nested: usize,
-    pub(crate) nested_limit: u64,
-    pub(crate) findings: usize,
-    pub(crate) questions: usize,
-    pub(crate) workers: usize,
-    pub(crate) deadline: Duration,
-    pub(crate) memory: u64,
-    pub(crate) folder: Option<PathBuf>,
-    pub(crate) store: Option<PathBuf>,
-    pub(crate) replay: Option<String>,
-    pub(crate) shard: (u32, u32),
-}
-
-impl Default for Explore {
-    fn default() -> Self {
-        Self {
-            profile: Profile::PosixWeak,
-            seed: 0,
-            steps: Step::ALL.to_vec(),
-            window: 12,
-            rounds: 1,
-            points: 200,
-            limit: 4000,
-            nested: 16,
-            nested_limit: 60,
-            findings: 16,
-            questions: 400,
-            workers: std::thread::available_parallelism().map_or(1, usize::from),
-            deadline: Duration::from_secs(20),
-            memory: 2 << 30,
-            folder: None,
-            store: None,
-            replay: None,
-            shard: (1, 1),
-        }
-    }
-}
-
-macro_rules! settings {
-    ($($(#[$doc:meta])* $name:ident: $type:ty,)*) => {$(
-        $(#[$doc])*
-        #[must_use]
-        pub fn $name(mut self, $name: $type) -> Self {
-            self.$name = $name;
-            self
-        }
-    )*};
-}
+use std::{path::Path, sync::Arc};
 
 impl Explore {
-    /// The default exploration.
-    pub fn new() -> Self {
-        Self::default()
-    }
-
-    settings! {
-        /// Only states that are legal under this profile; default [`Profile::PosixWeak`].
-        profile: Profile,
-        /// What samples and random choices are drawn from; default 0.
-        seed: u64,
-        /// Newest pending units that are chosen one by one at a crash point; the older ones are
-        /// kept and dropped together. Default 12.
-        window: usize,
-        /// Random states a rate and crash point; default 1.
-        rounds: usize,
-        /// Crash points that are sampled besides those next to a sync or an acknowledgement,
-        /// which are all tried; default 200.
-        points: usize,
-        /// States a step at most; what is beyond is sampled by the seed and counted as left out.
-        /// Default 4,000.
-        limit: u64,
-        /// States whose recovery is cut off in turn; default 16.
-        nested: usize,
-        /// States a step at most for each of those recoveries; default 60.
-        nested_limit: u64,
-        /// Distinct findings after which the exploration ends; default 16.
-        findings: usize,
-        /// States judged at most to make one finding smaller; default 400.
-        questions: usize,
-        /// Worker processes at once; default one a core.
-        workers: usize,
-        /// Time for one state, after which it counts as hung; default 20 seconds.
-        deadline: Duration,
-        /// Bytes of private memory that one worker may have on top of the caller's; default 2 GiB.
-        memory: u64,
-    }
-
-    /// Only these steps, in this order; default all. [`Step::Permute`] comes last in any case, and
-    /// recoveries are cut off from states of the others.
-    #[must_use]
-    pub fn steps(mut self, steps: &[Step]) -> Self {
-        self.steps = steps.to_vec();
-        self
-    }
-
-    /// Where states are rebuilt; default a folder of its own on the memory filesystem, or among
-    /// the temporary files where there is none.
-    #[must_use]
-    pub fn folder(mut self, folder: impl Into<PathBuf>) -> Self {
-        self.folder = Some(folder.into());
-        self
-    }
-
-    /// Stores each finding with its packed image in this folder.
-    #[must_use]
-    pub fn store(mut self, folder: impl Into<PathBuf>) -> Self {
-        self.store = Some(folder.into());
-        self
-    }
-
-    /// The command that judges a stored finding again, with `{}` for its file.
-    #[must_use]
-    pub fn replay_command(mut self, command: impl Into<String>) -> Self {
-        self.replay = Some(command.into());
-        self
-    }
-
-    /// Judges only the `number`-th of `of` parts, from 1: of the states of the trace those whose
-    /// image falls into this part. All parts of one trace under one seed are disjoint and together
-    /// the whole; each cuts off recoveries from states of its own. Default all there is.
-    ///
-    /// # Panics
-    /// When there is no such part.
-    #[must_use]
-    pub fn shard(mut self, number: u32, of: u32) -> Self {
-        assert!((1..=of).contains(&number), "there is no part {number} of {of}");
-        self.shard = (number, of);
-        self
-    }
-
     /// Explores a trace. The judge opens the folder of its case as the store's recovery would and
     /// says which promise is broken. It runs in worker processes, forked from this one: open no
     /// store here meanwhile, and hold no lock that the judge needs.
@@ -199,38 +49,6 @@ impl Explore {
         let mut outcome = None;
         pool.run(&mut || task.take(), &mut |_, reply| outcome = Some(reply.outcome))?;
         outcome.ok_or_else(|| Error::new("replay", finding, "no worker took it"))
-    }
-
-    pub(crate) fn limits(&self) -> Limits {
-        Limits { workers: self.workers, deadline: self.deadline, memory: self.memory }
-    }
-
-    pub(crate) fn bounds(&self) -> Bounds {
-        let hostile = self.profile == Profile::Hostile;
-        Bounds { window: self.window, rounds: self.rounds, seed: self.seed, hostile }
-    }
-
-    /// Whether an image of the trace is this part's, by which of `of` equal ranges its hash is in.
-    pub(crate) fn is_own(&self, hash: u128) -> bool {
-        let (number, of) = self.shard;
-        (u128::from(hash as u64) * u128::from(of)) >> 64 == u128::from(number - 1)
-    }
-
-    pub(crate) fn is_in_memory(&self) -> bool {
-        let folder = self.folder.as_deref().unwrap_or(Path::new(MEMORY_FOLDER));
-        folder.starts_with(MEMORY_FOLDER) && Path::new(MEMORY_FOLDER).is_dir()
-    }
-
-    /// A folder that no other exploration of this machine has.
-    pub(crate) fn own_folder(&self) -> PathBuf {
-        static NEXT: AtomicU32 = AtomicU32::new(0);
-        let parent = match &self.folder {
-            Some(folder) => folder.clone(),
-            None if self.is_in_memory() => PathBuf::from(MEMORY_FOLDER),
-            None => std::env::temp_dir(),
-        };
-        let number = NEXT.fetch_add(1, Ordering::Relaxed);
-        parent.join(format!("faultfs-{}-{number}", process::id()))
     }
 }
 

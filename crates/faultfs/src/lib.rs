@@ -28,6 +28,8 @@ mod state;
 mod trace;
 
 #[cfg(all(target_os = "linux", target_env = "gnu"))]
+mod armed;
+#[cfg(all(target_os = "linux", target_env = "gnu"))]
 mod explore;
 #[cfg(all(target_os = "linux", target_env = "gnu"))]
 mod fault;

@@ -15,12 +15,16 @@
 //! | `crash` | does not happen: the process is killed |
 //! | `p=X` | happens with this probability, from the session's seed |
 
+mod effect;
 mod legal;
+
+pub(crate) use effect::{Effect, Then};
 
 use crate::{
     error::{Error, Result},
     op::Call,
 };
+use effect::{ERRNOS, Errno};
 use legal::{can_fail, is_legal};
 use std::{
     fmt::{Display, Formatter, Result as FmtResult},
@@ -57,41 +61,6 @@ pub(crate) enum Task {
     Yield,
     Return { effect: Effect, probability: Option<f64> },
 }
-
-/// What a rule does to a call.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub(crate) enum Effect {
-    Fail(Errno),
-    Short(u32),
-    Torn { keep: Option<u32>, then: Then },
-    Delay(Duration),
-    Crash,
-}
-
-/// What follows a torn write.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub(crate) enum Then {
-    Fail(Errno),
-    Crash,
-}
-
-/// The errors that a rule may inject, with Linux's numbers.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Errno {
-    Eintr = 4,
-    Eio = 5,
-    Emfile = 24,
-    Enospc = 28,
-    Edquot = 122,
-}
-
-const ERRNOS: [(&str, Errno); 5] = [
-    ("EIO", Errno::Eio),
-    ("ENOSPC", Errno::Enospc),
-    ("EDQUOT", Errno::Edquot),
-    ("EINTR", Errno::Eintr),
-    ("EMFILE", Errno::Emfile),
-];
 
 impl Plan {
     /// The rules in `FAILPOINTS`, none when it is not set. A mistake is an error of one line.
@@ -249,27 +218,6 @@ fn parse_probability(text: &str) -> std::result::Result<f64, String> {
         .ok()
         .filter(|p| (0.0..=1.0).contains(p))
         .ok_or_else(|| format!("`{text}` is no probability"))
-}
-
-impl Display for Effect {
-    fn fmt(&self, f: &mut Formatter<'_>) -> FmtResult {
-        let name = |errno: &Errno| ERRNOS.iter().find(|(_, at)| at == errno).map_or("", |(n, _)| n);
-        match self {
-            Self::Fail(errno) => f.write_str(name(errno)),
-            Self::Short(len) => write!(f, "short={len}"),
-            Self::Delay(delay) => write!(f, "delay={}", delay.as_millis()),
-            Self::Crash => f.write_str("crash"),
-            Self::Torn { keep, then } => {
-                f.write_str("torn")?;
-                keep.map_or(Ok(()), |keep| write!(f, "={keep}"))?;
-                match then {
-                    Then::Fail(Errno::Eio) => Ok(()),
-                    Then::Fail(errno) => write!(f, ",{}", name(errno)),
-                    Then::Crash => f.write_str(",crash"),
-                }
-            }
-        }
-    }
 }
 
 impl Display for Rule {

@@ -3,8 +3,8 @@
 //! decides no fault and knows no libc signature.
 
 use crate::{
+    armed::Armed,
     error::{Error, Result},
-    fault::Armed,
     fd, frame,
     image::{Identity, Image},
     names::Names,

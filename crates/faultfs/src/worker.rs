@@ -5,33 +5,31 @@
 mod confine;
 mod fork;
 mod life;
+mod pipe;
+mod task;
 
 use crate::{
     error::{Error, Result},
     frame,
-    judge::{Case, Outcome, Promises},
+    judge::Outcome,
     persist::Model,
     record,
-    state::State,
 };
 pub use fork::Fork;
 use life::{GAVE_UP, GAVE_UP_CODE, Life};
+use pipe::{receive, send, wait_readable};
 use rustix::{
-    event::{PollFd, PollFlags, Timespec, poll},
-    fd::{AsFd, BorrowedFd, OwnedFd},
+    fd::{AsFd, OwnedFd},
     process::{Pid, Signal, WaitOptions, WaitStatus, kill_process, waitpid},
 };
-use serde::{Deserialize, Serialize};
 use std::{
     collections::VecDeque,
     fs::{self, File},
     path::{Path, PathBuf},
     sync::Arc,
-    time::{Duration, Instant},
+    time::Instant,
 };
-
-/// What a worker runs on each state.
-pub(crate) type Check<'a> = &'a (dyn Fn(&Case) -> std::result::Result<(), String> + Sync);
+pub(crate) use task::{Check, Limits, Reply, Subject, Task};
 
 /// Bytes of a dead worker's output that a finding shows, of its beginning and of its end.
 const TAIL: usize = 1000;
@@ -39,46 +37,6 @@ const TAIL: usize = 1000;
 /// States that a worker judges before it makes room for a fresh one, so that what a store leaks
 /// at each open does not add up.
 const SHARE: u32 = 1000;
-
-/// What is to be judged.
-#[derive(Clone, Serialize, Deserialize)]
-pub(crate) struct Task {
-    pub(crate) subject: Subject,
-    pub(crate) promises: Promises,
-    pub(crate) depth: u8,
-    /// Of the workload's own crash, also at depth 2.
-    pub(crate) cut: u32,
-    /// Trace the judging itself and store the trace here.
-    pub(crate) trace_to: Option<PathBuf>,
-}
-
-#[derive(Clone, Serialize, Deserialize)]
-pub(crate) enum Subject {
-    /// A state of the trace that the pool was made for.
-    State(State),
-    /// A state of another trace, in this file.
-    Of(PathBuf, State),
-    /// A packed image.
-    Image(PathBuf),
-}
-
-/// What a worker says.
-#[derive(Serialize, Deserialize)]
-pub(crate) struct Reply {
-    pub(crate) outcome: Outcome,
-    /// Why the judging was not traced although it was to be.
-    pub(crate) untraced: Option<String>,
-}
-
-/// The bounds of a worker.
-#[derive(Clone)]
-pub(crate) struct Limits {
-    pub(crate) workers: usize,
-    /// For one state.
-    pub(crate) deadline: Duration,
-    /// Bytes of private memory, on top of what the caller has.
-    pub(crate) memory: u64,
-}
 
 /// Workers on one trace.
 pub(crate) struct Pool<'a> {
@@ -288,45 +246,4 @@ fn reap(worker: &Worker) -> Result<WaitStatus> {
         Ok(None) => Err(Error::new("wait for", &worker.output, "it has no status")),
         Err(error) => Err(Error::new("wait for", &worker.output, error)),
     }
-}
-
-fn wait_readable(pipes: &[BorrowedFd<'_>], wait: Duration) -> Result<Vec<bool>> {
-    let mut polled: Vec<PollFd<'_>> =
-        pipes.iter().map(|pipe| PollFd::from_borrowed_fd(*pipe, PollFlags::IN)).collect();
-    let wait = Timespec::try_from(wait).unwrap_or_default();
-    match poll(&mut polled, Some(&wait)) {
-        Ok(_) | Err(rustix::io::Errno::INTR) => {}
-        Err(error) => return Err(Error::new("wait for", "the workers", error)),
-    }
-    Ok(polled.iter().map(|pipe| !pipe.revents().is_empty()).collect())
-}
-
-fn send(pipe: &OwnedFd, mut bytes: &[u8]) -> std::result::Result<(), rustix::io::Errno> {
-    while !bytes.is_empty() {
-        let done = rustix::io::write(pipe, bytes)?;
-        bytes = &bytes[done..];
-    }
-    Ok(())
-}
-
-/// Reads one framed value; `None` when the other side is gone.
-fn receive<T: serde::de::DeserializeOwned>(pipe: &OwnedFd) -> Option<T> {
-    let mut bytes = vec![0; frame::HEAD];
-    fill(pipe, &mut bytes)?;
-    let len = frame::payload_len(&bytes);
-    bytes.resize(frame::HEAD + len, 0);
-    fill(pipe, &mut bytes[frame::HEAD..])?;
-    frame::Frames::bare(&bytes).next()
-}
-
-fn fill(pipe: &OwnedFd, mut room: &mut [u8]) -> Option<()> {
-    while !room.is_empty() {
-        match rustix::io::read(pipe, &mut *room) {
-            Ok(0) => return None,
-            Ok(read) => room = &mut room[read..],
-            Err(rustix::io::Errno::INTR) => {}
-            Err(_) => return None,
-        }
-    }
-    Some(())
 }

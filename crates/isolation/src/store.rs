@@ -6,6 +6,7 @@
 //! share it behind a lock. Nothing here is fast or durable.
 
 mod defect;
+mod faulty;
 
 pub use defect::Defect;
 

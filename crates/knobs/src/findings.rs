@@ -2,7 +2,7 @@
 //! accepted. Read by the suite, which leaves out what an entry says, and by the runner, which
 //! counts them apart. Knows the file only; whether a finding still reproduces is for the runner.
 
-use crate::{KnobError, home};
+use crate::{KnobError, home, knob};
 use serde::Deserialize;
 use std::{collections::BTreeSet, path::Path};
 
@@ -37,6 +37,10 @@ pub struct Finding {
     /// Whether our fix for it is applied to the engine under test: it is then expected nowhere.
     #[serde(skip)]
     pub fixed: bool,
+    /// Whether it is to count as unknown, `MACE_PROD_UNKNOWN`: it is then expected nowhere either, and
+    /// its regression does not run.
+    #[serde(skip)]
+    pub unknown: bool,
 }
 
 /// A build of the engine.
@@ -68,7 +72,8 @@ impl Finding {
     /// it in one of a million runs. One, when it is no matter of luck.
     pub fn tries(&self) -> u32 {
         let Some(one_in) = self.one_in else { return 1 };
-        let (mut tries, mut luck) = (0, 1.0);
+        let mut tries = 0;
+        let mut luck = 1.0;
         while luck > FALSE_ALARM {
             luck *= 1.0 - 1.0 / f64::from(one_in);
             tries += 1;
@@ -83,7 +88,7 @@ impl Finding {
 
     fn is_for(&self, version: &str) -> bool {
         let listed = |versions: &[String]| versions.iter().any(|known| known == version);
-        listed(&self.engine) && !listed(&self.gone_in) && !self.fixed
+        listed(&self.engine) && !listed(&self.gone_in) && !self.fixed && !self.unknown
     }
 }
 
@@ -121,6 +126,20 @@ impl Findings {
             finding.fixed = ids.contains(finding.id.as_str());
         }
         self
+    }
+
+    /// The same where the findings that `text` names, `ID,ID`, count as unknown. An id without an entry is
+    /// an error.
+    pub fn with_unknown(mut self, text: &str) -> Result<Self, KnobError> {
+        for id in text.split(',').map(str::trim).filter(|id| !id.is_empty()) {
+            let Some(finding) = self.entries.iter_mut().find(|finding| finding.id == id) else {
+                let place = knob::MACE_PROD_UNKNOWN.name().to_owned();
+                let what = format!("no known finding is called `{id}`");
+                return Err(KnobError::new(what, place, format!("{FILE} lists them")));
+            };
+            finding.unknown = true;
+        }
+        Ok(self)
     }
 
     /// Every entry, in the file's order.

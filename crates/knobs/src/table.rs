@@ -72,6 +72,8 @@ table! {
         "a published version of the engine to test");
     MACE_PROD_FIXES: Text = knob("none", Home::Prod, shape::TEXT,
         "our fixes that are applied to the engine's sources: none, all, ID,ID or all,-ID");
+    MACE_PROD_UNKNOWN: Option<Text> = unset("none", Home::Nowhere, shape::TEXT,
+        "known findings, ID,ID, that count as unknown: nothing is excluded for them or put down to them");
     MACE_PERF_THRESHOLD_FILE: Location = knob(".config/perf.toml", Home::Nowhere, shape::PATH,
         "the gate's thresholds and the quick bench knobs: *.toml, or NAME=value lines as in a shell");
     MACE_PERF_BASE_REF: Text = knob("origin/master", Home::Perf, shape::TEXT, "baseline of compare");

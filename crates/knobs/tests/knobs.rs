@@ -410,6 +410,21 @@ fn a_finding_holds_for_its_versions_and_builds() {
 }
 
 #[test]
+fn a_finding_that_counts_as_unknown_is_expected_nowhere() {
+    let root = root(&[("known-findings.toml", FINDING)]);
+    let load = |text: &str| Findings::load(root.path()).unwrap().with_unknown(text);
+    let is_expected = |text: &str| {
+        let findings = load(text).unwrap();
+        findings.find("lost-checkpoint").unwrap().is_expected("0.2.0", Build::Failpoints)
+    };
+    assert!(is_expected(""));
+    assert!(!is_expected("lost-checkpoint"));
+    assert!(!is_expected(" lost-checkpoint ,"));
+    let refused = load("lost-checkpoint,typo").unwrap_err().to_string();
+    assert!(refused.contains("MACE_PROD_UNKNOWN") && refused.contains("`typo`"), "{refused}");
+}
+
+#[test]
 fn a_race_is_tried_until_its_absence_is_no_luck() {
     let tries = |line: &str| {
         let root = root(&[("known-findings.toml", &format!("{FINDING}{line}"))]);

@@ -131,7 +131,7 @@ mod tests {
     use super::gist;
 
     #[test]
-    fn the_gist_of_what_cargo_says_is_its_error_with_the_versions_there_are() {
+    fn the_gist_names_cargos_error_and_the_versions() {
         let text = "    Updating crates.io index\n\
             error: failed to select a version for the requirement `mace-kv = \"=9.9.9\"`\n\
             candidate versions found which didn't match: 0.2.0, 0.1.2, ...\n\

@@ -91,7 +91,7 @@ mod tests {
     use crate::wanted::Wanted;
 
     #[test]
-    fn every_way_to_depend_on_the_engine_is_found_and_its_use_is_kept() {
+    fn every_dependency_is_repointed_and_keeps_its_use() {
         let text = r#"
 [workspace.dependencies]
 mace-kv = "=0.2.0" # pinned

@@ -122,7 +122,7 @@ mod tests {
     }
 
     #[test]
-    fn versions_that_the_suite_cannot_be_built_with_are_refused_at_once() {
+    fn versions_the_suite_does_not_build_with_are_refused() {
         for (version, accepted) in [("0.1.0", false), ("0.1.1", false), ("0.1.2", true)] {
             assert_eq!(Wanted::parse(version).is_ok(), accepted, "{version}");
         }
@@ -132,7 +132,8 @@ mod tests {
 
     #[test]
     fn only_the_wanted_engine_is_accepted() {
-        let (here, there) = (Wanted::Path("/here".into()), Wanted::Version("0.1.2".into()));
+        let here = Wanted::Path("/here".into());
+        let there = Wanted::Version("0.1.2".into());
         for (wanted, engine, accepted) in [
             (&Wanted::Locked, engine("0.2.0", None), true),
             (&here, engine("7.0.0", Some("/here")), true),

@@ -197,7 +197,8 @@ impl Mirror<'_> {
         }
         let mut kept = BTreeSet::new();
         for name in names(source)? {
-            let (from, to) = (source.join(&name), mirror.join(&name));
+            let from = source.join(&name);
+            let to = mirror.join(&name);
             if LEFT_OUT.iter().any(|left_out| name == *left_out) {
                 continue;
             }
@@ -234,7 +235,8 @@ impl Mirror<'_> {
 /// Starts the generated lock file from ours, so that all other dependencies are the locked ones.
 /// It is kept from then on: cargo has completed it for this engine.
 fn seed_lock(root: &Path, folder: &Path) -> Result<()> {
-    let (ours, seed) = (root.join("Cargo.lock"), folder.join("seed.lock"));
+    let ours = root.join("Cargo.lock");
+    let seed = folder.join("seed.lock");
     let text = match fs::read_to_string(&ours) {
         Ok(text) => text,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),

@@ -2,7 +2,7 @@
 //! the questions that more than one reader asks of it; judges nothing.
 
 use crate::marker::{self, Figures};
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::{fmt, time::Duration};
 
 /// What became of a case.
@@ -102,8 +102,7 @@ impl fmt::Display for CaseOutcome {
 }
 
 /// A case by the binary it is in and its name there. Written as a pair.
-#[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(from = "(String, String)", into = "(String, String)")]
+#[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct CaseId {
     /// The test binary.
     pub binary: String,
@@ -111,15 +110,16 @@ pub struct CaseId {
     pub name: String,
 }
 
-impl From<(String, String)> for CaseId {
-    fn from((binary, name): (String, String)) -> Self {
-        Self { binary, name }
+impl Serialize for CaseId {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        (&self.binary, &self.name).serialize(serializer)
     }
 }
 
-impl From<CaseId> for (String, String) {
-    fn from(id: CaseId) -> Self {
-        (id.binary, id.name)
+impl<'de> Deserialize<'de> for CaseId {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let (binary, name) = Deserialize::deserialize(deserializer)?;
+        Ok(Self { binary, name })
     }
 }
 

@@ -45,8 +45,12 @@ pub struct Entry {
     pub hash: String,
     /// The engine.
     pub engine: String,
+    /// The root seed of the run.
+    pub seed: u64,
     /// What became of it.
     pub detected: Detected,
+    /// The layer that ran last: of the case that failed, if one did.
+    pub layer: String,
     /// The case that failed; empty when none did.
     pub case: String,
     /// What that case said.
@@ -56,7 +60,7 @@ pub struct Entry {
 }
 
 impl Document for Entry {
-    const FORMAT: u32 = 1;
+    const FORMAT: u32 = 2;
 }
 
 /// Reads a ledger. A last line without its end was being written when its writer died, and is left out;

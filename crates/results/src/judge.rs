@@ -61,8 +61,8 @@ impl Trend {
 
 impl Judgement {
     fn new(aspect: &str, trend: Trend, because: impl Into<String>) -> Self {
-        let (aspect, because) = (aspect.to_owned(), because.into());
-        Self { aspect, trend, because, figures: Figures::new() }
+        let aspect = aspect.to_owned();
+        Self { aspect, trend, because: because.into(), figures: Figures::new() }
     }
 
     /// An aspect that was not asked for, or cannot be had here.

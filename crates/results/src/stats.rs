@@ -99,7 +99,8 @@ pub fn theil_sen(pieces: &[Vec<Point>]) -> Option<f64> {
 /// of the Mann-Kendall test, pooled over pieces, with the correction for ties and for continuity
 /// (Kendall, Rank Correlation Methods, 1975). A series that never changes has 1.
 pub fn rises(pieces: &[Vec<Point>]) -> f64 {
-    let (mut score, mut variance) = (0.0, 0.0);
+    let mut score = 0.0;
+    let mut variance = 0.0;
     for piece in pieces {
         score += pairs(piece).map(|((_, y0), (_, y1))| sign(y1 - y0)).sum::<f64>();
         variance += kendall_variance(piece);
@@ -162,7 +163,8 @@ const ORDERS: u32 = 9_999;
 pub fn step_up(series: &[f64], seed: u64) -> Option<Step> {
     let (at, observed) = best_split(series)?;
     let median_of = |side: &[f64]| median(side).expect("a side has readings");
-    let (before, after) = (median_of(&series[..at]), median_of(&series[at..]));
+    let before = median_of(&series[..at]);
+    let after = median_of(&series[at..]);
     let deviations = series
         .iter()
         .enumerate()
@@ -195,7 +197,8 @@ fn best_split(series: &[f64]) -> Option<(usize, f64)> {
         if at < SIDE || count - at < SIDE {
             continue;
         }
-        let (n0, n1) = (at as f64, (count - at) as f64);
+        let n0 = at as f64;
+        let n1 = (count - at) as f64;
         let rise = (total - left) / n1 - left / n0;
         let around = squares - left * left / n0 - (total - left) * (total - left) / n1;
         let error = (around.max(1e-12) / (n0 + n1 - 2.0) * (1.0 / n0 + 1.0 / n1)).sqrt();

@@ -99,8 +99,15 @@ pub(crate) enum Command {
     },
     /// Break the engine on purpose, in one way after the other, and see whether the suite says so
     Detection {
-        /// The defects to plant; all of them unless named
+        /// The defects to plant, or the findings whose fixes are left out; all of them unless named
         names: Vec<String>,
+        /// Leave one of our fixes out at a time instead, and exclude nothing for its finding
+        #[arg(long, conflicts_with = "list")]
+        left_out: bool,
+        /// Runs, with a seed of its own each, for each fix that is left out
+        #[arg(long, default_value = "1", requires = "left_out", value_name = "COUNT",
+            value_parser = clap::value_parser!(u32).range(1..))]
+        runs: u32,
         /// Say which defects there are, and run nothing
         #[arg(long)]
         list: bool,

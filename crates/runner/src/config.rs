@@ -128,8 +128,8 @@ mod tests {
             assert_eq!(read.value.as_deref(), Some(value), "{name}");
             assert!(matches!(read.source, Source::File(_)), "{name}");
         }
-        let copied = fs::read_to_string(there.path().join(".config/nextest.toml")).unwrap();
-        let (before, after) = (repository(), copied);
+        let before = repository();
+        let after = fs::read_to_string(there.path().join(".config/nextest.toml")).unwrap();
         let changed = before.lines().zip(after.lines()).filter(|(old, new)| old != new);
         assert_eq!(changed.count(), 9, "{after}");
         assert_eq!(before.lines().count(), after.lines().count());

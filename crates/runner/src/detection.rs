@@ -33,19 +33,21 @@ use std::{
 };
 
 /// Where everything of it is, below the root: the copy of the engine, the results, the ledger.
-const FOLDER: &str = "target/detection";
+pub(crate) const FOLDER: &str = "target/detection";
 
 /// The results of the newest run in it.
-const RESULTS: &str = "target/detection/run";
+pub(crate) const RESULTS: &str = "target/detection/run";
 
 /// What was asked for.
 pub(crate) struct Order<'o> {
-    /// The defects; none is all.
+    /// The defects, or the findings whose fixes are left out; none is all.
     pub(crate) names: &'o [String],
     /// Cases at a time.
     pub(crate) threads: u32,
     /// Go on after an interruption.
     pub(crate) resume: bool,
+    /// Runs, with a seed of its own each, for each fix that is left out.
+    pub(crate) runs: u32,
 }
 
 /// Says which defects there are.
@@ -75,14 +77,11 @@ pub(crate) fn detection(
     let defects = chosen(&knobs, &engine, order)?;
     let out = folder::writable(&knobs.root().join(FOLDER))?;
     let _claim = folder::claim(&out, "another detection is at work here", "wait for its end")?;
-    let ledger = Ledger { path: out.join("ledger.jsonl"), engine: engine.to_string() };
+    let ledger = Ledger::open(&out.join("ledger.jsonl"), &engine, order.resume)?;
     let planting = Planting { flags, engine: &engine, copy: out.join("engine"), order, interrupts };
-    let mut done = if order.resume { ledger.read()? } else { Vec::new() };
-    done.retain(|entry| defects.iter().any(|defect| ledger.holds(entry, defect)));
-    if !order.resume {
-        files::remove(&ledger.path)?;
-    }
-    let missing = |defect: &&Defect| !done.iter().any(|entry| ledger.holds(entry, defect));
+    let mut done = ledger.read()?;
+    done.retain(|entry| defects.iter().any(|defect| is_of(entry, defect)));
+    let missing = |defect: &&Defect| !done.iter().any(|entry| is_of(entry, defect));
     let left: Vec<_> = defects.iter().filter(missing).collect();
     let Some(controls) = planting.controls(&left)? else {
         return Ok(interrupts.outcome().expect("only a signal ends the controls early"));
@@ -90,7 +89,7 @@ pub(crate) fn detection(
     let mut entries = done;
     for defect in left {
         let control = controls.get(&subject(defect)).and_then(Option::as_ref);
-        let Some(entry) = planting.plant(defect, control, &ledger)? else {
+        let Some(entry) = planting.plant(defect, control)? else {
             return Ok(interrupts.outcome().expect("only a signal ends a run early"));
         };
         console::note(&format!("{}: {}", entry.name, entry.detected.name()));
@@ -160,12 +159,7 @@ impl Planting<'_> {
     }
 
     /// Plants a defect and says what became of it; `None` when interrupted.
-    fn plant(
-        &self,
-        defect: &Defect,
-        control: Option<&Failure>,
-        ledger: &Ledger,
-    ) -> Result<Option<Entry>> {
+    fn plant(&self, defect: &Defect, control: Option<&Failure>) -> Result<Option<Entry>> {
         let start = Instant::now();
         let (detected, failure) = if let Some(failure) = control {
             (Detected::NoControl, Some(failure.clone()))
@@ -180,8 +174,10 @@ impl Planting<'_> {
             version: Entry::FORMAT,
             name: defect.name().to_owned(),
             hash: defect.hash.clone(),
-            engine: ledger.engine.clone(),
+            engine: self.engine.to_string(),
+            seed: defect.seed,
             detected,
+            layer: if defect.cases.is_some() { "all" } else { "fast" }.to_owned(),
             case,
             words,
             seconds: start.elapsed().as_secs_f64(),
@@ -195,42 +191,50 @@ impl Planting<'_> {
         let mut flags = self.flags.to_vec();
         flags.push((knob::MACE_PROD_SEED.name(), &seed));
         let session = Session::open_on(&flags, Some(&self.copy), RESULTS)?;
-        run::remove_old_reports(&session.out)?;
         let planted = planted.first().map_or("none", |fix| fix.id.as_str());
         console::note(&format!("planted    {planted}"));
-        let part = Part {
-            label: "detection",
-            profile: if defect.cases.is_some() { "all" } else { "fast" },
-            slug: "detection",
-            build: Build::Suite(session.knobs.get(knob::FEATURES).to_owned()),
-        };
         let nextest = Nextest::new(&session, self.interrupts).only(defect.cases.as_deref());
-        let parts = [part];
-        let listed = run::inventories(&nextest, &parts, self.interrupts)?;
-        let Some([inventory]) = listed.as_deref() else {
-            return Ok(None);
-        };
-        let ran = run::run_part(&nextest, &parts[0], inventory, self.order.threads)?;
-        if self.interrupts.outcome().is_some() {
-            return Ok(None);
-        }
-        if ran.judged.outcome == Outcome::Broken {
-            let what = format!("nextest could not run the cases ({})", ran.ended);
-            return Err(Error::new(what, defect.name(), "see above"));
-        }
-        Ok(Some(ran.judged))
+        let profile = if defect.cases.is_some() { "all" } else { "fast" };
+        run_layer(&nextest, profile, self.order.threads, self.interrupts)
     }
+}
+
+/// Builds and runs a layer and judges it; `None` when interrupted.
+pub(crate) fn run_layer(
+    nextest: &Nextest<'_>,
+    profile: &'static str,
+    threads: u32,
+    interrupts: &Interrupts,
+) -> Result<Option<Judged>> {
+    let session = nextest.session();
+    run::remove_old_reports(&session.out)?;
+    let build = Build::Suite(session.knobs.get(knob::FEATURES).to_owned());
+    let part = Part { label: "detection", profile, slug: "detection", build };
+    let parts = [part];
+    let listed = run::inventories(nextest, &parts, interrupts)?;
+    let Some([inventory]) = listed.as_deref() else {
+        return Ok(None);
+    };
+    let ran = run::run_part(nextest, &parts[0], inventory, threads)?;
+    if interrupts.outcome().is_some() {
+        return Ok(None);
+    }
+    if ran.judged.outcome == Outcome::Broken {
+        let what = format!("nextest could not run the cases ({})", ran.ended);
+        return Err(Error::new(what, format_args!("layer {profile}"), "see above"));
+    }
+    Ok(Some(ran.judged))
 }
 
 /// A case that failed, and what it said.
 #[derive(Debug, Clone, Default)]
-struct Failure {
-    case: String,
-    words: String,
+pub(crate) struct Failure {
+    pub(crate) case: String,
+    pub(crate) words: String,
 }
 
 impl Failure {
-    fn of(case: &Case) -> Self {
+    pub(crate) fn of(case: &Case) -> Self {
         let words = case.message.clone().unwrap_or_default();
         Self { case: case.id.name.clone(), words }
     }
@@ -253,30 +257,39 @@ fn detected(defect: &Defect, judged: &Judged) -> (Detected, Option<Failure>) {
     }
 }
 
-/// What is known from earlier runs.
-struct Ledger {
+/// Whether the entry is of this defect, as its file is now.
+fn is_of(entry: &Entry, defect: &Defect) -> bool {
+    entry.name == defect.name() && entry.hash == defect.hash
+}
+
+/// What is known from earlier runs on this engine.
+pub(crate) struct Ledger {
     path: PathBuf,
     engine: String,
 }
 
 impl Ledger {
-    fn read(&self) -> Result<Vec<Entry>> {
+    /// The ledger in this file; an empty one where nothing is to go on.
+    pub(crate) fn open(path: &Path, engine: &Engine, resume: bool) -> Result<Self> {
+        if !resume {
+            files::remove(path)?;
+        }
+        Ok(Self { path: path.to_owned(), engine: engine.to_string() })
+    }
+
+    /// The entries of this engine.
+    pub(crate) fn read(&self) -> Result<Vec<Entry>> {
         let text = files::text(&self.path)?.unwrap_or_default();
-        let entries = detection::parse(&text).map_err(|error| {
+        let mut entries = detection::parse(&text).map_err(|error| {
             Error::new(&error, self.path.display(), "remove the file").because(error.clone())
         })?;
         // What was torn by the end of its writer must not stay in front of the next line.
         files::write(&self.path, &entries.iter().map(detection::line).collect::<String>())?;
+        entries.retain(|entry| entry.engine == self.engine);
         Ok(entries)
     }
 
-    /// Whether the entry is of this defect, as its file is now, in this engine.
-    fn holds(&self, entry: &Entry, defect: &Defect) -> bool {
-        let same = entry.name == defect.name() && entry.hash == defect.hash;
-        same && entry.engine == self.engine
-    }
-
-    fn append(&self, entry: &Entry) -> Result<()> {
+    pub(crate) fn append(&self, entry: &Entry) -> Result<()> {
         let failed = |error| write_failed(&self.path, error);
         let file = fs::OpenOptions::new().create(true).append(true).open(&self.path);
         file.and_then(|mut file| file.write_all(detection::line(entry).as_bytes())).map_err(failed)

@@ -41,7 +41,8 @@ fn require_room(places: &[(&Path, u64)], part: &Part) -> Result<()> {
         let free = process::scratch::room(folder)
             .map_err(|error| Error::io("ask for the room of", folder, READABLE, error))?;
         if free < *needed {
-            let (needed, free) = (needed >> 20, free >> 20);
+            let needed = needed >> 20;
+            let free = free >> 20;
             let what = format!("{free} MiB are free, and {} takes up to {needed}", part.label);
             let remedy = "make room, or set TMPDIR to a folder that has it";
             return Err(Error::new(what, folder.display(), remedy));
@@ -126,7 +127,8 @@ mod tests {
 
         #[test]
         fn what_a_killed_case_left_becomes_its_evidence() {
-            let (scratch, out) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+            let scratch = tempfile::tempdir().unwrap();
+            let out = tempfile::tempdir().unwrap();
             let at_work = two_folders(scratch.path());
             collect_from(scratch.path(), out.path(), false, str::to_uppercase).unwrap();
             let evidence = |file| fs::read_to_string(out.path().join("fast__killed").join(file));
@@ -138,7 +140,8 @@ mod tests {
 
         #[test]
         fn what_an_interrupted_run_left_is_removed() {
-            let (scratch, out) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+            let scratch = tempfile::tempdir().unwrap();
+            let out = tempfile::tempdir().unwrap();
             for is_next_run in [false, true] {
                 let at_work = two_folders(scratch.path());
                 if is_next_run {

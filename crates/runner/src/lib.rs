@@ -10,6 +10,7 @@ mod files;
 mod fixes;
 mod judge;
 mod junit;
+mod left_out;
 mod leftovers;
 mod merge_shards;
 mod nextest;
@@ -92,10 +93,12 @@ fn dispatch(cli: &Cli, interrupts: &Interrupts) -> Result<Outcome> {
         }
         Command::Merge { folders } => merge_shards::merge_shards(&flags, folders),
         Command::Report { out } => report::write(&flags, out.as_deref()),
-        Command::Detection { names, list, resume, threads } => {
+        Command::Detection { names, left_out, runs, list, resume, threads } => {
             let threads = session::threads(threads)?;
-            let order = detection::Order { names, threads, resume: *resume };
-            if *list {
+            let order = detection::Order { names, threads, resume: *resume, runs: *runs };
+            if *left_out {
+                left_out::left_out(&flags, &order, interrupts)
+            } else if *list {
                 detection::list(&flags, &order)
             } else {
                 detection::detection(&flags, &order, interrupts)

@@ -36,6 +36,8 @@ pub(crate) struct Nextest<'s> {
     soaking: Option<Soaking>,
     /// Only these cases of a part, in nextest's own language.
     filter: Option<&'s str>,
+    /// End with the first failure.
+    fail_fast: bool,
 }
 
 /// Cases that were built elsewhere, and the slice of them that is run here.
@@ -49,7 +51,7 @@ pub(crate) struct Archived {
 
 impl<'s> Nextest<'s> {
     pub(crate) fn new(session: &'s Session, interrupts: &'s Interrupts) -> Self {
-        Self { session, interrupts, archived: None, soaking: None, filter: None }
+        Self { session, interrupts, archived: None, soaking: None, filter: None, fail_fast: false }
     }
 
     /// The same within a soak, which shows where it stands.
@@ -62,13 +64,18 @@ impl<'s> Nextest<'s> {
         Self { filter, ..self }
     }
 
+    /// The same, ended by the first failure.
+    pub(crate) fn failing_fast(self) -> Self {
+        Self { fail_fast: true, ..self }
+    }
+
     /// Runs what an archive holds instead of building it.
     pub(crate) fn of_archive(
         session: &'s Session,
         interrupts: &'s Interrupts,
         archived: &'s Archived,
     ) -> Self {
-        Self { session, interrupts, archived: Some(archived), soaking: None, filter: None }
+        Self { archived: Some(archived), ..Self::new(session, interrupts) }
     }
 
     /// What the commands are for.
@@ -126,7 +133,8 @@ impl<'s> Nextest<'s> {
         } else {
             command.arg("--cargo-quiet");
         }
-        command.args(["--color", "never", "--no-fail-fast"]);
+        command.args(["--color", "never"]);
+        command.arg(if self.fail_fast { "--fail-fast" } else { "--no-fail-fast" });
         command.args(["--show-progress", "counter", "--final-status-level", "none"]);
         let mut progress = Progress::new(part.label, total, self.soaking);
         let status = self.interrupts.stream(&mut command, &mut |line| progress.line(line));

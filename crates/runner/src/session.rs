@@ -103,7 +103,9 @@ impl Session {
             Some((fixed, engine)) => (Some(fixed), engine),
             None => (generated, engine),
         };
-        let findings = findings.with_fixes(engine.fixes.iter().map(String::as_str));
+        let findings = findings
+            .with_fixes(engine.fixes.iter().map(String::as_str))
+            .with_unknown(knobs.get(knob::MACE_PROD_UNKNOWN).unwrap_or_default())?;
         let seed = knobs.get(knob::MACE_PROD_SEED).unwrap_or_else(fresh_seed);
         let evidence = out.join(ARTIFACTS);
         Ok(Self {

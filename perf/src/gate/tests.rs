@@ -48,9 +48,9 @@ impl Measure for Machine {
         let disturbed = 1.0 + wait * self.rng.f64();
         let layout = self.layouts[usize::from(place.side == Side::Head)][place.layout];
         let low_ns = 1e6 * slow * drift * disturbed * layout;
-        let (median_ns, mean_ns) = (low_ns * (1.0 + 0.3 * self.rng.f64()), low_ns * 1.4);
-        let (samples, wall_ms, load) = (10, 300.0, 5.0);
-        Ok(Some(Run { place, low_ns, median_ns, mean_ns, samples, wall_ms, load }))
+        let median_ns = low_ns * (1.0 + 0.3 * self.rng.f64());
+        let mean_ns = low_ns * 1.4;
+        Ok(Some(Run { place, low_ns, median_ns, mean_ns, samples: 10, wall_ms: 300.0, load: 5.0 }))
     }
 }
 
@@ -262,7 +262,8 @@ fn small_or_too_few_cases_are_no_pass() {
 
 #[test]
 fn layout_bias_passes_and_is_reported() {
-    let (others, slower) = ([1.0; 6], [1.2; 6]);
+    let others = [1.0; 6];
+    let slower = [1.2; 6];
     let default = |factor| [factor, 1.0, 1.0, 1.0, 1.0, 1.0];
     for (base, head, layouts, says, reported) in [
         (others, default(1.2), 6, Gate::Passed, 6),

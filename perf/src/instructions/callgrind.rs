@@ -38,8 +38,11 @@ impl Callgrind {
                 return Err(name);
             }
         }
-        let (valgrind, annotate) = ("valgrind".into(), "callgrind_annotate".into());
-        Ok(Self { valgrind, annotate, limit: LIMIT })
+        Ok(Self {
+            valgrind: "valgrind".into(),
+            annotate: "callgrind_annotate".into(),
+            limit: LIMIT,
+        })
     }
 
     /// Counts one run of the program that `prepare` adds to the command, through `file`.

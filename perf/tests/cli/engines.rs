@@ -5,7 +5,8 @@ use crate::fixture::{Fixture, there};
 
 #[test]
 fn cargo_engines_are_compared_with_base_and_another() {
-    let (fixture, engine) = (Fixture::new(), Fixture::of_engine());
+    let fixture = Fixture::new();
+    let engine = Fixture::of_engine();
     let folder = engine.path(".").canonicalize().unwrap();
     let folder = folder.to_str().unwrap();
     let path = [("MACE_ENGINE_PATH", folder)];
@@ -37,7 +38,8 @@ fn cargo_engines_are_compared_with_base_and_another() {
 /// As for a commit of this repository: there is nothing to measure.
 #[test]
 fn cargo_a_text_change_is_the_same_machine_code() {
-    let (fixture, engine) = (Fixture::new(), Fixture::of_engine());
+    let fixture = Fixture::new();
+    let engine = Fixture::of_engine();
     let folder = engine.path(".").canonicalize().unwrap();
     let path = [("MACE_ENGINE_PATH", folder.to_str().unwrap())];
     engine.write("README.md", "words");
@@ -65,7 +67,9 @@ fn cargo_a_text_change_is_the_same_machine_code() {
 /// the times of their files.
 #[test]
 fn cargo_a_stale_build_is_not_taken_for_the_engine() {
-    let (fixture, one, two) = (Fixture::new(), Fixture::of_engine(), Fixture::of_engine());
+    let fixture = Fixture::new();
+    let one = Fixture::of_engine();
+    let two = Fixture::of_engine();
     two.engine(".", 1.5);
     for (engine, code, says) in [(&one, 0, "identical machine code"), (&two, 1, "+50.0%")] {
         let folder = engine.path(".").canonicalize().unwrap();

@@ -158,8 +158,9 @@ fn cargo_what_else_differs_than_the_engine_is_said() {
             assert!(!run.stdout.contains(part), "`{part}` in {}", run.stdout);
         }
     };
-    let (benches, toolchain, profile) =
-        ("the benches themselves differ", "base names another toolchain", "[profile.bench]");
+    let benches = "the benches themselves differ";
+    let toolchain = "base names another toolchain";
+    let profile = "[profile.bench]";
     let manifest = fixture.read("Cargo.toml");
     // Words, and a profile that no bench is built by.
     fixture.write("Cargo.toml", &format!("# Words.\n{manifest}[profile.dev]\nopt-level = 1\n"));

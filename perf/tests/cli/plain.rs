@@ -9,7 +9,7 @@ const MARKS: [&[u8]; 2] = [b"assertion failed: k >= self.lo()", b"failpoint lock
 
 /// The program of that kind and name, built with these arguments. Whatever else is built with it goes
 /// to a place of its own: tests that run beside this one use programs of another build.
-fn built((kind, name): (&str, &str), args: &[&str]) -> PathBuf {
+fn built(kind: &str, name: &str, args: &[&str]) -> PathBuf {
     let root = knobs::runtime::root();
     let mut command = Command::new("cargo");
     clean(&mut command);
@@ -36,8 +36,8 @@ fn marks(program: &PathBuf) -> usize {
 #[test]
 fn cargo_benches_are_plain_and_do_their_work() {
     // The marks are really marks: the same engine with its failpoints has both.
-    assert_eq!(marks(&built(("--bin", "mace-prod-child"), &[])), 2);
-    let program = built(("--bench", "perf"), &["--no-default-features"]);
+    assert_eq!(marks(&built("--bin", "mace-prod-child", &[])), 2);
+    let program = built("--bench", "perf", &["--no-default-features"]);
     assert_eq!(marks(&program), 0, "the benches measure an engine that nobody ships");
 
     let mut command = Command::new(&program);

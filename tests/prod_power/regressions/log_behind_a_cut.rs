@@ -25,7 +25,7 @@ use mace_prod::{
     verdict::Verdict,
 };
 
-/// Remainders that are lived on in.
+/// Crash states in which a second process goes on.
 const LIVES: usize = 24;
 
 /// Runs the case.

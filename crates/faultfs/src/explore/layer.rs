@@ -1,7 +1,7 @@
 //! What is explored, the trace or the trace of a recovery: its crash points, its promises, and how
 //! its states become tasks. Runs nothing and counts nothing.
 
-use super::Explore;
+use super::settings::Explore;
 use crate::{
     judge::Promises,
     op::{MarkKind, Op},

@@ -2,8 +2,8 @@
 //! score, descends into recoveries and makes findings smaller.
 
 use super::{
-    Explore,
     layer::{Above, Layer, is_chosen, points},
+    settings::Explore,
 };
 use crate::{
     build::Builder,

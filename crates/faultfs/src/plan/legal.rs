@@ -1,7 +1,7 @@
 //! What a rule may do to a call: the errors that its man page lists, and the effects that make sense
 //! for it. Parses nothing and fires nothing.
 
-use super::{Effect, Errno, Then};
+use super::effect::{Effect, Errno, Then};
 use crate::op::Call;
 
 /// What kind of effect a call can have, as far as faults go.

@@ -1,8 +1,8 @@
 //! The session on a platform that can be interposed: arms and disarms the recorder. Judges nothing.
 
 use crate::{
+    armed::Armed,
     error::{Error, Result},
-    fault::Armed,
     op::{Call, Mark, MarkKind, Op},
     plan::Plan,
     record,

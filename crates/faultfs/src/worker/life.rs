@@ -1,7 +1,11 @@
 //! What a worker process does between its birth and its end: builds states, runs the judge on them
 //! and replies. Runs only in forks; the pool is its parent's.
 
-use super::{Check, Limits, Reply, Subject, Task, receive, send};
+use super::{
+    confine::{confine, guarded},
+    pipe::{receive, send},
+    task::{Check, Limits, Reply, Subject, Task},
+};
 use crate::{
     build::Builder,
     error::{Error, Result},
@@ -12,7 +16,6 @@ use crate::{
     record,
     session::{Recording, Session},
     trace::Trace,
-    worker::confine::{confine, guarded},
 };
 use rustix::fd::OwnedFd;
 use std::{

@@ -6,7 +6,7 @@
 //! Where several absences fit, the read is left out: nothing is guessed. The same where a removal
 //! is unknown to have happened.
 
-use super::{NONE, REMOVAL, Resolved};
+use super::tables::{NONE, REMOVAL, REPLACED, Resolved};
 use crate::history::{Key, Outcome};
 
 /// Reads of nothing and creations at keys that were ever removed.
@@ -72,7 +72,7 @@ impl Absences {
         let history = all.history;
         let asked = |txn: u32| history.txn(txn).asked;
         let mut removals: Vec<(Key, u32, u32)> = (0..history.versions())
-            .filter(|&version| all.is(version, REMOVAL) && !all.is(version, super::REPLACED))
+            .filter(|&version| all.is(version, REMOVAL) && !all.is(version, REPLACED))
             .filter_map(|version| Some((all.key_of(version), all.writer_of(version)?, version)))
             .collect();
         let by_time = |&(key, txn, _): &(Key, u32, u32)| (key, asked(txn));

@@ -1,7 +1,10 @@
 //! One pass over the operations of every transaction: what it read from outside of itself, what
 //! its writes stand on, and where it contradicts itself. Knows nothing of other transactions.
 
-use super::{BY_SCAN, NONE, REMOVAL, REPLACED, Resolved, SetRead, absence::Absences};
+use super::{
+    absence::Absences,
+    tables::{BY_SCAN, NONE, REMOVAL, REPLACED, Resolved, SetRead},
+};
 use crate::{
     anomaly::{Anomaly, Evidence, Found, Malformed},
     history::{Direction, Items, Key, Op, Outcome},

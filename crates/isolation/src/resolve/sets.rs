@@ -6,19 +6,11 @@
 //! and before all who read it or a later one; who read a position comes before all work of later
 //! ones.
 
-use super::{ELEMENT, NONE, Resolved};
+use super::tables::{ELEMENT, NONE, Resolved, SetRead};
 use crate::{
     anomaly::{Anomaly, Edge, Evidence, Found, Why},
     history::{Key, Outcome},
 };
-
-/// What a transaction saw first of a set, its own additions included.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct SetRead<'a> {
-    pub(crate) key: Key,
-    pub(crate) txn: u32,
-    pub(crate) elements: &'a [u32],
-}
 
 /// The positions of all sets, one key after the other.
 #[derive(Debug, Default)]

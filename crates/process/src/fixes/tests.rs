@@ -9,7 +9,8 @@ const SOURCE: &str = "one\ntwo\nthree\nfour\n";
 
 fn edit(lines: &[&str], keep: [usize; 2], text: &str) -> Edit {
     let [keep_before, keep_after] = keep;
-    let (file, hash) = ("a.rs".to_owned(), hash(lines));
+    let file = "a.rs".to_owned();
+    let hash = hash(lines);
     Edit { file, lines: lines.len(), hash, keep_before, keep_after, text: text.to_owned() }
 }
 

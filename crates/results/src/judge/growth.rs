@@ -83,8 +83,10 @@ pub fn growth(resource: Resource, rows: &[Row], limits: &Growth) -> Judgement {
     let span = pieces.iter().map(|piece| span(piece)).sum::<f64>();
     let late: Vec<_> = pieces.iter().map(|piece| piece[piece.len() / 3..].to_vec()).collect();
     let late_slope = theil_sen(&late).unwrap_or(slope);
-    let (grown, late_grown) = (slope * span, late_slope * span);
-    let (allowed, p) = (resource.allowed(typical, limits), rises(&pieces));
+    let grown = slope * span;
+    let late_grown = late_slope * span;
+    let allowed = resource.allowed(typical, limits);
+    let p = rises(&pieces);
     let lasts = grown >= allowed && late_grown >= allowed / 2.0;
     let trend = if lasts && p <= limits.significance { Trend::Found } else { Trend::Steady };
     let because = format!(

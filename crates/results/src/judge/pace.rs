@@ -116,7 +116,8 @@ impl<'s> Series<'s> {
         let piece = [piece];
         let slope = theil_sen(&piece).unwrap_or_default();
         let drift = slope * points.len().saturating_sub(1) as f64;
-        let (drift_p, step) = (rises(&piece), step_up(&points, ORDERS_SEED));
+        let drift_p = rises(&piece);
+        let step = step_up(&points, ORDERS_SEED);
         Self { name, points, drift, drift_p, step }
     }
 
@@ -134,7 +135,8 @@ impl<'s> Series<'s> {
 
     fn judgement(&self, trend: Trend, snapshots: &[(u64, Snapshot)]) -> Judgement {
         let step = self.step.expect("as many snapshots as are needed have a step");
-        let (drift, height) = (per_cent(self.drift), per_cent(step.height));
+        let drift = per_cent(self.drift);
+        let height = per_cent(step.height);
         let (cycle, _) = snapshots[step.at];
         let because = format!(
             "{}: drift {drift:+.1} % over {} snapshots (p = {:.4}); most marked step {height:+.1} % \

@@ -104,7 +104,8 @@ fn perf(perf: &Perf, page: &mut String) -> std::fmt::Result {
         let ns = |value: Option<f64>| value.map_or_else(String::new, number::nanos);
         let change = case.delta_pct.map_or_else(String::new, number::percent);
         let verdict = case.verdict.as_deref().unwrap_or_default();
-        let (base, head) = (ns(case.base_ns), ns(case.head_ns));
+        let base = ns(case.base_ns);
+        let head = ns(case.head_ns);
         writeln!(page, "| {} | {base} | {head} | {change} | {} |", text(&case.id), text(verdict))?;
     }
     writeln!(page)

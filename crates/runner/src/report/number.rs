@@ -52,8 +52,8 @@ pub(crate) fn time(duration: Duration) -> String {
 }
 
 /// An amount of bytes.
-pub(crate) fn bytes(value: f64) -> String {
-    let (mut value, mut unit) = (value, "B");
+pub(crate) fn bytes(mut value: f64) -> String {
+    let mut unit = "B";
     for larger in ["KiB", "MiB", "GiB", "TiB"] {
         if value.abs() < 1024.0 {
             break;

@@ -3,45 +3,28 @@
 
 mod known;
 mod perf;
+mod reader;
 mod soak;
+
+pub use reader::Places;
 
 use crate::{
     junit,
-    report::model::{Model, Problem, Results, Source},
+    report::model::{Model, Results, Source},
 };
 use knobs::findings::Findings;
+use reader::Reader;
 use results::{
-    Document, Layer, document,
+    Layer,
     run::{Run, Setting},
 };
-use serde::de::DeserializeOwned;
-use std::{
-    fs, io,
-    path::{Path, PathBuf},
-};
-
-/// Where results may be.
-#[derive(Debug, Clone)]
-pub struct Places {
-    /// The workspace: `.config/` and `tests/prod_regressions/` are below it.
-    pub root: PathBuf,
-    /// What `prod` writes to, `target/prod`.
-    pub prod: PathBuf,
-    /// What nextest writes to, `target/nextest`.
-    pub nextest: PathBuf,
-    /// What the performance gate writes to.
-    pub perf: PathBuf,
-    /// The file that its snapshot is written to.
-    pub snapshot: PathBuf,
-    /// What the long run writes to.
-    pub soak: PathBuf,
-}
+use std::path::Path;
 
 /// Reads whatever is there. `knobs` are the effective ones of this moment, for results without a
 /// record of theirs; `findings` are the accepted ones.
 pub fn read(places: &Places, knobs: Vec<Setting>, findings: &Findings) -> Model {
-    let mut reader = Reader { places, problems: Vec::new() };
-    let mut model = Model { results: reader.results(), ..Model::default() };
+    let mut reader = Reader::new(places);
+    let mut model = Model { results: results(&mut reader), ..Model::default() };
     let recorded = model.results.as_ref().and_then(|results| results.record.as_ref());
     model.knobs = recorded.map_or(knobs, |record| record.knobs.clone());
     model.known = known::read(&mut reader, findings, model.results.as_ref());
@@ -60,75 +43,30 @@ pub fn read(places: &Places, knobs: Vec<Setting>, findings: &Findings) -> Model 
     model
 }
 
-/// Reads files and remembers which of them cannot be used.
-struct Reader<'p> {
-    places: &'p Places,
-    problems: Vec<Problem>,
+fn results(reader: &mut Reader<'_>) -> Option<Results> {
+    let merged = reader.places.prod.join("junit.xml");
+    let record = reader.document::<Run>(&reader.places.prod.join("run.json"));
+    if let Some(layers) = junit(reader, &merged, None) {
+        let mut results = Results { source: Source::Prod, record, layers };
+        results.take_wall_times();
+        return Some(results);
+    }
+    let mut layers = Vec::new();
+    for profile in ["fast", "stress", "chaos", "all", "default"] {
+        let path = reader.places.nextest.join(profile).join("junit.xml");
+        layers.extend(junit(reader, &path, Some(profile)).unwrap_or_default());
+    }
+    (!layers.is_empty()).then_some(Results { source: Source::Nextest, record: None, layers })
 }
 
-impl Reader<'_> {
-    /// The file's text; `None` when it is absent or unreadable, and the latter is remembered.
-    fn text(&mut self, path: &Path) -> Option<String> {
-        match fs::read_to_string(path) {
-            Ok(text) => Some(text),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => None,
-            Err(error) => {
-                self.problem(path, &format!("cannot be read: {error}"));
-                None
-            }
+fn junit(reader: &mut Reader<'_>, path: &Path, profile: Option<&str>) -> Option<Vec<Layer>> {
+    let text = reader.text(path)?;
+    match junit::layers(&text, profile) {
+        Ok(layers) => Some(layers),
+        Err(what) => {
+            reader.problem(path, &format!("malformed: {what}"));
+            None
         }
-    }
-
-    /// The file's value; a malformed one is remembered.
-    fn json<T: DeserializeOwned>(&mut self, path: &Path) -> Option<T> {
-        let text = self.text(path)?;
-        match serde_json::from_str(&text) {
-            Ok(value) => Some(value),
-            Err(error) => {
-                self.problem(path, &format!("malformed: {error}"));
-                None
-            }
-        }
-    }
-
-    fn problem(&mut self, path: &Path, what: &str) {
-        let file = path.strip_prefix(&self.places.root).unwrap_or(path).display().to_string();
-        // A message from outside may hold line breaks; a problem is one line.
-        let what = what.split_whitespace().collect::<Vec<_>>().join(" ");
-        self.problems.push(Problem { file, what });
-    }
-
-    fn results(&mut self) -> Option<Results> {
-        let merged = self.places.prod.join("junit.xml");
-        let record = self.document::<Run>(&self.places.prod.join("run.json"));
-        if let Some(layers) = self.junit(&merged, None) {
-            let mut results = Results { source: Source::Prod, record, layers };
-            results.take_wall_times();
-            return Some(results);
-        }
-        let mut layers = Vec::new();
-        for profile in ["fast", "stress", "chaos", "all", "default"] {
-            let path = self.places.nextest.join(profile).join("junit.xml");
-            layers.extend(self.junit(&path, Some(profile)).unwrap_or_default());
-        }
-        (!layers.is_empty()).then_some(Results { source: Source::Nextest, record: None, layers })
-    }
-
-    fn junit(&mut self, path: &Path, profile: Option<&str>) -> Option<Vec<Layer>> {
-        let text = self.text(path)?;
-        match junit::layers(&text, profile) {
-            Ok(layers) => Some(layers),
-            Err(what) => {
-                self.problem(path, &format!("malformed: {what}"));
-                None
-            }
-        }
-    }
-
-    /// A document of one of our formats; one that cannot be used is remembered.
-    fn document<D: Document>(&mut self, path: &Path) -> Option<D> {
-        let text = self.text(path)?;
-        document::decode(&text).map_err(|error| self.problem(path, &error.to_string())).ok()
     }
 }
 

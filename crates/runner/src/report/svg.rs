@@ -59,7 +59,8 @@ pub(crate) fn curve(points: &[Point], text: fn(f64) -> String, what: &str) -> Op
     let x = |at: f64| round(LEFT + across.place(at) * (WIDTH - LEFT - RIGHT));
     let y = |value: f64| round(HEIGHT - BOTTOM - values.place(value) * (HEIGHT - BOTTOM - TOP));
     let ticks = [values.low, f64::midpoint(values.low, values.high), values.high];
-    let (first, last) = (points.first()?.at, points.last()?.at);
+    let first = points.first()?.at;
+    let last = points.last()?.at;
     Some(html! {
         svg.chart viewBox=(format!("0 0 {WIDTH} {HEIGHT}")) role="img" aria-label=(what) {
             @for tick in ticks {

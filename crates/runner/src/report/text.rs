@@ -68,7 +68,7 @@ fn known(model: &Model, text: &mut String) -> fmt::Result {
         let labels: Vec<&str> = known.seen.iter().map(String::as_str).collect();
         writeln!(text, "  {}: {} [{}]", known.id, known.summary, labels.join(", "))?;
         if let Some(class) = &known.excludes {
-            writeln!(text, "      left out of random cases: {class}")?;
+            writeln!(text, "      excluded from random cases: {class}")?;
         }
     }
     Ok(())

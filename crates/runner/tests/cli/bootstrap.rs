@@ -82,7 +82,8 @@ fn a_run_without_nextest_names_the_remedy() {
 /// Runs the script `run` where just is there, or comes by one of the ways; what it did, in order.
 fn run(just: bool, pip: &str, cargo: &str) -> (Option<i32>, String, Vec<String>) {
     let folder = tempfile::tempdir().unwrap();
-    let (bin, script) = (folder.path().join("bin"), folder.path().join("run"));
+    let bin = folder.path().join("bin");
+    let script = folder.path().join("run");
     fs::create_dir(&bin).unwrap();
     fs::copy(knobs::runtime::root().join("run"), &script).unwrap();
     if just {

@@ -75,7 +75,8 @@ fn cargo_the_merged_report_is_read_by_junitparser() {
 fn cargo_the_merged_report_is_read_by_junit2html() {
     let Some(tool) = tool("junit2html") else { return };
     let fixture = red();
-    let (report, page) = (fixture.path("target/prod/junit.xml"), fixture.path("page.html"));
+    let report = fixture.path("target/prod/junit.xml");
+    let page = fixture.path("page.html");
     let (content, text) = ask(Command::new(tool).arg(&report).arg(&page));
     assert!(content, "{text}");
     let page = fixture.read("page.html");

@@ -65,6 +65,36 @@ fn cargo_defects_count_for_their_own_reason() {
     assert!(!run.stderr.contains("planted    found"), "run without a control: {run:#?}");
 }
 
+/// The fixture's one finding, whose regression does not show it here: an honest engine is `fixed`.
+#[test]
+fn cargo_a_finding_appears_without_its_fix() {
+    let fixture = Fixture::new();
+    let hash = hash(&[LOCKED]);
+    let fix = format!(
+        "reason = \"The engine says who it is.\"\ncost = \"Nothing.\"\n[[edit]]\n\
+         file = \"src/lib.rs\"\nlines = 1\nhash = \"{hash}\"\ntext = '''\n\
+         pub const WHO: &str = \"fixed\";\n'''\n"
+    );
+    fixture.write(".config/fixes/0.2.0/lost-page.toml", &fix);
+    let left_out = |who: &[(&str, &str)], args: &[&str]| {
+        let env: Vec<_> = who.iter().copied().chain([("SUITE_SIN", "vanish")]).collect();
+        fixture.prod_with(&[&["detection", "--left-out"], args].concat(), &env)
+    };
+    let run = left_out(&[("SUITE_ENGINE", "fixed")], &[]);
+    run.ended(0, &["\nlost-page: fast, in 1 of 1 runs (", "\n    engine_is: assertion"]);
+    run.ended(0, &["\n1 of 1 findings appear when their fix is left out"]);
+    let run = left_out(&[("SUITE_ENGINE", "fixed")], &["--resume"]);
+    run.ended(0, &["\nlost-page: fast, in 1 of 1 runs ("]);
+    assert!(!run.stderr.contains("left out   "), "done twice: {run:#?}");
+
+    // Nothing fails without the fix.
+    left_out(&[], &[]).ended(1, &["\nlost-page: not found in 1 runs", "\n0 of 1 findings"]);
+    // What fails with every fix shows nothing.
+    let run = left_out(&[("SUITE_ENGINE", "locked")], &[]);
+    run.ended(1, &["\nlost-page: not found", "with every fix, seed 1: engine_is fails"]);
+    left_out(&[], &["typo"]).refused_at_once_by("prod", &["no fix is called `typo`"]);
+}
+
 #[test]
 fn defects_that_cannot_be_planted_are_refused() {
     let fixture = fixture();

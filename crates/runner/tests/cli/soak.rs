@@ -32,7 +32,8 @@ fn soak(
     command.stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut child = command.spawn().unwrap();
     let mut lines = BufReader::new(child.stderr.take().unwrap());
-    let (wanted, mut stderr) = (format!("soak       cycle {cycles}: "), String::new());
+    let wanted = format!("soak       cycle {cycles}: ");
+    let mut stderr = String::new();
     loop {
         let mut line = String::new();
         assert!(lines.read_line(&mut line).unwrap() > 0, "it ended early:\n{stderr}");

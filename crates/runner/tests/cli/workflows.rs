@@ -53,7 +53,8 @@ fn offences(text: &str) -> Vec<String> {
     let mut offences = Vec::new();
     let mut job = 0;
     for line in text.lines() {
-        let (trimmed, indent) = (line.trim_start(), line.len() - line.trim_start().len());
+        let trimmed = line.trim_start();
+        let indent = line.len() - trimmed.len();
         let body = trimmed.strip_prefix("- ").unwrap_or(trimmed);
         if let Some(minutes) = body.strip_prefix("timeout-minutes: ") {
             let minutes: u32 = minutes.parse().unwrap();
@@ -151,7 +152,8 @@ fn every_recipe_has_its_group_and_its_line_of_help() {
 #[test]
 fn the_recipe_of_other_engines_knows_them_all() {
     let read = |file: &str| fs::read_to_string(root().join(file)).unwrap();
-    let (manifest, justfile) = (read("Cargo.toml"), read("justfile"));
+    let manifest = read("Cargo.toml");
+    let justfile = read("justfile");
     let (_, features) = manifest.split_once("\n[features]\n").expect("the suite has features");
     let features = features.split("\n[").next().unwrap_or_default();
     let engines = features.lines().filter_map(|line| {
@@ -229,7 +231,8 @@ fn weak_gate(ci: &str, justfile: &str) -> Vec<&'static str> {
 #[test]
 fn the_gate_has_its_runner_and_compares_commits() {
     let read = |file: &str| fs::read_to_string(root().join(file)).unwrap();
-    let (ci, justfile) = (read(".github/workflows/ci.yml"), read("justfile"));
+    let ci = read(".github/workflows/ci.yml");
+    let justfile = read("justfile");
     assert_eq!(weak_gate(&ci, &justfile), [""; 0]);
     let sin = ci.replace("exec just perf-host", "").replace("github.event.before", "github.sha");
     let lacks = ["no runner is prepared", "a push is compared with itself"];

@@ -51,9 +51,15 @@ impl Browser {
             .unwrap();
         let orders = OpenOptions::new().write(true).open(&pipes[0]).unwrap();
         let answers = BufReader::new(File::open(&pipes[1]).unwrap());
-        let (session, events) = (String::new(), Vec::new());
-        let mut browser =
-            Self { child, orders, answers, session, next: 0, events, _profile: profile };
+        let mut browser = Self {
+            child,
+            orders,
+            answers,
+            session: String::new(),
+            next: 0,
+            events: Vec::new(),
+            _profile: profile,
+        };
         let target = browser.ask("Target.createTarget", &json!({ "url": "about:blank" }));
         let attach = json!({ "targetId": target["targetId"], "flatten": true });
         let attached = browser.ask("Target.attachToTarget", &attach);

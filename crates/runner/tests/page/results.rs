@@ -205,7 +205,9 @@ fn junit() -> String {
 
 fn summary(factor: f64) -> String {
     let case = |id: &str, ns: f64| {
-        let (ns, low, high) = (ns * factor, ns * factor * 0.98, ns * factor * 1.03);
+        let low = ns * factor * 0.98;
+        let high = ns * factor * 1.03;
+        let ns = ns * factor;
         format!(
             "\"{id}\": {{\"median_ns\": {ns}, \"mean_ns\": {ns}, \"median_low_ns\": {low}, \"median_high_ns\": {high}}}"
         )

@@ -53,7 +53,8 @@ mod failing {
             annotate: script("annotate", annotate),
             limit,
         };
-        let (file, interrupts) = (folder.path().join("out"), Interrupts::install().unwrap());
+        let file = folder.path().join("out");
+        let interrupts = Interrupts::install().unwrap();
         let counts = callgrind.count(|_| {}, &file, &interrupts);
         assert!(!Path::new(&file).exists(), "the counts are left behind");
         counts.map(|counts| counts.len())

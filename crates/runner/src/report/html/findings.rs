@@ -67,7 +67,7 @@ fn entry(known: &Known) -> Markup {
                 @if !known.seen.is_empty() {
                     div { dt { "met in" } dd { (known.seen.iter().cloned().collect::<Vec<_>>().join(", ")) } }
                 }
-                @if let Some(class) = &known.excludes { div { dt { "left out of random cases" } dd { (class) } } }
+                @if let Some(class) = &known.excludes { div { dt { "excluded from random cases" } dd { (class) } } }
             }
             @if !known.story.is_empty() { pre.story { (known.story) } }
         }

@@ -1,7 +1,7 @@
 //! Accepted findings with their stories: the entry from `.config/known-findings.toml`, the story
 //! from the head of the regression that exercises it, and where this run met it.
 
-use super::Reader;
+use super::reader::Reader;
 use crate::report::model::{Known, Results};
 use knobs::findings::{Finding, Findings};
 

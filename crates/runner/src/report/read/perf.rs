@@ -2,7 +2,7 @@
 //! is newer, and the lines of `history.jsonl` of the same kind. A comparison without `compare.json`
 //! is read from its two summaries.
 
-use super::Reader;
+use super::reader::Reader;
 use crate::report::model::{Perf, PerfCase};
 use results::{
     gate::{Comparison, Entry, Judged, Kind, Origin, Sampled, Summary},

@@ -1,7 +1,7 @@
 //! The long run's files: `perf_cycles.csv`, one row a cycle, and `summary.json`. Every column that
 //! holds numbers becomes a curve, so that a new one needs no change here.
 
-use super::Reader;
+use super::reader::Reader;
 use crate::report::model::{Cycle, Soak};
 use results::{judge::Judgement, state::SoakState};
 use serde_json::Value;

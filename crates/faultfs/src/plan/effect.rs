@@ -1,0 +1,63 @@
+//! What a rule may do to a call, as data. Prints it; neither parses nor judges it.
+
+use std::{
+    fmt::{Display, Formatter, Result as FmtResult},
+    time::Duration,
+};
+
+/// What a rule does to a call.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum Effect {
+    Fail(Errno),
+    Short(u32),
+    Torn { keep: Option<u32>, then: Then },
+    Delay(Duration),
+    Crash,
+}
+
+/// What follows a torn write.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum Then {
+    Fail(Errno),
+    Crash,
+}
+
+/// The errors that a rule may inject, with Linux's numbers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Errno {
+    Eintr = 4,
+    Eio = 5,
+    Emfile = 24,
+    Enospc = 28,
+    Edquot = 122,
+}
+
+/// The errors by the names that rules give them.
+pub(super) const ERRNOS: [(&str, Errno); 5] = [
+    ("EIO", Errno::Eio),
+    ("ENOSPC", Errno::Enospc),
+    ("EDQUOT", Errno::Edquot),
+    ("EINTR", Errno::Eintr),
+    ("EMFILE", Errno::Emfile),
+];
+
+impl Display for Effect {
+    fn fmt(&self, f: &mut Formatter<'_>) -> FmtResult {
+        let name = |errno: &Errno| ERRNOS.iter().find(|(_, at)| at == errno).map_or("", |(n, _)| n);
+        match self {
+            Self::Fail(errno) => f.write_str(name(errno)),
+            Self::Short(len) => write!(f, "short={len}"),
+            Self::Delay(delay) => write!(f, "delay={}", delay.as_millis()),
+            Self::Crash => f.write_str("crash"),
+            Self::Torn { keep, then } => {
+                f.write_str("torn")?;
+                keep.map_or(Ok(()), |keep| write!(f, "={keep}"))?;
+                match then {
+                    Then::Fail(Errno::Eio) => Ok(()),
+                    Then::Fail(errno) => write!(f, ",{}", name(errno)),
+                    Then::Crash => f.write_str(",crash"),
+                }
+            }
+        }
+    }
+}
