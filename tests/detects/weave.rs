@@ -28,7 +28,7 @@ struct Thread<'a> {
 
 /// Carries out `steps` steps. Stops where the engine dies; what was under way then has no end.
 pub(crate) fn weave(name: &str, bucket: &dyn Bucket, recorder: &Recorder, seed: Seed, steps: u32) {
-    woven(name, bucket, recorder, (seed, steps), false);
+    woven(name, bucket, recorder, seed, steps, false);
 }
 
 /// The same with clients that read every key before they write it, so that the order of its
@@ -40,14 +40,15 @@ pub(crate) fn look_and_weave(
     seed: Seed,
     steps: u32,
 ) {
-    woven(name, bucket, recorder, (seed, steps), true);
+    woven(name, bucket, recorder, seed, steps, true);
 }
 
 fn woven(
     name: &str,
     bucket: &dyn Bucket,
     recorder: &Recorder,
-    (seed, steps): (Seed, u32),
+    seed: Seed,
+    steps: u32,
     looks: bool,
 ) {
     let mut rng = seed.rng();

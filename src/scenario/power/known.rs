@@ -182,7 +182,8 @@ pub(super) fn has_header(dir: &Path) -> bool {
 /// their ends and their names, the oldest too; no copy when they do already. Nothing in the middle of
 /// a file is mended, and no file that had been removed when `at` events of the recording had happened.
 pub(super) fn mended(
-    (folder, name): (&Path, &str),
+    folder: &Path,
+    name: &str,
     logs: &[LogFile],
     at: u32,
     to: &Path,
@@ -247,7 +248,7 @@ mod tests {
         }
         let disk = dir.join("disk");
         let aside = dir.join("aside");
-        mended((&disk, "db"), &logs(), at, &aside).unwrap().then(|| {
+        mended(&disk, "db", &logs(), at, &aside).unwrap().then(|| {
             let size = |number: u8| {
                 let bytes = fs::read(aside.join(format!("db/log/group_wal_{number}"))).ok()?;
                 assert!(bytes.iter().all(|byte| *byte == number));

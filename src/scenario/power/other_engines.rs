@@ -54,7 +54,8 @@ pub fn failed_sync(engine: &str) -> Option<FindingId> {
 pub(super) fn torn_batch(
     engine: &str,
     violations: &[Violation],
-    (database, to): (&Path, &Path),
+    database: &Path,
+    to: &Path,
     judge: impl Fn(&Path) -> Vec<Violation>,
 ) -> Option<FindingId> {
     let is_torn = |violation: &Violation| WORDS.iter().any(|why| violation.witness.contains(why));

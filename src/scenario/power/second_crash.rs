@@ -139,7 +139,7 @@ impl Recorded<'_> {
         let aside = crash.folder.with_extension("mended");
         let engine = self.driver.identity().name;
         let torn =
-            || other_engines::torn_batch(&engine, &violations, (&dir, &aside), |dir| judge(dir).0);
+            || other_engines::torn_batch(&engine, &violations, &dir, &aside, |dir| judge(dir).0);
         let is_cut = is_cut && excludes(LOG_BEHIND_CUT) && !violations.is_empty();
         let known = known.or_else(torn).or(is_cut.then_some(LOG_BEHIND_CUT));
         let known = known.or_else(|| refusal(&dir, &violations));

@@ -106,7 +106,7 @@ pub(crate) fn failing_disk(
     driver: &'static dyn Driver,
     work: Workload,
 ) -> Verdict {
-    on_disk(case, (driver, work.stages()), |case, calls| {
+    on_disk(case, driver, work.stages(), |case, calls| {
         let rules = match &Settings::get().power_rule {
             Some(rule) => vec![rule.clone()],
             None => chosen(case, calls),
@@ -118,7 +118,7 @@ pub(crate) fn failing_disk(
 /// Runs a short work with its first call of each kind failing, its second, its third, until a run
 /// meets no failure: once, and from that call on.
 pub(crate) fn each_call(case: &mut Case, driver: &'static dyn Driver, work: Workload) -> Verdict {
-    on_disk(case, (driver, work.brief()), |_, calls| match &Settings::get().power_rule {
+    on_disk(case, driver, work.brief(), |_, calls| match &Settings::get().power_rule {
         Some(rule) => vec![Lane::of(rule.clone())],
         None => lanes(calls),
     })
@@ -166,7 +166,8 @@ fn kinds(what: &str) -> &'static [bool] {
 /// meets no failure.
 fn on_disk(
     case: &mut Case,
-    (driver, stages): (&'static dyn Driver, Stages),
+    driver: &'static dyn Driver,
+    stages: Stages,
     lanes: impl FnOnce(&mut Case, &Calls) -> Vec<Lane>,
 ) -> Verdict {
     let seed = case.seed();
@@ -174,7 +175,7 @@ fn on_disk(
     set_up(&base, driver, &stages, seed).unwrap_or_else(|error| panic!("{error}"));
     let dry = Places::new(&case.dir().join("dry"));
     copy(&base, &dry);
-    let whole = run(&dry, (driver, &stages, seed, ""));
+    let whole = run(&dry, driver, &stages, seed, "");
     if whole.outcome != Outcome::Sound {
         return Verdict::Crashed(format!("without a fault: {}", whole.outcome));
     }
@@ -228,7 +229,7 @@ impl Disk<'_> {
 
     /// One run and its judgement; whether it met its fault.
     fn one(&self, places: &Places, rule: &str) -> bool {
-        let recording = run(places, (self.driver, &self.stages, self.seed, rule));
+        let recording = run(places, self.driver, &self.stages, self.seed, rule);
         let traced = trace(places);
         let fired = traced.events().iter().find_map(|event| match &event.op {
             Op::Fault { what, path, .. } => Some((event.call, what.clone(), path.clone())),
@@ -321,10 +322,14 @@ fn copy(from: &Places, to: &Places) {
     testdir::copy_tree(from.root(), to.root()).unwrap_or_else(|error| panic!("{error}"));
 }
 
-/// The engine, its processes, what they draw from, and the rule that they meet.
-type Armed<'a> = (&'static dyn Driver, &'a Stages, Seed, &'a str);
-
-fn run(places: &Places, (driver, stages, seed, rule): Armed<'_>) -> Recording<'static> {
+/// The processes of an engine, what they draw from, and the rule that they meet.
+fn run(
+    places: &Places,
+    driver: &'static dyn Driver,
+    stages: &Stages,
+    seed: Seed,
+    rule: &str,
+) -> Recording<'static> {
     let plan: Plan = rule.parse().unwrap_or_else(|error| panic!("{error}"));
     let recording = recorded(places, driver, stages, seed, &plan);
     recording.unwrap_or_else(|error| panic!("{error}"))

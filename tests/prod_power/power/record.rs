@@ -172,14 +172,15 @@ pub(crate) fn recorded<'a>(
     seed: Seed,
     faults: &Faults,
 ) -> Result<Recording<'a>> {
-    recorded_after(places, driver, (stages, &[]), seed, faults)
+    recorded_after(places, driver, stages, &[], seed, faults)
 }
 
 /// The recorded process, which opens the database several times.
 pub(crate) fn recorded_after<'a>(
     places: &Places,
     driver: &'a dyn Driver,
-    (stages, first): (&Stages, &[Stage]),
+    stages: &Stages,
+    first: &[Stage],
     seed: Seed,
     faults: &Faults,
 ) -> Result<Recording<'a>> {
