@@ -12,7 +12,7 @@
 //! - serializability: the engine documents snapshot isolation and allows write skew;
 //! - reads of transactions that were dropped: their histories hold no reads;
 //! - reads of a transaction's own writes, and repeated reads: the client checks them on the spot
-//!   (`history/drive.rs`), because a history holds only first reads;
+//!   (`history/clients/attempt.rs`), because a history holds only first reads;
 //! - two writes of one key of which one never had its commit acknowledged nor seen;
 //! - which of several removals a read of nothing saw: it takes the newest, so it may miss a stale
 //!   one;

@@ -1,5 +1,5 @@
 //! Several clients on one thread, their transactions woven into one another as a seed says, so
-//! that the same seed meets the same conflicts. Records what `history/drive.rs` records, and also
+//! that the same seed meets the same conflicts. Records what `history/clients.rs` records, and also
 //! writes that no read came before.
 
 use mace_prod::{
