@@ -19,11 +19,13 @@ pub mod progress;
 pub mod reads;
 pub mod recovered;
 pub mod recovery;
+mod reopened;
 pub mod scan;
 mod slots;
 pub mod space;
 pub mod stability;
 mod survivors;
+pub mod terms;
 
 use std::{
     collections::BTreeMap,

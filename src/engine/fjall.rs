@@ -60,7 +60,8 @@ impl Driver for FjallDriver {
             .worker_threads(1)
             .open()
             .map_err(failed)?;
-        let (durable, blob_file_bytes) = (options.durable, options.blob_file_bytes);
+        let durable = options.durable;
+        let blob_file_bytes = options.blob_file_bytes;
         Ok(Box::new(FjallEngine { database, durable, blob_file_bytes }))
     }
 

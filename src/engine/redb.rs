@@ -87,7 +87,8 @@ impl RedbEngine {
     }
 
     fn bucket(&self, name: &str) -> Box<dyn Bucket> {
-        let (database, name) = (Arc::clone(&self.database), name.to_owned());
+        let database = Arc::clone(&self.database);
+        let name = name.to_owned();
         Box::new(RedbBucket { database, name, durable: self.durable })
     }
 

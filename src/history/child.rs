@@ -322,7 +322,8 @@ fn reach(recorder: &Recorder, milestone: Milestone) {
 
 /// Ends the process a while after a panic in any thread, when it has not ended by itself.
 fn die_after_panic(recorder: &Arc<Recorder>) {
-    let (recorder, tell) = (Arc::clone(recorder), std::panic::take_hook());
+    let recorder = Arc::clone(recorder);
+    let tell = std::panic::take_hook();
     let first = AtomicBool::new(true);
     std::panic::set_hook(Box::new(move |panic| {
         tell(panic);

@@ -123,7 +123,8 @@ fn name() -> Option<[u8; NAME]> {
     };
     let file = open(c"/proc/thread-self/comm", OFlags::RDONLY, Mode::empty()).ok()?;
     // The name and the end of its line.
-    let (mut line, mut name) = ([0; NAME + 1], [0; NAME]);
+    let mut line = [0; NAME + 1];
+    let mut name = [0; NAME];
     let length = read(&file, &mut line).ok()?.saturating_sub(1);
     name[..length].copy_from_slice(&line[..length]);
     Some(name)

@@ -154,7 +154,8 @@ pub struct Runner<'a> {
 impl<'a> Runner<'a> {
     /// A runner on an engine open in `dir`. Each step draws from a seed of its own.
     pub fn new(engine: &'a dyn Engine, dir: &'a Path, recorder: &'a Recorder, seed: Seed) -> Self {
-        let (buckets, tally) = (BTreeMap::new(), Tally::default());
+        let buckets = BTreeMap::new();
+        let tally = Tally::default();
         Self { engine, dir, recorder, seed, buckets, steps: 0, tally }
     }
 
@@ -237,7 +238,8 @@ impl<'a> Runner<'a> {
     }
 
     fn beside(&mut self, name: &str, traffic: &Traffic, steps: &[Step], seed: Seed) -> Outcome<()> {
-        let (bucket, over) = (self.engine.open_bucket(name, Merge::Sum)?, AtomicBool::new(false));
+        let bucket = self.engine.open_bucket(name, Merge::Sum)?;
+        let over = AtomicBool::new(false);
         let recorder = self.recorder;
         let clients = || {
             let mut tally = Tally::default();
@@ -271,7 +273,8 @@ impl<'a> Runner<'a> {
         let scan = Scan::all();
         let first = view.scan(&scan)?;
         self.run(before)?;
-        let (mut again, mut done) = (Vec::new(), Ok(()));
+        let mut again = Vec::new();
+        let mut done = Ok(());
         view.visit(&scan, &mut |key, value| {
             if again.is_empty() {
                 done = self.run(amid);
@@ -336,7 +339,8 @@ impl<'a> Runner<'a> {
             let running: Vec<_> = parts
                 .iter()
                 .map(|(name, traffic)| {
-                    let (bucket, recorder) = (self.bucket(name), self.recorder);
+                    let bucket = self.bucket(name);
+                    let recorder = self.recorder;
                     let seed = seed.derive(name);
                     scope.spawn(move || traffic.run(name, bucket, recorder, seed))
                 })

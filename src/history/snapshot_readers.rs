@@ -94,12 +94,15 @@ pub fn beside<T>(
     recorder: &Recorder,
     work: impl FnOnce() -> T,
 ) -> (T, Outcome<Vec<Snapshot>>) {
-    let (gate, over) = (Barrier::new(watches.len() + 1), AtomicBool::new(false));
+    let gate = Barrier::new(watches.len() + 1);
+    let over = AtomicBool::new(false);
     thread::scope(|scope| {
         let running: Vec<_> = watches
             .iter()
             .map(|(watch, bucket)| {
-                let (bucket, over, gate) = (bucket.as_ref(), &over, &gate);
+                let bucket = bucket.as_ref();
+                let over = &over;
+                let gate = &gate;
                 let reader = Watcher { watch, bucket, recorder, over };
                 scope.spawn(move || reader.run(gate))
             })
@@ -196,7 +199,8 @@ impl Watcher<'_> {
     /// Opens a snapshot, reads it and records what it read.
     fn open(&self, gate: Option<&Barrier>) -> Outcome<Opened<'_>> {
         let txn = self.recorder.next_txn(self.watch.client);
-        let (bucket, stamp) = (self.watch.bucket.clone(), self.recorder.stamp());
+        let bucket = self.watch.bucket.clone();
+        let stamp = self.recorder.stamp();
         self.recorder.record(Event::Begin { txn, bucket, stamp });
         let view = self.bucket.view();
         let begun = self.recorder.stamp();
@@ -205,7 +209,8 @@ impl Watcher<'_> {
         }
         let view = view?;
         let first = self.read(view.as_ref())?;
-        let (reads, writes) = (self.seen(&first), Vec::new());
+        let reads = self.seen(&first);
+        let writes = Vec::new();
         let stamp = self.recorder.stamp();
         self.recorder.record(Event::Commit { txn, stamp, begun, reads, writes, scans: Vec::new() });
         let stamp = self.recorder.stamp();

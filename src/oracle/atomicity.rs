@@ -15,7 +15,7 @@
 use super::{
     OracleName, Violation,
     recovered::{Flaw, Recovered},
-    recovery::broken,
+    terms::broken,
 };
 use crate::workload::TxnId;
 use std::collections::BTreeMap;

@@ -13,8 +13,8 @@
 
 use super::{
     OracleName, Violation,
-    recovered::{Recovered, Terms},
-    recovery::broken,
+    recovered::Recovered,
+    terms::{Terms, broken},
 };
 
 /// The oracle's name.

@@ -132,7 +132,8 @@ impl Script {
     pub(crate) fn commit(mut self, client: u16, writes: &[(&str, W)]) -> Self {
         let txn = self.current(client);
         let writes = numbered(txn, writes, true);
-        let (stamp, reads) = (self.tick(), std::mem::take(&mut self.reads));
+        let stamp = self.tick();
+        let reads = std::mem::take(&mut self.reads);
         let begun = self.begun[&client];
         self.events.push(Event::Commit { txn, stamp, begun, reads, writes, scans: Vec::new() });
         self
@@ -140,7 +141,8 @@ impl Script {
 
     /// The last transaction that the client committed is acknowledged.
     pub(crate) fn ok(mut self, client: u16) -> Self {
-        let (txn, stamp) = (self.current(client), self.tick());
+        let txn = self.current(client);
+        let stamp = self.tick();
         self.events.push(Event::Ok { txn, stamp });
         self.took_effect(client)
     }
@@ -158,7 +160,8 @@ impl Script {
     /// One whose commit is answered with an error.
     pub(crate) fn failed(self, bucket: &str, client: u16, writes: &[(&str, W)]) -> Self {
         let mut script = self.unknown(bucket, client, writes);
-        let (txn, stamp) = (script.current(client), script.tick());
+        let txn = script.current(client);
+        let stamp = script.tick();
         script.events.push(Event::Info {
             txn,
             stamp,

@@ -22,28 +22,26 @@
 //! - merged numbers: operands commute, and several sets of them add up to one number;
 //! - that what is left after a loss that was allowed is a prefix in time: the oracle of order does;
 //! - states of buckets whose deletion was under way;
-//! - reads of transactions that were dropped, and repeated reads (`history/drive.rs` does).
+//! - reads of transactions that were dropped, and repeated reads (`history/clients/attempt.rs` does).
 
 mod bridge;
+mod losses;
 #[cfg(test)]
 mod tests;
 
 use super::{
     Allowance, OracleName, Violation,
-    ledger::{Ledger, Record, Status},
+    ledger::Ledger,
     order::NO_ORDER_BETWEEN_GROUPS,
-    recovery::{self, Reopened, Streams},
+    recovery::{Reopened, Streams},
 };
-use crate::{
-    history::{Event, History, KeyText},
-    workload::TxnId,
-};
+use crate::history::{Event, History};
 use bridge::Bridge;
 use isolation::{
     Shape, check, elle,
     explain::{self},
 };
-use std::collections::BTreeSet;
+use losses::Losses;
 
 /// The oracle's name.
 pub const NAME: OracleName = OracleName::Isolation;
@@ -60,20 +58,6 @@ pub struct Judged {
     pub allowances: Vec<Allowance>,
     /// What the history held.
     pub seen: isolation::Seen,
-}
-
-/// A place for values: a bucket, which of that name, and a key.
-type Place<'a> = (&'a str, u32, &'a KeyText);
-
-/// What a loss may take, and took.
-#[derive(Debug, Default)]
-struct Losses<'a> {
-    /// Acknowledged transactions that no promise covers.
-    open: BTreeSet<TxnId>,
-    /// Those of them that are lost, and others that a survivor saw.
-    lost: BTreeSet<TxnId>,
-    /// Where those wrote that a survivor saw.
-    places: BTreeSet<Place<'a>>,
 }
 
 /// Judges a history and the states found at its reopenings.
@@ -136,7 +120,9 @@ fn judge_after(
         losses.places.extend(more.places);
     }
     let mut judged = judge_one(events, states, &losses);
-    let (oracle, sentence, count) = (NAME, NO_ORDER_BETWEEN_GROUPS, losses.lost.len() as u64);
+    let oracle = NAME;
+    let sentence = NO_ORDER_BETWEEN_GROUPS;
+    let count = losses.lost.len() as u64;
     if count > 0 {
         judged.allowances.push(Allowance { oracle, sentence, count });
     }
@@ -165,70 +151,4 @@ fn judge_one(events: &[Event], states: &[Reopened], losses: &Losses<'_>) -> Judg
         }
     }
     judged
-}
-
-impl<'a> Losses<'a> {
-    /// Takes what commits wrote that were answered with an error for lost.
-    fn leave_out_failed(&mut self, ledger: &Ledger<'a>) {
-        for record in ledger.records.iter().filter(|record| record.failed) {
-            self.leave_out(record);
-        }
-    }
-
-    /// Leaves the places out at which a transaction wrote.
-    fn leave_out(&mut self, record: &Record<'a>) {
-        let wrote = record.writes.iter().map(|(key, _)| key);
-        self.places.extend(wrote.map(|key| (record.bucket, record.incarnation, key)));
-    }
-
-    /// What the reopening shows that no promise covers; nothing where everything is promised, or
-    /// where nothing that matters is not.
-    fn at(
-        ledger: &Ledger<'a>,
-        events: &[Event],
-        states: &[Reopened],
-        at: usize,
-        streams: Streams,
-    ) -> Option<Self> {
-        let state = &states[at];
-        let cutoff = recovery::cutoff(state.promise, &events[..state.events]);
-        if cutoff == u64::MAX && streams == Streams::One {
-            return None;
-        }
-        let (survived, lost) = recovery::fates(ledger, states, at, cutoff, streams);
-        let here = || ledger.records.iter().filter(|record| record.segment == at);
-        let promised =
-            |record: &Record| matches!(record.status, Status::Acked(end) if end < cutoff);
-        let mut this = Self::default();
-        let unpromised = here().filter(|record| record.acked() && !promised(record));
-        this.open.extend(unpromised.map(|record| record.id));
-        this.lost.extend(this.open.intersection(&lost));
-        if streams == Streams::Many {
-            let is_settled = |record: &Record| promised(record) || survived.contains(&record.id);
-            let mut seen: BTreeSet<TxnId> = BTreeSet::new();
-            let mut todo: Vec<&Record<'a>> =
-                here().filter(|record| !record.writes.is_empty() && is_settled(record)).collect();
-            while let Some(survivor) = todo.pop() {
-                let versions = survivor.reads.iter().flat_map(|(_, seen)| seen.versions());
-                let new: BTreeSet<TxnId> =
-                    versions.map(|version| version.txn).filter(|txn| seen.insert(*txn)).collect();
-                // Who was seen, and is not known to be lost, counts as a survivor.
-                let open = |record: &&Record| !is_settled(record) && !lost.contains(&record.id);
-                todo.extend(here().filter(|record| new.contains(&record.id)).filter(open));
-            }
-            for hole in here().filter(|record| seen.contains(&record.id) && !promised(record)) {
-                if lost.contains(&hole.id) {
-                    this.lost.insert(hole.id);
-                    this.leave_out(hole);
-                }
-            }
-        }
-        if this.open.is_empty() && this.lost.is_empty() {
-            return None;
-        }
-        // Nobody who only read was promised that what he saw stays.
-        let readers = here().filter(|record| record.acked() && record.writes.is_empty());
-        this.open.extend(readers.map(|record| record.id));
-        Some(this)
-    }
 }

@@ -263,7 +263,8 @@ mod tests {
     #[test]
     fn runs_the_oracles_that_the_evidence_allows() {
         let script = Script::new().txn("b", 0, &[("a", W::Set)]);
-        let (history, states) = (script.history(), [found(&script, Pairs::default())]);
+        let history = script.history();
+        let states = [found(&script, Pairs::default())];
         let equals = [Equals { commits: [(0, 1), (1, 0)].into(), most_times: 3 }];
         let lost = Accounts {
             accounts: 1,

@@ -35,7 +35,8 @@ mod tests {
     fn rejects_what_a_client_saw_on_the_spot() {
         let script = Script::new().txn("b", 0, &[("a", W::Set)]);
         assert_eq!(judge(&script.history()).violations, []);
-        let (oracle, witness) = (OracleName::Scan, "T0.1: a scan skipped a".to_owned());
+        let oracle = OracleName::Scan;
+        let witness = "T0.1: a scan skipped a".to_owned();
         let judged = judge(&script.event(Event::Wrong { oracle, witness }).history());
         assert_eq!(judged.violations[0].oracle, OracleName::Scan);
         assert_eq!(judged.transactions_judged, 1);

@@ -17,7 +17,8 @@ use super::{
     OracleName, Violation,
     ledger::{Effect, Record},
     recovered::Recovered,
-    recovery::{Streams, broken},
+    reopened::Streams,
+    terms::broken,
 };
 use crate::{history::KeyText, workload::TxnId};
 use std::collections::HashMap;
@@ -35,7 +36,8 @@ const PROMISE: &str = "what survives a crash is a prefix of what happened";
 pub fn judge(recovered: &Recovered) -> (Vec<Violation>, u64) {
     let terms = &recovered.terms;
     let after = After::new(recovered);
-    let (mut holes, mut allowed) = (Vec::new(), 0);
+    let mut holes = Vec::new();
+    let mut allowed = 0;
     for lost in recovered.work.iter().filter(|record| recovered.lost.contains_key(&record.id)) {
         let Some((survivor, how)) = after.came(lost) else { continue };
         match terms.streams {

@@ -12,7 +12,7 @@
 //! - serializability: the engine documents snapshot isolation and allows write skew;
 //! - reads of transactions that were dropped: their histories hold no reads;
 //! - reads of a transaction's own writes, and repeated reads: the client checks them on the spot
-//!   (`history/drive.rs`), because a history holds only first reads;
+//!   (`history/clients/attempt.rs`), because a history holds only first reads;
 //! - two writes of one key of which one never had its commit acknowledged nor seen;
 //! - which of several removals a read of nothing saw: it takes the newest, so it may miss a stale
 //!   one;
@@ -163,7 +163,8 @@ impl<'a> Reader<'a> {
             }
         }
         self.blind_writes()?;
-        let ((after, what), (before, until)) = (&self.after, &self.before);
+        let (after, what) = &self.after;
+        let (before, until) = &self.before;
         if after < before {
             return Ok(());
         }
@@ -295,7 +296,8 @@ impl<'a> Reader<'a> {
 
     /// A number lies between what must be in it and what can be.
     fn sum(&self, key: &'a KeyText, number: u64) -> Result<(), Violation> {
-        let (mut low, mut high) = (0_i128, 0_i128);
+        let mut low = 0_i128;
+        let mut high = 0_i128;
         for link in self.chains.at(self.record, key) {
             let Effect::Add(operand) = link.effect else { return Ok(()) };
             let operand = i128::from(operand.cast_signed());

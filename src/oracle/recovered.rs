@@ -10,40 +10,16 @@
 //! work that no promise covers. Sets of elements are left out: the oracle of isolation reads them.
 
 use super::{
-    ledger::{Effect, Ledger, Life, Record},
-    recovery::Streams,
+    ledger::{Effect, Ledger, Record},
     slots::{Expected, Slot, Value, slots},
     survivors::Survivors,
+    terms::Terms,
 };
 use crate::{
     history::{KeyText, Seen, Write, dump::Pairs},
     workload::{TxnId, Version, plan::SUM_PREFIX, value::decode_sum},
 };
 use std::collections::{BTreeMap, BTreeSet};
-
-/// Where and against which promise a state is judged.
-#[derive(Clone, Copy, Debug)]
-pub struct Terms<'a> {
-    /// The bucket.
-    pub bucket: &'a str,
-    /// The reopening, from 0.
-    pub segment: usize,
-    /// What the history knows of the bucket.
-    pub life: Life,
-    /// Acknowledgements before this stamp must be honoured.
-    pub cutoff: u64,
-    /// How many logs there are.
-    pub streams: Streams,
-    /// Whether any part may be there of a commit that was answered with an error.
-    pub in_parts: bool,
-}
-
-impl Terms<'_> {
-    /// Whether the transaction's acknowledgement must be honoured.
-    pub fn promised(&self, record: &Record) -> bool {
-        record.acked() && record.end() < self.cutoff
-    }
-}
 
 /// What the state has to say against a key.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -232,7 +208,8 @@ impl<'a> Recovered<'a> {
                 None => Flaw::Off(found, 0),
             };
         }
-        let (over, under) = (found.wrapping_sub(number), number.wrapping_sub(found));
+        let over = found.wrapping_sub(number);
+        let under = number.wrapping_sub(found);
         // One operand, or all of a transaction's together.
         let adds = |amount: u64| {
             let one = |record: &Record| {

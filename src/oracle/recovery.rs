@@ -7,91 +7,16 @@
 //! that the reopening showed were durable, because the engine promises nothing in between.
 
 use super::{
-    Judged, OracleName, Violation, atomicity, contents, durability,
-    ledger::Ledger,
-    order,
-    recovered::{Recovered, Terms},
-    scan, stability,
+    Judged, atomicity, contents, durability, ledger::Ledger, order, recovered::Recovered, scan,
+    stability, terms::Terms,
 };
 use crate::{
-    engine::EngineOptions,
-    history::{
-        Event, History, Milestone,
-        dump::{Dump, Pairs},
-    },
+    history::{Event, History, dump::Pairs},
     workload::TxnId,
 };
 use std::collections::BTreeSet;
 
-/// Which acknowledgements a state must honour.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Promise {
-    /// All: the process died, or closed cleanly.
-    Acked,
-    /// Those before the last barrier of the relaxed route was asked for: the power failed.
-    Synced,
-    /// Those before this stamp: the state is that of a copy which was asked for then.
-    AckedBefore(u64),
-}
-
-/// How many log streams a transaction may go to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Streams {
-    /// One: what survives is a prefix.
-    One,
-    /// One for each writer group, with no promised order between them.
-    Many,
-}
-
-/// A state found when the database was opened again.
-#[derive(Clone, Debug)]
-pub struct Reopened {
-    /// How many events of the history had happened.
-    pub events: usize,
-    /// What must have survived.
-    pub promise: Promise,
-    /// The state. It holds every bucket that is there and was ever named in the history.
-    pub dump: Dump,
-}
-
-impl Reopened {
-    /// The state found after all of `history` so far, and a death of the process or a clean close.
-    pub fn after(history: &History, dump: Dump) -> Self {
-        Self { events: history.events.len(), promise: Promise::Acked, dump }
-    }
-
-    /// Matches dumps with the `dumped` milestones of crash children, in order.
-    ///
-    /// # Panics
-    /// When there are more dumps than milestones.
-    pub fn at_milestones(history: &History, dumps: Vec<Dump>) -> Vec<Self> {
-        let is_dump = |event: &Event| matches!(event, Event::Milestone(Milestone::Dumped));
-        let mut marks = (0..history.events.len()).filter(|&at| is_dump(&history.events[at]));
-        let promise = Promise::Acked;
-        dumps
-            .into_iter()
-            .map(|dump| {
-                let events = marks.next().expect("a dump has its milestone");
-                Self { events, promise, dump }
-            })
-            .collect()
-    }
-}
-
-/// What the engine was configured to promise.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Expect {
-    /// Over how many streams the log was spread.
-    pub streams: Streams,
-}
-
-impl Expect {
-    /// What an engine opened with these options promises: the durable route shares one stream.
-    pub fn of(options: &EngineOptions) -> Self {
-        let one = options.durable || options.writers <= 1;
-        Self { streams: if one { Streams::One } else { Streams::Many } }
-    }
-}
+pub use super::reopened::{Expect, Promise, Reopened, Streams};
 
 /// Judges the states found at successive reopenings of one database, oldest first. Events after
 /// the last of them are left out.
@@ -155,7 +80,9 @@ pub(super) fn fates(
     cutoff: u64,
     streams: Streams,
 ) -> (BTreeSet<TxnId>, BTreeSet<TxnId>) {
-    let (mut survived, mut lost, empty) = (BTreeSet::new(), BTreeSet::new(), Pairs::new());
+    let mut survived = BTreeSet::new();
+    let mut lost = BTreeSet::new();
+    let empty = Pairs::new();
     for (terms, base) in buckets(ledger, reopened, segment, cutoff, streams) {
         let found = reopened[segment].dump.buckets.get(terms.bucket).unwrap_or(&empty);
         let recovered = Recovered::new(ledger, terms, base.unwrap_or(&empty), found);
@@ -207,21 +134,17 @@ pub(super) fn cutoff(promise: Promise, events: &[Event]) -> u64 {
     }
 }
 
-/// A violation of the promise that `name` guards.
-pub(crate) fn broken(
-    name: OracleName,
-    promise: &'static str,
-    terms: &Terms,
-    witness: &str,
-) -> Violation {
-    let Terms { bucket, segment, .. } = terms;
-    Violation::new(name, promise, format!("reopening {}, bucket {bucket}: {witness}", segment + 1))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::oracle::history_builder::{Script, W, found, raised};
+    use crate::{
+        engine::EngineOptions,
+        history::{Milestone, dump::Dump},
+        oracle::{
+            OracleName,
+            history_builder::{Script, W, found, raised},
+        },
+    };
 
     #[test]
     fn a_dump_belongs_to_its_milestone() {

@@ -9,7 +9,7 @@
 //! - that the snapshot itself is right: a scan and a point read that are wrong in the same way
 //!   agree, and atomicity and contents compare the values with the history;
 //! - scans inside of transactions with writes of their own: the client that makes them checks them
-//!   on the spot (`history/drive.rs`), because only it knows its own writes.
+//!   on the spot (`history/clients/scan.rs`), because only it knows its own writes.
 
 use super::{OracleName, Violation};
 use crate::{

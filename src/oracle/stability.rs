@@ -11,7 +11,7 @@
 use super::{
     OracleName, Violation,
     recovered::{Flaw, Recovered},
-    recovery::broken,
+    terms::broken,
 };
 
 /// The oracle's name.
@@ -58,7 +58,8 @@ mod tests {
     #[test]
     fn rejects_an_outcome_that_flips_either_way() {
         let script = one_unknown();
-        let (without, with) = (script.state("b"), script.clone().took_effect(1).state("b"));
+        let without = script.state("b");
+        let with = script.clone().took_effect(1).state("b");
         for (first, second) in [(&without, &with), (&with, &without)] {
             let states = [first, second].map(|state| found(&script, state.clone()));
             // The version and its client's marker.

@@ -7,9 +7,9 @@
 
 use super::{
     ledger::{Effect, Record},
-    recovered::Terms,
-    recovery::Streams,
+    reopened::Streams,
     slots::{Slot, Slots, Value},
+    terms::Terms,
 };
 use crate::{
     history::KeyText,
@@ -58,7 +58,8 @@ struct Reading<'a> {
 
 impl Survivors {
     pub(super) fn of<'a>(terms: &Terms, work: &[&'a Record<'a>], slots: &'a Slots<'a>) -> Self {
-        let (open, so_far) = (BTreeMap::new(), Self::default());
+        let open = BTreeMap::new();
+        let so_far = Self::default();
         let mut reading = Reading { slots, open, so_far };
         for record in work {
             reading.place(terms, record);
@@ -272,7 +273,8 @@ impl<'a> Reading<'a> {
 
     /// A key that shows, and a key that lacks, each survivor.
     fn tally(&self) -> (BTreeMap<TxnId, KeyText>, BTreeMap<TxnId, KeyText>) {
-        let (mut shown, mut missing) = (BTreeMap::new(), BTreeMap::new());
+        let mut shown = BTreeMap::new();
+        let mut missing = BTreeMap::new();
         for (key, slot) in self.slots {
             let expected = slot.expected(|id| self.survived(id));
             let Some(last) = expected.by else { continue };

@@ -127,7 +127,8 @@ impl Aging {
     pub fn open(driver: &dyn Driver, dir: &Path) -> Outcome<Self> {
         let engine = driver.open(dir, &options())?;
         let old = engine.create_bucket(OLD, &bucket_options())?;
-        let (expected, samples) = (BTreeMap::new(), Vec::new());
+        let expected = BTreeMap::new();
+        let samples = Vec::new();
         Ok(Self { old, engine, dir: dir.to_owned(), expected, seq: 0, samples })
     }
 

@@ -219,7 +219,8 @@ impl<'a> Course<'a> {
 
     fn handles(&mut self, engine: &dyn Engine, fresh: bool) -> Result<Handles, String> {
         let mut handle = |at: usize| {
-            let (name, options) = (BUCKETS[at], &self.reference.buckets[at].options);
+            let name = BUCKETS[at];
+            let options = &self.reference.buckets[at].options;
             let bucket = if fresh {
                 said("create a bucket", engine.create_bucket(name, options))?
             } else {
@@ -241,7 +242,8 @@ impl<'a> Course<'a> {
         let (Op::Reload(at) | Op::Change(at, _) | Op::Recreate(at)) = op else {
             unreachable!("a frame ends before these only")
         };
-        let (at, name) = (*at, BUCKETS[*at]);
+        let at = *at;
+        let name = BUCKETS[at];
         let patient = self.reference.buckets[at].aborted;
         let expected = self.reference.step(op);
         let options = &self.reference.buckets[at].options;

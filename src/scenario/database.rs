@@ -121,7 +121,8 @@ impl Database {
         }
         let root = self.root.join(format!("{name}-opened"));
         testdir::copy_tree(&copy, &root.join("db"))?;
-        let (from, to) = (self.journal(), root.join("journal"));
+        let from = self.journal();
+        let to = root.join("journal");
         fs::copy(&from, &to).map_err(|error| Error::new("copy", &from, error))?;
         Ok(Some(Self { root, seed: self.seed, processes: self.processes, dumps: Vec::new() }))
     }

@@ -201,8 +201,7 @@ impl Recorded<'_> {
         let has_header = known::has_header(&dir);
         // Beside the folder, which may be recorded.
         let aside = crash.folder.with_extension("mended");
-        let from = (crash.folder, name);
-        let mended = known::mended(from, &self.logs, crash.at, &aside);
+        let mended = known::mended(crash.folder, name, &self.logs, crash.at, &aside);
         let is_mended = mended.map_err(|error| error.to_string())?;
         let (violations, known) = self.database(&dir, history, promise);
         let known = if violations.is_empty() || known.is_some() {
@@ -214,7 +213,7 @@ impl Recorded<'_> {
         } else {
             let engine = self.driver.identity().name;
             let again = |dir: &Path| self.database(dir, history, promise).0;
-            other_engines::torn_batch(&engine, &violations, (&dir, &aside), again)
+            other_engines::torn_batch(&engine, &violations, &dir, &aside, again)
         };
         if is_mended {
             let _ = fs::remove_dir_all(&aside);
@@ -341,10 +340,12 @@ mod tests {
             Event::Ok { txn, stamp: 3 },
             Event::Synced { asked: 4, stamp: 5 },
         ];
-        let (options, history) = (preset.engine(), Arc::new(History { events }));
+        let options = preset.engine();
+        let history = Arc::new(History { events });
         let streams = Streams::One;
         let notes = Arc::new(Notes::new("nowhere"));
-        let (driver, logs) = (&MaceDriver, Vec::new());
+        let driver = &MaceDriver;
+        let logs = Vec::new();
         Recorded { driver, options, history, before: 0, streams, logs, life: 0, notes }
     }
 

@@ -4,7 +4,7 @@
 //!
 //! Layout of an element: client 2 | seq 4 | op 2 | xxh3 of these and the key 8.
 
-use super::value::{TxnId, Version};
+use super::version::{TxnId, Version};
 use crate::engine::{SET_ELEMENT, SET_PREFIX};
 use xxhash_rust::xxh3::{xxh3_64, xxh3_64_with_seed};
 

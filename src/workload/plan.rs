@@ -4,7 +4,7 @@
 use crate::{
     engine::Order,
     settings::{FindingId, Rng, excludes},
-    workload::{bank::Bank, lists::Lists, value::MIN_VALUE},
+    workload::value::MIN_VALUE,
 };
 use serde::{Deserialize, Serialize};
 
@@ -65,21 +65,6 @@ impl TxnPlan {
             }
         }
     }
-}
-
-/// Where a client's plans come from.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Source {
-    /// Random transactions.
-    Mix(Mix),
-    /// One pass over a range of keys.
-    Sweep(Sweep),
-    /// The one transaction that opens a bank's accounts.
-    Opening(Bank),
-    /// Random transfers between a bank's accounts.
-    Bank(Bank),
-    /// Random transactions over lists and sets.
-    Lists(Lists),
 }
 
 /// Random transactions over a set of keys.
@@ -199,7 +184,8 @@ impl Mix {
 
     fn op(&self, rng: &mut Rng) -> Op {
         let number = self.access.number(self.keys, rng);
-        let (key, length) = (key(number), *rng.pick(&self.lengths));
+        let key = key(number);
+        let length = *rng.pick(&self.lengths);
         match rng.weighted(&self.weights) {
             0 => Op::Read(key),
             SCAN => {
@@ -264,7 +250,8 @@ mod tests {
 
     #[test]
     fn zipfian_access_prefers_small_numbers() {
-        let (mut rng, mut taken) = (Seed::new(1).rng(), [0u32; 32]);
+        let mut rng = Seed::new(1).rng();
+        let mut taken = [0u32; 32];
         let mix = Mix {
             keys: 32,
             access: Access::Zipfian,

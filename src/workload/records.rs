@@ -115,7 +115,8 @@ mod tests {
         let mut other = records.sorted().to_vec();
         other[3].1[15] ^= 1;
         assert_ne!(Tally::of(&other), whole);
-        let (left, right) = (other[4].1.clone(), other[5].1.clone());
+        let left = other[4].1.clone();
+        let right = other[5].1.clone();
         other[3].1[15] ^= 1;
         (other[4].1, other[5].1) = (right, left);
         assert_eq!(Tally::of(&records.sorted()[..99]).entries, 99);

@@ -3,8 +3,10 @@
 //!
 //! Layout: magic 4 | client 2 | seq 4 | op 2 | key hash 8 | length 4 | padding | xxh3 8.
 
-use super::elements;
-use serde::{Deserialize, Serialize};
+use super::{
+    elements,
+    version::{TxnId, Version},
+};
 use xxhash_rust::xxh3::{xxh3_64, xxh3_64_with_seed};
 
 const MAGIC: [u8; 4] = *b"mpv1";
@@ -12,21 +14,6 @@ const HEADER: usize = 24;
 
 /// The smallest value that can carry its origin, in bytes.
 pub const MIN_VALUE: usize = HEADER + 8;
-
-/// A transaction attempt: the client's number and its count of attempts so far, from 1.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-pub struct TxnId {
-    /// The client.
-    pub client: u16,
-    /// Its attempt, from 1; grows over crashes and reopenings.
-    pub seq: u32,
-}
-
-impl std::fmt::Display for TxnId {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "T{}.{}", self.client, self.seq)
-    }
-}
 
 /// The key in which a client notes its newest transaction, one in each bucket. Every transaction
 /// that is to commit writes it last, so the recovered state itself tells which of the client's
@@ -45,17 +32,6 @@ pub fn marker_client(key: &[u8]) -> Option<u16> {
 /// The number in the stored bytes of a sum; see [`super::plan::SUM_PREFIX`].
 pub fn decode_sum(bytes: &[u8]) -> Option<u64> {
     Some(u64::from_le_bytes(bytes.try_into().ok()?))
-}
-
-/// One written version of one key.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-pub struct Version {
-    /// Who wrote it.
-    pub txn: TxnId,
-    /// Which write of the transaction, from 0.
-    pub op: u16,
-    /// Length of the stored value in bytes, at least [`MIN_VALUE`].
-    pub len: u32,
 }
 
 impl Version {
@@ -98,12 +74,6 @@ impl Version {
             len: u32_at(20),
         };
         (version.len as usize == bytes.len() && version.encode(key) == bytes).then_some(version)
-    }
-}
-
-impl std::fmt::Display for Version {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{}#{}", self.txn, self.op)
     }
 }
 

@@ -235,7 +235,9 @@ fn claim_one_more(database: &Database) {
     ];
     let bucket = "a".to_owned();
     recorder.record(Event::Begin { txn, bucket, stamp: recorder.stamp() });
-    let (begun, stamp, reads) = (recorder.stamp(), recorder.stamp(), Vec::new());
+    let begun = recorder.stamp();
+    let stamp = recorder.stamp();
+    let reads = Vec::new();
     recorder.record(Event::Commit { txn, begun, stamp, reads, writes, scans: Vec::new() });
     recorder.record(Event::Ok { txn, stamp: recorder.stamp() });
 }

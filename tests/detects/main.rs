@@ -133,7 +133,9 @@ const THREADED: &[(Scene, Defect, &str)] = &[
 fn isolation_names_what_clients_saw() {
     let woven = WOVEN.iter().map(|row| (true, row));
     for (woven, &(scene, defect, anomaly)) in woven.chain(THREADED.iter().map(|row| (false, row))) {
-        let (mut shown, mut named, mut others) = (0, 0, BTreeSet::new());
+        let mut shown = 0;
+        let mut named = 0;
+        let mut others = BTreeSet::new();
         for number in 0..RUNS {
             let play = Play { defect: Some(defect), seed: Seed::new(number) };
             let Outcome { defects, judged } = scene(play);
@@ -193,7 +195,8 @@ fn the_honest_model_is_never_flagged() {
 #[test]
 fn an_honest_loss_of_power_is_never_flagged() {
     must_be_silent("power", 300, |play, number| {
-        let (some, more) = ((number % 5) as usize, (number % 3) as usize);
+        let some = (number % 5) as usize;
+        let more = (number % 3) as usize;
         let loss = if number % 2 == 0 { Loss::Tail(some) } else { Loss::Tails(some, more) };
         stage::power(play, loss)
     });

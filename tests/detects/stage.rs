@@ -78,8 +78,10 @@ impl Stage {
             Some(death) => driver.dying(death),
             None => driver,
         };
-        let (history, found) = (History::default(), Vec::new());
-        let (promise, streams) = (Promise::Acked, Streams::One);
+        let history = History::default();
+        let found = Vec::new();
+        let promise = Promise::Acked;
+        let streams = Streams::One;
         Self { driver, dir: PathBuf::from("model"), history, found, promise, streams }
     }
 
@@ -298,7 +300,8 @@ pub(crate) fn scans(play: Play) -> Outcome {
         }
         txn.commit().expect("a lone transaction commits");
         let mut rng = play.seed.rng();
-        let (low, high) = (key(rng.below(6)), key(rng.between(7, 12)));
+        let low = key(rng.below(6));
+        let high = key(rng.between(7, 12));
         let view = bucket.view().expect("a view opens");
         for order in [Order::Forward, Order::Backward, Order::Alternating] {
             let between = Keys::Range(At::Included(low.clone()), At::Excluded(high.clone()));
@@ -346,7 +349,8 @@ pub(crate) fn bank(play: Play) -> Outcome {
         }
         opening.commit().expect("a lone transaction commits");
         for transfer in 0..10 {
-            let (from, to) = (rng.below(ACCOUNTS / 2), rng.between(ACCOUNTS / 2, ACCOUNTS - 1));
+            let from = rng.below(ACCOUNTS / 2);
+            let to = rng.between(ACCOUNTS / 2, ACCOUNTS - 1);
             let txn = bucket.begin().expect("a transaction begins");
             for (account, amount) in [(from, (-7_i64).cast_unsigned()), (to, 7)] {
                 txn.merge(&sum_key(account), &amount.to_le_bytes()).expect("a merge is taken");
@@ -383,7 +387,8 @@ pub(crate) fn files(play: Play) -> Outcome {
                 .expect("the folder is there")
                 .map(|file| file.and_then(|file| file.metadata()).expect("a file is there").len())
                 .collect();
-            let (file_bytes, files) = (lengths.iter().sum(), lengths.len() as u64);
+            let file_bytes = lengths.iter().sum();
+            let files = lengths.len() as u64;
             samples.push(Sample { live_bytes, file_bytes, files });
         }
     });

@@ -1,5 +1,5 @@
 //! Several clients on one thread, their transactions woven into one another as a seed says, so
-//! that the same seed meets the same conflicts. Records what `history/drive.rs` records, and also
+//! that the same seed meets the same conflicts. Records what `history/clients.rs` records, and also
 //! writes that no read came before.
 
 use mace_prod::{
@@ -28,7 +28,7 @@ struct Thread<'a> {
 
 /// Carries out `steps` steps. Stops where the engine dies; what was under way then has no end.
 pub(crate) fn weave(name: &str, bucket: &dyn Bucket, recorder: &Recorder, seed: Seed, steps: u32) {
-    woven(name, bucket, recorder, (seed, steps), false);
+    woven(name, bucket, recorder, seed, steps, false);
 }
 
 /// The same with clients that read every key before they write it, so that the order of its
@@ -40,14 +40,15 @@ pub(crate) fn look_and_weave(
     seed: Seed,
     steps: u32,
 ) {
-    woven(name, bucket, recorder, (seed, steps), true);
+    woven(name, bucket, recorder, seed, steps, true);
 }
 
 fn woven(
     name: &str,
     bucket: &dyn Bucket,
     recorder: &Recorder,
-    (seed, steps): (Seed, u32),
+    seed: Seed,
+    steps: u32,
     looks: bool,
 ) {
     let mut rng = seed.rng();
@@ -80,7 +81,9 @@ fn begin<'a>(name: &str, bucket: &'a dyn Bucket, recorder: &Recorder, client: u1
     recorder.record(Event::Begin { txn: id, bucket: name.to_owned(), stamp });
     match bucket.begin() {
         Ok(txn) => {
-            let (begun, reads, writes) = (recorder.stamp(), BTreeMap::new(), Vec::new());
+            let begun = recorder.stamp();
+            let reads = BTreeMap::new();
+            let writes = Vec::new();
             (Some(Thread { id, begun, txn, reads, writes }), Ok(()))
         }
         Err(denial) => (None, Err(denial)),
@@ -126,7 +129,8 @@ fn commit<'a>(mut thread: Thread<'a>, recorder: &Recorder) -> Stepped<'a> {
         return (None, Err(denial));
     }
     let Thread { id: txn, begun, txn: inner, reads, writes } = thread;
-    let (stamp, reads) = (recorder.stamp(), reads.into_iter().collect());
+    let stamp = recorder.stamp();
+    let reads = reads.into_iter().collect();
     recorder.record(Event::Commit {
         txn,
         stamp,

@@ -3,7 +3,7 @@
 //! is shown here as it is, so that it cannot be left out any longer than it is there.
 
 use crate::power::{
-    explore::{self, names_kept},
+    explore::{self, Search, TraceFilter, names_kept},
     record,
 };
 use faultfs::{Finding, Plan, Step};
@@ -18,7 +18,8 @@ fn found(
     case: &mut Case,
     driver: &dyn Driver,
     stages: &Stages,
-    (steps, faults): (&[Step], &str),
+    steps: &[Step],
+    faults: &str,
     is_made: bool,
 ) -> Vec<Finding> {
     let places = record::Places::new(case.dir());
@@ -29,9 +30,9 @@ fn found(
     }
     let plan: Plan = faults.parse().expect("a rule");
     // What a fault shows is looked for behind what needs none.
-    let seen: explore::TraceFilter = if faults.is_empty() { |trace, _| trace } else { names_kept };
-    let seen = (&plan, seen);
-    let findings = explore::findings(driver, case, (stages, &[]), steps, seen);
+    let seen_as: TraceFilter = if faults.is_empty() { |trace, _| trace } else { names_kept };
+    let search = Search { steps, plan: &plan, seen_as };
+    let findings = explore::findings(driver, case, stages, &[], &search);
     findings.expect("the work is carried out")
 }
 
@@ -54,13 +55,8 @@ mod redb {
     fn the_making_of_a_redb_database_is_not_protected() {
         Case::run(|case| {
             let work = Workload { recipe: Recipe::Commits, preset: Preset::OneWriter };
-            let findings = found(
-                case,
-                &RedbDriver,
-                &work.brief(),
-                (&[Step::Prefix, Step::DropAll], ""),
-                false,
-            );
+            let findings =
+                found(case, &RedbDriver, &work.brief(), &[Step::Prefix, Step::DropAll], "", false);
             let told = |what: &str| findings.iter().any(|f| f.outcome.to_string().contains(what));
             if findings.len() == 2 && told("magic number mismatch") && told("creation of a bucket")
             {
@@ -140,7 +136,7 @@ mod fjall {
     fn fjall_loses_a_keyspace_with_its_folders_name() {
         Case::run(|case| {
             let work = Workload { recipe: Recipe::Commits, preset: Preset::OneWriter };
-            let findings = found(case, &FjallDriver, &work.brief(), (&[Step::DropAll], ""), true);
+            let findings = found(case, &FjallDriver, &work.brief(), &[Step::DropAll], "", true);
             let legal =
                 legality(&findings, "creation of a bucket survives", "create db/keyspaces/2 Dir");
             legal_on(legal, &[Profile::StrictLoss, Profile::PosixWeak, Profile::Hostile])
@@ -152,7 +148,7 @@ mod fjall {
     #[test]
     fn fjall_loses_a_database_with_a_blob_files_name() {
         Case::run(|case| {
-            let findings = found(case, &FjallDriver, &blobs(), (&[Step::DropOne], ""), true);
+            let findings = found(case, &FjallDriver, &blobs(), &[Step::DropOne], "", true);
             legal_on(
                 legality(&findings, "Unrecoverable", "/blobs/"),
                 &[Profile::PosixWeak, Profile::Hostile],
@@ -169,7 +165,7 @@ mod fjall {
     fn fjall_refuses_a_database_for_an_unfinished_batch() {
         Case::run(|case| {
             let work = Workload { recipe: Recipe::Commits, preset: Preset::OneWriter };
-            let findings = found(case, &FjallDriver, &work.stages(), (&[Step::TearOne], ""), false);
+            let findings = found(case, &FjallDriver, &work.stages(), &[Step::TearOne], "", false);
             let legal = legality(&findings, &other_engines::TORN_BATCH.to_string(), "the data of");
             let all = [Profile::Ext4Ordered, Profile::Xfs, Profile::PosixWeak, Profile::Hostile];
             legal_on(legal, &all)
@@ -213,8 +209,7 @@ mod fjall {
         Case::run(|case| {
             let work = Workload { recipe: Recipe::Delete, preset: Preset::Tiny };
             let faults = "fsync[keyspaces/0]=29*off->1*return(EIO)";
-            let findings =
-                found(case, &FjallDriver, &work.brief(), (&[Step::DropAll], faults), true);
+            let findings = found(case, &FjallDriver, &work.brief(), &[Step::DropAll], faults, true);
             let legal =
                 legality(&findings, "can be opened and serves", "create db/keyspaces/0/v5 File");
             legal_on(legal, &[Profile::StrictLoss, Profile::PosixWeak, Profile::Hostile])

@@ -186,7 +186,8 @@ fn unloading_keeps_every_commit(preset: Preset, dir: &Path, claims: &mut Claims)
         let bucket = reopen(engine.as_ref(), "b", claims);
         claims.same("pairs", &contents(bucket.as_ref()), &Ok(wanted.clone()));
         for key in 0..40_u8 {
-            let (key, value) = (vec![round, key], vec![key; 40 * usize::from(key)]);
+            let value = vec![key; 40 * usize::from(key)];
+            let key = vec![round, key];
             let value = if value.is_empty() { vec![1] } else { value };
             claims.same("store", &store(bucket.as_ref(), &key, &value), &Ok(()));
             wanted.push((key, value));

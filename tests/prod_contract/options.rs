@@ -142,7 +142,8 @@ fn around_thresholds(
 ) {
     let lens = [1, 255, 256, 257, 599, 600, 601, 1023, 1024, 1025, 4095, 4096, 4097];
     for (number, len) in lens.iter().enumerate() {
-        let (key, value) = (vec![mark, number as u8], vec![mark; *len]);
+        let key = vec![mark, number as u8];
+        let value = vec![mark; *len];
         claims.same("store", &store(bucket, &key, &value), &Ok(()));
         pairs.push((key, value));
     }
@@ -220,7 +221,8 @@ fn engine_options_change_at_every_opening(preset: Preset, dir: &Path, claims: &m
         let handle = bucket(engine.as_ref(), "b", claims);
         claims.same("pairs", &contents(handle.as_ref()), &Ok(pairs.clone()));
         for number in 0..30_u8 {
-            let (key, value) = (vec![opening as u8, number], vec![number; 50 * opening + 1]);
+            let key = vec![opening as u8, number];
+            let value = vec![number; 50 * opening + 1];
             claims.same("store", &store(handle.as_ref(), &key, &value), &Ok(()));
             pairs.push((key, value));
         }

@@ -27,18 +27,22 @@ use mace_prod::{
 
 fn main() {
     let mut trials =
-        of_engine("", &MaceDriver, (workloads::ALL, workloads::FAULTED, workloads::FAULTED));
+        of_engine("", &MaceDriver, workloads::ALL, workloads::FAULTED, workloads::FAULTED);
     #[cfg(feature = "redb")]
     trials.extend(of_engine(
         "_redb",
         &RedbDriver,
-        (workloads::PORTABLE, workloads::PORTABLE, workloads::PORTABLE),
+        workloads::PORTABLE,
+        workloads::PORTABLE,
+        workloads::PORTABLE,
     ));
     #[cfg(feature = "fjall")]
     trials.extend(of_engine(
         "_fjall",
         &FjallDriver,
-        (workloads::PORTABLE, workloads::PORTABLE, workloads::FEW_CALLS),
+        workloads::PORTABLE,
+        workloads::PORTABLE,
+        workloads::FEW_CALLS,
     ));
     trials.extend(regressions());
     run(&Arguments::from_args(), trials).exit();
@@ -52,10 +56,13 @@ type Judge = fn(&mut Case, &'static dyn Driver, Workload) -> Verdict;
 fn of_engine(
     suffix: &str,
     driver: &'static dyn Driver,
-    (lost, faulted, each): (&'static [Workload], &'static [Workload], &'static [Workload]),
+    lost: &'static [Workload],
+    faulted: &'static [Workload],
+    each: &'static [Workload],
 ) -> Vec<Trial> {
     let of_work = move |kind: &str, work: &Workload, judge: Judge| {
-        let (name, work) = (format!("{kind}{suffix}::{}", work.name()), *work);
+        let name = format!("{kind}{suffix}::{}", work.name());
+        let work = *work;
         trial(name, move |case| {
             introduce(driver);
             if let Some(what) = work.lacking(driver.capabilities()) {

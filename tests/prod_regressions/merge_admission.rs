@@ -69,7 +69,8 @@ fn number(value: u64) -> Vec<u8> {
 /// What the younger transaction's plain write was answered, and what is there in the end.
 fn own_operand_hides(bucket: &dyn Bucket) -> Found {
     let key = b"own";
-    let (older, younger) = (bucket.begin().expect("begins"), bucket.begin().expect("begins"));
+    let older = bucket.begin().expect("begins");
+    let younger = bucket.begin().expect("begins");
     younger.merge(key, &number(1)).expect("the first operand");
     older.merge(key, &number(1)).expect("merges stand beside merges");
     older.commit().expect("a commit on a healthy disk");
@@ -83,7 +84,8 @@ fn own_operand_hides(bucket: &dyn Bucket) -> Found {
 /// What the third transaction's plain write was answered, and what is there in the end.
 fn younger_operand_hides(bucket: &dyn Bucket) -> Found {
     let key = b"younger";
-    let (older, younger) = (bucket.begin().expect("begins"), bucket.begin().expect("begins"));
+    let older = bucket.begin().expect("begins");
+    let younger = bucket.begin().expect("begins");
     younger.merge(key, &number(1)).expect("the first operand");
     younger.commit().expect("a commit on a healthy disk");
     older.merge(key, &number(1)).expect("merges stand beside merges");
@@ -99,7 +101,8 @@ fn younger_operand_hides(bucket: &dyn Bucket) -> Found {
 /// What the older transaction's merge was answered, and what is there in the end.
 fn operand_hides_a_write(bucket: &dyn Bucket) -> Found {
     let key = b"hidden";
-    let (older, younger) = (bucket.begin().expect("begins"), bucket.begin().expect("begins"));
+    let older = bucket.begin().expect("begins");
+    let younger = bucket.begin().expect("begins");
     younger.upsert(key, &number(5)).expect("nobody else wrote it");
     younger.merge(key, &number(1)).expect("its own");
     let answer = older.merge(key, &number(1));

@@ -45,7 +45,8 @@ fn a_committed_merge_survives_a_kill() {
 
 /// The number after an older transaction added 2 beside a younger one's 1, and a kill.
 fn recovered(case: &Case, name: &str, checkpoint: bool) -> Outcome<u64> {
-    let (live, image) = (case.dir().join(name), case.dir().join(format!("{name}-image")));
+    let live = case.dir().join(name);
+    let image = case.dir().join(format!("{name}-image"));
     let options = EngineOptions { collect_every_ms: None, ..Preset::OneWriter.engine() };
     let engine = MaceDriver.open(&live, &options)?;
     let merging = BucketOptions { merge: Merge::Sum, ..Preset::OneWriter.bucket() };

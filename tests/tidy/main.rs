@@ -30,30 +30,13 @@ fn strays(root: &Path, paths: &[String]) -> Vec<String> {
     paths.iter().filter(is_stray).cloned().collect()
 }
 
-/// Rules that a package does not keep yet. An entry whose package keeps its rule has to go.
-const NOT_YET: [(&str, &str); 3] =
-    [("import cycle", "mace-prod"), ("tuple parameter", "mace-prod"), ("paired let", "mace-prod")];
-
-/// What offends against a rule, of the packages that are to keep it already: `check` gives the offences
-/// of a file.
-fn offences(rule: &str, all: &[Source], check: impl Fn(&Source) -> Vec<String>) -> Vec<String> {
-    let is_excused = |package: &str| NOT_YET.contains(&(rule, package));
-    let mut excused = Vec::new();
-    let mut found = Vec::new();
-    for source in all {
-        let package = packages::package_of(&source.path);
-        let lines = check(source);
-        if is_excused(package) {
-            excused.extend(lines.iter().map(|_| package.to_owned()));
-        } else {
-            let path = &source.path;
-            found.extend(lines.into_iter().map(|line| format!("{path}: {line}")));
-        }
-    }
-    let entries = NOT_YET.iter().filter(|(of, _)| *of == rule).map(|(_, package)| *package);
-    let stale = entries.filter(|package| !excused.iter().any(|known| known == package));
-    found.extend(stale.map(|package| format!("NOT_YET: `{package}` keeps `{rule}`: remove it")));
-    found
+/// What offends against a rule: `check` gives the offences of a file.
+fn offences(all: &[Source], check: impl Fn(&Source) -> Vec<String>) -> Vec<String> {
+    let found = |source: &Source| {
+        let path = source.path.clone();
+        check(source).into_iter().map(move |line| format!("{path}: {line}"))
+    };
+    all.iter().flat_map(found).collect()
 }
 
 /// Files that use one another in a circle, named at the crate's root file.
@@ -384,7 +367,7 @@ fn of_rust(rule: fn(&str) -> Vec<String>) -> impl Fn(&Source) -> Vec<String> {
 #[test]
 fn no_function_takes_a_tuple() {
     let rule = signatures::tuple_parameters;
-    assert_eq!(offences("tuple parameter", &sources(), of_rust(rule)), [""; 0]);
+    assert_eq!(offences(&sources(), of_rust(rule)), [""; 0]);
     for sin in [
         "fn f((a, b): (u8, u8)) {}",
         "fn f<T: Fn(u8) -> u8>(x: u8, pair: &(u8, T)) {}",
@@ -400,7 +383,7 @@ fn no_function_takes_a_tuple() {
 #[test]
 fn a_line_binds_one_thing() {
     let rule = signatures::paired_lets;
-    assert_eq!(offences("paired let", &sources(), of_rust(rule)), [""; 0]);
+    assert_eq!(offences(&sources(), of_rust(rule)), [""; 0]);
     assert_eq!(planted(rule, "fn f() { let (a, mut b): (u8, _) = (1, g(2)); }"), 1);
     assert_eq!(
         planted(rule, "fn f() { let (a, b) = g(1, 2); let (Some(c), d) = (1, 2) else {} }"),
@@ -411,7 +394,7 @@ fn a_line_binds_one_thing() {
 #[test]
 fn test_names_fit_a_line() {
     let rule = signatures::long_test_names;
-    assert_eq!(offences("test name", &sources(), of_rust(rule)), [""; 0]);
+    assert_eq!(offences(&sources(), of_rust(rule)), [""; 0]);
     let name = "a".repeat(signatures::MAX_TEST_NAME);
     assert_eq!(planted(rule, &format!("#[test] fn {name}() {{}}")), 0);
     assert_eq!(planted(rule, &format!("mod a {{ #[test] #[cfg(unix)] fn {name}b() {{}} }}")), 1);
@@ -422,13 +405,13 @@ fn test_names_fit_a_line() {
 fn files_do_not_use_one_another_in_a_circle() {
     let all = sources();
     let cycles = |source: &Source| import_cycles(source, &all);
-    assert_eq!(offences("import cycle", &all, cycles), [""; 0]);
+    assert_eq!(offences(&all, cycles), [""; 0]);
 }
 
 #[test]
 fn no_package_uses_one_above_it() {
     let all = sources();
-    assert_eq!(offences("upward arrow", &all, packages::upward_arrows), [""; 0]);
+    assert_eq!(offences(&all, packages::upward_arrows), [""; 0]);
     let root = all.iter().find(|source| source.path == "Cargo.toml").expect("there is a manifest");
     let sin = root.text.replace("[dependencies]\n", "[dependencies]\nrunner.workspace = true\n");
     assert_eq!(packages::upward_arrows(&Source::new("Cargo.toml", &sin)).len(), 1);

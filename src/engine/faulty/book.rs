@@ -1,7 +1,7 @@
 //! The book of a lying engine: all that was asked of one database and what became of it. Pure
 //! data; touches no engine.
 
-use super::{Death, Loss};
+use super::defect::{Death, Loss};
 use crate::engine::model;
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -1,18 +1,19 @@
 //! The open database, its buckets and views as a lying engine hands them out.
 
 use super::{
-    Books, Defect, Shared,
-    book::{Book, Work},
-    force, reopening,
+    book::{Book, Work, replay},
+    bucket::LyingBucket,
+    defect::Defect,
+    disorder::disorder,
+    force::force,
+    reopening,
+    shared::{Books, Shared},
     txn::LyingTxn,
 };
-use crate::engine::{
-    Bucket, BucketOptions, Engine, EngineError, Keys, Merge, Order, Outcome, Read, Scan, Txn,
-};
+use crate::engine::{Bucket, BucketOptions, Engine, EngineError, Merge, Outcome, Read, Scan, Txn};
 use std::{
     cell::Cell,
     fs,
-    ops::Bound,
     path::{Path, PathBuf},
     sync::{Arc, Mutex, PoisonError},
 };
@@ -27,7 +28,8 @@ pub(super) struct LyingEngine {
 impl LyingEngine {
     fn bucket(&self, name: &str, inner: Box<dyn Bucket>) -> Box<dyn Bucket> {
         self.shared.book().there.insert(name.to_owned());
-        let (shared, dir) = (self.shared.clone(), self.dir.clone());
+        let shared = self.shared.clone();
+        let dir = self.dir.clone();
         Box::new(LyingBucket { inner, shared, name: name.to_owned(), dir })
     }
 }
@@ -124,41 +126,6 @@ impl Engine for LyingEngine {
     }
 }
 
-pub(super) struct LyingBucket {
-    pub(super) inner: Box<dyn Bucket>,
-    pub(super) shared: Arc<Shared>,
-    pub(super) name: String,
-    dir: PathBuf,
-}
-
-impl LyingBucket {
-    /// A call of a dead process is never answered; here it says so.
-    pub(super) fn alive(&self) -> Outcome<()> {
-        let dead = self.shared.book().dead;
-        if dead { Err(EngineError::Failed("the engine is dead".to_owned())) } else { Ok(()) }
-    }
-
-    /// A new file for every checkpoint; the ones before are collected.
-    fn write_file(&self, book: &mut Book) {
-        if !self.dir.is_dir() {
-            return;
-        }
-        let pairs = reopening::pairs(book, &self.name);
-        let bytes: Vec<u8> =
-            pairs.into_iter().flat_map(|(key, value)| [key, value]).flatten().collect();
-        let (number, content) = if self.shared.defects(Defect::FileGrows) {
-            book.defects += 1;
-            let file = self.dir.join("checkpoint-1");
-            (1, [fs::read(file).unwrap_or_default(), bytes].concat())
-        } else {
-            (book.files + 1, bytes)
-        };
-        book.files = number;
-        fs::write(self.dir.join(format!("checkpoint-{number}")), content)
-            .expect("a folder of a test can be written");
-    }
-}
-
 impl Bucket for LyingBucket {
     fn begin(&self) -> Outcome<Box<dyn Txn + '_>> {
         self.alive()?;
@@ -219,7 +186,7 @@ impl LyingView<'_> {
     fn tear(&self, pairs: &mut [(Vec<u8>, Vec<u8>)]) {
         let book = self.bucket.shared.book();
         let Some((_, before)) = book.committed[..self.committed].split_last() else { return };
-        let old = super::book::replay(before, &self.bucket.name);
+        let old = replay(before, &self.bucket.name);
         drop(book);
         let half = pairs.len() / 2;
         for (key, value) in &mut pairs[half..] {
@@ -263,29 +230,4 @@ impl Read for LyingView<'_> {
         }
         Ok(pairs)
     }
-}
-
-/// Commits a defect of scanning; whether it did.
-pub(super) fn disorder(defect: Defect, scan: &Scan, pairs: &mut Vec<(Vec<u8>, Vec<u8>)>) -> bool {
-    let (count, forward) = (pairs.len(), scan.order == Order::Forward);
-    match defect {
-        Defect::ScanSkips if forward && count > 4 => drop(pairs.remove(4)),
-        Defect::ScanRepeats if forward && count > 4 => pairs.insert(4, pairs[3].clone()),
-        Defect::BackwardDisordered if scan.order == Order::Backward && count > 4 => {
-            pairs.swap(3, 4);
-        }
-        Defect::BoundExcluded => {
-            let Keys::Range(Bound::Included(low), _) = &scan.keys else { return false };
-            let before = pairs.len();
-            pairs.retain(|(key, _)| key != low);
-            return pairs.len() < before;
-        }
-        Defect::EndsOverlap
-            if scan.order == Order::Alternating && (1..scan.limit).contains(&count) =>
-        {
-            pairs.push(pairs[count - 1].clone());
-        }
-        _ => return false,
-    }
-    true
 }

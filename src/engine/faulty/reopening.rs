@@ -3,9 +3,10 @@
 //! overwritten anyway nobody can miss.
 
 use super::{
-    Defect, Shared,
     book::{Book, Change, Pairs, Work, replay},
-    force_named,
+    defect::Defect,
+    force::{force, force_named},
+    shared::Shared,
 };
 use crate::engine::{BucketOptions, Engine, EngineError, Merge, Outcome};
 
@@ -42,7 +43,7 @@ fn revive_bucket(engine: &dyn Engine, book: &mut Book) -> Outcome<bool> {
     let Some((name, pairs)) = book.gone.pop_last() else { return Ok(false) };
     let options = BucketOptions { merge: Merge::Sum, ..BucketOptions::default() };
     match engine.create_bucket(&name, &options) {
-        Ok(bucket) => super::force(bucket.as_ref(), &pairs)?,
+        Ok(bucket) => force(bucket.as_ref(), &pairs)?,
         Err(denial @ EngineError::Refused(_)) => return Err(denial),
         Err(_) => return Ok(false),
     }
@@ -184,13 +185,15 @@ fn leaves_a_trace(book: &Book, at: usize) -> bool {
     let sets = |(key, change): &(Vec<u8>, Change)| {
         matches!(change, Change::Set(_)) && !replaced(book, at, key)
     };
-    book.committed[at].writes.iter().any(|write| sets(write) && last_word(book, at, write))
+    let is_shown =
+        |write: &(Vec<u8>, Change)| sets(write) && last_word(book, at, &write.0, &write.1);
+    book.committed[at].writes.iter().any(is_shown)
 }
 
 /// Whether the write is its transaction's last one to its key.
-fn last_word(book: &Book, at: usize, write: &(Vec<u8>, Change)) -> bool {
-    let last = book.committed[at].writes.iter().rfind(|(key, _)| *key == write.0);
-    last == Some(write)
+fn last_word(book: &Book, at: usize, key: &[u8], change: &Change) -> bool {
+    let last = book.committed[at].writes.iter().rfind(|(at, _)| at == key);
+    last.is_some_and(|(_, last)| last == change)
 }
 
 /// Whether a later commit began after this one had returned.

@@ -2,9 +2,10 @@
 //! book's lock, so that the book has the order of the commits.
 
 use super::{
-    Defect,
     book::{Change, Work},
-    handles::{LyingBucket, disorder},
+    bucket::LyingBucket,
+    defect::Defect,
+    disorder::disorder,
     reopening::twice_set,
 };
 use crate::engine::{EngineError, Outcome, Read, Scan, Txn};
@@ -29,7 +30,9 @@ pub(super) struct LyingTxn<'a> {
 
 impl<'a> LyingTxn<'a> {
     pub(super) fn new(bucket: &'a LyingBucket, inner: Box<dyn Txn + 'a>, work: Work) -> Self {
-        let (work, blind, lied) = (RefCell::new(work), Cell::new(false), Cell::new(0));
+        let work = RefCell::new(work);
+        let blind = Cell::new(false);
+        let lied = Cell::new(0);
         Self { bucket, inner: Some(inner), work, blind, read: RefCell::default(), lied }
     }
 

@@ -230,7 +230,8 @@ impl Database {
 
     pub(super) fn tamper(&mut self, name: &str, edit: impl FnOnce(&mut Pairs)) {
         assert!(!self.is_open, "only a closed database is edited");
-        let (now, id) = (self.view(), self.names[name]);
+        let now = self.view();
+        let id = self.names[name];
         let store = self.bucket(id);
         let mut pairs = store.pairs(now);
         edit(&mut pairs);

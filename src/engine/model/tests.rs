@@ -62,7 +62,8 @@ fn snapshots_never_change_and_aborts_leave_nothing() {
 #[test]
 fn the_first_writer_wins_committed_or_not() {
     let (_driver, _engine, bucket) = fresh();
-    let (first, second) = (bucket.begin().unwrap(), bucket.begin().unwrap());
+    let first = bucket.begin().unwrap();
+    let second = bucket.begin().unwrap();
     first.upsert(KEY, b"1").unwrap();
     second.upsert(b"elsewhere", b"2").unwrap();
     assert_eq!(second.upsert(KEY, b"2"), Err(EngineError::Conflict));
@@ -79,7 +80,8 @@ fn the_first_writer_wins_committed_or_not() {
 #[test]
 fn write_skew_is_allowed() {
     let (_driver, _engine, bucket) = fresh();
-    let (left, right) = (bucket.begin().unwrap(), bucket.begin().unwrap());
+    let left = bucket.begin().unwrap();
+    let right = bucket.begin().unwrap();
     assert_eq!(left.get(b"r"), Err(EngineError::Absent));
     assert_eq!(right.get(b"l"), Err(EngineError::Absent));
     left.put(b"l", b"1").unwrap();
@@ -90,7 +92,8 @@ fn write_skew_is_allowed() {
 #[test]
 fn merges_stand_beside_merges_and_beside_nothing_else() {
     let (_driver, _engine, bucket) = fresh();
-    let (first, second) = (bucket.begin().unwrap(), bucket.begin().unwrap());
+    let first = bucket.begin().unwrap();
+    let second = bucket.begin().unwrap();
     first.merge(KEY, &number(2)).unwrap();
     second.merge(KEY, &number(40)).unwrap();
     assert_eq!(second.get(KEY), Ok(number(40).to_vec()));

@@ -1,12 +1,12 @@
-//! Lists that are read and written back longer, sets that are added to by merging, and what stored
-//! bytes say about who wrote them. Judges only what contradicts the transaction's own work.
+//! Lists that are read and written back longer, and sets that are added to by merging. Judges only
+//! what contradicts the transaction's own work.
 
-use super::Attempt;
+use super::attempt::Attempt;
 use crate::{
     engine::{EngineError, Outcome, Reason, Txn},
     history::OracleName,
     history::{KeyText, Seen, Write},
-    workload::{Version, elements, plan::SUM_PREFIX},
+    workload::{Version, elements},
 };
 
 impl Attempt<'_> {
@@ -77,32 +77,4 @@ impl Attempt<'_> {
             there.iter().copied().filter(|element| !own.contains(element)).collect();
         if others.is_empty() { Seen::Absent } else { Seen::Set(others) }
     }
-}
-
-/// What these stored bytes say about who wrote them.
-pub fn seen(key: &[u8], value: &[u8]) -> Seen {
-    if key.starts_with(SUM_PREFIX) {
-        return match <[u8; 8]>::try_from(value) {
-            Ok(bytes) => Seen::Sum(u64::from_le_bytes(bytes)),
-            Err(_) => garbage(value),
-        };
-    }
-    if elements::is_list(key) {
-        return elements::decode(key, value).map_or_else(|| garbage(value), Seen::List);
-    }
-    if elements::is_set(key) {
-        return elements::decode(key, value).map_or_else(
-            || garbage(value),
-            |mut set| {
-                set.sort_unstable();
-                Seen::Set(set)
-            },
-        );
-    }
-    Version::decode(key, value).map_or_else(|| garbage(value), Seen::Version)
-}
-
-fn garbage(value: &[u8]) -> Seen {
-    let start = KeyText::new(&value[..value.len().min(24)]).0;
-    Seen::Garbage(format!("{} bytes, {start}", value.len()))
 }

@@ -1,7 +1,7 @@
 //! Scans of a transaction: what they met, and which keys of the plans they did not meet. Judges only
 //! what contradicts the transaction's own reads and writes.
 
-use super::{Attempt, seen};
+use super::{attempt::Attempt, origin::seen};
 use crate::{
     engine::{Keys, Order, Outcome, Scan, Txn},
     history::OracleName,

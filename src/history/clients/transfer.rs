@@ -1,7 +1,7 @@
 //! Transfers between merged numbers by reading and writing them back: what a lost update would
 //! show in. Recorded as operands, because that is what a transfer adds up to when none is lost.
 
-use super::Attempt;
+use super::attempt::Attempt;
 use crate::{
     engine::{EngineError, Outcome, Txn},
     history::OracleName,
@@ -17,7 +17,8 @@ impl Attempt<'_> {
         to: &[u8],
         amount: u64,
     ) -> Outcome<()> {
-        let (held, other) = (self.balance(txn, from)?, self.balance(txn, to)?);
+        let held = self.balance(txn, from)?;
+        let other = self.balance(txn, to)?;
         let amount = amount.min(held);
         self.store(txn, from, held, amount.wrapping_neg())?;
         self.store(txn, to, other, amount)

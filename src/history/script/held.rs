@@ -42,12 +42,15 @@ impl Runner<'_> {
         seed: Seed,
     ) -> Outcome<()> {
         let hold = Hold::arm(place);
-        let (engine, dir, recorder) = (self.engine, self.dir, self.recorder);
+        let engine = self.engine;
+        let dir = self.dir;
+        let recorder = self.recorder;
         thread::scope(|scope| {
             let leading = move || Runner::new(engine, dir, recorder, seed).run(lead);
             let leading = Builder::new().name(LEAD.to_owned()).spawn_scoped(scope, leading);
             let leading = leading.expect("the system has room for a thread");
-            let (asked, mut met) = (Instant::now(), false);
+            let asked = Instant::now();
+            let mut met = false;
             while !met && asked.elapsed() < PATIENCE {
                 let over = leading.is_finished();
                 met = hold.is_held_within(if over { COMING } else { LOOK });
@@ -77,7 +80,8 @@ impl Runner<'_> {
 
     /// Takes steps, and lets go when they have ended or wait.
     fn amid(&mut self, hold: Hold, steps: &[Step]) -> Outcome<()> {
-        let (own, over) = (Thread::own(), AtomicBool::new(false));
+        let own = Thread::own();
+        let over = AtomicBool::new(false);
         let waits = || own.as_ref().and_then(Thread::waits).unwrap_or(u64::MAX);
         let before = waits();
         thread::scope(|scope| {

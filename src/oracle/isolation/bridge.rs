@@ -2,7 +2,7 @@
 //! each state found at a reopening becomes a transaction that only reads. Verifies nothing and does
 //! not judge.
 
-use super::{Losses, Place};
+use super::losses::{Losses, Place};
 use crate::{
     history::{Event, KeyText, Milestone, Scanned, Seen, Write, clients::seen},
     oracle::{
@@ -189,7 +189,8 @@ impl<'a> Bridge<'a> {
     /// met counts as so many reads.
     fn range(&self, record: &Record<'a>, scan: &'a Scanned) -> Option<(u32, u32, &'a Scanned)> {
         let prefix = scan.prefix.bytes();
-        let (bucket, life) = (record.bucket, record.incarnation);
+        let bucket = record.bucket;
+        let life = record.incarnation;
         let low = self.spots.partition_point(|spot| spot.rank() < (bucket, life, &prefix));
         let inside = |spot: &&Spot<'_>| {
             (spot.place.0, spot.place.1) == (bucket, life) && spot.key.starts_with(&prefix)

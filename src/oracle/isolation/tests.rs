@@ -4,11 +4,11 @@ use super::*;
 use crate::{
     engine::EngineError,
     history::{
-        Milestone, Scanned, Seen, Write,
+        KeyText, Milestone, Scanned, Seen, Write,
         dump::{Dump, Pairs},
     },
     oracle::recovery::Promise,
-    workload::{Version, elements, marker_key},
+    workload::{TxnId, Version, elements, marker_key},
 };
 use std::collections::BTreeMap;
 

@@ -3,9 +3,9 @@
 use crate::{
     engine::{Bucket, Driver, EngineError, Keys, Order, Outcome, Scan},
     scenario::bench::{
-        Bench, Work, Wrong,
         database::{Database, Place, copy, fill},
         reopen,
+        work::{Bench, Work, Wrong},
     },
     testdir::TestDir,
     workload::records::{Record, Records, Tally},
@@ -167,7 +167,8 @@ fn clients(
     }
     let together = Barrier::new(count);
     let results: Vec<(Instant, Instant, Outcome<Tally>)> = thread::scope(|scope| {
-        let (work, together) = (&work, &together);
+        let work = &work;
+        let together = &together;
         let client = |client| {
             let share = Records::share(records, client, count);
             scope.spawn(move || {

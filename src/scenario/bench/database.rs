@@ -4,7 +4,7 @@
 use crate::{
     engine::{Bucket, BucketOptions, Driver, Engine, EngineOptions, Merge, Scan},
     error::Result,
-    scenario::bench::Wrong,
+    scenario::bench::work::Wrong,
     testdir::TestDir,
     workload::records::{Record, Tally},
 };

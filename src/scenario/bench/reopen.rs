@@ -5,8 +5,8 @@ use crate::{
     engine::{Bucket, BucketOptions, Driver, Engine},
     history::kill,
     scenario::bench::{
-        Bench, Work, Wrong,
         database::{BUCKET, Database, Place, fill, options},
+        work::{Bench, Work, Wrong},
     },
     testdir::TestDir,
     workload::records::Records,
@@ -76,7 +76,8 @@ fn filled(driver: &dyn Driver, order: &OsString) -> Result<Open, Wrong> {
         return Err(malformed());
     };
     let dir = Path::new(parts.next().ok_or_else(malformed)?);
-    let (key_bytes, value_bytes) = (key as usize, value as usize);
+    let key_bytes = key as usize;
+    let value_bytes = value as usize;
     let bench = Bench { work: Work::ReopenKilled, key_bytes, value_bytes, clients: 1, total };
     let records = bench.records()?;
     let engine = driver.open(dir, &options(false))?;

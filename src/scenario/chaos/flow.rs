@@ -14,10 +14,11 @@ use crate::{
     scenario::{
         Case,
         chaos::{
-            Fault,
-            exits::{self, Met, Stopped, ended, must, unexpected},
+            exits::{self, Met, ended, must, unexpected},
+            fault::Fault,
             recipes::{self, Stages},
             recovery_check::RecoveryCheck,
+            stopped::Stopped,
         },
         database::{Database, Stage},
     },

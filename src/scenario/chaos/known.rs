@@ -78,7 +78,8 @@ pub fn dangling_abort_in(dir: &Path) -> Option<(FindingId, String)> {
     let commits: BTreeSet<u64> =
         streams.iter().flat_map(|(_, _, log)| records(log)).filter_map(Record::committed).collect();
     streams.iter().find_map(|(stream, number, log)| {
-        let (found, starts) = (records(log), starts(log));
+        let found = records(log);
+        let starts = starts(log);
         let leads = |found: &Record| match found {
             Record::Update { txn, .. } if commits.contains(txn) => None,
             Record::Update { previous, .. } if previous < number => Some(ABORTED_ACROSS_LOG_FILES),
@@ -123,7 +124,8 @@ fn starts(log: &[u8]) -> BTreeSet<u64> {
 /// The records of a log file up to the first that is not whole, with their places.
 fn placed(log: &[u8]) -> Vec<(usize, Record)> {
     let number = |at: usize| Some(u64::from_le_bytes(log.get(at..at + 8)?.try_into().ok()?));
-    let (mut records, mut at) = (Vec::new(), 0);
+    let mut records = Vec::new();
+    let mut at = 0;
     while let Some(&kind) = log.get(at) {
         let read = match kind {
             record::UPDATE => (|| {

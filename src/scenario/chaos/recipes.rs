@@ -393,7 +393,8 @@ fn collect_blobs() -> Step {
 /// What a process does that goes on after a crash. Nothing is dropped, so that each of its clients
 /// has to get somewhere.
 pub fn epilogue(preset: Preset) -> Vec<Step> {
-    let (main, other) = (traffic(BUCKET, 2, 5, 0), traffic(OTHER, 1, 2, 0));
+    let main = traffic(BUCKET, 2, 5, 0);
+    let other = traffic(OTHER, 1, 2, 0);
     let steps = [open(BUCKET, preset), main.clone(), open(OTHER, preset), other];
     steps.into_iter().chain([checkpoint(), collect(), main]).collect()
 }

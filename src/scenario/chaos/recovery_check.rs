@@ -17,8 +17,9 @@ use crate::{
     report::Figures,
     scenario::{
         chaos::{
-            exits::{self, Stopped, must, newest},
+            exits::{self, must, newest},
             recipes,
+            stopped::Stopped,
         },
         database::{Database, Stage},
         run::concluded,

@@ -33,7 +33,8 @@ impl<'a> Frame<'a> {
         engine: &'a dyn Engine,
         buckets: [&'a dyn Bucket; 2],
     ) -> Self {
-        let (txns, views) = (Default::default(), Default::default());
+        let txns = Default::default();
+        let views = Default::default();
         Self { driver, engine, buckets, txns, views }
     }
 

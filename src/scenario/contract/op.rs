@@ -142,7 +142,8 @@ impl Debug for Key {
         if bytes.len() <= SHOWN {
             return write!(f, "`{}`", KeyText::new(bytes).0);
         }
-        let (start, end) = (&bytes[..SHOWN / 2], &bytes[bytes.len() - SHOWN / 2..]);
+        let start = &bytes[..SHOWN / 2];
+        let end = &bytes[bytes.len() - SHOWN / 2..];
         let text = |part| KeyText::new(part).0;
         write!(f, "`{}…{}`({} bytes)", text(start), text(end), bytes.len())
     }

@@ -168,7 +168,8 @@ impl Reference {
             Op::Change(bucket, wanted) => {
                 let bucket = &mut self.buckets[*bucket];
                 bucket.aborted = false;
-                let (old, wanted) = (&bucket.options, clamp(wanted));
+                let old = &bucket.options;
+                let wanted = clamp(wanted);
                 let inline = RULES.inline_may_become(old.inline_bytes, wanted.inline_bytes);
                 if !inline || wanted.split_keys != old.split_keys {
                     return Answer::Done(Err(EngineError::Refused(Reason::Invalid)));

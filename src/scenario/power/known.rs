@@ -72,7 +72,8 @@ impl LogFile {
         let (database, name) = path.split_once("/log/")?;
         let (stream, number) = name.rsplit_once('_')?;
         let number = number.parse().ok().filter(|_| stream.contains("wal"))?;
-        let (database, stream) = (database.to_owned(), stream.to_owned());
+        let database = database.to_owned();
+        let stream = stream.to_owned();
         Some(Self { path: path.to_owned(), database, stream, number, bytes, removed_at })
     }
 }
@@ -181,7 +182,8 @@ pub(super) fn has_header(dir: &Path) -> bool {
 /// their ends and their names, the oldest too; no copy when they do already. Nothing in the middle of
 /// a file is mended, and no file that had been removed when `at` events of the recording had happened.
 pub(super) fn mended(
-    (folder, name): (&Path, &str),
+    folder: &Path,
+    name: &str,
     logs: &[LogFile],
     at: u32,
     to: &Path,
@@ -244,8 +246,9 @@ mod tests {
             let path = dir.join(&format!("disk/db/log/group_wal_{number}"));
             fs::write(path, vec![*number; *size]).unwrap();
         }
-        let (disk, aside) = (dir.join("disk"), dir.join("aside"));
-        mended((&disk, "db"), &logs(), at, &aside).unwrap().then(|| {
+        let disk = dir.join("disk");
+        let aside = dir.join("aside");
+        mended(&disk, "db", &logs(), at, &aside).unwrap().then(|| {
             let size = |number: u8| {
                 let bytes = fs::read(aside.join(format!("db/log/group_wal_{number}"))).ok()?;
                 assert!(bytes.iter().all(|byte| *byte == number));

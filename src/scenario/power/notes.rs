@@ -185,7 +185,8 @@ mod tests {
         let folder = dir.path().join("notes");
         let notes = || Notes::new(&folder);
         assert_eq!(notes().passed(), Passed::default());
-        let (oracle, sentence) = (OracleName::Order, "it says so");
+        let oracle = OracleName::Order;
+        let sentence = "it says so";
         for count in [2, 3] {
             notes().let_pass(&[Allowance { oracle, sentence, count }]);
         }
@@ -199,7 +200,8 @@ mod tests {
     /// A transaction that read and wrote a key, and what a reopening found there.
     fn reopened(found: Option<Version>) -> (History, Vec<Reopened>) {
         let txn = TxnId { client: 1, seq: 1 };
-        let (key, bucket) = (KeyText::new(b"x"), "b".to_owned());
+        let key = KeyText::new(b"x");
+        let bucket = "b".to_owned();
         let version = Version { txn, op: 0, len: 40 };
         let reads = vec![(key.clone(), Seen::Absent)];
         let writes = vec![(key, Wrote::Set(version))];
@@ -213,7 +215,8 @@ mod tests {
         let pairs: Pairs =
             found.map(|version| (b"x".to_vec(), version.encode(b"x"))).into_iter().collect();
         let dump = Dump { buckets: BTreeMap::from([(bucket, pairs)]), ..Dump::default() };
-        let (events, promise) = (history.events.len(), Promise::Acked);
+        let events = history.events.len();
+        let promise = Promise::Acked;
         (history, vec![Reopened { events, promise, dump }])
     }
 

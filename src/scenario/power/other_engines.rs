@@ -54,7 +54,8 @@ pub fn failed_sync(engine: &str) -> Option<FindingId> {
 pub(super) fn torn_batch(
     engine: &str,
     violations: &[Violation],
-    (database, to): (&Path, &Path),
+    database: &Path,
+    to: &Path,
     judge: impl Fn(&Path) -> Vec<Violation>,
 ) -> Option<FindingId> {
     let is_torn = |violation: &Violation| WORDS.iter().any(|why| violation.witness.contains(why));
@@ -126,7 +127,8 @@ mod tests {
     #[test]
     fn a_journal_is_shortened_batch_by_batch() {
         let dir = TestDir::new("batches").unwrap();
-        let (database, to) = (dir.join("db"), dir.join("short"));
+        let database = dir.join("db");
+        let to = dir.join("short");
         fs::create_dir(&database).unwrap();
         fs::write(database.join("3.jnl"), "old").unwrap();
         fs::write(database.join("20.jnl"), b"aFJL\x03bbFJL\x03ccc").unwrap();

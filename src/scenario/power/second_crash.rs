@@ -107,7 +107,8 @@ impl Recorded<'_> {
         let of_second = |numbers: &[u64]| -> Vec<u64> {
             numbers.iter().filter(|number| **number >= FIRST).copied().collect()
         };
-        let (asked, promised) = (of_second(crash.asked), of_second(crash.promised));
+        let asked = of_second(crash.asked);
+        let promised = of_second(crash.promised);
         let Some(any) = asked.iter().chain(&promised).next() else {
             return self.judge_first(crash);
         };
@@ -134,10 +135,11 @@ impl Recorded<'_> {
         let dir = crash.folder.join(DATABASE);
         let judge = |dir: &Path| second.database_after(dir, &history, vec![state.clone()], promise);
         let is_cut = life.cut.iter().any(|cut| cut.is_before_something(&dir));
-        let ((violations, known), aside) = (judge(&dir), crash.folder.with_extension("mended"));
+        let (violations, known) = judge(&dir);
+        let aside = crash.folder.with_extension("mended");
         let engine = self.driver.identity().name;
         let torn =
-            || other_engines::torn_batch(&engine, &violations, (&dir, &aside), |dir| judge(dir).0);
+            || other_engines::torn_batch(&engine, &violations, &dir, &aside, |dir| judge(dir).0);
         let is_cut = is_cut && excludes(LOG_BEHIND_CUT) && !violations.is_empty();
         let known = known.or_else(torn).or(is_cut.then_some(LOG_BEHIND_CUT));
         let known = known.or_else(|| refusal(&dir, &violations));
@@ -160,7 +162,9 @@ impl Recorded<'_> {
         let words = TraceMarks::of(&plan.options);
         let recorder = Recorder::file(&plan.journal).map_err(|error| error.to_string())?;
         let told_as = move |stamp: u64| FIRST + number * WORDS + stamp;
-        let (sizes, dir, cuts) = (LogSizes::of(&plan.dir), plan.dir.clone(), life.join(CUT));
+        let sizes = LogSizes::of(&plan.dir);
+        let dir = plan.dir.clone();
+        let cuts = life.join(CUT);
         let recorder = recorder.telling(move |event| match words.of_event(event) {
             Some(_) if is_opened(event) => {
                 let cut = serde_json::to_vec(&sizes.cut(&dir)).expect("what was cut is plain data");

@@ -215,7 +215,8 @@ mod tests {
                 });
                 kinds
             };
-            let (long, brief) = (work.stages(), work.brief());
+            let long = work.stages();
+            let brief = work.brief();
             assert_eq!(kinds(&long), kinds(&brief), "{}", work.name());
             assert!(brief.armed.steps.len() <= 16, "{}: {:?}", work.name(), brief.armed.steps);
         }

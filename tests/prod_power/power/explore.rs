@@ -56,6 +56,16 @@ pub(crate) fn power_loss(case: &mut Case, driver: &dyn Driver, work: Workload) -
 /// What becomes of a trace before it is explored.
 pub(crate) type TraceFilter = fn(Trace, &dyn Driver) -> Trace;
 
+/// What is looked for in a recording, and under which faults it was made.
+pub(crate) struct Search<'a> {
+    /// What a crash may do to the files.
+    pub(crate) steps: &'a [Step],
+    /// The faults that the recorded process meets.
+    pub(crate) plan: &'a Plan,
+    /// What becomes of the trace before it is explored.
+    pub(crate) seen_as: TraceFilter,
+}
+
 /// The trace without what another engine's findings about names would hide.
 pub(crate) fn names_kept(trace: Trace, driver: &dyn Driver) -> Trace {
     match other_engines::unsynced_names(&driver.identity().name) {
@@ -105,7 +115,7 @@ pub(crate) fn found_by(
     let places = Places::new(case.dir());
     let plan: Plan = faults.parse().unwrap_or_else(|error| panic!("{error}"));
     set_up(&places, driver, stages, case.seed()).unwrap_or_else(|error| panic!("{error}"));
-    findings(driver, case, (stages, &[]), steps, (&plan, names_kept))
+    findings(driver, case, stages, &[], &Search { steps, plan: &plan, seen_as: names_kept })
 }
 
 /// What each finding came to.
@@ -117,24 +127,26 @@ fn outcomes(findings: &[Finding]) -> Vec<Outcome> {
 pub(crate) fn shown_of(
     driver: &dyn Driver,
     case: &mut Case,
-    (stages, first): (&Stages, &[Stage]),
+    stages: &Stages,
+    first: &[Stage],
     steps: &[Step],
     plan: &Plan,
 ) -> Result<Vec<Outcome>, Verdict> {
-    findings(driver, case, (stages, first), steps, (plan, |trace, _| trace))
-        .map(|found| outcomes(&found))
+    let search = Search { steps, plan, seen_as: |trace, _| trace };
+    findings(driver, case, stages, first, &search).map(|found| outcomes(&found))
 }
 
 /// What is found in what becomes of the trace, each finding as it is.
 pub(crate) fn findings(
     driver: &dyn Driver,
     case: &mut Case,
-    (stages, first): (&Stages, &[Stage]),
-    steps: &[Step],
-    (plan, seen_as): (&Plan, TraceFilter),
+    stages: &Stages,
+    first: &[Stage],
+    search: &Search<'_>,
 ) -> Result<Vec<Finding>, Verdict> {
+    let Search { steps, plan, seen_as } = *search;
     let places = Places::new(case.dir());
-    let recorded = recorded_after(&places, driver, (stages, first), case.seed(), plan);
+    let recorded = recorded_after(&places, driver, stages, first, case.seed(), plan);
     let recorded = recorded.unwrap_or_else(|error| panic!("{error}"));
     if plan.rules().is_empty() && recorded.outcome != Outcome::Sound {
         return Err(Verdict::Crashed(format!("while it was recorded: {}", recorded.outcome)));
@@ -152,7 +164,8 @@ pub(crate) fn findings(
 
 /// Workers are more than cores: an engine that opens and closes waits for its threads and timers.
 fn explored(case: &mut Case, places: &Places, run: &Recorded<'_>, trace: Trace) -> Report {
-    let (states, (shard, of)) = (Settings::get().power_states, Settings::get().power_shard);
+    let states = Settings::get().power_states;
+    let (shard, of) = Settings::get().power_shard;
     let explore = Explore::new()
         .seed(case.seed().number())
         .limit(states / STEPS / 2)
@@ -184,9 +197,11 @@ fn of_lives(run: &Recorded<'_>, state: &State, lives: &SecondCrashes) -> Result<
 /// The words of what is found where so many crash states of these steps are opened and written, and
 /// lose their power again.
 pub(crate) fn shown_in_lives(
-    (folder, seed): (&Path, Seed),
+    folder: &Path,
+    seed: Seed,
     stages: &Stages,
-    (steps, lives): (&[Step], usize),
+    steps: &[Step],
+    lives: usize,
 ) -> Vec<Outcome> {
     let places = Places::new(folder);
     let recorded = record(&places, &MaceDriver, stages, seed, &Plan::default());
@@ -216,7 +231,8 @@ fn count(report: &Report, figures: &mut Figures) {
 /// What was found: known findings are said, the others are violations with the command that
 /// judges them again.
 fn found(case: &mut Case, report: &Report) -> Vec<Violation> {
-    let (mut violations, mut known) = (Vec::new(), BTreeSet::new());
+    let mut violations = Vec::new();
+    let mut known = BTreeSet::new();
     for finding in &report.findings {
         let label =
             finding.mildest_profile().map_or_else(|| "nothing".to_owned(), |p| p.to_string());
@@ -267,7 +283,9 @@ pub(crate) fn without_sync(found: Outcome) -> Outcome {
 fn again(case: &Case, finding: &Finding) -> String {
     let name = finding.file.as_deref().and_then(Path::file_name).unwrap_or_default();
     let file = case.evidence().join("findings").join(name);
-    let (file, name, seed) = (file.display(), case.name(), Settings::get().root_seed);
+    let file = file.display();
+    let name = case.name();
+    let seed = Settings::get().root_seed;
     format!("MACE_POWER_REPLAY='{file}' just repro '{name}' {seed}")
 }
 

@@ -106,7 +106,7 @@ pub(crate) fn failing_disk(
     driver: &'static dyn Driver,
     work: Workload,
 ) -> Verdict {
-    on_disk(case, (driver, work.stages()), |case, calls| {
+    on_disk(case, driver, work.stages(), |case, calls| {
         let rules = match &Settings::get().power_rule {
             Some(rule) => vec![rule.clone()],
             None => chosen(case, calls),
@@ -118,7 +118,7 @@ pub(crate) fn failing_disk(
 /// Runs a short work with its first call of each kind failing, its second, its third, until a run
 /// meets no failure: once, and from that call on.
 pub(crate) fn each_call(case: &mut Case, driver: &'static dyn Driver, work: Workload) -> Verdict {
-    on_disk(case, (driver, work.brief()), |_, calls| match &Settings::get().power_rule {
+    on_disk(case, driver, work.brief(), |_, calls| match &Settings::get().power_rule {
         Some(rule) => vec![Lane::of(rule.clone())],
         None => lanes(calls),
     })
@@ -142,7 +142,8 @@ fn lanes(calls: &Calls) -> Vec<Lane> {
     let all = Settings::get().power_faults == 0;
     let mut lanes = Vec::new();
     for (call, met) in calls {
-        let (meets, met) = (meets(*call), *met);
+        let meets = meets(*call);
+        let met = *met;
         // What kind of error it is matters less than where it is.
         for what in meets.iter().take(if all { meets.len() } else { 1 }) {
             for sticky in kinds(what) {
@@ -165,7 +166,8 @@ fn kinds(what: &str) -> &'static [bool] {
 /// meets no failure.
 fn on_disk(
     case: &mut Case,
-    (driver, stages): (&'static dyn Driver, Stages),
+    driver: &'static dyn Driver,
+    stages: Stages,
     lanes: impl FnOnce(&mut Case, &Calls) -> Vec<Lane>,
 ) -> Verdict {
     let seed = case.seed();
@@ -173,7 +175,7 @@ fn on_disk(
     set_up(&base, driver, &stages, seed).unwrap_or_else(|error| panic!("{error}"));
     let dry = Places::new(&case.dir().join("dry"));
     copy(&base, &dry);
-    let whole = run(&dry, (driver, &stages, seed, ""));
+    let whole = run(&dry, driver, &stages, seed, "");
     if whole.outcome != Outcome::Sound {
         return Verdict::Crashed(format!("without a fault: {}", whole.outcome));
     }
@@ -227,7 +229,7 @@ impl Disk<'_> {
 
     /// One run and its judgement; whether it met its fault.
     fn one(&self, places: &Places, rule: &str) -> bool {
-        let recording = run(places, (self.driver, &self.stages, self.seed, rule));
+        let recording = run(places, self.driver, &self.stages, self.seed, rule);
         let traced = trace(places);
         let fired = traced.events().iter().find_map(|event| match &event.op {
             Op::Fault { what, path, .. } => Some((event.call, what.clone(), path.clone())),
@@ -275,7 +277,8 @@ impl Disk<'_> {
             return false;
         }
         let Some(what) = hung.or(broken) else { return false };
-        let (name, root) = (self.case.name(), Settings::get().root_seed);
+        let name = self.case.name();
+        let root = Settings::get().root_seed;
         let witness = format!(
             "{what}\n      under `{rule}`, which ended: {said}\n      again: MACE_POWER_RULE='{rule}' just repro '{name}' {root}"
         );
@@ -319,10 +322,14 @@ fn copy(from: &Places, to: &Places) {
     testdir::copy_tree(from.root(), to.root()).unwrap_or_else(|error| panic!("{error}"));
 }
 
-/// The engine, its processes, what they draw from, and the rule that they meet.
-type Armed<'a> = (&'static dyn Driver, &'a Stages, Seed, &'a str);
-
-fn run(places: &Places, (driver, stages, seed, rule): Armed<'_>) -> Recording<'static> {
+/// The processes of an engine, what they draw from, and the rule that they meet.
+fn run(
+    places: &Places,
+    driver: &'static dyn Driver,
+    stages: &Stages,
+    seed: Seed,
+    rule: &str,
+) -> Recording<'static> {
     let plan: Plan = rule.parse().unwrap_or_else(|error| panic!("{error}"));
     let recording = recorded(places, driver, stages, seed, &plan);
     recording.unwrap_or_else(|error| panic!("{error}"))
@@ -355,7 +362,8 @@ fn without_power(places: &Places, recording: &Recording<'_>, traced: Trace) -> O
 }
 
 fn concluded(case: &mut Case, score: Score) -> Verdict {
-    let (fired, runs) = (score.fired.values().sum::<u64>(), score.runs);
+    let fired = score.fired.values().sum::<u64>();
+    let runs = score.runs;
     case.figures.add("faults.runs", runs);
     for (label, count) in score.fired {
         case.figures.add(label, count);

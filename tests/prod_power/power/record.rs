@@ -93,7 +93,8 @@ impl Places {
         let logs =
             files.into_iter().filter_map(|(path, bytes, gone)| LogFile::at(&path, bytes, gone));
         let logs = logs.collect();
-        let (life, notes) = (0, Arc::new(self.notes()));
+        let life = 0;
+        let notes = Arc::new(self.notes());
         Ok(Recorded { driver, options, history, before, streams, logs, life, notes })
     }
 
@@ -177,14 +178,15 @@ pub(crate) fn recorded<'a>(
     seed: Seed,
     faults: &Faults,
 ) -> Result<Recording<'a>> {
-    recorded_after(places, driver, (stages, &[]), seed, faults)
+    recorded_after(places, driver, stages, &[], seed, faults)
 }
 
 /// The recorded process, which opens the database several times.
 pub(crate) fn recorded_after<'a>(
     places: &Places,
     driver: &'a dyn Driver,
-    (stages, first): (&Stages, &[Stage]),
+    stages: &Stages,
+    first: &[Stage],
     seed: Seed,
     faults: &Faults,
 ) -> Result<Recording<'a>> {

@@ -32,10 +32,11 @@ const LIVES: usize = 24;
 pub(crate) fn judge(case: &mut Case) -> Verdict {
     for number in 0..tries(LOG_BEHIND_CUT) {
         let name = format!("try-{number}");
-        let place = (case.dir().join(&name), case.seed().derive(&name));
+        let folder = case.dir().join(&name);
+        let seed = case.seed().derive(&name);
         let stages = workloads::across_log_files(&workloads::ACROSS_LOG_FILES);
         let steps = [Explored::DropOne];
-        let words = shown_in_lives((&place.0, place.1), &stages, (&steps, LIVES));
+        let words = shown_in_lives(&folder, seed, &stages, &steps, LIVES);
         if words.iter().any(|words| known_of(words) == Some(LOG_BEHIND_CUT)) {
             return case.known_finding(LOG_BEHIND_CUT);
         }

@@ -51,8 +51,10 @@ fn slow_disk(places: &Places, number: u32) -> Plan {
     let numbers: BTreeSet<u64> = numbers.collect();
     let (first, last) = numbers.first().zip(numbers.last()).expect("values have files");
     // The oldest are collected in their order; another one of those in the middle in each try.
-    let (some, most) = ((last - first) / 8, (last - first) / 4);
-    let (later, made) = (first + some + u64::from(number) % most.max(1), last + 1);
+    let some = (last - first) / 8;
+    let most = (last - first) / 4;
+    let later = first + some + u64::from(number) % most.max(1);
+    let made = last + 1;
     let rules =
         format!("open[blob_{made}]=1*return(delay=200);open[blob_{later}]=1*return(delay=600)");
     rules.parse().unwrap_or_else(|error| panic!("{error}"))

@@ -37,7 +37,7 @@ pub(crate) fn judge(case: &mut Case) -> Verdict {
     let stages = Stages { setup: Vec::new(), armed: Stage::closing(&options, steps) };
     fs::create_dir_all(case.dir().join("disk/db")).expect("the case's folder takes folders");
     let steps = [Explored::DropAll];
-    match shown_of(&MaceDriver, case, (&stages, &first), &steps, &Plan::default()) {
+    match shown_of(&MaceDriver, case, &stages, &first, &steps, &Plan::default()) {
         Err(verdict) => verdict,
         Ok(words) if words.iter().any(|words| words.to_string().contains(LOST)) => {
             case.known_finding(UNSYNCED_LOG_NAME)
