@@ -1,4 +1,4 @@
-//! The checker beside the crate `adya` on the same histories, in the same run. `adya` parses JSON
+//! The checker and the crate `adya` on the same histories, in the same run. `adya` parses JSON
 //! first; that is not measured.
 
 use adya::{History as Theirs, Opts, Valid, Workload, check as their_check};

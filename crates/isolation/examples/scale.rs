@@ -1,5 +1,5 @@
-//! Checks one long synthetic history and says how long that took and how much memory:
-//! `scale <transactions> [keys] [list length]`, in a process of its own for each line of a table.
+//! Checks one long synthetic history and prints the time and memory that it took: `scale
+//! <transactions> [keys] [list length]`, in one process for each line of a table.
 
 use isolation::{check, synthetic::Synthetic};
 use std::time::Instant;
@@ -37,15 +37,15 @@ fn main() {
     );
 }
 
-/// The largest size that the process had so far. Only Linux says.
+/// The peak memory of this process. Known on Linux only.
 fn peak_bytes() -> Option<u64> {
     let text = std::fs::read_to_string("/proc/self/status").ok()?;
     let line = text.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
     Some(line.split_whitespace().next()?.parse::<u64>().ok()? * 1024)
 }
 
-/// The time that the process had a processor so far. Only Linux says; unlike the time of the wall it
-/// means something on a busy machine.
+/// The CPU time of this process. Known on Linux only. Unlike wall time it is meaningful on a busy
+/// machine.
 fn busy_nanos() -> Option<u64> {
     let text = std::fs::read_to_string("/proc/self/schedstat").ok()?;
     text.split_whitespace().next()?.parse().ok()

@@ -1,5 +1,5 @@
-//! The names of what can go wrong, and what was found. A finding is a value; only a history that
-//! no recorder could have made is an error.
+//! The anomalies by name, and the findings. A finding is a value; only a history that no recorder
+//! could have made is an error.
 
 use crate::history::{Key, Version};
 use std::fmt::{Display, Formatter, Result as FmtResult};
@@ -11,34 +11,35 @@ use std::fmt::{Display, Formatter, Result as FmtResult};
 /// adjacent anti-dependencies; Bailis et al. for the fractured read; Elle for G-nonadjacent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Anomaly {
-    /// A read found what nobody wrote there.
+    /// A read returned a value that nobody wrote there.
     NeverWritten,
     /// A transaction's own reads and writes contradict each other.
     Internal,
     /// A scan is out of order, repeats a key, leaves its range, or contradicts what its own
     /// transaction read or wrote.
     RangeRead,
-    /// G0: transactions wrote over each other in a circle.
+    /// G0: a cycle of write dependencies.
     DirtyWrite,
-    /// G1a: a read of work that was dropped.
+    /// G1a: a read of an aborted write.
     AbortedRead,
-    /// G1b: a read of a write that its own transaction replaced.
+    /// G1b: a read of a write that its own transaction replaced later.
     IntermediateRead,
-    /// G1c: transactions read or wrote over each other's work in a circle.
+    /// G1c: a cycle of write and read dependencies.
     CyclicInformationFlow,
     /// Two transactions replaced the same version.
     LostUpdate,
-    /// A transaction saw one write of another and missed a second one.
+    /// A transaction saw one write of another transaction and missed a second one.
     FracturedRead,
-    /// G-single: a transaction missed work that led to what it saw.
+    /// G-single: a transaction missed work on which the work that it saw depends.
     GSingle,
     /// Two transactions saw two independent writes in opposite orders.
     LongFork,
-    /// G-nonadjacent: a circle with several anti-dependencies, no two of them adjacent.
+    /// G-nonadjacent: a cycle with several anti-dependencies, no two of them adjacent.
     GNonadjacent,
-    /// A scan missed a key, or met one too many, for the snapshot of its transaction.
+    /// A scan missed a key of its transaction's snapshot, or met a key that the snapshot does not
+    /// hold.
     Phantom,
-    /// What the database held before it was opened again is not there any more.
+    /// Work from before a reopening of the database is missing after it.
     NotExtended,
     /// A session does not see its own earlier work.
     SessionOrder,
@@ -47,7 +48,7 @@ pub enum Anomaly {
 }
 
 impl Anomaly {
-    /// All of them, the gravest first.
+    /// All anomalies, the gravest first.
     pub const ALL: [Self; 16] = [
         Self::NeverWritten,
         Self::Internal,
@@ -67,7 +68,7 @@ impl Anomaly {
         Self::RealTimeOrder,
     ];
 
-    /// The name, as reports give it.
+    /// The name as shown in reports.
     pub const fn name(self) -> &'static str {
         match self {
             Self::NeverWritten => "value never written",
@@ -121,17 +122,17 @@ impl Display for Anomaly {
 /// Why one transaction comes before another.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Why {
-    /// The second one replaced a version that the first one wrote.
+    /// The second transaction replaced a version that the first one wrote.
     Ww,
-    /// The second one read what the first one wrote.
+    /// The second transaction read a version that the first one wrote.
     Wr,
-    /// The first one read a version that the second one replaced (an anti-dependency).
+    /// The first transaction read a version that the second one replaced (an anti-dependency).
     Rw,
-    /// Both are of one session.
+    /// Both are transactions of one session.
     Session,
-    /// The first one was over before the second one began.
+    /// The first transaction ended before the second one began.
     RealTime,
-    /// The same, with a reopening of the database in between.
+    /// Like `RealTime`, with a reopening of the database in between.
     Reopening,
 }
 
@@ -152,74 +153,74 @@ impl Why {
 /// One step of a cycle: why `from` comes before `to`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Edge {
-    /// A transaction's number.
+    /// The number of the earlier transaction.
     pub from: u32,
-    /// Another one's.
+    /// The number of the later transaction.
     pub to: u32,
-    /// Why.
+    /// The kind of the edge.
     pub why: Why,
-    /// The key by which it is known; none for orders of time.
+    /// The key that proves it; `None` for time orders.
     pub key: Option<Key>,
-    /// The version that both know: written by `from` (`ww`, `wr`), or read by it (`rw`). None for
-    /// a key without a value.
+    /// The version that links both: written by `from` (`ww`, `wr`), or read by it (`rw`). `None`
+    /// for a key without a value.
     pub version: Option<Version>,
-    /// The version that `to` wrote instead (`ww`, `rw`).
+    /// The version with which `to` replaced it (`ww`, `rw`).
     pub then: Option<Version>,
-    /// It is known by what a scan did not meet.
+    /// Whether a scan proves it by a key that it did not meet.
     pub scan: bool,
 }
 
 /// What proves an anomaly.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Evidence {
-    /// One transaction read this, and should not have.
+    /// A transaction read a version that it must not read.
     Read {
-        /// Who read it.
+        /// The reader.
         txn: u32,
-        /// At which key.
+        /// The key.
         key: Key,
-        /// What.
+        /// The version.
         version: Version,
-        /// Who wrote it, if anybody did.
+        /// The writer, if there is one.
         writer: Option<u32>,
     },
-    /// One transaction saw a key as this, and then as that.
+    /// A transaction saw two different values at one key.
     Differs {
-        /// Who.
+        /// The transaction.
         txn: u32,
-        /// Which key.
+        /// The key.
         key: Key,
-        /// First.
+        /// The version seen first.
         first: Option<Version>,
-        /// Then.
+        /// The version seen later.
         then: Option<Version>,
     },
-    /// One transaction's scan was out of order, or left its range, at this key.
+    /// A scan was out of order, or left its range, at this key.
     Disorder {
-        /// Whose.
+        /// The transaction.
         txn: u32,
-        /// Where.
+        /// The key.
         key: Key,
     },
-    /// The shortest circle that was found.
+    /// The shortest cycle that was found.
     Cycle(Vec<Edge>),
 }
 
 /// One anomaly that was found.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Violation {
-    /// What it is called.
+    /// The anomaly.
     pub anomaly: Anomaly,
-    /// What proves it.
+    /// The evidence.
     pub evidence: Evidence,
 }
 
-/// A history that no recorder could have made: a bug of whoever recorded it.
+/// A history that no recorder could have made: a bug of the recorder.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Malformed {
-    /// The transaction in which it shows.
+    /// The transaction that shows the defect.
     pub txn: u32,
-    /// What is wrong with it.
+    /// The defect.
     pub what: &'static str,
 }
 
@@ -232,14 +233,14 @@ impl Display for Malformed {
 
 impl std::error::Error for Malformed {}
 
-/// Violations as they are met; the first of each kind are kept, all are counted.
+/// Violations found so far. The first of each kind are kept; all are counted.
 #[derive(Debug, Default)]
 pub(crate) struct Found {
     pub(crate) kept: Vec<Violation>,
     pub(crate) counts: std::collections::BTreeMap<Anomaly, u64>,
 }
 
-/// Violations of one kind that are kept.
+/// How many violations of each kind are kept.
 const KEPT: u64 = 10;
 
 impl Found {

@@ -1,5 +1,5 @@
-//! The checker: a history in, a report out. Linear in the history: one pass for the versions, one
-//! for the edges, one search for a cycle; only a history with a cycle costs more.
+//! The checker: takes a history, returns a report. Linear in the history: one pass for the
+//! versions, one for the edges, one search for a cycle. Only a history with a cycle costs more.
 
 use crate::{
     anomaly::{Anomaly, Found, Malformed, Violation},
@@ -11,47 +11,48 @@ use crate::{
 };
 use std::collections::BTreeMap;
 
-/// Components that are searched for their cycles; further ones are counted.
+/// How many components are searched for cycles; the rest are counted.
 const SEARCHED: usize = 50;
 
-/// Anti-dependencies of a transaction beyond which it is not looked at for write skew.
+/// The most anti-dependencies of one transaction that are examined for write skew.
 const SKEW_WIDTH: usize = 64;
 
-/// What was made of a history.
+/// The result of a check.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Report {
     /// The first violations of each kind.
     pub violations: Vec<Violation>,
-    /// How many of each kind there were: reads one by one, cycles by their component.
+    /// How many violations of each kind there were: one for each read, one for each component with
+    /// cycles.
     pub counts: BTreeMap<Anomaly, u64>,
-    /// Components of transactions whose cycles were not searched, because there were so many.
+    /// Components whose cycles were not searched because there were too many.
     pub unsearched: u64,
     /// What the history held.
     pub seen: Seen,
 }
 
-/// What a history held. A verdict is worth what was seen.
+/// What a history held. A clean verdict is worth no more than what the history exercised.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Seen {
     /// Transactions.
     pub transactions: u64,
     /// Those that were acknowledged.
     pub committed: u64,
-    /// Those that were dropped because of a conflict.
+    /// Those that were refused because of a conflict.
     pub conflicts: u64,
     /// Those whose commit was unknown.
     pub unknown: u64,
-    /// Unknown ones whose work was seen.
+    /// Unknown ones whose work was seen by others.
     pub unknown_seen: u64,
-    /// Acknowledged transactions that began while another one was under way.
+    /// Acknowledged transactions that began while another one was in progress.
     pub overlaps: u64,
-    /// Pairs of transactions that each missed the other's write: allowed by snapshot isolation.
+    /// Pairs of transactions that each missed the other's write, which snapshot isolation allows.
     pub write_skews: u64,
-    /// Reads of what other transactions wrote or had not written yet.
+    /// Reads of other transactions' work, or of its absence.
     pub reads: u64,
     /// Scans.
     pub scans: u64,
-    /// Reads of nothing that fit several moments, and were left out.
+    /// Reads of nothing that fit several absences and were excluded.
     pub ambiguous: u64,
 }
 
@@ -68,7 +69,7 @@ impl Report {
 }
 
 impl Seen {
-    /// What never happened, without which a clean report says little: in one word each.
+    /// What never happened although a clean report says little without it, one word each.
     pub fn missing(&self) -> Vec<&'static str> {
         let all = [
             ("conflict", self.conflicts),
@@ -132,7 +133,7 @@ fn seen(all: &Resolved<'_>, graph: &Graph) -> Seen {
     seen
 }
 
-/// Acknowledged transactions that began before an older one was over.
+/// Acknowledged transactions that began before an older one ended.
 fn overlaps(history: &History) -> u64 {
     let committed = history.txns().iter().filter(|txn| txn.outcome == Outcome::Committed);
     let mut spans: Vec<(u32, u32)> = committed.map(|txn| (txn.begin, txn.end)).collect();

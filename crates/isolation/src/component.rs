@@ -1,5 +1,5 @@
-//! The strongly connected components of the graph, as sets of transactions. Each holds at
-//! least one forbidden cycle. Only asked for when there is a cycle at all.
+//! The strongly connected components of the graph, as sets of transactions. Each holds at least one
+//! forbidden cycle. They are computed only when there is a cycle.
 
 use crate::graph::Graph;
 
@@ -19,7 +19,7 @@ pub(crate) fn components(graph: &Graph) -> Vec<Vec<u32>> {
     found
 }
 
-/// Tarjan's algorithm (SIAM J. Comput. 1972) with a path of its own instead of recursion.
+/// Tarjan's algorithm (SIAM J. Comput. 1972) with an explicit stack instead of recursion.
 struct Tarjan<'a> {
     graph: &'a Graph,
     index: Vec<u32>,

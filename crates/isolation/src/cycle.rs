@@ -1,8 +1,8 @@
 //! The shortest forbidden cycle of a component, and its name. Works on the typed edges between the
-//! transactions of one component; the gravest kinds are looked for first, orders of time last.
+//! transactions of one component. The gravest kinds are searched first, time orders last.
 //!
-//! A component may hold thousands of transactions, so the search has a budget of steps. Within it the
-//! cycle of each kind is a shortest one; beyond it, the shortest of those met.
+//! A component may hold thousands of transactions, so the search has a budget of steps. Within the
+//! budget the cycle of each kind is a shortest one; beyond it, it is the shortest one found.
 
 use crate::{
     anomaly::{Anomaly, Edge, Evidence, Found, Why},
@@ -11,15 +11,15 @@ use crate::{
 };
 use std::collections::VecDeque;
 
-/// Edges that one search looks at, at the most.
+/// The most edges that one search visits.
 const BUDGET: u64 = 20_000_000;
 
-/// The typed edges of one component; transactions by their place in `txns`.
+/// The typed edges of one component. Transactions are numbered by their place in `txns`.
 pub(crate) struct Component<'a> {
     history: &'a History,
     txns: &'a [u32],
     edges: Vec<Vec<Edge>>,
-    /// Places by descending beginnings.
+    /// Places, ordered by begin stamp, latest first.
     by_begin: Vec<u32>,
 }
 
@@ -34,7 +34,8 @@ struct Allowed {
     real_time: bool,
 }
 
-/// How many anti-dependencies: none, one, or any number of which no two are adjacent.
+/// How many anti-dependencies a cycle may have: none, one, or any number of which no two are
+/// adjacent.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Rw {
     None,
@@ -82,7 +83,7 @@ impl<'a> Component<'a> {
         this
     }
 
-    /// The edges that sets make: pair by pair, since few transactions are left.
+    /// The edges from sets, compared pair by pair: few transactions are left here.
     fn sets(&mut self, all: &Resolved<'_>) {
         let mut added: Vec<(u32, u32, u32)> = Vec::new();
         for &txn in self.txns {
@@ -121,8 +122,8 @@ impl<'a> Component<'a> {
         }
     }
 
-    /// Names what the component holds: each kind of anomaly by its shortest cycle. A graver kind hides
-    /// the ones that its cycles are also of, and orders of time count only where nothing else is.
+    /// Names the anomalies of the component, each by its shortest cycle. A graver kind hides the
+    /// kinds that its cycles also belong to. Time orders count only where nothing else was found.
     pub(crate) fn name(&self, found: &mut Found) {
         let ww =
             Allowed { wr: false, rw: Rw::None, scans: false, session: false, real_time: false };
@@ -150,7 +151,7 @@ impl<'a> Component<'a> {
                 found.add(name(&cycle), Evidence::Cycle(cycle));
             }
         }
-        // A component of this graph always holds a cycle; the budget may not have sufficed.
+        // A component always holds a cycle; the budget may have been too small to find it.
         if !any {
             let txns = self.txns.iter();
             let edge = |(&from, &to)| self.timed(from, to, Why::RealTime);
@@ -183,7 +184,8 @@ impl<'a> Component<'a> {
         Edge { from, to, why, key: None, version: None, then: None, scan: false }
     }
 
-    /// Whether the database was opened again after the one was over and before the other began.
+    /// Whether the database was reopened after the first transaction ended and before the second
+    /// began.
     fn reopened_between(&self, from: u32, to: u32) -> bool {
         let over = self.history.over(from);
         let begin = self.history.txn(to).begin;
@@ -197,7 +199,7 @@ fn name_of_one(cycle: &[Edge]) -> Anomaly {
     if cycle.len() == 2 { Anomaly::FracturedRead } else { Anomaly::GSingle }
 }
 
-/// Two writers, two readers, each of which saw one of the writers and missed the other.
+/// Two writers and two readers: each reader saw one of the writers and missed the other.
 fn name_of_several(cycle: &[Edge]) -> Anomaly {
     let anti = cycle.iter().filter(|edge| edge.why == Why::Rw).count();
     if cycle.len() == 4 && anti == 2 { Anomaly::LongFork } else { Anomaly::GNonadjacent }
@@ -208,16 +210,17 @@ fn name_of_timed(cycle: &[Edge]) -> Anomaly {
     if over { Anomaly::NotExtended } else { Anomaly::RealTimeOrder }
 }
 
-/// A breadth-first search for the shortest way back to where it started. A state is a transaction
-/// and one bit: whether the one anti-dependency was used, or whether the last edge was one.
+/// A breadth-first search for the shortest path back to its start. A state is a transaction and one
+/// bit: whether the one anti-dependency is used up, or whether the last edge was an
+/// anti-dependency.
 struct Search<'s, 'a> {
     component: &'s Component<'a>,
     allowed: Allowed,
     start: u32,
-    /// By state: the state before it, the edge between them, and the distance from the start.
+    /// For each state: the state before it, the edge between them, and the distance from the start.
     came: Vec<Option<(u32, Edge, u32)>>,
     queue: VecDeque<u32>,
-    /// How many of `by_begin` were reached by real time.
+    /// How many of `by_begin` were reached by real-time order.
     timed: usize,
 }
 
@@ -254,7 +257,7 @@ impl<'s, 'a> Search<'s, 'a> {
         None
     }
 
-    /// A circle takes two transactions at least.
+    /// A cycle has at least two transactions.
     fn closes(&self, state: u32, edge: &Edge) -> bool {
         state / 2 != self.start && edge.from != edge.to
     }
@@ -287,7 +290,7 @@ impl<'s, 'a> Search<'s, 'a> {
         steps
     }
 
-    /// Transactions that began after this one was over, and that real time did not reach yet.
+    /// Transactions that began after this one ended and that real-time order has not reached yet.
     fn later(&mut self, txn: u32, steps: &mut Vec<(u32, bool, Edge)>) {
         let component = self.component;
         let over = self.component.history.over(txn);
@@ -319,7 +322,7 @@ impl<'s, 'a> Search<'s, 'a> {
 
 impl Component<'_> {
     /// Transactions of the same session that began after this one was acknowledged. A session does
-    /// not outlive its process: what is missing after a reopening was lost there.
+    /// not outlive its process: work that is missing after a reopening was lost there.
     fn later_in_session(&self, txn: u32) -> impl Iterator<Item = u32> + '_ {
         let own = *self.history.txn(txn);
         self.txns.iter().copied().filter(move |&number| {

@@ -1,5 +1,5 @@
-//! Tells a person what a violation is: its name, the promise, the circle and what proves each step
-//! of it, as text, as a DOT graph and as an SVG picture. Decides nothing.
+//! Renders a violation for a reader: its name, the promise it breaks, the cycle and the proof of
+//! each edge, as text, as a DOT graph and as an SVG picture. Decides nothing.
 
 use crate::{
     anomaly::{Edge, Evidence, Violation, Why},
@@ -7,7 +7,7 @@ use crate::{
 };
 use std::fmt::Write;
 
-/// How transactions, keys and versions are called in texts and pictures.
+/// How texts and pictures name transactions, keys and versions.
 pub trait Names {
     /// A transaction.
     fn txn(&self, txn: u32) -> String {
@@ -25,13 +25,13 @@ pub trait Names {
     }
 }
 
-/// By their numbers.
+/// Names everything by its number.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Numbers;
 
 impl Names for Numbers {}
 
-/// The violation as text of a few lines; the first one has its name and its promise.
+/// The violation as a few lines of text. The first line has its name and its promise.
 pub fn text(violation: &Violation, names: &dyn Names) -> String {
     let mut text = format!("{}: {}", violation.anomaly, violation.anomaly.promise());
     for line in lines(&violation.evidence, names) {
@@ -91,7 +91,7 @@ fn proof(edge: &Edge, names: &dyn Names) -> String {
     format!("{from} -> {to} ({}): {because}", edge.why.name())
 }
 
-/// The circle as a DOT graph; evidence of one transaction is a graph of one node.
+/// The cycle as a DOT graph. Evidence about a single transaction is a graph of one node.
 pub fn dot(violation: &Violation, names: &dyn Names) -> String {
     let mut dot = String::from("digraph violation {\n");
     writeln!(dot, "  label={:?};", violation.anomaly.name()).expect("a string takes all");
@@ -124,7 +124,7 @@ fn label(edge: &Edge, names: &dyn Names) -> String {
 const SIZE: f64 = 640.0;
 const RADIUS: f64 = 220.0;
 
-/// The circle as an SVG picture, its proofs below it. Needs no other program to be seen.
+/// The cycle as an SVG picture with the proofs below it. It needs no other program to be viewed.
 pub fn svg(violation: &Violation, names: &dyn Names) -> String {
     let proofs = lines(&violation.evidence, names);
     let height = SIZE + 20.0 * proofs.len() as f64 + 20.0;
@@ -154,7 +154,7 @@ fn place(at: usize, count: usize) -> (f64, f64) {
     (SIZE / 2.0 + RADIUS * angle.sin(), SIZE / 2.0 - RADIUS * angle.cos())
 }
 
-/// An arrow from the `at`-th transaction of the circle to the next, bent outwards.
+/// An arrow from the `at`-th transaction of the cycle to the next, bent outwards.
 fn arrow(svg: &mut String, at: usize, count: usize, label: &str, name: &str) {
     let (x, y) = place(at, count);
     let (to_x, to_y) = place(at + 1, count);

@@ -1,5 +1,4 @@
-//! Histories as other checkers read them: Jepsen's operations in Elle's JSON, one a line. A second
-//! opinion is worth more than a second look.
+//! Exports histories to other checkers: Jepsen's operations in Elle's JSON, one a line.
 
 use crate::{
     anomaly::{Found, Malformed},
@@ -8,18 +7,18 @@ use crate::{
 };
 use std::fmt::Write;
 
-/// Which of Elle's workloads a history is exported as.
+/// The Elle workload that a history is exported as.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Shape {
-    /// Reads and writes of single values (`rw-register`). A removal is a write of its own value,
-    /// and a scan is a read of each key of its range; what cannot be told is left out.
+    /// Reads and writes of single values (`rw-register`). A removal is a write of a value of its
+    /// own. A scan is a read of each key of its range. Reads whose version is unknown are left out.
     Registers,
     /// Lists that grow (`list-append`).
     Lists,
 }
 
 /// The history in Elle's JSON. Sets have no counterpart there and are left out. A session that got
-/// no clear answer goes on under another process number, as Jepsen's do.
+/// no clear answer continues under a new process number, as in Jepsen.
 ///
 /// # Errors
 /// When the history is malformed.
@@ -41,7 +40,7 @@ pub fn elle(history: &History, shape: Shape) -> Result<String, Malformed> {
         let generation = &mut generations[usize::from(txn.session)];
         if !ended {
             processes[number as usize] = u32::from(txn.session) + (*generation << 16);
-            // What ends an unknown transaction comes after those that its session went on with.
+            // The end of an unknown transaction comes after the later transactions of its session.
             *generation += u32::from(txn.outcome == Outcome::Unknown);
         }
         let kind = match txn.outcome {
@@ -59,7 +58,7 @@ pub fn elle(history: &History, shape: Shape) -> Result<String, Malformed> {
     Ok(text)
 }
 
-/// Writes one operation behind those before it.
+/// Appends one operation.
 struct Operations<'a> {
     text: &'a mut String,
     first: bool,
@@ -111,14 +110,14 @@ fn read(
         _ if !told => None,
         Some(version) => Some(version),
         None => {
-            // What the transaction removed itself is not there for another reason.
+            // The transaction removed the key itself, so its absence is no external read.
             let own = |op: Op<'_>| matches!(op, Op::Delete(at, _) if at == key);
             if all.history.ops(number).any(own) {
                 return;
             }
             let reads = all.reads(number).iter().filter(|&&read| read != NONE);
             let here = reads.map(|read| read & !BY_SCAN).find(|&read| all.key_of(read) == key);
-            // Which removal it saw cannot be told, or it is the transaction's own.
+            // It is unknown which removal the read saw, or the removal is the transaction's own.
             let Some(version) = here.filter(|&version| all.shown(version).is_none()) else {
                 return;
             };

@@ -1,17 +1,18 @@
 //! The graph in which snapshot isolation is the absence of cycles, and the search for one.
 //!
-//! By Cerone and Gotsman (PODC 2016) a history is snapshot isolated when every cycle of its
-//! dependencies has two adjacent anti-dependencies (`rw`). So each transaction is two nodes: *led
-//! to* by a dependency, which may go on by an anti-dependency, and *plain*, which may not. Then
-//! exactly the forbidden cycles are cycles here.
+//! By Cerone and Gotsman (PODC 2016) a history satisfies snapshot isolation when every cycle of its
+//! dependencies has two adjacent anti-dependencies (`rw`). So each transaction has two nodes. The
+//! node *led to* is reached by a dependency, and an anti-dependency may follow. The node *plain* is
+//! reached by an anti-dependency, and none may follow. The cycles of this graph are exactly the
+//! forbidden cycles.
 //!
-//! Real-time order would be quadratic as pairs. Instead each end of a transaction is a barrier; a
-//! transaction leads to the barrier of its end, a barrier to the next one and to the transactions
-//! that began after it and before that. Nodes and edges stay linear in the history.
+//! Real-time order as pairs would be quadratic. Instead the end of each transaction is a barrier. A
+//! transaction leads to the barrier of its end. A barrier leads to the next barrier and to the
+//! transactions that began between the two. Nodes and edges stay linear in the history.
 
 use crate::resolve::{BY_SCAN, NONE, Resolved, SetNodes};
 
-/// Adjacency in two arrays: `at[n]..at[n + 1]` are the places of `n`'s targets.
+/// Adjacency lists in two arrays: the targets of node `n` are at `at[n]..at[n + 1]`.
 #[derive(Debug, Default)]
 pub(crate) struct Lists {
     at: Vec<u32>,
@@ -27,19 +28,19 @@ impl Lists {
         &self.to[self.at[node] as usize..self.at[node + 1] as usize]
     }
 
-    /// Adds a target of a node that is not below those before it.
+    /// Adds a target. Nodes must come in ascending order.
     fn push(&mut self, node: u32, target: u32) {
         self.at.resize(self.at.len().max(node as usize + 1), self.to.len() as u32);
         self.to.push(target);
     }
 
-    /// Ends the adding.
+    /// Finishes the lists.
     fn ended(mut self, nodes: u32) -> Self {
         self.at.resize(nodes as usize + 1, self.to.len() as u32);
         self
     }
 
-    /// Counts first and fills then; `pairs` is gone through twice.
+    /// Counts first, then fills; iterates `pairs` twice.
     fn new<I: Iterator<Item = (u32, u32)>>(nodes: u32, pairs: impl Fn() -> I) -> Self {
         let mut at = vec![0u32; nodes as usize + 1];
         for (from, _) in pairs() {
@@ -60,7 +61,7 @@ impl Lists {
     }
 }
 
-/// Ends of transactions as a set of stamps, each with its rank.
+/// The end stamps of transactions as a bit set with ranks.
 #[derive(Debug)]
 struct Barriers {
     words: Vec<u64>,
@@ -87,7 +88,7 @@ impl Barriers {
         Self { words, before: ranks, count }
     }
 
-    /// How many ends came before this stamp.
+    /// How many ends are below this stamp.
     fn before(&self, stamp: u32) -> u32 {
         let word = stamp as usize / 64;
         let Some(bits) = self.words.get(word) else { return self.count };
@@ -98,20 +99,20 @@ impl Barriers {
 
 /// All dependencies of a history.
 ///
-/// Nodes: `plain(t)` is `t`, `led(t)` is `n + t`, then the barriers, then the two nodes of each set
-/// position: *holds*, which comes after the work that a position holds, and *lacks*, which comes
-/// before the work of this and later positions.
+/// Node numbers: `plain(t)` is `t`, `led(t)` is `n + t`, then the barriers, then two nodes for each
+/// set position. The node *holds* comes after the work that the position holds. The node *lacks*
+/// comes before the work of this and later positions.
 #[derive(Debug)]
 pub(crate) struct Graph {
     txns: u32,
-    /// Of a transaction: transactions, and `txns + p` for set position `p`.
+    /// For each transaction: transactions, and `txns + p` for set position `p`.
     depends: Lists,
     /// The same for anti-dependencies.
     anti: Lists,
-    /// The barrier of each transaction's end.
+    /// For each transaction, the barrier of its end.
     barrier: Vec<u32>,
     barriers: u32,
-    /// Of a barrier: the transactions that began next.
+    /// For each barrier, the transactions that began between it and the next one.
     begins: Lists,
     last_position: Vec<bool>,
     readers: Lists,
@@ -139,7 +140,7 @@ impl Graph {
         let mut lacked: Vec<(u32, u32)> =
             sets.readers.iter().map(|&(at, txn)| (txn, txns + at + 1)).collect();
         lacked.sort_unstable();
-        // The last position of a key is there for what nobody saw: it has no reader.
+        // The last position of a key is for elements that nobody saw, so it has no reader.
         let mut lacked = lacked.into_iter().peekable();
         let mut read_from: Vec<(u32, u32)> = Vec::new();
         let mut anti = Lists::default();
@@ -179,7 +180,8 @@ impl Graph {
         (node < 2 * self.txns).then(|| node % self.txns)
     }
 
-    /// Whose work a transaction missed: of sets those who added what the next larger set holds.
+    /// The transactions whose work a transaction missed. For sets these are the transactions that
+    /// added what the next larger set holds.
     pub(crate) fn anti(&self, txn: u32) -> impl Iterator<Item = u32> + '_ {
         self.anti
             .of(txn)
@@ -226,8 +228,8 @@ impl Graph {
         })
     }
 
-    /// Whether there is no cycle. Visits the youngest transactions first: what they lead to was
-    /// then seen already, mostly, and the path stays short.
+    /// Whether there is no cycle. Visits the youngest transactions first: most of their successors
+    /// were then visited already, and the path stays short.
     pub(crate) fn is_acyclic(&self) -> bool {
         const FRESH: u8 = 0;
         const OPEN: u8 = 1;
@@ -261,7 +263,8 @@ impl Graph {
     }
 }
 
-/// The `at`-th of an optional node that is none of a transaction, and a list of transactions.
+/// The `at`-th element of an optional node that is no transaction, followed by a list of
+/// transactions.
 fn chained(next: Option<u32>, list: &[u32], at: usize) -> Option<(u32, bool)> {
     match (next, at) {
         (Some(next), 0) => Some((next, false)),

@@ -1,11 +1,11 @@
 //! Histories in a compact form: transactions, their operations in the order in which clients made
 //! them, and the stamps of one counter. Records what happened; judges nothing.
 //!
-//! Keys and versions are dense numbers that the recorder gives out: keys in the order in which
-//! scans meet them, versions one for each write. A transaction takes 20 bytes and an operation 8;
-//! a list, a set or a scan takes 4 bytes for each element beyond that.
+//! Keys and versions are dense numbers that the recorder assigns: keys in scan order, versions one
+//! for each write. A transaction takes 20 bytes and an operation 8. A list, a set or a scan takes 4
+//! more bytes for each element.
 
-/// A key's number; scans meet smaller keys first. Below 2^29.
+/// The number of a key; scans meet smaller keys first. Below 2^29.
 pub type Key = u32;
 
 /// The number of one write. Below 2^31.
@@ -16,16 +16,16 @@ pub type Version = u32;
 pub enum Outcome {
     /// The commit was acknowledged.
     Committed,
-    /// It did not happen: dropped by its client, or refused.
+    /// It did not happen: its client aborted it, or the engine refused it.
     Aborted,
-    /// It did not happen, because another transaction was in its way.
+    /// It did not happen, because it conflicted with another transaction.
     Conflicted,
-    /// The commit's answer was an error or never came: it may have happened. When it did, then
+    /// The commit returned an error or never returned: it may have happened. If it did, it happened
     /// before the next reopening.
     Unknown,
 }
 
-/// Which way a scan went.
+/// The direction of a scan.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Direction {
     /// Ascending keys.
@@ -45,17 +45,17 @@ pub enum Op<'a> {
     Delete(Key, Version),
     /// The key held the list of these elements.
     List(Key, &'a [Version]),
-    /// The key was given the list that the transaction saw last, and this element behind it.
+    /// The key was given the list that the transaction saw last, with this element appended.
     Extend(Key, Version),
     /// The key held the set of these elements, in ascending order.
     Set(Key, &'a [Version]),
-    /// An element was added to the set at the key without looking: additions commute.
+    /// An element was added to the set at the key without reading it: additions commute.
     Add(Key, Version),
-    /// All keys from the first up to, but not including, the second were read in order.
+    /// The keys from the first up to, but not including, the second were read in order.
     Scan(Key, Key, Direction, Items<'a>),
 }
 
-/// What a scan met, in the order in which it did.
+/// What a scan met, in scan order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Items<'a>(&'a [u32]);
 
@@ -84,15 +84,15 @@ pub struct Txn {
     pub begin: u32,
     /// The counter before the engine was asked to commit.
     pub asked: u32,
-    /// The counter after it answered.
+    /// The counter after the engine answered.
     pub end: u32,
-    /// Whose transaction it is; a session has one at a time.
+    /// The session. A session has one transaction at a time.
     pub session: u16,
     /// How it ended.
     pub outcome: Outcome,
 }
 
-/// What clients did to one database, over all its processes.
+/// What clients did to one database, across all its processes.
 #[derive(Clone, Debug, Default)]
 pub struct History {
     txns: Vec<Txn>,
@@ -106,12 +106,12 @@ pub struct History {
 }
 
 impl History {
-    /// A history in which nothing happened yet.
+    /// An empty history.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Begins a transaction; what is recorded next belongs to it, until [`History::end`].
+    /// Begins a transaction. Operations recorded from here belong to it, until [`History::end`].
     pub fn begin(&mut self, session: u16, begin: u32) {
         let first_op = self.ops.len() as u32;
         let asked = NOTHING;
@@ -143,7 +143,7 @@ impl History {
         self.push(3, key, offset);
     }
 
-    /// A list that the transaction has read is written back with one element more.
+    /// A list that the transaction has read is written back with one element appended.
     pub fn extend(&mut self, key: Key, element: Version) {
         self.wrote(4, key, element);
     }
@@ -172,18 +172,18 @@ impl History {
         self.push(7, low, offset);
     }
 
-    /// Ends the transaction that was begun last. `asked` is the counter before the engine was
-    /// asked to commit, `end` the counter after it answered.
+    /// Ends the transaction that was begun last. `asked` is the counter before the engine was asked
+    /// to commit, `end` the counter after it answered.
     ///
     /// # Panics
-    /// When none was begun.
+    /// When no transaction was begun.
     pub fn end(&mut self, outcome: Outcome, asked: u32, end: u32) {
         let txn = self.txns.last_mut().expect("a transaction ends after it began");
         (txn.outcome, txn.asked, txn.end) = (outcome, asked, end);
     }
 
-    /// The database was opened again after the counter stood at this: nothing that was under way
-    /// before takes effect any more.
+    /// Records that the database was reopened when the counter had this value. Work that was
+    /// pending before cannot take effect after it.
     pub fn reopened(&mut self, stamp: u32) {
         self.reopenings.push(stamp);
         self.reopenings.sort_unstable();
@@ -199,7 +199,7 @@ impl History {
         self.txns.is_empty()
     }
 
-    /// A transaction by its number, which is its place in the order of recording.
+    /// A transaction by its number, which is its index in recording order.
     pub fn txn(&self, number: u32) -> &Txn {
         &self.txns[number as usize]
     }
@@ -216,7 +216,7 @@ impl History {
         self.ops[self.txns[at].first_op as usize..end].iter().map(|op| self.unpack(*op))
     }
 
-    /// Where the database was opened again, in ascending order.
+    /// The counter at each reopening, ascending.
     pub fn reopenings(&self) -> &[u32] {
         &self.reopenings
     }
@@ -241,7 +241,7 @@ impl History {
         self.lists
     }
 
-    /// The stamp by which a transaction had taken effect if it ever did.
+    /// The latest stamp at which a transaction can have taken effect.
     pub fn over(&self, number: u32) -> u32 {
         let txn = self.txn(number);
         if txn.outcome != Outcome::Unknown {
@@ -251,14 +251,14 @@ impl History {
         self.reopenings.get(next).copied().unwrap_or(NOTHING)
     }
 
-    /// How many bytes the history takes in memory.
+    /// The size of the history in memory, in bytes.
     pub fn bytes(&self) -> usize {
         self.txns.len() * size_of::<Txn>()
             + self.ops.len() * size_of::<Packed>()
             + self.elements.len() * size_of::<u32>()
     }
 
-    /// Gives back the room that was reserved for more.
+    /// Releases reserved memory.
     pub fn shrink(&mut self) {
         self.txns.shrink_to_fit();
         self.ops.shrink_to_fit();

@@ -1,11 +1,10 @@
 //! Checks recorded histories of transactions for snapshot isolation, in linear time, and explains
-//! what broke it.
+//! each violation.
 //!
-//! A workload that this crate can check gives every written value a number of its own and reads a
-//! key before it writes it. Then each value names what it replaced, the order of a key's versions
-//! is a chain, and no solver is needed. Lists that grow at their end are the same with their
-//! history in the value; sets whose additions commute are the one exception to the rule and have
-//! an order of their own.
+//! A workload that this crate can check gives every written value a unique number and reads a key
+//! before it writes it. Then each write names the version that it replaced, the versions of a key
+//! form a chain, and no solver is needed. In lists that only grow, the value holds the chain
+//! itself. Sets whose additions commute are the exception: they have an order of their own.
 //!
 //! ```
 //! use isolation::{Anomaly, History, Outcome, check};

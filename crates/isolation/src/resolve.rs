@@ -1,9 +1,9 @@
 //! From operations to versions: who wrote each version and what it replaced, what each transaction
-//! read from outside of itself, and whose unknown commits took effect. Finds on the way what one
-//! transaction alone shows; knows no graph.
+//! read from others, and which unknown commits took effect. Reports the anomalies that a single
+//! transaction shows. Knows no graph.
 //!
 //! One pass over all operations, one over all reads. Tables are indexed by the dense numbers of
-//! keys and versions, so that nothing is looked up by hashing.
+//! keys and versions, so there is no hashing.
 
 mod absence;
 mod own;
@@ -44,7 +44,7 @@ impl<'a> Resolved<'a> {
         Ok(this)
     }
 
-    /// Notes who wrote what.
+    /// Registers the writer of each version.
     fn register(&mut self) -> Result<(), Malformed> {
         let history = self.history;
         for txn in 0..history.len() as u32 {
@@ -70,7 +70,7 @@ impl<'a> Resolved<'a> {
         Ok(())
     }
 
-    /// An unknown commit took effect when somebody who did saw some of it.
+    /// An unknown commit took effect when a transaction that took effect saw some of its work.
     fn take_effect(&mut self) {
         let history = self.history;
         let is = |outcome| move |txn: &Txn| txn.outcome == outcome;
@@ -97,7 +97,7 @@ impl<'a> Resolved<'a> {
         }
     }
 
-    /// Judges where each value that was read comes from; what it cannot be is left out from now on.
+    /// Checks the origin of each value that was read. Impossible reads are dropped from here on.
     fn judge_reads(&mut self, found: &mut Found) {
         for txn in 0..self.history.len() as u32 {
             if !self.visible[txn as usize] {
@@ -112,7 +112,7 @@ impl<'a> Resolved<'a> {
         }
     }
 
-    /// Judges what stands in lists before their last element, which is judged as a read.
+    /// Checks list elements before the last one. The last one is checked as a read.
     fn judge_lists(&self, found: &mut Found) {
         if !self.history.has_lists() {
             return;
@@ -164,7 +164,7 @@ impl<'a> Resolved<'a> {
         !self.is_dropped(writer) && self.is_final(version)
     }
 
-    /// The version of another transaction that this one stands on.
+    /// The version of another transaction that this version is based on.
     fn replaces(&self, version: u32) -> u32 {
         let mut at = self.versions[version as usize].prev;
         while at != NONE && at < self.history.versions() && self.same_writer(at, version) {
@@ -177,8 +177,8 @@ impl<'a> Resolved<'a> {
         self.versions[one as usize].writer == self.versions[other as usize].writer
     }
 
-    /// Joins every version to the one it replaced. A version that two transactions replaced is a
-    /// lost update, whoever of them was first.
+    /// Links every version to the one it replaced. A version that two transactions replaced is a
+    /// lost update; their order does not matter.
     fn link(&mut self, found: &mut Found) {
         for version in 0..self.history.versions() {
             let Some(txn) = self.writer_of(version) else { continue };

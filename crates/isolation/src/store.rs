@@ -1,9 +1,9 @@
-//! A small store of versions in memory that keeps snapshot isolation, or commits one named defect. It
-//! is there to test checkers and recorders: a checker that never saw a defect caught proves nothing.
+//! A small in-memory store of versions that keeps snapshot isolation, or has one named defect. It
+//! tests checkers and recorders: a checker that was never seen to catch a defect proves nothing.
 //!
-//! A defect is committed at the moment that completes it and only then, so that an engine that sinned
-//! has always shown what it is to be accused of. One caller at a time; clients that run at once
-//! share it behind a lock. Nothing here is fast or durable.
+//! A defect shows only at the moment that completes its anomaly, so a store that counts a defect
+//! has always shown the anomaly. The store takes one caller at a time; concurrent clients share it
+//! behind a lock. Nothing here is fast or durable.
 
 mod defect;
 mod faulty;
@@ -12,7 +12,7 @@ pub use defect::Defect;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-/// The transaction was in another one's way and must be dropped.
+/// The transaction conflicts with another one and must be aborted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Conflict;
 
@@ -20,40 +20,40 @@ pub struct Conflict;
 #[derive(Clone, Debug)]
 struct Entry<V> {
     txn: u64,
-    /// The commit's number; none while it is pending.
+    /// The number of the commit; `None` while it is pending.
     at: Option<u64>,
     value: Option<V>,
     /// What the transaction itself had written here before.
     replaced: Option<V>,
 }
 
-/// A transaction that is under way.
+/// A transaction in progress.
 #[derive(Clone, Debug)]
 struct Active<K, V> {
     session: u16,
     snapshot: u64,
-    /// Its number among all beginnings.
+    /// Its number in begin order.
     begun: u64,
     written: BTreeSet<K>,
-    /// What it read, own writes aside; it reads the same each time.
+    /// What it read, apart from its own writes. Reads are repeatable.
     read: BTreeMap<K, Seen<V>>,
-    /// Sins that count when it commits.
+    /// Wrong answers, which count when it commits.
     lies: u64,
-    /// Whose work it must not come to depend on any more.
+    /// Transactions whose work it must not depend on.
     avoids: BTreeSet<u64>,
-    /// Whose pending work it saw.
+    /// The transaction whose pending work it saw.
     entangled: Option<u64>,
-    /// And the other one saw its own.
+    /// That transaction saw this one's pending work as well.
     mutual: bool,
-    /// What it saw must not be committed.
+    /// It must not commit, because of what it saw.
     doomed: bool,
 }
 
 #[derive(Clone, Debug)]
 struct Seen<V> {
-    /// Whose work it was; 0 is nobody.
+    /// The writer; 0 is nobody.
     from: u64,
-    /// When that was committed.
+    /// The number of the writer's commit.
     at: u64,
     value: Option<V>,
     by_scan: bool,
@@ -65,7 +65,7 @@ struct Done<K> {
     session: u16,
     snapshot: u64,
     at: u64,
-    /// How many had begun when its acknowledgement was known to have arrived.
+    /// How many transactions had begun when its acknowledgement was known to have arrived.
     acknowledged: Option<u64>,
     from: BTreeSet<u64>,
     written: BTreeSet<K>,
@@ -82,16 +82,16 @@ pub struct Store<K, V> {
     keys: BTreeMap<K, Vec<Entry<V>>>,
     active: BTreeMap<u64, Active<K, V>>,
     done: BTreeMap<u64, Done<K>>,
-    /// The newest moment that a session has seen.
+    /// The newest commit that each session has seen.
     sessions: BTreeMap<u16, u64>,
-    /// Values that were dropped.
+    /// Aborted values.
     graves: BTreeMap<K, V>,
-    /// Who saw whom and missed whom, of transactions that only read.
+    /// Pairs from read-only transactions: the writer that was seen, and the writer that was missed.
     sights: BTreeSet<(u64, u64)>,
 }
 
 impl<K: Ord + Clone, V: Clone + PartialEq> Store<K, V> {
-    /// An empty store, honest or not.
+    /// An empty store, correct or with a defect.
     pub fn new(defect: Option<Defect>) -> Self {
         Self {
             defect,
@@ -108,17 +108,17 @@ impl<K: Ord + Clone, V: Clone + PartialEq> Store<K, V> {
         }
     }
 
-    /// How often it sinned.
+    /// How many wrong answers were committed.
     pub fn defects(&self) -> u64 {
         self.defects
     }
 
-    /// Begins a transaction at a snapshot of now.
+    /// Begins a transaction at the current snapshot.
     pub fn begin(&mut self, session: u16) -> u64 {
         self.begun += 1;
         for done in self.done.values_mut().rev() {
             if done.session == session {
-                // Whoever asks for the next thing has had the last answer.
+                // A session that asks for the next transaction has received its last answer.
                 done.acknowledged.get_or_insert(self.begun);
                 break;
             }
@@ -178,12 +178,12 @@ impl<K: Ord + Clone, V: Clone + PartialEq> Store<K, V> {
     /// Writes a key, or removes it.
     ///
     /// # Errors
-    /// When another transaction wrote it that this one does not see.
+    /// When the newest version is of another transaction and this one does not see it.
     pub fn set(&mut self, txn: u64, key: &K, value: Option<V>) -> Result<(), Conflict> {
         let active = &self.active[&txn];
         let snapshot = active.snapshot;
         let other = active.entangled.filter(|_| active.mutual);
-        // When the other one is committed, this one has to.
+        // When the other transaction has committed, this one has to commit as well.
         let sealed = other.is_some_and(|other| self.done.contains_key(&other));
         let defect = self.defect;
         let entries = self.keys.entry(key.clone()).or_default();
@@ -205,7 +205,8 @@ impl<K: Ord + Clone, V: Clone + PartialEq> Store<K, V> {
                 lies += 1;
             }
         }
-        // What was read is not what is there, for whatever reason: the honest answer is a conflict.
+        // The transaction read something else than the newest version: the correct answer is a
+        // conflict.
         let newest = entries.last().map_or(0, |entry| entry.txn);
         if self.active[&txn].read.contains_key(key) && newest != seen && lies == 0 && !sealed {
             return Err(Conflict);
@@ -219,7 +220,7 @@ impl<K: Ord + Clone, V: Clone + PartialEq> Store<K, V> {
     /// Commits.
     ///
     /// # Errors
-    /// When the transaction must not take effect: it then did not.
+    /// When the transaction must not take effect. It is then aborted.
     pub fn commit(&mut self, txn: u64) -> Result<(), Conflict> {
         if !self.may_commit(txn) {
             self.abort(txn);
@@ -246,7 +247,7 @@ impl<K: Ord + Clone, V: Clone + PartialEq> Store<K, V> {
         Ok(())
     }
 
-    /// Takes back what a transaction wrote.
+    /// Aborts: removes what a transaction wrote.
     pub fn abort(&mut self, txn: u64) {
         let Some(active) = self.active.remove(&txn) else { return };
         for key in &active.written {

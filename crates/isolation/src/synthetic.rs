@@ -1,26 +1,27 @@
-//! Long honest histories out of nothing, to measure a checker with: sixteen sessions at a time work
-//! on one snapshot, read two keys and read and replace up to two more; whoever replaces what
-//! another one of them replaced is refused. Conflicts, overlaps and write skew all occur.
+//! Long correct histories, generated to measure a checker. Sixteen sessions at a time share one
+//! snapshot. Each reads two keys and replaces up to two more that it reads first. A session that
+//! replaces a version another one of them has replaced is refused. Conflicts, overlaps and write
+//! skew all occur.
 
 use crate::history::{History, Outcome};
 
-/// Sessions that work on one snapshot.
+/// Sessions that share one snapshot.
 const SESSIONS: u32 = 16;
 
-/// Shapes of synthetic histories.
+/// The shape of a synthetic history.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Synthetic {
-    /// Transactions.
+    /// The number of transactions.
     pub txns: u32,
-    /// Keys, each as likely as the next.
+    /// The number of keys, which are equally likely.
     pub keys: u32,
-    /// Whether keys hold lists, of at most this many elements; single values when it is 0.
+    /// The longest list; 0 for single values instead of lists.
     pub list: u32,
-    /// The start of the pseudo-random numbers.
+    /// The seed of the pseudo-random numbers.
     pub seed: u64,
 }
 
-/// A list, and the key that holds it now: a full one makes room for another.
+/// A list and the key that holds it. A full list is replaced by a new one.
 struct Lists {
     elements: Vec<Vec<u32>>,
     key: Vec<u32>,
@@ -28,11 +29,11 @@ struct Lists {
 }
 
 impl Synthetic {
-    /// Makes the history.
+    /// Generates the history.
     pub fn history(self) -> History {
         let mut draws = self.seed | 1;
         let mut draw = |bound: u32| {
-            // Knuth's multiplier; the upper half is random enough to choose keys with.
+            // Knuth's multiplier; its upper half is random enough to choose keys.
             draws =
                 draws.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963);
             ((draws >> 33) % u64::from(bound)) as u32

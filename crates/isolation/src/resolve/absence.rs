@@ -1,15 +1,15 @@
-//! Which absence a read of nothing saw, where keys come and go. An absence carries no number, so
-//! it is told by time: a key's creations and removals alternate in the order in which their
-//! transactions asked to commit, because each of them saw the one before; and a read can only have
-//! seen an absence that had begun when it was done and was not over when it began.
+//! Which absence a read of nothing saw, at keys that come and go. An absence has no version number,
+//! so time tells which one it was. The creations and removals of a key alternate in the order in
+//! which their transactions asked to commit, because each of them saw the one before. A read can
+//! only have seen an absence that began before the read was done and ended after the read began.
 //!
-//! Where several absences fit, the read is left out: nothing is guessed. The same where a removal
-//! is unknown to have happened.
+//! When several absences fit, the read is excluded: nothing is guessed. The same holds when it is
+//! unknown whether a removal happened.
 
 use super::tables::{NONE, REMOVAL, REPLACED, Resolved};
 use crate::history::{Key, Outcome};
 
-/// Reads of nothing and creations at keys that were ever removed.
+/// Reads of nothing, and creations, at keys that were removed at some time.
 pub(super) struct Absences {
     /// Keys with removals.
     removed: Vec<bool>,
@@ -22,16 +22,16 @@ pub(super) struct Absences {
 struct Asked {
     key: Key,
     txn: u32,
-    /// Its place among all reads.
+    /// Its index among all reads.
     at: usize,
     by_scan: u32,
 }
 
-/// A time in which a key held nothing.
+/// A period in which a key held nothing.
 struct Absence {
-    /// The removal that began it, or the key's first absence.
+    /// The removal that began it, or the first absence of the key.
     version: u32,
-    /// When that was asked for.
+    /// When the removal asked to commit.
     from: u32,
     /// When the creation that ended it was over.
     until: u32,
@@ -49,22 +49,22 @@ impl Absences {
         Self { removed, reads: Vec::new(), created: Vec::new() }
     }
 
-    /// Whether the key was never removed, so that there is only one absence.
+    /// Whether the key was never removed. Then it has only one absence.
     pub(super) fn is_plain(&self, key: Key) -> bool {
         !self.removed.get(key as usize).copied().unwrap_or_default()
     }
 
-    /// A read of nothing, to be resolved.
+    /// Registers a read of nothing, to be resolved later.
     pub(super) fn ask(&mut self, key: Key, txn: u32, at: usize, by_scan: u32) {
         self.reads.push(Asked { key, txn, at, by_scan });
     }
 
-    /// A version that was written where its transaction had read nothing.
+    /// Registers a version whose transaction had read nothing at its key.
     pub(super) fn created(&mut self, key: Key, txn: u32, version: u32) {
         self.created.push((key, txn, version));
     }
 
-    /// Resolves all of them.
+    /// Resolves all registered reads.
     pub(super) fn resolve(mut self, all: &mut Resolved<'_>) {
         if self.removed.is_empty() {
             return;
@@ -115,7 +115,7 @@ fn one_key(
     let history = all.history;
     let first = Absence { version: all.first_absence(key), from: 0, until: NONE };
     let mut absences = vec![first];
-    // From here on nobody knows whether the key was removed.
+    // From this stamp on it is unknown whether the key was removed.
     let mut unsure = NONE;
     for &(_, txn, version) in removals {
         let from = history.txn(txn).asked;
@@ -133,7 +133,7 @@ fn one_key(
         }
         let before = absences.partition_point(|absence| absence.from < asked) - 1;
         let absence = &mut absences[before];
-        // Of two creations over one absence neither ends it for sure.
+        // With two creations over one absence, neither ends it for certain.
         absence.until = absence.until.min(history.over(txn));
         all.versions[version as usize].prev = absence.version;
         creators.push((txn, absence.version));
@@ -150,7 +150,7 @@ fn one_key(
         } else {
             let begun = absences.partition_point(|absence| absence.from < record.asked);
             let mut fit = absences[..begun].iter().rev().filter(|it| it.until >= record.begin);
-            // None fits a read that is stale for certain; the newest then shows it best.
+            // When none fits, the read is certainly stale, and the newest absence shows that best.
             let newest = fit.next().unwrap_or(&absences[begun - 1]);
             if fit.next().is_some() {
                 all.ambiguous += 1;

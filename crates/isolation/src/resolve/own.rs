@@ -1,5 +1,5 @@
-//! One pass over the operations of every transaction: what it read from outside of itself, what
-//! its writes stand on, and where it contradicts itself. Knows nothing of other transactions.
+//! One pass over the operations of every transaction: what it read from others, what its writes are
+//! based on, and where it contradicts itself. Knows nothing of other transactions.
 
 use super::{
     absence::Absences,
@@ -13,17 +13,17 @@ use crate::{
 /// The key holds nothing, and this transaction did not remove it.
 const ABSENT: u32 = NONE - 1;
 
-/// What a transaction knows of a key.
+/// What a transaction knows about a key.
 #[derive(Clone, Copy)]
 struct Known {
-    /// Which one; what else is here is of an older one when it is not the one at hand.
+    /// The transaction. The other fields are stale when it is not the current one.
     by: u32,
     now: u32,
-    /// The last scan that met the key; they are numbered.
+    /// The number of the last scan that met the key.
     met: u32,
 }
 
-/// What the transaction at hand knows of the keys.
+/// What the current transaction knows about all keys.
 struct Own<'r, 'a> {
     all: &'r mut Resolved<'a>,
     absences: &'r mut Absences,
@@ -34,7 +34,7 @@ struct Own<'r, 'a> {
     sets: Vec<OwnSet<'a>>,
 }
 
-/// A set as the transaction saw it first, and what it added itself.
+/// A set as the transaction first saw it, and the elements that it added itself.
 struct OwnSet<'a> {
     key: Key,
     seen: Option<&'a [u32]>,
@@ -92,7 +92,8 @@ impl Own<'_, '_> {
         Ok(())
     }
 
-    /// The key is seen to hold this version. Later it must be the same, own writes aside.
+    /// The transaction sees this version at the key. Apart from its own writes, later reads must
+    /// see the same.
     fn see(&mut self, key: Key, version: u32, otherwise: Anomaly, by_scan: u32) {
         let txn = self.txn;
         let known = &mut self.known[key as usize];
@@ -124,7 +125,7 @@ impl Own<'_, '_> {
         self.all.reads.push(if read == NONE { NONE } else { read | by_scan });
     }
 
-    /// A version that was never written, or at another key.
+    /// Whether the version was never written, or written at another key.
     fn out_of_place(&self, key: Key, version: u32) -> bool {
         !self.all.is_at(version, key)
     }
@@ -186,13 +187,13 @@ impl<'a> Own<'_, 'a> {
         &mut self.sets[at]
     }
 
-    /// A set holds what the transaction added, and is the same each time but for that.
+    /// A set holds what the transaction added. Apart from that, it is the same at each read.
     fn see_set(&mut self, key: Key, elements: &'a [u32]) {
         let txn = self.txn;
         if let Some(twice) = elements.windows(2).find(|pair| pair[0] == pair[1]) {
             let version = twice[0];
             let writer = self.all.writer_of(twice[0]);
-            // Written once, and there twice.
+            // The element was written once and appears twice.
             self.found.add(Anomaly::NeverWritten, Evidence::Read { txn, key, version, writer });
         }
         let set = self.own_set(key);

@@ -1,10 +1,10 @@
-//! Sets, whose additions commute: no order of versions is known, and none is needed. Snapshots are
-//! ordered, so the sets that were read at one key have to include each other; each step of that
-//! chain is a position, and an element belongs to the first position that holds it.
+//! Sets, whose additions commute: the order of versions is unknown and not needed. Snapshots are
+//! ordered, so the sets read at one key form a chain by inclusion. Each step of the chain is a
+//! position. An element belongs to the first position that holds it.
 //!
-//! Two nodes for each position keep the graph linear: work that a position holds comes before it
-//! and before all who read it or a later one; who read a position comes before all work of later
-//! ones.
+//! Two nodes for each position keep the graph linear. Work that a position holds comes before the
+//! position and before all who read it or a later one. A reader of a position comes before all work
+//! of later positions.
 
 use super::tables::{ELEMENT, NONE, Resolved, SetRead};
 use crate::{
@@ -17,14 +17,14 @@ use crate::{
 pub(crate) struct SetNodes {
     /// Whether a position is the last of its key.
     pub(crate) last: Vec<bool>,
-    /// Position and transaction: who read it.
+    /// Pairs of a position and a transaction that read it.
     pub(crate) readers: Vec<(u32, u32)>,
-    /// Position and transaction: who added what it is the first to hold.
+    /// Pairs of a position and a transaction that added an element which this position holds first.
     pub(crate) writers: Vec<(u32, u32)>,
 }
 
 impl SetNodes {
-    /// Orders the sets that were read, and finds those that include neither the other.
+    /// Orders the sets that were read and reports pairs of which neither includes the other.
     pub(crate) fn new(all: &Resolved<'_>, found: &mut Found) -> Self {
         let mut this = Self::default();
         let mut reads: Vec<(Key, usize, SetRead<'_>)> = all
@@ -88,12 +88,12 @@ impl SetNodes {
             self.readers.push((at, read.txn));
             last = Some((read, at));
         }
-        // What nobody saw comes after all that somebody did.
+        // Elements that no read holds come after all elements that some read holds.
         self.position();
         *self.last.last_mut().expect("there is one") = true;
     }
 
-    /// Elements that took effect, and that no read of their set holds.
+    /// Elements that took effect and that no read of their set holds.
     fn unseen(&mut self, all: &Resolved<'_>, seen: &[bool], first_of: &[(Key, u32)]) {
         for (element, seen) in (0..).zip(seen) {
             let Some(writer) = all.writer_of(element) else { continue };
@@ -110,7 +110,7 @@ impl SetNodes {
 }
 
 impl Resolved<'_> {
-    /// Judges where an element comes from that somebody read.
+    /// Checks the origin of an element that was read.
     fn may_hold(&self, read: SetRead<'_>, version: u32, found: &mut Found) -> bool {
         let key = read.key;
         let txn = read.txn;
@@ -125,7 +125,7 @@ impl Resolved<'_> {
     }
 }
 
-/// What a read holds that its own transaction did not add.
+/// The elements of a read that its own transaction did not add.
 fn foreign<'a>(all: &'a Resolved<'_>, read: SetRead<'a>) -> impl Iterator<Item = u32> + 'a {
     let own = move |element: u32| all.writer_of(element) == Some(read.txn);
     read.elements.iter().copied().filter(move |&element| !own(element))
@@ -140,7 +140,7 @@ fn lacking(all: &Resolved<'_>, larger: SetRead<'_>, smaller: SetRead<'_>) -> Opt
     })
 }
 
-/// Two reads of which neither holds all that the other does, as the circle that they make.
+/// Two reads of which neither includes the other, as the cycle that they form.
 fn fork(all: &Resolved<'_>, one: SetRead<'_>, other: SetRead<'_>, only_one: u32) -> Evidence {
     let only_other = lacking(all, one, other).unwrap_or(NONE);
     let edge = |from, to, why, version| Edge {

@@ -1,30 +1,31 @@
-//! What is known of every version and of every read, in tables that are indexed by the dense numbers
-//! of keys, versions and transactions. Answers questions about them; resolves and judges nothing.
+//! What is known about every version and every read, in tables indexed by the dense numbers of
+//! keys, versions and transactions. Answers lookups; resolves and judges nothing.
 
 use crate::history::{History, Key};
 
-/// No such transaction, no such version, not to be told.
+/// No transaction, no version, or unknown.
 pub(crate) const NONE: u32 = u32::MAX;
 
-/// A read that a scan did by not meeting the key: the bit beside the version.
+/// Flag beside the version of a read: a scan made the read by not meeting the key.
 pub(crate) const BY_SCAN: u32 = 1 << 31;
 
-/// The version was replaced by its own transaction. Flags stand above the key, which is below 2^29.
+/// Flag: its own transaction replaced the version. Flags are above the key, which is below 2^29.
 pub(super) const REPLACED: u32 = 1 << 29;
-/// The version is the removal of its key.
+/// Flag: the version is the removal of its key.
 pub(super) const REMOVAL: u32 = 1 << 30;
-/// The version is an element of a set.
+/// Flag: the version is an element of a set.
 pub(super) const ELEMENT: u32 = 1 << 31;
 
-/// What is known of a version, in one place: with many keys each look at one is a look far away.
+/// Everything about one version in one place: with many keys each lookup is a cache miss.
 #[derive(Clone, Copy)]
 pub(super) struct Written {
-    /// Who wrote it; nobody wrote an absence before the first write.
+    /// The writer. An absence before the first write has none.
     pub(super) writer: u32,
     pub(super) key_and_flags: u32,
-    /// What it replaced.
+    /// The version that it replaced.
     pub(super) prev: u32,
-    /// The first version that replaced it, and the next that replaced what it did.
+    /// `next` is the first version that replaced this one; `sibling` is the next version that
+    /// replaced the same one as this.
     pub(super) next: u32,
     pub(super) sibling: u32,
 }
@@ -39,22 +40,22 @@ impl Written {
     }
 }
 
-/// What the history says, in tables.
+/// The history as tables.
 pub(crate) struct Resolved<'a> {
     pub(crate) history: &'a History,
-    /// All versions. Those from `history.versions()` on are the absences before the first write of a
-    /// key: that of key `k` is `versions + k`.
+    /// All versions. The entries from `history.versions()` on are the absences before the first
+    /// write of a key: entry `versions + k` is that of key `k`.
     pub(super) versions: Vec<Written>,
     pub(super) reads_at: Vec<u32>,
     pub(super) reads: Vec<u32>,
     pub(crate) sets: Vec<SetRead<'a>>,
     /// Whether a transaction took effect.
     pub(crate) visible: Vec<bool>,
-    /// Reads of absence that fit several moments, and were left out.
+    /// Reads of absence that fit several absences and were excluded.
     pub(crate) ambiguous: u64,
 }
 
-/// What a transaction saw first of a set, its own additions included.
+/// The first read of a set by a transaction, including the transaction's own additions.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct SetRead<'a> {
     pub(crate) key: Key,
@@ -63,8 +64,8 @@ pub(crate) struct SetRead<'a> {
 }
 
 impl Resolved<'_> {
-    /// What a transaction read from outside of itself: versions, with [`BY_SCAN`]; [`NONE`] where
-    /// it cannot be told.
+    /// What a transaction read from others: versions, with [`BY_SCAN`] where it applies, and
+    /// [`NONE`] where the version is unknown.
     pub(crate) fn reads(&self, txn: u32) -> &[u32] {
         let at = txn as usize;
         &self.reads[self.reads_at[at] as usize..self.reads_at[at + 1] as usize]
@@ -80,7 +81,7 @@ impl Resolved<'_> {
         })
     }
 
-    /// Who wrote this version; nobody wrote an absence before the first write.
+    /// The writer of this version. An absence before the first write has none.
     pub(crate) fn writer_of(&self, version: u32) -> Option<u32> {
         self.versions.get(version as usize).map(|it| it.writer).filter(|&txn| txn != NONE)
     }
@@ -90,23 +91,23 @@ impl Resolved<'_> {
         self.versions[version as usize].key()
     }
 
-    /// The version as a client would name it: none for an absence.
+    /// The version as clients name it: `None` for an absence.
     pub(crate) fn shown(&self, version: u32) -> Option<u32> {
         let there = version < self.history.versions() && !self.is(version, REMOVAL);
         there.then_some(version)
     }
 
-    /// What a version that somebody wrote replaced.
+    /// What this version replaced, if a transaction wrote it.
     pub(super) fn prev(&self, version: u32) -> Option<u32> {
         self.writer_of(version).map(|_| self.versions[version as usize].prev)
     }
 
-    /// Whether somebody wrote this version, and at this key.
+    /// Whether a transaction wrote this version at this key.
     pub(super) fn is_at(&self, version: u32, key: u32) -> bool {
         self.writer_of(version).is_some() && self.key_of(version) == key
     }
 
-    /// Whether a transaction wrote this version for good.
+    /// Whether the transaction that wrote this version did not replace it itself.
     pub(super) fn is_final(&self, version: u32) -> bool {
         !self.is(version, REPLACED)
     }

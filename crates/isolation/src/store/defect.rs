@@ -1,16 +1,16 @@
-//! The defects that a store may have, by the anomaly that each shows. Knows no store.
+//! The defects of a faulty store, named by the anomaly that each shows. Knows no store.
 
-/// The one thing that a store does wrong.
+/// The one defect of a faulty store.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Defect {
     /// A transaction does not see its own write.
     Internal,
     /// A backward scan leaves out a key that the same transaction has seen.
     RangeRead,
-    /// Two transactions write over each other's pending work. For work in which every read is
-    /// followed by a write of the same key.
+    /// Two transactions overwrite each other's pending work. The workload must follow every read
+    /// with a write of the same key.
     DirtyWrite,
-    /// A dropped value is read.
+    /// An aborted value is read.
     AbortedRead,
     /// A value that its own transaction replaced is read.
     IntermediateRead,
@@ -20,13 +20,13 @@ pub enum Defect {
     LostUpdate,
     /// A transaction that missed one write of another sees a second one.
     FracturedRead,
-    /// A transaction misses what the work that it saw had read.
+    /// A transaction misses work that the work it saw depends on.
     GSingle,
     /// Two transactions see two independent writes in opposite orders.
     LongFork,
-    /// The same, one of them through the work of a third.
+    /// Like `LongFork`, with one of the writes seen through the work of a third transaction.
     GNonadjacent,
-    /// A scan misses a key that was created by work that its transaction has seen.
+    /// A scan misses a key that was created by a transaction whose work it has seen.
     Phantom,
     /// A session's snapshot is older than its own last commit.
     SessionOrder,
@@ -35,7 +35,7 @@ pub enum Defect {
 }
 
 impl Defect {
-    /// All of them.
+    /// All defects.
     pub const ALL: [Self; 14] = [
         Self::Internal,
         Self::RangeRead,

@@ -1,14 +1,14 @@
-//! The wrong answers of a faulty store, and when it gives them. Each defect waits for the moment at
-//! which one wrong answer completes it; until then every answer is honest.
+//! The wrong answers of a faulty store. Each defect waits for the moment at which one wrong answer
+//! completes its anomaly; until then every answer is correct.
 
 use super::{Active, Defect, Seen, Store};
 use std::collections::BTreeSet;
 
-/// One wrong answer in so many that could be.
+/// One of this many possible wrong answers is given.
 const EVERY: u64 = 3;
 
 impl<K: Ord + Clone, V: Clone + PartialEq> Store<K, V> {
-    /// What the transaction itself wrote, or not.
+    /// The transaction's own write; with `Internal`, the value before it.
     pub(super) fn own(&mut self, txn: u64, key: &K) -> Option<V> {
         let entries = &self.keys[key];
         let own = entries.iter().find(|entry| entry.txn == txn).expect("it wrote the key");
@@ -23,7 +23,7 @@ impl<K: Ord + Clone, V: Clone + PartialEq> Store<K, V> {
         own
     }
 
-    /// The wrong answer to a read, when this is the moment for it.
+    /// The wrong answer to a read, if the moment has come.
     pub(super) fn lie(&mut self, txn: u64, key: &K) -> Option<Seen<V>> {
         let defect = self.defect?;
         let seen = match defect {
@@ -57,12 +57,12 @@ impl<K: Ord + Clone, V: Clone + PartialEq> Store<K, V> {
         Some(Seen { from: u64::MAX, value: Some(value), ..honest })
     }
 
-    /// Shows pending work of another transaction that is entangled with this one or with nobody.
+    /// Shows pending work of a transaction that is entangled with this one, or with none.
     fn pending(&mut self, txn: u64, key: &K) -> Option<Seen<V>> {
         let entry = self.keys.get(key)?.iter().rev().find(|entry| entry.at.is_none())?.clone();
         let own = &self.active[&txn];
         let theirs = &self.active[&entry.txn];
-        // The second one completes the circle, with work that the first has not read around.
+        // The second read completes the cycle.
         let complete = theirs.entangled == Some(txn) && own.entangled.is_none();
         let first = theirs.entangled.is_none() && own.entangled.is_none();
         if !complete && !first {
@@ -77,14 +77,14 @@ impl<K: Ord + Clone, V: Clone + PartialEq> Store<K, V> {
         Some(Seen { from: entry.txn, at: 0, value: entry.value, by_scan: false })
     }
 
-    /// A version that was committed after the snapshot, of a transaction of which an older state
-    /// was seen already.
+    /// A version that was committed after the snapshot, by a transaction of which this one already
+    /// saw an older state.
     fn too_new(&mut self, txn: u64, key: &K) -> Option<Seen<V>> {
         let active = &self.active[&txn];
         let newest = self.before(key, u64::MAX);
         let done = self.done.get(&newest.from)?;
         let missed = |(other, seen): (&K, &Seen<V>)| {
-            // What a scan did not meet makes another anomaly.
+            // A key that a scan did not meet would make another anomaly.
             let met = seen.value.is_some() || !seen.by_scan;
             other != key && done.written.contains(other) && seen.at < done.at && met
         };
@@ -92,7 +92,7 @@ impl<K: Ord + Clone, V: Clone + PartialEq> Store<K, V> {
         wrong.then_some(newest)
     }
 
-    /// The version before the newest one, where missing that completes a circle.
+    /// The version before the newest one, if missing the newest completes a cycle.
     fn hole(&mut self, defect: Defect, txn: u64, key: &K) -> Option<Seen<V>> {
         let active = &self.active[&txn];
         let newest = self.honest(txn, key);
@@ -124,7 +124,7 @@ impl<K: Ord + Clone, V: Clone + PartialEq> Store<K, V> {
         Some(older)
     }
 
-    /// All that a transaction depends on.
+    /// All transactions that a transaction depends on.
     fn depends(&self, txn: u64) -> BTreeSet<u64> {
         let mut all = BTreeSet::new();
         let mut todo = vec![txn];
@@ -135,7 +135,7 @@ impl<K: Ord + Clone, V: Clone + PartialEq> Store<K, V> {
         all
     }
 
-    /// Moves the whole snapshot to before the commit that the first read would have met.
+    /// Moves the whole snapshot to before the commit that the first read would see.
     fn stale(&mut self, defect: Defect, txn: u64, key: &K) -> Option<Seen<V>> {
         let active = &self.active[&txn];
         let newest = self.honest(txn, key);
@@ -158,7 +158,7 @@ impl<K: Ord + Clone, V: Clone + PartialEq> Store<K, V> {
         Some(self.before(key, moment))
     }
 
-    /// The key that a scan leaves out.
+    /// The key that a scan omits.
     pub(super) fn hidden(&mut self, txn: u64, keys: &[K], backward: bool) -> Option<K> {
         let active = &self.active[&txn];
         let key = match self.defect? {
@@ -186,14 +186,14 @@ impl<K: Ord + Clone, V: Clone + PartialEq> Store<K, V> {
         Some(key)
     }
 
-    /// Whether what the transaction saw may be committed.
+    /// Whether a transaction with these reads may commit.
     pub(super) fn may_commit(&self, txn: u64) -> bool {
         let active = &self.active[&txn];
         if active.doomed {
             return false;
         }
         if active.entangled.is_some() {
-            // Half a circle is no defect yet, but it is nothing to commit either.
+            // Half a cycle is no defect yet, and must not be committed either.
             return active.mutual;
         }
         let mut depends = active.read.values().map(|seen| seen.from);
@@ -204,14 +204,16 @@ impl<K: Ord + Clone, V: Clone + PartialEq> Store<K, V> {
         };
         avoids.is_empty()
             || depends.all(|from| {
-                // What depends on the missed work would make a shorter circle, or is this one.
+                // Work that depends on the missed work would make a shorter cycle. For `GSingle` it
+                // is the cycle.
                 let single = self.defect == Some(Defect::GSingle);
                 let apart = single || self.depends(from).is_disjoint(avoids);
                 !avoids.contains(&from) && apart && !forked(from)
             })
     }
 
-    /// Who only reads has seen some work, and missed some that was under way meanwhile.
+    /// Notes, for a read-only transaction, pairs of a writer that it saw and a concurrent writer
+    /// that it missed.
     pub(super) fn note_sights(&mut self, active: &Active<K, V>) {
         if !matches!(self.defect, Some(Defect::LongFork | Defect::GNonadjacent)) {
             return;
@@ -229,7 +231,7 @@ impl<K: Ord + Clone, V: Clone + PartialEq> Store<K, V> {
             let Some(missed) = missed else { continue };
             let Some(began) = self.done.get(&missed).map(|done| done.snapshot) else { continue };
             for other in active.read.values().filter(|it| it.at > began && it.from != 0) {
-                // Independent of each other: each began before the other one committed.
+                // The two are independent: each began before the other committed.
                 self.sights.insert((other.from, missed));
             }
         }

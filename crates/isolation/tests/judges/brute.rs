@@ -1,5 +1,5 @@
-//! A checker that tries every order of commits, and every snapshot of every transaction, on
-//! histories so small that this ends. The linear one has to agree with it.
+//! A checker that tries every commit order and every snapshot of every transaction, on very small
+//! histories. The linear checker has to agree with it.
 
 use isolation::{History, Op, Outcome, check};
 use proptest::prelude::{ProptestConfig, Strategy, any, proptest};
@@ -7,8 +7,8 @@ use std::collections::BTreeMap;
 
 const KEYS: u32 = 2;
 
-/// Some transactions: for each key whether it is touched, what is read (modulo what there is), and
-/// whether it is written; when it begins, and how long it takes.
+/// The transactions. For each: which keys it uses, what it reads there (modulo the number of
+/// versions) and whether it writes; when it begins, and how long it takes.
 type Plan = Vec<([(bool, u32, bool); KEYS as usize], u32, u32)>;
 
 fn plans() -> impl Strategy<Value = Plan> {
@@ -17,12 +17,12 @@ fn plans() -> impl Strategy<Value = Plan> {
     proptest::collection::vec(txn, 1..6)
 }
 
-/// Each key is read before it is written, each version is of the transaction and key that wrote it.
+/// Each key is read before it is written. Each version is numbered by its transaction and key.
 fn history(plan: &Plan) -> History {
     let version = |txn: usize, key: u32| txn as u32 * KEYS + key;
     let mut history = History::new();
     for (number, (touches, begin, length)) in plan.iter().enumerate() {
-        // Stamps are from one counter, so that no two are the same.
+        // Stamps come from one counter, so no two are equal.
         let stamp = |time: u32, which: u32| (time * 3 + which) * 8 + number as u32 + 1;
         history.begin(number as u16, stamp(*begin, 0));
         for (key, &(touched, read, written)) in (0..KEYS).zip(touches) {
@@ -64,7 +64,7 @@ fn permutations(order: &mut [u32], from: usize, fits: &mut impl FnMut(&[u32]) ->
     })
 }
 
-/// Whether commits in this order, each with some snapshot before it, give all that was read.
+/// Whether this commit order, with some earlier snapshot for each transaction, explains all reads.
 fn explains(history: &History, order: &[u32]) -> bool {
     let mut states = vec![State::new()];
     for &txn in order {

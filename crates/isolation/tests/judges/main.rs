@@ -1,5 +1,5 @@
-//! The checker on histories of a store that defects in one named way or not at all, beside a slow
-//! checker that tries every order, and beside the crate `adya`. No engine, no threads, no clock.
+//! The checker on histories of a store with one named defect or none, compared with a slow checker
+//! that tries every order, and with the crate `adya`. No engine, no threads, no clock.
 
 mod brute;
 mod play;

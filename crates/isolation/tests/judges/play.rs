@@ -1,4 +1,4 @@
-//! Plays clients against a store, one step of one client at a time, in an order drawn from a seed,
+//! Runs clients against a store, one step of one client at a time, in an order drawn from a seed,
 //! and records what they did.
 
 use isolation::{
@@ -8,7 +8,7 @@ use isolation::{
 use rand_core::{Rng, SeedableRng};
 use rand_xoshiro::Xoshiro256PlusPlus;
 
-/// What is to be played.
+/// The settings of a play.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Play {
     pub(crate) defect: Option<Defect>,
@@ -17,11 +17,11 @@ pub(crate) struct Play {
     pub(crate) txns: u32,
     pub(crate) keys: u32,
     pub(crate) lists: bool,
-    /// Per cent of the transactions whose answer does not arrive.
+    /// The percentage of transactions whose answer does not arrive.
     pub(crate) unknown: u64,
 }
 
-/// What a play came to.
+/// The result of a play.
 pub(crate) struct Played {
     pub(crate) history: History,
     pub(crate) defects: u64,
@@ -80,7 +80,7 @@ fn holes(defect: Option<Defect>) -> bool {
 }
 
 impl Play {
-    /// Mixed work that suits the defect.
+    /// Mixed work in which the defect can show.
     pub(crate) fn new(defect: Option<Defect>, seed: u64) -> Self {
         let txns = if holes(defect) { 100 } else { 30 };
         Self { defect, seed, clients: 4, txns, keys: 6, lists: false, unknown: 0 }
@@ -134,7 +134,7 @@ impl Stage {
                     _ if defect == Some(Defect::DirtyWrite) => Step::Change(key),
                     0..5 => Step::Read(key),
                     5 if !self.play.lists && defect.is_none() => Step::Remove(key),
-                    // Circles through what a scan did not meet are phantoms.
+                    // Cycles through keys that a scan did not meet are phantoms.
                     6 | 7 if !self.play.lists && !holes(defect) => {
                         let end = key + 1 + self.below(keys - key);
                         Step::Scan(key, end)
@@ -144,7 +144,8 @@ impl Stage {
             })
             .collect();
         if defect == Some(Defect::Phantom) && self.below(2) == 0 {
-            // What creates several keys at once, on a part of the keys that nobody else writes.
+            // A transaction that creates several keys at once, in a range of keys that nobody else
+            // writes.
             let key = keys + self.below(200);
             steps = vec![Step::Change(key), Step::Change(key + 1), Step::Scan(key, key + 3)];
         } else if defect == Some(Defect::Phantom) {
@@ -152,7 +153,7 @@ impl Stage {
             steps.push(Step::Scan(keys, keys + 200));
         }
         if matches!(defect, Some(Defect::DirtyWrite | Defect::CyclicInformationFlow)) {
-            // One write of a key: another transaction may have seen the first.
+            // One write for each key: another transaction may have seen the first write.
             let mut changed = Vec::new();
             steps.retain(|step| match step {
                 Step::Change(key) if changed.contains(key) => false,
@@ -167,7 +168,7 @@ impl Stage {
         steps
     }
 
-    /// Whether there is anything left to do.
+    /// Whether there is work left.
     fn step(&mut self, client: &mut Client) -> bool {
         let Some(mut txn) = client.txn.take() else {
             if client.left == 0 {
@@ -178,7 +179,8 @@ impl Stage {
             let steps = self.steps();
             let number = self.store.begin(client.session);
             let drops = self.below(10) == 0;
-            // Work that others saw before its commit is not to be dropped: that is another defect.
+            // Work that others saw before its commit must not be aborted: that would be another
+            // defect.
             let shown = matches!(
                 self.play.defect,
                 Some(Defect::DirtyWrite | Defect::CyclicInformationFlow)
@@ -220,7 +222,7 @@ impl Stage {
         self.records.push(Record { session, begin, did, outcome, asked, end });
     }
 
-    /// False when it met a conflict.
+    /// Returns false after a conflict.
     fn does(&mut self, txn: &mut Running, step: Step) -> bool {
         match step {
             Step::Read(key) => {

@@ -1,8 +1,8 @@
-//! What is missing is named by where it was lost: over a reopening, or before anybody closed.
+//! Missing work is named by where it was lost: at a reopening, or before it.
 
 use isolation::{Anomaly, History, Outcome, check};
 
-/// Client 0 writes a key; then a client finds nothing there.
+/// Client 0 writes a key; then another client finds nothing there.
 fn lost(reader: u16, reopened: bool) -> History {
     let mut history = History::new();
     history.begin(0, 1);

@@ -27,7 +27,7 @@ fn condemned(history: &History, lists: bool) -> (bool, Vec<String>) {
 
 #[test]
 fn both_condemn_every_sin() {
-    // Elle knows no scans: as reads, one that lacks a key says nothing about that key.
+    // Elle has no scans. As reads, a scan that lacks a key says nothing about that key.
     for defect in Defect::ALL.into_iter().filter(|&defect| defect != Defect::RangeRead) {
         for lists in [false, true] {
             if lists && defect == Defect::Phantom {
@@ -59,7 +59,7 @@ fn both_acquit_an_honest_store() {
     }
 }
 
-/// Two more transactions, both of which find nothing at a new key and write it: a lost update.
+/// Adds two transactions that both find nothing at a new key and write it: a lost update.
 fn with_a_lost_update(mut history: History, lists: bool) -> History {
     let key = history.keys();
     let version = history.versions();

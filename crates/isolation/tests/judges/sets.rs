@@ -1,5 +1,5 @@
-//! Sets whose additions commute, over several keys: clients whose steps are woven into one another by
-//! a seed, against a store that keeps snapshots of all commits, or commits one named defect.
+//! Sets whose additions commute, over several keys. A seed interleaves the steps of the clients.
+//! The store keeps snapshots of all commits, or has one named defect.
 
 use isolation::{Anomaly, History, Outcome, check};
 use rand_core::{Rng, SeedableRng};
@@ -11,20 +11,20 @@ const CLIENTS: u16 = 4;
 const TXNS: u32 = 20;
 const PLAYS: u64 = 40;
 
-/// What the store does wrong, once.
+/// The defect of the store, shown once.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Defect {
-    /// An element of a dropped transaction is there.
+    /// An element of an aborted transaction is there.
     Aborted,
-    /// An element that nobody added.
+    /// An element is there that nobody added.
     Never,
-    /// An element twice: a merge operand that was applied a second time.
+    /// An element is there twice: a merge operand was applied a second time.
     Twice,
     /// A transaction does not see its own addition.
     Own,
-    /// Of a transaction that added to two keys one element is missing.
+    /// A transaction added to two keys, and one of its elements is missing.
     Fractured,
-    /// The whole snapshot is older than what was acknowledged before.
+    /// The whole snapshot is older than work that was acknowledged before it.
     Stale,
 }
 
@@ -81,7 +81,7 @@ impl Stage {
             _ => None,
         });
         let first = before.is_none();
-        // Whoever was lied to is told the same again.
+        // A client that got a wrong answer gets the same one again.
         let mut set = before.unwrap_or_else(|| {
             let snapshot = self.commits[..running.snapshot].concat();
             snapshot.iter().filter_map(|&(at, element)| (at == key).then_some(element)).collect()
@@ -101,7 +101,7 @@ impl Stage {
         running.did.push(Did::Set(key, set));
     }
 
-    /// Commits its defect where a set is read for the first time.
+    /// Shows its defect when a set is read for the first time.
     fn spoil(&mut self, running: &Running, key: u32, set: &mut Vec<u32>) {
         let dropped = self.dropped.iter().find(|(at, _)| *at == key).copied();
         if let Some((_, element)) = dropped
@@ -117,7 +117,7 @@ impl Stage {
         {
             set.push(element);
         }
-        // Another key has shown the transaction.
+        // A read of another key has already shown a commit that also wrote this key.
         let seen: BTreeSet<u32> = running
             .did
             .iter()
@@ -215,7 +215,8 @@ fn every_sin_against_a_set_is_caught_by_its_name() {
         (Defect::Never, &[Anomaly::NeverWritten]),
         (Defect::Twice, &[Anomaly::NeverWritten]),
         (Defect::Own, &[Anomaly::Internal]),
-        // Among sets that others read, one that lacks an element includes none of theirs.
+        // The set that lacks an element and a set that another transaction read may not include
+        // each other.
         (Defect::Fractured, &[Anomaly::FracturedRead, Anomaly::LongFork]),
         (Defect::Stale, &[Anomaly::SessionOrder, Anomaly::RealTimeOrder, Anomaly::GSingle]),
     ] {
@@ -234,12 +235,13 @@ fn every_sin_against_a_set_is_caught_by_its_name() {
             judged += defects;
             caught += u32::from(named);
         }
-        // Who was dropped, or saw the same without the defect, shows nothing.
+        // A client that was refused, or would have seen the same without the defect, proves
+        // nothing.
         assert!(judged >= 20 && 2 * caught >= judged, "{defect:?}: {caught} of {judged}");
     }
 }
 
-/// Two clients read both sets before either of them added to one; each missed the other's element.
+/// Two clients read both sets before either of them added to one. Each missed the other's element.
 #[test]
 fn write_skew_between_sets_is_counted() {
     let told = |second_sees: &[u32]| {

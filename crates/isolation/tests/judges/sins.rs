@@ -1,13 +1,13 @@
-//! Every anomaly by its name, from a store that commits just that one; and an honest store, which
-//! is never accused.
+//! Every anomaly is caught by its name, from a store that has only that defect. A correct store is
+//! never accused.
 
 use crate::play::Play;
 use isolation::{Anomaly, check, store::Defect};
 
-/// Plays of each defect.
+/// Plays for each defect.
 const PLAYS: u64 = 40;
 
-/// Plays in which it has to be committed.
+/// Plays in which the defect has to show.
 const SINNED: u64 = 5;
 
 fn anomaly(defect: Defect) -> Anomaly {
@@ -46,7 +46,7 @@ fn must_be_caught(defect: Defect, lists: bool) {
         sinned += 1;
         let name = anomaly(defect);
         named += u64::from(report.found(name));
-        // A later reader may turn the circle into a shorter one, and the shortest gives the name.
+        // A later reader may make the cycle shorter, and the shortest cycle gives the name.
         let shorter = defect == Defect::GNonadjacent && report.found(Anomaly::LongFork);
         let caught = report.found(name) || shorter;
         assert!(caught, "{defect:?}, seed {seed}: no {name}, {:?}", report.counts);
