@@ -6,6 +6,7 @@
 //! events; milestones, which have no stamp, are counted above all stamps.
 
 mod answer;
+pub mod forking;
 pub mod known;
 mod notes;
 pub mod other_engines;

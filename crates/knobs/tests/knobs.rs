@@ -410,7 +410,7 @@ fn a_finding_holds_for_its_versions_and_builds() {
 }
 
 #[test]
-fn a_finding_that_counts_as_unknown_is_expected_nowhere() {
+fn an_unknown_finding_is_expected_nowhere() {
     let root = root(&[("known-findings.toml", FINDING)]);
     let load = |text: &str| Findings::load(root.path()).unwrap().with_unknown(text);
     let is_expected = |text: &str| {

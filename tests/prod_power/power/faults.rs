@@ -14,7 +14,10 @@ use mace_prod::{
     scenario::{
         Case,
         chaos::recipes::Stages,
-        power::{Passed, known::FAILED_SYNC, other_engines, put_down_to, workloads::Workload},
+        power::{
+            Passed, forking::on_threads, known::FAILED_SYNC, other_engines, put_down_to,
+            workloads::Workload,
+        },
     },
     settings::{FindingId, Seed, Settings, excludes},
     testdir,
@@ -188,15 +191,11 @@ fn on_disk(
     let queue = Mutex::new(lanes.iter().enumerate());
     // A run waits for its processes about half of its time.
     let workers = 2 * thread::available_parallelism().map_or(1, usize::from);
-    thread::scope(|scope| {
-        for _ in 0..workers {
-            scope.spawn(|| {
-                loop {
-                    let next = queue.lock().unwrap_or_else(PoisonError::into_inner).next();
-                    let Some((number, lane)) = next else { break };
-                    disk.along(number, lane);
-                }
-            });
+    on_threads(workers, || {
+        loop {
+            let next = queue.lock().unwrap_or_else(PoisonError::into_inner).next();
+            let Some((number, lane)) = next else { break };
+            disk.along(number, lane);
         }
     });
     let score = disk.score.into_inner().unwrap_or_else(PoisonError::into_inner);

@@ -53,7 +53,9 @@ impl Fork {
     }
 
     /// Runs the work and says how it ended. The fork has only this thread: hold no lock that the
-    /// work needs, and open no store here meanwhile.
+    /// work needs, and open no store here meanwhile. Threads of this process must not begin or end
+    /// meanwhile either: the standard library holds a lock then, and work that starts a thread would
+    /// wait for it for ever.
     pub fn run(&self, work: impl FnOnce() -> std::result::Result<(), String>) -> Result<Outcome> {
         let reply = self.output.with_extension("reply");
         let log = File::create(&self.output)
