@@ -1,7 +1,6 @@
 //! The house rules, as a test: each says what is banned, what to use instead and why, and each has
 //! a test of its own with a planted offence. Reads files only; it never changes them.
 
-mod case_names;
 mod figures;
 mod modules;
 mod packages;

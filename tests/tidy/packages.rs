@@ -24,15 +24,6 @@ const MAY_USE: [(&str, &[&str]); 8] = [
     ("mace-prod", &["faultfs", "isolation", "knobs", "process", "results"]),
 ];
 
-/// The package that a file belongs to.
-pub(crate) fn package_of(path: &str) -> &str {
-    match path.split_once('/') {
-        Some(("crates", rest)) => rest.split('/').next().unwrap_or(rest),
-        Some(("perf", _)) => "perf",
-        _ => "mace-prod",
-    }
-}
-
 /// The folders of the packages, each ending in `/`; the root's is empty.
 pub(crate) fn folders(all: &[Source]) -> Vec<String> {
     let manifests = all.iter().filter_map(|source| source.path.strip_suffix("Cargo.toml"));

@@ -128,16 +128,16 @@ impl Fork {
 /// A line for each thread of a process that hangs: its name, its state, where in the kernel it waits, and
 /// in which system call with which arguments.
 fn threads(pid: Pid) -> String {
-    let mut lines = String::from("not done at its deadline; its threads:\n");
     let tasks = fs::read_dir(format!("/proc/{}/task", pid.as_raw_nonzero())).into_iter().flatten();
-    for task in tasks.flatten() {
+    let line = |task: fs::DirEntry| {
         let read = |name: &str| fs::read_to_string(task.path().join(name)).unwrap_or_default();
         let status = read("status");
         let state = status.lines().find_map(|line| line.strip_prefix("State:")).unwrap_or_default();
         let comm = read("comm");
         let place = read("wchan");
         let call = read("syscall");
-        lines += &format!("  {}: {}, {place}, {}\n", comm.trim(), state.trim(), call.trim());
-    }
-    lines
+        format!("  {}: {}, {place}, {}\n", comm.trim(), state.trim(), call.trim())
+    };
+    let lines: String = tasks.flatten().map(line).collect();
+    format!("not done at its deadline; its threads:\n{lines}")
 }
