@@ -45,8 +45,8 @@ fn every_other_end_is_told_apart() {
     let hang = |_: &Path| loop {
         std::thread::park();
     };
-    let (hung, printed) = ended_within(Duration::from_millis(300), hang);
-    assert_eq!(hung, Outcome::Hung);
+    let (outcome, printed) = ended_within(Duration::from_millis(300), hang);
+    assert_eq!(outcome, Outcome::Hung);
     assert!(
         printed.contains("its threads:\n  ") && printed.contains(": S (sleeping), "),
         "{printed}"
