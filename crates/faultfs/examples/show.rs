@@ -1,4 +1,4 @@
-//! Prints a stored trace, or the log of a session that died, for a person: `show FILE`.
+//! Prints a stored trace, or the log of a session that died, in readable form: `show FILE`.
 
 #[expect(clippy::print_stdout, reason = "an example shows what it read")]
 fn main() -> Result<(), Box<dyn std::error::Error>> {

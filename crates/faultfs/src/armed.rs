@@ -1,5 +1,5 @@
-//! An armed plan: asks the `fail` crate's registry whether a rule fires and counts the answer. Knows
-//! neither recorder nor hook.
+//! Armed fault rules: asks the `fail` crate's registry whether a rule fires and counts the answers.
+//! Knows neither recorder nor hooks.
 
 use crate::{
     error::{Error, Result},
@@ -14,7 +14,7 @@ use std::sync::{
     atomic::{AtomicU64, Ordering},
 };
 
-/// Rules with their counts and their randomness.
+/// Rules with their counts and random generators.
 pub(crate) struct Armed {
     rules: Vec<Live>,
 }
@@ -29,13 +29,14 @@ struct Live {
 }
 
 impl Armed {
-    /// Registers the rules. Each draws from a generator of its own, so that adding one does not
+    /// Registers the rules. Each rule has its own random generator, so adding a rule does not
     /// change what the others do.
     pub(crate) fn new(plan: &Plan, seed: u64) -> Result<Self> {
         let mut rules = Vec::new();
         for rule in plan.rules() {
             let name = rule.name();
-            // The registry hands back the number of the step; what it does was parsed before.
+            // The registry returns the number of the step. The effect of the step was parsed
+            // before.
             let steps: Vec<String> = rule
                 .steps
                 .iter()

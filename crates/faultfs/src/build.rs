@@ -1,5 +1,5 @@
-//! From a crash state to the image it leaves: applies what survived, in the order of the trace, on
-//! top of what was there. Keeps what neighbouring states share; decides nothing and writes nothing.
+//! Builds the image of a crash state: applies the surviving units, in trace order, to the image at
+//! the start. Caches what neighbouring states share; decides nothing and writes nothing.
 
 use crate::{
     content::{Content, PAGE},
@@ -15,14 +15,14 @@ use rand_core::{Rng, SeedableRng};
 use rand_xoshiro::Xoshiro256PlusPlus;
 use std::{collections::BTreeMap, sync::Arc};
 
-/// Builds images of one model. Cheapest when the cuts ascend, as exploration has them.
+/// Builds images of one model. Cheapest with ascending cuts, which exploration uses.
 pub(crate) struct Builder {
     model: Arc<Model>,
     names: Anchor<Names>,
     files: BTreeMap<Ino, Anchor<Content>>,
 }
 
-/// A value with the first so many units of its chain applied, none of them damaged.
+/// A value with the first `applied` units of its chain applied, all undamaged.
 struct Anchor<T> {
     applied: usize,
     value: T,
@@ -58,7 +58,8 @@ impl Builder {
                 Fate::Kept => names.apply(op(id)),
                 Fate::Torn(Tear::BothNames) => names.insert_half(op(id)),
                 Fate::Torn(_) => names.remove_half(op(id)),
-                // What a lost name named is still of its kind, should another name lead to it.
+                // The kind stays known although the name is lost: another name may lead to the
+                // file.
                 Fate::Gone => declare(&mut names, op(id)),
             }
         }
@@ -112,8 +113,8 @@ fn fate(model: &Model, id: u32, state: &State) -> Fate {
     }
 }
 
-/// How far a chain is certain whatever the crash takes, and how far it goes at all. The certain
-/// part only grows with the cut, so that anchors are reused.
+/// How many units of a chain are certain in every crash, and how many there are. The certain part
+/// only grows with the cut, so anchors are reused.
 fn span(model: &Model, chain: &[u32], state: &State) -> (usize, usize) {
     let end = chain.partition_point(|id| *id < model.issued(state.cut));
     let hidden = state.hidden.first().copied().unwrap_or(u32::MAX);
@@ -136,7 +137,7 @@ fn keep(model: &Model, id: u32, content: &mut Content) {
     }
 }
 
-/// Applies what a tear leaves of a unit of data.
+/// Applies the surviving part of a torn unit of data.
 fn tear_data(model: &Model, id: u32, tear: Tear, content: &mut Content) {
     let (offset, len) = data_range(model, id);
     let bytes = bytes(model, id);
@@ -166,7 +167,7 @@ fn tear_data(model: &Model, id: u32, tear: Tear, content: &mut Content) {
     }
 }
 
-/// Whether one of the sectors of a torn write is there.
+/// Whether this sector of a torn write is there.
 fn survives(tear: Tear, sector: u64, count: u64, first: u64, toss: bool) -> bool {
     let page = (first + sector) / (PAGE / SECTOR) - first / (PAGE / SECTOR);
     match tear {
@@ -188,7 +189,7 @@ fn bytes(model: &Model, id: u32) -> Vec<u8> {
     }
 }
 
-/// What stands in the sectors instead.
+/// The bytes of a sector that is not there.
 fn filler(model: &Model, id: u32, garbage: Garbage) -> Vec<u8> {
     /// Neither text, nor a small number, nor all ones.
     const PATTERN: u8 = 0xA5;

@@ -1,10 +1,10 @@
-//! The bytes of one file as shared pages: a crash state differs from its neighbour in a few of
-//! them, so that copying a file costs pointers and hashing it costs what changed. No I/O.
+//! The bytes of one file as shared pages. Neighbouring crash states differ in few pages, so copying
+//! a file costs pointers and hashing costs only the changed pages. No I/O.
 
 use std::sync::{Arc, OnceLock};
 use xxhash_rust::xxh3::{Xxh3, xxh3_128};
 
-/// Bytes of a page; nothing depends on it being the kernel's.
+/// Bytes of a page. It need not be the kernel's page size.
 pub(crate) const PAGE: u64 = 4096;
 
 /// Bytes of a page, as an index.
@@ -16,7 +16,7 @@ struct Page {
 }
 
 impl Clone for Page {
-    /// A copy is made to be changed, so it forgets the hash.
+    /// A copy is made to be changed, so it drops the hash.
     fn clone(&self) -> Self {
         Self { bytes: self.bytes, hash: OnceLock::new() }
     }
@@ -32,8 +32,8 @@ impl Page {
     }
 }
 
-/// A file's size and bytes. Bytes past the size may be there: data that reached the disk before
-/// the size did shows once the size grows over it.
+/// A file's size and bytes. There may be bytes past the size: data can reach the disk before the
+/// size does, and becomes visible once the size grows over it.
 #[derive(Clone, Default)]
 pub(crate) struct Content {
     size: u64,
@@ -45,7 +45,7 @@ impl Content {
     pub(crate) fn from_bytes(bytes: &[u8]) -> Self {
         let mut content = Self::default();
         for (index, page) in bytes.chunks(PAGE_LEN).enumerate() {
-            // A file that was given its size in advance is zeros for the most part.
+            // A preallocated file is mostly zeros.
             if page.iter().any(|byte| *byte != 0) {
                 content.write(index as u64 * PAGE, page);
             }
@@ -58,7 +58,7 @@ impl Content {
         self.size
     }
 
-    /// Sets the size alone. What a shrink cuts off is gone: growth after it reads as zeros.
+    /// Sets the size alone. A shrink discards the bytes past it: later growth reads as zeros.
     pub(crate) fn set_size(&mut self, size: u64) {
         if size < self.size {
             self.cut(size);
@@ -79,7 +79,7 @@ impl Content {
         }
     }
 
-    /// Sets bytes; the size stays.
+    /// Writes bytes; the size stays.
     pub(crate) fn write(&mut self, offset: u64, data: &[u8]) {
         let mut done = 0;
         while done < data.len() {
@@ -102,7 +102,7 @@ impl Content {
         page.hash = OnceLock::new();
     }
 
-    /// Sets zeros; the size stays.
+    /// Writes zeros; the size stays.
     pub(crate) fn zero(&mut self, offset: u64, len: u64) {
         let end = (offset + len).min(self.pages.len() as u64 * PAGE);
         let mut at = offset;
@@ -119,7 +119,7 @@ impl Content {
         }
     }
 
-    /// The bytes of a range, zeros where there are none.
+    /// The bytes of a range, with zeros for holes.
     pub(crate) fn read(&self, offset: u64, len: usize) -> Vec<u8> {
         let mut out = vec![0; len];
         let mut done = 0;
@@ -136,7 +136,7 @@ impl Content {
         out
     }
 
-    /// The non-zero runs of pages below the size, each with its offset: what a sparse file stores.
+    /// The runs of non-zero pages below the size, each with its offset: the data of a sparse file.
     pub(crate) fn runs(&self) -> Vec<(u64, Vec<u8>)> {
         let mut runs: Vec<(u64, Vec<u8>)> = Vec::new();
         for (index, page) in self.pages.iter().enumerate() {
@@ -153,14 +153,14 @@ impl Content {
         runs
     }
 
-    /// Feeds what a reader of the file can see.
+    /// Hashes what a reader of the file can see.
     pub(crate) fn hash_into(&self, state: &mut Xxh3) {
         state.update(&self.size.to_le_bytes());
         for (index, page) in self.pages.iter().enumerate() {
             let at = index as u64 * PAGE;
             let Some(page) = page else { continue };
             let seen = self.size.saturating_sub(at).min(PAGE) as usize;
-            // Zeros that were written and zeros that never were are one and the same to a reader.
+            // Written zeros and holes look the same to a reader.
             if seen == 0 || page.bytes[..seen].iter().all(|byte| *byte == 0) {
                 continue;
             }

@@ -1,5 +1,5 @@
-//! Crash states and the order in which they are tried: cheap and strong first. Enumerates what is
-//! pending at a cut and what a crash there may take; builds no image and judges nothing.
+//! Crash states in the order in which they are tried: cheap and effective ones first. Enumerates
+//! what is pending at a cut and what a crash there may take; builds no image and judges nothing.
 
 use crate::{
     op::{Ino, Op},
@@ -10,21 +10,22 @@ use rand_core::{Rng, SeedableRng};
 use rand_xoshiro::Xoshiro256PlusPlus;
 use std::collections::BTreeMap;
 
-/// Bytes that a disk writes whole or not at all.
+/// Bytes that a disk writes atomically.
 pub(crate) const SECTOR: u64 = 512;
 
-/// Bounds of the choice at one cut. What lies outside is counted.
+/// Limits of the choice at one cut. What they exclude is counted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Bounds {
-    /// The newest pending units that are chosen one by one; the older ones go together.
+    /// How many of the newest pending units are chosen one by one; older ones are kept or lost
+    /// together.
     pub(crate) window: usize,
-    /// Random states a rate.
+    /// Random states for each rate.
     pub(crate) rounds: usize,
     pub(crate) seed: u64,
     pub(crate) hostile: bool,
 }
 
-/// Pending units at a cut and the groups that are dropped and kept as one.
+/// The pending units at a cut and the groups that are kept or lost as one.
 pub(crate) struct Choice {
     pub(crate) pending: Vec<u32>,
     groups: Vec<Vec<u32>>,
@@ -92,7 +93,7 @@ impl Choice {
             for tear in tears(model, *id, bounds) {
                 let torn = vec![(*id, tear)];
                 let whole = State { torn: torn.clone(), ..State::whole(Step::TearOne, cut) };
-                // Alone, but with the size that shows it.
+                // The torn unit alone, but with the size that exposes it.
                 let event: Vec<u32> = model.units_of(model.units[*id as usize].seq).collect();
                 let lost = self.without(&event);
                 if !lost.is_empty() {
@@ -113,7 +114,7 @@ impl Choice {
         for rate in [10, 50, 90] {
             for _ in 0..bounds.rounds {
                 let mut state = State::whole(Step::Random, cut);
-                // Everything older than the window has one fate.
+                // Units older than the window are kept or lost together.
                 let older = rng.next_u64() % 100 < rate;
                 for (at, id) in self.pending.iter().enumerate() {
                     let lost = if at < self.window { older } else { rng.next_u64() % 100 < rate };
@@ -131,7 +132,8 @@ impl Choice {
     }
 }
 
-/// How many sectors a unit of data touches, at absolute boundaries; 0 for other units.
+/// How many sectors a unit of data touches, counted at absolute sector boundaries; 0 for other
+/// units.
 pub(crate) fn sectors(model: &Model, id: u32) -> u64 {
     let (offset, len) = data_range(model, id);
     if len == 0 { 0 } else { (offset + len).div_ceil(SECTOR) - offset / SECTOR }
@@ -147,7 +149,7 @@ pub(crate) fn data_range(model: &Model, id: u32) -> (u64, u64) {
     }
 }
 
-/// The tears that make a difference to a unit of this size.
+/// The tears that are distinct for a unit of this size.
 fn tears(model: &Model, id: u32, bounds: &Bounds) -> Vec<Tear> {
     let count = sectors(model, id) as u32;
     let mut tears = Vec::new();
@@ -173,9 +175,10 @@ fn tears(model: &Model, id: u32, bounds: &Bounds) -> Vec<Tear> {
     tears
 }
 
-/// The other orders of calls that overlapped the last one before the cut: for each earlier event
-/// of another thread that was still running when the last call began, the state in which it, what
-/// its thread did after it, and whatever had to wait for those have not happened.
+/// The other orders of the calls that overlapped the last one before the cut. There is one state
+/// for each earlier event of another thread that was still running when the last call began. In it,
+/// that event, the later events of its thread, and everything that had to wait for those have not
+/// happened.
 fn permuted(model: &Model, cut: u32) -> Vec<State> {
     let Some(last) = (cut as usize).checked_sub(1).map(|at| &model.trace.events[at]) else {
         return Vec::new();
@@ -199,8 +202,8 @@ fn permuted(model: &Model, cut: u32) -> Vec<State> {
     states
 }
 
-/// An event and everything before the cut that cannot have happened without it: later events of
-/// its thread, and calls that began after it had taken effect.
+/// An event and everything before the cut that cannot have happened without it: the later events of
+/// its thread, and the calls that began after it took effect.
 fn after(model: &Model, first: u32, cut: u32) -> Vec<u32> {
     let events = &model.trace.events;
     let mut hidden = vec![first];
@@ -216,7 +219,7 @@ fn after(model: &Model, first: u32, cut: u32) -> Vec<u32> {
     hidden
 }
 
-/// Whether a profile generates a step at all: the two mildest know one state a cut.
+/// Whether a profile generates a step at all: the two mildest have one state for each cut.
 pub(crate) fn belongs(profile: Profile, step: Step) -> bool {
     match profile {
         Profile::ProcessKill => matches!(step, Step::Prefix | Step::Permute),

@@ -1,11 +1,12 @@
-//! Operations in words, for traces and findings that people read. Knows names and nothing of crashes.
+//! Describes operations in words, for readers of traces and findings. Knows names, and nothing of
+//! crashes.
 
 use crate::{
     names::Names,
     op::{Ino, Mark, MarkKind, Op, Scope},
 };
 
-/// What an operation does to which path, in one line.
+/// An operation and its path, in one line.
 pub(crate) fn describe(names: &Names, op: &Op) -> String {
     let file = |ino: &Ino| names.path(*ino).unwrap_or_else(|| format!("#{} (no name)", ino.0));
     let at = |dir: &Ino, name: &str| names.join(*dir, name).unwrap_or_else(|| name.to_owned());

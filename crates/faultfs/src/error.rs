@@ -1,15 +1,15 @@
-//! The one error of the crate: what was tried, where, and what stopped it. A finding about a
-//! store is never an error, and a bug of this crate is a panic.
+//! The only error type of the crate: what was tried, where, and the cause. A finding about a store
+//! is never an error, and a bug of this crate is a panic.
 
 use std::{
     fmt::{Debug, Display, Formatter, Result as FmtResult},
     path::{Path, PathBuf},
 };
 
-/// A result whose failure is the caller's or the machine's, never the store's.
+/// A result. A failure is caused by the caller or the machine, never by the store.
 pub type Result<T> = std::result::Result<T, Error>;
 
-/// Verb, place and cause in one line. Opaque, because callers have nothing to match on: every
+/// Verb, place and cause in one line. It is opaque because callers have nothing to match on: every
 /// failure here means that the run says nothing about the store.
 pub struct Error(Box<Kind>);
 

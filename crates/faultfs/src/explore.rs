@@ -1,5 +1,5 @@
-//! The exploration: which crash points, which states in which order, which are new, and what the
-//! workers say about them. Knows no store; builds images only to compare their hashes.
+//! The exploration: chooses crash points, orders states, skips duplicates and collects what the
+//! workers report. Knows no store; builds images only to compare their hashes.
 
 mod layer;
 mod run;
@@ -19,8 +19,9 @@ use std::{path::Path, sync::Arc};
 
 impl Explore {
     /// Explores a trace. The judge opens the folder of its case as the store's recovery would and
-    /// says which promise is broken. It runs in worker processes, forked from this one: open no
-    /// store here meanwhile, and hold no lock that the judge needs.
+    /// returns the broken promise, if there is one. It runs in worker processes that are forked
+    /// from this one: do not open a store in this process meanwhile, and do not hold a lock that
+    /// the judge needs.
     pub fn run(
         &self,
         trace: Trace,

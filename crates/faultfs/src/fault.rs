@@ -1,5 +1,5 @@
-//! What a rule that fires does to a call: notes the fault and carries out delays and crashes; the
-//! rest of an effect is the hook's to carry out.
+//! Applies a rule that fires to a call: records the fault and carries out delays and crashes. The
+//! hook carries out the other effects.
 
 use crate::{
     op::{Call, Op},
@@ -8,7 +8,7 @@ use crate::{
 };
 use std::time::Duration;
 
-/// What a hook has to do to its call.
+/// What a hook has to do with its call.
 #[derive(Clone, Copy)]
 pub(crate) enum Verdict {
     Pass,
@@ -17,7 +17,7 @@ pub(crate) enum Verdict {
     Torn { keep: Option<u32>, then: Then },
 }
 
-/// Asks the plan about a call and carries out what needs no help of the hook.
+/// Asks the rules about a call and carries out the effects that do not need the hook.
 pub(crate) fn ask(entry: &Entry, call: Call, target: &Target) -> Verdict {
     let Some(plan) = entry.plan() else { return Verdict::Pass };
     let Some(effect) = plan.ask(call, &target.path) else { return Verdict::Pass };
@@ -37,7 +37,7 @@ pub(crate) fn ask(entry: &Entry, call: Call, target: &Target) -> Verdict {
     }
 }
 
-/// A disk that takes its time. The whole delay passes, signals or not.
+/// A slow disk. The whole delay passes, even with signals.
 fn wait(delay: Duration) {
     let mut left = rustix::thread::Timespec::try_from(delay).unwrap_or_default();
     while let rustix::thread::NanosleepRelativeResult::Interrupted(rest) =
@@ -47,11 +47,11 @@ fn wait(delay: Duration) {
     }
 }
 
-/// Ends the process as a power cut would: no destructors, no flushing. The log has every event.
+/// Ends the process as a power failure would: no destructors, no flushing. The log has every event.
 pub(crate) fn crash() -> ! {
     let own = rustix::process::getpid();
     loop {
-        // Asking again is all that can be done should the signal be late.
+        // If the signal is late, the only thing to do is to send it again.
         let _ = rustix::process::kill_process(own, rustix::process::Signal::KILL);
     }
 }

@@ -1,6 +1,6 @@
-//! Which file a descriptor or a path means. The kernel is asked each time, by raw system calls:
-//! a table of our own would go wrong with every `dup`, `fclose` or passed descriptor we cannot
-//! see. Never goes through a hook and never allocates for a descriptor.
+//! The file that a descriptor or a path refers to. The kernel is asked each time, by raw system
+//! calls: a table would go wrong with every `dup`, `fclose` or passed descriptor that the hooks do
+//! not see. Never goes through a hook and never allocates for a descriptor.
 
 use crate::image::Identity;
 use rustix::{
@@ -10,10 +10,10 @@ use rustix::{
 };
 use std::ffi::CStr;
 
-/// Borrows a descriptor that a caller of libc named; `None` when it cannot be one.
+/// Borrows a descriptor that the caller of libc named; `None` when it cannot be one.
 fn borrow<'a>(fd: RawFd) -> Option<BorrowedFd<'a>> {
-    // SAFETY: the program says that it is open. Should it not be, the kernel answers EBADF, and
-    // nothing here closes or keeps it. -1 is the one value that the type forbids.
+    // SAFETY: the program says that it is open. If it is not, the kernel answers EBADF, and nothing
+    // here closes or keeps it. -1 is the one value that the type forbids.
     (fd >= 0 || fd == libc::AT_FDCWD).then(|| unsafe { BorrowedFd::borrow_raw(fd) })
 }
 
@@ -32,7 +32,7 @@ pub(crate) fn size(fd: RawFd) -> Option<u64> {
     fstat(borrow(fd)?).ok().map(|stat| stat.st_size.cast_unsigned())
 }
 
-/// The open flags as they are now: `fcntl` may have changed them since.
+/// The current open flags: `fcntl` may have changed them.
 pub(crate) fn flags(fd: RawFd) -> OFlags {
     borrow(fd).and_then(|fd| fcntl_getfl(fd).ok()).unwrap_or_else(OFlags::empty)
 }
@@ -42,14 +42,14 @@ pub(crate) fn position(fd: RawFd) -> Option<u64> {
     seek(borrow(fd)?, rustix::fs::SeekFrom::Current(0)).ok()
 }
 
-/// The file that a path names; `follow` = the one behind a symlink.
+/// The file that a path names. With `follow`, the file behind a symlink.
 pub(crate) fn identity_at(dir: RawFd, path: &CStr, follow: bool) -> Option<Identity> {
     let flags = if follow { AtFlags::empty() } else { AtFlags::SYMLINK_NOFOLLOW };
     statat(borrow(dir)?, path, flags).ok().map(|stat| (stat.st_dev, stat.st_ino))
 }
 
-/// The folder in which a path's last name stands, and that name. `None` when the folder is not
-/// there or the path ends in no name.
+/// The folder that holds a path's last name, and that name. `None` when the folder does not exist
+/// or the path does not end in a name.
 pub(crate) fn split(dir: RawFd, path: &CStr) -> Option<(Identity, String)> {
     let path = path.to_bytes();
     let path = &path[..=path.iter().rposition(|byte| *byte != b'/')?];
@@ -68,7 +68,7 @@ pub(crate) fn split(dir: RawFd, path: &CStr) -> Option<(Identity, String)> {
     Some(((stat.st_dev, stat.st_ino), String::from_utf8_lossy(name).into_owned()))
 }
 
-/// Bytes that are in a file now, through a descriptor of our own: the program's may be write-only.
+/// Reads bytes of a file through a new descriptor: the program's descriptor may be write-only.
 pub(crate) fn read_back(fd: RawFd, offset: u64, len: usize) -> Option<Vec<u8>> {
     let path = format!("/proc/self/fd/{fd}");
     let file = rustix::fs::open(path, OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty()).ok()?;

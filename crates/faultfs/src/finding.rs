@@ -1,5 +1,5 @@
-//! A finding: what broke, on which state, where such a state is legal, and all that is needed to
-//! see it again. Stores and loads itself; judges nothing.
+//! A finding: what broke, on which state, on which profiles such a state is legal, and everything
+//! that is needed to reproduce it. Stores and loads itself; judges nothing.
 
 use crate::{
     error::{Error, Result},
@@ -19,7 +19,7 @@ use std::{
 /// A state on which the judge found something.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Finding {
-    /// What it found.
+    /// The judge's outcome.
     pub outcome: Outcome,
     /// The step that found it.
     pub step: Step,
@@ -31,27 +31,27 @@ pub struct Finding {
     pub state: State,
     /// For depth 2, the state whose recovery was cut off.
     pub outer: Option<State>,
-    /// The operations that it does without, a line each.
+    /// The operations that the state lacks, one a line.
     pub outer_lost: Vec<String>,
-    /// The smallest state of the same cut that fails with the same words.
+    /// A smallest state of the same cut that fails in the same way.
     pub minimal: State,
-    /// The operations that the minimal state does without, a line each.
+    /// The operations that the minimal state lacks, one a line.
     pub lost: Vec<String>,
     /// The profiles on which the found state is legal, the mildest first.
     pub legal: Vec<Profile>,
     /// The profiles on which the minimal state is legal, the mildest first.
     pub minimal_legal: Vec<Profile>,
-    /// How many states broke in the same words.
+    /// How many states failed in the same way.
     pub count: u64,
-    /// Where it is stored, when the exploration has a folder for findings.
+    /// The file of the finding, if findings are stored.
     pub file: Option<PathBuf>,
-    /// The command that judges it again, when the exploration was told one.
+    /// The command that judges it again, if the exploration has one.
     pub replay: Option<String>,
     pub(crate) promises: Promises,
 }
 
 impl Finding {
-    /// The mildest profile on which this, or its minimal form, can happen: how much to believe it.
+    /// The mildest profile that allows the state or its minimal form: how credible the finding is.
     pub fn mildest_profile(&self) -> Option<Profile> {
         self.legal.iter().chain(&self.minimal_legal).min().copied()
     }

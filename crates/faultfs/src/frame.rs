@@ -1,6 +1,6 @@
 //! The file format of traces, images and findings: a header with a version, then frames that each
-//! carry a length and a checksum, so that a file cut off by a crash is readable up to the cut.
-//! Knows nothing about what the frames hold.
+//! carry a length and a checksum, so that a truncated file is readable up to the cut. Knows nothing
+//! about the content of frames.
 
 use serde::{Serialize, de::DeserializeOwned};
 use xxhash_rust::xxh3::xxh3_64;
@@ -8,13 +8,13 @@ use xxhash_rust::xxh3::xxh3_64;
 /// First bytes of every file of this crate.
 const MAGIC: &[u8; 8] = b"faultfs\0";
 
-/// Raised with every change that an older reader would misread.
+/// Increased with every change that an older reader would misread.
 pub(crate) const FORMAT_VERSION: u32 = 1;
 
-/// Bytes before a frame's payload: its length and the low half of its hash.
+/// Bytes before a frame's payload: its length and the lower half of its hash.
 pub(crate) const HEAD: usize = 8;
 
-/// What a file begins with.
+/// The header of a file.
 pub(crate) fn header() -> Vec<u8> {
     let mut bytes = MAGIC.to_vec();
     bytes.extend(FORMAT_VERSION.to_le_bytes());
@@ -29,7 +29,7 @@ pub(crate) fn push(bytes: &mut Vec<u8>, value: &impl Serialize) {
     bytes.extend(payload);
 }
 
-/// How many bytes follow a frame's head.
+/// The length of a frame's payload, from its head.
 pub(crate) fn payload_len(head: &[u8]) -> usize {
     u32::from_le_bytes(head[..4].try_into().expect("a head has eight bytes")) as usize
 }
@@ -40,7 +40,7 @@ pub(crate) struct Frames<'a> {
 }
 
 impl<'a> Frames<'a> {
-    /// Refuses what this crate did not write, or wrote in another version.
+    /// Refuses files that this crate did not write, or wrote in another version.
     pub(crate) fn new(bytes: &'a [u8]) -> Result<Self, String> {
         let rest = bytes.strip_prefix(MAGIC).ok_or("not a file of faultfs")?;
         let (version, rest) = rest.split_first_chunk::<4>().ok_or("the header is torn")?;
@@ -51,7 +51,7 @@ impl<'a> Frames<'a> {
         Ok(Self { rest })
     }
 
-    /// Frames without a header, as they travel through a pipe.
+    /// Frames without a header, as sent through a pipe.
     pub(crate) fn bare(bytes: &'a [u8]) -> Self {
         Self { rest: bytes }
     }

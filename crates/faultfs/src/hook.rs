@@ -5,19 +5,21 @@
 //!
 //! 1. Unarmed, a hook loads one flag and makes the real call with the same arguments. It takes no
 //!    lock, allocates nothing and touches no thread-local.
-//! 2. A hook is entered once per thread: what it calls itself (allocation, `fail`, locks) passes
-//!    through. `record::enter` is the only way in.
-//! 3. Questions to the kernel and the log go by raw system calls (`rustix`), never through libc.
-//! 4. The real call that changes a file runs under the recorder's lock, so that the order of the
-//!    trace is the order of effect. Syncs and delays do not: others go on meanwhile.
-//! 5. Nothing unwinds: a panic in here ends the process.
-//! 6. `errno` is what the real call left, or the injected one. Nothing else may change it.
-//! 7. What cannot be followed is refused with the errno of a filesystem that lacks it, and noted.
+//! 2. A thread is in one hook at a time: calls that the hook itself causes (allocation, `fail`,
+//!    locks) pass through. `record::enter` is the only way in.
+//! 3. Queries to the kernel and writes to the log are raw system calls (`rustix`), never libc
+//!    calls.
+//! 4. The real call that changes a file runs under the recorder's lock, so that trace order is
+//!    effect order. Syncs and delays do not hold the lock, so other threads go on.
+//! 5. Nothing unwinds: a panic in a hook ends the process.
+//! 6. `errno` is what the real call left, or the injected error. Nothing else may change it.
+//! 7. A call that cannot be followed is refused, with the errno of a filesystem that lacks the
+//!    feature, and recorded as refused.
 //!
-//! `open`, `openat`, `fcntl` and `syscall` are variadic in C, which stable Rust cannot define. They
-//! are defined with their last arguments fixed: on `x86_64` and aarch64 Linux a variadic integer
-//! argument travels in the same register as a fixed one, and one that the caller left out is
-//! whatever the register held, which the kernel ignores as before.
+//! `open`, `openat`, `fcntl` and `syscall` are variadic in C, and stable Rust cannot define
+//! variadic functions. They are defined with fixed last arguments: on `x86_64` and aarch64 Linux a
+//! variadic integer argument travels in the same register as a fixed one. If the caller omitted it,
+//! it is whatever the register held, which the kernel ignores.
 
 mod data;
 mod fallocate;
@@ -65,7 +67,7 @@ pub(crate) unsafe fn path<'a>(path: *const c_char) -> Option<&'a CStr> {
     (!path.is_null()).then(|| unsafe { CStr::from_ptr(path) })
 }
 
-/// A call on a descriptor that leaves no operation in the trace: counted, and faults apply.
+/// A call on a descriptor that leaves no operation in the trace. It is counted, and faults apply.
 pub(crate) fn watch(call: Call, fd: c_int, real: impl FnOnce() -> c_int) -> c_int {
     let Some(entry) = enter() else { return real() };
     let Some(target) = entry.file(call, fd) else { return real() };
@@ -75,7 +77,7 @@ pub(crate) fn watch(call: Call, fd: c_int, real: impl FnOnce() -> c_int) -> c_in
     }
 }
 
-/// A call on a descriptor that changes the file at once and whole, or fails.
+/// A call on a descriptor that either changes the file atomically or fails.
 pub(crate) fn change(
     call: Call,
     fd: c_int,

@@ -1,5 +1,5 @@
 //! A folder as a value: read from disk, written to disk, packed into one file, compared, hashed.
-//! The only module that writes files of crash states; it decides nothing about what they hold.
+//! The only module that writes the files of crash states; it does not decide what they hold.
 
 use crate::{
     content::Content,
@@ -15,7 +15,7 @@ use std::{
 };
 use xxhash_rust::xxh3::Xxh3;
 
-/// What a folder holds, below its own name: paths in order, what stands there, bytes.
+/// The content of a folder, below its own name: paths in order, with their kinds and bytes.
 #[derive(Clone, Default)]
 pub struct Image {
     pub(crate) entries: Vec<(String, Ino)>,
@@ -26,23 +26,23 @@ pub struct Image {
 /// The kernel's identity of a file.
 pub(crate) type Identity = (u64, u64);
 
-/// The form on disk: files as runs of bytes that are not zero.
+/// The packed form: files as runs of non-zero bytes.
 #[derive(Serialize, Deserialize)]
 pub(crate) struct Packed {
     entries: Vec<(String, Ino, Kind)>,
     files: Vec<(Ino, u64, Runs)>,
 }
 
-/// Bytes that are not zero, each run with its offset.
+/// The runs of non-zero bytes, each with its offset.
 type Runs = Vec<(u64, Vec<u8>)>;
 
 impl Image {
-    /// Reads a folder. Hard links are seen as such; sockets, pipes and devices are an error.
+    /// Reads a folder. Hard links are recognised; sockets, pipes and devices are an error.
     pub fn read(folder: &Path) -> Result<Self> {
         Self::read_with_identities(folder).map(|(image, _)| image)
     }
 
-    /// Reads a folder and says which kernel identity each file has; the root is among them.
+    /// Reads a folder and returns the kernel identity of each file, including the root.
     pub(crate) fn read_with_identities(folder: &Path) -> Result<(Self, HashMap<Identity, Ino>)> {
         let mut image = Self::default();
         let mut known = HashMap::new();
@@ -89,7 +89,7 @@ impl Image {
         Ok(())
     }
 
-    /// Writes the image into a folder that exists and is empty.
+    /// Writes the image into an existing empty folder.
     pub fn write(&self, folder: &Path) -> Result<()> {
         let mut first: BTreeMap<Ino, &str> = BTreeMap::new();
         for (path, ino) in &self.entries {
@@ -116,7 +116,7 @@ impl Image {
         let mut state = Xxh3::new();
         let mut order: BTreeMap<Ino, u32> = BTreeMap::new();
         for (path, ino) in &self.entries {
-            // The number of first appearance stands for the file: it shows which names are links.
+            // The file is identified by its order of first appearance, which shows the hard links.
             let next = order.len() as u32;
             let number = *order.entry(*ino).or_insert(next);
             state.update(path.as_bytes());
@@ -132,7 +132,7 @@ impl Image {
         state.digest128()
     }
 
-    /// The first difference to another image in words, `None` when there is none.
+    /// Describes the first difference to another image; `None` when there is none.
     pub fn difference(&self, other: &Self) -> Option<String> {
         let paths =
             |image: &Self| -> BTreeMap<String, Ino> { image.entries.iter().cloned().collect() };
@@ -194,14 +194,14 @@ impl Image {
         image
     }
 
-    /// The paths of the image, in order, each with its size in bytes (0 for what is no file).
+    /// The paths of the image, in order, each with its size in bytes (0 for anything but a file).
     pub fn paths(&self) -> impl Iterator<Item = (&str, u64)> {
         self.entries
             .iter()
             .map(|(path, ino)| (path.as_str(), self.files.get(ino).map_or(0, Content::size)))
     }
 
-    /// The last name of each entry and the folder it is in.
+    /// For each entry: the folder that it is in, and its name there.
     pub(crate) fn names(&self) -> impl Iterator<Item = (Ino, Name, Ino)> {
         let dirs: BTreeMap<&str, Ino> =
             self.entries.iter().map(|(path, ino)| (path.as_str(), *ino)).collect();
@@ -261,7 +261,7 @@ fn identity(meta: &fs::Metadata) -> Identity {
 
 #[cfg(not(unix))]
 fn identity(_: &fs::Metadata) -> Identity {
-    // No identity without unix: every file is its own, which loses hard links and nothing else.
+    // There is no identity without unix: every name is a file of its own. Only hard links are lost.
     use std::sync::atomic::{AtomicU64, Ordering};
     static NEXT: AtomicU64 = AtomicU64::new(0);
     (0, NEXT.fetch_add(1, Ordering::Relaxed))

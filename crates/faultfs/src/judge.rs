@@ -1,4 +1,4 @@
-//! What a judge gets and what comes of it: plain data on both sides of the worker's pipe. Runs
+//! The input and the outcome of a judge: plain data on both sides of the worker's pipe. Runs
 //! nothing.
 
 use serde::{Deserialize, Serialize};
@@ -8,7 +8,7 @@ use std::{
     process::Command,
 };
 
-/// A folder as a crash left it, and what the workload had been promised by then.
+/// A folder after a crash, and what the workload had promised by then.
 #[derive(Clone, Debug)]
 pub struct Case {
     pub(crate) dir: PathBuf,
@@ -18,7 +18,7 @@ pub struct Case {
     pub(crate) recorded: bool,
 }
 
-/// The workload's words before the crash, each in the order of its saying.
+/// The marks of the workload before the crash, each kind in order.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub(crate) struct Promises {
     pub(crate) begun: Vec<u64>,
@@ -46,9 +46,9 @@ impl Case {
         self.cut
     }
 
-    /// Whether what the judge does now is recorded, to be cut off by a second crash. A judge that
-    /// goes on to use the store then, with [`crate::begun`] and [`crate::acked`], has that work
-    /// judged as well.
+    /// Whether the judge's own calls are being recorded, to be cut off by a second crash. If the
+    /// judge then goes on to use the store, with [`crate::begun`] and [`crate::acked`], that work
+    /// is judged as well.
     pub fn is_recorded(&self) -> bool {
         self.recorded
     }
@@ -59,19 +59,19 @@ impl Case {
     }
 }
 
-/// What came of judging one state.
+/// The outcome of judging one state.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Outcome {
     /// The judge found nothing.
     Sound,
-    /// The judge says which promise is broken; findings with the same first line, numbers left
-    /// out, count as one.
+    /// The judge names the promise that is broken. Findings with the same first line, apart from
+    /// numbers, count as one.
     Broken(String),
     /// Something panicked while the judge ran.
     Panicked(String),
-    /// The process died: how, and the end of what it printed.
+    /// The process died: how, and its output, shortened.
     Died(String),
-    /// It was not done at its deadline.
+    /// It did not finish by its deadline.
     Hung,
 }
 
@@ -81,8 +81,8 @@ impl Outcome {
         *self == Self::Sound
     }
 
-    /// The words in which two findings are the same one: without numbers, and of what a judge says
-    /// the first line, so that the lines after it can be witnesses.
+    /// The key by which two findings are the same one: the text without numbers, and only the first
+    /// line of a judge's text, so that further lines can give evidence.
     pub(crate) fn dedup_key(&self) -> String {
         let mut dedup_key = String::new();
         let whole = self.to_string();
@@ -113,9 +113,9 @@ impl Display for Outcome {
     }
 }
 
-/// A judge that runs a program, for stores that are not written in Rust: the folder is its last
-/// argument, `FAULTFS_BEGUN` and `FAULTFS_ACKED` hold the numbers with commas between them, and
-/// any exit but 0 is a broken promise in the words of its standard error.
+/// A judge that runs a program, for stores that are not written in Rust. The folder is its last
+/// argument, `FAULTFS_BEGUN` and `FAULTFS_ACKED` hold the numbers separated by commas, and any exit
+/// code but 0 is a broken promise, described by its standard error.
 pub fn command(
     program: &str,
     arguments: &[&str],

@@ -1,6 +1,6 @@
 //! Power loss and failing disks for embedded storage engines. Knows neither an engine nor a test
-//! suite: a caller runs a store under a session, explores what a crash could leave of its folder,
-//! and judges each crash state.
+//! suite: a caller runs a store under a session, explores the crash states of its folder, and
+//! judges each of them.
 //!
 #![cfg_attr(all(target_os = "linux", target_env = "gnu"), doc = include_str!("../README.md"))]
 #![cfg_attr(

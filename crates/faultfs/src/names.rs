@@ -1,10 +1,10 @@
-//! Which names a folder has and what they name: the tree that the recorder keeps while tracing
-//! and that every crash state rebuilds. No file content and no I/O.
+//! The names of a folder and what they name: the tree that the recorder keeps while tracing and
+//! that every crash state rebuilds. No file content and no I/O.
 
 use crate::op::{Ino, Kind, Name, Op};
 use std::{collections::BTreeMap, sync::Arc};
 
-/// Folders, their entries, and what everything is.
+/// Folders with their entries, and the kind of every file.
 #[derive(Clone, Default)]
 pub(crate) struct Names {
     entries: BTreeMap<(Ino, Name), Ino>,
@@ -29,7 +29,7 @@ impl Names {
     }
 
     pub(crate) fn get(&self, dir: Ino, name: &str) -> Option<Ino> {
-        // A lookup by parts needs an owned name; folders are small and calls on names are rare.
+        // A lookup by parts needs an owned name. Folders are small and calls on names are rare.
         self.entries.get(&(dir, Name::from(name))).copied()
     }
 
@@ -38,13 +38,14 @@ impl Names {
     }
 
     fn clear(&mut self, dir: Ino, name: &Name, ino: Ino) {
-        // Only what the operation saw: a later name for something else is not its to remove.
+        // Removes only the file that the operation saw: a later name for another file is not its to
+        // remove.
         if self.entries.get(&(dir, name.clone())) == Some(&ino) {
             self.entries.remove(&(dir, name.clone()));
         }
     }
 
-    /// Carries out an operation on names; the others change nothing here.
+    /// Applies an operation to the names. Other operations change nothing here.
     pub(crate) fn apply(&mut self, op: &Op) {
         if let Op::Create { ino, kind, .. } = op
             && self.kinds.get(ino) != Some(kind)
@@ -55,7 +56,7 @@ impl Names {
         self.insert_half(op);
     }
 
-    /// The half that takes a name away.
+    /// The half of an operation that removes a name.
     pub(crate) fn remove_half(&mut self, op: &Op) {
         match op {
             Op::Unlink { dir, name, ino } => self.clear(*dir, name, *ino),
@@ -64,7 +65,7 @@ impl Names {
         }
     }
 
-    /// The half that gives a name.
+    /// The half of an operation that adds a name.
     pub(crate) fn insert_half(&mut self, op: &Op) {
         match op {
             Op::Create { dir, name, ino, .. }
@@ -78,8 +79,8 @@ impl Names {
         }
     }
 
-    /// Everything that a walk from the root finds, in the order of the paths: relative path and
-    /// what stands there. What has no name any more is not in it.
+    /// Everything that a walk from the root finds, in path order: relative path and file. A file
+    /// without a name is not found.
     pub(crate) fn walk(&self) -> Vec<(String, Ino)> {
         let mut found = Vec::new();
         let mut above = vec![Ino::ROOT];
@@ -95,7 +96,7 @@ impl Names {
             let path = format!("{prefix}{name}");
             let inside = format!("{path}/");
             found.push((path, *ino));
-            // A folder below itself is what half a rename can leave; a walk would not end.
+            // Half a rename can leave a folder below itself; a walk into it would not end.
             if *self.kind(*ino) == Kind::Dir && !above.contains(ino) {
                 above.push(*ino);
                 self.walk_dir(&inside, above, found);
@@ -104,7 +105,7 @@ impl Names {
         }
     }
 
-    /// A path of it, for rules and for people; `None` when it has no name.
+    /// A path of the file, for rules and for people; `None` when it has no name.
     pub(crate) fn path(&self, ino: Ino) -> Option<String> {
         if ino == Ino::ROOT {
             return Some(String::new());

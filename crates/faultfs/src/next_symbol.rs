@@ -1,5 +1,6 @@
-//! The next definition of each interposed symbol, found once by `dlsym(RTLD_NEXT)`: the call that
-//! the program would have made without this crate. The only transmute of the workspace is here.
+//! The next definition of each interposed symbol, found once by `dlsym(RTLD_NEXT)`: the function
+//! that the program would have called without this crate. The only transmute of the workspace is
+//! here.
 
 use libc::{
     RTLD_NEXT, c_char, c_int, c_long, c_uint, c_void, dlsym, iovec, mode_t, off_t, size_t, ssize_t,
@@ -11,7 +12,7 @@ use std::{
     sync::atomic::{AtomicPtr, Ordering},
 };
 
-/// The function of this name after ours in the search order, or `None` on a libc without it.
+/// The next function of this name in the search order, or `None` on a libc without it.
 ///
 /// # Safety
 /// `F` is the function pointer type of the symbol.
@@ -43,8 +44,8 @@ macro_rules! symbol {
     };
 }
 
-/// Forwards with the same arguments; `else` is what is returned, with `ENOSYS`, on a libc without
-/// the symbol. A `...` stands where C has it: variadic callees may expect to be called as such.
+/// Forwards with the same arguments. On a libc without the symbol it returns `else` with `ENOSYS`.
+/// A `...` stands where C has it: variadic functions may expect to be called as such.
 macro_rules! real {
     ($(fn $name:ident($($arg:ident: $type:ty),*) -> $ret:ty, else $none:expr;)*) => {$(
         /// # Safety

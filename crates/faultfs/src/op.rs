@@ -8,8 +8,8 @@ use std::{
     sync::Arc,
 };
 
-/// A file, folder or symlink of the traced folder. Names refer to it; it is never reused, not even
-/// when the kernel reuses its inode number.
+/// A file, folder or symlink of the traced folder. Names refer to it. It is never reused, even if
+/// the kernel reuses the inode number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Ino(
     /// Counts from 0, which is the traced folder itself.
@@ -31,14 +31,14 @@ pub enum Kind {
     File,
     /// A folder.
     Dir,
-    /// A symbolic link and what it says.
+    /// A symbolic link and its target.
     Symlink(String),
 }
 
-/// What a sync call promises when it returns 0.
+/// What a sync call makes durable when it returns 0.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Scope {
-    /// One file or folder, everything issued before the call started.
+    /// One file or folder: everything issued before the call started.
     Ino(Ino),
     /// One write (`O_SYNC`, `O_DSYNC`, `RWF_DSYNC`), by its place in the trace.
     Write(u32),
@@ -46,46 +46,46 @@ pub enum Scope {
     All,
 }
 
-/// One thing that happened. Calls that failed without an effect are not operations.
+/// One event. Calls that failed without an effect are not operations.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[expect(missing_docs, reason = "the fields say it: which folder, which name, which bytes")]
 pub enum Op {
     /// A new name for a new file, folder or symlink.
     Create { dir: Ino, name: Name, ino: Ino, kind: Kind },
-    /// Bytes at a place; they extend the file when they pass its end.
+    /// Bytes at an offset. They extend the file when they pass its end.
     Write {
         ino: Ino,
         offset: u64,
         #[serde(with = "bytes")]
         data: Arc<[u8]>,
     },
-    /// Zeros at a place (`fallocate` and writes of nothing but zeros); `extends` = the size grows
-    /// when they pass the end of the file.
+    /// Zeros at an offset (`fallocate` and writes of nothing but zeros). With `extends`, the size
+    /// grows when they pass the end of the file.
     Zero { ino: Ino, offset: u64, len: u64, extends: bool },
-    /// The size becomes this; growth reads as zeros.
+    /// The size is set to this; growth reads as zeros.
     Truncate { ino: Ino, size: u64 },
-    /// A name goes; what it named lives on while it has other names or open descriptors.
+    /// A name is removed. The file lives on while it has other names or open descriptors.
     Unlink { dir: Ino, name: Name, ino: Ino },
     /// A second name for a file.
     Link { dir: Ino, name: Name, ino: Ino },
-    /// One name for another, over whatever was there.
+    /// A name is moved to another place and replaces what was there.
     Rename { from_dir: Ino, from: Name, dir: Ino, name: Name, ino: Ino },
-    /// Two names swap what they name.
+    /// Two names are exchanged.
     Exchange { from_dir: Ino, from: Name, dir: Ino, name: Name, from_ino: Ino, ino: Ino },
-    /// A sync call begins; its end has the same number.
+    /// A sync call begins. Its end has the same number.
     SyncBegin { call: u32, scope: Scope },
-    /// A sync call returned: 0, or the errno it failed with.
+    /// A sync call returned: 0, or its errno.
     SyncEnd { call: u32, scope: Scope, errno: i32 },
-    /// A word of the workload, see [`Mark`].
+    /// A mark of the workload, see [`Mark`].
     Mark(Mark),
-    /// A fault was injected: the rule, and what it did.
+    /// A fault was injected: the path, and the effect.
     Fault { path: String, what: String },
 }
 
-/// A word of the workload in the trace.
+/// A mark of the workload in the trace.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Mark {
-    /// What it says.
+    /// The kind of mark.
     pub kind: MarkKind,
     /// The caller's number, such as a transaction's.
     pub id: u64,
@@ -94,31 +94,31 @@ pub struct Mark {
 /// What a [`Mark`] says about the work with its number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum MarkKind {
-    /// It has begun: from here on its effects may be there after a crash.
+    /// The work has begun: from here on a crash may leave its effects.
     Begun,
-    /// It was acknowledged as durable: from here on its effects must be there after a crash.
+    /// The work was acknowledged as durable: from here on a crash must leave its effects.
     Acked,
     /// Anything else worth seeing in the trace.
     Note,
 }
 
-/// One operation in the order in which it took effect.
+/// One operation in the order in which operations took effect.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Event {
     /// The thread, counted from 0 in order of appearance.
     pub thread: u16,
-    /// How many events there were when the call began: an event of another thread at or after
-    /// this place ran at the same time, and the two may be told in either order.
+    /// How many events there were when the call began. An event of another thread at or after this
+    /// place overlapped the call, so the two may be reordered.
     pub entered: u32,
-    /// The call it came through.
+    /// The call that caused it.
     pub call: Call,
-    /// What it did.
+    /// The operation.
     pub op: Op,
 }
 
 macro_rules! calls {
     ($($variant:ident $name:literal,)*) => {
-        /// Every interposed call, by its symbol, and `mark`, which is the workload's own.
+        /// Every interposed call, by its symbol, and `mark` for the workload's marks.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
         #[expect(missing_docs, reason = "each is the libc symbol of its name")]
         pub enum Call { $($variant,)* }

@@ -1,13 +1,14 @@
-//! What a power loss may take: the trace cut into units that persist on their own, when each is
-//! durable for good, and which crash states each persistence profile allows. Builds no image and
-//! chooses no state.
+//! What a power loss may take: the trace is cut into units that persist independently. This module
+//! says when each unit becomes durable and which crash states each persistence profile allows.
+//! Builds no image and chooses no state.
 //!
-//! A write is its data and, when it grows the file, its size; the two persist apart (redb 4.1 lost
-//! databases to "header kept, growth lost"; ALICE, OSDI'14, rule 2). A name is a unit of its folder
-//! and apart from both: `fsync` of a file does not cover its name (fsync(2), DESCRIPTION). The
-//! floors are `fsync` and `fdatasync` of a file, data and size (fdatasync(2): the size is needed to
-//! read the data back), `fsync` of a folder, `sync`, `syncfs`, and synchronous writes. `close`,
-//! `rename`, `sync_file_range` and the end of the process make nothing durable.
+//! A write is its data and, when it grows the file, its size. The two persist independently (redb
+//! 4.1 lost databases to "header kept, growth lost"; ALICE, OSDI'14, rule 2). A name is a unit of
+//! its folder and independent of both: `fsync` of a file does not cover its name (fsync(2),
+//! DESCRIPTION). These calls make units durable: `fsync` and `fdatasync` of a file, for data and
+//! size (fdatasync(2): the size is needed to read the data back), `fsync` of a folder, `sync`,
+//! `syncfs`, and synchronous writes. `close`, `rename`, `sync_file_range` and the end of the
+//! process make nothing durable.
 
 use crate::{
     describe::describe,
@@ -26,33 +27,34 @@ use std::{
 /// A set of rules for what a crash may leave, from the mildest to the harshest.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum Profile {
-    /// P0: the process dies, the machine does not. Everything issued is there: prefixes of the
-    /// trace. What fails here is a bug of logic, not of durability.
+    /// P0: the process dies, the machine does not. Everything issued is there: states are prefixes
+    /// of the trace. A failure here is a bug of logic, not of durability.
     ProcessKill,
     /// P1: everything that is not durable is gone. The model of `RocksDB`'s fault-injection file
     /// system, of `LazyFS`'s `clear-cache` and of redb's crash backend.
     StrictLoss,
-    /// P2 on ext4 with `data=ordered`: names and sizes are one journal, of which a beginning
-    /// survives, and every sync of anything commits it up to the call (Goldstein, linux-fsdevel
-    /// msg140973); appended data is on disk before its size (ext4 documentation, `data=ordered`).
+    /// P2 on ext4 with `data=ordered`: names and sizes are one journal, of which a prefix survives.
+    /// Every sync of any file commits the journal up to the call (Goldstein, linux-fsdevel
+    /// msg140973). Appended data is on disk before its size (ext4 documentation, `data=ordered`).
     /// Overwritten data is not ordered with anything.
     Ext4Ordered,
     /// P2 on xfs: the journal as on ext4, but a sync commits it only up to the last change of the
-    /// synced inode (Chinner, strictly ordered metadata), and a size may be there without its
-    /// data: unwritten extents read as zeros.
+    /// synced inode (Chinner, strictly ordered metadata). A size may be there without its data:
+    /// unwritten extents read as zeros.
     Xfs,
-    /// P3: names, sizes and data persist in any combination, unsynced data in 512-byte sectors;
-    /// a rename is atomic. What POSIX permits; the default for findings. (BOB, OSDI'14: single
-    /// sectors are atomic everywhere, nothing larger is.)
+    /// P3: names, sizes and data persist in any combination, and unsynced data persists in 512-byte
+    /// sectors. A rename is atomic. This is what POSIX permits, and the default for findings. (BOB,
+    /// OSDI'14: single sectors are atomic everywhere, nothing larger is.)
     PosixWeak,
-    /// P4: P3, and data tears inside a sector, unsynced sectors hold garbage or what an older
-    /// write left, and a rename may leave both names or none (ALICE's default model, rule 5;
+    /// P4: P3, and data tears inside a sector, unsynced sectors hold garbage or the data of an
+    /// older write, and a rename may leave both names or none (ALICE's default model, rule 5;
     /// `SQLite`'s `test6.c` for the garbage).
     Hostile,
 }
 
 impl Profile {
-    /// All, the mildest first. The first one under which a state is legal says most about it.
+    /// All profiles, the mildest first. The mildest profile that allows a state is the most
+    /// telling.
     pub const ALL: [Self; 6] = [
         Self::ProcessKill,
         Self::StrictLoss,
@@ -76,7 +78,7 @@ impl Display for Profile {
     }
 }
 
-/// Never: the place of the sync that makes a unit durable when there is none.
+/// No sync makes the unit durable.
 pub(crate) const NEVER: u32 = u32::MAX;
 
 /// The smallest part of the trace that persists or is lost as a whole (data may be torn).
@@ -87,9 +89,9 @@ pub(crate) struct Unit {
     pub(crate) what: What,
     /// The file, or the folder of the name.
     pub(crate) ino: Ino,
-    /// The event that makes it durable.
+    /// The event that makes the unit durable.
     pub(crate) covered: u32,
-    /// A sync that was to make it durable failed, and nothing does any more.
+    /// A sync that should have made it durable failed. No later sync makes it durable.
     pub(crate) doubtful: bool,
 }
 
@@ -98,7 +100,7 @@ pub(crate) enum What {
     Data,
     Size {
         to: u64,
-        /// `ftruncate` sets the size; a write only ever grows it.
+        /// `ftruncate` sets the size exactly; a write only grows it.
         exact: bool,
     },
     Entry,
@@ -124,7 +126,7 @@ pub(crate) struct Model {
     pub(crate) entries: Vec<u32>,
     /// Successful syncs, in the order of their ends.
     syncs: Vec<Synced>,
-    /// What the workload said, with its place.
+    /// The marks of the workload, with their places.
     pub(crate) marks: Vec<(u32, MarkKind, u64)>,
 }
 
@@ -206,9 +208,9 @@ impl Model {
         }
     }
 
-    /// A sync ended. One that failed leaves its units in doubt for ever: their pages are clean now
-    /// and were perhaps never written, and the next sync succeeds without them (Rebello et al.,
-    /// ATC'20). An interrupted call wrote nothing and cleaned nothing.
+    /// Handles the end of a sync. A failed sync leaves its units in doubt for ever: their pages are
+    /// clean now and were perhaps never written, and the next sync succeeds without writing them
+    /// (Rebello et al., ATC'20). An interrupted call wrote nothing and cleaned nothing.
     fn close(&mut self, open: &mut Vec<u32>, sync: Synced, errno: i32) {
         if errno == 0 {
             self.syncs.push(sync);
@@ -226,7 +228,8 @@ impl Model {
         });
     }
 
-    /// Whether a sync is about a unit: issued before it began, and of its file or folder.
+    /// Whether a sync covers a unit: the unit was issued before the sync began and is of its file
+    /// or folder.
     fn covers(&self, sync: Synced, unit: Unit) -> bool {
         unit.seq < sync.begin
             && match sync.scope {
@@ -236,8 +239,8 @@ impl Model {
             }
     }
 
-    /// The folder that a rename takes the name from: syncing either one makes the whole of an
-    /// atomic rename durable.
+    /// The folder from which a rename removes the name. A sync of either folder makes the whole of
+    /// an atomic rename durable.
     fn other_dir(&self, unit: Unit) -> Option<Ino> {
         match &self.trace.events[unit.seq as usize].op {
             Op::Rename { from_dir, .. } | Op::Exchange { from_dir, .. } => Some(*from_dir),
@@ -255,15 +258,16 @@ impl Model {
         self.first[cut as usize]
     }
 
-    /// Whether a crash at this cut cannot take the unit. Hidden events have not happened, so a
-    /// hidden sync promises nothing; another one may.
+    /// Whether the unit survives every crash at this cut. Hidden events have not happened, so a
+    /// hidden sync makes nothing durable; another sync may.
     pub(crate) fn is_durable(&self, id: u32, cut: u32, hidden: &[u32]) -> bool {
         let unit = self.units[id as usize];
         let needs_no_sync = unit.covered == unit.seq;
         if unit.covered >= cut || hidden.is_empty() || needs_no_sync {
             return unit.covered < cut;
         }
-        // Syncs from the first that covered it: an earlier one that failed has not.
+        // Only syncs from the first covering one on: earlier ones that failed do not cover the
+        // unit.
         self.syncs.iter().any(|sync| {
             sync.end >= unit.covered
                 && sync.end < cut
@@ -272,7 +276,7 @@ impl Model {
         })
     }
 
-    /// What a crash at this cut can take.
+    /// The units that a crash at this cut can take.
     pub(crate) fn pending(&self, cut: u32, hidden: &[u32]) -> Vec<u32> {
         (0..self.issued(cut))
             .filter(|id| hidden.binary_search(&self.units[*id as usize].seq).is_err())
@@ -301,8 +305,8 @@ impl Model {
         }
     }
 
-    /// Whether the names and sizes that survive are a beginning of the journal, and at least up to
-    /// the floor that the syncs before the crash have set.
+    /// Whether the surviving names and sizes are a prefix of the journal that reaches at least as
+    /// far as the syncs before the crash committed it.
     fn is_journalled(&self, state: &State, floor: fn(&Self, Synced) -> u32) -> bool {
         let is_meta = |id: u32| self.units[id as usize].what != What::Data;
         let Some(first) = state.lost.iter().copied().find(|id| is_meta(*id)) else { return true };
@@ -317,7 +321,7 @@ impl Model {
             .all(|id| state.lost.binary_search(&id).is_ok())
     }
 
-    /// ext4: one running transaction; the sync of anything commits all of it.
+    /// ext4: one running transaction; a sync of any file commits all of it.
     fn ext4_floor(&self, sync: Synced) -> u32 {
         self.issued(sync.begin)
     }
@@ -333,7 +337,7 @@ impl Model {
         (0..self.issued(sync.begin)).rev().find(touches).map_or(0, |id| id + 1)
     }
 
-    /// ext4 writes appended data before the size that shows it, unless that very write failed.
+    /// ext4 writes appended data before the size that exposes it, unless that write failed.
     fn keeps_appends(&self, state: &State) -> bool {
         let damaged = state.lost.iter().copied().chain(state.torn.iter().map(|(id, _)| *id));
         let ordered = |unit: Unit| unit.what == What::Data && !unit.doubtful;
@@ -347,7 +351,7 @@ impl Model {
 }
 
 impl Model {
-    /// What a state does without, a line for each unit and event.
+    /// What a state lacks, one line for each unit and event.
     pub(crate) fn describe(&self, state: &State) -> Vec<String> {
         let mut damage: BTreeMap<u32, Vec<String>> = BTreeMap::new();
         let what = |id: u32| match self.units[id as usize].what {
@@ -374,7 +378,7 @@ impl Model {
     }
 }
 
-/// The end of a write that may grow its file.
+/// The end offset of a write that may grow its file.
 fn grown(op: &Op) -> Option<u64> {
     match op {
         Op::Write { offset, data, .. } => Some(offset + data.len() as u64),
@@ -383,7 +387,7 @@ fn grown(op: &Op) -> Option<u64> {
     }
 }
 
-/// Carries out an operation on names, and says whether it gives one that is wanted.
+/// Applies an operation to names, and says whether it creates a wanted name.
 fn gives(op: &Op, wanted: fn(&str) -> bool, names: &mut Names) -> bool {
     names.apply(op);
     let (Op::Create { dir, name, .. } | Op::Link { dir, name, .. } | Op::Rename { dir, name, .. }) =

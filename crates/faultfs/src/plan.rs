@@ -1,10 +1,10 @@
-//! Fault rules as data: a grammar that parses and prints. Checks what a rule may say; fires
-//! nothing and reads nothing but, when asked, the environment.
+//! Fault rules as data: a grammar that parses and prints. Checks what a rule may say. Injects
+//! nothing, and reads nothing but the environment, on request.
 //!
 //! `rule = call['[' path-part ']'] '=' step ('->' step)*`, rules separated by `;`. A call is a
-//! symbol, or the beginning of several and a `*`. The steps are those of the `fail` crate, in
-//! whose registry the rules live: `[count*]task[(arguments)]`, tried in order; one that has used
-//! up its count passes on to the next. `return` arguments say what happens to the call:
+//! symbol, or a prefix followed by `*`. The steps are those of the `fail` crate, whose registry
+//! holds the rules: `[count*]task[(arguments)]`, tried in order. A step that has used up its count
+//! passes to the next. The arguments of `return` say what happens to the call:
 //!
 //! | argument | the call |
 //! |---|---|
@@ -32,10 +32,10 @@ use std::{
     time::Duration,
 };
 
-/// The variable that [`Plan::from_env`] reads, which is the `fail` crate's own.
+/// The variable that [`Plan::from_env`] reads; it is the `fail` crate's own.
 pub const VARIABLE: &str = "FAILPOINTS";
 
-/// Fault rules. The first that fires on a call decides.
+/// Fault rules. The first rule that fires on a call decides.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Plan {
     rules: Vec<Rule>,
@@ -63,7 +63,8 @@ pub(crate) enum Task {
 }
 
 impl Plan {
-    /// The rules in `FAILPOINTS`, none when it is not set. A mistake is an error of one line.
+    /// Reads the rules in `FAILPOINTS`; there are none when it is not set. A mistake is a one-line
+    /// error.
     pub fn from_env() -> Result<Self> {
         #[expect(clippy::disallowed_methods, reason = "the one documented variable, read once")]
         let text = std::env::var(VARIABLE).unwrap_or_default();
@@ -101,7 +102,7 @@ impl Rule {
         }
     }
 
-    /// Whether the rule is about this call on this path.
+    /// Whether the rule matches this call on this path.
     pub fn matches(&self, call: Call, path: &str) -> bool {
         self.is_about(call) && self.part.as_ref().is_none_or(|part| path.contains(part.as_str()))
     }
@@ -129,7 +130,7 @@ impl Rule {
         Ok(rule)
     }
 
-    /// Every call that the rule is about must be able to do what the steps say.
+    /// Checks that every call that the rule matches can do what the steps say.
     fn check(&self) -> std::result::Result<(), String> {
         let calls: Vec<Call> =
             Call::ALL.iter().copied().filter(|call| self.is_about(*call)).collect();

@@ -1,6 +1,6 @@
-//! The recorder behind the hooks: one a process, armed by a session. Holds the names and the
-//! identities of the traced folder and appends events in the order in which they take effect. It
-//! decides no fault and knows no libc signature.
+//! The recorder behind the hooks: one for each process, armed by a session. Holds the names and the
+//! identities of the traced folder and appends events in the order in which they take effect.
+//! Decides no fault and knows no libc signature.
 
 use crate::{
     armed::Armed,
@@ -23,29 +23,30 @@ use std::{
     },
 };
 
-/// Whether a session runs. Everything else is behind it, so that an unarmed hook costs one load.
+/// Whether a session runs. It is checked first, so an unarmed hook costs one load.
 static ARMED: AtomicBool = AtomicBool::new(false);
 
 /// Whether the session has fault rules.
 static PLANNED: AtomicBool = AtomicBool::new(false);
 
-/// How many calls entered the hooks while armed: a session proves with it that its binary is
-/// interposed at all.
+/// How many calls entered the hooks while armed. A session uses it to prove that its binary is
+/// interposed.
 static ENTERED: AtomicU64 = AtomicU64::new(0);
 
 static RECORDER: Mutex<Option<Recorder>> = Mutex::new(None);
 
 thread_local! {
-    /// Without a destructor and constant: reading it neither allocates nor registers anything.
+    /// Constant and without a destructor: reading it neither allocates nor registers anything.
     static INSIDE: Cell<bool> = const { Cell::new(false) };
 }
 
-/// What a session has seen.
+/// The state of a running session.
 pub(crate) struct Recorder {
     base: Image,
     known: HashMap<Identity, Ino>,
-    /// Those without a name in the folder. While one is open, writes to it are still its own; a file
-    /// of its identity that has a name elsewhere is another one, to which the kernel gave the number.
+    /// Files without a name in the folder. While such a file is open, writes to it still belong to
+    /// it. A file with the same identity and a name elsewhere is another file that got the inode
+    /// number.
     nameless: HashSet<Ino>,
     names: Names,
     next: u32,
@@ -59,22 +60,22 @@ pub(crate) struct Recorder {
     plan: Option<Arc<Armed>>,
 }
 
-/// Proof of being inside one hook, outermost of this thread, while a session runs.
+/// Proof that this thread is in its outermost hook while a session runs.
 pub(crate) struct Entry(());
 
-/// The file or name that a call is about.
+/// The file or name that a call refers to.
 pub(crate) struct Target {
     /// The file, or the folder of the name.
     pub(crate) ino: Ino,
-    /// The name, for calls that take a path.
+    /// The name, for calls that take a path; empty otherwise.
     pub(crate) name: Name,
-    /// Relative path; empty unless there are fault rules to match it with.
+    /// Relative path; empty when there are no fault rules to match.
     pub(crate) path: String,
-    /// Events at entry.
+    /// How many events there were at entry.
     pub(crate) entered: u32,
 }
 
-/// Enters a hook. `None`: nothing is armed, or the call comes from inside a hook of this thread.
+/// Enters a hook. `None` when no session is armed, or when this thread is inside a hook already.
 pub(crate) fn enter() -> Option<Entry> {
     if !ARMED.load(Ordering::Relaxed) || INSIDE.replace(true) {
         return None;
@@ -93,13 +94,13 @@ fn recorder() -> MutexGuard<'static, Option<Recorder>> {
     RECORDER.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Hooks that were entered while armed, in this process so far.
+/// How many calls entered the hooks while armed, in this process so far.
 pub(crate) fn entered() -> u64 {
     ENTERED.load(Ordering::Relaxed)
 }
 
 impl Entry {
-    /// The recorder for the length of a real call, so that order in the trace is order of effect.
+    /// Locks the recorder for the duration of a real call, so that trace order is effect order.
     #[expect(clippy::unused_self, reason = "the entry is the proof of being inside one hook")]
     pub(crate) fn locked<R>(&self, act: impl FnOnce(&mut Recorder) -> R) -> Option<R> {
         recorder().as_mut().map(act)
@@ -130,7 +131,7 @@ impl Entry {
         Some(place)
     }
 
-    /// The same for a call of two places, which counts once.
+    /// Like `place`, for a call with two places that counts once.
     pub(crate) fn place_uncounted(&self, dir: i32, path: &CStr) -> Option<Target> {
         let (folder, name) = fd::split(dir, path)?;
         self.locked(|recorder| {
@@ -144,25 +145,25 @@ impl Entry {
         self.locked(|recorder| recorder.count(call));
     }
 
-    /// Whether what a path leads to is traced.
+    /// Whether the target of a path is traced.
     pub(crate) fn leads_to_traced(&self, dir: i32, path: &CStr) -> bool {
         let identity = fd::identity_at(dir, path, true);
         identity.is_some_and(|at| self.locked(|recorder| recorder.known(at)).flatten().is_some())
     }
 
-    /// The rules, when there are any.
+    /// The fault rules, if there are any.
     pub(crate) fn plan(&self) -> Option<Arc<Armed>> {
         PLANNED.load(Ordering::Relaxed).then(|| self.locked(|recorder| recorder.plan.clone()))??
     }
 
-    /// Notes a call that is refused because its effects could not be followed.
+    /// Records a refused call, whose effects cannot be followed.
     pub(crate) fn refuse(&self, call: Call, why: &str) {
         self.locked(|recorder| recorder.refuse(call, why));
     }
 }
 
 impl Recorder {
-    /// Counts a call and says how many events there are at its entry.
+    /// Counts a call and returns the number of events at its entry.
     pub(crate) fn count(&mut self, call: Call) -> u32 {
         self.calls[call as usize] += 1;
         self.len()
@@ -195,7 +196,7 @@ impl Recorder {
         self.nameless.extend(robbed.filter(|ino| self.names.path(*ino).is_none()));
     }
 
-    /// Sends the newest event to the log, which a dying process leaves behind.
+    /// Appends the newest event to the log, which survives the death of the process.
     fn flush_last(&mut self) {
         let (Some(log), Some(event)) = (&self.log, self.events.last()) else { return };
         let mut bytes = Vec::new();
@@ -206,14 +207,15 @@ impl Recorder {
         }
     }
 
-    /// A sync call begins; the number pairs it with its end.
+    /// Records the begin of a sync call; the returned number pairs it with its end.
     pub(crate) fn sync_begin(&mut self, call: Call, entered: u32, scope: Scope) -> u32 {
         self.syncs += 1;
         self.push(call, entered, Op::SyncBegin { call: self.syncs, scope });
         self.syncs
     }
 
-    /// A new file, folder or symlink at a place, with the identity that the kernel gave it.
+    /// Records a new file, folder or symlink at a place, with the identity that the kernel
+    /// assigned.
     pub(crate) fn create(&mut self, call: Call, at: &Target, new: Identity, kind: Kind) {
         let ino = Ino(self.next);
         self.next += 1;
@@ -222,12 +224,12 @@ impl Recorder {
         self.push(call, at.entered, op);
     }
 
-    /// What a place names.
+    /// The file that a place names.
     pub(crate) fn at(&self, place: &Target) -> Option<Ino> {
         self.names.get(place.ino, &place.name)
     }
 
-    /// The file of this identity that has a name in the folder.
+    /// The file with this identity, if it has a name in the folder.
     pub(crate) fn known(&self, identity: Identity) -> Option<Ino> {
         self.known.get(&identity).copied().filter(|ino| !self.nameless.contains(ino))
     }
@@ -238,7 +240,7 @@ impl Recorder {
     }
 }
 
-/// Starts recording a folder. The log, when there is one, begins with the folder as it is.
+/// Starts to record a folder. The log, if there is one, begins with the folder's current content.
 pub(crate) fn arm(root: &Path, log: Option<OwnedFd>, plan: Option<Armed>) -> Result<()> {
     let (base, known) = Image::read_with_identities(root)?;
     let mut names = Names::new();
@@ -250,7 +252,7 @@ pub(crate) fn arm(root: &Path, log: Option<OwnedFd>, plan: Option<Armed>) -> Res
         write_all(log, &bytes).map_err(|error| Error::new("write the log of", root, error))?;
     }
     let mut slot = recorder();
-    // One that a fork has inherited is its parent's.
+    // A recorder inherited through a fork belongs to the parent.
     if slot.is_some() && is_armed() {
         return Err(Error::new("trace", root, "this process already traces a folder"));
     }
@@ -274,7 +276,7 @@ pub(crate) fn arm(root: &Path, log: Option<OwnedFd>, plan: Option<Armed>) -> Res
     Ok(())
 }
 
-/// Stops recording and hands over what was seen; `None` when nothing was armed.
+/// Stops recording and returns the result; `None` when no session was armed.
 pub(crate) fn disarm() -> Option<(Image, Vec<Event>, Summary, Option<rustix::io::Errno>)> {
     ARMED.store(false, Ordering::Relaxed);
     PLANNED.store(false, Ordering::Relaxed);
@@ -298,8 +300,8 @@ pub(crate) fn is_armed() -> bool {
     ARMED.load(Ordering::Relaxed)
 }
 
-/// Forgets a session that belongs to the parent of this process. For a child right after `fork`,
-/// whose copy of the lock may be held by a thread that does not exist here.
+/// Drops a session that belongs to the parent of this process. Called in a child right after
+/// `fork`, where a thread that does not exist may hold the lock.
 pub(crate) extern "C" fn forget_after_fork() {
     ARMED.store(false, Ordering::Relaxed);
     PLANNED.store(false, Ordering::Relaxed);

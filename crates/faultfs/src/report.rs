@@ -1,4 +1,4 @@
-//! What an exploration did, in numbers, and how that reads. Counts; decides nothing.
+//! The counts of an exploration and their text form. Decides nothing.
 
 use crate::{finding::Finding, persist::Profile, state::Step, trace::Summary};
 use std::{
@@ -7,18 +7,18 @@ use std::{
     time::Duration,
 };
 
-/// What became of the states of one step.
+/// How many states of one step had which result.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Tally {
-    /// States that the rules of the step give at the chosen crash points.
+    /// States that the step generates at the chosen crash points.
     pub possible: u64,
-    /// Left out because the step has a limit; chosen by the seed.
+    /// Left out because of the step's limit, by a seeded sample.
     pub left_out: u64,
-    /// Not legal under the profile of the exploration.
+    /// Not legal under the exploration's profile.
     pub illegal: u64,
-    /// The same image with the same promises as one before.
+    /// Same image and same promises as an earlier state.
     pub duplicate: u64,
-    /// Another part's, when the exploration is one of several (`Explore::shard`).
+    /// Belongs to another shard (`Explore::shard`).
     pub elsewhere: u64,
     /// Rebuilt, reopened and judged.
     pub judged: u64,
@@ -26,30 +26,30 @@ pub struct Tally {
     pub failed: u64,
 }
 
-/// What an exploration did.
+/// The result of an exploration.
 #[derive(Clone, Debug, Default)]
 pub struct Report {
-    /// For each depth and step.
+    /// The tally of each depth and step.
     pub tallies: BTreeMap<(u8, Step), Tally>,
     /// How many judged states are legal on each profile.
     pub profiles: BTreeMap<Profile, u64>,
-    /// Crash points of the trace that were tried, of all there are.
+    /// Crash points of the trace: how many were tried, and how many there are.
     pub points: (u64, u64),
-    /// Pending units that were only kept and dropped together, over all crash points.
+    /// Pending units that were only kept or lost together, over all crash points.
     pub beyond_window: u64,
-    /// Recoveries that were cut off in turn: wanted, and traced.
+    /// Recoveries to be cut off in turn: how many were wanted, and how many were traced.
     pub nested: (u64, u64),
-    /// Why recoveries could not be traced, each once.
+    /// Why recoveries could not be traced, each reason once.
     pub untraced: Vec<String>,
     /// Distinct findings, in the order of discovery.
     pub findings: Vec<Finding>,
-    /// What the trace itself counted.
+    /// The trace's own counts.
     pub trace: Summary,
-    /// Whether the states stood on a memory filesystem.
+    /// Whether the states were on a memory filesystem.
     pub in_memory: bool,
-    /// Workers at once.
+    /// How many workers ran at once.
     pub workers: usize,
-    /// How long the exploration took, shrinking left out.
+    /// How long the exploration took, without shrinking.
     pub elapsed: Duration,
 }
 
@@ -59,12 +59,12 @@ impl Report {
         self.tallies.values().map(|tally| tally.judged).sum()
     }
 
-    /// States that the rules gave and that were left out by a limit.
+    /// States that the rules generated and a limit excluded.
     pub fn left_out(&self) -> u64 {
         self.tallies.values().map(|tally| tally.left_out).sum()
     }
 
-    /// Judged states a second.
+    /// Judged states per second.
     pub fn rate(&self) -> f64 {
         self.judged() as f64 / self.elapsed.as_secs_f64().max(f64::EPSILON)
     }

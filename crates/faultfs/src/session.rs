@@ -1,5 +1,5 @@
-//! One recording session a process: which folder, under which faults, and at its end the trace.
-//! The workload's own words (`begun`, `acked`, `note`) enter the trace here. Judges nothing.
+//! One recording session for each process: the folder, the faults, and at the end the trace. The
+//! marks of the workload (`begun`, `acked`, `note`) enter the trace here. Judges nothing.
 
 #[cfg(all(target_os = "linux", target_env = "gnu"))]
 mod live;
@@ -18,7 +18,7 @@ use std::path::{Path, PathBuf};
 #[cfg(not(all(target_os = "linux", target_env = "gnu")))]
 use unsupported::{arm, disarm, mark, stop};
 
-/// How a session is to run.
+/// The settings of a session.
 #[derive(Clone, Debug, Default)]
 pub struct Session {
     plan: Plan,
@@ -26,8 +26,8 @@ pub struct Session {
     log: Option<PathBuf>,
 }
 
-/// A running session. Dropped without [`Recording::finish`] it stops and forgets what it saw; its
-/// log, if it has one, stays.
+/// A running session. If it is dropped without [`Recording::finish`], it stops and discards its
+/// recording; its log, if it has one, stays.
 #[must_use = "a session that is dropped at once records nothing"]
 pub struct Recording {
     root: PathBuf,
@@ -46,7 +46,7 @@ impl Session {
         self
     }
 
-    /// Where rules with a probability draw from. The same seed and the same calls give the same
+    /// The seed for rules with a probability. The same seed and the same calls give the same
     /// faults.
     #[must_use]
     pub fn seed(mut self, seed: u64) -> Self {
@@ -54,16 +54,16 @@ impl Session {
         self
     }
 
-    /// Also writes each event to this file as it happens, for a process that may not live to
-    /// finish; [`Trace::read`] reads it. It must be outside the traced folder.
+    /// Also writes each event to this file as it happens, for a process that may die before it
+    /// finishes. [`Trace::read`] reads it. The file must be outside the traced folder.
     #[must_use]
     pub fn log(mut self, file: impl Into<PathBuf>) -> Self {
         self.log = Some(file.into());
         self
     }
 
-    /// Starts to record every change below `root`, which exists; what is in it now counts as
-    /// durable. Fails when the binary is not interposed or a session runs already.
+    /// Starts to record every change below `root`, which must exist. Its current content counts as
+    /// durable. Fails when the binary is not interposed or a session is already running.
     pub fn start(self, root: &Path) -> Result<Recording> {
         let root = root.canonicalize().map_err(|error| Error::new("trace", root, error))?;
         arm(&root, &self.plan, self.seed, self.log.as_deref())?;
@@ -77,8 +77,8 @@ impl Recording {
         &self.root
     }
 
-    /// Ends the session. The store must be closed: fails when the folder is not what the trace
-    /// says, because then something wrote past the hooks and the run says nothing.
+    /// Ends the session. The store must be closed. Fails when the folder differs from the trace,
+    /// because then something wrote past the hooks and the run says nothing.
     pub fn finish(self) -> Result<Trace> {
         let trace = disarm(&self.root)?;
         trace.compare(&self.root)?;
@@ -93,19 +93,19 @@ impl Drop for Recording {
     }
 }
 
-/// Work with this number begins: from here on a crash may leave its effects. Does nothing without
-/// a session.
+/// Marks that the work with this number begins: from here on a crash may leave its effects. Does
+/// nothing without a session.
 pub fn begun(id: u64) {
     mark(MarkKind::Begun, id);
 }
 
-/// Work with this number was acknowledged as durable: from here on a crash must leave its effects.
-/// Does nothing without a session.
+/// Marks that the work with this number was acknowledged as durable: from here on a crash must
+/// leave its effects. Does nothing without a session.
 pub fn acked(id: u64) {
     mark(MarkKind::Acked, id);
 }
 
-/// Anything else worth seeing in the trace. Does nothing without a session.
+/// Marks anything else worth seeing in the trace. Does nothing without a session.
 pub fn note(id: u64) {
     mark(MarkKind::Note, id);
 }

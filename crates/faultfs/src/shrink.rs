@@ -1,17 +1,18 @@
-//! The fewest lost units that still fail: delta debugging (Zeller, Hildebrandt 2002, ddmin) over
-//! what a state does without. Asks a caller whether a smaller state fails; runs nothing itself.
+//! Finds a smallest set of lost units that still fails: delta debugging (Zeller, Hildebrandt 2002,
+//! ddmin) over what a state lacks. Asks the caller whether a smaller state fails; runs nothing
+//! itself.
 
 use crate::{error::Result, state::State};
 
-/// One thing that a state does without.
+/// One thing that a state lacks.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Part {
     Lost(u32),
     Torn(usize),
 }
 
-/// A state with less damage that fails like the given one. Hidden events stay as they are: they
-/// are one other order of the calls, not a sum of damages. Asks at most `budget` times.
+/// A state with less damage that fails like the given one. Hidden events are kept: they are one
+/// reordering of the calls, not a sum of damages. Asks at most `budget` times.
 pub(crate) fn shrink(
     state: &State,
     mut budget: usize,
@@ -27,7 +28,7 @@ pub(crate) fn shrink(
     while parts.len() > 1 && budget > 0 {
         let len = parts.len().div_ceil(pieces);
         let mut smaller = None;
-        // A piece alone, then everything but a piece.
+        // First each piece alone, then everything but one piece.
         for keep in [true, false] {
             for piece in 0..pieces {
                 let inside = |at: usize| at / len == piece;

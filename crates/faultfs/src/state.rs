@@ -1,32 +1,32 @@
-//! What a crash leaves, in words: the way it was chosen, its damage, the state itself. Plain data that
-//! the trace and the rules of persistence share; it knows neither.
+//! A crash state: how it was chosen, its damage, the state itself. Plain data that the trace and
+//! the rules of persistence share; it depends on neither.
 
 use serde::{Deserialize, Serialize};
 use std::fmt::{Display, Formatter, Result as FmtResult};
 
-/// The way in which a state was chosen; they are explored in this order. Crashes during the recovery
-/// from sampled states, which repeat the first five on the recovery, come before the last.
+/// How a state was chosen. Steps are explored in this order. Crashes during recovery, which repeat
+/// the first five steps on the recovery's trace, come before the last step.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum Step {
     /// Nothing is lost.
     Prefix,
     /// Everything that is not durable is lost.
     DropAll,
-    /// One unit, one operation, one file or everything older is lost, the rest is there.
+    /// One unit, one operation, one file or everything older is lost; the rest is there.
     DropOne,
-    /// One of those is there, the rest is lost.
+    /// One of those is there; the rest is lost.
     KeepOne,
     /// One write is torn; the rest is there, or only its size.
     TearOne,
     /// A seeded choice at 10, 50 and 90 per cent.
     Random,
-    /// Calls of different threads that overlapped, told in another order. Nothing comes after it,
-    /// so that no recovery from such a state is cut off in turn.
+    /// Overlapping calls of different threads, reordered. This step is last, so no recovery from
+    /// such a state is cut off in turn.
     Permute,
 }
 
 impl Step {
-    /// All, in order.
+    /// All steps, in order.
     pub const ALL: [Self; 7] = [
         Self::Prefix,
         Self::DropAll,
@@ -52,12 +52,12 @@ impl Display for Step {
     }
 }
 
-/// How a unit is damaged that is neither there nor lost.
+/// The damage of a unit that is neither whole nor lost.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum Tear {
-    /// So many of its first sectors are there.
+    /// Only this many of its first sectors are there.
     First(u32),
-    /// So many of its last sectors are there.
+    /// Only this many of its last sectors are there.
     Last(u32),
     /// Every other 4 KiB page is there, beginning with the first.
     EvenPages,
@@ -65,31 +65,31 @@ pub enum Tear {
     OddPages,
     /// The middle third of its sectors is missing.
     Hole,
-    /// Each sector by the toss of a seeded coin.
+    /// Each sector is there or not, by the toss of a seeded coin.
     Random(u64),
-    /// So many of its first bytes are there; hostile.
+    /// Only this many of its first bytes are there; hostile.
     Bytes(u32),
-    /// Its sectors hold something else; hostile.
+    /// Its sectors hold other bytes; hostile.
     Garbage(Garbage),
-    /// A rename gave the new name and did not take the old one; hostile.
+    /// A rename added the new name and did not remove the old one; hostile.
     BothNames,
-    /// A rename took the old name and did not give the new one; hostile.
+    /// A rename removed the old name and did not add the new one; hostile.
     NoName,
 }
 
-/// What a sector holds that was being written when the power went.
+/// The content of a sector that was being written when the power failed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum Garbage {
     /// Zeros.
     Zeros,
     /// A pattern that no store writes.
     Pattern,
-    /// The bytes of the write before it to the same file: what finds a length trusted without a
-    /// checksum.
+    /// The bytes of the previous write to the same file. They expose a length that is trusted
+    /// without a checksum.
     Stale,
 }
 
-/// What a crash leaves: events up to a cut, some units lost, some torn.
+/// A crash state: the events up to a cut, with some units lost and some torn.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct State {
     /// How it was chosen.
@@ -100,7 +100,8 @@ pub struct State {
     pub lost: Vec<u32>,
     /// The units that are damaged, ascending.
     pub torn: Vec<(u32, Tear)>,
-    /// Events before the cut, ascending, that had not happened: they overlapped the last one.
+    /// Events before the cut, ascending, that had not happened although later ones had: they
+    /// overlapped the last one.
     pub hidden: Vec<u32>,
 }
 
@@ -109,7 +110,7 @@ impl State {
         Self { step, cut, lost: Vec::new(), torn: Vec::new(), hidden: Vec::new() }
     }
 
-    /// How many units and events it does without.
+    /// How many units and events the state lacks.
     pub fn damage(&self) -> usize {
         self.lost.len() + self.torn.len() + self.hidden.len()
     }

@@ -1,5 +1,5 @@
-//! A recorded run: what the folder held at the start, every operation since, and what was refused
-//! or injected. Its file format, and a form for people. Draws no conclusion about crashes.
+//! A recorded run: the folder at the start, every operation since, and the refused calls and
+//! injected faults. Its file format, and a readable form. Says nothing about crashes.
 
 use crate::{
     content::Content,
@@ -18,7 +18,7 @@ use std::{
     path::Path,
 };
 
-/// `EINTR`: a sync that ended so wrote nothing and cleaned nothing.
+/// `EINTR`: an interrupted sync wrote nothing and cleaned nothing.
 pub(crate) const INTERRUPTED: i32 = 4;
 
 /// A recorded run.
@@ -28,16 +28,16 @@ pub struct Trace {
     pub(crate) events: Vec<Event>,
     pub(crate) summary: Summary,
     whole: bool,
-    /// Names that no crash takes; see [`Trace::keeping`].
+    /// Names that no crash takes away; see [`Trace::keeping`].
     pub(crate) kept: Option<fn(&str) -> bool>,
 }
 
 /// What a run counted besides its operations.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Summary {
-    /// How often each call reached the traced folder, failed ones included.
+    /// How often each call reached the traced folder, including failed calls.
     pub calls: BTreeMap<Call, u64>,
-    /// The calls that were refused because the tool could not have followed them.
+    /// The calls that were refused because their effects cannot be followed.
     pub refused: Vec<Refusal>,
     /// What each fault rule did.
     pub rules: Vec<RuleHits>,
@@ -48,7 +48,7 @@ pub struct Summary {
 pub struct Refusal {
     /// The call.
     pub call: Call,
-    /// Why the tool cannot follow it.
+    /// Why its effects cannot be followed.
     pub why: String,
 }
 
@@ -59,11 +59,11 @@ pub struct RuleHits {
     pub rule: String,
     /// How many calls it matched.
     pub matched: u64,
-    /// How many of them it changed. A run whose rule never fired tested nothing.
+    /// How many calls it changed. A run whose rule never fired tested nothing.
     pub fired: u64,
 }
 
-/// What the frames of a trace file hold, in this order.
+/// The frames of a trace file, in file order.
 #[derive(Serialize, Deserialize)]
 pub(crate) enum Frame {
     Base(Packed),
@@ -86,15 +86,15 @@ impl Trace {
         &self.summary
     }
 
-    /// Whether the recording session was finished. The log of a process that died is not: it
-    /// says what happened up to the death, and nobody compared it with the folder.
+    /// Whether the recording session was finished. The log of a process that died is not finished:
+    /// it ends at the death, and nobody compared it with the folder.
     pub fn is_whole(&self) -> bool {
         self.whole
     }
 
-    /// The same run on a milder disk: what a failed sync was to write stays dirty, so that the next
-    /// one writes it. A loss that this trace does not show comes from believing a sync after one
-    /// that failed, and from nothing else.
+    /// The same run on a milder disk: data of a failed sync stays dirty, so the next sync writes
+    /// it. A loss that this trace does not show is caused by trusting a sync after a failed one,
+    /// and by nothing else.
     #[must_use]
     pub fn forgiving(mut self) -> Self {
         for event in &mut self.events {
@@ -107,16 +107,17 @@ impl Trace {
         self
     }
 
-    /// The same run by a store that makes these names durable as it gives them, and so do the
-    /// recoveries from what it leaves. A loss that this trace does not show comes from such a name
-    /// that is never synced, and from nothing else. A name is told by its path below the folder.
+    /// The same run by a store that makes these names durable when it creates them, and so do the
+    /// recoveries from its states. A loss that this trace does not show is caused by such a name
+    /// that is never synced, and by nothing else. A name is identified by its path below the
+    /// folder.
     #[must_use]
     pub fn keeping(mut self, names: fn(&str) -> bool) -> Self {
         self.kept = Some(names);
         self
     }
 
-    /// Reads the trace of a recovery from what this one leaves.
+    /// Reads the trace of a recovery from one of this trace's states.
     pub(crate) fn read_recovery(&self, file: &Path) -> Result<Self> {
         Ok(Self { kept: self.kept, ..Self::read(file)? })
     }
@@ -129,7 +130,7 @@ impl Trace {
         names
     }
 
-    /// The folder as the whole trace leaves it, with nothing lost.
+    /// The folder after the whole trace, with nothing lost.
     pub fn final_image(&self) -> Image {
         let mut names = self.base_names();
         let mut files = self.base.files.clone();
@@ -140,8 +141,8 @@ impl Trace {
         image_of(&names, |ino| files.get(&ino).cloned().unwrap_or_default())
     }
 
-    /// The last bytes of every file that ever had a name which is wanted, with that name, and the
-    /// event that took it away, if any did.
+    /// The last bytes of every file that ever had a wanted name, with that name and the event that
+    /// removed it, if there is one.
     pub fn last_bytes(&self, wanted: impl Fn(&str) -> bool) -> Vec<(String, Vec<u8>, Option<u32>)> {
         let mut names = self.base_names();
         let mut files = self.base.files.clone();
@@ -178,8 +179,8 @@ impl Trace {
         found.iter().map(|((path, ino), gone)| (path.clone(), bytes(ino), *gone)).collect()
     }
 
-    /// Fails with the first difference when the trace does not explain the folder: then something
-    /// wrote past the hooks, and no statement about crashes of this run would hold.
+    /// Fails with the first difference when the trace does not explain the folder. In that case
+    /// something wrote past the hooks, and no statement about crashes of this run would hold.
     pub fn compare(&self, folder: &Path) -> Result<()> {
         match self.final_image().difference(&Image::read(folder)?) {
             None => Ok(()),
@@ -201,7 +202,7 @@ impl Trace {
         fs::write(file, bytes).map_err(|error| Error::new("write", file, error))
     }
 
-    /// Reads a stored trace or a session's log, which may end anywhere.
+    /// Reads a stored trace or a session's log. A log may end anywhere.
     pub fn read(file: &Path) -> Result<Self> {
         let bytes = fs::read(file).map_err(|error| Error::new("read", file, error))?;
         let mut frames = frame::Frames::new(&bytes).map_err(|why| Error::new("read", file, why))?;
@@ -223,7 +224,7 @@ impl Trace {
     }
 }
 
-/// What an operation does to the bytes and sizes of files when nothing is lost.
+/// Applies an operation to the bytes and sizes of files, with nothing lost.
 fn apply_bytes(files: &mut BTreeMap<Ino, Content>, op: &Op) {
     match op {
         Op::Write { ino, offset, data } => {
@@ -243,7 +244,7 @@ fn apply_bytes(files: &mut BTreeMap<Ino, Content>, op: &Op) {
     }
 }
 
-/// The image that these names and these contents make.
+/// The image that consists of these names and contents.
 pub(crate) fn image_of(names: &Names, mut content: impl FnMut(Ino) -> Content) -> Image {
     let mut image = Image { entries: names.walk(), ..Image::default() };
     for (_, ino) in &image.entries {
@@ -256,7 +257,7 @@ pub(crate) fn image_of(names: &Names, mut content: impl FnMut(Ino) -> Content) -
     image
 }
 
-/// One line an event: number, thread, call, what it did to which path.
+/// One line for each event: number, thread, call, operation and path.
 impl Display for Trace {
     fn fmt(&self, f: &mut Formatter<'_>) -> FmtResult {
         let mut names = self.base_names();

@@ -1,6 +1,6 @@
-//! Worker processes: each judges states one after another until it dies, hangs or has done its
-//! share, and is then replaced. They are forks of the caller, so that a judge can be a closure.
-//! Decides neither what is judged nor what the outcome means.
+//! Worker processes. Each judges states one after another until it dies, hangs or has done its
+//! share, and is then replaced. They are forks of the caller, so a judge can be a closure. Decides
+//! neither what is judged nor what an outcome means.
 
 mod confine;
 mod fork;
@@ -31,11 +31,12 @@ use std::{
 };
 pub(crate) use task::{Check, Limits, Reply, Subject, Task};
 
-/// Bytes of a dead worker's output that a finding shows, of its beginning and of its end.
+/// A finding shows this many bytes of a dead worker's output from its beginning, and as many from
+/// its end.
 const TAIL: usize = 1000;
 
-/// States that a worker judges before it makes room for a fresh one, so that what a store leaks
-/// at each open does not add up.
+/// How many states a worker judges before it is replaced, so that leaks at each open of a store do
+/// not accumulate.
 const SHARE: u32 = 1000;
 
 /// Workers on one trace.
@@ -57,7 +58,7 @@ struct Worker {
 }
 
 impl<'a> Pool<'a> {
-    /// Workers start with the first states. `folder` is theirs to fill and to delete.
+    /// Creates the folder; workers start with the first tasks. The pool fills and deletes `folder`.
     pub(crate) fn new(
         model: Option<Arc<Model>>,
         check: Check<'a>,
@@ -77,12 +78,12 @@ impl<'a> Pool<'a> {
         self.model.clone()
     }
 
-    /// The folder that the pool deletes at its end.
+    /// The folder that the pool deletes when it is dropped.
     pub(crate) fn folder(&self) -> &Path {
         &self.folder
     }
 
-    /// Judges all tasks, several at once; `done` gets each with its outcome, in no fixed order.
+    /// Judges all tasks in parallel. `done` receives each task with its reply, in no fixed order.
     pub(crate) fn run(
         &mut self,
         next: &mut dyn FnMut() -> Option<Task>,
@@ -98,7 +99,7 @@ impl<'a> Pool<'a> {
                     self.assign(index, task)?;
                 }
             }
-            // The workers are busy: the time to find what they do next.
+            // All workers are busy: prepare their next tasks meanwhile.
             while ready.len() < self.workers.len()
                 && let Some(task) = next()
             {
@@ -122,12 +123,12 @@ impl<'a> Pool<'a> {
         let mut bytes = Vec::new();
         frame::push(&mut bytes, &task);
         worker.job = Some((task, Instant::now()));
-        // A worker that is already dead is found by its closed pipe.
+        // A dead worker is detected by its closed pipe.
         let _ = send(&worker.to, &bytes);
         Ok(())
     }
 
-    /// Waits for the next reply, death or deadline.
+    /// Waits for the next reply, death or expired deadline.
     fn collect(&mut self, done: &mut dyn FnMut(Task, Reply)) -> Result<()> {
         let now = Instant::now();
         let busy: Vec<usize> = (0..self.workers.len())
@@ -186,8 +187,8 @@ impl<'a> Pool<'a> {
         }
     }
 
-    /// A worker whose pipe is closed is dead or on its way: how it died. Killing one that is on its
-    /// way does not change what it dies of.
+    /// Reaps a worker whose pipe is closed and returns how it died. It is dead or dying; killing a
+    /// dying process does not change its exit status.
     fn bury(&mut self, index: usize) -> Result<Outcome> {
         let worker = self.workers[index].take().expect("a worker to bury");
         let status = reap(&worker)?;
@@ -208,14 +209,15 @@ impl<'a> Pool<'a> {
 impl Drop for Pool<'_> {
     fn drop(&mut self) {
         for index in 0..self.workers.len() {
-            // What cannot be ended dies with this process.
+            // A worker that cannot be killed dies with this process.
             let _ = self.kill(index);
         }
         let _ = fs::remove_dir_all(&self.folder);
     }
 }
 
-/// The beginning and the end of a long output: a cause comes first, a backtrace last.
+/// The beginning and the end of a long output: the cause is at the beginning, the backtrace at the
+/// end.
 fn ends(output: &[u8]) -> String {
     let text = String::from_utf8_lossy;
     if output.len() <= 2 * TAIL {
@@ -224,7 +226,7 @@ fn ends(output: &[u8]) -> String {
     format!("{} … {}", text(&output[..TAIL]), text(&output[output.len() - TAIL..]))
 }
 
-/// How a process died, and the end of what it printed.
+/// The outcome of a process that died, with its output shortened.
 fn died(status: WaitStatus, said: &[u8]) -> Outcome {
     let how = match (status.terminating_signal(), status.exit_status()) {
         (Some(signal), _) => format!("signal {signal}"),
@@ -238,7 +240,7 @@ fn reply_of(outcome: Outcome) -> Reply {
     Reply { outcome, untraced: None }
 }
 
-/// Kills a child of ours by its id and takes its status.
+/// Kills a child of this process by its id and takes its status.
 fn reap(worker: &Worker) -> Result<WaitStatus> {
     let _ = kill_process(worker.pid, Signal::KILL);
     match waitpid(Some(worker.pid), WaitOptions::empty()) {

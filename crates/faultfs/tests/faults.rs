@@ -1,5 +1,5 @@
-//! What fault rules do to the calls of a process: which call, which error, how often, and that the
-//! same seed gives the same faults. Says nothing about stores.
+//! What fault rules do to the calls of a process: which call, which error, how often. The same seed
+//! gives the same faults. Says nothing about stores.
 #![cfg(all(target_os = "linux", target_env = "gnu"))]
 
 use faultfs::{Op, Plan, Session, Trace};
@@ -16,7 +16,7 @@ use std::{
 /// A process has one session; `cargo test` runs these as threads.
 static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
 
-/// Set for the copy of this binary that is to die by a rule; holds its folder.
+/// Set for the copy of this binary that a rule kills; holds its folder.
 const VICTIM: &str = "FAULTFS_TEST_VICTIM";
 
 #[track_caller]

@@ -1,5 +1,5 @@
-//! One piece of work in a process of its own: every way in which it can end is an outcome, what it
-//! did to files stays, and nothing of it outlives the call. No store is involved.
+//! Work in a process of its own: each way to end is an outcome, its changes to files stay, and no
+//! process outlives the call. No store is involved.
 #![cfg(all(target_os = "linux", target_env = "gnu"))]
 
 use faultfs::{Fork, Outcome, Session};

@@ -1,4 +1,4 @@
-//! The example of the README runs as it stands there, on a store that is small enough to read here.
+//! Runs the example of the README as printed there, on a store that is small enough to read here.
 #![cfg(all(target_os = "linux", target_env = "gnu"))]
 
 use faultfs::{Case, Explore, Session, acked, begun};
@@ -10,7 +10,7 @@ use std::{
     path::Path,
 };
 
-/// A number a sector, in the order of its saying; each is there when its sector is.
+/// One number in each sector, in order of acknowledgement; a number is there when its sector is.
 struct Store(File);
 
 impl Store {
@@ -40,7 +40,7 @@ impl Store {
 }
 
 fn example() -> Result<(), Box<dyn Error>> {
-    // From here on as in the README.
+    // The code from here on is as in the README.
     let recording = Session::new().start("db".as_ref())?; // records every change below db/
     let store = Store::open(recording.root())?;
     for id in 0..100 {

@@ -1,5 +1,5 @@
-//! What the hooks see: every way to change a folder that std and libc offer, and that a way around
-//! them is noticed. Judges traces, not stores.
+//! What the hooks see: every way that std and libc offer to change a folder. Also that a change
+//! past the hooks is detected. Judges traces, not stores.
 #![cfg(all(target_os = "linux", target_env = "gnu"))]
 
 use faultfs::{Call, Image, Op, Plan, Recording, Session, Trace, acked, begun};
@@ -207,7 +207,7 @@ fn what_is_refused_in_the_folder_passes_outside() {
 #[test]
 fn reused_inode_outside_is_not_traced() {
     let outside = tempfile::tempdir().unwrap();
-    // Only some filesystems give a number to the next file at once.
+    // Only some filesystems reuse an inode number at once.
     let other = |n: u32| outside.path().join(n.to_string());
     let session = Session::new().plan("write=return(EIO)".parse().unwrap());
     let trace = recorded(session, |root| {
@@ -221,7 +221,7 @@ fn reused_inode_outside_is_not_traced() {
             file.write_all(b"not traced").unwrap();
             file.sync_all().unwrap();
         }
-        // One whose last name is gone is still ours while it is open.
+        // A file whose last name is gone is still traced while it is open.
         let mut open = File::create(root.join("f")).unwrap();
         fs::remove_file(root.join("f")).unwrap();
         assert_eq!(open.write_all(b"x").unwrap_err().raw_os_error(), Some(libc::EIO));

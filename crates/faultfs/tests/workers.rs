@@ -1,5 +1,5 @@
-//! Workers outlive what stores do to them: a judge that aborts, hangs, panics, exits or eats
-//! memory is a finding, and the states after it are judged all the same. No store is involved.
+//! A judge that aborts, hangs, panics, exits or exhausts memory is a finding, and later states are
+//! still judged. No store is involved.
 #![cfg(all(target_os = "linux", target_env = "gnu"))]
 
 use faultfs::{
@@ -16,7 +16,7 @@ use std::{
 /// A process has one session; `cargo test` runs these as threads.
 static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
 
-/// Three appends, each begun, synced and acknowledged.
+/// Three appends; each is begun, synced and acknowledged.
 fn trace() -> Trace {
     let dir = tempfile::tempdir().unwrap();
     let recording = Session::new().start(dir.path()).unwrap();
@@ -45,7 +45,7 @@ fn only_prefixes() -> Explore {
     Explore::new().steps(&[Step::Prefix]).nested(0).questions(0)
 }
 
-/// The one finding; every other state was judged.
+/// The only finding; every other state was judged.
 #[track_caller]
 fn finding(report: &Report) -> Outcome {
     let tally = report.tallies[&(1, Step::Prefix)];
@@ -111,7 +111,7 @@ fn a_judge_that_is_a_program() {
 
 #[test]
 fn states_are_counted_exactly() {
-    // Nothing but ten appended bytes, so that every number can be done by hand. Events: create,
+    // Only ten appended bytes each, so that every number can be checked by hand. Events: create,
     // folder sync begins, ends, and three times: begun, write, sync begins, ends, acked.
     let count = |profile, step| {
         let explore = Explore::new().profile(profile).steps(&[step]).nested(0).points(1000);
@@ -123,14 +123,15 @@ fn states_are_counted_exactly() {
     // empty file, 10, 20 and 30 bytes; with what was promised at the time: 3 more that begun, 3
     // more that are acked.
     assert_eq!(count(Profile::PosixWeak, Step::Prefix), (16, 0, 5, 11));
-    // Something is pending after the create, at the folder's sync, after each write, at its sync.
+    // Something is pending after the create, at the folder's sync, after each write, and at its
+    // sync.
     assert_eq!(count(Profile::PosixWeak, Step::DropAll), (8, 0, 4, 4));
-    // Data and size apart: at two places a write, twice.
+    // Data and size are separate units: two states at each of two places for each write.
     assert_eq!(count(Profile::PosixWeak, Step::DropOne), (12, 0, 6, 6));
     assert_eq!(count(Profile::PosixWeak, Step::KeepOne), (12, 0, 6, 6));
-    // Ten bytes are one sector, and two units are not many.
+    // Ten bytes are one sector, and two units are few.
     assert_eq!(count(Profile::PosixWeak, Step::TearOne), (0, 0, 0, 0));
-    // ext4 shows no size without its data, and no data without its size is lost data.
+    // ext4 shows no size without its data, and data without its size is lost data.
     assert_eq!(count(Profile::Ext4Ordered, Step::DropOne), (12, 6, 3, 3));
     assert_eq!(count(Profile::ProcessKill, Step::DropOne), (0, 0, 0, 0));
 }
@@ -138,7 +139,7 @@ fn states_are_counted_exactly() {
 #[test]
 fn a_name_that_is_kept_is_kept_in_recoveries_too() {
     let _alone = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
-    // What recovers makes a file and syncs it, and not the folder.
+    // The recovery creates a file and syncs it, but not the folder.
     let judge = |case: &Case| {
         let path = case.dir().join("recovered");
         if case.acked().contains(&9) && !path.exists() {

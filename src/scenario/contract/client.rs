@@ -164,8 +164,7 @@ impl<'a> Frame<'a> {
         Ok(found)
     }
 
-    /// No checkpoint is under way, as long as the engine has the known finding
-    /// `copy-during-checkpoint`.
+    /// A checkpoint is under way, unless the engine has the known finding `copy-during-checkpoint`.
     fn copy(&self, after: &Reference, target: &Path) -> Outcome<Vec<String>> {
         if excludes(FindingId::COPY_DURING_CHECKPOINT) {
             // The wait ends before the checkpoint's record is in the log; that of the next one, which
@@ -173,6 +172,8 @@ impl<'a> Frame<'a> {
             for _ in 0..2 {
                 self.buckets.iter().for_each(|bucket| bucket.checkpoint_and_wait());
             }
+        } else {
+            self.buckets.iter().for_each(|bucket| bucket.checkpoint());
         }
         self.engine.copy_to(target)?;
         let again = self.engine.copy_to(target);

@@ -1,5 +1,5 @@
-//! Explores the toy store or one of its broken twins: `toy [DEFECT]`, or `toy DEFECT replay FILE`. Exits
-//! with 1 when something is found.
+//! Explores the toy store or one of its faulty twins: `toy [DEFECT]`, or `toy DEFECT replay FILE`.
+//! Exits with 1 when something is found.
 
 #[cfg(all(target_os = "linux", target_env = "gnu"))]
 mod oracle;
@@ -11,7 +11,7 @@ mod twins;
 #[cfg(all(target_os = "linux", target_env = "gnu"))]
 use store::Defect;
 
-/// All of them, the control first.
+/// All variants, the control first.
 #[cfg(all(target_os = "linux", target_env = "gnu"))]
 const TWINS: [Defect; 15] = [
     Defect::None,

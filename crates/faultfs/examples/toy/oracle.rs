@@ -1,14 +1,14 @@
-//! The workload on the toy store and the judge of what a crash leaves of it. Verifies: every
-//! acknowledged transaction is there, no other than a begun one is, no holes (the state is the one
-//! after some transaction), values whole, and that the reopened store takes and keeps new work.
-//! Does not verify time: a hang is the worker's deadline.
+//! The workload on the toy store and the judge of its crash states. Verifies: every acknowledged
+//! transaction is there; every transaction that is there was begun; there are no holes (the state
+//! is one after some transaction); values are whole; the reopened store takes and keeps new work.
+//! Does not verify time: the worker's deadline catches a hang.
 
 use super::store::{Defect, KEYS, Store, value_of};
 use faultfs::{Case, Plan, Result, Session, Trace, acked, begun};
 use std::{collections::BTreeMap, path::Path};
 
-/// Puts so many transactions under a session and returns the trace. A put that fails ends it, as
-/// it would end the work of a client.
+/// Puts this many transactions under a session and returns the trace. A put that fails ends the
+/// workload, as it would end the work of a client.
 pub(crate) fn traced(defect: Defect, puts: u64, faults: &Plan, dir: &Path) -> Result<Trace> {
     let recording = Session::new().plan(faults.clone()).start(dir)?;
     if let Ok(mut store) = Store::open(recording.root(), defect) {
@@ -22,7 +22,7 @@ pub(crate) fn traced(defect: Defect, puts: u64, faults: &Plan, dir: &Path) -> Re
     recording.finish()
 }
 
-/// Reopens the folder and holds it against what was promised.
+/// Reopens the folder and compares it with the promises.
 pub(crate) fn judge(defect: Defect, case: &Case) -> std::result::Result<(), String> {
     let mut store = reopen(defect, case.dir())?;
     let begun_last = case.begun().iter().max().copied().unwrap_or(0);

@@ -1,9 +1,9 @@
-//! A small correct write-ahead store, and broken twins of it: the controls by which the tool is
-//! judged. One writer, whole values, a snapshot now and then. Not a store to use.
+//! A small correct write-ahead store, and faulty twins of it: the controls that test the tool. One
+//! writer, whole values, occasional snapshots. Not for use as a store.
 //!
-//! On disk: `snap`, the map at some point, and `wal.G`, the records since, where `G` stands in the
-//! snapshot. A record is length, checksum, number, key and value. `mirror`, `pointer` and
-//! `super` exist only in the twins that need them.
+//! On disk: `snap`, the map at some point, and `wal.G`, the records since, where the snapshot holds
+//! `G`. A record is length, checksum, number, key and value. `mirror`, `pointer` and `super` exist
+//! only in the twins that need them.
 
 use std::{
     collections::BTreeMap,
@@ -13,7 +13,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-/// What a twin does wrong. Each is one decision that a real store has got wrong before.
+/// The defect of a twin. Each is a decision that a real store has got wrong before.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Defect {
     /// The control.
@@ -24,32 +24,32 @@ pub(crate) enum Defect {
     NoSync,
     /// Never syncs the folder after a snapshot.
     NoFolderSync,
-    /// Removes the old log while the new snapshot's name may still be lost.
+    /// Removes the old log while the name of the new snapshot may still be lost.
     RemoveTooEarly,
-    /// Removes the old log before the snapshot has its name.
+    /// Removes the old log before the snapshot gets its name.
     RemoveFirst,
     /// Gives the snapshot its name before its bytes are synced.
     NoSnapshotSync,
-    /// Writes the snapshot over the old one.
+    /// Overwrites the old snapshot in place.
     SnapshotInPlace,
-    /// Takes a record's length for its content.
+    /// Trusts a record's length without checking its content.
     TrustLength,
-    /// Counts the records in a header that no sync keeps behind them, and believes it.
+    /// Trusts a record count in a header that is not ordered after the records by a sync.
     HeaderWithBody,
-    /// Two copies and a pointer that needs one of them, all in one sync.
+    /// Writes two copies and a pointer that needs one of them under a single sync.
     PointerWithCopies,
-    /// A block of two sectors, overwritten in place.
+    /// Overwrites a block of two sectors in place.
     WideBlock,
-    /// Goes on writing behind a torn record.
+    /// Appends after a torn record.
     AppendAfterTorn,
-    /// Recovery gives a torn record a valid checksum before it cuts it off.
+    /// Recovery gives a torn record a valid checksum before it truncates the record.
     Launder,
-    /// Believes the second sync after a failed one.
+    /// Trusts the second sync after a failed one.
     RetrySync,
 }
 
 impl Defect {
-    /// The fault rules without which the defect does not show.
+    /// The fault rules that the defect needs to show.
     pub(crate) fn faults(self) -> &'static str {
         if self == Self::RetrySync { "fdatasync[wal]=5*off->1*return(EIO)" } else { "" }
     }
@@ -61,10 +61,10 @@ const SNAPSHOT_EVERY: u64 = 8;
 /// Bytes before a record's value: length, checksum, number, key.
 const HEAD: usize = 24;
 
-/// Keys are reused, so that overwritten values are part of the game.
+/// How many keys there are. They are reused, so values are overwritten.
 pub(crate) const KEYS: u64 = 5;
 
-/// The value that a transaction gives its key: recognisable, and longer than a sector.
+/// The value that a transaction writes: recognisable, and longer than a sector.
 pub(crate) fn value_of(txn: u64) -> Vec<u8> {
     let len = 600 + (txn * 37 % 900) as usize;
     (0..len).map(|at| (txn as u8).wrapping_mul(31).wrapping_add(at as u8) | 1).collect()
@@ -110,7 +110,7 @@ fn sync_folder(dir: &Path) -> Result<()> {
 }
 
 impl Store {
-    /// Recovers what is there.
+    /// Recovers the store from its folder.
     pub(crate) fn open(dir: &Path, defect: Defect) -> Result<Self> {
         let (generation, last, map) = read_snapshot(&dir.join("snap"))?;
         let path = dir.join(format!("wal.{generation}"));
@@ -144,7 +144,7 @@ impl Store {
         Ok(store)
     }
 
-    /// Reads the log up to the first record that is not whole, and cuts the rest off.
+    /// Reads the log up to the first incomplete record and truncates the rest.
     fn replay(&mut self) -> Result<()> {
         let bytes = fs::read(self.dir.join(format!("wal.{}", self.generation)))?;
         let mut at = 0;
@@ -187,7 +187,7 @@ impl Store {
         (txn == self.last + 1).then(|| (txn, u64_at(body, 8), body[16..].to_vec(), 8 + len))
     }
 
-    /// What the twins with files of their own believe.
+    /// What twins with extra files trust.
     fn extras(&self) -> Result<()> {
         match self.defect {
             Defect::HeaderWithBody => {
@@ -228,7 +228,7 @@ impl Store {
         &self.map
     }
 
-    /// Puts the next transaction's value; durable when it returns.
+    /// Writes the value of the next transaction, which is durable when the call returns.
     pub(crate) fn put(&mut self, acked: impl FnOnce(u64)) -> Result<()> {
         if self.poisoned {
             return Err(corrupt("a sync failed earlier: reopen"));
@@ -261,7 +261,7 @@ impl Store {
         if result.is_err() && self.defect == Defect::RetrySync {
             return self.wal.sync_data();
         }
-        // The bytes are in doubt now, whatever a later sync says.
+        // The bytes are in doubt now, even if a later sync succeeds.
         self.poisoned = result.is_err();
         result
     }
@@ -297,7 +297,7 @@ impl Store {
         }
     }
 
-    /// Writes the map out and begins a new log.
+    /// Writes the map as a snapshot and begins a new log.
     fn snapshot(&mut self) -> Result<()> {
         let old = self.dir.join(format!("wal.{}", self.generation));
         let tmp = self.dir.join("snap.tmp");

@@ -1,6 +1,6 @@
-//! The tool proves itself: the clean store passes ten thousand states, each broken twin is found,
-//! by the step that should find it and no earlier one, and what is found can be stored, replayed
-//! and is small. Verifies the tool, not a store.
+//! The tool tests itself. The correct store passes ten thousand states. Each faulty twin is found,
+//! by the step that should find it and no earlier one. A finding can be stored and replayed, and is
+//! small. Verifies the tool, not a store.
 
 use super::{oracle, store::Defect};
 use faultfs::{Case, Explore, Finding, Image, Outcome, Profile, Report, Step, Trace};
@@ -24,7 +24,7 @@ fn explored(defect: Defect, puts: u64, explore: &Explore) -> Report {
 }
 
 /// Asserts that a twin is found first by this step at this depth, on a state that this profile
-/// allows, without so many units.
+/// allows and that lacks this many units.
 #[track_caller]
 fn found(defect: Defect, step: Step, depth: u8, mildest: Profile, lost: usize) {
     let report = explored(defect, 24, &Explore::new());
@@ -90,7 +90,7 @@ fn only_a_believed_sync_is_excused_by_a_milder_disk() {
         [trace.clone(), trace.forgiving()].map(|t| explore.run(t, &judge).unwrap().findings.len())
     };
     assert_eq!(explored(Defect::RetrySync, Defect::RetrySync.faults()), [1, 0]);
-    // The fault is met, and what is lost has another reason.
+    // The fault fires, and the loss has another cause.
     assert_eq!(explored(Defect::NoFolderSync, "fsync=20*off->1*return(EIO)"), [1, 1]);
 }
 
@@ -155,7 +155,7 @@ fn parts_are_disjoint_and_together_the_whole() {
     let dir = tempfile::tempdir().unwrap();
     let _alone = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
     let trace = traced(Defect::None, 30);
-    // What a part judges, seen from inside: the image and what was promised.
+    // What a shard judges, as its judge sees it: the image and the promises.
     let judged = |number: u32, of: u32| -> BTreeSet<String> {
         let seen = dir.path().join(format!("{number}-{of}"));
         fs::create_dir(&seen).unwrap();

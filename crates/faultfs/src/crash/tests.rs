@@ -1,5 +1,5 @@
-//! The rules of persistence on traces small enough to do by hand. No process is interposed here
-//! and nothing is written.
+//! The rules of persistence on traces small enough to check by hand. Interposes no process and
+//! writes nothing.
 
 use super::{Bounds, Choice, Garbage, State, Step, Tear, tears};
 use crate::{
@@ -35,7 +35,7 @@ fn end(call: u32, ino: u32, errno: i32) -> Op {
     Op::SyncEnd { call, scope: Scope::Ino(Ino(ino)), errno }
 }
 
-/// One thread's operations, one after the other.
+/// Operations of one thread, in sequence.
 fn model(ops: &[Op]) -> Arc<Model> {
     let event = |(seq, op): (usize, &Op)| Event {
         thread: 0,
@@ -120,7 +120,7 @@ fn only_the_hostile_profile_splits_a_rename() {
         |state: &State| (text(&model, state, "tmp").is_some(), text(&model, state, "f").is_some());
     assert_eq!(there(&without(3, &[])), (false, true));
     assert_eq!(there(&without(3, &[3])), (true, false));
-    // The name of the new file was lost, the rename of it was not.
+    // The name of the new file is lost, the rename of that file is not.
     assert_eq!(there(&without(3, &[0])), (false, true));
     let half = |tear| State { torn: vec![(3, tear)], ..State::whole(Step::TearOne, 3) };
     assert_eq!(there(&half(Tear::BothNames)), (true, true));
@@ -146,7 +146,7 @@ fn what_tears_is_a_sector() {
     let torn = |tear| {
         let state = State { torn: vec![(2, tear)], ..State::whole(Step::TearOne, 5) };
         let bytes = text(&model, &state, "f").unwrap();
-        // One number a run: how many bytes of the old, of the new, and so on.
+        // One number for each run of bytes: so many of the old, so many of the new, and so on.
         bytes.chunk_by(|a, b| a == b).map(<[u8]>::len).collect::<Vec<_>>()
     };
     assert_eq!(super::sectors(&model, 2), 3);
@@ -172,14 +172,14 @@ fn journals_keep_a_beginning_and_a_sync_moves_it() {
     // Units: 0 and 1 names; 2, 3 data and size of f; 4, 5 of g, which are durable at the end.
     assert_eq!(model.units[3].what, What::Size { to: 2, exact: false });
     assert_eq!(model.pending(6, &[]), [0, 1, 2, 3]);
-    // On ext4 the sync commits everything before it; on xfs up to the last change of g, which is
-    // the newest change of all.
+    // On ext4 the sync commits everything before it; on xfs it commits up to the last change of g,
+    // which is the newest change of all.
     assert_eq!(
         model.legality(&without(6, &[2])),
         [Profile::Xfs, Profile::PosixWeak, Profile::Hostile]
     );
     assert_eq!(model.legality(&without(6, &[3])), [Profile::PosixWeak, Profile::Hostile]);
-    // Before the sync a beginning is enough, and size without data is xfs's alone.
+    // Before the sync any prefix is legal, and only xfs allows a size without its data.
     assert!(model.legality(&without(4, &[2, 3, 4, 5])).contains(&Profile::Ext4Ordered));
     assert!(!model.legality(&without(4, &[2, 3])).contains(&Profile::Xfs));
     assert_eq!(

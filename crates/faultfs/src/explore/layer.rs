@@ -1,5 +1,5 @@
-//! What is explored, the trace or the trace of a recovery: its crash points, its promises, and how
-//! its states become tasks. Runs nothing and counts nothing.
+//! The trace that is explored, of the workload or of a recovery: its crash points, its promises,
+//! and how its states become tasks. Runs nothing and counts nothing.
 
 use super::settings::Explore;
 use crate::{
@@ -12,10 +12,10 @@ use crate::{
 use std::{collections::HashSet, path::PathBuf, sync::Arc};
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 
-/// What is explored: the trace, or the trace of a recovery.
+/// What is explored: the trace of the workload, or the trace of a recovery.
 pub(super) struct Layer {
     pub(super) model: Arc<Model>,
-    /// Of a recovery: where its trace is, which state it recovers from, and what was promised
+    /// For a recovery: the file of its trace, the state it recovers from, and the promises made
     /// before.
     pub(super) above: Option<Above>,
 }
@@ -42,7 +42,7 @@ impl Layer {
         Task { subject, promises, depth: self.depth(), cut, trace_to: None }
     }
 
-    /// What the workload had said at the crash, and before it.
+    /// The promises that the workload had made by the crash.
     pub(super) fn promises(&self, state: &State) -> Promises {
         let mut promises =
             self.above.as_ref().map(|above| above.promises.clone()).unwrap_or_default();
@@ -60,7 +60,7 @@ impl Layer {
         promises
     }
 
-    /// Both crashes must be possible on one and the same filesystem.
+    /// The profiles that allow the state. Both crashes must be possible on the same filesystem.
     pub(super) fn legality(&self, state: &State) -> Vec<Profile> {
         let mut legal = self.model.legality(state);
         if let Some(above) = &self.above {
@@ -70,9 +70,9 @@ impl Layer {
     }
 }
 
-/// The crash points: all that are next to a sync or behind an acknowledgement, and a sample of
-/// the others. One right before an acknowledgement is left to the one behind it, which has the
-/// same image and promises more.
+/// The crash points: all that are next to a sync or right after an acknowledgement, and a sample of
+/// the others. A point right before an acknowledgement is skipped: the point after it has the same
+/// image and more promises.
 pub(super) fn points(model: &Model, settings: &Explore) -> Vec<u32> {
     let events = &model.trace.events;
     let end = events.len() as u32;

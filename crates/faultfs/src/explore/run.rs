@@ -1,5 +1,5 @@
-//! One exploration on its way: enumerates, leaves out duplicates, hands states to the pool, keeps
-//! score, descends into recoveries and makes findings smaller.
+//! One running exploration: enumerates states, skips duplicates, hands states to the pool, counts,
+//! explores recoveries and shrinks findings.
 
 use super::{
     layer::{Above, Layer, is_chosen, points},
@@ -27,7 +27,7 @@ use std::{
     time::Instant,
 };
 
-/// Lost operations that a finding lists.
+/// How many lost operations a finding lists.
 const LINES: usize = 40;
 
 pub(super) struct Run<'a> {
@@ -35,13 +35,13 @@ pub(super) struct Run<'a> {
     pool: Pool<'a>,
     report: Report,
     seen: HashSet<(u128, Promises)>,
-    /// Of recoveries. What the trace gives is counted without them: threads of a store need not
-    /// recover the same way twice.
+    /// States of recoveries. The counts of the trace do not depend on them: the threads of a store
+    /// need not recover the same way twice.
     seen_below: HashSet<(u128, Promises)>,
     /// Sound states of the trace, from which recoveries are chosen.
     sound: Vec<State>,
     by_key: BTreeMap<String, usize>,
-    /// Findings as they come, before they are made smaller.
+    /// Findings before they are shrunk.
     raw: Vec<(State, Option<Above>, Outcome)>,
 }
 
@@ -73,7 +73,8 @@ impl<'a> Run<'a> {
         let layer = Layer { model, above: None };
         let points = points(&layer.model, self.settings);
         self.report.points = (points.len() as u64, layer.model.trace.events.len() as u64 + 1);
-        // Other orders are the least likely of all, and many: they wait for the recoveries.
+        // Reordered calls are the least likely states, and there are many: they come after the
+        // recoveries.
         let (last, first): (Vec<_>, Vec<_>) =
             self.settings.steps.iter().partition(|step| **step == Step::Permute);
         for step in first {
@@ -92,7 +93,7 @@ impl<'a> Run<'a> {
         self.by_key.len() >= self.settings.findings
     }
 
-    /// One step over all crash points of a layer.
+    /// Explores one step at all crash points of a layer.
     fn step(&mut self, layer: &Layer, step: Step, points: &[u32]) -> Result<()> {
         if !belongs(self.settings.profile, step) {
             return Ok(());
@@ -104,7 +105,7 @@ impl<'a> Run<'a> {
             let choice = Choice::new(&layer.model, layer.model.pending(cut, &[]), &bounds);
             (choice.states(&layer.model, step, cut, &bounds), choice.beyond_window())
         };
-        // Counted first, so that a limited step is a sample of the whole and not its beginning.
+        // Counts first, so that a limited step is a sample of the whole and not its beginning.
         let possible: u64 = points.iter().map(|cut| at(*cut).0.len() as u64).sum();
         self.report.tally(depth, step).possible += possible;
         let mut builder = Builder::new(layer.model.clone());
@@ -150,7 +151,7 @@ impl<'a> Run<'a> {
                 tally.duplicate += 1;
                 continue;
             }
-            // What recoveries leave follows from states that are already this part's.
+            // States of recoveries derive from states that already belong to this shard.
             if depth == 1 && !settings.is_own(hash) {
                 tally.elsewhere += 1;
                 continue;
@@ -168,13 +169,13 @@ impl<'a> Run<'a> {
         Ok(())
     }
 
-    /// Cuts off the recovery from sampled states.
+    /// Explores crashes during the recovery from sampled states.
     fn recoveries(&mut self, layer: &Layer) -> Result<()> {
         let mut rng = Xoshiro256PlusPlus::seed_from_u64(self.settings.seed);
         let mut candidates = std::mem::take(&mut self.sound);
-        // In the order of the states and not of the workers, so that a seed chooses the same ones.
+        // In the order of states, not of workers, so that a seed selects the same ones.
         candidates.sort();
-        // A recovery has the more to do the more is missing; the sample is half of those.
+        // The more is missing, the more a recovery has to do: half of the sample is damaged states.
         let damaged: Vec<State> = candidates.iter().filter(|s| s.damage() > 0).cloned().collect();
         let mut chosen = Vec::new();
         while chosen.len() < self.settings.nested && !candidates.is_empty() {
@@ -209,7 +210,7 @@ impl<'a> Run<'a> {
         self.pool.run(&mut || task.take(), &mut |task, said| reply = Some((task, said)))?;
         let Some((task, reply)) = reply else { return Ok(()) };
         if !reply.outcome.is_sound() {
-            // The state is sound; what the judge did with it when it was recorded is not.
+            // The state was sound before; the judge failed only when it was recorded.
             self.report.tally(1, state.step).failed += 1;
             let Self { settings, sound, by_key, raw, .. } = self;
             Score { layer, settings, sound, by_key, raw, tallies: Vec::new() }.take(task, &reply);
@@ -232,7 +233,7 @@ impl<'a> Run<'a> {
         };
         let points = points(&inner.model, self.settings);
         for step in self.settings.steps.clone() {
-            // Deeper samples and orders add little to a recovery, which is one thread's work.
+            // Deeper samples and reorderings add little: a recovery is the work of one thread.
             if step < Step::Random {
                 self.step(&inner, step, &points)?;
             }
@@ -240,7 +241,7 @@ impl<'a> Run<'a> {
         Ok(())
     }
 
-    /// Makes the findings smaller, labels and stores them.
+    /// Shrinks, labels and stores the findings.
     fn conclude(&mut self, layer: &Layer) -> Result<()> {
         for (number, (state, above, outcome)) in
             std::mem::take(&mut self.raw).into_iter().enumerate()
@@ -303,7 +304,8 @@ impl<'a> Run<'a> {
             fs::create_dir_all(folder).map_err(|error| Error::new("create", folder, error))?;
             let image = Builder::new(layer.model.clone()).image(&finding.minimal);
             finding.store(&image, file)?;
-            // The numbers of a finding are those of this trace: of the recovery, when it was one.
+            // The unit numbers of a finding refer to this trace, which is the recovery's at depth
+            // 2.
             layer.model.trace.write(&file.with_extension("trace"))?;
         }
         finding.lost.truncate(LINES);
@@ -311,7 +313,7 @@ impl<'a> Run<'a> {
     }
 }
 
-/// What the workers said.
+/// Collects the replies of the workers.
 struct Score<'a> {
     layer: &'a Layer,
     settings: &'a Explore,
@@ -335,7 +337,8 @@ impl Score<'_> {
         let count = self.by_key.entry(dedup_key.clone()).or_default();
         *count += 1;
         let found = (state, self.layer.above.clone(), reply.outcome.clone());
-        // Of those of one step the first in order is shown, whichever worker was faster.
+        // Of the findings of one step the first state in order is kept, whichever worker was
+        // faster.
         match self.raw.iter_mut().find(|(_, _, outcome)| outcome.dedup_key() == dedup_key) {
             None => self.raw.push(found),
             Some(known)

@@ -1,5 +1,5 @@
-//! The settings of an exploration, and what follows from them alone: its bounds, its part of the
-//! states, its folder. Explores nothing.
+//! The settings of an exploration, and what they alone determine: limits, shard, folder. Explores
+//! nothing.
 
 use crate::{crash::Bounds, persist::Profile, state::Step, worker::Limits};
 use std::{
@@ -9,7 +9,7 @@ use std::{
     time::Duration,
 };
 
-/// A memory filesystem that every glibc Linux has.
+/// A memory filesystem that glibc Linux systems have.
 const MEMORY_FOLDER: &str = "/dev/shm";
 
 /// How to explore a trace. The defaults judge some ten thousand states.
@@ -80,45 +80,45 @@ impl Explore {
     settings! {
         /// Only states that are legal under this profile; default [`Profile::PosixWeak`].
         profile: Profile,
-        /// What samples and random choices are drawn from; default 0.
+        /// The seed of samples and random choices; default 0.
         seed: u64,
-        /// Newest pending units that are chosen one by one at a crash point; the older ones are
-        /// kept and dropped together. Default 12.
+        /// How many of the newest pending units are chosen one by one at a crash point. Older units
+        /// are kept or lost together. Default 12.
         window: usize,
-        /// Random states a rate and crash point; default 1.
+        /// Random states for each rate and crash point; default 1.
         rounds: usize,
-        /// Crash points that are sampled besides those next to a sync or an acknowledgement,
-        /// which are all tried; default 200.
+        /// Sampled crash points, besides those next to a sync or an acknowledgement, which are all
+        /// tried; default 200.
         points: usize,
-        /// States a step at most; what is beyond is sampled by the seed and counted as left out.
-        /// Default 4,000.
+        /// The most states of a step. A step with more is sampled by the seed, and the rest is
+        /// counted as left out. Default 4,000.
         limit: u64,
-        /// States whose recovery is cut off in turn; default 16.
+        /// How many states have their recovery cut off in turn; default 16.
         nested: usize,
-        /// States a step at most for each of those recoveries; default 60.
+        /// The most states of a step for each of those recoveries; default 60.
         nested_limit: u64,
-        /// Distinct findings after which the exploration ends; default 16.
+        /// The exploration ends after this many distinct findings; default 16.
         findings: usize,
-        /// States judged at most to make one finding smaller; default 400.
+        /// The most states that are judged to shrink one finding; default 400.
         questions: usize,
-        /// Worker processes at once; default one a core.
+        /// How many worker processes run at once; default one for each core.
         workers: usize,
-        /// Time for one state, after which it counts as hung; default 20 seconds.
+        /// Time limit for one state. A state that exceeds it counts as hung; default 20 seconds.
         deadline: Duration,
         /// Bytes of private memory that one worker may have on top of the caller's; default 2 GiB.
         memory: u64,
     }
 
-    /// Only these steps, in this order; default all. [`Step::Permute`] comes last in any case, and
-    /// recoveries are cut off from states of the others.
+    /// Only these steps, in this order; default all. [`Step::Permute`] always comes last, and
+    /// recoveries are cut off from states of the other steps.
     #[must_use]
     pub fn steps(mut self, steps: &[Step]) -> Self {
         self.steps = steps.to_vec();
         self
     }
 
-    /// Where states are rebuilt; default a folder of its own on the memory filesystem, or among
-    /// the temporary files where there is none.
+    /// Where states are rebuilt. The default is a new folder on the memory filesystem, or in the
+    /// temporary folder if there is none.
     #[must_use]
     pub fn folder(mut self, folder: impl Into<PathBuf>) -> Self {
         self.folder = Some(folder.into());
@@ -139,12 +139,12 @@ impl Explore {
         self
     }
 
-    /// Judges only the `number`-th of `of` parts, from 1: of the states of the trace those whose
-    /// image falls into this part. All parts of one trace under one seed are disjoint and together
-    /// the whole; each cuts off recoveries from states of its own. Default all there is.
+    /// Judges only shard `number` of `of`, counted from 1: the states of the trace whose image
+    /// falls into this shard. All shards of one trace under one seed are disjoint and together
+    /// complete. Each cuts off recoveries from its own states. The default is everything.
     ///
     /// # Panics
-    /// When there is no such part.
+    /// When there is no such shard.
     #[must_use]
     pub fn shard(mut self, number: u32, of: u32) -> Self {
         assert!((1..=of).contains(&number), "there is no part {number} of {of}");
@@ -161,7 +161,7 @@ impl Explore {
         Bounds { window: self.window, rounds: self.rounds, seed: self.seed, hostile }
     }
 
-    /// Whether an image of the trace is this part's, by which of `of` equal ranges its hash is in.
+    /// Whether an image belongs to this shard. The hash range is divided into `of` equal parts.
     pub(crate) fn is_own(&self, hash: u128) -> bool {
         let (number, of) = self.shard;
         (u128::from(hash as u64) * u128::from(of)) >> 64 == u128::from(number - 1)
@@ -172,7 +172,7 @@ impl Explore {
         folder.starts_with(MEMORY_FOLDER) && Path::new(MEMORY_FOLDER).is_dir()
     }
 
-    /// A folder that no other exploration of this machine has.
+    /// A folder that no other exploration on this machine uses.
     pub(crate) fn own_folder(&self) -> PathBuf {
         static NEXT: AtomicU32 = AtomicU32::new(0);
         let parent = match &self.folder {

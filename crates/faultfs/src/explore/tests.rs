@@ -1,5 +1,5 @@
-//! In which order an exploration goes about its states, and that what it counts of a trace does not
-//! depend on recoveries. Says nothing about which states there are.
+//! The order of an exploration, and that its counts for a trace do not depend on recoveries. Says
+//! nothing about which states there are.
 
 use super::Explore;
 use crate::{
@@ -12,7 +12,7 @@ use crate::{
 };
 use std::fs;
 
-/// Two files; two threads write one each at the same time.
+/// Two files; two threads write to one each at the same time.
 fn overlapping() -> Trace {
     let create = |ino, name: &str| Op::Create {
         dir: Ino::ROOT,
@@ -33,7 +33,7 @@ fn overlapping() -> Trace {
 
 #[test]
 fn recovery_crashes_come_before_permutations() {
-    // The recovery makes of the whole folder what the other order of the writes leaves.
+    // Recovery turns the complete folder into what the reordered writes leave.
     let judge = |case: &Case| {
         let [f, g] = ["f", "g"].map(|name| fs::read(case.dir().join(name)).unwrap_or_default());
         match (f.is_empty(), g.is_empty(), case.depth()) {

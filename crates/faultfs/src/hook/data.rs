@@ -1,5 +1,5 @@
-//! Hooks that put bytes into files: the write family, `copy_file_range`, `sendfile`. See the hard
-//! rules in `hook.rs`.
+//! Hooks that write data: the write family, `copy_file_range`, `sendfile`. See the hard rules in
+//! `hook.rs`.
 
 use super::{errno, fail, set_errno};
 use crate::{
@@ -23,7 +23,7 @@ enum At {
     Offset(off_t),
 }
 
-/// Bytes that a write takes, as the caller gave them.
+/// The bytes of a write, as the caller gave them.
 #[derive(Clone, Copy)]
 struct Source {
     iov: *const iovec,
@@ -33,7 +33,7 @@ struct Source {
 impl Source {
     fn parts(&self) -> &[iovec] {
         if self.iov.is_null() || self.count > libc::UIO_MAXIOV as usize {
-            // The kernel answers EFAULT or EINVAL; there is nothing to look at.
+            // The kernel answers EFAULT or EINVAL; there are no bytes to look at.
             return &[];
         }
         // SAFETY: the caller of libc promises `count` valid parts for the length of the call.
@@ -41,11 +41,11 @@ impl Source {
     }
 
     fn len(&self) -> usize {
-        // The kernel answers EINVAL to a sum that no register holds.
+        // The kernel answers EINVAL when the sum overflows.
         self.parts().iter().fold(0, |sum, part| sum.saturating_add(part.iov_len))
     }
 
-    /// The same bytes, cut off after `len`.
+    /// The same bytes, truncated to `len`.
     fn cut(&self, len: usize) -> Vec<iovec> {
         let mut left = len;
         let mut parts = Vec::new();
@@ -57,7 +57,7 @@ impl Source {
         parts
     }
 
-    /// Copies what was written.
+    /// Copies the bytes that were written.
     fn bytes(&self, len: usize) -> Vec<u8> {
         let mut bytes = Vec::with_capacity(len);
         for part in self.cut(len).iter().filter(|part| part.iov_len > 0) {
@@ -70,7 +70,7 @@ impl Source {
     }
 }
 
-/// The whole write family: `real` writes these parts.
+/// The whole write family. `real` writes these parts.
 fn transfer(
     call: Call,
     fd: c_int,
@@ -114,8 +114,9 @@ fn transfer(
     }
 }
 
-/// The offset that the kernel will use. `O_APPEND` wins over an offset on Linux (pwrite(2), BUGS),
-/// unless the call says otherwise (`RWF_NOAPPEND`, pwritev2(2), since Linux 6.9).
+/// The offset that the kernel will use. On Linux `O_APPEND` overrides an explicit offset
+/// (pwrite(2), BUGS), unless the call says otherwise (`RWF_NOAPPEND`, pwritev2(2), since Linux
+/// 6.9).
 fn place(fd: c_int, at: At, flags: c_int) -> Option<u64> {
     let appending = flags & RWF_NOAPPEND == 0 && fd::flags(fd).contains(OFlags::APPEND);
     if flags & RWF_APPEND != 0 || appending {
@@ -127,7 +128,7 @@ fn place(fd: c_int, at: At, flags: c_int) -> Option<u64> {
     }
 }
 
-/// Records written bytes. `synced`: the descriptor or the call made them durable at once.
+/// Records written bytes. `synced` means that the descriptor or the call made them durable at once.
 fn put(
     recorder: &mut Recorder,
     call: Call,
@@ -150,7 +151,7 @@ fn put(
     }
 }
 
-/// The write of one buffer: a vector of one part, whatever is left of it.
+/// The write of one buffer: a vector with one part.
 fn single(
     call: Call,
     fd: c_int,

@@ -10,7 +10,7 @@ use crate::{
 };
 use libc::{FALLOC_FL_KEEP_SIZE, FALLOC_FL_PUNCH_HOLE, FALLOC_FL_ZERO_RANGE, c_int, off_t};
 
-/// What a call asks for.
+/// The arguments of a call.
 #[derive(Clone, Copy)]
 struct Request {
     call: Call,
@@ -39,7 +39,7 @@ fn allocate(fd: c_int, request: Request, real: impl FnOnce() -> c_int) -> c_int 
     })
 }
 
-/// Reserved space reads as what it was; only growth and holes are operations.
+/// Reserving space does not change what is read; only growth and holes are operations.
 fn record(recorder: &mut Recorder, target: &Target, request: Request, size: u64) {
     let Request { call, mode, .. } = request;
     let offset = request.offset as u64;

@@ -12,7 +12,7 @@ use libc::{
     PROT_WRITE, c_char, c_int, c_long, c_void, mode_t, off_t, size_t,
 };
 
-/// Opens are recorded when they create or empty a file.
+/// Records opens that create or empty a file.
 ///
 /// # Safety
 /// `name` is the caller's path.
@@ -26,7 +26,7 @@ unsafe fn open_at(
     let Some(entry) = enter() else { return real() };
     // SAFETY: the caller of libc promises a path.
     let Some(name) = (unsafe { path(name) }) else { return real() };
-    // The path is the folder of the file to be, which may be the traced one itself.
+    // The path is the folder of the new file, which may be the traced folder itself.
     if flags & O_TMPFILE == O_TMPFILE && entry.leads_to_traced(dir, name) {
         entry.refuse(call, "O_TMPFILE makes a file without a name");
         return fail(libc::EOPNOTSUPP);
@@ -147,7 +147,7 @@ pub(super) unsafe extern "C" fn ftruncate64(fd: c_int, size: off_t) -> c_int {
     })
 }
 
-/// The path forms: faults by the path, the size for whatever it leads to.
+/// The calls that take a path: faults match the path, and the size change applies to its target.
 ///
 /// # Safety
 /// `name` is the caller's path.
@@ -189,8 +189,8 @@ pub(super) unsafe extern "C" fn truncate64(name: *const c_char, size: off_t) -> 
     unsafe { truncate_at(Call::Truncate64, name, size, || next_symbol::truncate64(name, size)) }
 }
 
-/// A writable shared mapping changes a file without any call: refused as on a filesystem that has
-/// none.
+/// A writable shared mapping changes a file without any call, so it is refused, as on a filesystem
+/// that has none.
 fn map(
     call: Call,
     fd: c_int,
@@ -240,8 +240,8 @@ pub(super) unsafe extern "C" fn mmap64(
     })
 }
 
-/// Duplicates share the file, which is asked of the kernel at each use; only a late `O_DIRECT` has
-/// to be caught.
+/// Duplicates refer to the same file, and the kernel is asked at each use. Only a later `O_DIRECT`
+/// has to be caught.
 fn control(call: Call, fd: c_int, cmd: c_int, arg: c_long, real: impl FnOnce() -> c_int) -> c_int {
     if cmd == libc::F_SETFL && arg & c_long::from(O_DIRECT) != 0 {
         let Some(entry) = enter() else { return real() };
@@ -284,7 +284,7 @@ pub(super) unsafe extern "C" fn dup3(fd: c_int, to: c_int, flags: c_int) -> c_in
     watch(Call::Dup3, fd, || unsafe { next_symbol::dup3(fd, to, flags) })
 }
 
-/// An injected failure closes all the same, as Linux does (close(2), NOTES).
+/// An injected failure closes the descriptor all the same, as Linux does (close(2), NOTES).
 #[unsafe(no_mangle)]
 pub(super) unsafe extern "C" fn close(fd: c_int) -> c_int {
     // SAFETY: the caller's argument.

@@ -1,5 +1,5 @@
-//! Hooks for data that the kernel moves from file to file: `copy_file_range` and `sendfile`. The
-//! bytes are read back from where they went. See the hard rules in `hook.rs`.
+//! Hooks for data that the kernel copies from file to file: `copy_file_range` and `sendfile`. The
+//! bytes are read back from the target. See the hard rules in `hook.rs`.
 
 use super::{errno, fail, set_errno};
 use crate::{
@@ -11,7 +11,7 @@ use crate::{
 use libc::{c_int, c_uint, off_t, size_t, ssize_t};
 use rustix::fs::OFlags;
 
-/// `offset` is the place in the target when the caller gave one; `real` moves this many bytes.
+/// `offset` is the caller's offset in the target, if it gave one; `real` copies this many bytes.
 fn copy(
     call: Call,
     to: c_int,

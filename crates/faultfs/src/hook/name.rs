@@ -14,10 +14,10 @@ use libc::{
 };
 use std::ffi::CStr;
 
-/// A path as a caller of libc names it.
+/// A path as the caller of libc gave it.
 #[derive(Clone, Copy)]
 struct PathAt {
-    /// The folder that a relative path starts at.
+    /// The folder at which a relative path starts.
     dir: c_int,
     path: *const c_char,
 }
@@ -33,7 +33,7 @@ impl PathAt {
     }
 }
 
-/// A call on one name: `record` runs when it succeeded, still under the lock.
+/// A call on one name. `record` runs when the call succeeded, still under the lock.
 ///
 /// # Safety
 /// The path is the caller's.
@@ -103,7 +103,7 @@ unsafe fn rename_at(
     }
     locked(&entry, real, |recorder| {
         let (Some(ino), over) = (recorder.at(&from), recorder.at(&to)) else { return };
-        // Two names of one file: rename(2) then does nothing at all.
+        // Both names are links to one file: rename(2) then does nothing.
         if over == Some(ino) {
             return;
         }

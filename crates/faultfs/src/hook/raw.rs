@@ -1,5 +1,5 @@
-//! The hook on libc's `syscall`: numbers that change files go through the hooks of their own names
-//! or are refused, and all the others pass. See the hard rules in `hook.rs`.
+//! The hook on libc's `syscall`. Numbers that change files go through the hooks of their own names
+//! or are refused; all others pass. See the hard rules in `hook.rs`.
 
 use super::{data, fail, fallocate, file, kernel, name, path, read, sync};
 use crate::{
@@ -9,8 +9,8 @@ use crate::{
 };
 use libc::{c_char, c_int, c_long, c_void, iovec, off_t};
 
-/// Every argument of a system call is a register; the casts below say which of them is read how,
-/// as the kernel's own entry table does.
+/// Every argument of a system call is a register. The casts below interpret each register as the
+/// kernel's own entry table does.
 type Registers = [c_long; 6];
 
 #[unsafe(no_mangle)]
@@ -23,7 +23,7 @@ unsafe extern "C" fn syscall(
     e: c_long,
     f: c_long,
 ) -> c_long {
-    // The check comes first and alone: futexes of the whole program pass here.
+    // This check comes first and alone: all futex calls of the program pass here.
     if let Some(entry) = enter() {
         // SAFETY: the caller's arguments, as the numbered call takes them.
         let refused = unsafe { refuse(&entry, number, [a, b, c, d, e, f]) };
@@ -40,15 +40,15 @@ unsafe extern "C" fn syscall(
     unsafe { next_symbol::syscall(number, a, b, c, d, e, f) }
 }
 
-/// What a kernel or a filesystem without these answers, so that a program with a second way takes
-/// it: `ENOSYS`, or what splice(2), `ioctl_ficlone`(2) and mknod(2) say of a filesystem without.
+/// The errno of a kernel or a filesystem that lacks the call, so that a program uses its fallback:
+/// `ENOSYS`, or what splice(2), `ioctl_ficlone`(2) and mknod(2) list for such a filesystem.
 ///
 /// # Safety
 /// The registers hold what the numbered call takes.
 unsafe fn refuse(entry: &Entry, number: c_long, [a, b, c, ..]: Registers) -> Option<c_int> {
     let traced = |fd| entry.file(Call::Syscall, fd as c_int).is_some();
     let named = |dir, name| {
-        // SAFETY: asked only where the number takes a path there.
+        // SAFETY: called only where the number takes a path there.
         let name = unsafe { path(name as *const c_char) };
         name.is_some_and(|name| entry.place(Call::Syscall, dir, name).is_some())
     };
@@ -70,7 +70,7 @@ unsafe fn refuse(entry: &Entry, number: c_long, [a, b, c, ..]: Registers) -> Opt
     Some(errno)
 }
 
-/// Whether an `ioctl` gives a file the data of another.
+/// Whether an `ioctl` makes a file share the data of another.
 fn clones(request: c_long) -> bool {
     [libc::FICLONE, libc::FICLONERANGE].map(|clone| clone as c_long).contains(&request)
 }

@@ -1,5 +1,5 @@
-//! Hooks that read: nothing is recorded, but reads can be made to fail, to come short or late. See
-//! the hard rules in `hook.rs`.
+//! Hooks that read. Nothing is recorded, but reads can be made to fail, to be short or to be late.
+//! See the hard rules in `hook.rs`.
 
 use super::fail;
 use crate::{
@@ -11,7 +11,7 @@ use crate::{
 use libc::{c_int, c_void, iovec, off_t, size_t, ssize_t};
 use std::slice;
 
-/// `real` reads at most this many bytes.
+/// A read into one buffer; `real` reads at most the given number of bytes.
 fn read_with(call: Call, fd: c_int, len: usize, real: impl Fn(usize) -> ssize_t) -> ssize_t {
     let Some(entry) = enter() else { return real(len) };
     let Some(target) = entry.file(call, fd) else { return real(len) };
@@ -22,7 +22,7 @@ fn read_with(call: Call, fd: c_int, len: usize, real: impl Fn(usize) -> ssize_t)
     }
 }
 
-/// A vector read; cut to its first part that takes anything when it is to come short.
+/// A vector read. A short read is cut to its first non-empty part.
 fn read_parts(
     call: Call,
     fd: c_int,
@@ -36,7 +36,7 @@ fn read_parts(
         }
         // SAFETY: not null, and `count` valid parts, as the caller of libc promises.
         let parts = unsafe { slice::from_raw_parts(iov, count as usize) };
-        // An empty part would read nothing, which is the end of the file.
+        // An empty part would read nothing, which means the end of the file.
         let Some(mut first) = parts.iter().find(|part| part.iov_len > 0).copied() else {
             return real(iov, count);
         };

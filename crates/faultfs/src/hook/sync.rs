@@ -1,5 +1,5 @@
-//! Hooks that make things durable: a sync has a beginning and an end in the trace, and what other
-//! threads do in between is free. See the hard rules in `hook.rs`.
+//! Hooks that make data durable. A sync has a begin and an end in the trace, and other threads may
+//! do anything in between. See the hard rules in `hook.rs`.
 
 use super::{errno, fail, set_errno, watch};
 use crate::{
@@ -10,7 +10,7 @@ use crate::{
 };
 use libc::{c_int, c_uint, off_t};
 
-/// A failed sync is recorded as such: what it was to make durable is undetermined from then on.
+/// A failed sync is recorded as failed: the data that it covers is in doubt from then on.
 fn sync_fd(call: Call, fd: c_int, all: bool, real: impl FnOnce() -> c_int) -> c_int {
     let Some(entry) = enter() else { return real() };
     let Some(target) = entry.file(call, fd) else { return real() };
@@ -66,7 +66,7 @@ pub(super) unsafe extern "C" fn sync() {
     });
 }
 
-/// Promises nothing: neither metadata nor the device's cache (`sync_file_range(2)`, WARNING).
+/// Makes nothing durable: neither metadata nor the device's cache (`sync_file_range(2)`, WARNING).
 #[unsafe(no_mangle)]
 pub(super) unsafe extern "C" fn sync_file_range(
     fd: c_int,

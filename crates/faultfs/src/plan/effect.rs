@@ -1,4 +1,5 @@
-//! What a rule may do to a call, as data. Prints it; neither parses nor judges it.
+//! The effects that a rule can have on a call, as data with a text form. Neither parsed nor checked
+//! here.
 
 use std::{
     fmt::{Display, Formatter, Result as FmtResult},

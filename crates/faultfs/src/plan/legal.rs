@@ -1,21 +1,21 @@
-//! What a rule may do to a call: the errors that its man page lists, and the effects that make sense
-//! for it. Parses nothing and fires nothing.
+//! What a rule may do to a call: the errors that its man page lists, and the effects that make
+//! sense for it. Parses nothing and injects nothing.
 
 use super::effect::{Effect, Errno, Then};
 use crate::op::Call;
 
-/// What kind of effect a call can have, as far as faults go.
+/// The kind of call, as far as faults are concerned.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Class {
     Read,
     Write,
-    /// `copy_file_range`: data that the kernel moves comes short and is never torn by us.
+    /// `copy_file_range`: the transfer can be short, but is never torn.
     Copy,
     /// `sendfile`: the same.
     Send,
     Open,
     Name,
-    /// `unlink`, `rmdir`: frees space, so it never lacks any.
+    /// `unlink`, `rmdir`: they free space, so they never run out of it.
     Remove,
     Sync,
     /// `syncfs`.
@@ -28,7 +28,7 @@ enum Class {
     Duplicate,
     /// `dup2`, `dup3`: close what they replace.
     Replace,
-    /// Cannot fail by our hand.
+    /// No fault can be injected.
     Fixed,
 }
 
@@ -78,12 +78,12 @@ fn class(call: Call) -> Class {
     }
 }
 
-/// Whether there is an error that a rule may inject.
+/// Whether a rule can inject any fault into the call.
 pub(super) fn can_fail(call: Call) -> bool {
     class(call) != Class::Fixed
 }
 
-/// Whether the call may fail so, or the effect makes sense for it.
+/// Whether the effect is legal for the call.
 pub(super) fn is_legal(call: Call, effect: Effect) -> bool {
     let class = class(call);
     match effect {
@@ -103,12 +103,12 @@ pub(super) fn is_legal(call: Call, effect: Effect) -> bool {
 /// and readv(2) refer to read(2), pwrite(2) and writev(2) to write(2)).
 fn legal_errno(class: Class, errno: Errno) -> bool {
     match errno {
-        // Some pages leave it out. POSIX lists it for `rename`, `rmdir` and `posix_fallocate`, and
-        // gives it to any call that meets a physical error (XSH 2.3), as `open` and `mkdir` may.
+        // Some pages omit it. POSIX lists it for `rename`, `rmdir` and `posix_fallocate`, and
+        // allows it for any call that meets a physical error (XSH 2.3), as `open` and `mkdir` may.
         Errno::Eio => !matches!(class, Class::Duplicate | Class::Replace),
-        // open(2) lists these two where a file is made; a rule does not tell such an open from others.
-        // fsync(2): delayed allocation finds out late that there is no room; close(2): so does NFS.
-        // sendfile(2) lists errors of the reading half alone.
+        // open(2) lists these two for opens that create a file; a rule does not distinguish such
+        // opens. fsync(2): delayed allocation may find the disk full only at the sync; close(2): so
+        // does NFS. sendfile(2) lists only errors of its reading half.
         Errno::Enospc => matches!(
             class,
             Class::Write
@@ -121,7 +121,7 @@ fn legal_errno(class: Class, errno: Errno) -> bool {
                 | Class::Allocate
                 | Class::Close
         ),
-        // copy_file_range(2), sync_file_range(2) and fallocate(2) know of room and not of quotas.
+        // copy_file_range(2), sync_file_range(2) and fallocate(2) list ENOSPC but not EDQUOT.
         Errno::Edquot => matches!(
             class,
             Class::Write | Class::Open | Class::Name | Class::Sync | Class::SyncAll | Class::Close

@@ -1,4 +1,4 @@
-//! The session on a platform that can be interposed: arms and disarms the recorder. Judges nothing.
+//! The session on platforms that can be interposed: arms and disarms the recorder. Judges nothing.
 
 use crate::{
     armed::Armed,
@@ -29,8 +29,8 @@ pub(super) fn arm(root: &Path, plan: &Plan, seed: u64, log: Option<&Path>) -> Re
     let armed = (!plan.rules().is_empty()).then(|| Armed::new(plan, seed)).transpose()?;
     record::arm(root, log.transpose()?, armed)?;
     let before = record::entered();
-    // Any call that std makes through libc will do. This one is about nothing that is traced, so it
-    // is neither counted nor met by a rule, as the close of a traced file would be.
+    // Any call that std makes through libc proves it. This one concerns no traced file, so it is
+    // neither counted nor matched by a rule; the close of a traced file would be.
     drop(File::open("/dev/null"));
     if record::entered() == before {
         drop(record::disarm());

@@ -1,4 +1,4 @@
-//! The session on every other platform: it says that it is unsupported and starts nothing.
+//! The session on all other platforms: it reports that it is unsupported and starts nothing.
 
 use crate::{
     error::{Error, Result},

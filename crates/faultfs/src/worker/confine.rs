@@ -1,4 +1,4 @@
-//! The bounds of a process that runs a store: memory, output, life after a panic. Starts no process
+//! Limits for a process that runs a store: memory, output, time after a panic. Starts no process
 //! and judges nothing.
 
 use crate::judge::Outcome;
@@ -15,19 +15,19 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// How long a piece of work may go on after a panic on a thread that is not its own: a store whose
-/// background thread is gone leaves its callers waiting. No outcome depends on how long.
+/// How long the work may go on after a panic on another thread: when a store's background thread is
+/// gone, its callers may wait for ever. No outcome depends on the length.
 const AFTER_PANIC: Duration = Duration::from_millis(300);
 
-/// Where the newest panic left its words; the hook runs on whichever thread panicked.
+/// The message of the newest panic. The hook runs on the thread that panicked.
 static LAST_PANIC: Mutex<Option<String>> = Mutex::new(None);
 
-/// The piece of work that this process is at.
+/// The number of the current piece of work.
 static AT_WORK: AtomicU64 = AtomicU64::new(0);
 
 /// Confines this process, a fork, for the rest of its life.
 pub(super) fn confine(log: &File, memory: u64) {
-    // A worker must not outlive its parent, leave core files or eat the machine.
+    // A worker must not outlive its parent, leave core files or exhaust the machine's memory.
     let _ = set_parent_process_death_signal(Some(Signal::KILL));
     let limit = |bytes| Rlimit { current: Some(bytes), maximum: Some(bytes) };
     let own = data_bytes().unwrap_or(0);
@@ -48,7 +48,7 @@ pub(super) fn confine(log: &File, memory: u64) {
     }));
 }
 
-/// Ends the process when the work that it is at now is still under way after a while.
+/// Aborts the process if its current work is still running after a while.
 fn end_later() {
     let at = AT_WORK.load(Ordering::SeqCst);
     thread::spawn(move || {
@@ -62,7 +62,7 @@ fn end_later() {
     });
 }
 
-/// Runs one piece of work and says what came of it.
+/// Runs one piece of work and returns its outcome.
 pub(super) fn guarded(work: impl FnOnce() -> Result<(), String>) -> Outcome {
     AT_WORK.fetch_add(1, Ordering::SeqCst);
     let outcome = match catch_unwind(AssertUnwindSafe(work)) {

@@ -1,5 +1,5 @@
-//! One piece of work in a process of its own, for work that may abort, hang or eat memory: a
-//! workload under faults, or a look at what it left. Knows no trace and no state.
+//! Runs a piece of work in a process of its own, for work that may abort, hang or exhaust memory: a
+//! workload under faults, or a check of what it left. Knows no trace and no state.
 
 use super::{
     confine::{confine, guarded},
@@ -23,8 +23,8 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// How a piece of work runs in a fork of this process. What it is to hand back beyond its outcome
-/// it writes to files.
+/// How to run a piece of work in a fork of this process. Results other than the outcome have to be
+/// written to files.
 #[derive(Clone, Debug)]
 pub struct Fork {
     output: PathBuf,
@@ -33,12 +33,13 @@ pub struct Fork {
 }
 
 impl Fork {
-    /// What the work prints goes to this file.
+    /// Sends what the work prints to this file.
     pub fn new(output: impl Into<PathBuf>) -> Self {
         Self { output: output.into(), deadline: Duration::from_secs(20), memory: 2 << 30 }
     }
 
-    /// Time after which it counts as hung and is ended; default 20 seconds.
+    /// Time limit for the work. Work that exceeds it counts as hung and is killed; default 20
+    /// seconds.
     #[must_use]
     pub fn deadline(mut self, deadline: Duration) -> Self {
         self.deadline = deadline;
@@ -52,10 +53,10 @@ impl Fork {
         self
     }
 
-    /// Runs the work and says how it ended. The fork has only this thread: hold no lock that the
-    /// work needs, and open no store here meanwhile. Threads of this process must not begin or end
-    /// meanwhile either: the standard library holds a lock then, and work that starts a thread would
-    /// wait for it for ever.
+    /// Runs the work and returns its outcome. The fork has only this thread: do not hold a lock
+    /// that the work needs, and do not open a store in this process meanwhile. No thread of this
+    /// process may begin or end meanwhile either: the standard library holds a lock then, and a
+    /// thread that the work starts would wait for it for ever.
     pub fn run(&self, work: impl FnOnce() -> std::result::Result<(), String>) -> Result<Outcome> {
         let reply = self.output.with_extension("reply");
         let log = File::create(&self.output)
@@ -96,7 +97,7 @@ impl Fork {
         unsafe { libc::_exit(code) }
     }
 
-    /// Waits for the child's end; `None` when it had to be ended.
+    /// Waits for the child to end; `None` when it had to be killed.
     fn wait(&self, pid: Pid) -> Result<Option<rustix::process::WaitStatus>> {
         let fail = |error: rustix::io::Errno| Error::new("wait for", &self.output, error);
         let begun = Instant::now();

@@ -1,5 +1,5 @@
-//! What a worker process does between its birth and its end: builds states, runs the judge on them
-//! and replies. Runs only in forks; the pool is its parent's.
+//! The life of a worker process: it builds states, runs the judge on them and replies. Runs only in
+//! forks; the pool is in the parent.
 
 use super::{
     confine::{confine, guarded},
@@ -24,11 +24,11 @@ use std::{
     sync::Arc,
 };
 
-/// How a worker says that it could not do its own part, which is no finding.
+/// Marks a failure of the worker itself, which is no finding.
 pub(super) const GAVE_UP: &str = "faultfs worker: ";
 pub(super) const GAVE_UP_CODE: i32 = 99;
 
-/// The child's side.
+/// The child's side of a worker.
 pub(super) struct Life<'a> {
     pub(super) model: Option<Arc<Model>>,
     pub(super) check: Check<'a>,
@@ -37,7 +37,7 @@ pub(super) struct Life<'a> {
 }
 
 impl Life<'_> {
-    /// Judges until there is nothing left to judge. Never returns to the caller's code.
+    /// Judges tasks until there are no more. Never returns to the caller's code.
     pub(super) fn live(self, tasks: &OwnedFd, replies: &OwnedFd, log: &File) -> ! {
         record::forget_after_fork();
         confine(log, self.limits.memory);
@@ -46,7 +46,7 @@ impl Life<'_> {
         while let Some(task) = receive::<Task>(tasks) {
             let reply = match self.image(&task.subject, &mut own, &mut other) {
                 Ok(image) => self.judge(&task, &image),
-                // A harness that cannot build the state says nothing about the store.
+                // A worker that cannot build the state says nothing about the store.
                 Err(error) => self.give_up(&error),
             };
             let mut bytes = Vec::new();

@@ -1,4 +1,5 @@
-//! The pipes between a pool and its workers, which carry framed values. Knows neither.
+//! The pipes between a pool and its workers, which carry framed values. Knows neither pool nor
+//! worker.
 
 use crate::{
     error::{Error, Result},
@@ -10,7 +11,7 @@ use rustix::{
 };
 use std::time::Duration;
 
-/// Waits until a pipe can be read or the time is over, and says which can.
+/// Waits until a pipe is readable or the time is over, and says which pipes are readable.
 pub(super) fn wait_readable(pipes: &[BorrowedFd<'_>], wait: Duration) -> Result<Vec<bool>> {
     let mut polled: Vec<PollFd<'_>> =
         pipes.iter().map(|pipe| PollFd::from_borrowed_fd(*pipe, PollFlags::IN)).collect();
@@ -31,7 +32,7 @@ pub(super) fn send(pipe: &OwnedFd, mut bytes: &[u8]) -> std::result::Result<(), 
     Ok(())
 }
 
-/// Reads one framed value; `None` when the other side is gone.
+/// Reads one framed value; `None` when the other end is closed.
 pub(super) fn receive<T: serde::de::DeserializeOwned>(pipe: &OwnedFd) -> Option<T> {
     let mut bytes = vec![0; frame::HEAD];
     fill(pipe, &mut bytes)?;

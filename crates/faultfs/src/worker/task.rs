@@ -1,4 +1,4 @@
-//! What a pool and its workers say to each other. Runs nothing.
+//! The messages between a pool and its workers, and the limits of a worker. Runs nothing.
 
 use crate::{
     judge::{Case, Outcome, Promises},
@@ -7,18 +7,18 @@ use crate::{
 use serde::{Deserialize, Serialize};
 use std::{path::PathBuf, time::Duration};
 
-/// What a worker runs on each state.
+/// The judge, which a worker runs on each state.
 pub(crate) type Check<'a> = &'a (dyn Fn(&Case) -> Result<(), String> + Sync);
 
-/// What is to be judged.
+/// One task: what to judge.
 #[derive(Clone, Serialize, Deserialize)]
 pub(crate) struct Task {
     pub(crate) subject: Subject,
     pub(crate) promises: Promises,
     pub(crate) depth: u8,
-    /// Of the workload's own crash, also at depth 2.
+    /// The cut of the workload's own crash, also at depth 2.
     pub(crate) cut: u32,
-    /// Trace the judging itself and store the trace here.
+    /// If set, the judging itself is traced and the trace is stored here.
     pub(crate) trace_to: Option<PathBuf>,
 }
 
@@ -32,20 +32,20 @@ pub(crate) enum Subject {
     Image(PathBuf),
 }
 
-/// What a worker says.
+/// A worker's reply.
 #[derive(Serialize, Deserialize)]
 pub(crate) struct Reply {
     pub(crate) outcome: Outcome,
-    /// Why the judging was not traced although it was to be.
+    /// Why the judging could not be traced as requested.
     pub(crate) untraced: Option<String>,
 }
 
-/// The bounds of a worker.
+/// The limits of workers.
 #[derive(Clone)]
 pub(crate) struct Limits {
     pub(crate) workers: usize,
-    /// For one state.
+    /// Time limit for one state.
     pub(crate) deadline: Duration,
-    /// Bytes of private memory, on top of what the caller has.
+    /// Bytes of private memory, on top of the caller's.
     pub(crate) memory: u64,
 }

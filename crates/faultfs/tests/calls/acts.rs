@@ -1,4 +1,4 @@
-//! Each interposed call, made through libc's own symbol on the folder of a `Place`. Asserts
+//! Each interposed call, made through libc's own symbol in the folder of a `Place`. Asserts
 //! nothing.
 
 use super::place::Place;
@@ -11,11 +11,11 @@ unsafe extern "C" {
     fn fcntl64(fd: c_int, cmd: c_int, ...) -> c_int;
 }
 
-/// What is written, in one part and in two.
+/// The bytes to write, in one part and in two.
 pub(super) const DATA: &[u8] = b"xyz";
 pub(super) const PARTS: [&[u8]; 2] = [b"xy", b"z!"];
 
-/// The folder's names, below it.
+/// The names in the folder.
 pub(super) const F: &CStr = c"f";
 pub(super) const G: &CStr = c"g";
 pub(super) const NEW: &CStr = c"new";
@@ -34,7 +34,7 @@ pub(super) fn room(bytes: &mut [u8; 4]) -> [iovec; 2] {
 pub(super) const SHARED: c_int = libc::MAP_SHARED;
 pub(super) const BOTH: c_int = libc::PROT_READ | libc::PROT_WRITE;
 
-/// Makes the call and returns what it returned; of `posix_fallocate` as if it set `errno`.
+/// Makes the call and returns its result; for `posix_fallocate` as if it set `errno`.
 pub(super) fn act(call: Call, at: &Place) -> isize {
     let done = writes(call, at).or_else(|| reads(call, at)).or_else(|| sizes(call, at));
     let done = done.or_else(|| opens(call, at)).or_else(|| names(call, at));
@@ -203,7 +203,7 @@ fn descriptors(call: Call, at: &Place) -> Option<isize> {
     }
 }
 
-/// Writes through a new duplicate, when there is one.
+/// Writes through a new duplicate, if there is one.
 pub(super) fn through(at: &Place, fd: c_int) -> isize {
     if at.keep(fd as isize) < 0 {
         return -1;
@@ -212,7 +212,7 @@ pub(super) fn through(at: &Place, fd: c_int) -> isize {
     unsafe { libc::write(fd, DATA.as_ptr().cast(), DATA.len()) }
 }
 
-/// Writes through what has replaced the spare descriptor, when it has.
+/// Writes through the descriptor that replaced the spare one, if it did.
 pub(super) fn replaced(at: &Place, fd: c_int) -> isize {
     let (.., spare) = at.fds();
     if fd != spare {

@@ -1,6 +1,6 @@
-//! Each interposed symbol and each number of `syscall` once, through libc, on a real folder: what the
-//! trace says it did, and that a rule can make it fail without doing anything. Which there are is
-//! read from the source of the hooks, so that none goes without. Says nothing about crash states.
+//! Calls each interposed symbol and each number of `syscall` once, through libc, on a real folder.
+//! Checks what the trace says, and that a rule can make the call fail without an effect. The list
+//! is read from the source of the hooks, so that none is missed. Says nothing about crash states.
 #![cfg(all(target_os = "linux", target_env = "gnu"))]
 
 mod acts;
@@ -17,7 +17,7 @@ use table::{ROWS, seen};
 const HOOK: &str = include_str!("../../src/hook.rs");
 const RAW: &str = include_str!("../../src/hook/raw.rs");
 
-/// The files of the hooks.
+/// The source files of the hooks.
 const HOOKS: [(&str, &str); 8] = [
     ("data", include_str!("../../src/hook/data.rs")),
     ("file", include_str!("../../src/hook/file.rs")),
@@ -29,7 +29,7 @@ const HOOKS: [(&str, &str); 8] = [
     ("sync", include_str!("../../src/hook/sync.rs")),
 ];
 
-/// Every error that a rule knows.
+/// All errors that a rule can inject.
 const ERRNOS: [(&str, i32); 5] = [
     ("EIO", libc::EIO),
     ("ENOSPC", libc::ENOSPC),
@@ -49,7 +49,7 @@ fn symbols() -> BTreeSet<&'static str> {
     symbols
 }
 
-/// The numbers that the hook on `syscall` names, and whether on `x86_64` alone.
+/// The numbers that the hook on `syscall` names, and whether they are only on `x86_64`.
 fn numbers() -> BTreeSet<(&'static str, bool)> {
     let mut numbers = BTreeSet::new();
     let mut before = "";
@@ -84,14 +84,14 @@ fn every_symbol_and_every_number_is_in_the_tables() {
     );
 }
 
-/// Asserts that a call has done what its row says.
+/// Asserts that a call did what its row says.
 #[track_caller]
 fn has_done(call: Call, what: &str, done: &Done) {
     assert_eq!(done.lines, seen(call), "{what}");
     let refused = seen(call).iter().any(|line| line.starts_with("refused "));
     assert_eq!(done.result >= 0, !refused, "{what}: errno {:?}", done.errno);
     let counted = done.trace.summary().calls.get(&call).copied();
-    // Numbers count as the calls that they are.
+    // Numbers count as the calls of their names.
     assert_eq!(counted, (call != Call::Syscall).then_some(1), "{what}");
 }
 
@@ -137,7 +137,7 @@ fn injected_error_leaves_no_effect() {
             let told = |line: &String| line.contains(" FAULT ") || line.contains(&failed);
             let syncs = seen(*call).iter().any(|line| line.contains(" begins "));
             let lines: Vec<bool> = done.lines.iter().map(told).collect();
-            // A sync has begun before it fails, and ends.
+            // A sync that fails has begun, and ends.
             let expected: &[bool] = if syncs { &[false, true, true] } else { &[true] };
             assert_eq!(lines, expected, "{rule}: {:?}", done.lines);
         }
@@ -166,7 +166,7 @@ fn short_and_torn_transfers_move_a_prefix() {
     }
 }
 
-/// Asserts that two bytes of what the whole call moves were moved.
+/// Asserts that two bytes of the whole transfer were moved.
 #[track_caller]
 fn begins(done: &Done, call: Call, rule: &str) {
     let moved = |line: &str| line.rsplit(' ').next().unwrap().to_owned();

@@ -1,12 +1,12 @@
-//! The numbers of `syscall` that the crate looks at, each made by libc's `syscall` with the arguments
-//! of `acts.rs`. Asserts nothing.
+//! The numbers of `syscall` that the crate handles, each called through libc's `syscall` with the
+//! arguments of `acts.rs`. Asserts nothing.
 //!
-//! Of all numbers of `x86_64` and aarch64 those are listed that change names, bytes or sizes of files,
-//! make them durable, or open, duplicate, map and close them, and those that read them. The others
-//! pass: modes, owners, times and attributes are no part of a crash state; `vmsplice` and `tee` fill
-//! pipes; `mprotect`, `mremap` and `msync` need a shared mapping, and `io_submit` and `io_uring_enter`
-//! a context, which are refused where they are made; `close_range` changes no file; mounts, quotas,
-//! swap and accounting need privileges that no store has.
+//! Of all numbers of `x86_64` and aarch64, the list has those that change names, bytes or sizes of
+//! files, make them durable, open, duplicate, map or close them, and those that read them. The
+//! others pass: modes, owners, times and attributes are no part of a crash state; `vmsplice` and
+//! `tee` fill pipes; `mprotect`, `mremap` and `msync` need a shared mapping, and `io_submit` and
+//! `io_uring_enter` need a context, which are refused at creation; `close_range` changes no file;
+//! mounts, quotas, swap and accounting need privileges that a store does not have.
 
 use super::{
     acts::{BOTH, DATA, F, G, INSIDE, NEW, SHARED, parts, replaced, room, through, through_file},
@@ -20,7 +20,7 @@ use std::ptr::null_mut;
 pub(super) const X86_ONLY: &[&str] =
     &["creat", "dup2", "link", "mkdir", "mknod", "open", "rename", "rmdir", "symlink", "unlink"];
 
-/// A number that is followed, and the call whose row in the table says what it does.
+/// A number that is handled, and the call whose row in the table says what it does.
 pub(super) const FOLLOWED: &[(&str, Call)] = &[
     ("write", Call::Write),
     ("pwrite64", Call::Pwrite64),
@@ -65,7 +65,7 @@ pub(super) const FOLLOWED: &[(&str, Call)] = &[
     ("rmdir", Call::Rmdir),
 ];
 
-/// A number that is refused in the folder, or wherever it is when it needs no file, and how.
+/// A number that is refused in the folder, or everywhere if it needs no file, and its errno.
 pub(super) const REFUSED: &[(&str, c_int)] = &[
     ("io_uring_setup", libc::ENOSYS),
     ("io_setup", libc::ENOSYS),

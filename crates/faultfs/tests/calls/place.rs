@@ -1,4 +1,4 @@
-//! A small folder with a session over it, in which one call is made, and what came of that. Makes no
+//! A small folder with a session, in which one call is made, and the result of the call. Makes no
 //! call of its own while the session runs.
 
 use faultfs::{Image, Op, Session, Trace};
@@ -15,7 +15,7 @@ use std::{
 /// A process has one session; `cargo test` runs these as threads.
 static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
 
-/// What a call finds: the folder with `f` (ten digits), `g` (six letters), `s` -> `f`, and the empty
+/// The folder before the call: `f` (ten digits), `g` (six letters), `s` -> `f`, and the empty
 /// folders `d` and `e`.
 pub(super) struct Place {
     root: PathBuf,
@@ -23,7 +23,7 @@ pub(super) struct Place {
     other: File,
     dir: File,
     spare: File,
-    /// `g` once more, for `close` to take, and its number once that has.
+    /// A second descriptor of `g` for `close` to take, and its number after that.
     closing: Cell<Option<OwnedFd>>,
     closed: Cell<Option<RawFd>>,
     made: RefCell<Vec<OwnedFd>>,
@@ -52,7 +52,7 @@ impl Place {
         }
     }
 
-    /// `f` at offset 4, `g`, the folder, and a descriptor of something else that may be replaced.
+    /// `f` at offset 4, `g`, the folder, and a descriptor of another file that may be replaced.
     pub(super) fn fds(&self) -> (RawFd, RawFd, RawFd, RawFd) {
         let file = self.file.as_raw_fd();
         let other = self.other.as_raw_fd();
@@ -63,14 +63,14 @@ impl Place {
         CString::new(self.root.join(name).to_str().unwrap()).unwrap()
     }
 
-    /// The descriptor that `close` is to take, once.
+    /// The descriptor for `close`; it can be taken once.
     pub(super) fn closing(&self) -> RawFd {
         let fd = self.closing.take().expect("one close a place").into_raw_fd();
         self.closed.set(Some(fd));
         fd
     }
 
-    /// Keeps a new descriptor open until the session is over; passes on what the call returned.
+    /// Keeps a new descriptor open until the session is over. Returns the call's result.
     pub(super) fn keep(&self, fd: isize) -> isize {
         if fd >= 0 {
             // SAFETY: a call has just made it, and nobody else knows it.
@@ -79,7 +79,7 @@ impl Place {
         fd
     }
 
-    /// Keeps what a call has read; passes on what it returned.
+    /// Keeps the bytes that a call read. Returns the call's result.
     pub(super) fn read(&self, room: &[u8], len: isize) -> isize {
         let got = &room[..usize::try_from(len).unwrap_or(0)];
         self.got.borrow_mut().extend_from_slice(got);
@@ -87,21 +87,21 @@ impl Place {
     }
 }
 
-/// What came of a call.
+/// The result of a call.
 pub(super) struct Done {
     pub(super) result: isize,
     pub(super) errno: Option<i32>,
-    /// The trace, a line an event, and what was read and refused.
+    /// The trace, one event a line, and what was read and refused.
     pub(super) lines: Vec<String>,
     pub(super) trace: Trace,
-    /// What is in the folder that was not before.
+    /// New files in the folder.
     pub(super) change: Option<String>,
-    /// Where the descriptor of `f` stands.
+    /// The file position of `f`.
     pub(super) position: u64,
 }
 
-/// Makes a call in a fresh folder under a session with these rules. The end of the session has
-/// compared the folder with the trace byte for byte.
+/// Makes a call in a fresh folder under a session with these rules. The end of the session compares
+/// the folder with the trace byte for byte.
 #[track_caller]
 pub(super) fn done(rules: &str, act: impl FnOnce(&Place) -> isize) -> Done {
     let _alone = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
@@ -111,7 +111,7 @@ pub(super) fn done(rules: &str, act: impl FnOnce(&Place) -> isize) -> Done {
     let recording = Session::new().plan(rules.parse().unwrap()).start(dir.path()).unwrap();
     let result = act(&place);
     let errno = (result < 0).then(|| Error::last_os_error().raw_os_error().unwrap());
-    // A close that fails has closed all the same (close(2), NOTES).
+    // A close that fails has still closed the descriptor (close(2), NOTES).
     let open = place.closed.get().is_some_and(is_open);
     assert!(!open, "close leaves its descriptor open");
     let trace = recording.finish().unwrap();
@@ -122,7 +122,7 @@ pub(super) fn done(rules: &str, act: impl FnOnce(&Place) -> isize) -> Done {
     Done { result, errno, lines, change, position: place.file.stream_position().unwrap(), trace }
 }
 
-/// The lines of a trace without numbers and threads, and with the bytes of its writes.
+/// The lines of a trace without numbers and threads, but with the bytes of writes.
 fn lines(trace: &Trace) -> Vec<String> {
     let mut events = trace.events().iter();
     let text = trace.to_string();

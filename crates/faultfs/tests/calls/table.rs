@@ -1,10 +1,10 @@
-//! What each interposed call is expected to leave in the trace, done by the arguments of `acts.rs`,
-//! and the errors that its man page lists. Expectations only: nothing is called here.
+//! The expected trace of each interposed call with the arguments of `acts.rs`, and the errors that
+//! its man page lists. Expectations only: nothing is called here.
 
 use faultfs::Call;
 
-/// A call, the errors that a rule may inject, and the lines of its trace: call and operation, of a
-/// write also its bytes; what it read.
+/// A call, the errors that a rule may inject, and the lines of its trace: call and operation, for a
+/// write also its bytes, and what the call read.
 pub(super) type Row = (Call, &'static [&'static str], &'static [&'static str]);
 
 const READS: &[&str] = &["EIO", "EINTR"];
@@ -62,7 +62,7 @@ pub(super) const ROWS: &[Row] = &[
     (Call::CopyFileRange, &["EIO", "ENOSPC"], &["copy_file_range write f 2..5 = bcd"]),
     (Call::Sendfile, &["EIO"], &["sendfile write f 4..7 = cde"]),
     (Call::Sendfile64, &["EIO"], &["sendfile64 write f 4..8 = abcd"]),
-    // Duplicates and flags are seen by what is then written through them.
+    // Duplicates and flags are visible by what is then written through them.
     (Call::Fcntl, &[], &["write write f 4..7 = xyz"]),
     (Call::Fcntl64, &[], &["write write f 10..13 = xyz"]),
     (Call::Dup, &["EMFILE"], &["write write f 4..7 = xyz"]),
@@ -71,7 +71,7 @@ pub(super) const ROWS: &[Row] = &[
     (Call::Close, WRITES, &[]),
     (Call::Mmap, &[], &["refused mmap: a writable shared mapping changes the file unseen"]),
     (Call::Mmap64, &[], &["refused mmap64: a writable shared mapping changes the file unseen"]),
-    // What its numbers do is in `numbers.rs`; this one is none of them.
+    // The numbers of `syscall` are in `numbers.rs`; this one is none of them.
     (Call::Syscall, &[], &[]),
     (Call::Read, READS, &["got 456"]),
     (Call::Pread, READS, &["got 123"]),
@@ -83,7 +83,7 @@ pub(super) const ROWS: &[Row] = &[
     (Call::Preadv64v2, READS, &["got 3456"]),
 ];
 
-/// What a call leaves in the trace.
+/// The expected trace of a call.
 pub(super) fn seen(call: Call) -> Vec<String> {
     let (.., lines) = ROWS.iter().find(|(row, ..)| *row == call).expect("each call has a row");
     lines.iter().map(|line| (*line).to_owned()).collect()
