@@ -19,6 +19,7 @@
 use mace_prod::{
     engine::{EngineOptions, Preset},
     history::{Milestone, child::ExitClass, clients::Traffic, script::Step},
+    oracle::Violation,
     scenario::{
         Case,
         database::{Database, Stage},
@@ -27,6 +28,7 @@ use mace_prod::{
     verdict::Verdict,
     workload::Sweep,
 };
+use std::{fs, path::Path};
 
 const ID: FindingId = FindingId::ABORTED_ACROSS_LOG_FILES;
 
@@ -40,11 +42,16 @@ const SMALL: u64 = 16 << 10;
 fn a_drop_across_log_files_leaves_a_database_openable() {
     Case::run(|case| {
         let control = opened_after_drop(case, LARGE);
-        if control != Some(Milestone::Closed) {
-            return Verdict::Crashed(format!("the control, all in one log file: {control:?}"));
+        if control.end != Some(Milestone::Closed) {
+            let end = control.end;
+            return Verdict::Crashed(format!("the control, all in one log file: {end:?}"));
         }
-        match opened_after_drop(case, SMALL) {
-            Some(Milestone::Closed) => Verdict::Pass,
+        let found = opened_after_drop(case, SMALL);
+        match found.end {
+            Some(Milestone::Closed) => {
+                let rotations = found.newest_log - control.newest_log;
+                case.shows_nothing("a rotation within the transaction", rotations, found.broken)
+            }
             Some(end) if end == Milestone::corruption() => case.known_finding(ID),
             other => {
                 Verdict::Crashed(format!("the dropped transaction spans log files: {other:?}"))
@@ -53,9 +60,17 @@ fn a_drop_across_log_files_leaves_a_database_openable() {
     });
 }
 
-/// The last milestone of a process that opens and closes a database in which a transaction was
-/// dropped.
-fn opened_after_drop(case: &mut Case, wal_file_bytes: u64) -> Option<Milestone> {
+/// A database in which a transaction was dropped.
+struct Found {
+    /// The last milestone of a process that opens and closes it.
+    end: Option<Milestone>,
+    /// The number of its newest log file when it was closed for the first time.
+    newest_log: u64,
+    /// What is broken in the end.
+    broken: Vec<Violation>,
+}
+
+fn opened_after_drop(case: &mut Case, wal_file_bytes: u64) -> Found {
     let options = EngineOptions { wal_file_bytes, ..Preset::OneWriter.engine() };
     let root = case.dir().join(format!("log-files-of-{wal_file_bytes}"));
     let mut database = Database::new(root, case.seed()).expect("the case's folder takes files");
@@ -75,7 +90,24 @@ fn opened_after_drop(case: &mut Case, wal_file_bytes: u64) -> Option<Milestone> 
     };
     let dropped = run(&Stage::closing(&options, steps));
     assert_eq!(dropped, ExitClass::Done, "a drop is no reason not to close cleanly");
-    run(&Stage::closing(&options, Vec::new()));
-    let milestones = database.milestones().expect("the journal can be read");
-    milestones.last().cloned()
+    let newest_log = newest_log(&database.dir());
+    let mut run = |stage: &Stage| database.process(stage, &mut case.figures).map(drop);
+    run(&Stage::closing(&options, Vec::new())).expect("the child program is built with the tests");
+    let end = database.milestones().expect("the journal can be read").last().cloned();
+    let broken = match end {
+        Some(Milestone::Closed) => database.broken(&options, &mut case.figures),
+        _ => Ok(Vec::new()),
+    };
+    let broken = broken.expect("the child program is built with the tests");
+    Found { end, newest_log, broken }
+}
+
+/// The highest number among the log files of a database.
+fn newest_log(dir: &Path) -> u64 {
+    let names = fs::read_dir(dir.join("log")).expect("a database has a folder of logs");
+    let numbers = names.filter_map(|entry| {
+        let name = entry.expect("the folder can be read").file_name();
+        name.to_str()?.rsplit_once('_')?.1.parse().ok()
+    });
+    numbers.max().expect("a database has a log file")
 }

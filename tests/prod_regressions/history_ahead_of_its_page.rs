@@ -25,11 +25,7 @@ use mace_prod::{
         pause::{self, Place},
         script::Step,
     },
-    oracle::{
-        OracleName, Violation,
-        judge::{Evidence, judge_all},
-        recovery::{Expect, Reopened},
-    },
+    oracle::{OracleName, Violation},
     scenario::{
         Case,
         database::{Database, Stage},
@@ -63,7 +59,7 @@ fn a_checkpoint_within_a_fold_keeps_its_commits() {
                 if found.iter().any(lost) {
                     return case.known_finding(ID);
                 }
-                Verdict::from_violations(found)
+                case.shows_nothing("an evictor that was held within a fold", 1, found)
             }
             (Ok(control), Ok(_)) => Verdict::from_violations(control),
             (Err(verdict), _) | (_, Err(verdict)) => verdict,
@@ -81,11 +77,8 @@ fn found_after_kill(case: &mut Case, evicting: bool) -> Result<Vec<Violation>, V
         let held = ran(case, &mut database, &process(evicting))?;
         if held == evicting {
             let options = Preset::Defaults.engine();
-            ran(case, &mut database, &Stage::looking(&options))?;
-            let history = database.history().expect("the journal can be read");
-            let states = Reopened::at_milestones(&history, std::mem::take(&mut database.dumps));
-            return Ok(judge_all(&Evidence::new(&history, Expect::of(&options).streams, &states))
-                .violations());
+            let broken = database.broken(&options, &mut case.figures);
+            return Ok(broken.expect("the child program is built with the tests"));
         }
     }
     Err(Verdict::Inconclusive(format!("the evictor was not held in {TRIES} processes")))

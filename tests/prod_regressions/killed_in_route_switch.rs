@@ -18,11 +18,12 @@ use mace_prod::{
     engine::{EngineOptions, Preset},
     history::{
         Milestone,
-        child::{Exit, ExitClass},
+        child::{Exit, ExitClass, KILLED},
         clients::Traffic,
         kill::Mark,
         script::Step,
     },
+    oracle::Violation,
     scenario::{
         Case,
         database::{Database, Stage},
@@ -45,39 +46,57 @@ fn a_route_switch_that_was_killed_is_retried() {
             let exit = run(case, &mut base, &Stage::closing(options, work()));
             assert_eq!(exit.class, ExitClass::Done, "nothing is wrong yet: {}", exit.stderr);
         }
-        let (undisturbed, allocations) = opened(case, &base, &durable, None);
-        if undisturbed != ExitClass::Done {
-            return Verdict::Crashed(format!("the undisturbed switch: {undisturbed:?}"));
+        let undisturbed = opened(case, &base, &durable, None);
+        if undisturbed.class != ExitClass::Done {
+            let class = undisturbed.class;
+            return Verdict::Crashed(format!("the undisturbed switch: {class:?}"));
         }
+        let mut kills = 0;
+        let mut others = Vec::new();
         for tenth in 1..10 {
-            let mark = Mark::Opening(allocations * tenth / 10);
-            match opened(case, &base, &durable, Some(mark)).0 {
+            let mark = Mark::Opening(undisturbed.allocations * tenth / 10);
+            let found = opened(case, &base, &durable, Some(mark));
+            kills += u64::from(found.killed);
+            match found.class {
                 ExitClass::Refused => return case.known_finding(ID),
-                ExitClass::Done => {}
+                ExitClass::Done => others.extend(found.broken),
                 other => return Verdict::Crashed(format!("after {mark:?}: {other:?}")),
             }
         }
-        Verdict::Pass
+        case.shows_nothing("a kill within the switch", kills, others)
     });
 }
 
-/// How an opening ends that follows one which was killed at the mark, and how many allocations it
-/// took.
-fn opened(
-    case: &mut Case,
-    base: &Database,
-    options: &EngineOptions,
-    mark: Option<Mark>,
-) -> (ExitClass, u64) {
+/// An opening.
+struct Found {
+    /// Whether the one before it was killed.
+    killed: bool,
+    /// How it ended.
+    class: ExitClass,
+    /// How many allocations it took.
+    allocations: u64,
+    /// What is broken after it.
+    broken: Vec<Violation>,
+}
+
+/// The opening that follows one which was killed at the mark.
+fn opened(case: &mut Case, base: &Database, options: &EngineOptions, mark: Option<Mark>) -> Found {
     let fork = base.fork(case.dir().join("switch"));
     let mut fork = fork.expect("the case's folder takes copies");
+    let mut killed = false;
     if let Some(mark) = mark {
-        run(case, &mut fork, &Stage::killed(options, Vec::new(), mark));
+        let exit = run(case, &mut fork, &Stage::killed(options, Vec::new(), mark));
+        killed = exit.class == ExitClass::Died(KILLED);
     }
-    let exit = run(case, &mut fork, &Stage::closing(options, Vec::new()));
+    let class = run(case, &mut fork, &Stage::closing(options, Vec::new())).class;
     let milestones = fork.milestones().expect("the journal can be read");
-    let allocations = milestones.iter().find_map(Milestone::allocations);
-    (exit.class, allocations.unwrap_or_default())
+    let allocations = milestones.iter().find_map(Milestone::allocations).unwrap_or_default();
+    let broken = match class {
+        ExitClass::Done => fork.broken(options, &mut case.figures),
+        _ => Ok(Vec::new()),
+    };
+    let broken = broken.expect("the child program is built with the tests");
+    Found { killed, class, allocations, broken }
 }
 
 /// A few commits, a checkpoint, and a commit after it.

@@ -25,6 +25,7 @@ use mace_prod::{
         pause::{self, Place},
         script::{Step, held::LEAD},
     },
+    oracle::Violation,
     scenario::{
         Case,
         chaos::known,
@@ -54,11 +55,14 @@ fn a_killed_process_leaves_no_dangling_page() {
         if !pause::is_possible() {
             return case.skip("threads can be held on Linux only");
         }
+        let mut others = Vec::new();
         for nth in 1..=LEAVES {
             match torn(case, nth) {
-                Ok(Some(true)) => return case.known_finding(ID),
-                Ok(Some(false)) => {}
-                Ok(None) if nth > 2 => return Verdict::Pass,
+                Ok(Some(Found::Torn)) => return case.known_finding(ID),
+                Ok(Some(Found::Whole(broken))) => others.extend(broken),
+                Ok(None) if nth > 2 => {
+                    return case.shows_nothing("a checkpoint within a split", nth - 1, others);
+                }
                 Ok(None) => {
                     return Verdict::Inconclusive(format!(
                         "a client made {nth} leaves at the most"
@@ -71,9 +75,17 @@ fn a_killed_process_leaves_no_dangling_page() {
     });
 }
 
-/// Whether a killed process left a page without its child whose checkpoint began when a client was about
-/// to make its `nth` leaf; nothing when it made fewer.
-fn torn(case: &mut Case, nth: u64) -> Result<Option<bool>, Verdict> {
+/// What a killed process left.
+enum Found {
+    /// A page without its child.
+    Torn,
+    /// Every page, and what is broken nevertheless.
+    Whole(Vec<Violation>),
+}
+
+/// What a killed process left whose checkpoint began when a client was about to make its `nth` leaf;
+/// nothing when it made fewer.
+fn torn(case: &mut Case, nth: u64) -> Result<Option<Found>, Verdict> {
     let root = case.dir().join(format!("leaf-{nth}"));
     let mut database = Database::new(root, case.seed()).expect("the case's folder takes files");
     let bucket = || "a".to_owned();
@@ -100,12 +112,17 @@ fn torn(case: &mut Case, nth: u64) -> Result<Option<bool>, Verdict> {
     if !milestones.iter().any(Milestone::is_held) {
         return Ok(None);
     }
-    if MaceDriver.capabilities().checker {
-        return Ok(Some(known::torn_split(&database, &mut case.figures).is_some()));
+    let is_torn = if MaceDriver.capabilities().checker {
+        known::torn_split(&database, &mut case.figures).is_some()
+    } else {
+        let steps = vec![open, Step::ReadAll { bucket: bucket() }];
+        let stage = Stage { deadline: READING, ..Stage::dying(&options, steps) };
+        let exit = database.process(&stage, &mut case.figures);
+        exit.expect("the child program is built with the tests").class == ExitClass::Hung
+    };
+    if is_torn {
+        return Ok(Some(Found::Torn));
     }
-    let steps = vec![open, Step::ReadAll { bucket: bucket() }];
-    let stage = Stage { deadline: READING, ..Stage::dying(&options, steps) };
-    let exit = database.process(&stage, &mut case.figures);
-    let exit = exit.expect("the child program is built with the tests");
-    Ok(Some(exit.class == ExitClass::Hung))
+    let others = database.broken(&options, &mut case.figures);
+    Ok(Some(Found::Whole(others.expect("the child program is built with the tests"))))
 }

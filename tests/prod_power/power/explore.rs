@@ -1,7 +1,7 @@
 //! A power loss: the work is recorded, what a crash may leave of it is rebuilt, opened and judged.
 
 use crate::power::record::{Places, crash, live_on, record, recorded_after, set_up, trace};
-use faultfs::{Case as State, Explore, Finding, Outcome, Plan, Report, Step, Trace};
+use faultfs::{Case as State, Explore, Finding, Op, Outcome, Plan, Report, Step, Trace};
 use mace_prod::{
     engine::{Driver, mace::MaceDriver},
     oracle::{OracleName, Violation},
@@ -116,6 +116,36 @@ pub(crate) fn found_by(
     let plan: Plan = faults.parse().unwrap_or_else(|error| panic!("{error}"));
     set_up(&places, driver, stages, case.seed()).unwrap_or_else(|error| panic!("{error}"));
     findings(driver, case, stages, &[], &Search { steps, plan: &plan, seen_as: names_kept })
+}
+
+/// The verdict of a regression whose finding these outcomes do not show: what else they break, or how often
+/// the run came to what shows it.
+pub(crate) fn shows_nothing(
+    case: &mut Case,
+    outcomes: &[Outcome],
+    window: &str,
+    times: u64,
+) -> Verdict {
+    let is_other = |outcome: &&Outcome| !outcome.is_sound() && known_of(outcome).is_none();
+    let others = outcomes.iter().filter(is_other);
+    let others = others.map(|found| Violation::new(OracleName::Power, KEPT, found.to_string()));
+    case.shows_nothing(window, times, others.collect())
+}
+
+/// How many events of the recording are of a kind.
+pub(crate) fn recorded_events(case: &Case, is_it: impl Fn(&Op) -> bool) -> u64 {
+    let trace = trace(&Places::new(case.dir()));
+    trace.events().iter().filter(|event| is_it(&event.op)).count() as u64
+}
+
+/// Whether a log file gets its name.
+pub(crate) fn makes_a_log(op: &Op) -> bool {
+    matches!(op, Op::Create { name, .. } if name.contains("wal"))
+}
+
+/// Whether a call fails.
+pub(crate) fn fails(op: &Op) -> bool {
+    matches!(op, Op::Fault { .. })
 }
 
 /// What each finding came to.

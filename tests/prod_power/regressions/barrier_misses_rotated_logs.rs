@@ -12,7 +12,7 @@
 //! Broken promise: `sync` "synchronizes all WAL to disk" (`Mace::sync`), the explicit barrier of
 //! `sync_on_write = false`.
 
-use crate::power::explore::shown;
+use crate::power::explore::{makes_a_log, recorded_events, shown, shows_nothing};
 use faultfs::Step as Explored;
 use mace_prod::{
     engine::{EngineOptions, Preset},
@@ -46,6 +46,9 @@ pub(crate) fn judge(case: &mut Case) -> Verdict {
         Ok(words) if words.iter().any(|words| words.to_string().contains(LOST)) => {
             case.known_finding(UNSYNCED_ROTATION)
         }
-        Ok(_) => Verdict::Pass,
+        Ok(words) => {
+            let rotations = recorded_events(case, makes_a_log).saturating_sub(1);
+            shows_nothing(case, &words, "a rotation before the barrier", rotations)
+        }
     }
 }

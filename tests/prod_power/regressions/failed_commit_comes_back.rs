@@ -18,7 +18,7 @@
 //! Broken promises: of two transactions that replace one version, one is refused; a transaction is
 //! whole or absent.
 
-use crate::power::explore::shown_under;
+use crate::power::explore::{fails, recorded_events, shown_under, shows_nothing};
 use faultfs::Step as Explored;
 use mace_prod::{
     engine::Preset,
@@ -65,7 +65,10 @@ pub(crate) fn judge(case: &mut Case) -> Verdict {
     };
     let is_shown = |symptom: &&str| words.iter().any(|words| words.to_string().contains(symptom));
     match SHOWN.iter().filter(|symptom| is_shown(symptom)).count() {
-        0 => Verdict::Pass,
+        0 => {
+            let failed = recorded_events(case, fails);
+            shows_nothing(case, &words, "a failed sync of the log", failed)
+        }
         2 => case.known_finding(REVIVED_COMMIT),
         _ => Verdict::Inconclusive(format!("one symptom of two shows: {words:?}")),
     }

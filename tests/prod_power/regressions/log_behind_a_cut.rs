@@ -14,7 +14,7 @@
 //!
 //! Broken promise: an acknowledged commit survives, and what an opening showed stays.
 
-use crate::power::explore::{known_of, shown_in_lives};
+use crate::power::explore::{known_of, shown_in_lives, shows_nothing};
 use faultfs::Step as Explored;
 use mace_prod::{
     scenario::{
@@ -24,12 +24,15 @@ use mace_prod::{
     settings::tries,
     verdict::Verdict,
 };
+use std::fs;
 
 /// Crash states in which a second process goes on.
 const LIVES: usize = 24;
 
 /// Runs the case.
 pub(crate) fn judge(case: &mut Case) -> Verdict {
+    let mut others = Vec::new();
+    let mut lives = 0;
     for number in 0..tries(LOG_BEHIND_CUT) {
         let name = format!("try-{number}");
         let folder = case.dir().join(&name);
@@ -40,6 +43,8 @@ pub(crate) fn judge(case: &mut Case) -> Verdict {
         if words.iter().any(|words| known_of(words) == Some(LOG_BEHIND_CUT)) {
             return case.known_finding(LOG_BEHIND_CUT);
         }
+        others.extend(words);
+        lives += fs::read_dir(folder.join("lives")).map_or(0, Iterator::count) as u64;
     }
-    Verdict::Pass
+    shows_nothing(case, &others, "a second process after a power loss", lives)
 }

@@ -15,7 +15,10 @@
 //! Broken promise: "readers see exactly their snapshot" while files are collected; and an invariant
 //! that fails must not be reachable through the public interface.
 
-use crate::power::record::{Places, recorded, set_up};
+use crate::power::{
+    explore::fails,
+    record::{Places, recorded, set_up, trace},
+};
 use faultfs::{Outcome, Plan};
 use mace_prod::{
     engine::{Preset, mace::MaceDriver},
@@ -62,6 +65,7 @@ fn slow_disk(places: &Places, number: u32) -> Plan {
 
 /// Runs the case.
 pub(crate) fn judge(case: &mut Case) -> Verdict {
+    let mut delayed = 0;
     for number in 0..tries(ID) {
         match read(case, number, false) {
             Outcome::Sound => {}
@@ -70,14 +74,23 @@ pub(crate) fn judge(case: &mut Case) -> Verdict {
             }
         }
         match read(case, number, true) {
-            Outcome::Sound => {}
+            Outcome::Sound => delayed += u64::from(delays(&places(case, number, true)) > 1),
             Outcome::Died(said) | Outcome::Panicked(said) if said.contains(SYMPTOM) => {
                 return case.known_finding(ID);
             }
             other => return Verdict::Crashed(other.to_string()),
         }
     }
-    Verdict::Pass
+    case.shows_nothing("a reader and a collection that open files meanwhile", delayed, Vec::new())
+}
+
+fn places(case: &Case, number: u32, at_once: bool) -> Places {
+    Places::new(&case.dir().join(format!("{number}-{at_once}")))
+}
+
+/// How many calls the disk took its time over.
+fn delays(places: &Places) -> usize {
+    trace(places).events().iter().filter(|event| fails(&event.op)).count()
 }
 
 /// How a process ends in which a client reads, and files are collected at the same time or afterwards.
@@ -108,7 +121,7 @@ fn read(case: &mut Case, number: u32, at_once: bool) -> Outcome {
         setup: vec![Stage::closing(&options, setup)],
         armed: Stage::closing(&options, [vec![open()], readings].concat()),
     };
-    let places = Places::new(&case.dir().join(format!("{number}-{at_once}")));
+    let places = places(case, number, at_once);
     let seed = case.seed().derive(&format!("try {number}"));
     let recorded = set_up(&places, &MaceDriver, &stages, seed)
         .and_then(|()| recorded(&places, &MaceDriver, &stages, seed, &slow_disk(&places, number)));

@@ -20,7 +20,7 @@
 //! different files may persist in any order (POSIX; not the strict journals of ext4 and xfs as this
 //! suite models them; delayed allocation makes it thinkable on ext4).
 
-use crate::power::explore::{found_by, known_of};
+use crate::power::explore::{found_by, known_of, makes_a_log, recorded_events, shows_nothing};
 use faultfs::{Finding, Step as Explored};
 use mace_prod::{
     engine::mace::MaceDriver,
@@ -52,9 +52,11 @@ pub(crate) fn judge(case: &mut Case) -> Verdict {
         match found {
             Err(verdict) => return verdict,
             Ok(found) if found.iter().any(is_it) => {}
-            Ok(_) => {
-                say(&format!("no crash_state shows it; without {lost:?}"));
-                return Verdict::Pass;
+            Ok(found) => {
+                say(&format!("no crash state shows it; without {lost:?}"));
+                let words: Vec<_> = found.into_iter().map(|finding| finding.outcome).collect();
+                let rotations = recorded_events(case, makes_a_log).saturating_sub(1);
+                return shows_nothing(case, &words, "a rotation of the log", rotations);
             }
         }
     }

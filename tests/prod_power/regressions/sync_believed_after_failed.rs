@@ -15,7 +15,7 @@
 //! Broken promise: commit returns success only when its record is synced, with everything before it
 //! that recovery needs in order to reach it.
 
-use crate::power::explore::shown_under;
+use crate::power::explore::{fails, recorded_events, shown_under, shows_nothing};
 use faultfs::Step as Explored;
 use mace_prod::{
     engine::Preset,
@@ -46,6 +46,9 @@ pub(crate) fn judge(case: &mut Case) -> Verdict {
         Ok(words) if words.iter().any(|words| words.to_string().contains(LOST)) => {
             case.known_finding(FAILED_SYNC)
         }
-        Ok(_) => Verdict::Pass,
+        Ok(words) => {
+            let failed = recorded_events(case, fails);
+            shows_nothing(case, &words, "a failed sync of the log", failed)
+        }
     }
 }

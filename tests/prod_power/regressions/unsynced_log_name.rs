@@ -12,7 +12,7 @@
 //! Broken promise: an acknowledged commit survives. Such a crash state is legal where `fsync` of a new
 //! file does not make its name durable (POSIX; in practice ext4 and xfs do write it).
 
-use crate::power::explore::shown_of;
+use crate::power::explore::{makes_a_log, recorded_events, shown_of, shows_nothing};
 use faultfs::{Plan, Step as Explored};
 use mace_prod::{
     engine::{Preset, mace::MaceDriver},
@@ -42,6 +42,9 @@ pub(crate) fn judge(case: &mut Case) -> Verdict {
         Ok(words) if words.iter().any(|words| words.to_string().contains(LOST)) => {
             case.known_finding(UNSYNCED_LOG_NAME)
         }
-        Ok(_) => Verdict::Pass,
+        Ok(words) => {
+            let logs = recorded_events(case, makes_a_log);
+            shows_nothing(case, &words, "a new log file", logs)
+        }
     }
 }
