@@ -210,6 +210,8 @@ fn the_contracts_jobs_are_there() {
     ] {
         assert!(all.contains(part), "{part:?} is missing");
     }
+    let fixed = all.matches("MACE_PROD_FIXES: all\n").count();
+    assert_eq!(fixed, 2, "the fixed engine runs for each change, and all of it nightly");
 }
 
 /// What the gate of a workflow lacks: the machine's help, or another commit to compare with.
