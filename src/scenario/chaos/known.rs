@@ -10,6 +10,7 @@ use crate::{
         database::{Database, Stage},
     },
     settings::FindingId,
+    verdict::Verdict,
 };
 use std::{collections::BTreeSet, fs, path::Path};
 
@@ -22,11 +23,19 @@ pub const ABORTED_ACROSS_LOG_FILES: FindingId = FindingId::ABORTED_ACROSS_LOG_FI
 /// A link of the log that is off by the length of a checkpoint record.
 pub const PANIC_IN_CHECKPOINT: FindingId = FindingId::PANIC_WITHIN_A_CHECKPOINT_RECORD;
 
-/// The finding that the database in this state shows, with the evidence. The database must not be
-/// open; a copy of it is looked at.
-pub fn of(database: &Database, figures: &mut Figures) -> Option<(FindingId, String)> {
-    dangling_abort(database)
-        .or_else(|| torn_split(database, figures).map(|evidence| (TORN_SPLIT, evidence)))
+/// The finding that explains this verdict on a process, by what the database shows on disk, with the
+/// evidence. Each explains its own symptom: an opening that is refused, or a reading that never returns.
+/// The database must not be open; a copy of it is looked at.
+pub fn of(
+    verdict: &Verdict,
+    database: &Database,
+    figures: &mut Figures,
+) -> Option<(FindingId, String)> {
+    match verdict {
+        Verdict::Violated(_) => dangling_abort(database),
+        Verdict::Stuck(_) => torn_split(database, figures).map(|evidence| (TORN_SPLIT, evidence)),
+        _ => None,
+    }
 }
 
 /// The offline checker's sentence about a page whose sibling or child is not there.
@@ -147,4 +156,43 @@ fn placed(log: &[u8]) -> Vec<(usize, Record)> {
         at += length;
     }
     records
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{ABORTED_ACROSS_LOG_FILES, Database, Verdict, of, record};
+    use crate::{
+        history::{Event, Milestone, OracleName, journal::Recorder},
+        oracle::Violation,
+        report::Figures,
+        settings::Seed,
+        testdir::TestDir,
+    };
+    use std::fs;
+
+    /// A record of a transaction without a commit, in the second file of its stream; the record before it
+    /// is in the first one.
+    fn dangling() -> Vec<u8> {
+        let mut bytes = vec![0; record::UPDATE_BYTES];
+        bytes[record::UPDATE_TXN] = 7;
+        bytes[record::UPDATE_PREVIOUS] = 1;
+        bytes
+    }
+
+    #[test]
+    fn a_finding_explains_its_own_symptom_only() {
+        let dir = TestDir::new("symptom").unwrap();
+        let database = Database::new(dir.join("case"), Seed::new(1)).unwrap();
+        fs::create_dir_all(database.dir().join("log")).unwrap();
+        fs::write(database.dir().join("log/wal_0_2"), dangling()).unwrap();
+        let recorder = Recorder::file(&database.journal()).unwrap();
+        recorder.record(Event::Milestone(Milestone::Started));
+        recorder.record(Event::Milestone(Milestone::corruption()));
+        let known =
+            |verdict: &Verdict| of(verdict, &database, &mut Figures::default()).map(|(id, _)| id);
+        let refused = Violation::new(OracleName::Answers, "p", "refused".to_owned());
+        assert_eq!(known(&Verdict::Violated(vec![refused])), Some(ABORTED_ACROSS_LOG_FILES));
+        assert_eq!(known(&Verdict::Crashed("at the opening".to_owned())), None);
+        assert_eq!(known(&Verdict::Inconclusive("no hit".to_owned())), None);
+    }
 }

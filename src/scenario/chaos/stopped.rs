@@ -24,9 +24,9 @@ impl From<Verdict> for Stopped {
 }
 
 impl Stopped {
-    /// A verdict on a child, unless what its database shows on disk is a known finding.
+    /// A verdict on a child, unless what its database shows on disk is a known finding with this symptom.
     pub fn unless_known(verdict: Verdict, database: &Database, figures: &mut Figures) -> Self {
-        match known::of(database, figures) {
+        match known::of(&verdict, database, figures) {
             Some((id, evidence)) => {
                 report::say(&format!("chaos: {verdict:?}"));
                 report::say(&format!("chaos: that is `{id}`: {evidence}"));
