@@ -40,7 +40,7 @@ impl ModelDriver {
     }
 
     /// Rewrites the committed pairs of a bucket of a closed database, as a crash or a defect
-    /// would: this is how a lying engine loses, revives or mixes up data.
+    /// would: this is how a faulty engine loses, revives or mixes up data.
     ///
     /// # Panics
     /// When the database is open or has no such bucket.

@@ -1,4 +1,4 @@
-//! Where lying engines perform: each scene drives one over its processes, collects the evidence
+//! Where faulty engines perform: each scene drives one over its processes, collects the evidence
 //! that a case would collect, and has the oracles judge it.
 
 use crate::weave::{look_and_weave, weave};

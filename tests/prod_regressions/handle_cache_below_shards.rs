@@ -39,8 +39,8 @@ fn a_small_handle_cache_hangs_every_reader() {
         let deadline = (started.elapsed() * 10).max(Duration::from_secs(1));
         match reads_with_handles(case, 7, deadline) {
             ExitClass::Hung => case.known_finding(ID),
-            // That it is done says that it read every value.
-            ExitClass::Done => case.shows_nothing("a reader with 7 handles", 1, Vec::new()),
+            // A process that is done has read every value.
+            ExitClass::Done => Verdict::Pass,
             other => Verdict::Crashed(format!("with 7 handles the reader ended as {other:?}")),
         }
     });

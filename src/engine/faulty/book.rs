@@ -1,4 +1,4 @@
-//! The book of a lying engine: all that was asked of one database and what became of it. Pure
+//! The book of a faulty engine: all that was asked of one database and what became of it. Pure
 //! data; touches no engine.
 
 use super::defect::{Death, Loss};

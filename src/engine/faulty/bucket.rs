@@ -1,4 +1,4 @@
-//! A bucket of a lying engine and the files of its checkpoints. What it answers is in `handles.rs`.
+//! A bucket of a faulty engine and the files of its checkpoints. What it answers is in `handles.rs`.
 
 use super::{book::Book, defect::Defect, reopening, shared::Shared};
 use crate::engine::{Bucket, EngineError, Outcome};

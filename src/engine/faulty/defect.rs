@@ -1,4 +1,4 @@
-//! What a lying engine does wrong, and how it dies. Names only; does nothing.
+//! What a faulty engine does wrong, and how it dies. Names only; does nothing.
 
 /// The one thing that the engine does wrong.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]

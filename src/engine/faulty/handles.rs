@@ -1,4 +1,4 @@
-//! The open database, its buckets and views as a lying engine hands them out.
+//! The open database, its buckets and views as a faulty engine hands them out.
 
 use super::{
     book::{Book, Work, replay},

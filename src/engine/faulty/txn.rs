@@ -1,4 +1,4 @@
-//! The transactions of a lying engine. Its committed work is written into the book under the
+//! The transactions of a faulty engine. Its committed work is written into the book under the
 //! book's lock, so that the book has the order of the commits.
 
 use super::{

@@ -113,7 +113,7 @@ impl Fork {
             }
         };
         if hung {
-            // Beside what it printed; whoever cannot write it still ends the child.
+            // The child is killed even where this cannot be written.
             if let Ok(mut log) = File::options().append(true).open(&self.output) {
                 let _ = log.write_all(threads(pid).as_bytes());
             }
