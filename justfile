@@ -43,7 +43,7 @@ knobs *args:
 report *args:
     @exec cargo run --quiet --package runner -- report "$@"
 
-# Break the engine on purpose and see each defect caught: [NAME...] [--list] [--resume]
+# Break the engine on purpose and see it caught: [NAME...] [--left-out|--mutants N] [--list] [--resume]
 [group('validate')]
 [no-exit-message]
 detection *args:

@@ -63,6 +63,12 @@ pub fn generate_fixed(
 ) -> Result<Generated> {
     let folder = root.join("target/engine").join(format!("{}-fixed", id(wanted)));
     let copy = folder.join(INSIDE);
+    copy_fixed(engine, &copy, chosen)?;
+    mirrored(root, &folder, &Wanted::Path(copy), Some(Inside::Copied))
+}
+
+/// Brings a copy of the sources of `engine` up to date to which `chosen` are applied. Its manifest says so.
+pub fn copy_fixed(engine: &Engine, copy: &Path, chosen: &[&Fix]) -> Result<()> {
     let read = |file: &str| source(engine, file);
     let mut changed = fixes::apply(chosen, read)?;
     let own = engine.source.join("Cargo.toml");
@@ -74,8 +80,7 @@ pub fn generate_fixed(
     })?;
     changed.insert("Cargo.toml".to_owned(), text);
     let changed = changed.into_iter().map(|(file, text)| (engine.source.join(file), text));
-    copied(&engine.source, &copy, &changed.collect())?;
-    mirrored(root, &folder, &Wanted::Path(copy), Some(Inside::Copied))
+    copied(&engine.source, copy, &changed.collect())
 }
 
 /// Brings a copy of the sources of `engine` up to date in which `planted` are applied. It is a checkout

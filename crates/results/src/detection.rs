@@ -1,5 +1,6 @@
-//! The ledger of planted defects: what became of each, one JSON line a defect, only ever appended to, so
-//! that an interrupted run can go on. Text only; the file is the runner's.
+//! The ledgers of `prod detection`: what became of each way in which the engine was broken, one JSON line
+//! each, only ever appended to, so that an interrupted run can go on. They name no machine, so that those of
+//! several can be put behind one another. Text only; the files are the runner's.
 
 use crate::{
     FormatError,
@@ -7,18 +8,24 @@ use crate::{
 };
 use serde::{Deserialize, Serialize};
 
-/// What became of a planted defect.
+/// What became of a broken engine.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Detected {
-    /// A case failed and said what was planted.
+    /// A case failed, where a reason was planted for that reason.
     Caught,
+    /// No case failed, and one did not come to its end within its limit.
+    TimedOut,
+    /// A known finding no longer shows, and nothing else failed.
+    NoLongerShows,
     /// Cases failed, and none of them for the reason that was planted.
     OtherReason,
     /// No case failed.
     NotCaught,
-    /// The same cases fail without the defect, so that their failing says nothing.
+    /// Cases fail on the engine as it is, so that their failing says nothing.
     NoControl,
+    /// The engine cannot be built.
+    Unviable,
 }
 
 impl Detected {
@@ -26,22 +33,30 @@ impl Detected {
     pub fn name(self) -> &'static str {
         match self {
             Self::Caught => "caught",
+            Self::TimedOut => "caught by a time limit",
+            Self::NoLongerShows => "a known finding no longer shows",
             Self::OtherReason => "caught for another reason",
             Self::NotCaught => "not caught",
             Self::NoControl => "the control fails",
+            Self::Unviable => "does not build",
         }
+    }
+
+    /// Whether a layer has failed with it, for whatever reason.
+    pub fn catches(self) -> bool {
+        matches!(self, Self::Caught | Self::TimedOut | Self::OtherReason)
     }
 }
 
-/// A defect that was planted and run.
+/// An engine that was broken and run.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Entry {
     /// [`Document::FORMAT`].
     pub version: u32,
-    /// The defect.
+    /// How it was broken.
     pub name: String,
-    /// Which text of its file was planted.
+    /// Which text did that.
     pub hash: String,
     /// The engine.
     pub engine: String,
@@ -68,9 +83,4 @@ impl Document for Entry {
 pub fn parse(text: &str) -> Result<Vec<Entry>, FormatError> {
     let whole = text.rfind('\n').map_or("", |end| &text[..=end]);
     whole.lines().map(document::decode).collect()
-}
-
-/// The line of an entry.
-pub fn line(entry: &Entry) -> String {
-    document::encode_line(entry) + "\n"
 }

@@ -9,6 +9,20 @@ pub fn root_seed(soak_seed: u64, index: u64) -> u64 {
     xxh3_64_with_seed(format!("cycle {index}").as_bytes(), soak_seed)
 }
 
+/// So many of the numbers below `total`, each once, in the order in which this seed draws them (xxh3 as above).
+/// A shorter draw is the beginning of a longer one.
+pub fn draw(seed: u64, total: usize, count: usize) -> Vec<usize> {
+    let mut numbers: Vec<usize> = (0..total).collect();
+    let count = count.min(total);
+    for at in 0..count {
+        let drawn = xxh3_64_with_seed(format!("draw {at}").as_bytes(), seed);
+        let left = (total - at) as u64;
+        numbers.swap(at, at + (drawn % left) as usize);
+    }
+    numbers.truncate(count);
+    numbers
+}
+
 /// One of several machines that share a sequence of seeds: the `number`-th of `of`, from 1.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Shard {
@@ -44,8 +58,20 @@ impl fmt::Display for Shard {
 
 #[cfg(test)]
 mod tests {
-    use super::{Shard, root_seed};
+    use super::{Shard, draw, root_seed};
     use std::collections::BTreeSet;
+
+    #[test]
+    fn a_draw_follows_from_its_seed_and_has_no_twins() {
+        let drawn = draw(1, 1000, 60);
+        assert_eq!(drawn.iter().collect::<BTreeSet<_>>().len(), 60);
+        assert!(drawn.iter().all(|number| *number < 1000));
+        assert_eq!(drawn[..20], draw(1, 1000, 20));
+        assert_ne!(drawn, draw(2, 1000, 60));
+        let mut whole = draw(3, 9, 20);
+        whole.sort_unstable();
+        assert_eq!(whole, (0..9).collect::<Vec<_>>());
+    }
 
     #[test]
     fn seeds_of_a_soak_seed_never_change() {

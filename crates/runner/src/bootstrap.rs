@@ -14,8 +14,9 @@ pub(crate) fn bootstrap(all: bool, interrupts: &Interrupts) -> Result<Outcome> {
     if all && outcome == Outcome::Passed { fetch_tools(interrupts) } else { Ok(outcome) }
 }
 
-/// The commands that fetch what some own tests ask: linters of workflows, readers of reports.
-const TOOLS: [&[&str]; 3] = [
+/// The commands that fetch what some own tests ask, linters of workflows and readers of reports, and what
+/// lists the mutants of the engine.
+const TOOLS: [&[&str]; 4] = [
     &["python3", "-m", "venv", "target/tools/ci"],
     &[
         "target/tools/ci/bin/pip",
@@ -38,7 +39,21 @@ const TOOLS: [&[&str]; 3] = [
         "xunit-viewer@10.6.1",
         "junit-report-merger@9.0.4",
     ],
+    &[
+        "cargo",
+        "install",
+        "--quiet",
+        "--locked",
+        "--root",
+        "target/tools/cargo",
+        "--version",
+        "27.1.0",
+        "cargo-mutants",
+    ],
 ];
+
+/// Where the last of them puts its program, below the root.
+pub(crate) const MUTANTS: &str = "target/tools/cargo/bin/cargo-mutants";
 
 fn fetch_tools(interrupts: &Interrupts) -> Result<Outcome> {
     for line in TOOLS {

@@ -1,7 +1,7 @@
 //! The command line, as typed. Arguments that clap takes for text are judged in `session`, so
 //! that every refusal has the same form.
 
-use clap::{Parser, Subcommand};
+use clap::{Args, Parser, Subcommand, value_parser};
 use process::cli::Flags;
 use std::path::PathBuf;
 
@@ -101,16 +101,8 @@ pub(crate) enum Command {
     Detection {
         /// The defects to plant, or the findings whose fixes are left out; all of them unless named
         names: Vec<String>,
-        /// Leave one of our fixes out at a time instead, and exclude nothing for its finding
-        #[arg(long, conflicts_with = "list")]
-        left_out: bool,
-        /// Runs, with a seed of its own each, for each fix that is left out
-        #[arg(long, default_value = "1", requires = "left_out", value_name = "COUNT",
-            value_parser = clap::value_parser!(u32).range(1..))]
-        runs: u32,
-        /// Say which defects there are, and run nothing
-        #[arg(long)]
-        list: bool,
+        #[command(flatten)]
+        way: Way,
         /// Go on where an earlier run was interrupted
         #[arg(long)]
         resume: bool,
@@ -126,10 +118,35 @@ pub(crate) enum Command {
     },
     /// Fetch cargo-nextest when it is missing
     Bootstrap {
-        /// Fetch the linters and report readers as well that some of the project's own tests ask, below target/tools
+        /// Fetch as well what some of the project's own tests ask, and cargo-mutants, below target/tools
         #[arg(long)]
         all: bool,
     },
+}
+
+/// How the engine is broken; with the defects of `.config/defects` unless said otherwise.
+#[derive(Debug, Args)]
+pub(crate) struct Way {
+    /// Say which defects there are, and run nothing
+    #[arg(long)]
+    pub(crate) list: bool,
+    /// Leave one of our fixes out at a time instead, and exclude nothing for its finding
+    #[arg(long, conflicts_with = "list")]
+    pub(crate) left_out: bool,
+    /// Runs, with a seed of its own each, for each fix that is left out
+    #[arg(long, default_value = "1", requires = "left_out", value_name = "COUNT",
+        value_parser = value_parser!(u32).range(1..))]
+    pub(crate) runs: u32,
+    /// Try so many mutants of the engine instead, drawn from those that cargo-mutants lists
+    #[arg(long, value_name = "COUNT", conflicts_with_all = ["names", "list", "left_out"],
+        value_parser = value_parser!(u32).range(1..))]
+    pub(crate) mutants: Option<u32>,
+    /// What the draw and the cases follow from
+    #[arg(long, default_value = "1", requires = "mutants", value_name = "NUMBER")]
+    pub(crate) seed: u64,
+    /// Try the k-th of n parts of the draw
+    #[arg(long, requires = "mutants", value_name = "K/N")]
+    pub(crate) shard: Option<String>,
 }
 
 #[derive(Debug, Subcommand)]

@@ -1,38 +1,28 @@
 //! `prod detection --left-out`: the engine with all of our fixes but one, and nothing excluded for the
 //! finding whose fix is missing. The finding has to appear as an ordinary failure of the layers; what does
-//! not names a generator or an oracle that is missing. It judges no case itself.
+//! not names a generator or an oracle that is missing.
 
 use crate::{
-    detection::{self, FOLDER, Failure, Ledger, Order, RESULTS},
     fixes,
-    nextest::Nextest,
-    session::Session,
+    trials::{self, Bench, LAYERS, Order, Plan, Subject, Trial},
 };
 use knobs::{Knobs, knob};
 use process::{
     Error, Interrupts, Outcome, Result, console,
     engine::Engine,
     fixes::{Fix, Fixes, hash},
-    folder,
 };
-use results::{
-    CaseOutcome, Document,
-    detection::{Detected, Entry},
-};
-use std::time::Instant;
-
-/// The layers, in the order in which they are tried.
-const LAYERS: [&str; 3] = ["fast", "stress", "chaos"];
+use results::detection::Entry;
 
 /// How the run with every fix is called in the ledger: what fails there shows nothing.
 const CONTROL: &str = "every-fix";
 
-/// What each attempt needs.
-struct Attempts<'a> {
-    flags: &'a [(&'a str, &'a str)],
-    engine: &'a Engine,
-    order: &'a Order<'a>,
-    interrupts: &'a Interrupts,
+/// What was asked for.
+pub(crate) struct Asked<'o> {
+    /// The findings whose fixes are left out; none is all.
+    pub(crate) names: &'o [String],
+    /// Runs, with a seed of its own each, for each of them.
+    pub(crate) runs: u32,
 }
 
 /// An engine without one fix.
@@ -50,42 +40,25 @@ struct Without {
 /// Leaves out each fix and runs the layers until one fails.
 pub(crate) fn left_out(
     flags: &[(&str, &str)],
-    order: &Order<'_>,
+    asked: &Asked<'_>,
+    order: Order,
     interrupts: &Interrupts,
 ) -> Result<Outcome> {
     let knobs = Knobs::load_with(flags)?;
     let engine = fixes::wanted_engine(&knobs)?;
     let fixes = Fixes::load(knobs.root(), &engine)?;
-    let wanted = chosen(&fixes, &engine, order.names)?;
-    let out = folder::writable(&knobs.root().join(FOLDER))?;
-    let _claim = folder::claim(&out, "another detection is at work here", "wait for its end")?;
-    let ledger = Ledger::open(&out.join("left-out.jsonl"), &engine, order.resume)?;
-    let attempts = Attempts { flags, engine: &engine, order, interrupts };
-    let mut entries = ledger.read()?;
-    for seed in 1..=u64::from(order.runs) {
-        for without in &wanted {
-            if entries.iter().any(|entry| is_of(entry, without, seed)) {
-                continue;
-            }
-            let control = entries.iter().find(|entry| is_of(entry, &wanted[0], seed));
-            let entry = match control.filter(|control| control.detected == Detected::Caught) {
-                Some(control) => Entry {
-                    name: without.name.clone(),
-                    hash: without.hash.clone(),
-                    detected: Detected::NoControl,
-                    ..control.clone()
-                },
-                None => match attempts.run(without, seed)? {
-                    Some(entry) => entry,
-                    None => return Ok(interrupts.outcome().expect("only a signal ends it early")),
-                },
-            };
-            console::note(&format!("{}, seed {seed}: {}", entry.name, entry.detected.name()));
-            ledger.append(&entry)?;
-            entries.push(entry);
-        }
-    }
-    Ok(conclude(&wanted, &entries, order.runs))
+    let wanted = chosen(&fixes, &engine, asked.names)?;
+    let seeds = 1..=u64::from(asked.runs);
+    let attempts = seeds.flat_map(|seed| {
+        let control = &wanted[0];
+        wanted.iter().map(move |without| Attempt { without, control, seed })
+    });
+    let attempts: Vec<_> = attempts.collect();
+    let bench = Bench::open(flags, &engine, "left-out.jsonl", order, interrupts)?;
+    Ok(match bench.go_through(&attempts)? {
+        Some(entries) => conclude(&wanted, &attempts, &entries),
+        None => bench.interrupted(),
+    })
 }
 
 /// The control, and then the engines that are to be tried.
@@ -112,81 +85,67 @@ fn chosen(fixes: &Fixes, engine: &Engine, names: &[String]) -> Result<Vec<Withou
     Ok(wanted)
 }
 
-fn is_of(entry: &Entry, without: &Without, seed: u64) -> bool {
-    entry.name == without.name && entry.hash == without.hash && entry.seed == seed
+/// An engine without one fix, with one seed.
+#[derive(Clone, Copy)]
+struct Attempt<'w> {
+    without: &'w Without,
+    control: &'w Without,
+    seed: u64,
 }
 
-impl Attempts<'_> {
-    /// Runs the layers on this engine until a case fails; `None` when interrupted.
-    fn run(&self, without: &Without, seed: u64) -> Result<Option<Entry>> {
-        let start = Instant::now();
-        let number = seed.to_string();
-        let unknown = without.unknown.join(",");
-        let mut flags = self.flags.to_vec();
-        flags.push((knob::MACE_PROD_SEED.name(), &number));
-        flags.push((knob::MACE_PROD_FIXES.name(), &without.fixes));
+impl Subject for Attempt<'_> {
+    fn trial(&self) -> Trial {
+        let Without { name, hash, .. } = self.without;
+        Trial { name: name.clone(), hash: hash.clone(), seed: self.seed }
+    }
+
+    fn control(&self) -> Option<Self> {
+        let is_control = self.without.name == CONTROL;
+        (!is_control).then_some(Self { without: self.control, ..*self })
+    }
+
+    fn prepare(&self, _: &Bench<'_>) -> Result<Plan> {
+        let Without { fixes, unknown, .. } = self.without;
+        let mut flags = vec![(knob::MACE_PROD_FIXES.name(), fixes.clone())];
         if !unknown.is_empty() {
-            flags.push((knob::MACE_PROD_UNKNOWN.name(), &unknown));
+            flags.push((knob::MACE_PROD_UNKNOWN.name(), unknown.join(",")));
         }
-        let session = Session::open_on(&flags, None, RESULTS)?;
-        console::note(&format!("left out   {}, seed {seed}", without.name));
-        let nextest = Nextest::new(&session, self.interrupts).failing_fast();
-        let mut found = None;
-        for layer in LAYERS {
-            let Some(judged) =
-                detection::run_layer(&nextest, layer, self.order.threads, self.interrupts)?
-            else {
-                return Ok(None);
-            };
-            // What was not run any more has no result.
-            let mut failures = judged.layer.failures();
-            if let Some(case) = failures.find(|case| case.outcome != CaseOutcome::Missing) {
-                found = Some((layer, Failure::of(case)));
-                break;
-            }
-        }
-        let detected = if found.is_some() { Detected::Caught } else { Detected::NotCaught };
-        let (layer, Failure { case, words }) = found.unwrap_or_default();
-        Ok(Some(Entry {
-            version: Entry::FORMAT,
-            name: without.name.clone(),
-            hash: without.hash.clone(),
-            engine: self.engine.to_string(),
-            seed,
-            detected,
-            layer: layer.to_owned(),
-            case,
-            words,
-            seconds: start.elapsed().as_secs_f64(),
-        }))
+        Ok(Plan {
+            flags,
+            checkout: None,
+            layers: &LAYERS,
+            cases: None,
+            fail_fast: true,
+            may_not_build: false,
+        })
     }
 }
 
 /// Prints the table and gives the outcome: the control passes, and each finding appears in some run.
-fn conclude(wanted: &[Without], entries: &[Entry], runs: u32) -> Outcome {
-    let is_caught = |entry: &&Entry| entry.detected == Detected::Caught;
+fn conclude(wanted: &[Without], attempts: &[Attempt<'_>], entries: &[Entry]) -> Outcome {
     let mut found = 0;
     console::page("");
-    for without in &wanted[1..] {
-        let of_it = |entry: &&Entry| (1..=u64::from(runs)).any(|seed| is_of(entry, without, seed));
-        let caught: Vec<_> = entries.iter().filter(of_it).filter(is_caught).collect();
+    let caught = |name: &str| -> Vec<&Entry> {
+        let of_it = attempts.iter().filter(|attempt| attempt.without.name == name);
+        let newest = of_it.filter_map(|attempt| attempt.trial().newest(entries));
+        newest.filter(|entry| entry.detected.catches()).collect()
+    };
+    let runs = attempts.len() / wanted.len();
+    for Without { name, .. } in &wanted[1..] {
+        let caught = caught(name);
         found += usize::from(!caught.is_empty());
-        let name = &without.name;
         match LAYERS.iter().find_map(|layer| caught.iter().find(|entry| entry.layer == *layer)) {
-            Some(Entry { layer, case, words, seconds, .. }) => {
+            Some(entry) => {
                 let times = caught.len();
-                console::page(&format!(
-                    "{name}: {layer}, in {times} of {runs} runs ({seconds:.0} s)"
-                ));
-                console::page(&format!("    {case}: {words}"));
+                let title = format!("{name}: {}, in {times} of {runs} runs", entry.layer);
+                trials::print(&title, entry);
             }
             None => console::page(&format!("{name}: not found in {runs} runs")),
         }
     }
     let count = wanted.len() - 1;
     console::page(&format!("{found} of {count} findings appear when their fix is left out"));
-    for control in entries.iter().filter(|entry| entry.name == CONTROL).filter(is_caught) {
-        let Entry { seed, case, words, .. } = control;
+    for Entry { seed, case, words, .. } in caught(CONTROL) {
         console::page(&format!("with every fix, seed {seed}: {case} fails: {words}"));
     }
     if found == count { Outcome::Passed } else { Outcome::Failed }

@@ -13,6 +13,7 @@ mod junit;
 mod left_out;
 mod leftovers;
 mod merge_shards;
+mod mutants;
 mod nextest;
 mod origin;
 mod part;
@@ -25,6 +26,7 @@ mod run;
 mod session;
 mod shard;
 mod soaking;
+mod trials;
 
 use cli::{Cli, Command};
 use knobs::{Knobs, knob};
@@ -93,15 +95,20 @@ fn dispatch(cli: &Cli, interrupts: &Interrupts) -> Result<Outcome> {
         }
         Command::Merge { folders } => merge_shards::merge_shards(&flags, folders),
         Command::Report { out } => report::write(&flags, out.as_deref()),
-        Command::Detection { names, left_out, runs, list, resume, threads } => {
+        Command::Detection { names, way, resume, threads } => {
             let threads = session::threads(threads)?;
-            let order = detection::Order { names, threads, resume: *resume, runs: *runs };
-            if *left_out {
-                left_out::left_out(&flags, &order, interrupts)
-            } else if *list {
-                detection::list(&flags, &order)
+            let order = trials::Order { threads, resume: *resume };
+            if way.list {
+                detection::list(&flags, names)
+            } else if way.left_out {
+                let asked = left_out::Asked { names, runs: way.runs };
+                left_out::left_out(&flags, &asked, order, interrupts)
+            } else if let Some(count) = way.mutants {
+                let shard = way.shard.as_deref().map(ShardNumber::parse).transpose()?;
+                let asked = mutants::Asked { count, seed: way.seed, shard };
+                mutants::mutants(&flags, asked, order, interrupts)
             } else {
-                detection::detection(&flags, &order, interrupts)
+                detection::detection(&flags, names, order, interrupts)
             }
         }
         Command::Fixes { verb } => fixes::fixes(&flags, verb.as_ref()),

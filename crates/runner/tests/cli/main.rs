@@ -14,6 +14,7 @@ mod features;
 mod fixes;
 mod fixture;
 mod layers;
+mod mutants;
 mod runs;
 mod shards;
 mod signals;
