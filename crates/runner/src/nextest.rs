@@ -10,7 +10,7 @@ use crate::{
 use knobs::{Home, Source, knob, runtime};
 use nextest_metadata::TestListSummary;
 use process::{Error, Interrupts, Outcome, Result, console, wanted::Wanted};
-use results::CaseId;
+use results::{CaseId, seeds::Shard};
 use std::{
     collections::{BTreeMap, BTreeSet},
     io,
@@ -44,9 +44,7 @@ pub(crate) struct Nextest<'s> {
 #[derive(Debug)]
 pub(crate) struct Archived {
     pub(crate) folder: PathBuf,
-    /// From 1 to `shards`.
-    pub(crate) shard: u32,
-    pub(crate) shards: u32,
+    pub(crate) slice: Shard,
 }
 
 impl<'s> Nextest<'s> {
@@ -162,11 +160,11 @@ impl<'s> Nextest<'s> {
         let mut command = Command::new("cargo");
         let (manifest, target) = session.workspace(&part.build);
         command.args(["nextest", verb]);
-        if let Some(Archived { folder, shard, shards }) = self.archived {
+        if let Some(Archived { folder, slice }) = self.archived {
             command.arg("--archive-file").arg(folder.join(part.build.archive()));
             let root = manifest.parent().expect("a manifest is in a folder");
             command.arg("--workspace-remap").arg(root);
-            command.args(["--partition", &format!("slice:{shard}/{shards}")]);
+            command.args(["--partition", &format!("slice:{slice}")]);
         } else {
             command.arg("--manifest-path").arg(manifest).args(part.build.cargo_args());
             if let Some(target) = target {

@@ -1,10 +1,7 @@
 //! Everything that is known before anything long starts: validated arguments, resolved knobs, the
 //! engine, the folder to write to. A problem found here ends the run with one line and code 2.
 
-use crate::{
-    bootstrap, config, fixes,
-    part::{Build, Mode},
-};
+use crate::{bootstrap, config, fixes, part::Build};
 use knobs::{Knobs, findings::Findings, knob, runtime};
 use process::{
     Error, Result,
@@ -141,27 +138,6 @@ impl Session {
     }
 }
 
-/// A layer as typed.
-pub(crate) fn mode(text: &str) -> Result<Mode> {
-    Mode::parse(text).ok_or_else(|| {
-        let what = format!("unknown mode {text:?}");
-        Error::new(what, "command line", format_args!("use {}", Mode::NAMES))
-    })
-}
-
-/// A thread count as typed: a positive whole number.
-pub(crate) fn threads(text: &str) -> Result<u32> {
-    let digits = text.bytes().all(|byte| byte.is_ascii_digit());
-    match text.parse() {
-        Ok(threads) if digits && threads > 0 => Ok(threads),
-        _ => Err(Error::new(
-            format_args!("thread count {text:?}"),
-            "command line",
-            "use a whole number of at least 1",
-        )),
-    }
-}
-
 fn require_nextest() -> Result<()> {
     let remedy = "run `just bootstrap`, which fetches it";
     bootstrap::installed()
@@ -176,15 +152,7 @@ fn fresh_seed() -> u64 {
 
 #[cfg(test)]
 mod tests {
-    use super::{fresh_seed, threads};
-
-    #[test]
-    fn a_thread_count_is_a_positive_whole_number() {
-        assert_eq!(threads("8").unwrap(), 8);
-        for text in ["0", "-1", "abc", "+1", "", "1.5", "4294967296", "num-cpus"] {
-            assert!(threads(text).is_err(), "{text}");
-        }
-    }
+    use super::fresh_seed;
 
     #[test]
     fn seeds_differ() {

@@ -7,14 +7,14 @@ use crate::{
     nextest::{self, Archived, Inventory, Nextest},
     origin::Origin,
     part::{Mode, Part},
-    plan::{self, Plan, SHARD, Shard, ShardNumber, Slice},
+    plan::{self, Plan, SHARD, Shard, Slice},
     record::Judged,
     run::{self, Conclusion, Note, Sharded},
     session::Session,
 };
 use knobs::knob;
 use process::{Error, Interrupts, Outcome, Result, console, folder};
-use results::{Document, document};
+use results::{Document, document, seeds};
 use std::{
     collections::BTreeSet,
     path::{Path, PathBuf},
@@ -71,7 +71,7 @@ pub(crate) fn archive(
 /// Runs one slice of what `archives` holds and leaves its results in `target/prod/shard`.
 pub(crate) fn shard(
     mut session: Session,
-    slice: ShardNumber,
+    slice: seeds::Shard,
     threads: u32,
     folder: &Path,
     interrupts: &Interrupts,
@@ -87,7 +87,7 @@ pub(crate) fn shard(
     run::remove_old_reports(&session.out)?;
     let out = fresh(&session.out.join("shard"))?;
     nextest::announce(&session);
-    let archived = Archived { folder: folder.to_owned(), shard: slice.number, shards: slice.of };
+    let archived = Archived { folder: folder.to_owned(), slice };
     let nextest = Nextest::of_archive(&session, interrupts, &archived);
     let mut layers = Vec::new();
     let mut notes = Vec::new();

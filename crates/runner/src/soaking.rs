@@ -16,7 +16,7 @@ use aging::Aging;
 use parts::Layers;
 use plan::Plan;
 use process::{Error, Interrupts, Outcome, Result, console};
-use results::{ledger::Ledger, row::Row, state::Stage};
+use results::{ledger::Ledger, row::Row, seeds::Shard, state::Stage};
 use std::{
     path::{Path, PathBuf},
     time::{Duration, Instant},
@@ -27,7 +27,7 @@ use store::SoakStore;
 pub(crate) fn soak(
     flags: &[(&str, &str)],
     resume: bool,
-    shard: Option<&str>,
+    shard: Shard,
     interrupts: &Interrupts,
 ) -> Result<Outcome> {
     let plan = Plan::open(flags, shard)?;

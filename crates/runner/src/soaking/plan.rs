@@ -1,7 +1,7 @@
 //! Everything about a soak that is known before anything long starts. A problem found here ends it
 //! with one line and code 2.
 
-use crate::{files, plan::ShardNumber, session::Session};
+use crate::{files, session::Session};
 use knobs::{Handle, Home, Knobs, knob, value::Seconds};
 use process::{Error, Result, engine::Engine, folder};
 use results::{ledger::Subject, limits::Limits, seeds::Shard};
@@ -36,9 +36,7 @@ const TIMEOUTS: [(Handle<Seconds>, Handle<Seconds>); 3] = [
 ];
 
 impl Plan {
-    pub(super) fn open(flags: &[(&str, &str)], shard: Option<&str>) -> Result<Self> {
-        let shard = shard.map(ShardNumber::parse).transpose()?;
-        let shard = shard.map_or(Shard::WHOLE, |shard| Shard::new(shard.number, shard.of));
+    pub(super) fn open(flags: &[(&str, &str)], shard: Shard) -> Result<Self> {
         let knobs = Knobs::load_with(flags)?;
         let file = Home::Soak.file().expect("soak has a file");
         let limits = limits(&knobs.root().join(file))?;
