@@ -212,9 +212,7 @@ pub(crate) fn run_layer(
     let part = Part { label: "detection", profile, slug: "detection", build };
     let parts = [part];
     let listed = run::inventories(nextest, &parts, interrupts)?;
-    let Some([inventory]) = listed.as_deref() else {
-        return Ok(None);
-    };
+    let [inventory] = listed.as_slice() else { unreachable!("one part was asked for") };
     let ran = run::run_part(nextest, &parts[0], inventory, threads)?;
     if interrupts.outcome().is_some() {
         return Ok(None);

@@ -45,12 +45,9 @@ pub(crate) fn run(session: &Session, order: &Order, interrupts: &Interrupts) -> 
     // What another build costs is paid when its turn comes: the first case begins sooner.
     for group in order.parts.chunk_by(|one, next| one.build == next.build) {
         let listed = match inventories(&nextest, group, interrupts) {
-            Ok(Some(listed)) => listed,
-            Ok(None) if layers.is_empty() => {
-                return Ok(interrupts.outcome().expect("only a signal ends the building early"));
-            }
-            Ok(None) => break,
+            Ok(listed) => listed,
             Err(error) if layers.is_empty() => return Err(error),
+            Err(_) if interrupts.outcome().is_some() => break,
             // One part that cannot run must not keep the others from running.
             Err(error) => {
                 notes.push(Note::broken(&error));
@@ -201,23 +198,19 @@ fn record(
     }
 }
 
-/// Builds each part and lists its cases; `None` when the run was interrupted meanwhile.
+/// Builds each part and lists its cases.
 pub(crate) fn inventories(
     nextest: &Nextest<'_>,
     parts: &[Part],
     interrupts: &Interrupts,
-) -> Result<Option<Vec<Inventory>>> {
-    let mut inventories = Vec::new();
-    for part in parts {
-        let inventory = nextest.inventory(part);
-        if interrupts.outcome().is_some() {
-            return Ok(None);
-        }
-        let inventory = inventory?;
+) -> Result<Vec<Inventory>> {
+    let list = |part| {
+        let inventory = nextest.inventory(part)?;
+        interrupts.check()?;
         refuse_empty(part, &inventory)?;
-        inventories.push(inventory);
-    }
-    Ok(Some(inventories))
+        Ok(inventory)
+    };
+    parts.iter().map(list).collect()
 }
 
 /// A run of nothing proves nothing.

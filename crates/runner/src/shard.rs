@@ -33,15 +33,11 @@ pub(crate) fn archive(
     let parts = crate::part::parts(mode, features);
     nextest::announce(session);
     let nextest = Nextest::new(session, interrupts);
-    let Some(inventories) = run::inventories(&nextest, &parts, interrupts)? else {
-        return Ok(interrupts.outcome().expect("only a signal ends the building early"));
-    };
+    let inventories = run::inventories(&nextest, &parts, interrupts)?;
     let mut kept = BTreeSet::new();
     for part in parts.iter().filter(|part| kept.insert(part.build.archive())) {
         let status = nextest.archive(part, &folder.join(part.build.archive()))?;
-        if let Some(outcome) = interrupts.outcome() {
-            return Ok(outcome);
-        }
+        interrupts.check()?;
         if !status.success() {
             let what = format!("cannot archive the cases ({})", nextest::ended(status));
             let remedy = "correct what cargo says above";

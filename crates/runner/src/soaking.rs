@@ -33,9 +33,7 @@ pub(crate) fn soak(
     let plan = Plan::open(flags, shard)?;
     let store = SoakStore::open(&plan, resume)?;
     announce(&plan, &store, resume);
-    let Some(layers) = Layers::build(&plan, interrupts)? else {
-        return Ok(interrupts.outcome().expect("only a signal ends the building early"));
-    };
+    let layers = Layers::build(&plan, interrupts)?;
     let before = Duration::from_secs(store.state.elapsed_secs);
     let aging = Aging::new(&plan, layers.resident.clone());
     let started = Instant::now();

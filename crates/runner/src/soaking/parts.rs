@@ -33,8 +33,8 @@ pub(super) struct Ran {
 }
 
 impl Layers {
-    /// Builds what the layers need; `None` when a signal came meanwhile.
-    pub(super) fn build(plan: &Plan, interrupts: &Interrupts) -> Result<Option<Self>> {
+    /// Builds what the layers need.
+    pub(super) fn build(plan: &Plan, interrupts: &Interrupts) -> Result<Self> {
         let nextest = Nextest::new(&plan.session, interrupts);
         let mut parts = Vec::new();
         let mut resident = None;
@@ -44,11 +44,8 @@ impl Layers {
             }
             let features = plan.session.knobs.get(knob::FEATURES);
             let part = part::parts(mode, features).remove(0);
-            let listing = nextest.listing(&part);
-            if interrupts.outcome().is_some() {
-                return Ok(None);
-            }
-            let mut listing = listing?;
+            let mut listing = nextest.listing(&part)?;
+            interrupts.check()?;
             run::refuse_empty(&part, &listing.inventory)?;
             resident = resident.or(listing.programs.remove(PROGRAM));
             parts.push((mode, part, listing.inventory));
@@ -58,7 +55,7 @@ impl Layers {
             let place = plan.session.root.join("Cargo.toml");
             Error::new(what, place.display(), "soak a checkout that has it")
         })?;
-        Ok(Some(Self { parts, resident }))
+        Ok(Self { parts, resident })
     }
 
     /// Runs one of them.
