@@ -2,7 +2,7 @@
 //! same form.
 
 use crate::part::Mode;
-use clap::{Parser, Subcommand};
+use clap::{Parser, Subcommand, ValueEnum};
 use process::{Error, Result, cli::Flags};
 use results::seeds::Shard;
 use std::path::PathBuf;
@@ -152,9 +152,9 @@ pub(crate) enum FixesVerb {
 }
 
 fn mode(text: &str) -> Result<Mode> {
-    Mode::parse(text).ok_or_else(|| {
+    Mode::from_str(text, false).map_err(|_| {
         let what = format!("unknown mode {text:?}");
-        Error::new(what, "command line", format_args!("use {}", Mode::NAMES))
+        Error::new(what, "command line", "use fast, stress, chaos or all")
     })
 }
 

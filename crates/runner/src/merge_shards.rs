@@ -7,7 +7,7 @@ use crate::{
     junit,
     nextest::Inventory,
     origin::{self, Origin},
-    part::Part,
+    part::{Mode, Part},
     plan::{Plan, SHARD, Shard},
     record::Judged,
     run::{self, Conclusion, Note, Sharded},
@@ -56,7 +56,7 @@ pub(crate) fn merge_shards(flags: &[(&str, &str)], folders: &[PathBuf]) -> Resul
         }
         layers.push(judged);
     }
-    if plan.mode == "all" {
+    if plan.mode == Mode::All {
         notes.extend(run::findings_without_case(&findings, &plan.engine_version, &layers));
     }
     let conclusion = Conclusion { out: &out, origin: &origin, findings: &findings, counts: false };

@@ -21,7 +21,7 @@ pub(crate) const SHARD: &str = "shard.json";
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Plan {
     pub(crate) format: u32,
-    pub(crate) mode: String,
+    pub(crate) mode: Mode,
     pub(crate) features: String,
     /// The engine with its source, as reports name it.
     pub(crate) engine: String,
@@ -82,13 +82,13 @@ impl Plan {
 
     /// Its parts in order, each with its whole inventory.
     pub(crate) fn parts(&self, file: &Path) -> Result<Vec<(Part, &Inventory)>> {
-        let broken = |what: String| Error::new(what, file.display(), "make the archives anew");
-        let mode = Mode::parse(&self.mode)
-            .ok_or_else(|| broken(format!("the plan's mode is {:?}", self.mode)))?;
-        let parts = part::parts(mode, &self.features).into_iter();
+        let parts = part::parts(self.mode, &self.features).into_iter();
         let with = |part: Part| match self.inventories.get(part.slug) {
             Some(inventory) => Ok((part, inventory)),
-            None => Err(broken(format!("the plan has no inventory of {}", part.slug))),
+            None => {
+                let what = format!("the plan has no inventory of {}", part.slug);
+                Err(Error::new(what, file.display(), "make the archives anew"))
+            }
         };
         parts.map(with).collect()
     }

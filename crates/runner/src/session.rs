@@ -2,7 +2,7 @@
 //! engine, the folder to write to. A problem found here ends the run with one line and code 2.
 
 use crate::{bootstrap, config, fixes, part::Build};
-use knobs::{Knobs, findings::Findings, knob, runtime};
+use knobs::{Knobs, Source, findings::Findings, knob, runtime};
 use process::{
     Error, Result,
     engine::Engine,
@@ -68,8 +68,7 @@ impl Session {
             return Err(Error::new(what, "environment", "unset it: the cases arm their own"));
         }
         let root = knobs.root().to_owned();
-        let manifest = root.join("Cargo.toml");
-        if !manifest.is_file() {
+        if !root.join("Cargo.toml").is_file() {
             return Err(Error::new(
                 "no workspace",
                 root.display(),
@@ -89,13 +88,7 @@ impl Session {
         let claim = folder::claim(&shared, busy, "wait for its end, or use a checkout of its own")?;
         let config = config::effective(&root, &knobs, &out)?;
         require_nextest()?;
-        let generated = match &wanted {
-            Wanted::Locked => None,
-            wanted => Some(workspace::generate(&root, wanted)?),
-        };
-        let resolving = generated.as_ref().map_or(&manifest, |generated| &generated.manifest);
-        let engine = Engine::resolved(resolving)?;
-        wanted.check(&engine, resolving)?;
+        let (generated, engine) = workspace::resolved(&root, &wanted)?;
         let (generated, engine) = match fixes::fixed(&root, &knobs, &wanted, &engine)? {
             Some((fixed, engine)) => (Some(fixed), engine),
             None => (generated, engine),
@@ -124,6 +117,13 @@ impl Session {
     /// Has failed cases leave their evidence there from now on, or in the usual place.
     pub(crate) fn keep_evidence_in(&mut self, folder: Option<PathBuf>) {
         self.evidence = folder.unwrap_or_else(|| self.out.join(ARTIFACTS));
+    }
+
+    /// The knobs that were set by flags, which are ours alone: children find them in their environment.
+    pub(crate) fn flags(&self) -> impl Iterator<Item = (&'static str, &str)> {
+        let settings = self.knobs.settings().iter();
+        let set = settings.filter(|setting| matches!(setting.source, Source::Flag));
+        set.filter_map(|setting| Some((setting.knob.name, setting.value.as_deref()?)))
     }
 
     /// The manifest that cargo is pointed at for `build`, and the build folder when it is not the

@@ -33,7 +33,7 @@ pub(crate) fn archive(
     let parts = crate::part::parts(mode, features);
     nextest::announce(session);
     let nextest = Nextest::new(session, interrupts);
-    let inventories = run::inventories(&nextest, &parts, interrupts)?;
+    let inventories = run::inventories(&nextest, &parts)?;
     let mut kept = BTreeSet::new();
     for part in parts.iter().filter(|part| kept.insert(part.build.archive())) {
         let status = nextest.archive(part, &folder.join(part.build.archive()))?;
@@ -49,7 +49,7 @@ pub(crate) fn archive(
     let started = session.started.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
     let plan = Plan {
         format: Plan::FORMAT,
-        mode: mode.name().to_owned(),
+        mode,
         features: features.to_owned(),
         engine: origin.engine,
         engine_version: session.engine.version.clone(),
@@ -84,7 +84,7 @@ pub(crate) fn shard(
     let out = fresh(&session.out.join("shard"))?;
     nextest::announce(&session);
     let archived = Archived { folder: folder.to_owned(), slice };
-    let nextest = Nextest::of_archive(&session, interrupts, &archived);
+    let nextest = Nextest { archived: Some(&archived), ..Nextest::new(&session, interrupts) };
     let mut layers = Vec::new();
     let mut notes = Vec::new();
     let mut record = Shard::new(slice, plan.clone());

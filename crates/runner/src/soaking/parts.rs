@@ -10,7 +10,7 @@ use crate::{
     record::Judged,
     run,
 };
-use knobs::{Source, knob};
+use knobs::knob;
 use process::{Error, Interrupts, Outcome, Result, console};
 use results::{resident::PROGRAM, snapshot::Snapshot};
 use std::{
@@ -71,7 +71,8 @@ impl Layers {
         if !is_watched() {
             console::note(&format!("soak       cycle {}: {}", standing.cycle, part.label));
         }
-        let nextest = Nextest::new(&plan.session, interrupts).soaking(standing);
+        let nextest =
+            Nextest { soaking: Some(standing), ..Nextest::new(&plan.session, interrupts) };
         let ran = run::run_part(&nextest, part, inventory, plan.threads);
         Ran { label: part.label, judged: ran.map(|ran| ran.judged) }
     }
@@ -89,12 +90,7 @@ pub(super) fn snapshot(plan: &Plan, standing: Soaking, interrupts: &Interrupts) 
     files::remove(&file).map_err(|error| broken(error.to_string()))?;
     let mut command = Command::new("cargo");
     command.args(["run", "--quiet", "--package", "perf", "--", "snapshot"]);
-    for setting in plan.session.knobs.settings() {
-        if let (Source::Flag, Some(value)) = (&setting.source, &setting.value) {
-            command.env(setting.knob.name, value);
-        }
-    }
-    command.current_dir(&plan.session.root).stdout(Stdio::null());
+    command.envs(plan.session.flags()).current_dir(&plan.session.root).stdout(Stdio::null());
     // Its progress is noise here; its last words are why it failed.
     let mut last = String::new();
     let status = interrupts.stream(&mut command, &mut |line| {
