@@ -3,6 +3,7 @@
 
 use results::{
     gate::{Comparison, Counted, Gate, InTime, Judged, Origin, Proof, Summary, Verdict},
+    snapshot::Snapshot,
     stats,
 };
 
@@ -48,7 +49,9 @@ pub(crate) fn snapshot(summary: &Summary) -> String {
     let rows: Vec<_> =
         [header.map(str::to_owned)].into_iter().chain(summary.cases.iter().map(row)).collect();
     let mut lines = table(&rows);
-    if let Some((p50, p95)) = summary.quantile_ns(0.5).zip(summary.quantile_ns(0.95)) {
+    if let Some(snapshot) = Snapshot::of(summary) {
+        let p50 = snapshot.quantile_ns(0.5);
+        let p95 = snapshot.quantile_ns(0.95);
         let count = summary.count;
         lines.push(format!("{count} cases, median_ns p50 {p50:.0}, p95 {p95:.0}"));
     }

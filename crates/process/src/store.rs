@@ -10,6 +10,14 @@ use std::{
 
 const REMEDY: &str = "make the folder writable and see that the disk has room";
 
+/// What was done to a file or folder that may be absent; `None` when it is.
+pub fn if_there<T>(done: io::Result<T>) -> io::Result<Option<T>> {
+    match done {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        done => done.map(Some),
+    }
+}
+
 /// Replaces the file with `text`: whoever reads it, and whatever happens meanwhile, finds the old
 /// text or the new one. When this returns, it is the new one, also after a power cut.
 pub fn replace(path: &Path, text: &str) -> Result<()> {
@@ -87,8 +95,15 @@ impl Lines {
 
 #[cfg(test)]
 mod tests {
-    use super::{Lines, replace};
+    use super::{Lines, if_there, replace};
     use std::fs;
+
+    #[test]
+    fn only_what_is_absent_is_no_error() {
+        let folder = tempfile::tempdir().unwrap();
+        assert_eq!(if_there(fs::read(folder.path().join("no"))).unwrap(), None);
+        assert!(if_there(fs::read(folder.path())).is_err());
+    }
 
     #[test]
     fn a_file_is_replaced_and_nothing_else_is_left() {

@@ -8,6 +8,7 @@ use crate::{
     engine::{Engine, PACKAGE},
     fixes::{self, Fix},
     manifest,
+    store::if_there,
     wanted::Wanted,
 };
 use cargo_metadata::MetadataCommand;
@@ -41,6 +42,20 @@ pub fn generate(root: &Path, wanted: &Wanted) -> Result<Generated> {
     mirrored(root, &root.join("target/engine").join(id(wanted)), wanted, None)
 }
 
+/// The engine that is wanted, proved to be the one that cargo resolves, and the workspace for it; none
+/// for the locked engine, which the repository itself resolves to.
+pub fn resolved(root: &Path, wanted: &Wanted) -> Result<(Option<Generated>, Engine)> {
+    let generated = match wanted {
+        Wanted::Locked => None,
+        wanted => Some(generate(root, wanted)?),
+    };
+    let own = root.join("Cargo.toml");
+    let manifest = generated.as_ref().map_or(&own, |generated| &generated.manifest);
+    let engine = Engine::resolved(manifest)?;
+    wanted.check(&engine, manifest)?;
+    Ok((generated, engine))
+}
+
 /// The same for the engine in the folder `package` of the checkout `top`, which a link puts inside the
 /// workspace. Cargo and the compiler then call it by a path that all such workspaces share, so that two
 /// checkouts with the same code become the same program. For the same reason cargo cannot tell them
@@ -68,10 +83,7 @@ pub fn generate_fixed(
     let own = engine.source.join("Cargo.toml");
     let text = changed.remove("Cargo.toml").map_or_else(|| read("Cargo.toml"), Ok)?;
     let ids: Vec<_> = chosen.iter().map(|fix| fix.id.clone()).collect();
-    let text = manifest::note_fixes(&text, &ids).map_err(|error| {
-        let what = format!("malformed manifest ({})", error.message());
-        Error::new(what, own.display(), "correct the file").because(error.clone())
-    })?;
+    let text = manifest::note_fixes(&text, &ids).map_err(|error| malformed(&own, &error))?;
     changed.insert("Cargo.toml".to_owned(), text);
     let changed = changed.into_iter().map(|(file, text)| (engine.source.join(file), text));
     copied(&engine.source, &copy, &changed.collect())?;
@@ -86,7 +98,8 @@ pub fn copy_planted(engine: &Engine, copy: &Path, planted: &[&Fix]) -> Result<()
     copied(&engine.source, copy, &changed.collect())
 }
 
-fn source(engine: &Engine, file: &str) -> Result<String> {
+/// The text of a file of the engine.
+pub fn source(engine: &Engine, file: &str) -> Result<String> {
     let path = engine.source.join(file);
     let remedy = "leave out what changes it, or fit it to this engine";
     fs::read_to_string(&path).map_err(|error| Error::io("read the source", &path, remedy, error))
@@ -109,9 +122,7 @@ fn copied(source: &Path, copy: &Path, changed: &BTreeMap<PathBuf, String>) -> Re
                 Some(text) => text.clone().into_bytes(),
                 None => fs::read(&from).map_err(|error| cannot("read the source", &from, error))?,
             };
-            if !fs::read(&to).is_ok_and(|old| old == bytes) {
-                fs::write(&to, bytes).map_err(|error| cannot("write the source", &to, error))?;
-            }
+            write_if_changed(&to, &bytes)?;
         }
         kept.insert(name);
     }
@@ -223,12 +234,10 @@ impl Mirror<'_> {
         let text = fs::read_to_string(source)
             .map_err(|error| cannot("read the manifest", source, error))?;
         let kept_out = self.inside.map(|_| INSIDE);
-        let (text, count) = manifest::repoint(&text, self.wanted, kept_out).map_err(|error| {
-            let what = format!("malformed manifest ({})", error.message());
-            Error::new(what, source.display(), "correct the file").because(error.clone())
-        })?;
+        let (text, count) = manifest::repoint(&text, self.wanted, kept_out)
+            .map_err(|error| malformed(source, &error))?;
         self.repointed += count;
-        write_if_changed(copy, &text)
+        write_if_changed(copy, text.as_bytes())
     }
 }
 
@@ -237,11 +246,9 @@ impl Mirror<'_> {
 fn seed_lock(root: &Path, folder: &Path) -> Result<()> {
     let ours = root.join("Cargo.lock");
     let seed = folder.join("seed.lock");
-    let text = match fs::read_to_string(&ours) {
-        Ok(text) => text,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
-        Err(error) => return Err(cannot("read the lock file", &ours, error)),
-    };
+    let text = if_there(fs::read_to_string(&ours));
+    let text = text.map_err(|error| cannot("read the lock file", &ours, error))?;
+    let Some(text) = text else { return Ok(()) };
     let lock = folder.join("Cargo.lock");
     let seeded = fs::read_to_string(&seed).is_ok_and(|seed| seed == text) && lock.is_file();
     if !seeded {
@@ -280,17 +287,19 @@ fn symlink(target: &Path, link: &Path) -> io::Result<()> {
 }
 
 fn remove_file(path: &Path) -> io::Result<()> {
-    match fs::remove_file(path) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
-        other => other,
-    }
+    if_there(fs::remove_file(path)).map(drop)
 }
 
-fn write_if_changed(path: &Path, text: &str) -> Result<()> {
-    if fs::read_to_string(path).is_ok_and(|old| old == text) {
+fn write_if_changed(path: &Path, bytes: &[u8]) -> Result<()> {
+    if fs::read(path).is_ok_and(|old| old == bytes) {
         return Ok(());
     }
-    fs::write(path, text).map_err(|error| cannot("write the manifest", path, error))
+    fs::write(path, bytes).map_err(|error| cannot("write the file", path, error))
+}
+
+fn malformed(manifest: &Path, error: &toml_edit::TomlError) -> Error {
+    let what = format!("malformed manifest ({})", error.message());
+    Error::new(what, manifest.display(), "correct the file").because(error.clone())
 }
 
 fn cannot(verb: &str, path: &Path, error: io::Error) -> Error {

@@ -193,7 +193,8 @@ impl Planting<'_> {
         let session = Session::open_on(&flags, Some(&self.copy), RESULTS)?;
         let planted = planted.first().map_or("none", |fix| fix.id.as_str());
         console::note(&format!("planted    {planted}"));
-        let nextest = Nextest::new(&session, self.interrupts).only(defect.cases.as_deref());
+        let filter = defect.cases.as_deref();
+        let nextest = Nextest { filter, ..Nextest::new(&session, self.interrupts) };
         let profile = if defect.cases.is_some() { "all" } else { "fast" };
         run_layer(&nextest, profile, self.order.threads, self.interrupts)
     }
@@ -206,15 +207,13 @@ pub(crate) fn run_layer(
     threads: u32,
     interrupts: &Interrupts,
 ) -> Result<Option<Judged>> {
-    let session = nextest.session();
+    let session = nextest.session;
     run::remove_old_reports(&session.out)?;
     let build = Build::Suite(session.knobs.get(knob::FEATURES).to_owned());
     let part = Part { label: "detection", profile, slug: "detection", build };
     let parts = [part];
-    let listed = run::inventories(nextest, &parts, interrupts)?;
-    let Some([inventory]) = listed.as_deref() else {
-        return Ok(None);
-    };
+    let listed = run::inventories(nextest, &parts)?;
+    let [inventory] = listed.as_slice() else { unreachable!("one part was asked for") };
     let ran = run::run_part(nextest, &parts[0], inventory, threads)?;
     if interrupts.outcome().is_some() {
         return Ok(None);

@@ -19,6 +19,8 @@ use std::{
     process::Command,
 };
 
+pub(crate) use process::workspace::source as read;
+
 /// The workspace and the engine with the fixes that `MACE_PROD_FIXES` asks for; `None` for none.
 pub(crate) fn fixed(
     root: &Path,
@@ -60,15 +62,7 @@ pub(crate) fn fixes(flags: &[(&str, &str)], verb: Option<&FixesVerb>) -> Result<
 
 /// The engine that the knobs ask for, without any fix.
 pub(crate) fn wanted_engine(knobs: &Knobs) -> Result<Engine> {
-    let root = knobs.root();
-    let wanted = Wanted::of(knobs)?;
-    let manifest = match &wanted {
-        Wanted::Locked => root.join("Cargo.toml"),
-        wanted => workspace::generate(root, wanted)?.manifest,
-    };
-    let engine = Engine::resolved(&manifest)?;
-    wanted.check(&engine, &manifest)?;
-    Ok(engine)
+    workspace::resolved(knobs.root(), &Wanted::of(knobs)?).map(|(_, engine)| engine)
 }
 
 /// Says of each fix whether it applies. One that does not makes the command fail.
@@ -138,12 +132,6 @@ fn format_section(title: &str, text: &str) -> String {
 
 fn sources(fixes: &[&Fix], engine: &Engine) -> Result<BTreeMap<String, String>> {
     fixes::apply(fixes, |file| read(engine, file))
-}
-
-pub(crate) fn read(engine: &Engine, file: &str) -> Result<String> {
-    let path = engine.source.join(file);
-    fs::read_to_string(&path)
-        .map_err(|error| Error::io("read the source", &path, "fit the fix to this engine", error))
 }
 
 /// The difference between two states of some files, made by git.

@@ -130,7 +130,7 @@ impl Attempts<'_> {
         }
         let session = Session::open_on(&flags, None, RESULTS)?;
         console::note(&format!("left out   {}, seed {seed}", without.name));
-        let nextest = Nextest::new(&session, self.interrupts).failing_fast();
+        let nextest = Nextest { fail_fast: true, ..Nextest::new(&session, self.interrupts) };
         let mut found = None;
         for layer in LAYERS {
             let Some(judged) =

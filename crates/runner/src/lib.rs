@@ -29,7 +29,6 @@ mod soaking;
 use cli::{Cli, Command};
 use knobs::{Knobs, knob};
 use part::Mode;
-use plan::ShardNumber;
 use process::{Interrupts, Outcome, Result, console};
 use run::Order;
 use session::Session;
@@ -47,22 +46,19 @@ fn dispatch(cli: &Cli, interrupts: &Interrupts) -> Result<Outcome> {
     let flags = cli.flags.settings()?;
     match &cli.command {
         Command::Run { mode, threads } => {
-            let mode = session::mode(mode)?;
-            let threads = session::threads(threads)?;
             let session = Session::open(&flags)?;
-            let parts = part::parts(mode, session.knobs.get(knob::FEATURES));
-            let order = Order { parts, threads, complete: mode == Mode::All, counts: false };
+            let parts = part::parts(*mode, session.knobs.get(knob::FEATURES));
+            let complete = *mode == Mode::All;
+            let order = Order { parts, threads: *threads, complete, counts: false };
             run::run(&session, &order, interrupts)
         }
         Command::Test { own, threads } => {
-            let own = *own;
-            let threads = session::threads(threads)?;
             let session = Session::open(&flags)?;
             let mut parts = vec![part::own()];
-            if !own {
+            if !*own {
                 parts.extend(part::parts(Mode::All, session.knobs.get(knob::FEATURES)));
             }
-            let order = Order { parts, threads, complete: !own, counts: true };
+            let order = Order { parts, threads: *threads, complete: !own, counts: true };
             run::run(&session, &order, interrupts)
         }
         Command::Knobs => {
@@ -74,28 +70,22 @@ fn dispatch(cli: &Cli, interrupts: &Interrupts) -> Result<Outcome> {
             flags.extend(repro::seed_flag(seed));
             repro::repro(&Session::open(&flags)?, case, *plain, interrupts)
         }
-        Command::Soak { resume, shard } => {
-            soaking::soak(&flags, *resume, shard.as_deref(), interrupts)
-        }
+        Command::Soak { resume, shard } => soaking::soak(&flags, *resume, *shard, interrupts),
         Command::Ledger { out, ledgers } => soaking::merge_ledgers(out, ledgers),
         Command::Archive { mode, archives } => {
-            let mode = session::mode(mode)?;
             let session = Session::open(&flags)?;
             let folder = archive_folder(&session, archives.as_deref());
-            shard::archive(&session, mode, &folder, interrupts)
+            shard::archive(&session, *mode, &folder, interrupts)
         }
         Command::Shard { slice, threads, archives } => {
-            let slice = ShardNumber::parse(slice)?;
-            let threads = session::threads(threads)?;
             let session = Session::open(&flags)?;
             let folder = archive_folder(&session, archives.as_deref());
-            shard::shard(session, slice, threads, &folder, interrupts)
+            shard::shard(session, *slice, *threads, &folder, interrupts)
         }
         Command::Merge { folders } => merge_shards::merge_shards(&flags, folders),
         Command::Report { out } => report::write(&flags, out.as_deref()),
         Command::Detection { names, left_out, runs, list, resume, threads } => {
-            let threads = session::threads(threads)?;
-            let order = detection::Order { names, threads, resume: *resume, runs: *runs };
+            let order = detection::Order { names, threads: *threads, resume: *resume, runs: *runs };
             if *left_out {
                 left_out::left_out(&flags, &order, interrupts)
             } else if *list {

@@ -43,14 +43,11 @@ pub(crate) fn run(session: &Session, order: &Order, interrupts: &Interrupts) -> 
     let mut layers = Vec::new();
     let mut notes = Vec::new();
     // What another build costs is paid when its turn comes: the first case begins sooner.
-    for group in order.parts.chunk_by(|one, next| one.build == next.build) {
-        let listed = match inventories(&nextest, group, interrupts) {
-            Ok(Some(listed)) => listed,
-            Ok(None) if layers.is_empty() => {
-                return Ok(interrupts.outcome().expect("only a signal ends the building early"));
-            }
-            Ok(None) => break,
+    'builds: for group in order.parts.chunk_by(|one, next| one.build == next.build) {
+        let listed = match inventories(&nextest, group) {
+            Ok(listed) => listed,
             Err(error) if layers.is_empty() => return Err(error),
+            Err(_) if interrupts.outcome().is_some() => break,
             // One part that cannot run must not keep the others from running.
             Err(error) => {
                 notes.push(Note::broken(&error));
@@ -63,11 +60,8 @@ pub(crate) fn run(session: &Session, order: &Order, interrupts: &Interrupts) -> 
                 Err(error) => notes.push(Note::broken(&error)),
             }
             if interrupts.outcome().is_some() {
-                break;
+                break 'builds;
             }
-        }
-        if interrupts.outcome().is_some() {
-            break;
         }
     }
     for judged in layers.iter().filter(|judged| judged.outcome == Outcome::Broken) {
@@ -201,23 +195,15 @@ fn record(
     }
 }
 
-/// Builds each part and lists its cases; `None` when the run was interrupted meanwhile.
-pub(crate) fn inventories(
-    nextest: &Nextest<'_>,
-    parts: &[Part],
-    interrupts: &Interrupts,
-) -> Result<Option<Vec<Inventory>>> {
-    let mut inventories = Vec::new();
-    for part in parts {
-        let inventory = nextest.inventory(part);
-        if interrupts.outcome().is_some() {
-            return Ok(None);
-        }
-        let inventory = inventory?;
+/// Builds each part and lists its cases.
+pub(crate) fn inventories(nextest: &Nextest<'_>, parts: &[Part]) -> Result<Vec<Inventory>> {
+    let list = |part| {
+        let inventory = nextest.inventory(part)?;
+        nextest.interrupts.check()?;
         refuse_empty(part, &inventory)?;
-        inventories.push(inventory);
-    }
-    Ok(Some(inventories))
+        Ok(inventory)
+    };
+    parts.iter().map(list).collect()
 }
 
 /// A run of nothing proves nothing.
@@ -244,12 +230,12 @@ pub(crate) fn run_part(
     inventory: &Inventory,
     threads: u32,
 ) -> Result<Ran> {
-    let session = nextest.session();
+    let session = nextest.session;
     leftovers::prepare(&session.out, part)?;
     let start = Instant::now();
     let status = nextest.run(part, threads, inventory.len())?;
     let wall = start.elapsed();
-    let interrupted = nextest.interrupted();
+    let interrupted = nextest.interrupts.outcome();
     let origin = Origin::of(session);
     let said = |label: &str| {
         let name = |id: &CaseId| id.name.clone();
