@@ -4,7 +4,6 @@
 //!
 //! A point without a recipe fails each of its cases, a recipe without a point is said.
 
-pub mod exits;
 mod fault;
 pub mod flow;
 pub mod known;

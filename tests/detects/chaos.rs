@@ -17,10 +17,11 @@ use mace_prod::{
     scenario::{
         Case,
         chaos::{
-            ChaosCase, Fault, Position, cases, cases_of, exits::must, flow::Flow, recipes::Recipe,
+            ChaosCase, Fault, Position, cases, cases_of, flow::Flow, recipes::Recipe,
             recovery_check::RecoveryCheck,
         },
         database::{Database, Stage},
+        exits::must,
     },
     testdir::TestDir,
     verdict::Verdict,

@@ -14,13 +14,13 @@ use crate::{
     scenario::{
         Case,
         chaos::{
-            exits::{self, Met, ended, must, unexpected},
             fault::Fault,
             recipes::{self, Stages},
             recovery_check::RecoveryCheck,
             stopped::Stopped,
         },
         database::{Database, Stage},
+        exits::{self, Met, ended, must, unexpected},
     },
     verdict::Verdict,
 };

@@ -16,12 +16,9 @@ use crate::{
     },
     report::Figures,
     scenario::{
-        chaos::{
-            exits::{self, must, newest},
-            recipes,
-            stopped::Stopped,
-        },
+        chaos::{recipes, stopped::Stopped},
         database::{Database, Stage},
+        exits::{self, must, newest},
         run::concluded,
     },
 };

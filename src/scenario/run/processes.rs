@@ -13,7 +13,7 @@ use crate::{
     },
     oracle::Violation,
     report::say,
-    scenario::{chaos::exits::came_to, database::Stage},
+    scenario::{database::Stage, exits::came_to},
     verdict::Verdict,
 };
 use std::collections::BTreeSet;
