@@ -120,6 +120,7 @@ impl Case {
         report::figures(&case.figures);
         match outcome {
             Ok(Verdict::Pass) => {}
+            Ok(Verdict::Known(id)) => case.met(id),
             Ok(verdict) => {
                 let text = report::failure(&verdict, name, settings.root_seed);
                 case.leave_evidence(&text);
@@ -173,9 +174,13 @@ impl Case {
     }
 
     /// Says that a known finding showed itself again, as it should on this engine version.
-    pub fn known_finding(&self, id: FindingId) -> Verdict {
+    pub fn met(&self, id: FindingId) {
         report::mark(&Marker::KnownFinding { id: id.to_string(), case: self.name.clone() });
-        Verdict::Pass
+    }
+
+    /// A regression's finding shows.
+    pub fn known_finding(&self, id: FindingId) -> Verdict {
+        Verdict::Known(id)
     }
 
     /// The end of a regression whose finding does not show. That says something only where the run came to

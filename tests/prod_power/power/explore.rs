@@ -289,7 +289,7 @@ pub(crate) fn met(case: &mut Case, id: FindingId) {
     if FindingId::OF_OTHERS.contains(&id) {
         say(&format!("a finding of another engine: {id}"));
     } else {
-        let _ = case.known_finding(id);
+        case.met(id);
     }
 }
 
