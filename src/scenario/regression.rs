@@ -14,7 +14,7 @@ use crate::{
         Case,
         database::{Database, Stage},
         exits::must,
-        run::Judging,
+        run::{Judging, Run},
     },
     settings::{FindingId, Seed},
     verdict::Verdict,
@@ -57,7 +57,7 @@ pub struct Regression<'a> {
     id: FindingId,
     window: &'static str,
     times: u64,
-    others: Vec<Violation>,
+    others: Verdict,
 }
 
 /// How a process ended.
@@ -98,7 +98,7 @@ impl Ended {
 impl<'a> Regression<'a> {
     /// Runs the case of a finding.
     pub fn run(case: &'a mut Case, id: FindingId, body: Body) -> Verdict {
-        let mut finding = Self { case, id, window: "its window", times: 0, others: Vec::new() };
+        let mut finding = Self { case, id, window: "its window", times: 0, others: Verdict::Pass };
         match body(&mut finding) {
             Ok(()) => finding.shows_nothing(),
             Err(verdict) => verdict,
@@ -108,11 +108,10 @@ impl<'a> Regression<'a> {
     fn shows_nothing(self) -> Verdict {
         let Self { case, window, times, others, .. } = self;
         case.figures.add("window.reached", times);
-        if times == 0 && others.is_empty() {
-            let why = format!("the finding was not tried: {window} never came");
-            return Verdict::Inconclusive(why);
+        if times > 0 {
+            return others;
         }
-        Verdict::from_violations(others)
+        others.and(Verdict::Inconclusive(format!("the finding was not tried: {window} never came")))
     }
 
     /// Judges nothing where the case needs what is not there.
@@ -161,19 +160,24 @@ impl<'a> Regression<'a> {
     }
 
     /// What else is broken; it counts when the finding does not show.
-    pub fn breaks(&mut self, others: Vec<Violation>) {
-        self.others.extend(others);
+    pub fn breaks(&mut self, others: Verdict) {
+        self.others = std::mem::replace(&mut self.others, Verdict::Pass).and(others);
     }
 
-    /// Has every oracle judge what is in a database.
-    pub fn judge(&mut self, database: &mut Database, options: &EngineOptions) {
-        let others = self.broken(database, options);
-        self.breaks(others);
+    /// Opens a database once more and has every oracle judge it; what is broken counts when the finding
+    /// does not show.
+    pub fn judge(&mut self, database: Database, options: &EngineOptions) {
+        let verdict = self.judged(database, options);
+        self.breaks(verdict);
     }
 
-    /// What is broken in a database.
-    pub fn broken(&mut self, database: &mut Database, options: &EngineOptions) -> Vec<Violation> {
-        must(database.broken(options, &mut self.case.figures))
+    /// What every oracle says of a database that is opened once more.
+    pub fn judged(&mut self, database: Database, options: &EngineOptions) -> Verdict {
+        let mut run = Run::after(database, options, self.seed());
+        run.reopen();
+        let verdict = run.judge();
+        self.case.figures.join(run.figures);
+        verdict
     }
 
     /// A folder of the case.
@@ -208,7 +212,8 @@ mod tests {
     }
 
     fn another(finding: &mut Regression<'_>) {
-        finding.breaks(vec![Violation::new(OracleName::Durability, "p", "another".to_owned())]);
+        let another = Violation::new(OracleName::Durability, "p", "another".to_owned());
+        finding.breaks(Verdict::Violated(vec![another]));
     }
 
     #[test]

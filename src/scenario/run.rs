@@ -94,6 +94,15 @@ impl Run<'static> {
     pub fn new(preset: Preset, folder: PathBuf, seed: Seed) -> Self {
         Self::of(&MaceDriver, preset, folder, seed)
     }
+
+    /// A run that goes on with a database as other processes left it, in its folder, and opens it so.
+    pub fn after(database: Database, options: &EngineOptions, seed: Seed) -> Self {
+        let mut run = Self::new(Preset::Defaults, database.root().join("run"), seed);
+        run.options = options.clone();
+        run.database = database;
+        run.processes = 1;
+        run
+    }
 }
 
 impl<'a> Run<'a> {

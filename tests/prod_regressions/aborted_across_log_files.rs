@@ -73,7 +73,7 @@ fn opened_after_drop(finding: &mut Regression<'_>, wal_file_bytes: u64) -> Found
     let newest_log = newest_log(&database.dir());
     let opening = finding.process(&mut database, &Stage::closing(&options, Vec::new()));
     if opening.is_done() {
-        finding.judge(&mut database, &options);
+        finding.judge(database, &options);
     }
     Found { opening, newest_log }
 }

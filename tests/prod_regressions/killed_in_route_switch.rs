@@ -68,7 +68,7 @@ fn opened(
     }
     let ended = finding.process(&mut fork, &Stage::closing(options, Vec::new()));
     if ended.is_done() {
-        finding.judge(&mut fork, options);
+        finding.judge(fork, options);
     }
     ended
 }

@@ -66,7 +66,7 @@ fn opened_after_panic(finding: &mut Regression<'_>, number: u32) -> Ended {
     assert!(panicked.class != ExitClass::Done, "the panic was to end the process");
     let opening = finding.process(&mut database, &Stage::closing(&options(), Vec::new()));
     if opening.is_done() {
-        finding.judge(&mut database, &options());
+        finding.judge(database, &options());
     }
     opening
 }

@@ -61,7 +61,7 @@ fn scanned(finding: &mut Regression<'_>, name: &str, checkpoint: bool) -> Ended 
     });
     let ended = finding.process(&mut database, &Stage::closing(&options(), steps));
     if checkpoint && ended.is_done() {
-        finding.judge(&mut database, &options());
+        finding.judge(database, &options());
     }
     ended
 }

@@ -60,7 +60,7 @@ regression!(SPLIT_WITHOUT_ITS_CHILD: a_killed_process_leaves_no_dangling_page, |
         }
         let is_torn = is_torn(finding, &mut database);
         finding.shows(is_torn)?;
-        finding.judge(&mut database, &Preset::Defaults.engine());
+        finding.judge(database, &Preset::Defaults.engine());
         finding.came_to("a checkpoint within a split", 1);
     }
     Err(Verdict::Inconclusive(format!("a client made more than {LEAVES} leaves")))

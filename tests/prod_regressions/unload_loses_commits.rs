@@ -84,7 +84,7 @@ fn unloaded(finding: &mut Regression<'_>, checkpoint: bool) -> Judging<Ended> {
         let died = ended.died_saying(SYMPTOM);
         finding.expects(died || pairs(&ended).is_some(), &ended)?;
         if !died && ended.is_held() {
-            finding.judge(&mut database, &Preset::Defaults.engine());
+            finding.judge(database, &Preset::Defaults.engine());
         }
         if died || ended.is_held() {
             return Ok(ended);

@@ -112,7 +112,8 @@ impl Found {
 
     /// What is broken besides known findings, for a regression that does not show.
     pub(crate) fn tell(&self, finding: &mut Regression<'_>) {
-        finding.breaks(self.unknown().iter().map(|found| broken(found.to_string())).collect());
+        let others = self.unknown().iter().map(|found| broken(found.to_string())).collect();
+        finding.breaks(Verdict::from_violations(others));
     }
 }
 
