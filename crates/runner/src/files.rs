@@ -1,6 +1,7 @@
 //! Result files: read as documents, written whole, removed before a run writes its own. The errors say
 //! which file and what to do; what is in the files is the business of `results`.
 
+pub(crate) use process::store::remove;
 use process::{Error, Result, store::if_there};
 use results::document::{self, Document};
 use std::{error, fmt::Display, fs, path::Path};
@@ -33,13 +34,6 @@ pub(crate) fn required<D: Document>(path: &Path, remedy: &str) -> Result<D> {
 /// Writes a file.
 pub(crate) fn write(path: &Path, text: &str) -> Result<()> {
     fs::write(path, text).map_err(|error| Error::io("write the file", path, REMEDY, error))
-}
-
-/// Removes a file that may not be there.
-pub(crate) fn remove(path: &Path) -> Result<()> {
-    if_there(fs::remove_file(path))
-        .map(drop)
-        .map_err(|error| Error::io("remove the old file", path, REMEDY, error))
 }
 
 /// Copies a file that may not be there.

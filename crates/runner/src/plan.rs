@@ -83,12 +83,12 @@ impl Plan {
     /// Its parts in order, each with its whole inventory.
     pub(crate) fn parts(&self, file: &Path) -> Result<Vec<(Part, &Inventory)>> {
         let parts = part::parts(self.mode, &self.features).into_iter();
-        let with = |part: Part| match self.inventories.get(part.slug) {
-            Some(inventory) => Ok((part, inventory)),
-            None => {
+        let with = |part: Part| {
+            let Some(inventory) = self.inventories.get(part.slug) else {
                 let what = format!("the plan has no inventory of {}", part.slug);
-                Err(Error::new(what, file.display(), "make the archives anew"))
-            }
+                return Err(Error::new(what, file.display(), "make the archives anew"));
+            };
+            Ok((part, inventory))
         };
         parts.map(with).collect()
     }
