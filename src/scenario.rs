@@ -19,7 +19,8 @@ use crate::{
     testdir::TestDir,
     verdict::Verdict,
 };
-use results::marker::Marker;
+use knobs::budget::Unit;
+use results::{absorbed, marker::Marker};
 use run::Run;
 use std::{
     panic::{AssertUnwindSafe, catch_unwind, resume_unwind},
@@ -175,6 +176,13 @@ impl Case {
     pub fn known_finding(&self, id: FindingId) -> Verdict {
         report::mark(&Marker::KnownFinding { id: id.to_string(), case: self.name.clone() });
         Verdict::Pass
+    }
+
+    /// Says that so much of what this case judged is put down to a known finding: it showed itself, and a
+    /// run holds its share against the entry's budget.
+    pub fn put_down_to(&mut self, id: FindingId, unit: Unit, count: u64) -> Verdict {
+        self.figures.add(absorbed::figure(&id.to_string(), unit), count);
+        self.known_finding(id)
     }
 
     /// The end of a regression whose finding does not show. That says something only where the run came to

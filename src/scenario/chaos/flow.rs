@@ -24,6 +24,8 @@ use crate::{
     },
     verdict::Verdict,
 };
+use knobs::budget::Unit;
+use results::absorbed;
 
 /// How often a point is armed whose hit does not come: threads do not take the same turns twice.
 const ARMINGS: u32 = 4;
@@ -42,9 +44,10 @@ pub struct Flow<'a> {
 impl Flow<'_> {
     /// Runs the case.
     pub fn run(mut self) -> Verdict {
+        self.case.figures.add(absorbed::judged(Unit::Crashes), 1);
         match self.steps() {
             Ok(verdict) | Err(Stopped::By(verdict)) => verdict,
-            Err(Stopped::Known(id)) => self.case.known_finding(id),
+            Err(Stopped::Known(id)) => self.case.put_down_to(id, Unit::Crashes, 1),
         }
     }
 
