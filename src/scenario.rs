@@ -20,7 +20,8 @@ use crate::{
     testdir::TestDir,
     verdict::Verdict,
 };
-use results::marker::Marker;
+use knobs::budget::Unit;
+use results::{absorbed, marker::Marker};
 use run::Run;
 use std::{
     panic::{AssertUnwindSafe, catch_unwind, resume_unwind},
@@ -176,6 +177,13 @@ impl Case {
     /// Says that a known finding showed itself again, as it should on this engine version.
     pub fn met(&self, id: FindingId) {
         report::mark(&Marker::KnownFinding { id: id.to_string(), case: self.name.clone() });
+    }
+
+    /// Says that so much of what this case judged is put down to a known finding: it showed itself, and a
+    /// run holds its share against the entry's budget.
+    pub fn put_down_to(&mut self, id: FindingId, unit: Unit, count: u64) {
+        self.figures.add(absorbed::figure(&id.to_string(), unit), count);
+        self.met(id);
     }
 
     fn leave_evidence(self, text: &str) {

@@ -2,6 +2,7 @@
 //! reports and returns one exit code. It knows no engine but its name and opens none.
 
 mod bootstrap;
+mod budgets;
 mod cli;
 mod config;
 mod detection;

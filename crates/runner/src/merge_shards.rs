@@ -59,7 +59,13 @@ pub(crate) fn merge_shards(flags: &[(&str, &str)], folders: &[PathBuf]) -> Resul
     if plan.mode == Mode::All {
         notes.extend(run::findings_without_case(&findings, &plan.engine_version, &layers));
     }
-    let conclusion = Conclusion { out: &out, origin: &origin, findings: &findings, counts: false };
+    let conclusion = Conclusion {
+        out: &out,
+        origin: &origin,
+        findings: &findings,
+        version: &plan.engine_version,
+        counts: false,
+    };
     conclusion.draw(&layers, notes, None, sharded(&shards))
 }
 

@@ -2,7 +2,7 @@
 //! The only module that sees all stages; each does its own work elsewhere.
 
 use crate::{
-    exit, files,
+    budgets, exit, files,
     judge::{self, Facts},
     junit, leftovers,
     nextest::{self, Inventory, Nextest},
@@ -75,8 +75,9 @@ pub(crate) fn run(session: &Session, order: &Order, interrupts: &Interrupts) -> 
     }
     let origin = Origin::of(session);
     let findings = &session.findings;
+    let version = &session.engine.version;
     let conclusion =
-        Conclusion { out: &session.out, origin: &origin, findings, counts: order.counts };
+        Conclusion { out: &session.out, origin: &origin, findings, version, counts: order.counts };
     conclusion.draw(&layers, notes, interrupts.outcome(), Sharded::default())
 }
 
@@ -125,6 +126,8 @@ pub(crate) struct Conclusion<'c> {
     pub(crate) out: &'c Path,
     pub(crate) origin: &'c Origin,
     pub(crate) findings: &'c Findings,
+    /// The engine's.
+    pub(crate) version: &'c str,
     /// End with the counts alone on a line.
     pub(crate) counts: bool,
 }
@@ -134,22 +137,24 @@ impl Conclusion<'_> {
     pub(crate) fn draw(
         &self,
         layers: &[Judged],
-        notes: Vec<Note>,
+        mut notes: Vec<Note>,
         interrupted: Option<Outcome>,
         sharded: Sharded,
     ) -> Result<Outcome> {
+        let absorbed = budgets::held(self.findings, self.version, layers);
+        notes.extend(budgets::failures(&absorbed).map(|line| Note::failed(&line)));
         let parts = layers.iter().map(|judged| judged.outcome);
         let worst = parts.chain(notes.iter().map(|note| note.outcome)).max();
         let outcome = interrupted.or(worst).unwrap_or(Outcome::Broken);
         let notes = notes.into_iter().map(|note| note.line).collect();
-        let Self { out, origin, findings, counts } = *self;
+        let Self { out, origin, findings, counts, .. } = *self;
         let path = out.join("junit.xml");
         let text = junit::merged(layers, origin).to_string().map_err(|error| {
             let what = format!("cannot render the report ({error})");
             Error::new(what, path.display(), "report this as a bug of the runner").because(error)
         })?;
         files::write(&path, &text)?;
-        let record = record(layers, origin, outcome, notes, sharded);
+        let record = Run { absorbed, ..record(layers, origin, outcome, notes, sharded) };
         files::write(&out.join(RECORD), &document::encode(&record))?;
         let layers = layers.iter().map(|judged| judged.layer.clone()).collect();
         let model = report::Model::of_run(record, layers, findings);
@@ -189,6 +194,7 @@ fn record(
         exit_code: outcome.code(),
         shards: sharded.shards,
         notes,
+        absorbed: Vec::new(),
         machine: Machine::here(),
         layers: layers.iter().map(layer).collect(),
         knobs: origin.knobs.clone(),

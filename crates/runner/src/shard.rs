@@ -105,7 +105,13 @@ pub(crate) fn shard(
     }
     let origin = Origin::of(&session);
     let findings = &session.findings;
-    let conclusion = Conclusion { out: &session.out, origin: &origin, findings, counts: false };
+    let conclusion = Conclusion {
+        out: &session.out,
+        origin: &origin,
+        findings,
+        version: &session.engine.version,
+        counts: false,
+    };
     conclusion.draw(&layers, notes, interrupts.outcome(), Sharded::default())
 }
 

@@ -18,6 +18,8 @@ use crate::{
     },
     verdict::Verdict,
 };
+use knobs::budget::Unit;
+use results::absorbed;
 
 /// How often a point is armed whose hit does not come: threads do not take the same turns twice.
 const ARMINGS: u32 = 4;
@@ -34,7 +36,8 @@ pub struct Flow {
 impl Flow {
     /// Runs the case.
     pub fn run(&self, case: &mut Case) -> Verdict {
-        case.over(self.fault.preset(), |run| {
+        case.figures.add(absorbed::judged(Unit::Crashes), 1);
+        let verdict = case.over(self.fault.preset(), |run| {
             run.options = recipes::without_rotation(&self.stages.armed.options);
             run.explain_by(known::of);
             run.excuse(self.fault.contradictions());
@@ -43,7 +46,11 @@ impl Flow {
             }
             run.attempt(|run| self.meet(run));
             check_recovery(run);
-        })
+        });
+        if let Verdict::Known(id) = verdict {
+            case.figures.add(absorbed::figure(&id.to_string(), Unit::Crashes), 1);
+        }
+        verdict
     }
 
     /// Goes on with the database as the fault left it.

@@ -7,6 +7,7 @@
 
 use crate::power::record::{Places, crash, live_on, record, trace};
 use faultfs::{Case as State, Explore, Finding, Outcome, Plan, Report, Trace};
+use knobs::budget::Unit;
 use mace_prod::{
     engine::Driver,
     oracle::{OracleName, Violation},
@@ -24,7 +25,8 @@ use mace_prod::{
     settings::{FindingId, Settings, excludes},
     verdict::Verdict,
 };
-use std::{collections::BTreeSet, path::Path, thread};
+use results::absorbed;
+use std::{collections::BTreeMap, path::Path, thread};
 
 const KEPT: &str = "what a power loss leaves keeps every promise";
 
@@ -112,7 +114,7 @@ pub(crate) fn names_kept(trace: Trace, driver: &dyn Driver) -> Trace {
 }
 
 fn count(report: &Report, figures: &mut Figures) {
-    figures.add("crash_states.distinct", report.judged());
+    figures.add(absorbed::judged(Unit::CrashStates), report.judged());
     figures.add("crash_states.left_out", report.left_out());
     figures.add("crash_states.elapsed_ms", report.elapsed.as_millis() as u64);
     for (profile, states) in &report.profiles {
@@ -132,30 +134,31 @@ pub(crate) fn broken(witness: String) -> Violation {
 /// judges them again.
 fn found(case: &mut Case, report: &Report) -> Vec<Violation> {
     let mut violations = Vec::new();
-    let mut known = BTreeSet::new();
+    let mut known = BTreeMap::new();
     for finding in &report.findings {
         let label =
             finding.mildest_profile().map_or_else(|| "nothing".to_owned(), |p| p.to_string());
         case.figures.add(format!("findings.{label}"), 1);
         if let Some(id) = known_of(&finding.outcome) {
-            known.insert(id);
+            *known.entry(id).or_default() += finding.count;
             continue;
         }
         let again = again(case, finding);
         violations.push(broken(format!("{finding}  again: {again}")));
     }
-    for id in known {
-        met(case, id);
+    for (id, crash_states) in known {
+        met(case, id, Unit::CrashStates, crash_states);
     }
     violations
 }
 
-/// Says that a known finding was met; that of another engine has no entry among those of this one.
-pub(crate) fn met(case: &mut Case, id: FindingId) {
+/// Says that so much of what was judged is put down to a known finding; that of another engine has no
+/// entry among those of this one, and no budget.
+pub(crate) fn met(case: &mut Case, id: FindingId, unit: Unit, count: u64) {
     if FindingId::OF_OTHERS.contains(&id) {
         say(&format!("a finding of another engine: {id}"));
     } else {
-        case.met(id);
+        case.put_down_to(id, unit, count);
     }
 }
 
