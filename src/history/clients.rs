@@ -211,8 +211,9 @@ impl Client<'_> {
             thread::yield_now();
             attempt.apply(txn.as_ref(), op)
         });
-        let done =
-            done.and_then(|()| if plan.commits { attempt.mark(txn.as_ref()) } else { Ok(()) });
+        // Who wrote nothing leaves no marker: what he saw has to survive all the same.
+        let marks = plan.commits && !attempt.writes.is_empty();
+        let done = done.and_then(|()| if marks { attempt.mark(txn.as_ref()) } else { Ok(()) });
         let Attempt { reads, writes, scans, .. } = attempt;
         if let Err(denial) = done {
             drop(txn);

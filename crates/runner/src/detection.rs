@@ -15,7 +15,7 @@ use process::{
     Error, Interrupts, Outcome, Result, console,
     engine::Engine,
     fixes::{
-        Fix,
+        Fix, Fixes,
         defects::{self, Defect},
     },
     folder, workspace,
@@ -57,7 +57,8 @@ pub(crate) fn list(flags: &[(&str, &str)], order: &Order<'_>) -> Result<Outcome>
     for defect in chosen(&knobs, &engine, order)? {
         console::page(&format!("{}: {}", defect.name(), defect.change.reason));
         let cases = defect.cases.as_deref().unwrap_or("the fast layer");
-        console::page(&format!("    run: {cases}, seed {}", defect.seed));
+        let fixes = defect.fixes.as_ref().map(|ids| format!(", fixes {ids}")).unwrap_or_default();
+        console::page(&format!("    run: {cases}, seed {}{fixes}", defect.seed));
         for expected in &defect.expect {
             let from = &expected.case;
             console::page(&format!("    caught by: {from}… that says {:?}", expected.words));
@@ -114,17 +115,18 @@ fn chosen(knobs: &Knobs, engine: &Engine, order: &Order<'_>) -> Result<Vec<Defec
         return Err(Error::new(what, ".config/defects", "add one"));
     }
     // Before anything is built: one that does not apply would be found an hour later.
+    let fixes = Fixes::load(knobs.root(), engine)?;
     for defect in &defects {
-        process::fixes::apply(&[&defect.change], |file| fixes::read(engine, file))?;
+        defect.check(&fixes, |file| fixes::read(engine, file))?;
     }
     Ok(defects)
 }
 
-/// What a control is run with: the cases and the root seed.
-type Subject = (Option<String>, u64);
+/// What a control is run with: the cases, the fixes and the root seed.
+type Subject = (Option<String>, Option<String>, u64);
 
 fn subject(defect: &Defect) -> Subject {
-    (defect.cases.clone(), defect.seed)
+    (defect.cases.clone(), defect.fixes.clone(), defect.seed)
 }
 
 /// Where defects are planted and run.
@@ -190,6 +192,9 @@ impl Planting<'_> {
         let seed = defect.seed.to_string();
         let mut flags = self.flags.to_vec();
         flags.push((knob::MACE_PROD_SEED.name(), &seed));
+        if let Some(fixes) = &defect.fixes {
+            flags.push((knob::MACE_PROD_FIXES.name(), fixes));
+        }
         let session = Session::open_on(&flags, Some(&self.copy), RESULTS)?;
         let planted = planted.first().map_or("none", |fix| fix.id.as_str());
         console::note(&format!("planted    {planted}"));
