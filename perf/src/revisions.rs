@@ -7,12 +7,8 @@ use crate::{
     machine,
     settings::Settings,
 };
-use process::{
-    Error, Result,
-    engine::Engine,
-    wanted::Wanted,
-    workspace::{self, Generated},
-};
+use knobs::knob;
+use process::{Error, Result, engine::Engine, wanted::Wanted, workspace};
 use results::gate::Origin;
 use std::path::{Path, PathBuf};
 
@@ -53,6 +49,13 @@ const TOOLCHAIN: [&str; 2] = ["rust-toolchain.toml", "rust-toolchain"];
 impl Revisions {
     /// This tree, or the engine's checkout that was asked for, and its base.
     pub(crate) fn with_base(settings: &Settings, reference: &str) -> Result<Self> {
+        if settings.knobs.get(knob::MACE_PROD_FIXES) != "none" {
+            return Err(Error::new(
+                "compare measures the engine without our fixes",
+                "MACE_PROD_FIXES",
+                "unset it, or use `just perf engines 0.2.0 0.2.0+all`",
+            ));
+        }
         match Wanted::of(&settings.knobs)? {
             Wanted::Locked => Self::of_this_tree(settings, reference),
             Wanted::Path(path) => Self::of_engine(settings, &path, reference),
@@ -123,10 +126,14 @@ impl Revisions {
         })
     }
 
-    /// Two engines: published versions, or folders.
+    /// Two engines: published versions, or folders; with our fixes where a `+` and a choice of them follows.
     pub(crate) fn engines(settings: &Settings, base: &str, head: &str) -> Result<Self> {
-        let from = Wanted::parse(base)?;
-        let to = Wanted::parse(head)?;
+        let from = Asked::parse(base)?;
+        let to = Asked::parse(head)?;
+        if from.wanted == to.wanted && from.fixes != "none" && to.fixes != "none" {
+            let what = "the same engine with fixes on both sides has one workspace for both";
+            return Err(Error::new(what, format!("{base} {head}"), "leave them out on one side"));
+        }
         Ok(Self {
             base: generated(settings, "base", &from)?,
             head: generated(settings, "head", &to)?,
@@ -164,9 +171,37 @@ fn own(
     revision(settings, tree, name, commit)
 }
 
-fn generated(settings: &Settings, name: &'static str, wanted: &Wanted) -> Result<Revision> {
-    let workspace = workspace::generate(&settings.root, wanted)?;
-    of_workspace(settings, name, &workspace, wanted, commit(settings))
+/// An engine, and which of our fixes are applied to it, in the words of `MACE_PROD_FIXES`.
+struct Asked<'t> {
+    wanted: Wanted,
+    fixes: &'t str,
+}
+
+impl<'t> Asked<'t> {
+    /// `0.2.0`, `0.2.0+all`, the path of a checkout with or without such an end. A folder whose name has
+    /// a `+` is that folder.
+    fn parse(text: &'t str) -> Result<Self> {
+        match text.rsplit_once('+') {
+            Some((engine, fixes)) if !Path::new(text).is_dir() => {
+                Ok(Self { wanted: Wanted::parse(engine)?, fixes })
+            }
+            _ => Ok(Self { wanted: Wanted::parse(text)?, fixes: "none" }),
+        }
+    }
+}
+
+fn generated(settings: &Settings, name: &'static str, asked: &Asked<'_>) -> Result<Revision> {
+    let Asked { wanted, fixes } = asked;
+    let unfixed = match wanted {
+        Wanted::Locked => settings.manifest(),
+        wanted => workspace::generate(&settings.root, wanted)?.manifest,
+    };
+    let engine = Engine::resolved(&unfixed)?;
+    wanted.check(&engine, &unfixed)?;
+    match workspace::generate_chosen(&settings.root, wanted, &engine, fixes)? {
+        Some((fixed, _)) => of_workspace(settings, name, &fixed.manifest, commit(settings)),
+        None => of_workspace(settings, name, &unfixed, commit(settings)),
+    }
 }
 
 /// An engine's checkout in a workspace that differs from the other side's in the engine alone.
@@ -178,18 +213,18 @@ fn alike(
     commit: String,
 ) -> Result<Revision> {
     let workspace = workspace::generate_alike(&settings.root, top, prefix)?;
-    of_workspace(settings, name, &workspace, &Wanted::Path(top.join(prefix)), commit)
+    let manifest = workspace.manifest;
+    Wanted::Path(top.join(prefix)).check(&Engine::resolved(&manifest)?, &manifest)?;
+    of_workspace(settings, name, &manifest, commit)
 }
 
 fn of_workspace(
     settings: &Settings,
     name: &'static str,
-    workspace: &Generated,
-    wanted: &Wanted,
+    manifest: &Path,
     commit: String,
 ) -> Result<Revision> {
-    let manifest = workspace.manifest.clone();
-    wanted.check(&Engine::resolved(&manifest)?, &manifest)?;
+    let manifest = manifest.to_owned();
     let folder = manifest.parent().and_then(Path::file_name).unwrap_or_default();
     let place = format!("{name}-{}", folder.to_string_lossy());
     let tree = Tree { name, manifest, target: PathBuf::new(), locked: false };
@@ -203,8 +238,14 @@ fn commit(settings: &Settings) -> String {
 
 /// This tree alone, for what measures one revision.
 pub(crate) fn this_tree(settings: &Settings) -> Result<Revision> {
-    match Wanted::of(&settings.knobs)? {
-        Wanted::Locked => own(settings, "head", &settings.manifest(), commit(settings)),
-        wanted => generated(settings, "head", &wanted),
+    let asked = Asked {
+        wanted: Wanted::of(&settings.knobs)?,
+        fixes: settings.knobs.get(knob::MACE_PROD_FIXES),
+    };
+    match asked {
+        Asked { wanted: Wanted::Locked, fixes: "none" } => {
+            own(settings, "head", &settings.manifest(), commit(settings))
+        }
+        asked => generated(settings, "head", &asked),
     }
 }

@@ -32,7 +32,9 @@ fn an_empty_value_is_a_value() {
         let keys = view.scan(&Scan::all()).expect("a scan").len();
         match (view.get(b"empty"), keys) {
             (Err(EngineError::Absent), 1) => case.known_finding(ID),
-            (Ok(value), 2) if value.is_empty() => Verdict::Pass,
+            (Ok(value), 2) if value.is_empty() => {
+                case.shows_nothing("a value without a byte", 1, Vec::new())
+            }
             other => {
                 let witness = format!("the point read and the number of keys scanned: {other:?}");
                 let promise = "an acknowledged commit is there";

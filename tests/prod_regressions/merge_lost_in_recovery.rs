@@ -33,7 +33,9 @@ fn a_committed_merge_survives_a_kill() {
         // The control: without the checkpoint both operands come from the log.
         match (recovered(case, "control", false), recovered(case, "checkpoint", true)) {
             (Ok(3), Ok(1)) => case.known_finding(ID),
-            (Ok(3), Ok(3)) => Verdict::Pass,
+            (Ok(3), Ok(3)) => {
+                case.shows_nothing("a recovery behind a younger merge", 1, Vec::new())
+            }
             found => {
                 let witness = format!("the sums without and with a checkpoint: {found:?}");
                 let promise = "a commit that returned survives the death of the process";

@@ -2,7 +2,7 @@
 //! engine, the folder to write to. A problem found here ends the run with one line and code 2.
 
 use crate::{
-    bootstrap, config, fixes,
+    bootstrap, config,
     part::{Build, Mode},
 };
 use knobs::{Knobs, findings::Findings, knob, runtime};
@@ -99,7 +99,9 @@ impl Session {
         let resolving = generated.as_ref().map_or(&manifest, |generated| &generated.manifest);
         let engine = Engine::resolved(resolving)?;
         wanted.check(&engine, resolving)?;
-        let (generated, engine) = match fixes::fixed(&root, &knobs, &wanted, &engine)? {
+        let choice = knobs.get(knob::MACE_PROD_FIXES);
+        let (generated, engine) = match workspace::generate_chosen(&root, &wanted, &engine, choice)?
+        {
             Some((fixed, engine)) => (Some(fixed), engine),
             None => (generated, engine),
         };

@@ -98,6 +98,7 @@ impl Defect {
             cost: String::new(),
             gap: String::new(),
             after: Vec::new(),
+            pins: Vec::new(),
             edits: edit,
         };
         Ok(Self { change, expect, seed, cases, hash })
