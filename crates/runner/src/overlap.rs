@@ -16,6 +16,9 @@ use std::{
 /// The share of the stock engine's calls that the fixed one has at least.
 const SHARE: f64 = 0.8;
 
+/// How often a run is tried.
+const TRIES: u32 = 3;
+
 /// The bench.
 const BENCH: &str = "overlap";
 
@@ -62,7 +65,9 @@ pub(crate) fn overlap(
             }
         }
     }
-    console::page(&format!("calls a second beside maintenance, medians of {rounds} rounds"));
+    console::page(&format!(
+        "calls a second beside maintenance, medians (lowest .. highest) of {rounds} rounds"
+    ));
     console::page(&format!("{engine} | {with}"));
     Ok(conclude(&sides[0].rates, &sides[1].rates))
 }
@@ -74,7 +79,19 @@ struct Side {
 }
 
 impl Side {
+    /// Runs the bench once. The stock engine may die of a known defect in the middle of it, and is then
+    /// asked again.
     fn run(&mut self, interrupts: &Interrupts) -> Result<()> {
+        for _ in 1..TRIES {
+            match self.attempt(interrupts) {
+                Err(error) => console::note(&format!("{error}; again")),
+                Ok(()) => return Ok(()),
+            }
+        }
+        self.attempt(interrupts)
+    }
+
+    fn attempt(&mut self, interrupts: &Interrupts) -> Result<()> {
         let mut command = Command::new(&self.program);
         let (status, output) = interrupts
             .capture(&mut command)
@@ -147,11 +164,20 @@ fn conclude(stock: &Rates, fixed: &Rates) -> Outcome {
         let verdict = if share < SHARE { ": too few" } else { "" };
         is_kept &= share >= SHARE;
         console::page(&format!(
-            "{name}: {before:.0} | {after:.0}, {:.0} %{verdict}",
+            "{name}: {before:.0} ({}) | {after:.0} ({}), {:.0} %{verdict}",
+            spread(rates),
+            fixed.get(name).map_or_else(String::new, |rates| spread(rates)),
             100.0 * share
         ));
     }
     if is_kept { Outcome::Passed } else { Outcome::Failed }
+}
+
+/// The lowest and the highest of the rounds.
+fn spread(rates: &[f64]) -> String {
+    let low = rates.iter().copied().fold(f64::INFINITY, f64::min);
+    let high = rates.iter().copied().fold(0.0, f64::max);
+    format!("{low:.0} .. {high:.0}")
 }
 
 #[cfg(test)]
@@ -161,7 +187,8 @@ mod tests {
 
     #[test]
     fn a_line_of_the_bench_is_read() {
-        assert_eq!(rate("copy times=3 calls=100 micros=50000"), Some(("copy", 2000.0)));
+        let line = "copy times=3 calls=100 micros=50000";
+        assert_eq!(rate(line), Some(("copy", 2000.0)));
         for torn in ["copy times=3 calls=100", "copy times=3 calls=x micros=5", "", "copy micros=1"]
         {
             assert_eq!(rate(torn), None, "{torn}");

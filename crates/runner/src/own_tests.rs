@@ -136,12 +136,11 @@ fn conclude(chosen: &[&Fix], stock: &Ends, differing: &BTreeSet<(String, String)
     let mut unnamed = 0;
     console::page("");
     for (binary, name) in differing {
-        let why = match pins.get(name.as_str()) {
-            Some(fix) => format!("pins what `{fix}` mends"),
-            None => {
-                unnamed += 1;
-                "ends otherwise with the fixes".to_owned()
-            }
+        let why = if let Some(fix) = pins.get(name.as_str()) {
+            format!("pins what `{fix}` mends")
+        } else {
+            unnamed += 1;
+            "ends otherwise with the fixes".to_owned()
         };
         console::page(&format!("{binary} {name}: {why}"));
     }
