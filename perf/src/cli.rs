@@ -36,7 +36,8 @@ pub(crate) enum Command {
     },
     /// Compare two engines with these benches
     Engines {
-        /// A published version such as 0.1.2, or the path of a checkout
+        /// A published version such as 0.1.2, or the path of a checkout; `+all` behind it applies our fixes,
+        /// any choice in the words of `MACE_PROD_FIXES`
         base: String,
         /// The same
         head: String,

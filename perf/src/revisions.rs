@@ -40,6 +40,13 @@ const TOOLCHAIN: [&str; 2] = ["rust-toolchain.toml", "rust-toolchain"];
 impl Revisions {
     /// This tree, or the engine's checkout that was asked for, and its base.
     pub(crate) fn with_base(session: &Session, reference: Option<&str>) -> Result<Self> {
+        if session.knobs.get(knob::MACE_PROD_FIXES) != "none" {
+            return Err(Error::new(
+                "compare measures the engine without our fixes",
+                "MACE_PROD_FIXES",
+                "unset it, or use `just perf engines 0.2.0 0.2.0+all`",
+            ));
+        }
         let reference = reference.unwrap_or_else(|| session.knobs.get(knob::MACE_PERF_BASE_REF));
         match Wanted::of(&session.knobs)? {
             Wanted::Locked => Self::of_this_tree(session, reference),
@@ -75,8 +82,8 @@ impl Revisions {
         ];
         let notes = checks.into_iter().filter(|(differs, _)| *differs).map(|(_, note)| note.into());
         Ok(Self {
-            base: tree(session, "base", manifest, &Wanted::Locked, base)?,
-            head: with_engine(session, "head", &Wanted::Locked)?,
+            base: tree(session, "base", manifest, Some(&Wanted::Locked), base)?,
+            head: with_engine(session, "head", &Asked { wanted: Wanted::Locked, fixes: "none" })?,
             reference: reference.to_owned(),
             notes: notes.collect(),
             worktree: Some(worktree),
@@ -95,7 +102,7 @@ impl Revisions {
         let alike = |name, top: &Path, commit| {
             let workspace = workspace::generate_alike(session.knobs.root(), top, &prefix)?;
             let wanted = Wanted::checkout(&top.join(&prefix))?;
-            tree(session, name, workspace.manifest, &wanted, commit)
+            tree(session, name, workspace.manifest, Some(&wanted), commit)
         };
         Ok(Self {
             base: alike("base", &worktree.folder, base)?,
@@ -106,10 +113,14 @@ impl Revisions {
         })
     }
 
-    /// Two engines: published versions, or folders.
+    /// Two engines: published versions, or folders; with our fixes where a `+` and a choice of them follows.
     pub(crate) fn engines(session: &Session, base: &str, head: &str) -> Result<Self> {
-        let from = Wanted::parse(base)?;
-        let to = Wanted::parse(head)?;
+        let from = Asked::parse(base)?;
+        let to = Asked::parse(head)?;
+        if from.wanted == to.wanted && from.fixes != "none" && to.fixes != "none" {
+            let what = "the same engine with fixes on both sides has one workspace for both";
+            return Err(Error::new(what, format!("{base} {head}"), "leave them out on one side"));
+        }
         Ok(Self {
             base: with_engine(session, "base", &from)?,
             head: with_engine(session, "head", &to)?,
@@ -137,20 +148,22 @@ fn profiles(manifest: &Path) -> Option<[Option<toml::Value>; 2]> {
     Some([profile("bench"), profile("release")])
 }
 
-/// The tree of this manifest as one side, which has to have the wanted engine.
+/// The tree of this manifest as one side. It has to have the wanted engine, where that is not proved yet.
 fn tree(
     session: &Session,
     name: &'static str,
     manifest: PathBuf,
-    wanted: &Wanted,
+    wanted: Option<&Wanted>,
     commit: String,
 ) -> Result<Tree> {
     let engine = Engine::resolved(&manifest)?;
-    wanted.check(&engine, &manifest)?;
+    if let Some(wanted) = wanted {
+        wanted.check(&engine, &manifest)?;
+    }
     // The suite's own trees have their own lock file, a generated workspace has none of its own. Each kind
     // of tree is built in another folder: cargo takes what it built from one tree for that of another at
     // the same place in its workspace, where the files are no newer.
-    let locked = matches!(wanted, Wanted::Locked);
+    let locked = matches!(wanted, Some(Wanted::Locked));
     let folder = manifest.parent().and_then(Path::file_name).unwrap_or_default();
     let generated = || format!("{name}-{}", folder.to_string_lossy());
     let place = if locked { name.to_owned() } else { generated() };
@@ -163,17 +176,44 @@ fn commit(folder: &Path) -> String {
     engine::commit(folder).unwrap_or_else(|| "no commit".to_owned())
 }
 
-/// This tree, with the wanted engine in place of the locked one.
-fn with_engine(session: &Session, name: &'static str, wanted: &Wanted) -> Result<Tree> {
+/// An engine, and which of our fixes are applied to it, in the words of `MACE_PROD_FIXES`.
+struct Asked<'t> {
+    wanted: Wanted,
+    fixes: &'t str,
+}
+
+impl<'t> Asked<'t> {
+    /// `0.2.0`, `0.2.0+all`, the path of a checkout with or without such an end. A folder whose name has
+    /// a `+` is that folder.
+    fn parse(text: &'t str) -> Result<Self> {
+        match text.rsplit_once('+') {
+            Some((engine, fixes)) if !Path::new(text).is_dir() => {
+                Ok(Self { wanted: Wanted::parse(engine)?, fixes })
+            }
+            _ => Ok(Self { wanted: Wanted::parse(text)?, fixes: "none" }),
+        }
+    }
+
+    /// The engine that the knobs ask for.
+    fn of(session: &'t Session) -> Result<Self> {
+        let fixes = session.knobs.get(knob::MACE_PROD_FIXES);
+        Ok(Self { wanted: Wanted::of(&session.knobs)?, fixes })
+    }
+}
+
+/// This tree, with the engine that is asked for in place of the locked one.
+fn with_engine(session: &Session, name: &'static str, asked: &Asked<'_>) -> Result<Tree> {
+    let Asked { wanted, fixes } = asked;
     let root = session.knobs.root();
-    let manifest = match wanted {
-        Wanted::Locked => root.join("Cargo.toml"),
-        wanted => workspace::generate(root, wanted)?.manifest,
-    };
-    tree(session, name, manifest, wanted, commit(root))
+    let (generated, engine) = workspace::resolved(root, wanted)?;
+    let fixed = workspace::generate_chosen(root, wanted, &engine, fixes)?.map(|(fixed, _)| fixed);
+    match fixed.or(generated) {
+        Some(generated) => tree(session, name, generated.manifest, None, commit(root)),
+        None => tree(session, name, root.join("Cargo.toml"), Some(wanted), commit(root)),
+    }
 }
 
 /// This tree alone, for what measures one revision.
 pub(crate) fn this_tree(session: &Session) -> Result<Tree> {
-    with_engine(session, "head", &Wanted::of(&session.knobs)?)
+    with_engine(session, "head", &Asked::of(session)?)
 }

@@ -3,7 +3,7 @@
 //! a journal that claims more than happened must each end in the verdict that is theirs.
 
 #[path = "../../build/extract.rs"]
-mod extract;
+pub(crate) mod extract;
 
 use extract::{Catalogue, Kind, extract};
 use mace_prod::{

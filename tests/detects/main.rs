@@ -4,6 +4,7 @@
 
 mod aging;
 mod bench;
+mod build;
 mod chaos;
 mod charge;
 mod contract;

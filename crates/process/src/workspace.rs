@@ -6,7 +6,7 @@
 use crate::{
     Error, Result,
     engine::{Engine, PACKAGE},
-    fixes::{self, Fix},
+    fixes::{self, Fix, Fixes},
     manifest,
     store::if_there,
     wanted::Wanted,
@@ -33,7 +33,7 @@ pub struct Generated {
     pub target: PathBuf,
 }
 
-/// What the engine is called inside a workspace of [`generate_alike`] or [`generate_fixed`].
+/// What the engine is called inside a workspace of [`generate_alike`] or [`generate_chosen`].
 const INSIDE: &str = "engine-under-test";
 
 /// Generates, or brings up to date, the workspace for `wanted`. What has not changed is not
@@ -70,7 +70,7 @@ pub fn generate_alike(root: &Path, top: &Path, package: &Path) -> Result<Generat
 /// The same with a copy of `engine`, the wanted one, inside the workspace, to whose sources `chosen`
 /// are applied. There is one such workspace for an engine, whatever the choice: another choice changes
 /// some files of the copy, and nothing is built twice.
-pub fn generate_fixed(
+fn generate_fixed(
     root: &Path,
     wanted: &Wanted,
     engine: &Engine,
@@ -80,14 +80,37 @@ pub fn generate_fixed(
     let copy = folder.join(INSIDE);
     let read = |file: &str| source(engine, file);
     let mut changed = fixes::apply(chosen, read)?;
-    let own = engine.source.join("Cargo.toml");
     let text = changed.remove("Cargo.toml").map_or_else(|| read("Cargo.toml"), Ok)?;
     let ids: Vec<_> = chosen.iter().map(|fix| fix.id.clone()).collect();
-    let text = manifest::note_fixes(&text, &ids).map_err(|error| malformed(&own, &error))?;
+    let text = rewritten(engine, manifest::note_fixes(&text, &ids))?;
     changed.insert("Cargo.toml".to_owned(), text);
     let changed = changed.into_iter().map(|(file, text)| (engine.source.join(file), text));
     copied(&engine.source, &copy, &changed.collect())?;
     mirrored(root, &folder, &Wanted::Path(copy), Some(Inside::Copied))
+}
+
+/// The workspace and the engine with the fixes that `choice` asks for, in the words of `MACE_PROD_FIXES`;
+/// `None` for none. `engine` is the wanted one, without any.
+pub fn generate_chosen(
+    root: &Path,
+    wanted: &Wanted,
+    engine: &Engine,
+    choice: &str,
+) -> Result<Option<(Generated, Engine)>> {
+    let fixes = Fixes::load(root, engine)?;
+    let chosen = fixes.select(choice)?;
+    if chosen.is_empty() {
+        return Ok(None);
+    }
+    let generated = generate_fixed(root, wanted, engine, &chosen)?;
+    let resolved = Engine::resolved(&generated.manifest)?;
+    let asked: Vec<_> = chosen.iter().map(|fix| fix.id.as_str()).collect();
+    if resolved.fixes != asked || resolved.version != engine.version {
+        let what = format!("cargo resolved {resolved} instead of the fixed {engine}");
+        let remedy = "remove that generated folder and try again";
+        return Err(Error::new(what, generated.manifest.display(), remedy));
+    }
+    Ok(Some((generated, Engine { fixes: resolved.fixes, ..engine.clone() })))
 }
 
 /// Brings a copy of the sources of `engine` up to date in which `planted` are applied. It is a checkout
@@ -96,6 +119,24 @@ pub fn copy_planted(engine: &Engine, copy: &Path, planted: &[&Fix]) -> Result<()
     let changed = fixes::apply(planted, |file| source(engine, file))?;
     let changed = changed.into_iter().map(|(file, text)| (engine.source.join(file), text));
     copied(&engine.source, copy, &changed.collect())
+}
+
+/// The same with a manifest that can be built where it is, for the engine's own tests.
+pub fn copy_alone(engine: &Engine, copy: &Path, chosen: &[&Fix]) -> Result<()> {
+    let read = |file: &str| source(engine, file);
+    let mut changed = fixes::apply(chosen, read)?;
+    let text = changed.remove("Cargo.toml").map_or_else(|| read("Cargo.toml"), Ok)?;
+    let text = rewritten(engine, manifest::stand_alone(&text))?;
+    changed.insert("Cargo.toml".to_owned(), text);
+    let changed = changed.into_iter().map(|(file, text)| (engine.source.join(file), text));
+    copied(&engine.source, copy, &changed.collect())
+}
+
+fn rewritten(
+    engine: &Engine,
+    text: std::result::Result<String, toml_edit::TomlError>,
+) -> Result<String> {
+    text.map_err(|error| malformed(&engine.source.join("Cargo.toml"), &error))
 }
 
 /// The text of a file of the engine.

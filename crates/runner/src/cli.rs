@@ -123,7 +123,7 @@ pub(crate) enum Command {
     },
     /// Our fixes for confirmed defects of the engine: their state, a diff, patches for a checkout
     Fixes {
-        /// `list` (the default), `show` or `export`
+        /// `list` (the default), `show`, `export`, `try`, `test` or `overlap`
         #[command(subcommand)]
         verb: Option<FixesVerb>,
     },
@@ -148,6 +148,22 @@ pub(crate) enum FixesVerb {
     Export {
         /// Where to
         folder: PathBuf,
+    },
+    /// Build the engine with one fix at a time and run the regression of its finding, which has to come to its window and show nothing
+    Try {
+        /// The findings; all that have a fix unless named
+        ids: Vec<String>,
+        /// Go on where an earlier run was interrupted
+        #[arg(long)]
+        resume: bool,
+    },
+    /// Run the tests that the engine's package ships without any fix and with those of `MACE_PROD_FIXES`, and compare
+    Test,
+    /// Compare the calls that go on beside a checkpoint, a rewrite, a copy and an unloading, without any fix and with those of `MACE_PROD_FIXES`
+    Overlap {
+        /// Runs of each engine, in turns
+        #[arg(default_value = "10", value_parser = clap::value_parser!(u32).range(1..))]
+        rounds: u32,
     },
 }
 

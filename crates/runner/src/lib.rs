@@ -1,6 +1,7 @@
 //! The runner behind `just prod`: validates, builds, runs the layers with nextest, judges their
 //! reports and returns one exit code. It knows no engine but its name and opens none.
 
+mod alone;
 mod bootstrap;
 mod budgets;
 mod cli;
@@ -16,6 +17,8 @@ mod leftovers;
 mod merge_shards;
 mod nextest;
 mod origin;
+mod overlap;
+mod own_tests;
 mod part;
 mod plan;
 mod progress;
@@ -27,7 +30,7 @@ mod session;
 mod shard;
 mod soaking;
 
-use cli::{Cli, Command};
+use cli::{Cli, Command, FixesVerb};
 use knobs::{Knobs, knob};
 use part::Mode;
 use process::{Interrupts, Outcome, Result, console};
@@ -95,8 +98,25 @@ fn dispatch(cli: &Cli, interrupts: &Interrupts) -> Result<Outcome> {
                 detection::detection(&flags, &order, interrupts)
             }
         }
-        Command::Fixes { verb } => fixes::fixes(&flags, verb.as_ref()),
+        Command::Fixes { verb } => our_fixes(&flags, verb.as_ref(), interrupts),
         Command::Bootstrap { all } => bootstrap::bootstrap(*all, interrupts),
+    }
+}
+
+fn our_fixes(
+    flags: &[(&str, &str)],
+    verb: Option<&FixesVerb>,
+    interrupts: &Interrupts,
+) -> Result<Outcome> {
+    match verb {
+        None | Some(FixesVerb::List) => fixes::list(flags),
+        Some(FixesVerb::Show { id }) => fixes::show(flags, id),
+        Some(FixesVerb::Export { folder }) => fixes::export(flags, folder),
+        Some(FixesVerb::Try { ids, resume }) => {
+            alone::try_each(flags, &alone::Order { ids, resume: *resume }, interrupts)
+        }
+        Some(FixesVerb::Test) => own_tests::compare(flags, interrupts),
+        Some(FixesVerb::Overlap { rounds }) => overlap::overlap(flags, *rounds, interrupts),
     }
 }
 

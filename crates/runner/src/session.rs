@@ -1,7 +1,7 @@
 //! Everything that is known before anything long starts: validated arguments, resolved knobs, the
 //! engine, the folder to write to. A problem found here ends the run with one line and code 2.
 
-use crate::{bootstrap, config, fixes, part::Build};
+use crate::{bootstrap, config, part::Build};
 use knobs::{Knobs, Source, findings::Findings, knob, runtime};
 use process::{
     Error, Result,
@@ -89,7 +89,9 @@ impl Session {
         let config = config::effective(&root, &knobs, &out)?;
         require_nextest()?;
         let (generated, engine) = workspace::resolved(&root, &wanted)?;
-        let (generated, engine) = match fixes::fixed(&root, &knobs, &wanted, &engine)? {
+        let choice = knobs.get(knob::MACE_PROD_FIXES);
+        let (generated, engine) = match workspace::generate_chosen(&root, &wanted, &engine, choice)?
+        {
             Some((fixed, engine)) => (Some(fixed), engine),
             None => (generated, engine),
         };

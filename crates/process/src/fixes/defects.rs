@@ -110,6 +110,7 @@ impl Defect {
             cost: String::new(),
             gap: String::new(),
             after: Vec::new(),
+            pins: Vec::new(),
             edits: edit,
         };
         Ok(Self { change, expect, seed, cases, fixes, hash })
