@@ -49,7 +49,7 @@ report *args:
 detection *args:
     @exec cargo run --quiet --package runner -- detection "$@"
 
-# List our fixes for known defects of the engine: [list|show ID|export FOLDER]
+# List, export and try our fixes for known defects: [list|show ID|export FOLDER|try [ID...]|test|overlap]
 [group('validate')]
 [no-exit-message]
 fixes *args:

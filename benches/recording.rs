@@ -47,7 +47,7 @@ fn plain(bucket: &dyn Bucket, seed: Seed) -> u64 {
         let clients: Vec<_> = (0..CLIENTS)
             .map(|client| {
                 let mut rng = seed.derive(&format!("client {client}")).rng();
-                let plans: Vec<TxnPlan> = (0..TXNS).map(|_| mix().next(&mut rng)).collect();
+                let plans: Vec<TxnPlan> = (0..TXNS).map(|_| mix().next(0, &mut rng)).collect();
                 scope.spawn(move || {
                     let seq = AtomicU32::new(0);
                     let attempt = |plan: &TxnPlan| {

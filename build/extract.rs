@@ -1,6 +1,7 @@
 //! Reads the failpoints out of the engine's source: every name that `failpoint::check` or
 //! `failpoint::crash` is asked about, the filesystem operations, the kinds of I/O error. Works on
-//! text that is handed in; opens no file. Shared by `build.rs` and its test.
+//! text that is handed in; opens no file. Shared by `build.rs` and its test,
+//! and so is what a build says that has none of the fixes asked for.
 //!
 //! What counts as a failpoint: a string literal within such a call, or within the `fn` or `const`
 //! that the call names (the engine chooses some names in a `match`). A literal that looks like a
@@ -263,4 +264,15 @@ fn is_kind(text: &str) -> bool {
 
 fn is_name_char(c: char) -> bool {
     c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_'
+}
+
+/// The line to say where `MACE_PROD_FIXES` asks for fixes and the engine has none.
+pub(crate) fn unapplied(asked: Option<&str>, applied: &[String]) -> Option<String> {
+    let asked = asked.map(str::trim).filter(|asked| !asked.is_empty() && *asked != "none")?;
+    applied.is_empty().then(|| {
+        format!(
+            "MACE_PROD_FIXES = {asked}: this build has none of our fixes; run `just prod`, which \
+             applies them, or unset it"
+        )
+    })
 }

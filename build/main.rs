@@ -7,7 +7,7 @@
 
 mod extract;
 
-use extract::{Catalogue, extract};
+use extract::{Catalogue, extract, unapplied};
 use serde_json::Value;
 use std::{
     env,
@@ -20,6 +20,9 @@ use xxhash_rust::xxh3::xxh3_64;
 
 /// The engine's package, a dependency of ours under whatever name.
 const ENGINE: &str = "mace-kv";
+
+/// The knob that only the runner and the gate carry out.
+const FIXES: &str = "MACE_PROD_FIXES";
 
 /// The engine as cargo resolved it for this package.
 struct Engine {
@@ -55,6 +58,10 @@ fn run() -> Result<(), String> {
 
     println!("cargo::rustc-env=RESOLVED_ENGINE_VERSION={}", engine.version);
     println!("cargo::rustc-env=RESOLVED_ENGINE_FIXES={}", engine.fixes.join(","));
+    println!("cargo::rerun-if-env-changed={FIXES}");
+    if let Some(line) = unapplied(env::var(FIXES).ok().as_deref(), &engine.fixes) {
+        println!("cargo::warning={line}");
+    }
     println!("cargo::rustc-check-cfg=cfg(engine_api, values(\"0.1\"))");
     if api(&engine.version)? == Api::Old {
         println!("cargo::rustc-cfg=engine_api=\"0.1\"");

@@ -89,6 +89,15 @@ pub enum Event {
         /// The counter after it returned.
         stamp: u64,
     },
+    /// A checkpoint of a bucket was written that was asked for.
+    Checkpoint {
+        /// The bucket.
+        bucket: String,
+        /// The counter before it was asked for.
+        asked: u64,
+        /// The counter after it was written.
+        stamp: u64,
+    },
     /// A bucket comes or goes.
     Bucket {
         /// Its name.
@@ -250,6 +259,7 @@ impl Event {
             | Self::Abort { stamp, .. }
             | Self::Info { stamp, .. }
             | Self::Synced { stamp, .. }
+            | Self::Checkpoint { stamp, .. }
             | Self::Bucket { stamp, .. } => Some(*stamp),
             Self::Milestone(_) | Self::Wrong { .. } => None,
         }

@@ -62,6 +62,7 @@ pub fn figures(figures: &Figures) {
 pub fn failure(verdict: &Verdict, case: &str, seed: Seed) -> String {
     let mut text = match verdict {
         Verdict::Pass => String::from("passed"),
+        Verdict::Known(id) => format!("the known finding `{id}`"),
         Verdict::Violated(violations) => {
             let mut text = format!("{} violation(s)", violations.len());
             for violation in violations.iter().take(SHOWN) {

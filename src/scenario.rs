@@ -6,20 +6,22 @@ pub mod bench;
 pub mod chaos;
 pub mod contract;
 pub mod database;
+pub mod exits;
 pub mod isolated;
 pub mod pairs;
 pub mod power;
+pub mod regression;
 pub mod run;
 
 use crate::{
     engine::{Driver, Preset, mace::MaceDriver},
-    oracle::Violation,
     report::{self, Figures},
     settings::{FindingId, Seed, Settings, unknown_regression},
     testdir::TestDir,
     verdict::Verdict,
 };
-use results::marker::Marker;
+use knobs::budget::Unit;
+use results::{absorbed, marker::Marker};
 use run::Run;
 use std::{
     panic::{AssertUnwindSafe, catch_unwind, resume_unwind},
@@ -119,6 +121,7 @@ impl Case {
         report::figures(&case.figures);
         match outcome {
             Ok(Verdict::Pass) => {}
+            Ok(Verdict::Known(id)) => case.met(id),
             Ok(verdict) => {
                 let text = report::failure(&verdict, name, settings.root_seed);
                 case.leave_evidence(&text);
@@ -172,22 +175,15 @@ impl Case {
     }
 
     /// Says that a known finding showed itself again, as it should on this engine version.
-    pub fn known_finding(&self, id: FindingId) -> Verdict {
+    pub fn met(&self, id: FindingId) {
         report::mark(&Marker::KnownFinding { id: id.to_string(), case: self.name.clone() });
-        Verdict::Pass
     }
 
-    /// The end of a regression whose finding does not show. That says something only where the run came to
-    /// what shows it, its `window`, so many `times`, and where no other promise is broken: a new defect can
-    /// hide a finding.
-    pub fn shows_nothing(&mut self, window: &str, times: u64, others: Vec<Violation>) -> Verdict {
-        self.figures.add("window.reached", times);
-        if times == 0 && others.is_empty() {
-            return Verdict::Inconclusive(format!(
-                "the finding was not tried: {window} never came"
-            ));
-        }
-        Verdict::from_violations(others)
+    /// Says that so much of what this case judged is put down to a known finding: it showed itself, and a
+    /// run holds its share against the entry's budget.
+    pub fn put_down_to(&mut self, id: FindingId, unit: Unit, count: u64) {
+        self.figures.add(absorbed::figure(&id.to_string(), unit), count);
+        self.met(id);
     }
 
     fn leave_evidence(self, text: &str) {
@@ -229,23 +225,6 @@ mod tests {
         let verdict = fs::read_to_string(evidence.join("verdict.txt")).unwrap();
         fs::remove_dir_all(evidence).unwrap();
         [said.unwrap_or_default(), verdict]
-    }
-
-    #[test]
-    fn a_finding_is_gone_where_it_was_tried() {
-        Case::run(|case| {
-            let broken = || vec![Violation::new(OracleName::Durability, "p", "another".to_owned())];
-            let ends = [
-                case.shows_nothing("a rotation", 3, Vec::new()),
-                case.shows_nothing("a rotation", 0, Vec::new()),
-                case.shows_nothing("a rotation", 3, broken()),
-                case.shows_nothing("a rotation", 0, broken()),
-            ];
-            assert!(matches!(&ends[0], Verdict::Pass));
-            assert!(matches!(&ends[1], Verdict::Inconclusive(why) if why.contains("a rotation")));
-            assert!(ends[2..].iter().all(|end| matches!(end, Verdict::Violated(_))));
-            Verdict::Pass
-        });
     }
 
     #[test]

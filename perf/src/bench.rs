@@ -2,46 +2,26 @@
 //! With `machine` the only module that measures; what comes back are records.
 
 use crate::{
-    build::{self, Tree},
+    build::Program,
     criterion,
-    gate::{self, Limits, Measure},
+    gate::{self, Limits},
     machine,
-    settings::Settings,
+    session::Session,
 };
-use knobs::{Setting, knob};
-use process::{Error, Interrupts, Result, console};
+use knobs::knob;
+use process::{Error, Result, console};
 use results::{
     gate::{Judged, Place, Run, Sampled, Side},
     stats,
 };
 use std::{
-    collections::{BTreeMap, BTreeSet},
-    fs::{File, OpenOptions},
+    collections::BTreeMap,
+    fs::OpenOptions,
     io,
-    path::{Path, PathBuf},
-    process::{Command, Stdio},
+    path::Path,
+    process::Command,
     time::{Duration, Instant},
 };
-
-/// A bench program of one revision.
-#[derive(Debug, Clone)]
-pub(crate) struct Program {
-    /// What it is built from.
-    pub(crate) tree: Tree,
-    /// The program in its link layouts, the default one first.
-    pub(crate) layouts: Vec<PathBuf>,
-    /// Where what it prints goes.
-    pub(crate) log: PathBuf,
-    pub(crate) plant: Option<Plant>,
-}
-
-/// A slowdown of the engine in one case.
-#[derive(Debug, Clone)]
-pub(crate) struct Plant {
-    pub(crate) case: String,
-    /// Steps of the constant loop for each client in a batch.
-    pub(crate) steps: u64,
-}
 
 /// Tells the bench program by how many steps to slow the engine down; see `benches/perf.rs`.
 const SLOW: &str = "MACE_PROD_INTERNAL_BENCH_SLOW";
@@ -49,51 +29,22 @@ const SLOW: &str = "MACE_PROD_INTERNAL_BENCH_SLOW";
 /// A short run that takes longer than this hangs.
 const LIMIT: Duration = Duration::from_mins(1);
 
+/// What takes as long as it takes.
+pub(crate) const NO_LIMIT: Duration = Duration::from_hours(24 * 365);
+
 impl Program {
-    /// Builds the tree's program in the default layout; `None` when a signal came.
-    pub(crate) fn build(tree: Tree, log: PathBuf, interrupts: &Interrupts) -> Result<Option<Self>> {
-        let exe = tree.build(interrupts)?;
-        Ok(exe.map(|exe| Self { tree, layouts: vec![exe], log, plant: None }))
-    }
-
-    /// Links the program in so many layouts, and says why there are fewer.
-    pub(crate) fn link(
-        &mut self,
-        count: usize,
-        settings: &Settings,
-        interrupts: &Interrupts,
-    ) -> Result<Option<String>> {
-        let folder = settings.file("layouts");
-        let linked = self.tree.linked(&self.layouts[0], count, &folder, interrupts)?;
-        self.layouts = linked.programs;
-        Ok(linked.lacking)
-    }
-
-    fn exe(&self, layout: usize) -> &Path {
-        &self.layouts[layout.min(self.layouts.len() - 1)]
-    }
-
-    fn command(&self, settings: &Settings) -> Command {
-        let mut command = Command::new(self.exe(0));
-        self.prepare(&mut command, settings);
-        command
-    }
-
     /// Takes away the knobs that this process was given, and sets those of the benches as they are
     /// resolved here: the program's own tree can have another file of them.
-    pub(crate) fn prepare(&self, command: &mut Command, settings: &Settings) {
-        build::clean(command, settings, &self.tree.manifest);
-        let benches = |knob: &&Setting| knob.knob.name.starts_with("MACE_BENCH_");
-        for setting in settings.knobs.settings().iter().filter(benches) {
-            command.envs(setting.value.as_ref().map(|value| (setting.knob.name, value)));
+    pub(crate) fn prepare(&self, command: &mut Command, session: &Session) {
+        for setting in session.knobs.settings() {
+            let name = setting.knob.name;
+            command.env_remove(name);
+            if name.starts_with("MACE_BENCH_") {
+                command.envs(setting.value.as_ref().map(|value| (name, value)));
+            }
         }
-    }
-
-    /// Starts the log anew.
-    pub(crate) fn start_log(&self) -> Result<()> {
-        let remedy = "make the output folder writable";
-        let file = File::create(&self.log);
-        file.map(drop).map_err(|error| Error::io("write the log", &self.log, remedy, error))
+        let folder = self.tree.manifest.parent().expect("a manifest is in a folder");
+        command.env("CARGO_MANIFEST_DIR", folder).current_dir(folder);
     }
 
     /// Appends what the command prints to the log.
@@ -103,19 +54,22 @@ impl Program {
         Ok(())
     }
 
+    fn cannot_run(&self, error: io::Error) -> Error {
+        Error::io("run the bench program", &self.layouts[0], "build it again", error)
+    }
+
     /// The names of the cases that the program has.
-    pub(crate) fn list(&self, settings: &Settings, interrupts: &Interrupts) -> Result<Vec<String>> {
-        self.start_log()?;
-        let mut command = self.command(settings);
+    pub(crate) fn list(&self, session: &Session) -> Result<Vec<String>> {
+        let mut command = Command::new(&self.layouts[0]);
+        self.prepare(&mut command, session);
         command.args(["--bench", "--list", "--format", "terse"]);
-        let (status, output) =
-            interrupts.capture(&mut command).map_err(|error| cannot_run(self, error))?;
+        let listed = session.interrupts.capture(&mut command);
+        let (status, output) = listed.map_err(|error| self.cannot_run(error))?;
+        session.check()?;
         let text = String::from_utf8_lossy(&output);
-        let names: Vec<String> = text
-            .lines()
-            .filter_map(|line| line.strip_suffix(": benchmark").map(str::to_owned))
-            .collect();
-        if interrupts.outcome().is_none() && (names.is_empty() || !status.success()) {
+        let names = text.lines().filter_map(|line| line.strip_suffix(": benchmark"));
+        let names: Vec<String> = names.map(str::to_owned).collect();
+        if names.is_empty() || !status.success() {
             let what = format!("the bench program lists no case ({status})");
             let remedy = "run it with --list to see why";
             return Err(Error::new(what, self.layouts[0].display(), remedy));
@@ -123,49 +77,58 @@ impl Program {
         Ok(names)
     }
 
-    /// Runs every case that the filter matches as long as the knobs say; `None` when a signal came.
+    /// Runs every case that the filter matches as long as the knobs say.
     pub(crate) fn measure_all(
         &self,
         filter: Option<&str>,
-        settings: &Settings,
-        interrupts: &Interrupts,
-    ) -> Result<Option<BTreeMap<String, Sampled>>> {
-        let home = home()?;
-        self.start_log()?;
-        let mut command = self.command(settings);
-        command.args(completed(&settings.bench_args, &[("--bench", None)])).args(filter);
+        session: &Session,
+    ) -> Result<BTreeMap<String, Sampled>> {
+        let mut command = Command::new(&self.layouts[0]);
+        self.prepare(&mut command, session);
+        command.args(completed(&theirs(session), &[("--bench", None)])).args(filter);
+        self.measure(&mut command, "the benches", NO_LIMIT, session)
+    }
+
+    /// What Criterion writes in this run of the program, into a folder of its own.
+    fn measure(
+        &self,
+        command: &mut Command,
+        what: &str,
+        limit: Duration,
+        session: &Session,
+    ) -> Result<BTreeMap<String, Sampled>> {
+        let home = tempfile::tempdir().map_err(|error| {
+            let what = format!("cannot create a folder ({error})");
+            Error::new(what, "the folder for temporary files", "make room there").because(error)
+        })?;
         command.env("CRITERION_HOME", home.path());
-        let status = self.log_output(&mut command).and_then(|()| interrupts.run(&mut command));
-        let status = status.map_err(|error| cannot_run(self, error))?;
-        if interrupts.outcome().is_some() {
-            return Ok(None);
-        }
-        if !status.success() {
-            let what = format!("the benches failed ({status})");
-            return Err(Error::new(what, self.log.display(), "read the end of that log"));
-        }
-        criterion::read(home.path()).map(Some)
+        let logged = self.log_output(command);
+        let status = logged.and_then(|()| session.interrupts.run_within(command, limit));
+        let how = match status.map_err(|error| self.cannot_run(error))? {
+            Some(status) if status.success() => return criterion::read(home.path()),
+            Some(status) => format!("failed ({status})"),
+            None => format!("hung for {} s", limit.as_secs()),
+        };
+        Err(self.failed(what, &how))
+    }
+
+    fn failed(&self, what: &str, how: &str) -> Error {
+        Error::new(format_args!("{what} {how}"), self.log.display(), "read the end of that log")
     }
 }
 
-/// What the user passes on, with those of our options that the user has not chosen: Criterion takes
-/// none of them twice.
-fn completed<'a>(theirs: &'a [String], ours: &[(&'a str, Option<&'a str>)]) -> Vec<&'a str> {
+/// What the user passes on to Criterion.
+fn theirs(session: &Session) -> Vec<&str> {
+    session.knobs.get(knob::MACE_PERF_BENCH_ARGS).split_whitespace().collect()
+}
+
+/// The same with those of our options that the user has not chosen: Criterion takes none of them
+/// twice.
+fn completed<'a>(theirs: &[&'a str], ours: &[(&'a str, Option<&'a str>)]) -> Vec<&'a str> {
     let is_theirs = |name: &str| theirs.iter().any(|arg| arg.split('=').next() == Some(name));
     let ours = ours.iter().filter(|(name, _)| !is_theirs(name));
     let ours = ours.flat_map(|(name, value)| [*name].into_iter().chain(*value));
-    theirs.iter().map(String::as_str).chain(ours).collect()
-}
-
-fn home() -> Result<tempfile::TempDir> {
-    tempfile::tempdir().map_err(|error| {
-        let what = format!("cannot create a folder ({error})");
-        Error::new(what, "the folder for temporary files", "make room there").because(error)
-    })
-}
-
-fn cannot_run(program: &Program, error: io::Error) -> Error {
-    Error::io("run the bench program", &program.layouts[0], "build it again", error)
+    theirs.iter().copied().chain(ours).collect()
 }
 
 /// The program with a real-time priority, the lowest: other work of the machine waits while the
@@ -178,11 +141,9 @@ fn with_priority(program: &Path) -> Command {
 }
 
 /// Whether runs get a real-time priority: where this machine allows it and nobody switched it off.
-pub(crate) fn is_realtime(settings: &Settings) -> bool {
-    let mut probe = with_priority(Path::new("true"));
-    let probe = probe.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
-    settings.knobs.get(knob::MACE_PERF_REALTIME)
-        && probe.status().is_ok_and(|status| status.success())
+pub(crate) fn is_realtime(session: &Session) -> bool {
+    session.knobs.get(knob::MACE_PERF_REALTIME)
+        && with_priority(Path::new("true")).output().is_ok_and(|probe| probe.status.success())
 }
 
 /// What a comparison runs.
@@ -192,36 +153,43 @@ pub(crate) struct Pair<'p> {
     pub(crate) head: &'p Program,
 }
 
+impl Pair<'_> {
+    /// In how many link layouts both are there.
+    pub(crate) fn layouts(&self) -> usize {
+        self.base.layouts.len().min(self.head.layouts.len())
+    }
+}
+
 /// The whole path from programs to judged cases, of which `more` are known to do more work in head.
+/// After a signal it has the runs until then.
 pub(crate) fn compare(
+    session: &Session,
     pair: Pair<'_>,
     cases: &[String],
-    more: BTreeSet<String>,
-    settings: &Settings,
-    interrupts: &Interrupts,
+    more: &[&str],
     seed: u64,
 ) -> Result<Vec<Judged>> {
-    let layouts = pair.base.layouts.len().min(pair.head.layouts.len());
+    let layouts = pair.layouts();
+    let budget = session.knobs.get(knob::MACE_PERF_BUDGET_SECS);
     console::note(&format!(
         "perf: measuring {} cases over {layouts} layouts, seed {seed}, at most {} s",
         cases.len(),
-        settings.budget.as_secs()
+        budget.as_secs()
     ));
-    let limits = Limits { layouts, ..settings.limits.clone() };
-    let mut clock = Clock::new(pair, settings, interrupts, settings.budget);
-    clock.more = more;
-    gate::compare(&mut clock, cases, &limits, &mut fastrand::Rng::with_seed(seed))
+    let limits = Limits { layouts, ..session.limits.clone() };
+    let mut clock = Clock::new(session, budget);
+    let mut measure = |case: &str, place: Place| {
+        let program = if place.side == Side::Base { pair.base } else { pair.head };
+        clock.once(program, case, place)
+    };
+    gate::compare(&mut measure, cases, more, &limits, &mut fastrand::Rng::with_seed(seed))
 }
 
-/// The clock: gives the gate its runs.
-pub(crate) struct Clock<'c> {
-    pair: Pair<'c>,
-    settings: &'c Settings,
-    interrupts: &'c Interrupts,
+/// Gives single runs of cases, until its time is over.
+pub(crate) struct Clock<'s> {
+    session: &'s Session,
     deadline: Instant,
     realtime: bool,
-    /// Cases that are known to do more work in head.
-    more: BTreeSet<String>,
     /// Samples for a case, once it is known how long an iteration of it takes.
     samples: BTreeMap<String, usize>,
 }
@@ -234,30 +202,18 @@ const SAMPLES: (usize, usize) = (40, 100);
 const MEASURE_SECS: &str = "0.001";
 const WARM_UP_SECS: &str = "0.01";
 
-impl<'c> Clock<'c> {
-    pub(crate) fn new(
-        pair: Pair<'c>,
-        settings: &'c Settings,
-        interrupts: &'c Interrupts,
-        budget: Duration,
-    ) -> Self {
-        Self {
-            pair,
-            settings,
-            interrupts,
-            deadline: Instant::now() + budget,
-            realtime: is_realtime(settings),
-            more: BTreeSet::new(),
-            samples: BTreeMap::new(),
-        }
+impl<'s> Clock<'s> {
+    pub(crate) fn new(session: &'s Session, budget: Duration) -> Self {
+        let deadline = Instant::now() + budget;
+        Self { session, deadline, realtime: is_realtime(session), samples: BTreeMap::new() }
     }
 
-    fn command(&self, program: &Program, case: &str, layout: usize, home: &Path) -> Command {
-        let exe = program.exe(layout);
+    fn command(&self, program: &Program, case: &str, layout: usize) -> Command {
+        let exe = &program.layouts[layout];
         let mut command = if self.realtime { with_priority(exe) } else { Command::new(exe) };
-        program.prepare(&mut command, self.settings);
-        command.env("MACE_BENCH_TOTAL_ITEMS", self.settings.compare_items.to_string());
-        command.env("CRITERION_HOME", home);
+        program.prepare(&mut command, self.session);
+        let items = self.session.knobs.get(knob::MACE_PERF_COMPARE_ITEMS);
+        command.env("MACE_BENCH_TOTAL_ITEMS", items.to_string());
         if let Some(plant) = program.plant.as_ref().filter(|plant| plant.case == case) {
             command.env(SLOW, plant.steps.to_string());
         }
@@ -271,60 +227,38 @@ impl<'c> Clock<'c> {
             ("--sample-size", Some(samples.as_str())),
             ("--exact", None),
         ];
-        command.args(completed(&self.settings.bench_args, &ours)).arg(case);
+        command.args(completed(&theirs(self.session), &ours)).arg(case);
         command
     }
 
-    /// One run of a case in a program.
+    /// One run of a case in a program; `None` when the time is over, or a signal came.
     pub(crate) fn once(
         &mut self,
         program: &Program,
         case: &str,
         place: Place,
     ) -> Result<Option<Run>> {
-        if self.interrupts.outcome().is_some() || Instant::now() >= self.deadline {
+        if self.session.is_over() || Instant::now() >= self.deadline {
             return Ok(None);
         }
-        let home = home()?;
-        let mut command = self.command(program, case, place.layout, home.path());
-        let logged = program.log_output(&mut command);
+        let mut command = self.command(program, case, place.layout);
+        let what = format!("case {case}");
         let start = Instant::now();
-        let status = logged.and_then(|()| self.interrupts.run_within(&mut command, LIMIT));
-        let status = status.map_err(|error| cannot_run(program, error))?;
+        let measured = program.measure(&mut command, &what, LIMIT, self.session);
         let wall_ms = start.elapsed().as_secs_f64() * 1000.0;
-        if self.interrupts.outcome().is_some() {
+        if self.session.is_over() {
             return Ok(None);
         }
-        let failed = |how: &str| {
-            let what = format!("case {case} {how}");
-            Err(Error::new(what, program.log.display(), "read the end of that log"))
-        };
-        match status {
-            None => return failed("hung for a minute"),
-            Some(status) if !status.success() => return failed(&format!("failed ({status})")),
-            Some(_) => {}
-        }
-        let Some(sampled) = criterion::read(home.path())?.remove(case) else {
-            return failed("gave no samples");
-        };
+        let sampled =
+            measured?.remove(case).ok_or_else(|| program.failed(&what, "gave no samples"))?;
         // Most of a batch can be what the clock does not cover, such as making its database.
         let each_ms = wall_ms / sampled.samples as f64;
-        let fit = stats::whole(self.settings.run_ms as f64 / each_ms) as usize;
+        let run_ms = self.session.knobs.get(knob::MACE_PERF_RUN_MS);
+        let fit = stats::whole(run_ms as f64 / each_ms) as usize;
         self.samples.entry(case.to_owned()).or_insert(fit.clamp(SAMPLES.0, SAMPLES.1));
         let Sampled { low_ns, median_ns, mean_ns, samples, .. } = sampled;
         let load = machine::load();
         Ok(Some(Run { place, low_ns, median_ns, mean_ns, samples, wall_ms, load }))
-    }
-}
-
-impl Measure for Clock<'_> {
-    fn run(&mut self, case: &str, place: Place) -> Result<Option<Run>> {
-        let program = if place.side == Side::Base { self.pair.base } else { self.pair.head };
-        self.once(program, case, place)
-    }
-
-    fn does_more(&self, case: &str) -> bool {
-        self.more.contains(case)
     }
 }
 
@@ -340,7 +274,7 @@ mod tests {
             ("--sample-size 20", "--sample-size 20 --bench --exact"),
             ("--sample-size=20 --exact", "--sample-size=20 --exact --bench"),
         ] {
-            let theirs: Vec<_> = theirs.split(' ').map(str::to_owned).collect();
+            let theirs: Vec<_> = theirs.split(' ').collect();
             assert_eq!(completed(&theirs, &ours).join(" "), args);
         }
     }

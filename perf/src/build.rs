@@ -1,9 +1,10 @@
 //! Builds the bench program of one side, in a target folder of its own: with a shared one cargo
 //! takes one side's program for the other's. Also its other link layouts. Measures nothing.
 
-use crate::settings::Settings;
+use crate::session::Session;
 use cargo_metadata::{Message, camino::Utf8PathBuf};
-use process::{Error, Interrupts, Result};
+use process::{Error, Result, folder, store};
+use results::gate::Origin;
 use std::{
     fs,
     path::{Path, PathBuf},
@@ -20,6 +21,27 @@ pub(crate) struct Tree {
     pub(crate) target: PathBuf,
     /// Whether the lock file is the tree's own and must not change.
     pub(crate) locked: bool,
+    pub(crate) origin: Origin,
+}
+
+/// A bench program of one revision.
+#[derive(Debug, Clone)]
+pub(crate) struct Program {
+    /// What it is built from.
+    pub(crate) tree: Tree,
+    /// The program in its link layouts, the default one first.
+    pub(crate) layouts: Vec<PathBuf>,
+    /// Where what it prints goes.
+    pub(crate) log: PathBuf,
+    pub(crate) plant: Option<Plant>,
+}
+
+/// A slowdown of the engine in one case.
+#[derive(Debug, Clone)]
+pub(crate) struct Plant {
+    pub(crate) case: String,
+    /// Steps of the constant loop for each client in a batch.
+    pub(crate) steps: u64,
 }
 
 /// A string that the engine's own assertions leave in a program, and one of its failpoints. A bench
@@ -27,9 +49,9 @@ pub(crate) struct Tree {
 const NOT_PLAIN: [&[u8]; 2] = [b"assertion failed: k >= self.lo()", b"failpoint lock poisoned"];
 
 impl Tree {
-    fn command(&self, verb: &[&str]) -> Command {
+    fn command(&self, verb: &str) -> Command {
         let mut command = Command::new("cargo");
-        command.args(verb).args(["--package", "mace-prod", "--bench", "perf"]);
+        command.args([verb, "--package", "mace-prod", "--bench", "perf"]);
         command.args(["--profile", "bench", "--no-default-features", "--quiet"]);
         command.args(["--message-format", "json-render-diagnostics"]);
         command.arg("--manifest-path").arg(&self.manifest);
@@ -42,63 +64,8 @@ impl Tree {
         command
     }
 
-    /// Builds the program and returns where it is; `None` when a signal came.
-    pub(crate) fn build(&self, interrupts: &Interrupts) -> Result<Option<PathBuf>> {
-        let exe = cargo(&mut self.command(&["build"]), interrupts)?;
-        if interrupts.outcome().is_some() {
-            return Ok(None);
-        }
-        let exe = exe.ok_or_else(|| {
-            let remedy = "see cargo's messages above; the benches are in benches/perf.rs";
-            let what = format!("cannot build the benches of {}", self.name);
-            Error::new(what, self.manifest.display(), remedy)
-        })?;
-        let code = read(&exe)?;
-        if NOT_PLAIN.iter().any(|mark| code.windows(mark.len()).any(|window| window == *mark)) {
-            let what = format!("the bench program of {} is not the plain engine", self.name);
-            let remedy = "build it without the features failpoints and extra_check";
-            return Err(Error::new(what, exe.display(), remedy));
-        }
-        Ok(Some(exe))
-    }
-
-    /// Links the program in so many layouts, the default one first, and copies each to `folder`, where
-    /// cargo's messages about them go too.
-    pub(crate) fn linked(
-        &self,
-        exe: &Path,
-        count: usize,
-        folder: &Path,
-        interrupts: &Interrupts,
-    ) -> Result<Linked> {
-        fs::create_dir_all(folder)
-            .map_err(|error| Error::io("create the folder", folder, "make it writable", error))?;
-        let log = folder.join(format!("{}.link.log", self.name));
-        let mut linked = Linked { programs: Vec::new(), lacking: None };
-        for seed in 0..count {
-            let built = if seed == 0 {
-                exe.to_owned()
-            } else {
-                match cargo(&mut self.shuffled(seed, &log)?, interrupts)? {
-                    Some(exe) => exe,
-                    None if interrupts.outcome().is_some() => break,
-                    None => {
-                        let said = fs::read_to_string(&log).unwrap_or_default();
-                        linked.lacking = Some(lacking(&said, self.name, seed, count, &log));
-                        break;
-                    }
-                }
-            };
-            let copy = folder.join(format!("{}-{seed}", self.name));
-            fs::copy(&built, &copy)
-                .map_err(|error| Error::io("copy the program", &copy, "make room", error))?;
-            linked.programs.push(copy);
-        }
-        Ok(linked)
-    }
-
     fn shuffled(&self, seed: usize, log: &Path) -> Result<Command> {
-        let mut command = self.command(&["rustc"]);
+        let mut command = self.command("rustc");
         let flag = format!("link-arg=-Wl,--shuffle-sections=.text*={seed}");
         command.args(["--", "-C", "link-arg=-fuse-ld=lld", "-C", &flag]);
         let log = fs::File::create(log)
@@ -108,12 +75,47 @@ impl Tree {
     }
 }
 
-/// A program in its link layouts.
-#[derive(Debug)]
-pub(crate) struct Linked {
-    pub(crate) programs: Vec<PathBuf>,
-    /// Why there are fewer than were asked for.
-    pub(crate) lacking: Option<String>,
+impl Program {
+    /// Builds the tree's program in the default layout; its log begins anew.
+    pub(crate) fn build(tree: Tree, log: &str, session: &Session) -> Result<Self> {
+        let log = session.file(&format!("{log}.bench.log"));
+        store::remove(&log)?;
+        let exe = cargo(&mut tree.command("build"), session)?.ok_or_else(|| {
+            let remedy = "see cargo's messages above; the benches are in benches/perf.rs";
+            let what = format!("cannot build the benches of {}", tree.name);
+            Error::new(what, tree.manifest.display(), remedy)
+        })?;
+        let code = read(&exe)?;
+        if NOT_PLAIN.iter().any(|mark| code.windows(mark.len()).any(|window| window == *mark)) {
+            let what = format!("the bench program of {} is not the plain engine", tree.name);
+            let remedy = "build it without the features failpoints and extra_check";
+            return Err(Error::new(what, exe.display(), remedy));
+        }
+        Ok(Self { tree, layouts: vec![exe], log, plant: None })
+    }
+
+    /// Links the program in so many layouts, the default one first, and copies each to a folder where
+    /// cargo's messages about them go too. Says why there are fewer.
+    pub(crate) fn link(&mut self, count: usize, session: &Session) -> Result<Option<String>> {
+        let folder = folder::writable(&session.file("layouts"))?;
+        let name = self.tree.name;
+        let log = folder.join(format!("{name}.link.log"));
+        let mut built = Some(self.layouts[0].clone());
+        self.layouts.clear();
+        while let Some(exe) = built {
+            let there = self.layouts.len();
+            let copy = folder.join(format!("{name}-{there}"));
+            fs::copy(&exe, &copy)
+                .map_err(|error| Error::io("copy the program", &copy, "make room", error))?;
+            self.layouts.push(copy);
+            if there + 1 == count {
+                return Ok(None);
+            }
+            built = cargo(&mut self.tree.shuffled(there + 1, &log)?, session)?;
+        }
+        let said = fs::read_to_string(&log).unwrap_or_default();
+        Ok(Some(lacking(&said, name, self.layouts.len(), count, &log)))
+    }
 }
 
 /// Why there are only so many layouts, by what cargo said. Only the linker's own refusal says that it
@@ -132,10 +134,11 @@ fn lacking(said: &str, side: &str, there: usize, wanted: usize, log: &Path) -> S
 }
 
 /// Runs cargo and returns the program that it made; `None` when it made none.
-fn cargo(command: &mut Command, interrupts: &Interrupts) -> Result<Option<PathBuf>> {
-    let (status, output) = interrupts.capture(command).map_err(|error| {
+fn cargo(command: &mut Command, session: &Session) -> Result<Option<PathBuf>> {
+    let (status, output) = session.interrupts.capture(command).map_err(|error| {
         Error::new(format_args!("cannot run cargo ({error})"), "PATH", "install it with rustup")
     })?;
+    session.check()?;
     let mut found = None;
     for message in Message::parse_stream(output.as_slice()).flatten() {
         if let Message::CompilerArtifact(artifact) = message
@@ -150,15 +153,6 @@ fn cargo(command: &mut Command, interrupts: &Interrupts) -> Result<Option<PathBu
 
 pub(crate) fn read(path: &Path) -> Result<Vec<u8>> {
     fs::read(path).map_err(|error| Error::io("read the program", path, "build it again", error))
-}
-
-/// What this run of cargo is told by nobody but us: a bench program reads the same knobs.
-pub(crate) fn clean(command: &mut Command, settings: &Settings, manifest: &Path) {
-    for setting in settings.knobs.settings() {
-        command.env_remove(setting.knob.name);
-    }
-    let folder = manifest.parent().expect("a manifest is in a folder");
-    command.env("CARGO_MANIFEST_DIR", folder).current_dir(folder);
 }
 
 #[cfg(test)]

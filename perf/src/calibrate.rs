@@ -3,21 +3,16 @@
 
 use crate::{
     bench::{self, Pair},
-    gate::Limits,
-    settings::Settings,
+    session::Session,
     testbed::Testbed,
 };
 use knobs::knob;
-use process::{Error, Interrupts, Outcome, Result, console};
+use process::{Error, Outcome, Result, console};
 use results::{
-    gate::{Gate, Judged, Proposal, Verdict},
+    gate::{Judged, Proposal, Verdict},
     stats,
 };
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    fs,
-    ops::RangeInclusive,
-};
+use std::{collections::BTreeMap, fs, ops::RangeInclusive};
 use toml_edit::{DocumentMut, Item, TomlError, Value};
 
 /// Rounds that say something about a machine and do not take a day.
@@ -28,19 +23,14 @@ const ROUNDS: RangeInclusive<usize> = 3..=5;
 const LEAST_PCT: f64 = 3.0;
 const MOST_PCT: f64 = 25.0;
 
-/// Measures and proposes; `None` when a signal came.
-pub(crate) fn calibrate(
-    settings: &Settings,
-    rounds: usize,
-    write: bool,
-    interrupts: &Interrupts,
-) -> Result<Option<Outcome>> {
+/// Measures and proposes.
+pub(crate) fn calibrate(session: &Session, rounds: usize, write: bool) -> Result<Outcome> {
     if !ROUNDS.contains(&rounds) {
         let what = format!("{rounds} rounds are no calibration");
         let remedy = format!("use {} to {} (`--rounds`)", ROUNDS.start(), ROUNDS.end());
         return Err(Error::new(what, "command line", remedy));
     }
-    let file = settings.knobs.get(knob::MACE_PERF_THRESHOLD_FILE);
+    let file = session.knobs.get(knob::MACE_PERF_THRESHOLD_FILE);
     let old = fs::read_to_string(&file)
         .map_err(|error| Error::io("read the file", &file, "restore it from git", error))?;
     // What cannot be written must be known before anything is measured.
@@ -48,30 +38,25 @@ pub(crate) fn calibrate(
         Error::new(format_args!("malformed file ({error})"), file.display(), "write it in TOML")
     };
     old.parse::<DocumentMut>().map_err(malformed)?;
-    let Some(testbed) = Testbed::new(settings, interrupts)? else { return Ok(None) };
+    let testbed = Testbed::new(session)?;
     // Noise is what is asked for, not what it means to the limit that is set now.
-    let open = Settings {
-        limits: Limits { regress_pct: MOST_PCT, ..settings.limits.clone() },
-        ..settings.clone()
-    };
+    let mut open = session.clone();
+    open.limits.regress_pct = MOST_PCT;
     // Other link orders are what any change brings, so that their bias is part of the noise.
     let pair = Pair { base: &testbed.program, head: &testbed.relinked };
     let mut all = Vec::new();
     for _ in 0..rounds {
-        let seed = fastrand::u64(..);
-        let cases = &testbed.cases;
-        all.push(bench::compare(pair, cases, BTreeSet::new(), &open, interrupts, seed)?);
-        if interrupts.outcome().is_some() {
-            return Ok(None);
-        }
+        all.push(bench::compare(&open, pair, &testbed.cases, &[], fastrand::u64(..))?);
+        session.check()?;
     }
     for (case, why) in excluded(&all) {
         console::note(&format!("perf: {case} is left out: {why}"));
     }
     let Some(proposal) = propose(&all) else {
         let remedy = "no case could be measured; calibrate when less else is going on";
-        console::page(&format!("{}: {remedy}", Gate::Inconclusive.name()));
-        return Ok(Some(Outcome::Inconclusive));
+        let outcome = Outcome::Inconclusive;
+        console::page(&format!("{}: {remedy}", outcome.name()));
+        return Ok(outcome);
     };
     let new = rewrite(&old, &proposal).map_err(malformed)?;
     console::page(&diff(&old, &new));
@@ -82,15 +67,16 @@ pub(crate) fn calibrate(
     } else {
         console::note("perf: nothing is written; `just perf calibrate --write` writes it");
     }
-    Ok(Some(Outcome::Passed))
+    Ok(Outcome::Passed)
 }
 
-/// Why a case of the same code says nothing about noise, where it does not.
-fn unmeasured(case: &Judged) -> Option<String> {
+/// Why a case of the same code proposes nothing, where it does not.
+fn unusable(case: &Judged) -> Option<String> {
+    let noise = noise(case);
     match (case.verdict, &case.estimate) {
         (Verdict::TooSmall, _) => Some("it is smaller than MACE_PERF_MIN_BASE_NS".to_owned()),
-        (Verdict::Inconclusive, Some(e)) if e.noise_floor_pct > MOST_PCT => {
-            Some(format!("it differs from itself by {:.1} %", e.noise_floor_pct))
+        (_, Some(_)) if noise * 1.5 > MOST_PCT => {
+            Some(format!("it differs from itself by {noise:.1} %"))
         }
         (Verdict::Inconclusive, _) | (_, None) => {
             Some("a round of it could not tell, or was cut off (MACE_PERF_BUDGET_SECS)".to_owned())
@@ -101,16 +87,8 @@ fn unmeasured(case: &Judged) -> Option<String> {
 
 /// What is no part of a proposal, with the first reason.
 fn excluded(all: &[Vec<Judged>]) -> BTreeMap<&str, String> {
-    let mut out = BTreeMap::new();
-    for case in all.iter().flatten() {
-        let noisy = || Some(noise(case)).filter(|pct| pct * 1.5 > MOST_PCT);
-        let why = unmeasured(case)
-            .or_else(|| Some(format!("it differs from itself by {:.1} %", noisy()?)));
-        if let Some(why) = why {
-            out.entry(case.case.as_str()).or_insert(why);
-        }
-    }
-    out
+    let cases = all.iter().flatten().rev();
+    cases.filter_map(|case| Some((case.case.as_str(), unusable(case)?))).collect()
 }
 
 /// By how much a case of the same code differs, in per cent.
@@ -121,11 +99,6 @@ fn noise(case: &Judged) -> f64 {
 /// Half as much again as the largest difference that the same code showed, rounded up to half a
 /// per cent; cases that could not be measured, or are far noisier than the others, are left out.
 fn propose(all: &[Vec<Judged>]) -> Option<Proposal> {
-    let (regress_pct, cases) = threshold(all)?;
-    Some(Proposal { regress_pct, max_regress_cases: allowed(all, &cases), cases })
-}
-
-fn threshold(all: &[Vec<Judged>]) -> Option<(f64, Vec<String>)> {
     let out = excluded(all);
     let mut noises: Vec<(&str, f64)> = Vec::new();
     for case in all.first()?.iter().filter(|case| !out.contains_key(case.case.as_str())) {
@@ -136,24 +109,8 @@ fn threshold(all: &[Vec<Judged>]) -> Option<(f64, Vec<String>)> {
     noises.retain(|(_, worst)| *worst <= LEAST_PCT.max(4.0 * middle));
     let worst = noises.iter().map(|(_, worst)| *worst).fold(0.0, f64::max);
     let regress_pct = ((worst * 1.5 * 2.0).ceil() / 2.0).max(LEAST_PCT);
-    Some((regress_pct, noises.into_iter().map(|(case, _)| case.to_owned()).collect()))
-}
-
-/// As many cases as a round of the same code had beyond the threshold that the other rounds propose: what
-/// a comparison to come can have beyond the one that all of them do. None, on a machine whose noise is
-/// the same from round to round.
-fn allowed(all: &[Vec<Judged>], cases: &[String]) -> usize {
-    let beyond = |(index, round): (usize, &Vec<Judged>)| {
-        let mut others = all.to_vec();
-        others.remove(index);
-        let (limit, _) = threshold(&others)?;
-        let slower = |case: &&Judged| {
-            let slower = case.estimate.as_ref().is_some_and(|e| e.delta_pct > limit);
-            slower && cases.contains(&case.case)
-        };
-        Some(round.iter().filter(slower).count())
-    };
-    all.iter().enumerate().filter_map(beyond).max().unwrap_or(0)
+    let cases = noises.into_iter().map(|(case, _)| case.to_owned()).collect();
+    Some(Proposal { regress_pct, cases })
 }
 
 fn rewrite(text: &str, proposal: &Proposal) -> std::result::Result<String, TomlError> {
@@ -225,8 +182,6 @@ mod tests {
         assert_eq!(proposal.cases, ["a", "b"]);
         assert_eq!(propose(&[vec![judged("a", 90.0, 1.0)]]), None);
 
-        assert_eq!(proposal.max_regress_cases, 0, "each round is within what the others propose");
-
         let old = "# why\nMACE_PERF_REGRESS_PCT = 5 # the limit\nMACE_PERF_MAX_REGRESS_CASES = 0\n";
         let new = rewrite(old, &proposal).unwrap();
         let shown = diff(old, &new);
@@ -255,19 +210,5 @@ mod tests {
         }
         let cut = Judged { estimate: None, ..judged("a", 0.0, 0.0) };
         assert_eq!(propose(&[vec![cut]]), None);
-    }
-
-    #[test]
-    fn cases_beyond_the_others_proposal_are_allowed() {
-        let round = |a, b| vec![judged("a", a, 0.5), judged("b", b, 0.5), judged("c", 0.1, 0.5)];
-        // Six per cent slower where the others propose three: one case of one round, then two.
-        let steady = [round(0.5, 0.2), round(0.4, 0.1), round(0.6, 0.1)];
-        assert_eq!(propose(&steady).unwrap().max_regress_cases, 0);
-        let faster = [round(0.5, 0.2), round(-2.9, 0.1), round(0.6, 0.1)];
-        assert_eq!(propose(&faster).unwrap().max_regress_cases, 0, "faster is no regression");
-        let one = [round(2.0, 2.0), round(0.5, 6.0), round(0.6, 0.1)];
-        assert_eq!(propose(&one).unwrap().max_regress_cases, 1);
-        let two = [round(2.0, 2.0), round(5.9, 6.0), round(0.6, 0.1)];
-        assert_eq!(propose(&two).unwrap().max_regress_cases, 2);
     }
 }

@@ -3,21 +3,9 @@
 use clap::{Parser, Subcommand};
 use process::cli::Flags;
 
-/// What every help ends with.
-const EXIT_CODES: &str = "\
-Exit codes:
-  0         passed
-  1         the gate failed, or too few cases are comparable
-  2         usage, configuration or build: one line says what, where and the remedy
-  3         inconclusive: the machine is too noisy to tell; never a pass
-  130, 143  interrupted, after cleaning up
-
-Every threshold is a knob: `just knobs` lists them with their values, .config/perf.toml sets them.";
-
 /// Measures the engine, compares two versions of it, and proves that the comparison can be believed.
 #[derive(Debug, Parser)]
 #[command(name = "perf", version, disable_help_subcommand = true, args_override_self = true)]
-#[command(after_help = EXIT_CODES)]
 pub(crate) struct Cli {
     #[command(flatten)]
     pub(crate) flags: Flags,
@@ -31,7 +19,6 @@ pub(crate) enum Command {
     /// Measure every case once and write the snapshot
     ///
     /// The file is `MACE_PERF_OUTPUT`, by default `head_snapshot.json` in `MACE_PERF_OUT_DIR`.
-    #[command(after_help = EXIT_CODES)]
     Snapshot {
         /// Only the cases whose names match this regular expression [default: all]
         filter: Option<String>,
@@ -40,7 +27,6 @@ pub(crate) enum Command {
     ///
     /// The base is the merge-base of HEAD and the reference. With `MACE_ENGINE_PATH` both are commits of
     /// that checkout of the engine, and the benches are ours on both sides.
-    #[command(after_help = EXIT_CODES)]
     Compare {
         /// A reference of git [default: `MACE_PERF_BASE_REF`]
         base: Option<String>,
@@ -49,9 +35,9 @@ pub(crate) enum Command {
         measure: bool,
     },
     /// Compare two engines with these benches
-    #[command(after_help = EXIT_CODES)]
     Engines {
-        /// A published version such as 0.1.2, or the path of a checkout
+        /// A published version such as 0.1.2, or the path of a checkout; `+all` behind it applies our fixes,
+        /// any choice in the words of `MACE_PROD_FIXES`
         base: String,
         /// The same
         head: String,
@@ -60,14 +46,12 @@ pub(crate) enum Command {
     ///
     /// Compares the same code built twice, the same code in another link order, and slowdowns of about 5,
     /// 10 and 20 per cent planted in one case after the other. Each comparison goes the whole path.
-    #[command(after_help = EXIT_CODES)]
     Selftest {
         /// Comparisons of each of the five kinds, at least 1
         #[arg(long, default_value_t = 2)]
         runs: usize,
     },
     /// Measure the noise of this machine and propose thresholds for .config/perf.toml
-    #[command(after_help = EXIT_CODES)]
     Calibrate {
         /// Comparisons of the same code, 3 to 5
         #[arg(long, default_value_t = 3)]
@@ -77,13 +61,11 @@ pub(crate) enum Command {
         write: bool,
     },
     /// Print the trend of a case over the snapshots and comparisons made here
-    #[command(after_help = EXIT_CODES)]
     History {
         /// The full name of the case, such as Put/K16-V16/1
         case: String,
     },
     /// Write the last snapshot for another tool
-    #[command(after_help = EXIT_CODES)]
     Export {
         /// `bencher`: JSON on standard output; `criterion`: a baseline below target/criterion, for critcmp
         format: String,

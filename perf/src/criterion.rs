@@ -2,14 +2,11 @@
 //! Criterion's own full id: names of folders are cut and have characters replaced. Only a home that
 //! was fresh before the run is worth reading, because Criterion never removes old cases.
 
+use crate::files;
 use process::{Error, Result};
 use results::{gate::Sampled, stats};
 use serde::Deserialize;
-use std::{
-    collections::BTreeMap,
-    fs,
-    path::{Path, PathBuf},
-};
+use std::{collections::BTreeMap, fs, path::Path};
 
 /// Which quantile stands for an undisturbed batch. On two cores under a load of 15 one batch in
 /// ten of four writers is disturbed least, and one in fifty is hardly disturbed at all. Not the
@@ -31,46 +28,37 @@ struct Sample {
 pub(crate) fn read(home: &Path) -> Result<BTreeMap<String, Sampled>> {
     let mut cases = BTreeMap::new();
     visit(home, &mut cases)?;
-    Ok(cases.into_iter().map(|(name, (_, sampled))| (name, sampled)).collect())
+    Ok(cases)
 }
 
-fn visit(folder: &Path, cases: &mut BTreeMap<String, (PathBuf, Sampled)>) -> Result<()> {
+fn visit(folder: &Path, cases: &mut BTreeMap<String, Sampled>) -> Result<()> {
+    let remedy = "run the bench again; the format is that of Criterion 0.8";
+    let benchmark = folder.join("benchmark.json");
+    if folder.ends_with("new") && benchmark.is_file() {
+        let Benchmark { full_id } = files::read(&benchmark, remedy)?;
+        let sample: Sample = files::read(&folder.join("sample.json"), remedy)?;
+        let mut sampled = summarise(&sample).ok_or_else(|| {
+            let what = format!("case `{full_id}` has no usable sample");
+            Error::new(what, folder.display(), "run the bench again; see the bench log")
+        })?;
+        let estimates = folder.join("estimates.json");
+        if estimates.is_file() {
+            sampled.estimates = Some(files::read(&estimates, remedy)?);
+        }
+        if cases.insert(full_id.clone(), sampled).is_some() {
+            let what = format!("case `{full_id}` was measured twice");
+            return Err(Error::new(what, folder.display(), "give each bench a name of its own"));
+        }
+        return Ok(());
+    }
     let unreadable = |error| Error::io("read the folder", folder, "make it readable", error);
     for entry in fs::read_dir(folder).map_err(unreadable)? {
         let path = entry.map_err(unreadable)?.path();
-        if !path.is_dir() {
-            continue;
-        }
-        if path.ends_with("new") && path.join("benchmark.json").is_file() {
-            let benchmark: Benchmark = parse(&path.join("benchmark.json"))?;
-            let sample: Sample = parse(&path.join("sample.json"))?;
-            let estimates = path.join("estimates.json");
-            let estimates = if estimates.is_file() { Some(parse(&estimates)?) } else { None };
-            let sampled = summarise(&sample).ok_or_else(|| {
-                let what = format!("case `{}` has no usable sample", benchmark.full_id);
-                Error::new(what, path.display(), "run the bench again; see the bench log")
-            })?;
-            let sampled = Sampled { estimates, ..sampled };
-            if let Some(other) = cases.insert(benchmark.full_id.clone(), (path.clone(), sampled)) {
-                let what = format!("case `{}` was measured twice", benchmark.full_id);
-                let place = format!("{} and {}", other.0.display(), path.display());
-                return Err(Error::new(what, place, "give each bench a name of its own"));
-            }
-        } else {
+        if path.is_dir() {
             visit(&path, cases)?;
         }
     }
     Ok(())
-}
-
-fn parse<T: for<'d> Deserialize<'d>>(file: &Path) -> Result<T> {
-    let remedy = "run the bench again; the format is that of Criterion 0.8";
-    let text = fs::read_to_string(file)
-        .map_err(|error| Error::io("read what Criterion wrote", file, remedy, error))?;
-    serde_json::from_str(&text).map_err(|error| {
-        let what = format!("cannot understand what Criterion wrote ({error})");
-        Error::new(what, file.display(), remedy).because(error)
-    })
 }
 
 /// `None` for a sample that is empty, or has a time that is no positive number.
@@ -82,22 +70,28 @@ fn summarise(sample: &Sample) -> Option<Sampled> {
     if !times.iter().all(|time| time.is_finite() && *time > 0.0) {
         return None;
     }
-    let (low, high) = median_interval(&times)?;
-    Some(Sampled {
-        low_ns: stats::quantile(&times, LOW)?,
-        median_ns: stats::median(&times)?,
-        mean_ns: stats::mean(&times)?,
-        median_low_ns: Some(low),
-        median_high_ns: Some(high),
-        samples: times.len(),
-        estimates: None,
-    })
+    sampled(stats::quantile(&times, LOW)?, &times, &times, times.len())
 }
 
-/// The 95 % interval of the median. The same sample gives the same interval.
-pub(crate) fn median_interval(sample: &[f64]) -> Option<(f64, f64)> {
+/// The record of a case whose low figure is known, out of medians and means, with the 95 % interval
+/// of the median. The same figures give the same interval.
+pub(crate) fn sampled(
+    low_ns: f64,
+    medians: &[f64],
+    means: &[f64],
+    samples: usize,
+) -> Option<Sampled> {
     let mut rng = fastrand::Rng::with_seed(1);
-    stats::median_interval(sample, 0.95, |below| rng.usize(..below))
+    let interval = stats::median_interval(medians, 0.95, |below| rng.usize(..below))?;
+    Some(Sampled {
+        low_ns,
+        median_ns: stats::median(medians)?,
+        mean_ns: stats::mean(means)?,
+        median_low_ns: Some(interval.0),
+        median_high_ns: Some(interval.1),
+        samples,
+        estimates: None,
+    })
 }
 
 #[cfg(test)]

@@ -5,7 +5,6 @@ use results::{
     gate::{Estimate, Run, Side},
     stats,
 };
-use std::collections::BTreeSet;
 
 /// Random halves of the rounds that the bounds are taken from. The smallest p-value is one in so many:
 /// by Holm at 5 % two hundred suspects can still be proved.
@@ -85,29 +84,15 @@ fn halves(sides: &[Vec<&Run>; 2], rounds: usize, rng: &mut fastrand::Rng) -> Vec
 /// says little: half of the runs have more than the spread of all of them, and the larger of the two
 /// ways round is the worse one.
 fn noise_floor(base: &[&Run], rounds: usize, rng: &mut fastrand::Rng) -> Option<f64> {
-    let is_second = |run: &Run| {
-        let earlier = |other: &&Run| {
-            other.place.round == run.place.round && other.place.slot < run.place.slot
-        };
-        base.iter().any(earlier)
+    let split = |_| {
+        let coins: Vec<bool> = (0..rounds).map(|_| rng.bool()).collect();
+        // Of ABBA and of BAAB, each side has one run in either half of the round.
+        let half = |run: &Run| coins[run.place.round] ^ (run.place.slot >= 2);
+        let one = lowest(base, half)?;
+        let other = lowest(base, |run| !half(run))?;
+        Some(stats::delta_pct(one.min(other), one.max(other)))
     };
-    let seconds: BTreeSet<(usize, usize)> = base
-        .iter()
-        .filter(|run| is_second(run))
-        .map(|run| (run.place.round, run.place.slot))
-        .collect();
-    let splits: Vec<f64> = (0..SPLITS)
-        .filter_map(|_| {
-            let coins: Vec<bool> = (0..rounds).map(|_| rng.bool()).collect();
-            let half = |run: &Run| {
-                coins[run.place.round] ^ seconds.contains(&(run.place.round, run.place.slot))
-            };
-            let one = lowest(base, half)?;
-            let other = lowest(base, |run| !half(run))?;
-            Some(stats::delta_pct(one.min(other), one.max(other)))
-        })
-        .collect();
-    stats::median(&splits)
+    stats::median(&(0..SPLITS).filter_map(split).collect::<Vec<_>>())
 }
 
 /// Whether any single round shows head slower by more than this: the sign of a slowdown that only

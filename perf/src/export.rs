@@ -2,25 +2,20 @@
 //! `{case: {"latency": {"value", "lower_value", "upper_value"}}}` with nanoseconds
 //! (bencher.dev/docs/reference/bencher-metric-format); critcmp reads Criterion's baselines.
 
-use crate::{files, settings::Settings};
-use process::{Error, Outcome, Result, console};
+use crate::{files, session::Session};
+use process::{Error, Outcome, Result, console, folder};
 use results::gate::{Sampled, Summary};
 use serde_json::{Value, json};
-use std::{fs, path::Path};
+use std::path::Path;
 
 /// Writes the last snapshot in another tool's format.
-pub(crate) fn export(settings: &Settings, format: &str, name: Option<&str>) -> Result<Outcome> {
-    let remedy = "run `just perf snapshot` first";
-    let file = &settings.output;
-    let text = fs::read_to_string(file)
-        .map_err(|error| Error::io("read the file", file, remedy, error))?;
-    let summary: Summary = serde_json::from_str(&text).map_err(|error| {
-        Error::new(format_args!("malformed file ({error})"), file.display(), remedy).because(error)
-    })?;
+pub(crate) fn export(session: &Session, format: &str, name: Option<&str>) -> Result<Outcome> {
+    let file = session.knobs.perf_output();
+    let summary: Summary = files::read(&file, "run `just perf snapshot` first")?;
     match (format, name) {
         ("bencher", None) => console::page(&format!("{:#}", bencher(&summary))),
         ("criterion", Some(name)) => {
-            let home = settings.root.join("target/criterion");
+            let home = session.knobs.root().join("target/criterion");
             baseline(&summary, &home, name)?;
             console::page(&format!("baseline {name} is in {}", home.display()));
         }
@@ -54,9 +49,7 @@ fn baseline(summary: &Summary, home: &Path, name: &str) -> Result<()> {
             let remedy = "it is of an older version: run `just perf snapshot` again";
             Error::new(what, "head_snapshot.json", remedy)
         })?;
-        let folder = home.join(case).join(name);
-        fs::create_dir_all(&folder)
-            .map_err(|error| Error::io("create the folder", &folder, "make it writable", error))?;
+        let folder = folder::writable(&home.join(case).join(name))?;
         let parts: Vec<&str> = case.split('/').collect();
         let benchmark = json!({
             "group_id": parts.first(),

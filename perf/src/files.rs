@@ -1,7 +1,7 @@
 //! How the gate's files are written and read back. Knows no format but JSON.
 
 use process::{
-    Error, Result, console,
+    Error, Result,
     store::{self, Lines},
 };
 use serde::{Serialize, de::DeserializeOwned};
@@ -13,15 +13,13 @@ pub(crate) fn write<T: Serialize>(path: &Path, value: &T) -> Result<()> {
     store::replace(path, &(text + "\n"))
 }
 
-/// Removes what an earlier run left: beside the error of a run that gave nothing, it would look
-/// like what that run found.
-pub(crate) fn remove(path: &Path) -> Result<()> {
-    match fs::remove_file(path) {
-        Err(error) if error.kind() != ErrorKind::NotFound => {
-            Err(Error::io("remove the last run's file", path, "make the folder writable", error))
-        }
-        _ => Ok(()),
-    }
+/// Reads such a file, or one of Criterion's.
+pub(crate) fn read<T: DeserializeOwned>(path: &Path, remedy: &str) -> Result<T> {
+    let text = fs::read_to_string(path)
+        .map_err(|error| Error::io("read the file", path, remedy, error))?;
+    serde_json::from_str(&text).map_err(|error| {
+        Error::new(format_args!("malformed file ({error})"), path.display(), remedy).because(error)
+    })
 }
 
 /// Appends a line to a file that only grows.
@@ -41,14 +39,6 @@ pub(crate) fn records<T: DeserializeOwned>(path: &Path) -> Result<Vec<T>> {
     // A line can be torn inside a character.
     let lines = bytes.split(|byte| *byte == b'\n');
     Ok(lines.filter_map(|line| serde_json::from_slice(line).ok()).collect())
-}
-
-/// The same where nothing depends on them: a file that cannot be read is reported and counts as empty.
-pub(crate) fn optional_records<T: DeserializeOwned>(path: &Path) -> Vec<T> {
-    records(path).unwrap_or_else(|error| {
-        console::note(&format!("perf: {error}"));
-        Vec::new()
-    })
 }
 
 #[cfg(test)]
@@ -79,23 +69,17 @@ mod tests {
         let temp = tempfile::tempdir().unwrap();
         let line = records::<u32>(temp.path()).unwrap_err().to_string();
         assert!(line.starts_with("cannot read the file"), "{line}");
-        assert_eq!(optional_records::<u32>(temp.path()), [0; 0]);
     }
 
     #[test]
-    fn a_file_is_replaced_whole_and_removed_if_there() {
+    fn a_file_is_replaced_whole() {
         let temp = tempfile::tempdir().unwrap();
         let path = temp.path().join("compare.json");
-        remove(&path).unwrap();
         write(&path, &1).unwrap();
         let reader = fs::File::open(&path).unwrap();
         write(&path, &2).unwrap();
         // Who had begun to read has the old text to its end.
         assert_eq!(io::read_to_string(reader).unwrap(), "1\n");
         assert_eq!(fs::read_to_string(&path).unwrap(), "2\n");
-        remove(&path).unwrap();
-        assert_eq!(fs::read_dir(temp.path()).unwrap().count(), 0);
-        let line = remove(temp.path()).unwrap_err().to_string();
-        assert!(line.starts_with("cannot remove the last run's file"), "{line}");
     }
 }

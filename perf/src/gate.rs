@@ -1,5 +1,5 @@
 //! The algorithm of the gate: which case is run when, who is a suspect, and what the runs prove.
-//! It asks for runs through [`Measure`] and knows no program, file or clock, so that it can be
+//! It asks for runs through a [`Measure`] and knows no program, file or clock, so that it can be
 //! tried on simulated machines.
 //!
 //! Screening: a few rounds of every case. Confirming: fresh rounds for suspects alone, decided on
@@ -7,23 +7,16 @@
 //! toss of a coin, over one link layout; cases are shuffled in every round.
 
 use crate::estimate::{any_round_beyond, estimate};
-use process::Result;
+use process::{Outcome, Result};
 use results::{
     gate::{Estimate, Gate, Judged, Place, Run, Side, Verdict},
     stats,
 };
 use std::ops::Range;
 
-/// Gives runs. `None`: measuring is over (the budget is used up, or a signal came).
-pub(crate) trait Measure {
-    /// Runs the case once on one side; the place in the order is the caller's.
-    fn run(&mut self, case: &str, place: Place) -> Result<Option<Run>>;
-
-    /// Whether head is known to do more work in this case: a suspect, whatever its screening shows.
-    fn does_more(&self, _case: &str) -> bool {
-        false
-    }
-}
+/// Runs a case once at a place in the order. `None`: measuring is over (the budget is used up, or a
+/// signal came).
+pub(crate) type Measure<'m> = dyn FnMut(&str, Place) -> Result<Option<Run>> + 'm;
 
 /// What the gate is told.
 #[derive(Debug, Clone, PartialEq)]
@@ -49,18 +42,6 @@ const ROUND_PCT: f64 = 50.0;
 const ALPHA: f64 = 0.05;
 
 impl Limits {
-    /// Those of `.config/perf.toml`, as tests vary them.
-    #[cfg(test)]
-    pub(crate) const USUAL: Self = Self {
-        regress_pct: 5.0,
-        min_base_ns: 10_000.0,
-        max_regress_cases: 0,
-        min_compare_cases: 6,
-        screen_rounds: 6,
-        confirm_rounds: 12,
-        layouts: 6,
-    };
-
     /// The lower bound has to lie above this for a slowdown to count.
     pub(crate) fn bound_pct(&self) -> f64 {
         self.regress_pct / 3.0
@@ -87,7 +68,7 @@ pub(crate) fn layout_bias(case: &Judged, limits: &Limits) -> Option<f64> {
 
 /// Runs these rounds of the cases; the runs of each, and whether measuring goes on.
 fn rounds(
-    measure: &mut dyn Measure,
+    measure: &mut Measure<'_>,
     cases: &[String],
     rounds: Range<usize>,
     layouts: usize,
@@ -104,7 +85,7 @@ fn rounds(
             let mut whole = Vec::with_capacity(4);
             for (slot, side) in sides.into_iter().enumerate() {
                 let place = Place { side, round, slot, layout: round % layouts.max(1) };
-                match measure.run(&cases[case], place)? {
+                match measure(&cases[case], place)? {
                     Some(run) => whole.push(run),
                     None => return Ok((runs, false)),
                 }
@@ -116,10 +97,11 @@ fn rounds(
     Ok((runs, true))
 }
 
-/// Compares the cases.
+/// Compares the cases, of which `more` are known to do more work in head.
 pub(crate) fn compare(
-    measure: &mut dyn Measure,
+    measure: &mut Measure<'_>,
     cases: &[String],
+    more: &[&str],
     limits: &Limits,
     rng: &mut fastrand::Rng,
 ) -> Result<Vec<Judged>> {
@@ -127,14 +109,13 @@ pub(crate) fn compare(
         rounds(measure, cases, 0..limits.screen_rounds, limits.layouts, rng)?;
     let mut judged: Vec<Judged> = Vec::new();
     for (case, screening) in cases.iter().zip(screening) {
-        let does_more = measure.does_more(case);
+        let does_more = more.contains(&case.as_str());
         judged.push(screened(case, does_more, screening, limits, rng));
     }
-    let suspects: Vec<usize> = (0..judged.len()).filter(|index| judged[*index].suspect).collect();
-    let names: Vec<String> = suspects.iter().map(|index| judged[*index].case.clone()).collect();
-    let mut confirming = vec![Vec::new(); names.len()];
-    let mut estimates: Vec<Option<Estimate>> = vec![None; names.len()];
-    let mut open: Vec<usize> = (0..names.len()).collect();
+    let suspects: Vec<usize> = (0..judged.len()).filter(|at| judged[*at].suspect).collect();
+    // Of the confirming rounds alone.
+    let mut estimates: Vec<Option<Estimate>> = vec![None; judged.len()];
+    let mut open = suspects.clone();
     let mut done = 0;
     // Twice as many rounds for those that the first lot leaves open, decided on all of them, and
     // no third look: a side that met its best layout undisturbed only now was never slower.
@@ -142,30 +123,27 @@ pub(crate) fn compare(
         if !going || open.is_empty() {
             break;
         }
-        let some: Vec<String> = open.iter().map(|at| names[*at].clone()).collect();
+        let names: Vec<String> = open.iter().map(|at| judged[*at].case.clone()).collect();
         let fresh;
-        (fresh, going) = rounds(measure, &some, done..upto, limits.layouts, rng)?;
-        for (at, runs) in open.iter().zip(fresh) {
-            confirming[*at].extend(runs);
-        }
+        (fresh, going) = rounds(measure, &names, done..upto, limits.layouts, rng)?;
         done = upto;
         // Taken once for each lot: what is not open any more is judged by what closed it.
-        for at in &open {
-            estimates[*at] = estimate(&confirming[*at], limits.bound_pct(), rng);
+        for (at, runs) in open.iter().zip(fresh) {
+            let confirming = &mut judged[*at].confirming;
+            confirming.extend(runs);
+            estimates[*at] = estimate(confirming, limits.bound_pct(), rng);
         }
-        open.retain(|at| is_open(estimates[*at].as_ref(), names.len(), limits));
+        open.retain(|at| is_open(estimates[*at].as_ref(), suspects.len(), limits));
     }
-    let p_values: Vec<f64> =
-        estimates.iter().map(|e| e.as_ref().map_or(1.0, |e| e.p_value)).collect();
-    let holds = stats::holm(&p_values, ALPHA);
-    for (at, index) in suspects.into_iter().enumerate() {
+    let p_value = |at: &usize| estimates[*at].as_ref().map_or(1.0, |e| e.p_value);
+    let holds = stats::holm(&suspects.iter().map(p_value).collect::<Vec<_>>(), ALPHA);
+    for (at, holds) in suspects.into_iter().zip(holds) {
+        let case = &mut judged[at];
         // A case still open when time runs out is inconclusive.
         let lots = if open.contains(&at) { 2 } else { 1 };
-        let enough = confirming[at].len() >= 4 * lots * limits.confirm_rounds;
-        let case = &mut judged[index];
-        case.verdict = confirmed(estimates[at].as_ref(), enough, holds[at], limits);
-        case.estimate = estimates[at].clone().or(case.estimate.take());
-        case.confirming = std::mem::take(&mut confirming[at]);
+        let enough = case.confirming.len() >= 4 * lots * limits.confirm_rounds;
+        case.verdict = confirmed(estimates[at].as_ref(), enough, holds, limits);
+        case.estimate = estimates[at].take().or(case.estimate.take());
     }
     Ok(judged)
 }
@@ -179,19 +157,17 @@ fn screened(
 ) -> Judged {
     let estimate = estimate(&runs, limits.bound_pct(), rng);
     let whole = runs.len() >= 4 * limits.screen_rounds;
-    let small = estimate.as_ref().is_some_and(|e| e.base_ns < limits.min_base_ns);
-    let suspect = !small
-        && whole
-        && estimate.as_ref().is_some_and(|e| {
-            does_more
-                || e.delta_pct > SCREEN_PCT.min(limits.regress_pct)
-                || e.noise_floor_pct.max(e.high_pct) > limits.regress_pct
-                || any_round_beyond(&runs, ROUND_PCT)
-        });
+    let limit = limits.regress_pct;
+    let mut suspect = false;
     let verdict = match &estimate {
-        _ if small => Verdict::TooSmall,
-        Some(e) if whole && e.delta_pct < -limits.regress_pct => Verdict::Faster,
-        Some(_) if whole => Verdict::Unchanged,
+        Some(e) if e.base_ns < limits.min_base_ns => Verdict::TooSmall,
+        Some(e) if whole => {
+            suspect = does_more
+                || e.delta_pct > SCREEN_PCT.min(limit)
+                || e.noise_floor_pct.max(e.high_pct) > limit
+                || any_round_beyond(&runs, ROUND_PCT);
+            if e.delta_pct < -limit { Verdict::Faster } else { Verdict::Unchanged }
+        }
         _ => Verdict::Inconclusive,
     };
     let case = case.to_owned();
@@ -237,6 +213,15 @@ pub(crate) fn gate(cases: &[Judged], limits: &Limits) -> Gate {
         Gate::Inconclusive
     } else {
         Gate::Passed
+    }
+}
+
+/// The gate's verdict as an exit code.
+pub(crate) fn outcome(gate: Gate) -> Outcome {
+    match gate {
+        Gate::Passed => Outcome::Passed,
+        Gate::Failed | Gate::TooFewCases => Outcome::Failed,
+        Gate::Inconclusive => Outcome::Inconclusive,
     }
 }
 

@@ -1,26 +1,15 @@
 //! What the gate asks git: which commit is the base, and a worktree for it that is gone when the
 //! gate ends, whichever way it ends. Compares and measures nothing.
 
-use process::{Error, Result};
+use process::{Error, Result, engine};
 use std::{
     fs,
     path::{Path, PathBuf},
-    process::{Command, Stdio},
 };
 
 /// A git checkout.
 #[derive(Debug, Clone)]
 pub(crate) struct Repository(PathBuf);
-
-/// A base, resolved.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Base {
-    /// What was asked for.
-    pub(crate) reference: String,
-    /// The merge-base of it and HEAD: not its tip, or other people's speed-ups would show as one's
-    /// own slowdowns.
-    pub(crate) commit: String,
-}
 
 impl Repository {
     /// The checkout that `folder` is in.
@@ -32,55 +21,32 @@ impl Repository {
         })
     }
 
-    /// The output of a git command; `None` when it failed.
     fn ask(&self, args: &[&str]) -> Option<String> {
-        let mut command = Command::new("git");
-        let output =
-            command.arg("-C").arg(&self.0).args(args).stdin(Stdio::null()).output().ok()?;
-        let text = String::from_utf8_lossy(&output.stdout).trim().to_owned();
-        output.status.success().then_some(text)
+        engine::git(&self.0, args)
     }
 
-    /// The commit of HEAD, marked when files differ from it.
-    pub(crate) fn head(&self) -> String {
-        let commit = self.ask(&["rev-parse", "HEAD"]).unwrap_or_else(|| "no commit".to_owned());
-        match self.ask(&["status", "--porcelain"]) {
-            Some(changes) if changes.is_empty() => commit,
-            _ => format!("{commit} with local changes"),
-        }
-    }
-
-    /// Resolves the base. A reference of a remote that is not there yet is fetched.
-    pub(crate) fn base(&self, reference: &str) -> Result<Base> {
+    /// The merge-base of HEAD and a reference: not its tip, or other people's speed-ups would show as
+    /// one's own slowdowns. A reference of a remote that is not there yet is fetched.
+    pub(crate) fn base(&self, reference: &str) -> Result<String> {
         let verify = ["rev-parse", "--verify", "--quiet", &format!("{reference}^{{commit}}")];
-        if self.ask(&verify).is_none() {
-            self.fetch(reference);
-        }
-        if self.ask(&verify).is_none() {
-            let refs = self.ask(&["for-each-ref", "--format=%(refname:short)"]);
-            let there = some(refs.unwrap_or_default().lines());
-            let what = format!("base `{reference}` is no commit");
-            let remedy = format!("set MACE_PERF_BASE_REF; the refs there are {there}");
-            return Err(Error::new(what, self.0.display(), remedy));
-        }
-        let commit = self.ask(&["merge-base", "HEAD", reference]).ok_or_else(|| {
-            let what = format!("HEAD and `{reference}` have no common commit");
-            let remedy = "fetch the full history (`git fetch --unshallow`) or name another base";
-            Error::new(what, self.0.display(), remedy)
-        })?;
-        Ok(Base { reference: reference.to_owned(), commit })
-    }
-
-    fn fetch(&self, reference: &str) {
-        if let Some((remote, branch)) = reference.split_once('/') {
+        if self.ask(&verify).is_none()
+            && let Some((remote, branch)) = reference.split_once('/')
+        {
             let refspec = format!("refs/heads/{branch}:refs/remotes/{remote}/{branch}");
             self.ask(&["fetch", "--quiet", "--no-tags", remote, &refspec]);
         }
-    }
-
-    /// Whether the commit has this file.
-    pub(crate) fn has(&self, commit: &str, file: &str) -> bool {
-        self.ask(&["cat-file", "-e", &format!("{commit}:{file}")]).is_some()
+        if self.ask(&verify).is_none() {
+            let refs = self.ask(&["for-each-ref", "--count=8", "--format=%(refname:short)"]);
+            let there = refs.unwrap_or_default().replace('\n', ", ");
+            let what = format!("base `{reference}` is no commit");
+            let remedy = format!("set MACE_PERF_BASE_REF; the first refs there: {there}");
+            return Err(Error::new(what, self.0.display(), remedy));
+        }
+        self.ask(&["merge-base", "HEAD", reference]).ok_or_else(|| {
+            let what = format!("HEAD and `{reference}` have no common commit");
+            let remedy = "fetch the full history (`git fetch --unshallow`) or name another base";
+            Error::new(what, self.0.display(), remedy)
+        })
     }
 
     /// Whether these paths differ between the commit and the files here.
@@ -105,18 +71,6 @@ impl Repository {
             let what = format!("cannot check out {commit} in a worktree");
             Error::new(what, folder.display(), "`git worktree add` there shows why")
         })
-    }
-}
-
-/// The first names in one line, and how many more there are.
-fn some<'n>(names: impl Iterator<Item = &'n str>) -> String {
-    const SHOWN: usize = 8;
-    let names: Vec<&str> = names.collect();
-    let shown = names[..names.len().min(SHOWN)].join(", ");
-    match names.len() {
-        0 => "none".to_owned(),
-        count if count > SHOWN => format!("{shown} and {} more", count - SHOWN),
-        _ => shown,
     }
 }
 
@@ -160,14 +114,6 @@ mod tests {
     }
 
     #[test]
-    fn names_that_are_left_out_are_counted() {
-        let names = ["a", "b", "c", "d", "e", "f", "g", "h", "i", "j"];
-        assert_eq!(some(names.into_iter()), "a, b, c, d, e, f, g, h and 2 more");
-        assert_eq!(some(names.into_iter().take(8)), "a, b, c, d, e, f, g, h");
-        assert_eq!(some([].into_iter()), "none");
-    }
-
-    #[test]
     fn the_base_is_where_the_histories_part() {
         let temp = tempfile::tempdir().unwrap();
         let folder = temp.path();
@@ -181,8 +127,7 @@ mod tests {
         git(folder, &["checkout", "--quiet", "work"]);
 
         let repository = Repository::at(folder).unwrap();
-        assert_eq!(repository.base("trunk").unwrap().commit, fork);
-        assert_eq!(repository.head(), head);
+        assert_eq!(repository.base("trunk").unwrap(), fork);
         let top = fs::canonicalize(folder).unwrap();
         assert_eq!(repository.place(), Some((top.clone(), PathBuf::new())));
         fs::create_dir_all(folder.join("a/b")).unwrap();
@@ -199,10 +144,7 @@ mod tests {
         assert_eq!(fs::read_to_string(again.folder.join("file")).unwrap(), "two");
         drop((worktree, again));
         assert!(!place.exists());
-        assert!(repository.has(&fork, "file") && !repository.has(&fork, "benches/perf.rs"));
         assert!(repository.differs(&fork, &["file"]) && !repository.differs(&head, &["file"]));
-        fs::write(folder.join("file"), "edited").unwrap();
-        assert_eq!(repository.head(), format!("{head} with local changes"));
     }
 
     #[test]
@@ -216,6 +158,6 @@ mod tests {
         git(origin.path(), &["clone", "--quiet", &from, &place.to_string_lossy()]);
         git(&place, &["update-ref", "-d", "refs/remotes/origin/master"]);
         let base = Repository::at(&place).unwrap().base("origin/master").unwrap();
-        assert_eq!(base.commit, first);
+        assert_eq!(base, first);
     }
 }

@@ -1,7 +1,7 @@
 //! `perf history`: the trend of a case over the snapshots and comparisons made here, and where it
 //! changed. Reads the history and prints; measures nothing.
 
-use crate::{files, render, settings::Settings};
+use crate::{files, render, session::Session};
 use process::{Error, Outcome, Result, console};
 use results::{
     gate::{CONTROL, Entry},
@@ -15,8 +15,8 @@ const STEP_ALPHA: f64 = 0.001;
 const STEP_PCT: f64 = 5.0;
 
 /// Prints the trend of a case.
-pub(crate) fn history(settings: &Settings, case: &str) -> Result<Outcome> {
-    let file = settings.file("history.jsonl");
+pub(crate) fn history(session: &Session, case: &str) -> Result<Outcome> {
+    let file = session.file("history.jsonl");
     let entries: Vec<Entry> = files::records(&file)?;
     let text = trends(&entries, case).ok_or_else(|| {
         let known: BTreeSet<_> = entries.iter().flat_map(|entry| entry.median_ns.keys()).collect();
@@ -64,7 +64,7 @@ fn trend(entries: &[&Entry], case: &str) -> String {
     let first = series[0];
     let steps = stats::change_points(&series, STEP_ALPHA, STEP_PCT);
     let mut at = 0;
-    let mut row = |entry: &&Entry| {
+    let row = |entry: &&Entry| {
         let compared = entry.compared.as_ref();
         let compared = compared.map(|compared| format!("  {}", compared.describe(case)));
         let mut about = entry.origin.engine.clone() + &compared.unwrap_or_default();
@@ -81,10 +81,9 @@ fn trend(entries: &[&Entry], case: &str) -> String {
         let commit = entry.origin.short_commit().to_owned();
         [entry.origin.at_secs.to_string(), commit, time, delta, about]
     };
-    let rows: Vec<_> = entries.iter().map(&mut row).collect();
     let points: Vec<_> = (0_u32..).map(f64::from).zip(series.iter().copied()).collect();
     let pct = stats::theil_sen(&[points]).unwrap_or(0.0) / first * 100.0;
-    let mut lines = render::table(&rows);
+    let mut lines = render::table(entries.iter().map(row));
     lines.push(format!(
         "{} {}s, {pct:+.2} % each (Theil-Sen), {} steps",
         series.len(),

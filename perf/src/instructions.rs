@@ -5,17 +5,17 @@
 mod callgrind;
 
 use crate::{
-    bench::{Pair, Program},
+    bench::Pair,
+    build::Program,
     gate::{Limits, layout_bias},
-    settings::Settings,
+    session::Session,
 };
-use callgrind::{Callgrind, Counts, total};
-use process::Interrupts;
+use callgrind::{Counts, total};
 use results::{
     gate::{Counted, Judged, Verdict},
     stats,
 };
-use std::process::{Command, Stdio};
+use std::process::Stdio;
 
 /// Items of a counted batch: enough for every function to show, and a second or two of valgrind.
 const ITEMS: u64 = 500;
@@ -26,39 +26,32 @@ const LEAST: u64 = 150;
 /// Counts the cases of one client, base twice and head once. A note for each that has no count, and
 /// one for all that cannot have any.
 pub(crate) fn count(
+    session: &Session,
     pair: Pair<'_>,
     cases: &[String],
-    settings: &Settings,
-    interrupts: &Interrupts,
     notes: &mut Vec<String>,
 ) -> Vec<Counted> {
-    let callgrind = match Callgrind::find() {
-        Ok(callgrind) => callgrind,
-        Err(missing) => {
-            notes.push(format!("{missing} is not installed: instructions are not counted"));
-            return Vec::new();
-        }
-    };
+    if !callgrind::is_there() {
+        notes.push("valgrind is not installed: instructions are not counted".to_owned());
+        return Vec::new();
+    }
     let (several, alone): (Vec<_>, Vec<_>) =
         cases.iter().map(String::as_str).partition(|case| has_several_clients(case));
     let mut counted = Vec::new();
     for case in alone {
-        let run = |side: &str, program: &Program| {
-            let counts = one(&callgrind, program, case, settings, interrupts);
+        let run = |program: &Program| {
+            let counts = one(session, program, case);
+            let side = program.tree.name;
             counts.map_err(|why| format!("instructions of {case} are not counted: {side} {why}"))
         };
-        let both = || {
-            let one = run("base", pair.base)?;
-            let two = run("base", pair.base)?;
-            Ok(weigh(case, &one, &two, &run("head", pair.head)?))
-        };
-        let weighed: Result<_, String> = both();
+        let all = || Ok([run(pair.base)?, run(pair.base)?, run(pair.head)?]);
+        let counts: Result<_, String> = all();
         // What a signal has ended says nothing about the case.
-        if interrupts.outcome().is_some() {
+        if session.is_over() {
             return counted;
         }
-        match weighed {
-            Ok(weighed) => counted.push(weighed),
+        match counts {
+            Ok([one, two, head]) => counted.push(weigh(case, &one, &two, &head)),
             Err(why) => notes.push(why),
         }
     }
@@ -79,23 +72,17 @@ fn has_several_clients(case: &str) -> bool {
     last.parse::<u64>().is_ok_and(|clients| clients > 1)
 }
 
-fn one(
-    callgrind: &Callgrind,
-    program: &Program,
-    case: &str,
-    settings: &Settings,
-    interrupts: &Interrupts,
-) -> Result<Counts, String> {
-    let prepare = |command: &mut Command| {
-        program.prepare(command, settings);
-        command.arg(&program.layouts[0]).args(["--test", "--exact", case]);
-        command.env("MACE_BENCH_TOTAL_ITEMS", ITEMS.to_string());
-        // What it says is for whoever looks why it was not counted; a log is no reason not to count.
-        if program.log_output(command).is_err() {
-            command.stdout(Stdio::null()).stderr(Stdio::null());
-        }
-    };
-    callgrind.count(prepare, &settings.file("callgrind.out"), interrupts)
+fn one(session: &Session, program: &Program, case: &str) -> Result<Counts, String> {
+    let file = session.file("callgrind.out");
+    let mut command = callgrind::command(&file);
+    command.arg(&program.layouts[0]).args(["--test", "--exact", case]);
+    program.prepare(&mut command, session);
+    command.env("MACE_BENCH_TOTAL_ITEMS", ITEMS.to_string());
+    // What it says is for whoever looks why it was not counted; a log is no reason not to count.
+    if program.log_output(&mut command).is_err() {
+        command.stdout(Stdio::null()).stderr(Stdio::null());
+    }
+    callgrind::count(&mut command, &file, callgrind::LIMIT, &session.interrupts)
 }
 
 fn weigh(case: &str, one: &Counts, two: &Counts, head: &Counts) -> Counted {

@@ -16,17 +16,17 @@ mod history;
 mod identical;
 mod instructions;
 mod machine;
-mod proof;
 mod render;
 mod revisions;
 mod selftest;
-mod settings;
+mod session;
 mod snapshot;
 mod testbed;
 
 use cli::{Cli, Command};
 use process::{Interrupts, Outcome, Result};
-use settings::Settings;
+use revisions::Revisions;
+use session::Session;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
@@ -34,24 +34,20 @@ fn main() -> ExitCode {
 }
 
 fn dispatch(cli: &Cli, interrupts: &Interrupts) -> Result<Outcome> {
-    let settings = &Settings::load(&cli.flags.settings()?)?;
+    let session = &Session::new(&cli.flags.settings()?, interrupts)?;
     let only_reads = matches!(cli.command, Command::History { .. } | Command::Export { .. });
-    let _claim = if only_reads { None } else { Some(settings.claim()?) };
-    let ended = match &cli.command {
-        Command::Snapshot { filter } => snapshot::snapshot(settings, filter.as_deref(), interrupts),
+    let _claim = if only_reads { None } else { Some(session.claim()?) };
+    match &cli.command {
+        Command::Snapshot { filter } => snapshot::snapshot(session, filter.as_deref()),
         Command::Compare { base, measure } => {
-            compare::with_base(settings, base.as_deref(), *measure, interrupts)
+            compare::compare(session, *measure, || Revisions::with_base(session, base.as_deref()))
         }
-        Command::Engines { base, head } => compare::engines(settings, base, head, interrupts),
-        Command::Selftest { runs } => selftest::selftest(settings, *runs, interrupts),
-        Command::Calibrate { rounds, write } => {
-            calibrate::calibrate(settings, *rounds, *write, interrupts)
+        Command::Engines { base, head } => {
+            compare::compare(session, false, || Revisions::engines(session, base, head))
         }
-        Command::History { case } => history::history(settings, case).map(Some),
-        Command::Export { format, name } => {
-            export::export(settings, format, name.as_deref()).map(Some)
-        }
-    };
-    let no_result = || interrupts.outcome().expect("only a signal ends a run without a result");
-    Ok(ended?.unwrap_or_else(no_result))
+        Command::Selftest { runs } => selftest::selftest(session, *runs),
+        Command::Calibrate { rounds, write } => calibrate::calibrate(session, *rounds, *write),
+        Command::History { case } => history::history(session, case),
+        Command::Export { format, name } => export::export(session, format, name.as_deref()),
+    }
 }

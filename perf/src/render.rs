@@ -1,8 +1,10 @@
 //! What the gate prints: one renderer of tables, and the texts of a snapshot, a comparison and a proof.
 //! Text only; it decides nothing.
 
+use crate::gate;
 use results::{
     gate::{Comparison, Counted, Gate, InTime, Judged, Origin, Proof, Summary, Verdict},
+    snapshot::Snapshot,
     stats,
 };
 
@@ -20,7 +22,8 @@ pub(crate) fn time(ns: f64) -> String {
 }
 
 /// A table: the first and the last column are aligned to the left, those between to the right.
-pub(crate) fn table<const N: usize>(rows: &[[String; N]]) -> Vec<String> {
+pub(crate) fn table<const N: usize>(rows: impl IntoIterator<Item = [String; N]>) -> Vec<String> {
+    let rows: Vec<_> = rows.into_iter().collect();
     let width = |column: usize| rows.iter().map(|row| row[column].chars().count()).max();
     let widths: [usize; N] = std::array::from_fn(|column| width(column).unwrap_or(0));
     let line = |row: &[String; N]| {
@@ -29,26 +32,24 @@ pub(crate) fn table<const N: usize>(rows: &[[String; N]]) -> Vec<String> {
             last if last == N - 1 => row[column].clone(),
             _ => format!("{:>1$}", row[column], widths[column]),
         };
-        let cells: [String; N] = std::array::from_fn(cell);
-        cells.join("  ").trim_end().to_owned()
+        std::array::from_fn::<_, N, _>(cell).join("  ").trim_end().to_owned()
     };
     rows.iter().map(line).collect()
 }
 
 /// The table of a snapshot.
 pub(crate) fn snapshot(summary: &Summary) -> String {
-    let header = ["case", "median", "95 % interval", "p2", "samples"];
-    let row = |(name, case): (&String, _)| {
-        let case: &results::gate::Sampled = case;
+    let header = ["case", "median", "95 % interval", "p2", "samples"].map(str::to_owned);
+    let rows = summary.cases.iter().map(|(name, case)| {
         let (low, high) = case.median_interval_ns().unwrap_or_default();
         let interval = format!("{} .. {}", time(low), time(high));
         let samples = case.samples.to_string();
         [name.clone(), time(case.median_ns), interval, time(case.low_ns), samples]
-    };
-    let rows: Vec<_> =
-        [header.map(str::to_owned)].into_iter().chain(summary.cases.iter().map(row)).collect();
-    let mut lines = table(&rows);
-    if let Some((p50, p95)) = summary.quantile_ns(0.5).zip(summary.quantile_ns(0.95)) {
+    });
+    let mut lines = table([header].into_iter().chain(rows));
+    if let Some(snapshot) = Snapshot::of(summary) {
+        let p50 = snapshot.quantile_ns(0.5);
+        let p95 = snapshot.quantile_ns(0.95);
         let count = summary.count;
         lines.push(format!("{count} cases, median_ns p50 {p50:.0}, p95 {p95:.0}"));
     }
@@ -69,9 +70,8 @@ pub(crate) fn comparison(comparison: &Comparison, proofs: &[Proof]) -> String {
         cases.sort_by(|a, b| delta(b).total_cmp(&delta(a)));
         let header =
             ["case", "base", "head", "delta", "5 % .. 95 %", "medians", "A/A", "rounds", "verdict"];
-        let rows: Vec<_> =
-            [header.map(str::to_owned)].into_iter().chain(cases.into_iter().map(row)).collect();
-        let mut table = table(&rows);
+        let header = header.map(str::to_owned);
+        let mut table = table([header].into_iter().chain(cases.into_iter().map(row)));
         if table.len() > LARGEST + 1 {
             let others = format!("the {} other cases", table.len() - LARGEST - 1);
             table.insert(LARGEST + 1, others);
@@ -87,16 +87,15 @@ pub(crate) fn comparison(comparison: &Comparison, proofs: &[Proof]) -> String {
 }
 
 fn row(case: &Judged) -> [String; 9] {
-    let mut verdict = case.verdict.name().to_owned();
+    let mut verdict = case.verdict.name();
     if case.verdict == Verdict::TooSmall {
         verdict += " to be gated";
     }
     let Some(e) = &case.estimate else {
-        let nothing = || "-".to_owned();
-        let [base, head, delta, bounds, medians, noise, rounds] =
-            std::array::from_fn(|_| nothing());
-        let verdict = format!("{verdict}, not measured");
-        return [case.case.clone(), base, head, delta, bounds, medians, noise, rounds, verdict];
+        let mut row = [(); 9].map(|()| "-".to_owned());
+        row[0].clone_from(&case.case);
+        row[8] = verdict + ", not measured";
+        return row;
     };
     [
         case.case.clone(),
@@ -122,10 +121,6 @@ fn instructions(counted: &Counted) -> Vec<String> {
 
 fn verdict(comparison: &Comparison) -> String {
     let Comparison { threshold_pct, max_regress_cases, load, .. } = comparison;
-    let gate = match comparison.gate {
-        Gate::TooFewCases => Gate::Failed.name(),
-        gate => gate.name(),
-    };
     let why = match comparison.gate {
         Gate::Passed if comparison.is_unmeasured() => {
             "identical machine code, nothing to measure".to_owned()
@@ -144,7 +139,7 @@ fn verdict(comparison: &Comparison) -> String {
             comparison.count(Verdict::Inconclusive)
         ),
     };
-    format!("{gate}: {why}")
+    format!("{}: {why}", gate::outcome(comparison.gate).name())
 }
 
 /// How old a proof is, and whether it speaks of the machine that was measured now.

@@ -2,32 +2,50 @@
 //! in other link orders, and that with a slowdown planted. Builds and measures; judges nothing.
 
 use crate::{
-    bench::{Clock, Pair, Plant, Program},
+    bench::{Clock, NO_LIMIT},
+    build::{Plant, Program},
     identical::identical,
-    proof::{Kind, PLANTS},
     render,
-    revisions::{self, Revision, Revisions},
-    settings::Settings,
+    revisions::{self, Revisions},
+    session::Session,
 };
-use process::{Error, Interrupts, Result, console, wanted::Wanted};
+use process::{Error, Result, console, wanted::Wanted};
 use results::{
-    gate::{Origin, Place, Side},
+    gate::{Place, Side},
     stats,
 };
-use std::{collections::BTreeMap, time::Duration};
+use std::collections::BTreeMap;
+
+/// What head is in a comparison.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kind {
+    /// The same code, built twice.
+    SameCode,
+    /// The same code in other link orders: what an unrelated change does to it.
+    OtherLayout,
+    /// Relinked as well, with a slowdown planted in the engine, of about so many per cent.
+    Planted(u32),
+}
+
+/// What is planted, in per cent.
+const PLANTS: [u32; 3] = [5, 10, 20];
 
 /// The programs, ready to run.
-pub(crate) struct Testbed<'s> {
-    settings: &'s Settings,
-    interrupts: &'s Interrupts,
+pub(crate) struct Testbed {
     pub(crate) program: Program,
     /// The same code in link orders that `program` does not have; with a linker that cannot
     /// shuffle, the same program.
     pub(crate) relinked: Program,
     pub(crate) cases: Vec<String>,
-    pub(crate) origin: Origin,
-    /// The plants by case and per cent; none before they were found.
-    plants: BTreeMap<(String, u32), Plant>,
+    /// What the plants of a case are scaled from; none before they were found.
+    trials: BTreeMap<String, Trial>,
+}
+
+/// What a case takes in nanoseconds as it is, and with a plant of so many steps.
+struct Trial {
+    plain: f64,
+    slow: f64,
+    steps: u64,
 }
 
 /// The long plant that the others are found by, in per cent of the case's time if a step took a
@@ -38,106 +56,94 @@ const LEAST_STEPS: u64 = 256;
 /// Rounds of all layouts that it is tried for.
 const TRIAL_ROUNDS: usize = 5;
 
-/// Trials take as long as they take.
-const NO_LIMIT: Duration = Duration::from_hours(24);
-
-impl<'s> Testbed<'s> {
-    /// Builds this tree; `None` when a signal came.
-    pub(crate) fn new(settings: &'s Settings, interrupts: &'s Interrupts) -> Result<Option<Self>> {
-        let Revision { tree, origin } = revisions::this_tree(settings)?;
-        let log = settings.file("head.bench.log");
-        let Some(mut program) = Program::build(tree, log, interrupts)? else { return Ok(None) };
-        link(&mut program, 2 * settings.limits.layouts, settings, interrupts)?;
+impl Testbed {
+    /// Builds this tree.
+    pub(crate) fn new(session: &Session) -> Result<Self> {
+        let mut program = Program::build(revisions::this_tree(session)?, "head", session)?;
+        link(&mut program, 2 * session.limits.layouts, session)?;
         let mut relinked = program.clone();
         if program.layouts.len() > 1 {
             relinked.layouts = program.layouts.split_off(program.layouts.len().div_ceil(2));
             program.layouts.truncate(relinked.layouts.len());
         }
-        let known = program.list(settings, interrupts)?;
-        if interrupts.outcome().is_some() {
-            return Ok(None);
-        }
-        let cases = settings.cases.iter().filter(|case| known.contains(case));
+        let known = program.list(session)?;
+        let cases = session.cases.iter().filter(|case| known.contains(case));
         let cases: Vec<_> = cases.cloned().collect();
         if cases.is_empty() {
+            let what = "none of the cases is there";
             let remedy = "see MACE_PERF_COMPARE_FILTERS; `just perf snapshot` prints the names";
-            return Err(Error::new("none of the cases is there", &origin.commit, remedy));
+            return Err(Error::new(what, &program.tree.origin.commit, remedy));
         }
-        let plants = BTreeMap::new();
-        Ok(Some(Self { settings, interrupts, program, relinked, cases, origin, plants }))
+        Ok(Self { program, relinked, cases, trials: BTreeMap::new() })
     }
 
-    /// Finds how many steps of the constant loop make each plant; false when a signal came. A burst
-    /// costs what its steps cost, so that one long plant says what a step costs.
-    pub(crate) fn find_plants(&mut self) -> Result<bool> {
+    /// Finds out what a step of the constant loop costs in each case. A burst costs what its steps
+    /// cost, so that one long plant says it.
+    pub(crate) fn find_plants(&mut self, session: &Session) -> Result<()> {
         for case in self.cases.clone() {
             console::note(&format!("perf: finding the plants of {case}"));
-            let Some([plain]) = self.figures(&case, 1, [None])? else { return Ok(false) };
+            let [plain, _] = self.figures(session, &case, 1, LEAST_STEPS)?;
             // A step takes one or two nanoseconds.
-            let long = stats::whole(plain * LONG_PCT / 100.0).max(LEAST_STEPS);
-            let trials = [None, Some(long)];
-            let Some(figures) = self.figures(&case, TRIAL_ROUNDS, trials)? else {
-                return Ok(false);
-            };
-            let [plain, slow] = figures.map(render::time);
-            console::note(&format!("perf: {case} takes {plain}, and {slow} with {long} steps"));
-            for pct in PLANTS {
-                let steps = steps(figures, long, pct);
-                let plant = Plant { case: case.clone(), steps };
-                self.plants.insert((case.clone(), pct), plant);
-            }
+            let steps = stats::whole(plain * LONG_PCT / 100.0).max(LEAST_STEPS);
+            let [plain, slow] = self.figures(session, &case, TRIAL_ROUNDS, steps)?;
+            let took = render::time(plain);
+            let slowed = render::time(slow);
+            console::note(&format!("perf: {case} takes {took}, and {slowed} with {steps} steps"));
+            self.trials.insert(case, Trial { plain, slow, steps });
         }
-        Ok(true)
+        Ok(())
     }
 
-    /// What the case takes at its best with each of these plants, over so many rounds of all layouts;
-    /// run by turns, so that a drift of the machine hits all of them alike. The lowest run alone:
-    /// where others leave four clients one core most of the time, few runs have found two.
-    fn figures<const N: usize>(
+    /// What the case takes at its best as it is and with so many steps, over so many rounds of all layouts;
+    /// run by turns, so that a drift of the machine hits both alike. The lowest run alone: where others
+    /// leave four clients one core most of the time, few runs have found two.
+    fn figures(
         &self,
+        session: &Session,
         case: &str,
         rounds: usize,
-        plants: [Option<u64>; N],
-    ) -> Result<Option<[f64; N]>> {
-        let programs = plants.map(|steps| Program {
-            plant: steps.map(|steps| Plant { case: case.to_owned(), steps }),
-            ..self.relinked.clone()
-        });
-        let pair = Pair { base: &self.program, head: &self.relinked };
-        let mut clock = Clock::new(pair, self.settings, self.interrupts, NO_LIMIT);
-        let mut best = [f64::INFINITY; N];
+        steps: u64,
+    ) -> Result<[f64; 2]> {
+        let programs = [self.relinked.clone(), self.planted(case, steps)];
+        let mut clock = Clock::new(session, NO_LIMIT);
+        let mut best = [f64::INFINITY; 2];
         let layouts = self.relinked.layouts.len();
         for round in 0..rounds * layouts {
             for (slot, (program, best)) in programs.iter().zip(&mut best).enumerate() {
                 let place = Place { side: Side::Head, round, slot, layout: round % layouts };
-                let Some(run) = clock.once(program, case, place)? else { return Ok(None) };
-                *best = best.min(run.low_ns);
+                let run = clock.once(program, case, place)?;
+                session.check()?;
+                *best = best.min(run.map_or(f64::INFINITY, |run| run.low_ns));
             }
         }
-        Ok(Some(best))
+        Ok(best)
+    }
+
+    fn planted(&self, case: &str, steps: u64) -> Program {
+        let plant = Some(Plant { case: case.to_owned(), steps });
+        Program { plant, ..self.relinked.clone() }
     }
 
     /// The commit of this tree as a comparison's base is: built from a worktree of its own into a
-    /// folder of its own, and linked again; `None` when a signal came. An engine that is a published
-    /// version has no such worktree: then it is this program.
-    pub(crate) fn twin(&self) -> Result<Option<Program>> {
-        if matches!(Wanted::of(&self.settings.knobs)?, Wanted::Version(_)) {
-            return Ok(Some(self.program.clone()));
+    /// folder of its own, and linked again. An engine that is a published version has no such
+    /// worktree: then it is this program.
+    pub(crate) fn twin(&self, session: &Session) -> Result<Program> {
+        if matches!(Wanted::of(&session.knobs)?, Wanted::Version(_)) {
+            return Ok(self.program.clone());
         }
         let Revisions { base, worktree: _worktree, .. } =
-            Revisions::with_base(self.settings, "HEAD")?;
-        let twin = Program::build(base.tree, self.program.log.clone(), self.interrupts)?;
-        let Some(mut twin) = twin else { return Ok(None) };
+            Revisions::with_base(session, Some("HEAD"))?;
+        let mut twin = Program::build(base, "base", session)?;
         if !identical(&twin.layouts[0], &self.program.layouts[0])? {
             console::note(&format!(
                 "perf: HEAD is not the same machine code as this tree ({}): A/A compares the two",
-                self.origin.commit
+                self.program.tree.origin.commit
             ));
         }
-        link(&mut twin, self.program.layouts.len(), self.settings, self.interrupts)?;
+        link(&mut twin, self.program.layouts.len(), session)?;
         // What it is run with is there when its worktree is gone.
         twin.tree = self.program.tree.clone();
-        Ok(self.interrupts.outcome().is_none().then_some(twin))
+        Ok(twin)
     }
 
     /// Head of a comparison of this kind with the plant, if it is one, in this case.
@@ -145,44 +151,52 @@ impl<'s> Testbed<'s> {
         match kind {
             Kind::SameCode => self.program.clone(),
             Kind::OtherLayout => self.relinked.clone(),
-            Kind::Planted(pct) => {
-                let plant = self.plants.get(&(case.to_owned(), pct)).cloned();
-                Program { plant, ..self.relinked.clone() }
-            }
+            Kind::Planted(pct) => self.planted(case, self.trials[case].steps_of(pct)),
+        }
+    }
+}
+
+impl Kind {
+    pub(crate) fn all() -> impl Iterator<Item = Self> {
+        [Self::SameCode, Self::OtherLayout].into_iter().chain(PLANTS.map(Self::Planted))
+    }
+
+    pub(crate) fn name(self) -> String {
+        match self {
+            Self::SameCode => "A/A".to_owned(),
+            Self::OtherLayout => "other layout".to_owned(),
+            Self::Planted(pct) => format!("about +{pct} % planted in one case"),
         }
     }
 }
 
 /// Links the program in so many layouts and prints why there are fewer.
-fn link(
-    program: &mut Program,
-    count: usize,
-    settings: &Settings,
-    interrupts: &Interrupts,
-) -> Result<()> {
-    if let Some(why) = program.link(count, settings, interrupts)? {
+fn link(program: &mut Program, count: usize, session: &Session) -> Result<()> {
+    if let Some(why) = program.link(count, session)? {
         console::note(&format!("perf: {why}"));
     }
     Ok(())
 }
 
-/// The steps that make a case slower by so many per cent, when this is what it takes as it is, and
-/// with a plant of so many steps.
-fn steps([plain, slow]: [f64; 2], long: u64, pct: u32) -> u64 {
-    // Noise can make a long plant as cheap as none; no step takes less than a tenth of a nanosecond.
-    let step = ((slow - plain) / long as f64).max(0.1);
-    stats::whole((plain * f64::from(pct) / 100.0 / step).round()).max(1)
+impl Trial {
+    /// The steps that make the case slower by so many per cent.
+    fn steps_of(&self, pct: u32) -> u64 {
+        // Noise can make a long plant as cheap as none; no step takes less than a tenth of a nanosecond.
+        let step = ((self.slow - self.plain) / self.steps as f64).max(0.1);
+        stats::whole((self.plain * f64::from(pct) / 100.0 / step).round()).max(1)
+    }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::steps;
+    use super::Trial;
 
     #[test]
     fn a_plant_is_scaled_from_a_long_one() {
         // A step takes one and a half nanoseconds.
-        assert_eq!([5, 10, 20].map(|pct| steps([30e3, 39e3], 6_000, pct)), [1000, 2000, 4000]);
+        let trial = Trial { plain: 30e3, slow: 39e3, steps: 6_000 };
+        assert_eq!([5, 10, 20].map(|pct| trial.steps_of(pct)), [1000, 2000, 4000]);
         // The machine hid the long plant.
-        assert_eq!(steps([30e3, 29e3], 6_000, 10), 30_000);
+        assert_eq!(Trial { slow: 29e3, ..trial }.steps_of(10), 30_000);
     }
 }

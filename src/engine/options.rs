@@ -135,7 +135,8 @@ impl BucketOptions {
 
     /// The same for processes that are killed. A checkpoint that begins while a page is folded or
     /// divided loses it there, by the known findings `history-ahead-of-its-page` and
-    /// `split-without-its-child`: so checkpoints are written when clients rest, and nothing is evicted.
+    /// `split-without-its-child`: so nothing is evicted, and checkpoints are written when they are asked
+    /// for, where clients rest or change a page too seldom to fold it.
     #[must_use]
     pub fn for_kills(self) -> Self {
         if excludes(FindingId::HISTORY_AHEAD_OF_ITS_PAGE) {

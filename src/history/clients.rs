@@ -116,7 +116,7 @@ impl Traffic {
             let clients: Vec<_> = numbers
                 .map(|number| {
                     let client = Client { number, name, bucket, recorder };
-                    let mut plans = self.plans(seed.derive(&format!("client {number}")));
+                    let mut plans = self.plans(number, seed.derive(&format!("client {number}")));
                     let killed = recorder.survives() && matches!(self.source, Source::Mix(_));
                     if killed && excludes(FindingId::MERGE_LOST_IN_RECOVERY) {
                         for plan in &mut plans {
@@ -137,11 +137,11 @@ impl Traffic {
         })
     }
 
-    fn plans(&self, seed: Seed) -> Vec<TxnPlan> {
+    fn plans(&self, client: u16, seed: Seed) -> Vec<TxnPlan> {
         match &self.source {
             Source::Sweep(sweep) => sweep.plans(),
             Source::Opening(bank) => vec![bank.opening()],
-            Source::Mix(mix) => self.drawn(seed, |rng| mix.next(rng)),
+            Source::Mix(mix) => self.drawn(seed, |rng| mix.next(client, rng)),
             Source::Bank(bank) => self.drawn(seed, |rng| bank.next(rng)),
             Source::Lists(lists) => self.drawn(seed, |rng| lists.next(rng)),
         }
@@ -204,15 +204,16 @@ impl Client<'_> {
             Err(denial) => return self.drop_txn(id, Vec::new(), Some(denial)),
         };
         let begun = self.recorder.stamp();
-        let mut attempt = Attempt::new(id, self.recorder);
+        let mut attempt = Attempt::new(id, self.name, self.bucket, self.recorder);
         let done = plan.ops.iter().try_for_each(|op| {
             // Gives way between any two operations: short transactions on few processors would
             // otherwise hardly ever overlap.
             thread::yield_now();
             attempt.apply(txn.as_ref(), op)
         });
-        let done =
-            done.and_then(|()| if plan.commits { attempt.mark(txn.as_ref()) } else { Ok(()) });
+        // Who wrote nothing leaves no marker: what he saw has to survive all the same.
+        let marks = plan.commits && !attempt.writes.is_empty();
+        let done = done.and_then(|()| if marks { attempt.mark(txn.as_ref()) } else { Ok(()) });
         let Attempt { reads, writes, scans, .. } = attempt;
         if let Err(denial) = done {
             drop(txn);

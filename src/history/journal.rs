@@ -3,6 +3,7 @@
 //! the next thing. Judges nothing.
 
 use crate::{
+    engine::Bucket,
     error::{Error, Result},
     history::{
         Event, History, Milestone,
@@ -134,6 +135,14 @@ impl Recorder {
 
     fn waiting(&self) -> MutexGuard<'_, ()> {
         self.moved.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Writes a checkpoint of a bucket and waits for it.
+    pub fn checkpoint(&self, name: &str, bucket: &dyn Bucket) {
+        let asked = self.stamp();
+        bucket.checkpoint_and_wait();
+        let stamp = self.stamp();
+        self.record(Event::Checkpoint { bucket: name.to_owned(), asked, stamp });
     }
 
     /// A client's next attempt.

@@ -189,7 +189,7 @@ impl<'a> Runner<'a> {
             }
             Step::Beside { bucket, traffic, steps } => self.beside(bucket, traffic, steps, seed),
             Step::Checkpoint { bucket } => {
-                self.bucket(bucket).checkpoint_and_wait();
+                self.recorder.checkpoint(bucket, self.bucket(bucket));
                 Ok(())
             }
             Step::Collect { rounds } => {

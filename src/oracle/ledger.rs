@@ -184,7 +184,10 @@ impl<'h> Ledger<'h> {
                 Event::Bucket { name, change, stamp } => {
                     lives.entry(name).or_default().change(*change, *stamp);
                 }
-                Event::Synced { .. } | Event::Milestone(_) | Event::Wrong { .. } => {}
+                Event::Synced { .. }
+                | Event::Checkpoint { .. }
+                | Event::Milestone(_)
+                | Event::Wrong { .. } => {}
             }
         }
         ledger.lives.resize_with(cuts.len(), || lives.clone());

@@ -4,13 +4,10 @@
 //!
 //! A point without a recipe fails each of its cases, a recipe without a point is said.
 
-pub mod exits;
 mod fault;
 pub mod flow;
 pub mod known;
 pub mod recipes;
-pub mod recovery_check;
-mod stopped;
 
 use crate::{
     engine::{
@@ -25,7 +22,6 @@ pub(crate) use fault::PREFIX;
 pub use fault::{Fault, Position};
 use flow::Flow;
 use recipes::{Recipe, Row};
-pub use stopped::Stopped;
 
 /// Why a point is or is not exercised.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -166,7 +162,7 @@ impl ChaosCase {
                     return case.skip(&format!("{name} {version} knows {what}"));
                 }
                 let stages = recipe.stages(self.fault.preset());
-                Flow { case, fault: self.fault, stages }.run()
+                Flow { fault: self.fault, stages }.run(case)
             }
             Coverage::Uncovered(place) => Verdict::Inconclusive(format!(
                 "uncovered: {name} {version} has the failpoint {} ({place}) and the suite has no \

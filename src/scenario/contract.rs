@@ -40,8 +40,11 @@ pub use reference::Reference;
 use crate::{
     engine::{Bucket, BucketOptions, Driver, Engine, EngineError, Merge, Outcome},
     report::Figures,
+    settings::FindingId,
 };
 use client::{Frame, ask, committed};
+use knobs::budget::Unit;
+use results::absorbed;
 use std::{
     any::Any,
     fs::File,
@@ -203,15 +206,16 @@ impl<'a> Course<'a> {
             let expected = self.reference.step(op);
             if expected == Answer::LeftOut {
                 said("begin", frame.leave_out(op))?;
-                self.figures.add("left_out", 1);
+                let id = FindingId::MERGE_ADMISSION_SEES_ONLY_THE_NEWEST_VERSION.to_string();
+                self.figures.add(absorbed::figure(&id, Unit::Operations), 1);
             } else {
                 let copy = self.dir.join(format!("copy-{}", self.at));
                 let answer = said("carry it out", frame.perform(op, &self.reference, &copy))?;
                 if answer != expected {
                     return Err(answer.difference(&expected));
                 }
-                self.figures.add("operations", 1);
             }
+            self.figures.add(absorbed::judged(Unit::Operations), 1);
             self.at += 1;
         }
         Ok(None)

@@ -1,21 +1,16 @@
 //! One database over all the processes that open it: children run stages on it, and what they
-//! left behind becomes the evidence. Owns paths and counts; judges through the oracles only.
+//! left behind becomes the evidence. Owns paths and counts; judges nothing.
 
 use crate::{
     engine::EngineOptions,
     error::{Error, Result},
     history::{
-        Event, History, Milestone, OracleName,
+        Event, History, Milestone,
         child::{self, End, Exit, Plan},
         dump::Dump,
         journal,
         kill::Mark,
         script::Step,
-    },
-    oracle::{
-        Violation,
-        judge::{Evidence, judge_all},
-        recovery::{Expect, Reopened},
     },
     report::Figures,
     settings::Seed,
@@ -30,8 +25,6 @@ use std::{
 /// The time after which a child that should have ended is ended; generous, since it is only there
 /// to turn a hang into a verdict.
 pub const DEADLINE: Duration = Duration::from_mins(1);
-
-const SERVES: &str = "a database can be opened again and serves";
 
 /// What one process does with the database.
 #[derive(Clone, Debug)]
@@ -174,24 +167,6 @@ impl Database {
             self.dumps.push(child::read_dump(&dump)?);
         }
         Ok(exit)
-    }
-
-    /// What is broken in the database as its processes left it: one more opens and reads it, and every
-    /// oracle judges.
-    pub fn broken(
-        &mut self,
-        options: &EngineOptions,
-        figures: &mut Figures,
-    ) -> Result<Vec<Violation>> {
-        let exit = self.process(&Stage::looking(options), figures)?;
-        if !self.milestones()?.iter().any(Milestone::is_scripted) {
-            let how = format!("{:?}: {}", exit.class, exit.stderr.trim());
-            return Ok(vec![Violation::new(OracleName::Answers, SERVES, how)]);
-        }
-        let history = self.history()?;
-        let states = Reopened::at_milestones(&history, self.dumps.clone());
-        let evidence = Evidence::new(&history, Expect::of(options).streams, &states);
-        Ok(judge_all(&evidence).violations())
     }
 
     /// What all processes recorded.

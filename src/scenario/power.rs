@@ -96,6 +96,7 @@ impl TraceMarks {
             Event::Begin { .. }
             | Event::Abort { .. }
             | Event::Info { .. }
+            | Event::Checkpoint { .. }
             | Event::Wrong { .. } => None,
         }
     }

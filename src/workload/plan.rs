@@ -35,6 +35,8 @@ pub enum Op {
     Append(Vec<u8>),
     /// Adds an element to a set, without looking.
     Include(Vec<u8>),
+    /// Writes a checkpoint of the bucket and waits for it; the transaction stays open meanwhile.
+    Checkpoint,
     /// Reads two merged numbers and writes both back, with up to so much moved from one to the
     /// other. Not to be mixed with additions to the same numbers in one transaction.
     Move {
@@ -82,6 +84,10 @@ pub struct Mix {
     pub weights: [u64; 7],
     /// Per cent of the transactions that are dropped instead of committed.
     pub abort_pct: u64,
+    /// Per cent of the transactions in the middle of which their client writes a checkpoint.
+    pub checkpoint_pct: u64,
+    /// Each client has keys and numbers of its own: client `n` those from `n * keys` on.
+    pub apart: bool,
 }
 
 /// How keys are chosen.
@@ -151,6 +157,8 @@ impl Default for Mix {
             lengths: vec![MIN_VALUE as u32, 100, 255, 1023, 1024, 1025, 3000],
             weights: [20, 3, 30, 10, 15, 10, 12],
             abort_pct: 10,
+            checkpoint_pct: 0,
+            apart: false,
         }
     }
 }
@@ -175,15 +183,24 @@ pub fn sum_key(number: u64) -> Vec<u8> {
 }
 
 impl Mix {
-    /// Draws the next transaction.
-    pub fn next(&self, rng: &mut Rng) -> TxnPlan {
+    /// Draws the client's next transaction.
+    pub fn next(&self, client: u16, rng: &mut Rng) -> TxnPlan {
         let count = rng.between(1, self.ops);
-        let ops = (0..count).map(|_| self.op(rng)).collect();
-        TxnPlan { ops, commits: !rng.percent(self.abort_pct) }
+        let mut ops: Vec<Op> = (0..count).map(|_| self.op(client, rng)).collect();
+        let commits = !rng.percent(self.abort_pct);
+        if self.checkpoint_pct > 0 && rng.percent(self.checkpoint_pct) {
+            ops.insert(ops.len().div_ceil(2), Op::Checkpoint);
+        }
+        let mut plan = TxnPlan { ops, commits };
+        if self.apart {
+            plan.own_sums(client);
+        }
+        plan
     }
 
-    fn op(&self, rng: &mut Rng) -> Op {
-        let number = self.access.number(self.keys, rng);
+    fn op(&self, client: u16, rng: &mut Rng) -> Op {
+        let first = if self.apart { u64::from(client) * self.keys } else { 0 };
+        let number = first + self.access.number(self.keys, rng);
         let key = key(number);
         let length = *rng.pick(&self.lengths);
         match rng.weighted(&self.weights) {
@@ -230,7 +247,7 @@ mod tests {
         let mix = Mix::default();
         let plans = |seed| {
             let mut rng = Seed::new(seed).rng();
-            (0..300).map(|_| mix.next(&mut rng)).collect::<Vec<_>>()
+            (0..300).map(|_| mix.next(0, &mut rng)).collect::<Vec<_>>()
         };
         assert_eq!(plans(1), plans(1));
         assert_ne!(plans(1), plans(2));
@@ -239,6 +256,29 @@ mod tests {
             .flat_map(|plan| plan.ops.iter().map(|op| format!("{op:?}")[..3].to_owned()))
             .collect();
         assert_eq!(kinds.len(), 7, "{kinds:?}");
+    }
+
+    #[test]
+    fn clients_apart_have_no_key_in_common() {
+        let mix = Mix { keys: 10, apart: true, checkpoint_pct: 50, ..Mix::default() };
+        let keys = |client| {
+            let mut rng = Seed::new(1).rng();
+            let plans: Vec<TxnPlan> = (0..200).map(|_| mix.next(client, &mut rng)).collect();
+            let amid = |plan: &TxnPlan| plan.ops.iter().position(|op| *op == Op::Checkpoint);
+            assert!(plans.iter().any(|plan| amid(plan).is_some_and(|at| at > 0)));
+            let ops = plans.into_iter().flat_map(|plan| plan.ops);
+            ops.filter_map(|op| match op {
+                Op::Upsert(key, _) | Op::Put(key, _) | Op::Update(key, _) | Op::Add(key, _) => {
+                    Some(key)
+                }
+                _ => None,
+            })
+            .collect::<std::collections::BTreeSet<_>>()
+        };
+        let [one, other] = [keys(1), keys(2)];
+        assert!(one.is_disjoint(&other));
+        let of_range = |key: &Vec<u8>| *key < super::key(20) || key.starts_with(SUM_PREFIX);
+        assert!(one.contains(&key(10)) && one.iter().all(of_range), "{one:?}");
     }
 
     #[test]
@@ -259,7 +299,7 @@ mod tests {
             ..Mix::default()
         };
         for _ in 0..2000 {
-            let Op::Read(read) = mix.op(&mut rng) else { panic!("it only reads") };
+            let Op::Read(read) = mix.op(0, &mut rng) else { panic!("it only reads") };
             taken[(0..32u64).position(|number| key(number) == read).unwrap()] += 1;
         }
         assert!(taken[0] > 4 * taken[4] && taken[31] > 0, "{taken:?}");

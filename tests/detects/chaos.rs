@@ -3,7 +3,7 @@
 //! a journal that claims more than happened must each end in the verdict that is theirs.
 
 #[path = "../../build/extract.rs"]
-mod extract;
+pub(crate) mod extract;
 
 use extract::{Catalogue, Kind, extract};
 use mace_prod::{
@@ -17,17 +17,22 @@ use mace_prod::{
     scenario::{
         Case,
         chaos::{
-            ChaosCase, Fault, Position, cases, cases_of, exits::must, flow::Flow, recipes::Recipe,
-            recovery_check::RecoveryCheck,
+            ChaosCase, Fault, Position, cases, cases_of,
+            flow::{Flow, check_recovery},
+            recipes::Recipe,
         },
-        database::{Database, Stage},
+        database::Stage,
+        exits::must,
+        run::Run,
     },
+    settings::FindingId,
     testdir::TestDir,
     verdict::Verdict,
     workload::TxnId,
 };
 use std::{
     collections::BTreeSet,
+    path::Path,
     process::{Command, Stdio},
 };
 
@@ -168,7 +173,7 @@ fn flow(
     Case::run(|case| {
         let mut stages = recipe.stages(Preset::OneWriter);
         change(&mut stages.armed);
-        let verdict = Flow { case, fault, stages }.run();
+        let verdict = Flow { fault, stages }.run(case);
         assert!(judge(&verdict), "{verdict:?}");
         Verdict::Pass
     });
@@ -201,31 +206,53 @@ fn a_child_that_dies_elsewhere_is_a_crash_of_its_own() {
 #[test]
 fn an_acknowledged_commit_that_is_gone_is_a_violation() {
     Case::run(|case| {
-        let stages = Recipe::Commits.stages(Preset::OneWriter);
-        let mut database = must(Database::new(case.dir().join("db"), case.seed()));
-        must(database.process(&stages.armed, &mut case.figures));
-        claim_one_more(&database);
-        let mut recovery_check = RecoveryCheck {
-            options: stages.armed.options.clone(),
-            preset: Preset::OneWriter,
-            expect: mace_prod::oracle::recovery::Expect::of(&stages.armed.options),
-            figures: &mut case.figures,
-        };
-        let violations = recovery_check.judge(database).expect("it can be opened all the same");
-        assert!(
-            violations.iter().any(|found| found.oracle == OracleName::Durability),
-            "{violations:?}"
-        );
+        let verdict = case.over(Preset::OneWriter, |run| {
+            let stages = Recipe::Commits.stages(Preset::OneWriter);
+            run.options = stages.armed.options.clone();
+            run.process(&stages.armed);
+            claim_one_more(&run.journal());
+            check_recovery(run);
+        });
+        let Verdict::Violated(found) = verdict else { panic!("{verdict:?}") };
+        assert!(found.iter().any(|found| found.oracle == OracleName::Durability), "{found:?}");
+        Verdict::Pass
+    });
+}
+
+/// A run whose last process dies of a known finding, as it is told; it claims a commit that is not there
+/// or it does not.
+fn ended_by_a_finding(case: &Case, claims: bool) -> Verdict {
+    let folder = case.dir().join(format!("claims-{claims}"));
+    let mut run = Run::new(Preset::OneWriter, folder, case.seed());
+    run.explain_by(|_, _, _| Some((FindingId::SHORT_LOG_FILE, "it says so".to_owned())));
+    let armed = Recipe::Commits.stages(Preset::OneWriter).armed;
+    run.options = armed.options.clone();
+    run.process(&armed);
+    if claims {
+        claim_one_more(&run.journal());
+    }
+    run.reopen();
+    run.process(&Stage { steps: vec![Step::Die], ..armed });
+    run.judge()
+}
+
+#[test]
+fn a_known_finding_hides_no_violation_of_its_run() {
+    Case::run(|case| {
+        let known = ended_by_a_finding(case, false);
+        assert_eq!(known, Verdict::Known(FindingId::SHORT_LOG_FILE));
+        let Verdict::Violated(found) = ended_by_a_finding(case, true) else { panic!("hidden") };
+        assert!(found.iter().any(|found| found.oracle == OracleName::Durability), "{found:?}");
         Verdict::Pass
     });
 }
 
 /// Adds a commit to the journal that no process ever asked for.
-fn claim_one_more(database: &Database) {
+fn claim_one_more(journal: &Path) {
     use mace_prod::{
         history::KeyText, history::Write, history::journal::Recorder, workload::Version,
     };
-    let recorder = must(Recorder::file(&database.journal()));
+    let recorder = must(Recorder::file(journal));
     let txn: TxnId = recorder.next_txn(1);
     let version = Version { txn, op: 0, len: 64 };
     let marker = Version { txn, op: 1, len: 32 };

@@ -25,6 +25,7 @@ pub(crate) fn charge(defect: Defect) -> Charge {
             (closed, OracleName::Atomicity, "whole or absent")
         }
         Defect::MiddleDropped | Defect::ReadFromDropped => (closed, OracleName::Order, "prefix"),
+        Defect::SeenDropped => (stage::looking_unsure, OracleName::Isolation, ""),
         Defect::AbortedRevived => (closed, OracleName::Contents, "aborted versions"),
         Defect::UncommittedKept => (dead_and_lost, OracleName::Contents, "aborted versions"),
         Defect::InFlightTorn => (dead_and_lost, OracleName::Atomicity, "whole or absent"),

@@ -4,6 +4,7 @@
 
 mod aging;
 mod bench;
+mod build;
 mod chaos;
 mod charge;
 mod contract;
@@ -67,6 +68,7 @@ defects! {
     detects_the_first_write_dropped: FirstWriteDropped,
     detects_a_commit_dropped_in_the_middle: MiddleDropped,
     detects_a_commit_dropped_that_was_read: ReadFromDropped,
+    detects_an_open_commit_dropped_that_was_seen: SeenDropped,
     detects_aborted_work_revived: AbortedRevived,
     detects_uncommitted_work_kept: UncommittedKept,
     detects_a_torn_commit_in_flight: InFlightTorn,
@@ -161,6 +163,7 @@ fn isolation_names_what_clients_saw() {
         );
     }
     must_be_silent("looking", 200, |play, _| stage::looking(play));
+    must_be_silent("looking, unsure", 200, |play, _| stage::looking_unsure(play));
     must_be_silent("scanning", 30, |play, _| isolated::scanning(play));
     must_be_silent("lists", 60, |play, _| isolated::lists(play));
 }

@@ -1,7 +1,7 @@
 //! Where faulty engines perform: each scene drives one over its processes, collects the evidence
 //! that a case would collect, and has the oracles judge it.
 
-use crate::weave::{look_and_weave, weave};
+use crate::weave::{look, look_and_weave, weave};
 use mace_prod::{
     engine::{
         Bucket, BucketOptions, Driver, Engine, EngineOptions, Keys, Merge, Order, Scan,
@@ -202,11 +202,22 @@ pub(crate) fn crash(play: Play, death: Option<Death>, unsure: Option<u64>) -> Ou
 /// Clients that look before they write, and two reopenings: for the oracle of isolation, which
 /// leaves out keys that somebody wrote without a look.
 pub(crate) fn looking(play: Play) -> Outcome {
+    looking_on(Stage::new(play, None), play)
+}
+
+/// The same where every other commit has no clear answer.
+pub(crate) fn looking_unsure(play: Play) -> Outcome {
     let mut stage = Stage::new(play, None);
+    stage.driver = stage.driver.unsure(2);
+    looking_on(stage, play)
+}
+
+fn looking_on(mut stage: Stage, play: Play) -> Outcome {
     let seed = play.seed;
     stage.process(|engine, recorder| {
         let bucket = open(engine, "b", recorder);
         look_and_weave("b", bucket.as_ref(), recorder, seed, STEPS);
+        look("b", bucket.as_ref(), recorder);
     });
     stage.process(|_, _| ());
     stage.process(|_, _| ());

@@ -1,7 +1,7 @@
 //! A defect of isolation that only what a power loss leaves shows, and that no other oracle reads: caught
 //! by its name, and the honest engine is not blamed. Judges the cases, never the engine under test.
 
-use crate::power::explore;
+use crate::power::search::Search;
 use faultfs::Step as Loss;
 use mace_prod::{
     engine::{
@@ -48,9 +48,9 @@ fn broken_isolation_in_a_crash_state_is_caught() {
             Stage::closing(&options, vec![open, Step::Traffic { bucket: bucket(), traffic }]);
         let stages = Stages { setup: Vec::new(), armed };
         let shown = |case: &mut Case, driver: &dyn Driver| {
-            let words = explore::shown_by(driver, case, &stages, &[Loss::DropAll], "");
-            let words = words.unwrap_or_else(|verdict| panic!("{verdict:?}"));
-            words.into_iter().filter(|words| explore::known_of(words).is_none()).collect::<Vec<_>>()
+            let search = Search { driver, ..Search::new(&stages, &[Loss::DropAll]) };
+            let found = search.run(case);
+            found.unwrap_or_else(|verdict| panic!("{verdict:?}")).unknown()
         };
         let honest = shown(case, &MaceDriver);
         let faulty = shown(case, &SetForgetful);

@@ -4,6 +4,7 @@
 //! engine must not. This binary is interposed, as `prod_power` is.
 #![cfg(all(target_os = "linux", target_env = "gnu"))]
 
+mod budget;
 mod crash_state;
 #[cfg(any(feature = "fjall", feature = "redb"))]
 mod others;
@@ -35,7 +36,7 @@ use mace_prod::{
     verdict::Verdict,
     workload::plan,
 };
-use power::{explore, faults};
+use power::{explore, faults, search::Search};
 use std::{fs, path::Path, process::Command};
 
 const LOST: &str = "durability: an acknowledged commit";
@@ -89,22 +90,19 @@ fn a_known_finding_does_not_absorb_another_defect() {
     Case::run(|case| {
         let shown = |case: &mut Case, driver: &dyn Driver| {
             let stages = workloads::across_log_files(&workloads::ACROSS_LOG_FILES);
-            let words = explore::shown_by(driver, case, &stages, &[Step::DropOne], "");
-            words.unwrap_or_else(|verdict| panic!("{verdict:?}"))
+            let search = Search { driver, ..Search::new(&stages, &[Step::DropOne]) };
+            let found = search.run(case);
+            found.unwrap_or_else(|verdict| panic!("{verdict:?}"))
         };
-        let is_short = |words: &Answer| explore::known_of(words) == Some(SHORT_LOG_FILE);
         let honest = shown(case, &MaceDriver);
         let faulty = shown(case, &Forgetful(&MaceDriver));
         // The honest engine shows the finding here, and nothing but known ones.
-        if !honest.iter().any(is_short)
-            || honest.iter().any(|words| explore::known_of(words).is_none())
-        {
-            return Verdict::Inconclusive(format!("of the honest engine: {honest:?}"));
+        if !honest.is_known(SHORT_LOG_FILE) || !honest.unknown().is_empty() {
+            return Verdict::Inconclusive(format!("of the honest engine: {:?}", honest.findings));
         }
         // Each crash state with a short log lacks the pair as well.
-        let blamed = faulty.iter().any(|words| explore::known_of(words).is_none());
-        if faulty.iter().any(is_short) || !blamed {
-            return Verdict::Inconclusive(format!("of the forgetful one: {faulty:?}"));
+        if faulty.is_known(SHORT_LOG_FILE) || faulty.unknown().is_empty() {
+            return Verdict::Inconclusive(format!("of the forgetful one: {:?}", faulty.findings));
         }
         Verdict::Pass
     });
@@ -210,9 +208,10 @@ fn the_command_of_a_failing_disk_shows_it_again() {
 
 /// What a loss of everything unsynced shows of a driver, known findings left out.
 fn shown(case: &mut Case, driver: &dyn Driver, faults: &str) -> Vec<Answer> {
-    let words = explore::shown_by(driver, case, &LOSES.stages(), &[Step::DropAll], faults);
-    let words = words.expect("the work is carried out");
-    words.into_iter().filter(|words| explore::known_of(words).is_none()).collect()
+    let stages = LOSES.stages();
+    let search = Search { driver, faults, ..Search::new(&stages, &[Step::DropAll]) };
+    let found = search.run(case);
+    found.expect("the work is carried out").unknown()
 }
 
 fn caught(case: &mut Case, driver: &dyn Driver, faults: &str) -> Verdict {

@@ -2,16 +2,12 @@
 //! each finding that the cases leave out or take away by its cause (`mace_prod::scenario::power::foreign`)
 //! is shown here as it is, so that it cannot be left out any longer than it is there.
 
-use crate::power::{
-    explore::{self, Search, TraceFilter, names_kept},
-    record,
-};
-use faultfs::{Finding, Plan, Step};
+use crate::power::search::Search;
+use faultfs::{Finding, Step};
 use mace_prod::{
     engine::Driver,
-    scenario::{Case, chaos::recipes::Stages, power::DATABASE},
+    scenario::{Case, chaos::recipes::Stages},
 };
-use std::fs;
 
 /// What is found of a work; the database is made before the recording, or within it.
 fn found(
@@ -22,18 +18,10 @@ fn found(
     faults: &str,
     is_made: bool,
 ) -> Vec<Finding> {
-    let places = record::Places::new(case.dir());
-    if is_made {
-        record::set_up(&places, driver, stages, case.seed()).expect("the database is made");
-    } else {
-        fs::create_dir_all(places.disk().join(DATABASE)).expect("the case takes folders");
-    }
-    let plan: Plan = faults.parse().expect("a rule");
     // What a fault shows is looked for behind what needs none.
-    let seen_as: TraceFilter = if faults.is_empty() { |trace, _| trace } else { names_kept };
-    let search = Search { steps, plan: &plan, seen_as };
-    let findings = explore::findings(driver, case, stages, &[], &search);
-    findings.expect("the work is carried out")
+    let keeps_names = !faults.is_empty();
+    let search = Search { driver, faults, is_made, keeps_names, ..Search::new(stages, steps) };
+    search.run(case).expect("the work is carried out").findings
 }
 
 #[cfg(feature = "redb")]
@@ -71,10 +59,7 @@ mod redb {
 #[cfg(feature = "fjall")]
 mod fjall {
     use super::found;
-    use crate::{
-        Forgetful,
-        power::explore::{known_of, shown_by},
-    };
+    use crate::{Forgetful, power::search::Search};
     use faultfs::{Finding, Outcome, Profile, Step};
     use mace_prod::{
         engine::{Driver, Preset, fjall::FjallDriver},
@@ -180,23 +165,23 @@ mod fjall {
             let work = Workload { recipe: Recipe::Commits, preset: Preset::OneWriter };
             let shown = |case: &mut Case, driver: &dyn Driver| {
                 let steps = [Step::TearOne];
-                let words = shown_by(driver, case, &work.stages(), &steps, "");
-                words.unwrap_or_else(|verdict| panic!("{verdict:?}"))
+                let stages = work.stages();
+                let search = Search { driver, ..Search::new(&stages, &steps) };
+                let found = search.run(case);
+                found.unwrap_or_else(|verdict| panic!("{verdict:?}"))
             };
             let honest = shown(case, &FjallDriver);
             let faulty = shown(case, &Forgetful(&FjallDriver));
-            let is_torn = |words: &Outcome| known_of(words) == Some(other_engines::TORN_BATCH);
-            let is_blamed_for_it = |words: &Outcome| {
-                words.to_string().contains("JournalRecovery(ChecksumMismatch)")
-                    && known_of(words).is_none()
-            };
-            let is_told_apart = honest.iter().any(is_torn)
-                && !honest.iter().any(|words| known_of(words).is_none())
-                && faulty.iter().any(is_blamed_for_it);
+            let is_blamed_for_it =
+                |words: &Outcome| words.to_string().contains("JournalRecovery(ChecksumMismatch)");
+            let is_told_apart = honest.is_known(other_engines::TORN_BATCH)
+                && honest.unknown().is_empty()
+                && faulty.unknown().iter().any(is_blamed_for_it);
             if is_told_apart {
                 return Verdict::Pass;
             }
-            Verdict::Inconclusive(format!("honest: {honest:?}, faulty: {faulty:?}"))
+            let seen = [honest.findings, faulty.findings];
+            Verdict::Inconclusive(format!("of the honest engine, of the forgetful one: {seen:?}"))
         });
     }
 

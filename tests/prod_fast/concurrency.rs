@@ -71,6 +71,7 @@ case!(a_lost_update_is_refused_and_everybody_gets_on: [
         lengths: vec![40, 1200],
         weights: [10, 0, 60, 0, 20, 10, 0],
         abort_pct: 5,
+        ..Mix::default()
     };
     run.keep_one_log_file();
     run.buckets = run.preset().bucket().checkpoints_when_asked();

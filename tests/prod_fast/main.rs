@@ -2,6 +2,7 @@
 //! and hot traffic, recovery. Each `case!` is a promise and the presets in which it is tried; each
 //! preset is a case of its own.
 
+mod checkpoints;
 mod concurrency;
 mod evictor;
 mod gc;

@@ -21,7 +21,9 @@ use mace_prod::{
             other_engines::{UNSYNCED_NAMES, unsynced_names},
             workloads::{self, Workload},
         },
+        regression::{Body, Regression},
     },
+    settings::FindingId,
     verdict::Verdict,
 };
 
@@ -96,41 +98,36 @@ fn trial(name: String, judge: impl FnOnce(&mut Case) -> Verdict + Send + 'static
     })
 }
 
-/// Confirmed findings that only a power loss or a slow disk shows; the others are in `prod_regressions`.
-const REGRESSIONS: &[&str] = &[
-    "barrier_misses_rotated_logs::a_barrier_covers_rotated_logs",
-    "failed_commit_comes_back::a_commit_that_others_saw_undone_stays_undone",
-    "log_behind_a_cut::what_follows_a_recovery_survives",
-    "one_open_file_a_shard::clients_that_read_two_files_of_a_shard_return",
-    "reading_a_collected_file::a_reader_outlives_the_collection_of_its_file",
-    "short_log_file::a_transaction_over_log_files_is_whole_or_absent",
-    "sync_believed_after_failed::no_commit_is_acknowledged_behind_a_failed_sync",
-    "unsynced_log_name::commits_in_an_earlier_openings_log_file_survive",
-];
-
-/// Their cases, on every system: an entry whose case is not there would be an error.
-fn regressions() -> impl Iterator<Item = Trial> {
-    REGRESSIONS.iter().map(|name| trial((*name).to_owned(), regression(name)))
+/// Confirmed findings that only a power loss or a slow disk shows, each with the promise that it breaks,
+/// on every system: an entry whose case is not there would be an error. The others are in
+/// `prod_regressions`.
+macro_rules! regressions {
+    ($($file:ident::$promise:ident $id:ident),+ $(,)?) => {
+        vec![$({
+            #[cfg(all(target_os = "linux", target_env = "gnu"))]
+            let body: Body = regressions::$file::body;
+            #[cfg(not(all(target_os = "linux", target_env = "gnu")))]
+            let body: Body = |finding| finding.needs(false, INTERPOSED);
+            let name = concat!(stringify!($file), "::", stringify!($promise));
+            trial(name.to_owned(), move |case| Regression::run(case, FindingId::$id, body))
+        }),+]
+    };
 }
 
-#[cfg(all(target_os = "linux", target_env = "gnu"))]
-fn regression(name: &str) -> fn(&mut Case) -> Verdict {
-    match name.split("::").next() {
-        Some("barrier_misses_rotated_logs") => regressions::barrier_misses_rotated_logs::judge,
-        Some("failed_commit_comes_back") => regressions::failed_commit_comes_back::judge,
-        Some("log_behind_a_cut") => regressions::log_behind_a_cut::judge,
-        Some("one_open_file_a_shard") => regressions::one_open_file_a_shard::judge,
-        Some("reading_a_collected_file") => regressions::reading_a_collected_file::judge,
-        Some("short_log_file") => regressions::short_log_file::judge,
-        Some("sync_believed_after_failed") => regressions::sync_believed_after_failed::judge,
-        Some("unsynced_log_name") => regressions::unsynced_log_name::judge,
-        _ => panic!("no file of a regression is declared for {name}"),
-    }
-}
-
-#[cfg(not(all(target_os = "linux", target_env = "gnu")))]
-fn regression(_: &str) -> fn(&mut Case) -> Verdict {
-    |case| case.skip(INTERPOSED)
+fn regressions() -> Vec<Trial> {
+    regressions![
+        barrier_misses_rotated_logs::a_barrier_covers_rotated_logs BARRIER_MISSES_ROTATED_LOGS,
+        failed_commit_comes_back::a_commit_that_others_saw_undone_stays_undone
+            FAILED_COMMIT_COMES_BACK,
+        log_behind_a_cut::what_follows_a_recovery_survives LOG_BEHIND_A_CUT,
+        one_open_file_a_shard::clients_that_read_two_files_of_a_shard_return ONE_OPEN_FILE_A_SHARD,
+        reading_a_collected_file::a_reader_outlives_the_collection_of_its_file
+            READING_A_COLLECTED_FILE,
+        short_log_file::a_transaction_over_log_files_is_whole_or_absent SHORT_LOG_FILE,
+        sync_believed_after_failed::no_commit_is_acknowledged_behind_a_failed_sync
+            SYNC_BELIEVED_AFTER_FAILED,
+        unsynced_log_name::commits_in_an_earlier_openings_log_file_survive UNSYNCED_LOG_NAME,
+    ]
 }
 
 /// Why a case is skipped where file calls are not interposed.

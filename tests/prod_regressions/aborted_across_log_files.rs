@@ -18,19 +18,16 @@
 
 use mace_prod::{
     engine::{EngineOptions, Preset},
-    history::{Milestone, child::ExitClass, clients::Traffic, script::Step},
-    oracle::Violation,
+    history::clients::Traffic,
+    regression,
     scenario::{
-        Case,
-        database::{Database, Stage},
+        database::Stage,
+        regression::{Ended, Regression},
+        run::session::{Script, Verbs},
     },
-    settings::FindingId,
-    verdict::Verdict,
     workload::Sweep,
 };
 use std::{fs, path::Path};
-
-const ID: FindingId = FindingId::ABORTED_ACROSS_LOG_FILES;
 
 /// A log file that takes all of a case.
 const LARGE: u64 = 1 << 20;
@@ -38,68 +35,47 @@ const LARGE: u64 = 1 << 20;
 /// Log files of which the dropped transaction needs several.
 const SMALL: u64 = 16 << 10;
 
-#[test]
-fn a_drop_across_log_files_leaves_a_database_openable() {
-    Case::run(|case| {
-        let control = opened_after_drop(case, LARGE);
-        if control.end != Some(Milestone::Closed) {
-            let end = control.end;
-            return Verdict::Crashed(format!("the control, all in one log file: {end:?}"));
-        }
-        let found = opened_after_drop(case, SMALL);
-        match found.end {
-            Some(Milestone::Closed) => {
-                let rotations = found.newest_log.saturating_sub(control.newest_log);
-                case.shows_nothing("a rotation within the transaction", rotations, found.broken)
-            }
-            Some(end) if end == Milestone::corruption() => case.known_finding(ID),
-            other => {
-                Verdict::Crashed(format!("the dropped transaction spans log files: {other:?}"))
-            }
-        }
-    });
-}
+regression!(
+    ABORTED_ACROSS_LOG_FILES: a_drop_across_log_files_leaves_a_database_openable,
+    |finding| {
+        let control = opened_after_drop(finding, LARGE);
+        finding.expects(control.opening.is_done(), &control.opening)?;
+        let found = opened_after_drop(finding, SMALL);
+        finding.shows(found.opening.is_corrupt())?;
+        finding.expects(found.opening.is_done(), &found.opening)?;
+        let rotations = found.newest_log.saturating_sub(control.newest_log);
+        finding.came_to("a rotation within the transaction", rotations);
+        Ok(())
+    }
+);
 
 /// A database in which a transaction was dropped.
 struct Found {
-    /// The last milestone of a process that opens and closes it.
-    end: Option<Milestone>,
+    /// How a process ends that opens and closes it.
+    opening: Ended,
     /// The number of its newest log file when it was closed for the first time.
     newest_log: u64,
-    /// What is broken in the end.
-    broken: Vec<Violation>,
 }
 
-fn opened_after_drop(case: &mut Case, wal_file_bytes: u64) -> Found {
+fn opened_after_drop(finding: &mut Regression<'_>, wal_file_bytes: u64) -> Found {
     let options = EngineOptions { wal_file_bytes, ..Preset::OneWriter.engine() };
-    let root = case.dir().join(format!("log-files-of-{wal_file_bytes}"));
-    let mut database = Database::new(root, case.seed()).expect("the case's folder takes files");
-    let bucket = || "a".to_owned();
-    let sweep = |sweep| Step::Traffic { bucket: bucket(), traffic: Traffic::sweep(sweep) };
-    let steps = vec![
-        Step::Open { bucket: bucket(), options: Preset::Tiny.bucket() },
-        sweep(Sweep { commits: false, ..Sweep::fill(30, 900, 30) }),
-        sweep(Sweep::fill(1, 100, 1)),
-        Step::Checkpoint { bucket: bucket() },
+    let mut database = finding.database(&format!("log-files-of-{wal_file_bytes}"));
+    let steps = Script::of(&Preset::Tiny.bucket(), |s| {
+        s.open("a");
+        s.work("a", Traffic::sweep(Sweep { commits: false, ..Sweep::fill(30, 900, 30) }));
+        s.work("a", Traffic::sweep(Sweep::fill(1, 100, 1)));
+        s.checkpoint("a");
         // Busy until the aborted versions are gone, and patient until then.
-        Step::Unload { bucket: bucket() },
-    ];
-    let mut run = |stage: &Stage| {
-        let exit = database.process(stage, &mut case.figures);
-        exit.expect("the child program is built with the tests").class
-    };
-    let dropped = run(&Stage::closing(&options, steps));
-    assert_eq!(dropped, ExitClass::Done, "a drop is no reason not to close cleanly");
+        s.unload("a");
+    });
+    let dropped = finding.process(&mut database, &Stage::closing(&options, steps));
+    assert!(dropped.is_done(), "a drop is no reason not to close cleanly: {dropped:?}");
     let newest_log = newest_log(&database.dir());
-    let mut run = |stage: &Stage| database.process(stage, &mut case.figures).map(drop);
-    run(&Stage::closing(&options, Vec::new())).expect("the child program is built with the tests");
-    let end = database.milestones().expect("the journal can be read").last().cloned();
-    let broken = match end {
-        Some(Milestone::Closed) => database.broken(&options, &mut case.figures),
-        _ => Ok(Vec::new()),
-    };
-    let broken = broken.expect("the child program is built with the tests");
-    Found { end, newest_log, broken }
+    let opening = finding.process(&mut database, &Stage::closing(&options, Vec::new()));
+    if opening.is_done() {
+        finding.judge(database, &options);
+    }
+    Found { opening, newest_log }
 }
 
 /// The highest number among the log files of a database.

@@ -15,51 +15,41 @@
 
 use mace_prod::{
     engine::{Bucket, Driver, Engine, EngineOptions, Merge, Preset, Scan, mace::MaceDriver},
-    oracle::{OracleName, Violation},
-    scenario::Case,
+    regression,
     settings::{FindingId, tries},
-    verdict::Verdict,
 };
 use std::{fs, path::Path};
 
-const ID: FindingId = FindingId::COPY_DURING_CHECKPOINT;
 /// Some more than a checkpoint's worth of bytes.
 const KEYS: u16 = 160;
 
-#[test]
-fn a_copy_holds_every_commit_before_it() {
-    Case::run(|case| {
-        if !MaceDriver.capabilities().copy {
-            return case.skip("this engine makes no copies");
-        }
-        // One log file is enough: rotation has no part in this.
-        let options = EngineOptions { wal_file_bytes: 64 << 20, ..Preset::Relaxed.engine() };
-        let engine = MaceDriver.open(&case.dir().join("db"), &options);
-        let engine = engine.expect("a fresh database opens");
-        let bucket = engine.create_bucket("b", &Preset::Relaxed.bucket()).expect("a fresh bucket");
-        let attempt = |number: u32, wait: bool| {
-            let number = number as u8;
-            commit(bucket.as_ref(), number);
-            if wait {
-                bucket.checkpoint_and_wait();
-            } else {
-                bucket.checkpoint();
-            }
-            missing(engine.as_ref(), &case.dir().join("copy"), &options, number)
-        };
-        let quiet: Vec<u16> = (0..5).map(|number| attempt(number, true)).collect();
-        if quiet != [0; 5] {
-            let witness = format!("without a checkpoint under way, missing: {quiet:?}");
-            let promise = "a copy holds every commit that was acknowledged before it";
-            return Verdict::Violated(vec![Violation::new(OracleName::Contract, promise, witness)]);
-        }
-        if (5..5 + tries(ID)).any(|number| attempt(number, false) > 0) {
-            case.known_finding(ID)
+const HOLDS: &str = "a copy holds every commit that was acknowledged before it";
+
+regression!(COPY_DURING_CHECKPOINT: a_copy_holds_every_commit_before_it, |finding| {
+    finding.needs(MaceDriver.capabilities().copy, "this engine makes no copies")?;
+    // One log file is enough: rotation has no part in this.
+    let options = EngineOptions { wal_file_bytes: 64 << 20, ..Preset::Relaxed.engine() };
+    let engine = MaceDriver.open(&finding.dir("db"), &options);
+    let engine = engine.expect("a fresh database opens");
+    let bucket = engine.create_bucket("b", &Preset::Relaxed.bucket()).expect("a fresh bucket");
+    let copy = finding.dir("copy");
+    let attempt = |number: u8, wait: bool| {
+        commit(bucket.as_ref(), number);
+        if wait {
+            bucket.checkpoint_and_wait();
         } else {
-            Verdict::Pass
+            bucket.checkpoint();
         }
-    });
-}
+        missing(engine.as_ref(), &copy, &options, number)
+    };
+    let quiet = [0, 1, 2, 3, 4].map(|number| attempt(number, true));
+    finding.keeps(quiet == [0; 5], HOLDS, &quiet)?;
+    for number in 0..tries(FindingId::COPY_DURING_CHECKPOINT) {
+        finding.shows(attempt(number as u8 + 5, false) > 0)?;
+        finding.came_to("a copy beside a checkpoint", 1);
+    }
+    Ok(())
+});
 
 fn commit(bucket: &dyn Bucket, number: u8) {
     let txn = bucket.begin().expect("a transaction begins");

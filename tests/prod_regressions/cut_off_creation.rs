@@ -12,8 +12,7 @@
 
 use mace_prod::{
     engine::{Driver, EngineError, Preset, mace::MaceDriver},
-    scenario::{Case, power::known::CUT_OFF_CREATION},
-    verdict::Verdict,
+    regression,
 };
 use std::{
     fs::{self, File},
@@ -24,28 +23,25 @@ use std::{
 /// two folders, and the manifest's size.
 const SIZE: u64 = 8192;
 
-#[test]
-fn a_creation_that_was_cut_off_is_begun_again() {
-    Case::run(|case| {
-        let dir = case.dir().join("db");
-        for folder in ["data", "log"] {
-            fs::create_dir_all(dir.join(folder)).expect("the case's folder takes folders");
-        }
-        let manifest = File::create(dir.join("log/manifest"));
-        manifest.and_then(|file| file.set_len(SIZE)).expect("the case's folder takes files");
-        let opened = AssertUnwindSafe(|| MaceDriver.open(&dir, &Preset::Tiny.engine()));
-        match catch_unwind(opened) {
-            Ok(Err(EngineError::Failed(code))) if code == "Corruption" => {
-                case.known_finding(CUT_OFF_CREATION)
-            }
-            Ok(Err(denial)) => Verdict::Crashed(format!("another answer: {denial}")),
-            Ok(Ok(_)) => Verdict::Pass,
-            Err(panic) => match panic.downcast_ref::<String>() {
-                Some(why) if why.contains("can't open btree-store") => {
-                    case.known_finding(CUT_OFF_CREATION)
-                }
-                _ => resume_unwind(panic),
-            },
+regression!(CUT_OFF_CREATION: a_creation_that_was_cut_off_is_begun_again, |finding| {
+    let dir = finding.dir("db");
+    for folder in ["data", "log"] {
+        fs::create_dir_all(dir.join(folder)).expect("the case's folder takes folders");
+    }
+    let manifest = File::create(dir.join("log/manifest"));
+    manifest.and_then(|file| file.set_len(SIZE)).expect("the case's folder takes files");
+    let open = || MaceDriver.open(&dir, &Preset::Tiny.engine()).map(drop);
+    let opened = catch_unwind(AssertUnwindSafe(open)).unwrap_or_else(|panic| {
+        match panic.downcast_ref::<String>() {
+            // What 0.1.2 says of the same.
+            Some(why) if why.contains("can't open btree-store") => Err(corruption()),
+            _ => resume_unwind(panic),
         }
     });
+    let corruption = Err(corruption());
+    finding.answers(&opened, &corruption, &Ok(()), "a creation that was cut off is begun again")
+});
+
+fn corruption() -> EngineError {
+    EngineError::Failed("Corruption".to_owned())
 }

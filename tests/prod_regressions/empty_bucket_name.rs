@@ -12,38 +12,23 @@
 
 use mace_prod::{
     engine::{Driver, EngineError, Preset, mace::MaceDriver},
-    oracle::{OracleName, Violation},
-    scenario::Case,
-    settings::FindingId,
-    verdict::Verdict,
+    regression,
 };
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-const ID: FindingId = FindingId::EMPTY_BUCKET_NAME;
-
-#[test]
-fn an_empty_bucket_name_is_taken_or_refused() {
-    Case::run(|case| {
-        let engine = MaceDriver.open(&case.dir().join("db"), &Preset::Defaults.engine());
-        let engine = engine.expect("a fresh database opens");
-        let made = catch_unwind(AssertUnwindSafe(|| {
-            engine.create_bucket("", &Preset::Defaults.bucket()).map(|_| ())
-        }));
-        match made {
-            Err(_) => {
-                // Half-made buckets are published; what closing does with them is not the point.
-                std::mem::forget(engine);
-                case.known_finding(ID)
-            }
-            Ok(Ok(()) | Err(EngineError::Refused(_))) => Verdict::Pass,
-            Ok(Err(denial)) => {
-                let promise = "an illegal argument is refused";
-                Verdict::Violated(vec![Violation::new(
-                    OracleName::Contract,
-                    promise,
-                    denial.to_string(),
-                )])
-            }
-        }
-    });
-}
+regression!(EMPTY_BUCKET_NAME: an_empty_bucket_name_is_taken_or_refused, |finding| {
+    let engine = MaceDriver.open(&finding.dir("db"), &Preset::Defaults.engine());
+    let engine = engine.expect("a fresh database opens");
+    let made = catch_unwind(AssertUnwindSafe(|| {
+        engine.create_bucket("", &Preset::Defaults.bucket()).map(|_| ())
+    }));
+    if made.is_err() {
+        // Half-made buckets are published; what closing does with them is not the point.
+        std::mem::forget(engine);
+    }
+    finding.shows(made.is_err())?;
+    let is_kept = matches!(made, Ok(Ok(()) | Err(EngineError::Refused(_))));
+    finding.keeps(is_kept, "an illegal argument is refused", &made)?;
+    finding.came_to("a bucket with an empty name", 1);
+    Ok(())
+});

@@ -12,35 +12,22 @@
 
 use mace_prod::{
     engine::{Bucket, Driver, EngineError, Preset, Scan, mace::MaceDriver},
-    oracle::{OracleName, Violation},
-    scenario::Case,
-    settings::FindingId,
-    verdict::Verdict,
+    regression,
 };
 
-const ID: FindingId = FindingId::EMPTY_VALUE_IS_A_DELETION;
-
-#[test]
-fn an_empty_value_is_a_value() {
-    Case::run(|case| {
-        let engine = MaceDriver.open(&case.dir().join("db"), &Preset::Defaults.engine());
-        let engine = engine.expect("a fresh database opens");
-        let bucket = engine.create_bucket("b", &Preset::Defaults.bucket()).expect("a fresh bucket");
-        write(bucket.as_ref(), b"one", b"1");
-        write(bucket.as_ref(), b"empty", b"");
-        let view = bucket.view().expect("a view opens");
-        let keys = view.scan(&Scan::all()).expect("a scan").len();
-        match (view.get(b"empty"), keys) {
-            (Err(EngineError::Absent), 1) => case.known_finding(ID),
-            (Ok(value), 2) if value.is_empty() => Verdict::Pass,
-            other => {
-                let witness = format!("the point read and the number of keys scanned: {other:?}");
-                let promise = "an acknowledged commit is there";
-                Verdict::Violated(vec![Violation::new(OracleName::Contract, promise, witness)])
-            }
-        }
-    });
-}
+regression!(EMPTY_VALUE_IS_A_DELETION: an_empty_value_is_a_value, |finding| {
+    let engine = MaceDriver.open(&finding.dir("db"), &Preset::Defaults.engine());
+    let engine = engine.expect("a fresh database opens");
+    let bucket = engine.create_bucket("b", &Preset::Defaults.bucket()).expect("a fresh bucket");
+    write(bucket.as_ref(), b"one", b"1");
+    write(bucket.as_ref(), b"empty", b"");
+    let view = bucket.view().expect("a view opens");
+    let keys = view.scan(&Scan::all()).expect("a scan").len();
+    // The point read, and the number of keys scanned.
+    let found = (view.get(b"empty"), keys);
+    let deleted = (Err(EngineError::Absent), 1);
+    finding.answers(&found, &deleted, &(Ok(Vec::new()), 2), "an acknowledged commit is there")
+});
 
 fn write(bucket: &dyn Bucket, key: &[u8], value: &[u8]) {
     let txn = bucket.begin().expect("a transaction begins");

@@ -15,49 +15,42 @@
 use mace_prod::{
     engine::{EngineOptions, Preset},
     history::{child::ExitClass, clients::Traffic, script::Step},
+    regression,
     scenario::{
-        Case,
-        database::{Database, Stage},
+        database::{DEADLINE, Stage},
+        regression::{Ended, Regression},
+        run::session::{Script, Verbs},
     },
-    settings::FindingId,
-    verdict::Verdict,
     workload::Sweep,
 };
 use std::time::{Duration, Instant};
 
-const ID: FindingId = FindingId::HANDLE_CACHE_BELOW_SHARDS;
+regression!(HANDLE_CACHE_BELOW_SHARDS: a_small_handle_cache_hangs_every_reader, |finding| {
+    let started = Instant::now();
+    let control = reads_with_handles(finding, 8, DEADLINE);
+    finding.expects(control.is_done(), &control)?;
+    // What takes ten times the control's time, and a second at least, does not come back.
+    let deadline = (started.elapsed() * 10).max(Duration::from_secs(1));
+    let found = reads_with_handles(finding, 7, deadline);
+    finding.shows(found.class == ExitClass::Hung)?;
+    // A process that is done has read every value.
+    finding.expects(found.is_done(), &found)?;
+    finding.came_to("a reader with fewer handles than shards", 1);
+    Ok(())
+});
 
-#[test]
-fn a_small_handle_cache_hangs_every_reader() {
-    Case::run(|case| {
-        let started = Instant::now();
-        let control = reads_with_handles(case, 8, mace_prod::scenario::database::DEADLINE);
-        if control != ExitClass::Done {
-            return Verdict::Crashed(format!("the control with 8 handles ended as {control:?}"));
-        }
-        // What takes ten times the control's time, and a second at least, does not come back.
-        let deadline = (started.elapsed() * 10).max(Duration::from_secs(1));
-        match reads_with_handles(case, 7, deadline) {
-            ExitClass::Hung => case.known_finding(ID),
-            // A process that is done has read every value.
-            ExitClass::Done => Verdict::Pass,
-            other => Verdict::Crashed(format!("with 7 handles the reader ended as {other:?}")),
-        }
-    });
-}
-
-fn reads_with_handles(case: &mut Case, file_handles: usize, deadline: Duration) -> ExitClass {
+fn reads_with_handles(
+    finding: &mut Regression<'_>,
+    file_handles: usize,
+    deadline: Duration,
+) -> Ended {
     let options = EngineOptions { file_handles, ..Preset::Tiny.engine() };
-    let root = case.dir().join(format!("handles-{file_handles}"));
-    let mut database = Database::new(root, case.seed()).expect("the case's folder takes files");
-    let bucket = || "a".to_owned();
-    let steps = vec![
-        Step::Open { bucket: bucket(), options: Preset::Tiny.bucket() },
-        Step::Traffic { bucket: bucket(), traffic: Traffic::sweep(Sweep::fill(40, 3000, 8)) },
-        Step::Checkpoint { bucket: bucket() },
-        Step::ReadAll { bucket: bucket() },
-    ];
-    let stage = Stage { deadline, ..Stage::closing(&options, steps) };
-    let exit = database.process(&stage, &mut case.figures);
-    exit.expect("the child program is built with the tests").class
+    let mut database = finding.database(&format!("handles-{file_handles}"));
+    let steps = Script::of(&Preset::Tiny.bucket(), |s| {
+        s.open("a");
+        s.work("a", Traffic::sweep(Sweep::fill(40, 3000, 8)));
+        s.checkpoint("a");
+        s.step(Step::ReadAll { bucket: "a".to_owned() });
+    });
+    finding.process(&mut database, &Stage { deadline, ..Stage::closing(&options, steps) })
 }

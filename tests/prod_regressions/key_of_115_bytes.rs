@@ -16,50 +16,33 @@
 
 use mace_prod::{
     engine::{Driver, Preset, mace::MaceDriver},
-    oracle::{OracleName, Violation},
-    scenario::Case,
-    settings::FindingId,
-    verdict::Verdict,
+    regression,
+    scenario::regression::Regression,
 };
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-const ID: FindingId = FindingId::KEY_OF_115_BYTES;
+const TAKEN: &str = "no legal key makes a call panic";
 
-#[test]
-fn every_length_of_key_can_be_written() {
-    Case::run(|case| {
-        let controls = [one_key(case, 114), one_key(case, 116), one_key(case, 16_372)];
-        let common = [many_keys(case, 10, 124), many_keys(case, 0, 128)];
-        if controls.contains(&false) || common.contains(&false) {
-            return wrong("a key of another length panicked, too");
-        }
-        let alone = [115, 16_370, 16_371].map(|len| !one_key(case, len));
-        // Folded after ten bytes in common were stripped, and divided.
-        let common = [many_keys(case, 10, 125), many_keys(case, 0, 127)].map(|fine| !fine);
-        match [&alone[..], &common].concat() {
-            all if !all.contains(&false) => case.known_finding(ID),
-            none if !none.contains(&true) => Verdict::Pass,
-            some => wrong(&format!("only some of the lengths panic: {some:?}")),
-        }
-    });
-}
-
-fn wrong(witness: &str) -> Verdict {
-    Verdict::Violated(vec![Violation::new(
-        OracleName::Contract,
-        "no legal key makes a call panic",
-        witness,
-    )])
-}
+regression!(KEY_OF_115_BYTES: every_length_of_key_can_be_written, |finding| {
+    let controls = [114, 116, 16_372].map(|len| one_key(finding, len));
+    let common = [many_keys(finding, 10, 124), many_keys(finding, 0, 128)];
+    let others = [&controls[..], &common].concat();
+    finding.keeps(!others.contains(&false), TAKEN, &others)?;
+    let alone = [115, 16_370, 16_371].map(|len| one_key(finding, len));
+    // Folded after ten bytes in common were stripped, and divided.
+    let common = [many_keys(finding, 10, 125), many_keys(finding, 0, 127)];
+    let fine = [&alone[..], &common].concat();
+    finding.answers(&fine, &vec![false; 5], &vec![true; 5], TAKEN)
+});
 
 /// Whether one key of this length can be written and read.
-fn one_key(case: &Case, len: usize) -> bool {
+fn one_key(finding: &Regression<'_>, len: usize) -> bool {
     let key = vec![b'k'; len];
-    survives(case, &format!("one-{len}"), std::slice::from_ref(&key))
+    survives(finding, &format!("one-{len}"), std::slice::from_ref(&key))
 }
 
 /// Whether some hundred keys of this length, alike in their first bytes, can be.
-fn many_keys(case: &Case, common: usize, len: usize) -> bool {
+fn many_keys(finding: &Regression<'_>, common: usize, len: usize) -> bool {
     let keys: Vec<Vec<u8>> = (0..400_u64)
         .map(|number| {
             let mut key = vec![b'p'; common];
@@ -68,11 +51,11 @@ fn many_keys(case: &Case, common: usize, len: usize) -> bool {
             key
         })
         .collect();
-    survives(case, &format!("many-{common}-{len}"), &keys)
+    survives(finding, &format!("many-{common}-{len}"), &keys)
 }
 
-fn survives(case: &Case, name: &str, keys: &[Vec<u8>]) -> bool {
-    let engine = MaceDriver.open(&case.dir().join(name), &Preset::Relaxed.engine());
+fn survives(finding: &Regression<'_>, name: &str, keys: &[Vec<u8>]) -> bool {
+    let engine = MaceDriver.open(&finding.dir(name), &Preset::Relaxed.engine());
     let engine = engine.expect("a fresh database opens");
     let bucket = engine.create_bucket("b", &Preset::Relaxed.bucket()).expect("a fresh bucket");
     let ended = catch_unwind(AssertUnwindSafe(|| {

@@ -18,101 +18,68 @@ use mace_prod::{
     engine::{EngineOptions, Preset},
     history::{
         Milestone,
-        child::{Exit, ExitClass, KILLED},
+        child::{ExitClass, KILLED},
         clients::Traffic,
         kill::Mark,
         script::Step,
     },
-    oracle::Violation,
+    regression,
     scenario::{
-        Case,
         database::{Database, Stage},
+        exits::must,
+        regression::{Ended, Regression},
+        run::session::{Script, Verbs},
     },
-    settings::FindingId,
-    verdict::Verdict,
     workload::Sweep,
 };
 
-const ID: FindingId = FindingId::KILLED_IN_ROUTE_SWITCH;
-
-#[test]
-fn a_route_switch_that_was_killed_is_retried() {
-    Case::run(|case| {
-        let durable = Preset::Tiny.engine().one_log_file();
-        let relaxed = EngineOptions { durable: false, ..durable.clone() };
-        let root = case.dir().join("base");
-        let mut base = Database::new(root, case.seed()).expect("the case's folder takes files");
-        for options in [&durable, &relaxed, &durable, &relaxed] {
-            let exit = run(case, &mut base, &Stage::closing(options, work()));
-            assert_eq!(exit.class, ExitClass::Done, "nothing is wrong yet: {}", exit.stderr);
-        }
-        let undisturbed = opened(case, &base, &durable, None);
-        if undisturbed.class != ExitClass::Done {
-            let class = undisturbed.class;
-            return Verdict::Crashed(format!("the undisturbed switch: {class:?}"));
-        }
-        let mut kills = 0;
-        let mut others = Vec::new();
-        for tenth in 1..10 {
-            let mark = Mark::Opening(undisturbed.allocations * tenth / 10);
-            let found = opened(case, &base, &durable, Some(mark));
-            kills += u64::from(found.killed);
-            match found.class {
-                ExitClass::Refused => return case.known_finding(ID),
-                ExitClass::Done => others.extend(found.broken),
-                other => return Verdict::Crashed(format!("after {mark:?}: {other:?}")),
-            }
-        }
-        case.shows_nothing("a kill within the switch", kills, others)
-    });
-}
-
-/// An opening.
-struct Found {
-    /// Whether the one before it was killed.
-    killed: bool,
-    /// How it ended.
-    class: ExitClass,
-    /// How many allocations it took.
-    allocations: u64,
-    /// What is broken after it.
-    broken: Vec<Violation>,
-}
-
-/// The opening that follows one which was killed at the mark.
-fn opened(case: &mut Case, base: &Database, options: &EngineOptions, mark: Option<Mark>) -> Found {
-    let fork = base.fork(case.dir().join("switch"));
-    let mut fork = fork.expect("the case's folder takes copies");
-    let mut killed = false;
-    if let Some(mark) = mark {
-        let exit = run(case, &mut fork, &Stage::killed(options, Vec::new(), mark));
-        killed = exit.class == ExitClass::Died(KILLED);
+regression!(KILLED_IN_ROUTE_SWITCH: a_route_switch_that_was_killed_is_retried, |finding| {
+    let durable = Preset::Tiny.engine().one_log_file();
+    let relaxed = EngineOptions { durable: false, ..durable.clone() };
+    let mut base = finding.database("base");
+    for options in [&durable, &relaxed, &durable, &relaxed] {
+        let ended = finding.process(&mut base, &Stage::closing(options, work()));
+        assert!(ended.is_done(), "nothing is wrong yet: {ended:?}");
     }
-    let class = run(case, &mut fork, &Stage::closing(options, Vec::new())).class;
-    let milestones = fork.milestones().expect("the journal can be read");
-    let allocations = milestones.iter().find_map(Milestone::allocations).unwrap_or_default();
-    let broken = match class {
-        ExitClass::Done => fork.broken(options, &mut case.figures),
-        _ => Ok(Vec::new()),
-    };
-    let broken = broken.expect("the child program is built with the tests");
-    Found { killed, class, allocations, broken }
+    let undisturbed = opened(finding, &base, &durable, None);
+    finding.expects(undisturbed.is_done(), &undisturbed)?;
+    let allocations = undisturbed.milestones.iter().find_map(Milestone::allocations);
+    for tenth in 1..10 {
+        let mark = Mark::Opening(allocations.unwrap_or_default() * tenth / 10);
+        let found = opened(finding, &base, &durable, Some(mark));
+        finding.shows(found.class == ExitClass::Refused)?;
+        finding.expects(found.is_done(), &found)?;
+    }
+    Ok(())
+});
+
+/// The opening that follows one which was killed at the mark, and what is broken after it.
+fn opened(
+    finding: &mut Regression<'_>,
+    base: &Database,
+    options: &EngineOptions,
+    mark: Option<Mark>,
+) -> Ended {
+    let mut fork = must(base.fork(finding.dir("switch")));
+    if let Some(mark) = mark {
+        let killed = finding.process(&mut fork, &Stage::killed(options, Vec::new(), mark));
+        let is_killed = killed.class == ExitClass::Died(KILLED);
+        finding.came_to("a kill within the switch", u64::from(is_killed));
+    }
+    let ended = finding.process(&mut fork, &Stage::closing(options, Vec::new()));
+    if ended.is_done() {
+        finding.judge(fork, options);
+    }
+    ended
 }
 
 /// A few commits, a checkpoint, and a commit after it.
 fn work() -> Vec<Step> {
-    let bucket = || "a".to_owned();
-    let sweep =
-        || Step::Traffic { bucket: bucket(), traffic: Traffic::sweep(Sweep::fill(8, 100, 2)) };
-    vec![
-        Step::Open { bucket: bucket(), options: Preset::Tiny.bucket() },
-        sweep(),
-        Step::Checkpoint { bucket: bucket() },
-        sweep(),
-    ]
-}
-
-fn run(case: &mut Case, database: &mut Database, stage: &Stage) -> Exit {
-    let exit = database.process(stage, &mut case.figures);
-    exit.expect("the child program is built with the tests")
+    let sweep = || Traffic::sweep(Sweep::fill(8, 100, 2));
+    Script::of(&Preset::Tiny.bucket(), |s| {
+        s.open("a");
+        s.work("a", sweep());
+        s.checkpoint("a");
+        s.work("a", sweep());
+    })
 }

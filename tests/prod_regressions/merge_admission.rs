@@ -22,18 +22,15 @@ use mace_prod::{
     engine::{
         Bucket, BucketOptions, Driver, EngineError, Merge, Outcome, Preset, mace::MaceDriver,
     },
-    oracle::{OracleName, Violation},
-    scenario::Case,
-    settings::FindingId,
-    verdict::Verdict,
+    regression,
 };
 
-const ID: FindingId = FindingId::MERGE_ADMISSION_SEES_ONLY_THE_NEWEST_VERSION;
+const FIRST: &str = "merges overlap with merges only, the first writer wins otherwise";
 
-#[test]
-fn no_plain_write_overlaps_a_merge() {
-    Case::run(|case| {
-        let engine = MaceDriver.open(&case.dir().join("db"), &Preset::Defaults.engine());
+regression!(
+    MERGE_ADMISSION_SEES_ONLY_THE_NEWEST_VERSION: no_plain_write_overlaps_a_merge,
+    |finding| {
+        let engine = MaceDriver.open(&finding.dir("db"), &Preset::Defaults.engine());
         let engine = engine.expect("a fresh database opens");
         let options = BucketOptions { merge: Merge::Sum, ..Preset::Defaults.bucket() };
         let bucket = engine.create_bucket("b", &options).expect("a fresh bucket");
@@ -44,21 +41,13 @@ fn no_plain_write_overlaps_a_merge() {
             operand_hides_a_write(bucket),
         ];
         let lost = [(Ok(()), number(0)), (Ok(()), number(0)), (Ok(()), number(6))];
-        let refused = found.iter().all(|(answer, _)| *answer == Err(EngineError::Conflict));
-        if found == lost {
-            case.known_finding(ID)
-        } else if refused {
-            Verdict::Pass
-        } else {
-            let promise = "merges overlap with merges only, the first writer wins otherwise";
-            Verdict::Violated(vec![Violation::new(
-                OracleName::Contract,
-                promise,
-                format!("{found:?}"),
-            )])
-        }
-    });
-}
+        finding.shows(found == lost)?;
+        let is_refused = |(answer, _): &Found| *answer == Err(EngineError::Conflict);
+        finding.keeps(found.iter().all(is_refused), FIRST, &found)?;
+        finding.came_to("a plain write beside a merge", 3);
+        Ok(())
+    }
+);
 
 type Found = (Outcome<()>, Vec<u8>);
 

@@ -18,35 +18,24 @@ use mace_prod::{
     engine::{
         Bucket, BucketOptions, Driver, EngineOptions, Merge, Outcome, Preset, mace::MaceDriver,
     },
-    oracle::{OracleName, Violation},
-    scenario::Case,
-    settings::FindingId,
+    regression,
+    scenario::regression::Regression,
     testdir::copy_tree,
-    verdict::Verdict,
 };
 
-const ID: FindingId = FindingId::MERGE_LOST_IN_RECOVERY;
+const SURVIVES: &str = "a commit that returned survives the death of the process";
 
-#[test]
-fn a_committed_merge_survives_a_kill() {
-    Case::run(|case| {
-        // The control: without the checkpoint both operands come from the log.
-        match (recovered(case, "control", false), recovered(case, "checkpoint", true)) {
-            (Ok(3), Ok(1)) => case.known_finding(ID),
-            (Ok(3), Ok(3)) => Verdict::Pass,
-            found => {
-                let witness = format!("the sums without and with a checkpoint: {found:?}");
-                let promise = "a commit that returned survives the death of the process";
-                Verdict::Violated(vec![Violation::new(OracleName::Durability, promise, witness)])
-            }
-        }
-    });
-}
+regression!(MERGE_LOST_IN_RECOVERY: a_committed_merge_survives_a_kill, |finding| {
+    // The control: without the checkpoint both operands come from the log.
+    let control = recovered(finding, "control", false);
+    let found = (control, recovered(finding, "checkpoint", true));
+    finding.answers(&found, &(Ok(3), Ok(1)), &(Ok(3), Ok(3)), SURVIVES)
+});
 
 /// The number after an older transaction added 2 beside a younger one's 1, and a kill.
-fn recovered(case: &Case, name: &str, checkpoint: bool) -> Outcome<u64> {
-    let live = case.dir().join(name);
-    let image = case.dir().join(format!("{name}-image"));
+fn recovered(finding: &Regression<'_>, name: &str, checkpoint: bool) -> Outcome<u64> {
+    let live = finding.dir(name);
+    let image = finding.dir(&format!("{name}-image"));
     let options = EngineOptions { collect_every_ms: None, ..Preset::OneWriter.engine() };
     let engine = MaceDriver.open(&live, &options)?;
     let merging = BucketOptions { merge: Merge::Sum, ..Preset::OneWriter.bucket() };

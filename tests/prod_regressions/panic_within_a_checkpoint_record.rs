@@ -20,43 +20,31 @@ use mace_prod::{
         failpoint::{Action, Rule},
         mace::MaceDriver,
     },
-    history::{Milestone, child::ExitClass, clients::Traffic, script::Step},
+    history::{child::ExitClass, clients::Traffic},
+    regression,
     scenario::{
-        Case,
-        database::{Database, Stage},
+        database::Stage,
+        regression::{Ended, Regression},
+        run::session::{Script, Verbs},
     },
     settings::{FindingId, tries},
-    verdict::Verdict,
     workload::{Mix, Source},
 };
 
-const ID: FindingId = FindingId::PANIC_WITHIN_A_CHECKPOINT_RECORD;
-
-#[test]
-fn a_database_opens_after_a_panic_of_the_checkpointer() {
-    Case::run(|case| {
-        if !MaceDriver.capabilities().failpoints {
-            return case.skip("this build of the engine has no failpoints");
+regression!(
+    PANIC_WITHIN_A_CHECKPOINT_RECORD: a_database_opens_after_a_panic_of_the_checkpointer,
+    |finding| {
+        let has_failpoints = MaceDriver.capabilities().failpoints;
+        finding.needs(has_failpoints, "this build of the engine has no failpoints")?;
+        for number in 0..tries(FindingId::PANIC_WITHIN_A_CHECKPOINT_RECORD) {
+            let opening = opened_after_panic(finding, number);
+            finding.shows(opening.is_corrupt())?;
+            finding.expects(opening.is_done(), &opening)?;
+            finding.came_to("a panic within a checkpoint record", 1);
         }
-        let mut others = Vec::new();
-        for number in 0..tries(ID) {
-            let (class, mut database) = opened_after_panic(case, number);
-            let reached = database.milestones().expect("the journal can be read");
-            match class {
-                ExitClass::Done => {
-                    let broken = database.broken(&options(), &mut case.figures);
-                    others.extend(broken.expect("the child program is built with the tests"));
-                }
-                ExitClass::Refused if reached.contains(&Milestone::corruption()) => {
-                    return case.known_finding(ID);
-                }
-                class => return Verdict::Crashed(format!("{class:?} after {reached:?}")),
-            }
-        }
-        let panics = u64::from(tries(ID));
-        case.shows_nothing("a panic within a checkpoint record", panics, others)
-    });
-}
+        Ok(())
+    }
+);
 
 fn options() -> EngineOptions {
     Preset::OneWriter.engine().one_log_file()
@@ -64,24 +52,21 @@ fn options() -> EngineOptions {
 
 /// How a process ends that opens the database after one in which the checkpointer panicked beside
 /// clients that drop much of what they do.
-fn opened_after_panic(case: &mut Case, number: u32) -> (ExitClass, Database) {
-    let root = case.dir().join(format!("try-{number}"));
-    let mut database = Database::new(root, case.seed()).expect("the case's folder takes files");
-    let bucket = || "a".to_owned();
+fn opened_after_panic(finding: &mut Regression<'_>, number: u32) -> Ended {
+    let mut database = finding.database(&format!("try-{number}"));
     let mix = Mix { ops: 30, abort_pct: 70, ..Mix::default() };
     let traffic = Traffic { first_client: 1, clients: 2, source: Source::Mix(mix), txns: 40 };
-    let checkpoint = Step::Checkpoint { bucket: bucket() };
-    let open = Step::Open { bucket: bucket(), options: Preset::OneWriter.bucket() };
-    let fill = Step::Traffic { bucket: bucket(), traffic: traffic.clone() };
-    let steps =
-        vec![open, fill, Step::Beside { bucket: bucket(), traffic, steps: vec![checkpoint] }];
+    let steps = Script::of(&Preset::OneWriter.bucket(), |s| {
+        s.open("a");
+        s.work("a", traffic.clone());
+        s.work_beside("a", traffic, |s| s.checkpoint("a"));
+    });
     let rule = Rule::new("mace_wal_after_checkpoint_write", Action::Panic, 1).to_string();
-    let mut run = |stage: &Stage| {
-        let exit = database.process(stage, &mut case.figures);
-        exit.expect("the child program is built with the tests").class
-    };
-    let panicked = run(&Stage::dying(&options(), steps).under(rule));
-    assert!(panicked != ExitClass::Done, "the panic was to end the process");
-    let class = run(&Stage::closing(&options(), Vec::new()));
-    (class, database)
+    let panicked = finding.process(&mut database, &Stage::dying(&options(), steps).under(rule));
+    assert!(panicked.class != ExitClass::Done, "the panic was to end the process");
+    let opening = finding.process(&mut database, &Stage::closing(&options(), Vec::new()));
+    if opening.is_done() {
+        finding.judge(database, &options());
+    }
+    opening
 }

@@ -19,25 +19,22 @@
 use mace_prod::{
     engine::{BucketOptions, Driver, Preset, mace::MaceDriver},
     history::{
-        Milestone,
         child::ExitClass,
         clients::Traffic,
         pause::{self, Place},
         script::{Step, held::LEAD},
     },
-    oracle::Violation,
+    regression,
     scenario::{
-        Case,
         chaos::known,
         database::{Database, Stage},
+        regression::Regression,
+        run::session::{Script, Verbs},
     },
-    settings::FindingId,
     verdict::Verdict,
     workload::Sweep,
 };
 use std::time::Duration;
-
-const ID: FindingId = FindingId::SPLIT_WITHOUT_ITS_CHILD;
 
 /// Before a client makes a leaf it asks for room for its rows, and nothing else is so large here.
 const ROWS: usize = 64 << 10;
@@ -49,80 +46,55 @@ const LEAVES: u64 = 16;
 /// Reading everything takes some milliseconds; what takes so long does not come back.
 const READING: Duration = Duration::from_secs(5);
 
-#[test]
-fn a_killed_process_leaves_no_dangling_page() {
-    Case::run(|case| {
-        if !pause::is_possible() {
-            return case.skip("threads can be held on Linux only");
+regression!(SPLIT_WITHOUT_ITS_CHILD: a_killed_process_leaves_no_dangling_page, |finding| {
+    finding.needs(pause::is_possible(), "threads can be held on Linux only")?;
+    for nth in 1..=LEAVES {
+        let mut database = finding.database(&format!("leaf-{nth}"));
+        let ended = finding.process(&mut database, &checkpoint_at_leaf(nth));
+        finding.expects(ended.is_done(), &ended)?;
+        if !ended.is_held() && nth > 2 {
+            return Ok(());
         }
-        let mut others = Vec::new();
-        for nth in 1..=LEAVES {
-            match torn(case, nth) {
-                Ok(Some(Found::Torn)) => return case.known_finding(ID),
-                Ok(Some(Found::Whole(broken))) => others.extend(broken),
-                Ok(None) if nth > 2 => {
-                    return case.shows_nothing("a checkpoint within a split", nth - 1, others);
-                }
-                Ok(None) => {
-                    return Verdict::Inconclusive(format!(
-                        "a client made {nth} leaves at the most"
-                    ));
-                }
-                Err(verdict) => return verdict,
-            }
+        if !ended.is_held() {
+            return Err(Verdict::Inconclusive(format!("a client made {nth} leaves at the most")));
         }
-        Verdict::Inconclusive(format!("a client made more than {LEAVES} leaves"))
+        let is_torn = is_torn(finding, &mut database);
+        finding.shows(is_torn)?;
+        finding.judge(database, &Preset::Defaults.engine());
+        finding.came_to("a checkpoint within a split", 1);
+    }
+    Err(Verdict::Inconclusive(format!("a client made more than {LEAVES} leaves")))
+});
+
+fn buckets() -> BucketOptions {
+    BucketOptions { split_keys: 64, consolidate_deltas: 16, ..Preset::Defaults.bucket() }
+}
+
+/// The process whose checkpoint begins when a client is about to make its `nth` leaf, and that dies
+/// then; no thread is held in it when the client makes fewer.
+fn checkpoint_at_leaf(nth: u64) -> Stage {
+    let lead = Script::of(&buckets(), |s| {
+        s.open("a");
+        s.work("a", Traffic::sweep(Sweep::fill(100, 100, 10)));
     });
+    let amid = Script::of(&buckets(), |s| s.checkpoint("a"));
+    let place = Place { thread: LEAD.to_owned(), bytes: ROWS, nth };
+    let steps = Script::of(&buckets(), |s| {
+        s.open("a");
+        s.step(Step::Hold { place, lead, amid });
+    });
+    Stage::dying(&Preset::Defaults.engine(), steps)
 }
 
-/// What a killed process left.
-enum Found {
-    /// A page without its child.
-    Torn,
-    /// Every page, and what is broken nevertheless.
-    Whole(Vec<Violation>),
-}
-
-/// What a killed process left whose checkpoint began when a client was about to make its `nth` leaf;
-/// nothing when it made fewer.
-fn torn(case: &mut Case, nth: u64) -> Result<Option<Found>, Verdict> {
-    let root = case.dir().join(format!("leaf-{nth}"));
-    let mut database = Database::new(root, case.seed()).expect("the case's folder takes files");
-    let bucket = || "a".to_owned();
-    let made =
-        BucketOptions { split_keys: 64, consolidate_deltas: 16, ..Preset::Defaults.bucket() };
-    let open = Step::Open { bucket: bucket(), options: made };
-    let fill =
-        Step::Traffic { bucket: bucket(), traffic: Traffic::sweep(Sweep::fill(100, 100, 10)) };
-    let hold = Step::Hold {
-        place: Place { thread: LEAD.to_owned(), bytes: ROWS, nth },
-        lead: vec![open.clone(), fill],
-        amid: vec![Step::Checkpoint { bucket: bucket() }],
-    };
-    let options = Preset::Defaults.engine();
-    let exit =
-        database.process(&Stage::dying(&options, vec![open.clone(), hold]), &mut case.figures);
-    let exit = exit.expect("the child program is built with the tests");
-    let milestones = database.milestones().expect("the journal can be read");
-    let ended = milestones.iter().any(Milestone::is_scripted);
-    if !matches!(exit.class, ExitClass::Died(_)) || !ended {
-        let text = format!("{:?} after {milestones:?}: {}", exit.class, exit.stderr);
-        return Err(Verdict::Crashed(text));
+/// Whether the killed process left a page without its child.
+fn is_torn(finding: &mut Regression<'_>, database: &mut Database) -> bool {
+    if MaceDriver.capabilities().checker {
+        return known::torn_split(database, &mut finding.case.figures).is_some();
     }
-    if !milestones.iter().any(Milestone::is_held) {
-        return Ok(None);
-    }
-    let is_torn = if MaceDriver.capabilities().checker {
-        known::torn_split(&database, &mut case.figures).is_some()
-    } else {
-        let steps = vec![open, Step::ReadAll { bucket: bucket() }];
-        let stage = Stage { deadline: READING, ..Stage::dying(&options, steps) };
-        let exit = database.process(&stage, &mut case.figures);
-        exit.expect("the child program is built with the tests").class == ExitClass::Hung
-    };
-    if is_torn {
-        return Ok(Some(Found::Torn));
-    }
-    let others = database.broken(&options, &mut case.figures);
-    Ok(Some(Found::Whole(others.expect("the child program is built with the tests"))))
+    let steps = Script::of(&buckets(), |s| {
+        s.open("a");
+        s.step(Step::ReadAll { bucket: "a".to_owned() });
+    });
+    let stage = Stage::dying(&Preset::Defaults.engine(), steps);
+    finding.process(database, &Stage { deadline: READING, ..stage }).class == ExitClass::Hung
 }

@@ -25,22 +25,22 @@ use mace_prod::{
     engine::{BucketOptions, Preset},
     history::{
         Milestone,
-        child::ExitClass,
         clients::Traffic,
         pause::{self, Place},
         script::Step,
     },
-    oracle::Violation,
+    regression,
     scenario::{
-        Case,
-        database::{Database, Stage},
+        database::Stage,
+        regression::{Ended, Regression},
+        run::{
+            Judging,
+            session::{Script, Verbs},
+        },
     },
-    settings::FindingId,
     verdict::Verdict,
     workload::Sweep,
 };
-
-const ID: FindingId = FindingId::UNLOAD_RACES_THE_EVICTOR;
 
 /// What a process says that dies of it.
 const SYMPTOM: &str = "must_exist failed";
@@ -55,62 +55,39 @@ const KEYS: u64 = 40;
 /// Processes of which one has to be held; nearly all are.
 const TRIES: u32 = 5;
 
-/// What became of a bucket that was unloaded while the evictor folded its page.
-enum Found {
-    /// So many pairs after it was opened again, and what else is broken after that.
-    Pairs(u64, Vec<Violation>),
-    /// The process died of the evictor's work.
-    Died,
-}
+regression!(UNLOAD_RACES_THE_EVICTOR: unloading_a_bucket_keeps_its_commits, |finding| {
+    finding.needs(pause::is_possible(), "threads can be held on Linux only")?;
+    // The control: a checkpoint begins within the fold, and is followed by the unloading's own.
+    let control = unloaded(finding, true)?;
+    finding.expects(pairs(&control) == Some(KEYS + 1), &control)?;
+    let found = unloaded(finding, false)?;
+    finding.shows(pairs(&found) != Some(KEYS + 1))?;
+    finding.came_to("an evictor that was held within a fold", 1);
+    Ok(())
+});
 
-#[test]
-fn unloading_a_bucket_keeps_its_commits() {
-    Case::run(|case| {
-        if !pause::is_possible() {
-            return case.skip("threads can be held on Linux only");
-        }
-        // The control: a checkpoint begins within the fold, and is followed by the unloading's own.
-        match (unloaded(case, true), unloaded(case, false)) {
-            (Ok(Found::Pairs(control, _)), Ok(found)) if control == KEYS + 1 => match found {
-                Found::Pairs(all, others) if all == control => {
-                    case.shows_nothing("an evictor that was held within a fold", 1, others)
-                }
-                Found::Pairs(..) | Found::Died => case.known_finding(ID),
-            },
-            (Ok(Found::Pairs(control, _)), Ok(_)) => {
-                Verdict::Crashed(format!("the control found {control} of {} pairs", KEYS + 1))
-            }
-            (Ok(Found::Died), Ok(_)) => Verdict::Crashed(format!("the control: {SYMPTOM}")),
-            (Err(verdict), _) | (_, Err(verdict)) => verdict,
-        }
-    });
+/// How many pairs were there after the bucket was opened again; none when the process died of the
+/// evictor's work.
+fn pairs(ended: &Ended) -> Option<u64> {
+    ended.milestones.iter().find_map(|milestone| match milestone {
+        Milestone::Read { pairs } if ended.is_done() => Some(*pairs),
+        _ => None,
+    })
 }
 
 /// Unloads in a process whose evictor is held; it may be done before it could be, and then all is tried
 /// again.
-fn unloaded(case: &mut Case, checkpoint: bool) -> Result<Found, Verdict> {
+fn unloaded(finding: &mut Regression<'_>, checkpoint: bool) -> Judging<Ended> {
     for attempt in 0..TRIES {
-        let root = case.dir().join(format!("checkpoint-{checkpoint}-{attempt}"));
-        let mut database = Database::new(root, case.seed()).expect("the case's folder takes files");
-        let exit = database.process(&process(checkpoint), &mut case.figures);
-        let exit = exit.expect("the child program is built with the tests");
-        let milestones = database.milestones().expect("the journal can be read");
-        let held = milestones.iter().any(Milestone::is_held);
-        let read = milestones.iter().find_map(|milestone| match milestone {
-            Milestone::Read { pairs } => Some(*pairs),
-            _ => None,
-        });
-        match (exit.class, read) {
-            (ExitClass::Done, Some(pairs)) if held => {
-                let others = database.broken(&Preset::Defaults.engine(), &mut case.figures);
-                let others = others.expect("the child program is built with the tests");
-                return Ok(Found::Pairs(pairs, others));
-            }
-            (ExitClass::Done, Some(_)) => {}
-            (ExitClass::Died(_) | ExitClass::Panicked, _) if exit.stderr.contains(SYMPTOM) => {
-                return Ok(Found::Died);
-            }
-            (class, _) => return Err(Verdict::Crashed(format!("{class:?}: {}", exit.stderr))),
+        let mut database = finding.database(&format!("checkpoint-{checkpoint}-{attempt}"));
+        let ended = finding.process(&mut database, &process(checkpoint));
+        let died = ended.died_saying(SYMPTOM);
+        finding.expects(died || pairs(&ended).is_some(), &ended)?;
+        if !died && ended.is_held() {
+            finding.judge(database, &Preset::Defaults.engine());
+        }
+        if died || ended.is_held() {
+            return Ok(ended);
         }
     }
     Err(Verdict::Inconclusive(format!("the evictor was not held in {TRIES} processes")))
@@ -118,26 +95,32 @@ fn unloaded(case: &mut Case, checkpoint: bool) -> Result<Found, Verdict> {
 
 /// The process that fills a bucket, unloads it, opens it again and reads it.
 fn process(checkpoint: bool) -> Stage {
-    let bucket = || "a".to_owned();
     let made = BucketOptions {
         cache_bytes: 16 << 10,
         evict_pct: 80,
         consolidate_deltas: 64,
         ..Preset::Defaults.bucket()
     };
-    let open = Step::Open { bucket: bucket(), options: made };
-    let overwrite = |keys| {
-        let traffic = Traffic::sweep(Sweep::fill(keys, 900, 20));
-        Step::Traffic { bucket: bucket(), traffic }
-    };
-    let before = checkpoint.then(|| Step::Checkpoint { bucket: bucket() });
-    let hold = Step::Hold {
-        place: Place { thread: "evictor".to_owned(), bytes: ROWS, nth: 1 },
-        lead: vec![open.clone(), overwrite(1)],
-        amid: before.into_iter().chain([Step::Unload { bucket: bucket() }]).collect(),
-    };
-    // The second pass makes a client fold the leaf, which puts it into the cache.
-    let fill = [open.clone(), overwrite(KEYS), overwrite(KEYS)];
-    let again = [hold, open, Step::ReadAll { bucket: bucket() }];
-    Stage::closing(&Preset::Defaults.engine(), fill.into_iter().chain(again).collect())
+    let overwrite = |keys| Traffic::sweep(Sweep::fill(keys, 900, 20));
+    let lead = Script::of(&made, |s| {
+        s.open("a");
+        s.work("a", overwrite(1));
+    });
+    let amid = Script::of(&made, |s| {
+        if checkpoint {
+            s.checkpoint("a");
+        }
+        s.unload("a");
+    });
+    let place = Place { thread: "evictor".to_owned(), bytes: ROWS, nth: 1 };
+    let steps = Script::of(&made, |s| {
+        s.open("a");
+        // The second pass makes a client fold the leaf, which puts it into the cache.
+        s.work("a", overwrite(KEYS));
+        s.work("a", overwrite(KEYS));
+        s.step(Step::Hold { place, lead, amid });
+        s.open("a");
+        s.step(Step::ReadAll { bucket: "a".to_owned() });
+    });
+    Stage::closing(&Preset::Defaults.engine(), steps)
 }

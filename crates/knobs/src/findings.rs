@@ -2,7 +2,11 @@
 //! accepted. Read by the suite, which leaves out what an entry says, and by the runner, which
 //! counts them apart. Knows the file only; whether a finding still reproduces is for the runner.
 
-use crate::{KnobError, home, knob};
+use crate::{
+    KnobError,
+    budget::{Budget, Unit},
+    home, knob,
+};
 use serde::Deserialize;
 use std::{collections::BTreeSet, path::Path};
 
@@ -10,7 +14,7 @@ use std::{collections::BTreeSet, path::Path};
 const FILE: &str = ".config/known-findings.toml";
 
 /// One accepted finding.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 #[non_exhaustive]
 pub struct Finding {
@@ -31,6 +35,9 @@ pub struct Finding {
     /// tries until it shows, [`Finding::tries`] times at the most.
     #[serde(default)]
     pub one_in: Option<u32>,
+    /// What random cases may put down to it: the share of each unit, as it was measured.
+    #[serde(default)]
+    pub absorbs: Vec<Budget>,
     /// Engine versions it is gone in, although `engine` may go on listing them.
     #[serde(default)]
     pub gone_in: Vec<String>,
@@ -84,6 +91,11 @@ impl Finding {
     /// Whether the finding is expected on `version` of the engine in `build`.
     pub fn is_expected(&self, version: &str, build: Build) -> bool {
         self.is_for(version) && self.builds.contains(&build)
+    }
+
+    /// The budget of a unit; without one the finding may take nothing of it.
+    pub fn budget(&self, unit: Unit) -> Option<&Budget> {
+        self.absorbs.iter().find(|budget| budget.unit == unit)
     }
 
     fn is_for(&self, version: &str) -> bool {
@@ -173,6 +185,10 @@ impl Findings {
             } else if case.trim().is_empty() || summary.trim().is_empty() || summary.contains('\n')
             {
                 "name the regression's case, and say in one line what is wrong"
+            } else if Unit::ALL.iter().any(|unit| of_unit(finding, *unit) > 1) {
+                "state one budget for each unit"
+            } else if let Some(remedy) = finding.absorbs.iter().find_map(Budget::remedy) {
+                remedy
             } else {
                 continue;
             };
@@ -181,4 +197,8 @@ impl Findings {
         }
         Ok(())
     }
+}
+
+fn of_unit(finding: &Finding, unit: Unit) -> usize {
+    finding.absorbs.iter().filter(|budget| budget.unit == unit).count()
 }

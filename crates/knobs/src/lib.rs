@@ -7,6 +7,7 @@
 //! where that is asked for, the knob's file in `.config/`, built-in default. A value that does not parse is an error that names the knob, the value and
 //! the place it came from; there is no fallback.
 
+pub mod budget;
 mod env;
 mod error;
 pub mod findings;

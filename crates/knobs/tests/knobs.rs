@@ -3,6 +3,7 @@
 
 use knobs::{
     Environment, Home, KnobError, Knobs, Source,
+    budget::{Share, Unit},
     findings::{Build, Findings},
     knob, nextest_keys,
 };
@@ -459,4 +460,45 @@ fn malformed_findings_are_refused_absent_are_none() {
     }
     let twice = root(&[("known-findings.toml", &FINDING.repeat(2))]);
     assert!(Findings::load(twice.path()).unwrap_err().to_string().contains("of its own"));
+}
+
+const BUDGET: &str = r#"
+[[finding.absorbs]]
+unit = "crash-states"
+runs = 20
+of = 20000
+at_most = 0.003
+spread = 1.0
+cases."chaos_power::commits::tiny" = { seen = 40, of = 1000 }
+"#;
+
+#[test]
+fn a_budget_says_what_was_measured() {
+    let load = |text: &str| {
+        let root = root(&[("known-findings.toml", text)]);
+        Findings::load(root.path()).map_err(|error| error.to_string())
+    };
+    let findings = load(&format!("{FINDING}{BUDGET}")).unwrap();
+    let finding = findings.find("lost-checkpoint").unwrap();
+    let budget = finding.budget(Unit::CrashStates).unwrap();
+    assert_eq!((budget.seen(), budget.others()), (40, Share { seen: 0, of: 19_000 }));
+    assert!(finding.budget(Unit::FaultRuns).is_none());
+    // None may have been put down in all runs: the bound is what that says.
+    let none = BUDGET.split("cases").next().unwrap();
+    assert_eq!(load(&format!("{FINDING}{none}")).unwrap().all()[0].absorbs[0].seen(), 0);
+    for (from, to, says) in [
+        ("crash-states", "pages", "unknown variant"),
+        ("runs = 20", "runs = 0", "in how many runs"),
+        ("of = 1000 ", "of = 39 ", "for each case"),
+        ("of = 20000", "of = 999", "all cases"),
+        ("spread = 1.0", "spread = 0.5", "spread = 1.0"),
+        ("at_most = 0.003", "at_most = 1.5", "between 0 and 1"),
+    ] {
+        let broken = BUDGET.replace(from, to);
+        assert_ne!(broken, BUDGET, "the sin was not planted");
+        let line = load(&format!("{FINDING}{broken}")).unwrap_err();
+        assert!(line.contains(says), "{line}");
+    }
+    let twice = load(&format!("{FINDING}{BUDGET}{BUDGET}")).unwrap_err();
+    assert!(twice.contains("one budget for each unit"), "{twice}");
 }

@@ -7,7 +7,7 @@ mod group;
 
 pub use companion::{Companion, Silence};
 
-use crate::Outcome;
+use crate::{Error, Outcome, Result};
 use group::Group;
 use std::{
     io::{self, BufRead, BufReader, Read},
@@ -50,6 +50,19 @@ impl Interrupts {
     /// How the run has ended, once a signal has asked for it.
     pub fn outcome(&self) -> Option<Outcome> {
         self.received().map(Outcome::Interrupted)
+    }
+
+    /// An error once a signal has asked this process to end: [`crate::cli::main`] takes no error that
+    /// follows a signal for one, so that a stage ends by `?` whatever it is in the middle of.
+    pub fn check(&self) -> Result<()> {
+        match self.received() {
+            None => Ok(()),
+            Some(signal) => Err(Error::new(
+                format_args!("signal {signal} came"),
+                "this process",
+                "start it again",
+            )),
+        }
     }
 
     /// Waits so long, or until a signal asks this process to end.
@@ -180,6 +193,7 @@ mod tests {
         interrupts.pause(Duration::from_hours(1));
         sender.join().unwrap();
         assert_eq!(interrupts.outcome(), Some(Outcome::Interrupted(15)));
+        assert!(interrupts.check().is_err());
         interrupts.pause(Duration::from_hours(1));
     }
 

@@ -64,6 +64,11 @@ pub fn parse<C: Parser>(args: impl IntoIterator<Item = OsString>) -> Result<Pars
         Ok(cli) => return Ok(Parsed::Command(cli)),
         Err(error) => error,
     };
+    // A value that one of our own parsers refused: it has said what, where and what to do.
+    let ours = std::error::Error::source(&error).filter(|source| source.is::<Error>());
+    if let Some(line) = ours.map(ToString::to_string) {
+        return Err(Error::line(line).because(error));
+    }
     let program = C::command().get_name().to_owned();
     match error.kind() {
         ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => {
@@ -128,10 +133,24 @@ mod tests {
     #[command(name = "sample")]
     enum Sample {
         Snapshot,
+        Run {
+            #[arg(value_parser = refused)]
+            mode: String,
+        },
     }
 
-    fn typed(argument: &str) -> Result<Parsed<Sample>> {
-        parse(["sample", argument].map(Into::into))
+    fn refused(text: &str) -> Result<String> {
+        Err(Error::new(format_args!("unknown mode {text:?}"), "command line", "use fast"))
+    }
+
+    fn typed(arguments: &str) -> Result<Parsed<Sample>> {
+        parse(format!("sample {arguments}").split(' ').map(Into::into))
+    }
+
+    #[test]
+    fn a_value_is_refused_in_its_parsers_words() {
+        let line = typed("run fsat").unwrap_err().to_string();
+        assert_eq!(line, "unknown mode \"fsat\": command line: use fast");
     }
 
     #[test]

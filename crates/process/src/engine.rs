@@ -113,22 +113,25 @@ fn gist(text: &str) -> String {
     }
 }
 
-fn commit(folder: &Path) -> Option<String> {
-    let git = |args: &[&str]| {
-        let output = Command::new("git").arg("-C").arg(folder).args(args).output().ok()?;
-        let text = String::from_utf8_lossy(&output.stdout).trim().to_owned();
-        output.status.success().then_some(text)
-    };
-    let commit = git(&["rev-parse", "HEAD"])?;
+/// What git says in a folder; `None` when it fails.
+pub fn git(folder: &Path, args: &[&str]) -> Option<String> {
+    let output = Command::new("git").arg("-C").arg(folder).args(args).output().ok()?;
+    let text = String::from_utf8_lossy(&output.stdout).trim().to_owned();
+    output.status.success().then_some(text)
+}
+
+/// The commit of a package's folder, marked when files there differ from it; `None` outside git.
+pub fn commit(folder: &Path) -> Option<String> {
+    let commit = git(folder, &["rev-parse", "HEAD"])?;
     // An ignored folder inside another repository (`target/`) is not in git, whatever HEAD is.
-    let tracked = git(&["ls-files", "--error-unmatch", "Cargo.toml"]).is_some();
-    let clean = git(&["status", "--porcelain", "--", "."])?.is_empty();
+    let tracked = git(folder, &["ls-files", "--error-unmatch", "Cargo.toml"]).is_some();
+    let clean = git(folder, &["status", "--porcelain", "--", "."])?.is_empty();
     tracked.then(|| if clean { commit } else { format!("{commit} with local changes") })
 }
 
 #[cfg(test)]
 mod tests {
-    use super::gist;
+    use super::{commit, gist, git};
 
     #[test]
     fn the_gist_names_cargos_error_and_the_versions() {
@@ -140,5 +143,27 @@ mod tests {
         assert!(gist_of_text.starts_with("failed to select a version"), "{gist_of_text}");
         assert!(gist_of_text.ends_with("match: 0.2.0, 0.1.2, ..."), "{gist_of_text}");
         assert_eq!(gist("no error of cargo's\nat all\n"), "at all");
+    }
+
+    #[test]
+    fn a_commit_says_when_files_differ_from_it() {
+        let temp = tempfile::tempdir().unwrap();
+        let folder = temp.path();
+        let ask = |args: &[&str]| {
+            let author = ["-c", "user.name=t", "-c", "user.email=t@example.com"];
+            git(folder, &[&author[..], args].concat()).unwrap()
+        };
+        assert_eq!(commit(folder), None, "outside git");
+        let manifest = folder.join("Cargo.toml");
+        std::fs::write(&manifest, "one").unwrap();
+        ask(&["init", "--quiet"]);
+        ask(&["commit", "--quiet", "--allow-empty", "-m", "none"]);
+        assert_eq!(commit(folder), None, "the package is not in git");
+        ask(&["add", "."]);
+        ask(&["commit", "--quiet", "-m", "one"]);
+        let head = ask(&["rev-parse", "HEAD"]);
+        assert_eq!(commit(folder).as_ref(), Some(&head));
+        std::fs::write(&manifest, "two").unwrap();
+        assert_eq!(commit(folder), Some(format!("{head} with local changes")));
     }
 }

@@ -22,7 +22,11 @@ impl Error {
         remedy: impl fmt::Display,
     ) -> Self {
         // Text from outside (an argument, a tool's message) may hold line breaks; an error is a line.
-        let line = format!("{what}: {place}: {remedy}").replace(['\n', '\r'], " ");
+        Self::line(format!("{what}: {place}: {remedy}").replace(['\n', '\r'], " "))
+    }
+
+    /// Such a line, said by somebody else.
+    pub(crate) fn line(line: String) -> Self {
         Self { line, source: None }
     }
 
@@ -53,7 +57,7 @@ impl error::Error for Error {
 
 impl From<KnobError> for Error {
     fn from(error: KnobError) -> Self {
-        Self { line: error.to_string(), source: Some(Box::new(error)) }
+        Self::line(error.to_string()).because(error)
     }
 }
 

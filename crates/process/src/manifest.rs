@@ -5,7 +5,7 @@ use crate::{
     engine::{METADATA, PACKAGE},
     wanted::Wanted,
 };
-use toml_edit::{Array, DocumentMut, InlineTable, Item, TableLike, Value};
+use toml_edit::{Array, DocumentMut, InlineTable, Item, Table, TableLike, Value};
 
 const KINDS: [&str; 3] = ["dependencies", "dev-dependencies", "build-dependencies"];
 
@@ -85,9 +85,16 @@ pub(crate) fn note_fixes(text: &str, ids: &[String]) -> Result<String, toml_edit
     Ok(document.to_string())
 }
 
+/// Makes the package one that belongs to no workspace above it.
+pub(crate) fn stand_alone(text: &str) -> Result<String, toml_edit::TomlError> {
+    let mut document: DocumentMut = text.parse()?;
+    document.entry("workspace").or_insert(Item::Table(Table::new()));
+    Ok(document.to_string())
+}
+
 #[cfg(test)]
 mod tests {
-    use super::{note_fixes, repoint};
+    use super::{note_fixes, repoint, stand_alone};
     use crate::wanted::Wanted;
 
     #[test]
@@ -128,6 +135,13 @@ optional = true
         }
         let (member, _) = repoint("[package]\nname = \"a\"\n", &wanted, Some("inside")).unwrap();
         assert!(!member.contains("exclude"), "{member}");
+    }
+
+    #[test]
+    fn a_package_is_made_to_stand_alone() {
+        let alone = stand_alone("[package]\nname = \"a\"\n").unwrap();
+        assert!(alone.ends_with("\n[workspace]\n"), "{alone}");
+        assert_eq!(stand_alone(&alone).unwrap(), alone);
     }
 
     #[test]

@@ -1,5 +1,5 @@
-//! Files that survive a kill and a power cut: replaced as a whole, or appended line by line. Knows
-//! nothing of what is in them.
+//! Files that survive a kill and a power cut: replaced as a whole, or appended line by line; and the
+//! removal of old ones. Knows nothing of what is in them.
 
 use crate::{Error, Result};
 use std::{
@@ -9,6 +9,14 @@ use std::{
 };
 
 const REMEDY: &str = "make the folder writable and see that the disk has room";
+
+/// What was done to a file or folder that may be absent; `None` when it is.
+pub fn if_there<T>(done: io::Result<T>) -> io::Result<Option<T>> {
+    match done {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        done => done.map(Some),
+    }
+}
 
 /// Replaces the file with `text`: whoever reads it, and whatever happens meanwhile, finds the old
 /// text or the new one. When this returns, it is the new one, also after a power cut.
@@ -23,6 +31,14 @@ fn try_replace(path: &Path, text: &str) -> io::Result<()> {
     file.as_file().sync_all()?;
     file.persist(path).map_err(|error| error.error)?;
     sync_folder(folder)
+}
+
+/// Removes a file that may not be there, such as what an earlier run left: beside the error of a run that
+/// gave nothing, it would look like what that run found.
+pub fn remove(path: &Path) -> Result<()> {
+    if_there(fs::remove_file(path))
+        .map(drop)
+        .map_err(|error| Error::io("remove the old file", path, "make the folder writable", error))
 }
 
 /// A temporary file has no reader but its owner; a result is for everybody.
@@ -87,8 +103,15 @@ impl Lines {
 
 #[cfg(test)]
 mod tests {
-    use super::{Lines, replace};
+    use super::{Lines, if_there, remove, replace};
     use std::fs;
+
+    #[test]
+    fn only_what_is_absent_is_no_error() {
+        let folder = tempfile::tempdir().unwrap();
+        assert_eq!(if_there(fs::read(folder.path().join("no"))).unwrap(), None);
+        assert!(if_there(fs::read(folder.path())).is_err());
+    }
 
     #[test]
     fn a_file_is_replaced_and_nothing_else_is_left() {
@@ -100,6 +123,19 @@ mod tests {
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
         let line = replace(&folder.path().join("no/rows"), "").unwrap_err().to_string();
         assert!(line.starts_with("cannot write the file"), "{line}");
+    }
+
+    #[test]
+    fn a_file_is_removed_if_it_is_there() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("compare.json");
+        fs::write(&path, "").unwrap();
+        for _ in 0..2 {
+            remove(&path).unwrap();
+            assert!(!path.exists());
+        }
+        let line = remove(folder.path()).unwrap_err().to_string();
+        assert!(line.starts_with("cannot remove the old file"), "{line}");
     }
 
     #[test]

@@ -6,8 +6,9 @@
 use crate::{
     Error, Result,
     engine::{Engine, PACKAGE},
-    fixes::{self, Fix},
+    fixes::{self, Fix, Fixes},
     manifest,
+    store::if_there,
     wanted::Wanted,
 };
 use cargo_metadata::MetadataCommand;
@@ -32,13 +33,27 @@ pub struct Generated {
     pub target: PathBuf,
 }
 
-/// What the engine is called inside a workspace of [`generate_alike`] or [`generate_fixed`].
+/// What the engine is called inside a workspace of [`generate_alike`] or [`generate_chosen`].
 const INSIDE: &str = "engine-under-test";
 
 /// Generates, or brings up to date, the workspace for `wanted`. What has not changed is not
 /// written, so that cargo rebuilds nothing because of it.
 pub fn generate(root: &Path, wanted: &Wanted) -> Result<Generated> {
     mirrored(root, &root.join("target/engine").join(id(wanted)), wanted, None)
+}
+
+/// The engine that is wanted, proved to be the one that cargo resolves, and the workspace for it; none
+/// for the locked engine, which the repository itself resolves to.
+pub fn resolved(root: &Path, wanted: &Wanted) -> Result<(Option<Generated>, Engine)> {
+    let generated = match wanted {
+        Wanted::Locked => None,
+        wanted => Some(generate(root, wanted)?),
+    };
+    let own = root.join("Cargo.toml");
+    let manifest = generated.as_ref().map_or(&own, |generated| &generated.manifest);
+    let engine = Engine::resolved(manifest)?;
+    wanted.check(&engine, manifest)?;
+    Ok((generated, engine))
 }
 
 /// The same for the engine in the folder `package` of the checkout `top`, which a link puts inside the
@@ -55,7 +70,7 @@ pub fn generate_alike(root: &Path, top: &Path, package: &Path) -> Result<Generat
 /// The same with a copy of `engine`, the wanted one, inside the workspace, to whose sources `chosen`
 /// are applied. There is one such workspace for an engine, whatever the choice: another choice changes
 /// some files of the copy, and nothing is built twice.
-pub fn generate_fixed(
+fn generate_fixed(
     root: &Path,
     wanted: &Wanted,
     engine: &Engine,
@@ -71,16 +86,36 @@ pub fn generate_fixed(
 pub fn copy_fixed(engine: &Engine, copy: &Path, chosen: &[&Fix]) -> Result<()> {
     let read = |file: &str| source(engine, file);
     let mut changed = fixes::apply(chosen, read)?;
-    let own = engine.source.join("Cargo.toml");
     let text = changed.remove("Cargo.toml").map_or_else(|| read("Cargo.toml"), Ok)?;
     let ids: Vec<_> = chosen.iter().map(|fix| fix.id.clone()).collect();
-    let text = manifest::note_fixes(&text, &ids).map_err(|error| {
-        let what = format!("malformed manifest ({})", error.message());
-        Error::new(what, own.display(), "correct the file").because(error.clone())
-    })?;
+    let text = rewritten(engine, manifest::note_fixes(&text, &ids))?;
     changed.insert("Cargo.toml".to_owned(), text);
     let changed = changed.into_iter().map(|(file, text)| (engine.source.join(file), text));
     copied(&engine.source, copy, &changed.collect())
+}
+
+/// The workspace and the engine with the fixes that `choice` asks for, in the words of `MACE_PROD_FIXES`;
+/// `None` for none. `engine` is the wanted one, without any.
+pub fn generate_chosen(
+    root: &Path,
+    wanted: &Wanted,
+    engine: &Engine,
+    choice: &str,
+) -> Result<Option<(Generated, Engine)>> {
+    let fixes = Fixes::load(root, engine)?;
+    let chosen = fixes.select(choice)?;
+    if chosen.is_empty() {
+        return Ok(None);
+    }
+    let generated = generate_fixed(root, wanted, engine, &chosen)?;
+    let resolved = Engine::resolved(&generated.manifest)?;
+    let asked: Vec<_> = chosen.iter().map(|fix| fix.id.as_str()).collect();
+    if resolved.fixes != asked || resolved.version != engine.version {
+        let what = format!("cargo resolved {resolved} instead of the fixed {engine}");
+        let remedy = "remove that generated folder and try again";
+        return Err(Error::new(what, generated.manifest.display(), remedy));
+    }
+    Ok(Some((generated, Engine { fixes: resolved.fixes, ..engine.clone() })))
 }
 
 /// Brings a copy of the sources of `engine` up to date in which `planted` are applied. It is a checkout
@@ -91,7 +126,26 @@ pub fn copy_planted(engine: &Engine, copy: &Path, planted: &[&Fix]) -> Result<()
     copied(&engine.source, copy, &changed.collect())
 }
 
-fn source(engine: &Engine, file: &str) -> Result<String> {
+/// The same with a manifest that can be built where it is, for the engine's own tests.
+pub fn copy_alone(engine: &Engine, copy: &Path, chosen: &[&Fix]) -> Result<()> {
+    let read = |file: &str| source(engine, file);
+    let mut changed = fixes::apply(chosen, read)?;
+    let text = changed.remove("Cargo.toml").map_or_else(|| read("Cargo.toml"), Ok)?;
+    let text = rewritten(engine, manifest::stand_alone(&text))?;
+    changed.insert("Cargo.toml".to_owned(), text);
+    let changed = changed.into_iter().map(|(file, text)| (engine.source.join(file), text));
+    copied(&engine.source, copy, &changed.collect())
+}
+
+fn rewritten(
+    engine: &Engine,
+    text: std::result::Result<String, toml_edit::TomlError>,
+) -> Result<String> {
+    text.map_err(|error| malformed(&engine.source.join("Cargo.toml"), &error))
+}
+
+/// The text of a file of the engine.
+pub fn source(engine: &Engine, file: &str) -> Result<String> {
     let path = engine.source.join(file);
     let remedy = "leave out what changes it, or fit it to this engine";
     fs::read_to_string(&path).map_err(|error| Error::io("read the source", &path, remedy, error))
@@ -114,9 +168,7 @@ fn copied(source: &Path, copy: &Path, changed: &BTreeMap<PathBuf, String>) -> Re
                 Some(text) => text.clone().into_bytes(),
                 None => fs::read(&from).map_err(|error| cannot("read the source", &from, error))?,
             };
-            if !fs::read(&to).is_ok_and(|old| old == bytes) {
-                fs::write(&to, bytes).map_err(|error| cannot("write the source", &to, error))?;
-            }
+            write_if_changed(&to, &bytes)?;
         }
         kept.insert(name);
     }
@@ -228,12 +280,10 @@ impl Mirror<'_> {
         let text = fs::read_to_string(source)
             .map_err(|error| cannot("read the manifest", source, error))?;
         let kept_out = self.inside.map(|_| INSIDE);
-        let (text, count) = manifest::repoint(&text, self.wanted, kept_out).map_err(|error| {
-            let what = format!("malformed manifest ({})", error.message());
-            Error::new(what, source.display(), "correct the file").because(error.clone())
-        })?;
+        let (text, count) = manifest::repoint(&text, self.wanted, kept_out)
+            .map_err(|error| malformed(source, &error))?;
         self.repointed += count;
-        write_if_changed(copy, &text)
+        write_if_changed(copy, text.as_bytes())
     }
 }
 
@@ -242,11 +292,9 @@ impl Mirror<'_> {
 fn seed_lock(root: &Path, folder: &Path) -> Result<()> {
     let ours = root.join("Cargo.lock");
     let seed = folder.join("seed.lock");
-    let text = match fs::read_to_string(&ours) {
-        Ok(text) => text,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
-        Err(error) => return Err(cannot("read the lock file", &ours, error)),
-    };
+    let text = if_there(fs::read_to_string(&ours));
+    let text = text.map_err(|error| cannot("read the lock file", &ours, error))?;
+    let Some(text) = text else { return Ok(()) };
     let lock = folder.join("Cargo.lock");
     let seeded = fs::read_to_string(&seed).is_ok_and(|seed| seed == text) && lock.is_file();
     if !seeded {
@@ -285,17 +333,19 @@ fn symlink(target: &Path, link: &Path) -> io::Result<()> {
 }
 
 fn remove_file(path: &Path) -> io::Result<()> {
-    match fs::remove_file(path) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
-        other => other,
-    }
+    if_there(fs::remove_file(path)).map(drop)
 }
 
-fn write_if_changed(path: &Path, text: &str) -> Result<()> {
-    if fs::read_to_string(path).is_ok_and(|old| old == text) {
+fn write_if_changed(path: &Path, bytes: &[u8]) -> Result<()> {
+    if fs::read(path).is_ok_and(|old| old == bytes) {
         return Ok(());
     }
-    fs::write(path, text).map_err(|error| cannot("write the manifest", path, error))
+    fs::write(path, bytes).map_err(|error| cannot("write the file", path, error))
+}
+
+fn malformed(manifest: &Path, error: &toml_edit::TomlError) -> Error {
+    let what = format!("malformed manifest ({})", error.message());
+    Error::new(what, manifest.display(), "correct the file").because(error.clone())
 }
 
 fn cannot(verb: &str, path: &Path, error: io::Error) -> Error {

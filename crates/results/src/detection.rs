@@ -78,9 +78,7 @@ impl Document for Entry {
     const FORMAT: u32 = 2;
 }
 
-/// Reads a ledger. A last line without its end was being written when its writer died, and is left out;
-/// any other line that is no entry is an error.
+/// Reads a ledger.
 pub fn parse(text: &str) -> Result<Vec<Entry>, FormatError> {
-    let whole = text.rfind('\n').map_or("", |end| &text[..=end]);
-    whole.lines().map(document::decode).collect()
+    document::decode_lines(text)
 }

@@ -58,6 +58,24 @@ pub fn encode_line<D: Document>(document: &D) -> String {
     serde_json::to_string(document).expect("a document is plain data")
 }
 
+/// The documents of a file that is only ever appended to, a line each. A last line without its end was
+/// being written when its writer died, and is left out; any other line that is none is an error.
+pub fn decode_lines<D: Document>(text: &str) -> Result<Vec<D>, FormatError> {
+    let whole = text.rfind('\n').map_or("", |end| &text[..=end]);
+    let entry = |(index, line)| {
+        decode(line).map_err(|error| {
+            FormatError::new(format_args!("line {} is no entry ({error})", index + 1))
+        })
+    };
+    whole.lines().enumerate().map(entry).collect()
+}
+
+/// How people read what is written as one word: `too few cases` for `too_few_cases`.
+pub(crate) fn words(value: &impl Serialize) -> String {
+    let written = serde_json::to_value(value).expect("a word is plain data");
+    written.as_str().expect("it is written as a word").replace('_', " ")
+}
+
 #[cfg(test)]
 mod tests {
     use super::{Document, decode, encode, encode_line};

@@ -15,7 +15,7 @@ mod pace;
 pub use growth::{Resource, growth};
 pub use pace::pace;
 
-use crate::{marker::Figures, outcome::Outcome};
+use crate::{document::words, marker::Figures, outcome::Outcome};
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
@@ -49,13 +49,8 @@ pub enum Trend {
 
 impl Trend {
     /// The word for it, wherever a person reads one.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Steady => "steady",
-            Self::Found => "found",
-            Self::Inconclusive => "inconclusive",
-            Self::NotJudged => "not judged",
-        }
+    pub fn name(self) -> String {
+        words(&self)
     }
 }
 
@@ -90,7 +85,7 @@ impl fmt::Display for Judgement {
         let word = match self.trend {
             // What fails the run stands out.
             Trend::Found => self.trend.name().to_uppercase(),
-            _ => self.trend.name().to_owned(),
+            _ => self.trend.name(),
         };
         write!(f, "{:11} {word:12} {}", self.aspect, self.because)
     }

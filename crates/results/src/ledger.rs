@@ -63,16 +63,9 @@ impl fmt::Display for Subject {
 pub struct Ledger(pub Vec<Entry>);
 
 impl Ledger {
-    /// Reads a ledger. A last line without its end was being written when its writer died, and is
-    /// left out; any other line that is no entry is an error.
+    /// Reads a ledger.
     pub fn parse(text: &str) -> Result<Self, FormatError> {
-        let whole = text.rfind('\n').map_or("", |end| &text[..=end]);
-        let entry = |(index, line)| {
-            document::decode(line).map_err(|error| {
-                FormatError::new(format_args!("line {} is no entry ({error})", index + 1))
-            })
-        };
-        whole.lines().enumerate().map(entry).collect::<Result<_, _>>().map(Self)
+        document::decode_lines(text).map(Self)
     }
 
     /// The text of a ledger.

@@ -3,6 +3,7 @@
 //! readers use the same types. Text and data only: it opens no file, starts no process and runs no
 //! layer.
 
+pub mod absorbed;
 pub mod case;
 pub mod detection;
 pub mod document;

@@ -3,6 +3,7 @@
 //! in other languages round numbers of 64 bits.
 
 use crate::{
+    absorbed::Absorbed,
     document::Document,
     outcome::{Outcome, word},
 };
@@ -32,6 +33,9 @@ pub struct Run {
     /// What failed besides cases, one line each.
     #[serde(default)]
     pub notes: Vec<String>,
+    /// What it put down to known findings.
+    #[serde(default)]
+    pub absorbed: Vec<Absorbed>,
     /// Where it ran.
     pub machine: Machine,
     /// Its layers, in the order in which they ran.

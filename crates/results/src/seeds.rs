@@ -1,6 +1,7 @@
 //! The seeds of a long run: an endless sequence of root seeds that follows from one number, and which
 //! machine takes which of them. Pure.
 
+use serde::{Deserialize, Serialize};
 use std::{collections::BTreeSet, fmt};
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 
@@ -23,28 +24,25 @@ pub fn draw(seed: u64, total: usize, count: usize) -> Vec<usize> {
     numbers
 }
 
-/// One of several machines that share a sequence of seeds: the `number`-th of `of`, from 1.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// One of several machines that share a sequence of seeds, or the cases of a run: the `number`-th of
+/// `of`, from 1.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Shard {
-    number: u64,
-    of: u64,
+    /// Which one.
+    pub number: u32,
+    /// How many there are.
+    pub of: u32,
 }
 
 impl Shard {
     /// The only one.
     pub const WHOLE: Self = Self { number: 1, of: 1 };
 
-    /// The `number`-th of `of`, with `1 <= number <= of`.
-    pub const fn new(number: u32, of: u32) -> Self {
-        assert!(1 <= number && number <= of, "a shard is one of so many");
-        Self { number: number as u64, of: of as u64 }
-    }
-
     /// The first index of this shard that is not used yet.
     pub fn next(self, used: &BTreeSet<u64>) -> u64 {
-        let mut index = self.number - 1;
+        let mut index = u64::from(self.number) - 1;
         while used.contains(&index) {
-            index += self.of;
+            index += u64::from(self.of);
         }
         index
     }
@@ -85,12 +83,16 @@ mod tests {
 
     #[test]
     fn shards_share_the_seeds_without_overlap() {
-        let shards: Vec<_> = [1, 2, 3].map(|number| Shard::new(number, 3)).into();
+        let shards: Vec<_> = [1, 2, 3].map(|number| Shard { number, of: 3 }).into();
         let mut taken = BTreeSet::new();
         for _ in 0..5 {
             for shard in &shards {
                 // None of them knows what the others took.
-                let own = taken.iter().filter(|i| (*i % 3) + 1 == shard.number).copied().collect();
+                let own = taken
+                    .iter()
+                    .filter(|i| (*i % 3) + 1 == u64::from(shard.number))
+                    .copied()
+                    .collect();
                 assert!(taken.insert(shard.next(&own)));
             }
         }
@@ -100,6 +102,6 @@ mod tests {
 
     #[test]
     fn a_shard_is_written_as_it_is_typed() {
-        assert_eq!(Shard::new(2, 4).to_string(), "2/4");
+        assert_eq!(Shard { number: 2, of: 4 }.to_string(), "2/4");
     }
 }

@@ -1,8 +1,15 @@
 //! A perf snapshot as a long run reads it: the medians of the benches, the frozen control case apart.
 //! Knows the file that `perf snapshot` writes; runs no bench.
 
-use crate::{gate::Summary, stats::quantile};
+use crate::{
+    gate::Summary,
+    stats::{median, quantile},
+};
 use std::collections::BTreeMap;
+
+/// The first part of the names of control cases: work that touches no engine, so that it moves with
+/// the machine alone.
+const CONTROLS: &str = "Control/";
 
 /// The medians of one snapshot, in nanoseconds.
 #[derive(Debug, Clone, PartialEq)]
@@ -14,19 +21,21 @@ pub struct Snapshot {
 }
 
 impl Snapshot {
-    /// Reads the text of a snapshot; the error is what is wrong, in words. A case without a positive
-    /// median is no valid case and is left out.
+    /// Reads the text of a snapshot; the error is what is wrong, in words.
     pub fn parse(text: &str) -> Result<Self, String> {
         let summary: Summary = serde_json::from_str(text).map_err(|error| error.to_string())?;
-        let (cases, control) = summary.medians();
-        let control_ns = quantile(&control.into_values().collect::<Vec<_>>(), 0.5);
-        let cases: BTreeMap<_, _> =
-            cases.into_iter().map(|(name, median)| (name.to_owned(), median)).collect();
-        if cases.is_empty() {
-            Err("no valid case".to_owned())
-        } else {
-            Ok(Self { cases, control_ns })
-        }
+        Self::of(&summary).ok_or_else(|| "no valid case".to_owned())
+    }
+
+    /// The medians of a summary; `None` without a case. One without a positive median is no valid case
+    /// and is left out.
+    pub fn of(summary: &Summary) -> Option<Self> {
+        let valid = summary.cases.iter();
+        let valid = valid.filter_map(|(name, case)| Some((name.clone(), case.valid_median_ns()?)));
+        let (control, cases): (BTreeMap<_, _>, BTreeMap<_, _>) =
+            valid.partition(|(name, _)| name.starts_with(CONTROLS));
+        let control_ns = median(&control.into_values().collect::<Vec<_>>());
+        (!cases.is_empty()).then_some(Self { cases, control_ns })
     }
 
     /// The `q` quantile over the cases' medians, in nanoseconds.

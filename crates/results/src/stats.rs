@@ -313,5 +313,55 @@ fn student(t: f64, freedom: f64) -> f64 {
     (1.0 - inside).clamp(0.0, 1.0)
 }
 
+/// How probable it is that a count with a Poisson distribution of this mean is greater than `count`, which
+/// need not be whole: the regularised lower incomplete gamma function of `count + 1` (Abramowitz and Stegun
+/// 26.4.21).
+pub fn poisson_beyond(count: f64, mean: f64) -> f64 {
+    gamma_below(count + 1.0, mean)
+}
+
+/// The number that a gamma distributed one of this shape and the scale 1 exceeds with the probability
+/// `above`.
+pub fn gamma_at_most(shape: f64, above: f64) -> f64 {
+    let mut low = 0.0;
+    let mut high = shape + 1.0;
+    while 1.0 - gamma_below(shape, high) > above {
+        low = high;
+        high *= 2.0;
+    }
+    // Each step halves what is left of the interval; a number has 53 digits.
+    for _ in 0..60 {
+        let middle = low + 0.5 * (high - low);
+        if 1.0 - gamma_below(shape, middle) > above {
+            low = middle;
+        } else {
+            high = middle;
+        }
+    }
+    high
+}
+
+/// The regularised lower incomplete gamma function by its series (Abramowitz and Stegun 6.5.29).
+fn gamma_below(shape: f64, at: f64) -> f64 {
+    if at <= 0.0 {
+        return 0.0;
+    }
+    let exponent = shape * at.ln() - at - libm::lgamma(shape + 1.0);
+    // Far from the shape, where no term can be written as a number, all of it is on one side.
+    if exponent < f64::MIN_POSITIVE.ln() {
+        return if at > shape { 1.0 } else { 0.0 };
+    }
+    let mut term = exponent.exp();
+    let mut sum = 0.0;
+    let mut next = shape;
+    // Terms grow as long as `next` is below `at`.
+    while next < at || term > sum * f64::EPSILON {
+        sum += term;
+        next += 1.0;
+        term *= at / next;
+    }
+    sum.min(1.0)
+}
+
 #[cfg(test)]
 mod tests;

@@ -10,83 +10,52 @@ const VERSION: &str = "0.9.143";
 
 /// Makes sure that `cargo nextest` runs.
 pub(crate) fn bootstrap(all: bool, interrupts: &Interrupts) -> Result<Outcome> {
-    let outcome = fetch_nextest(interrupts)?;
-    if all && outcome == Outcome::Passed { fetch_tools(interrupts) } else { Ok(outcome) }
+    fetch_nextest(interrupts)?;
+    if all {
+        fetch_tools(interrupts)?;
+    }
+    Ok(Outcome::Passed)
 }
 
 /// The commands that fetch what some own tests ask, linters of workflows and readers of reports, and what
 /// lists the mutants of the engine.
-const TOOLS: [&[&str]; 4] = [
-    &["python3", "-m", "venv", "target/tools/ci"],
-    &[
-        "target/tools/ci/bin/pip",
-        "install",
-        "--quiet",
-        "zizmor==1.32.0",
-        "check-jsonschema==0.39.0",
-        "junitparser==5.0.3",
-        "junit2html==31.0.2",
-        "prometheus-client==0.26.0",
-    ],
-    &[
-        "npm",
-        "install",
-        "--silent",
-        "--no-audit",
-        "--no-fund",
-        "--prefix",
-        "target/tools/npm",
-        "xunit-viewer@10.6.1",
-        "junit-report-merger@9.0.4",
-    ],
-    &[
-        "cargo",
-        "install",
-        "--quiet",
-        "--locked",
-        "--root",
-        "target/tools/cargo",
-        "--version",
-        "27.1.0",
-        "cargo-mutants",
-    ],
+const TOOLS: [&str; 4] = [
+    "python3 -m venv target/tools/ci",
+    "target/tools/ci/bin/pip install --quiet zizmor==1.32.0 check-jsonschema==0.39.0 \
+     junitparser==5.0.3 junit2html==31.0.2 prometheus-client==0.26.0",
+    "npm install --silent --no-audit --no-fund --prefix target/tools/npm xunit-viewer@10.6.1 \
+     junit-report-merger@9.0.4",
+    "cargo install --quiet --locked --root target/tools/cargo --version 27.1.0 cargo-mutants",
 ];
 
 /// Where the last of them puts its program, below the root.
 pub(crate) const MUTANTS: &str = "target/tools/cargo/bin/cargo-mutants";
 
-fn fetch_tools(interrupts: &Interrupts) -> Result<Outcome> {
+fn fetch_tools(interrupts: &Interrupts) -> Result<()> {
     for line in TOOLS {
-        let text = line.join(" ");
-        console::note(&format!("bootstrap: {text}"));
-        let status = interrupts.run(Command::new(line[0]).args(&line[1..]));
-        if let Some(outcome) = interrupts.outcome() {
-            return Ok(outcome);
-        }
-        if !status.is_ok_and(|status| status.success()) {
+        console::note(&format!("bootstrap: {line}"));
+        let done = run(&words(line), interrupts)?;
+        if !done {
             let remedy = "see its messages above; the tests that need the tool skip without it";
-            return Err(Error::new(format!("`{}` failed", line[0]), text, remedy));
+            return Err(Error::new("a command failed", line, remedy));
         }
     }
-    Ok(Outcome::Passed)
+    Ok(())
 }
 
-fn fetch_nextest(interrupts: &Interrupts) -> Result<Outcome> {
+fn fetch_nextest(interrupts: &Interrupts) -> Result<()> {
     if let Some(version) = installed() {
         console::note(&format!("bootstrap: {version} is there; nothing to do"));
-        return Ok(Outcome::Passed);
+        return Ok(());
     }
     console::note(&format!("bootstrap: cargo-nextest is missing; fetching {VERSION}"));
-    for way in ways() {
-        console::note(&format!("bootstrap: {}", way.says));
+    for Way { says, line } in ways() {
+        console::note(&format!("bootstrap: {says}"));
         // A way that is not there (no curl, no binstall) or does not get through is not the end.
-        let done = interrupts.run(&mut command(&way)).is_ok_and(|status| status.success());
-        if let Some(outcome) = interrupts.outcome() {
-            return Ok(outcome);
-        }
+        let done = run(&line, interrupts)?;
         if let (true, Some(version)) = (done, installed()) {
             console::note(&format!("bootstrap: {version} is ready"));
-            return Ok(Outcome::Passed);
+            return Ok(());
         }
         console::note("bootstrap: that did not work");
     }
@@ -97,20 +66,28 @@ fn fetch_nextest(interrupts: &Interrupts) -> Result<Outcome> {
     ))
 }
 
+/// Runs a program with its arguments; says whether it was there and got through.
+fn run(line: &[String], interrupts: &Interrupts) -> Result<bool> {
+    let status = interrupts.run(Command::new(&line[0]).args(&line[1..]));
+    interrupts.check()?;
+    Ok(status.is_ok_and(|status| status.success()))
+}
+
+fn words(line: &str) -> Vec<String> {
+    line.split_whitespace().map(str::to_owned).collect()
+}
+
 /// One way to get it.
 struct Way {
     says: String,
-    program: &'static str,
-    args: Vec<String>,
+    /// The program and its arguments.
+    line: Vec<String>,
 }
 
 fn ways() -> Vec<Way> {
     let mut ways = vec![Way {
         says: "asking cargo-binstall for the prebuilt program".into(),
-        program: "cargo",
-        args: ["binstall", "--no-confirm", &format!("cargo-nextest@{VERSION}")]
-            .map(String::from)
-            .into(),
+        line: words(&format!("cargo binstall --no-confirm cargo-nextest@{VERSION}")),
     }];
     if let (Some(platform), Some(folder)) = (platform(), runtime::cargo_bin()) {
         let url = format!("https://get.nexte.st/{VERSION}/{platform}");
@@ -120,18 +97,16 @@ fn ways() -> Vec<Way> {
                       curl -fsSL --proto '=https' --tlsv1.2 --connect-timeout 15 --max-time 300 -o \"$f\" \"$1\"; \
                       mkdir -p \"$2\"; tar -xzf \"$f\" -C \"$2\"";
         let folder = folder.display().to_string();
-        ways.push(Way {
-            says: format!("downloading {url} into {folder}"),
-            program: "sh",
-            args: vec!["-c".into(), script.into(), "bootstrap".into(), url, folder],
-        });
+        let says = format!("downloading {url} into {folder}");
+        let line = ["sh", "-c", script, "bootstrap", &url, &folder].map(str::to_owned).into();
+        ways.push(Way { says, line });
     }
-    let source = ["install", "--locked", "cargo-nextest", "--version", VERSION];
-    let slim = ["--no-default-features", "--features", "default-no-update"];
     ways.push(Way {
         says: "building it from source, which takes about ten minutes on two cores".into(),
-        program: "cargo",
-        args: source.into_iter().chain(slim).map(String::from).collect(),
+        line: words(&format!(
+            "cargo install --locked cargo-nextest --version {VERSION} --no-default-features \
+             --features default-no-update"
+        )),
     });
     ways
 }
@@ -144,12 +119,6 @@ fn platform() -> Option<&'static str> {
         ("macos", _) => Some("mac"),
         _ => None,
     }
-}
-
-fn command(way: &Way) -> Command {
-    let mut command = Command::new(way.program);
-    command.args(&way.args);
-    command
 }
 
 /// The version line of the cargo-nextest that cargo finds.

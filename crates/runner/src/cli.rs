@@ -1,8 +1,10 @@
-//! The command line, as typed. Arguments that clap takes for text are judged in `session`, so
-//! that every refusal has the same form.
+//! The command line. What clap has no words of ours for is read here, so that every refusal has the
+//! same form.
 
-use clap::{Args, Parser, Subcommand, value_parser};
-use process::cli::Flags;
+use crate::part::Mode;
+use clap::{Args, Parser, Subcommand, ValueEnum, value_parser};
+use process::{Error, Result, cli::Flags};
+use results::seeds::Shard;
 use std::path::PathBuf;
 
 /// Production validation of an embedded key-value engine: runs the layers and judges their reports.
@@ -21,11 +23,11 @@ pub(crate) enum Command {
     /// Run a layer: fast, stress, chaos, or all of them and the plain engine
     Run {
         /// fast, stress, chaos or all
-        #[arg(default_value = "fast")]
-        mode: String,
+        #[arg(default_value = "fast", value_parser = self::mode)]
+        mode: Mode,
         /// Cases at a time
-        #[arg(default_value = "8", allow_hyphen_values = true)]
-        threads: String,
+        #[arg(default_value = "8", allow_hyphen_values = true, value_parser = self::threads)]
+        threads: u32,
     },
     /// Run the project's own tests and everything that `run all` runs
     Test {
@@ -33,8 +35,8 @@ pub(crate) enum Command {
         #[arg(long)]
         own: bool,
         /// Cases at a time
-        #[arg(default_value = "8", allow_hyphen_values = true)]
-        threads: String,
+        #[arg(default_value = "8", allow_hyphen_values = true, value_parser = self::threads)]
+        threads: u32,
     },
     /// Print every knob, its effective value and where it came from
     Knobs,
@@ -54,8 +56,8 @@ pub(crate) enum Command {
         #[arg(long)]
         resume: bool,
         /// Take the k-th of n parts of the sequence of seeds
-        #[arg(long, value_name = "K/N")]
-        shard: Option<String>,
+        #[arg(long, value_name = "K/N", default_value_t = Shard::WHOLE, hide_default_value = true, value_parser = self::shard)]
+        shard: Shard,
     },
     /// Put the seed ledgers of several soaks together: OUT IN…
     Ledger {
@@ -68,8 +70,8 @@ pub(crate) enum Command {
     /// Build the layers once, into archives that shards run
     Archive {
         /// fast, stress, chaos or all
-        #[arg(default_value = "all")]
-        mode: String,
+        #[arg(default_value = "all", value_parser = self::mode)]
+        mode: Mode,
         /// Where to write; `target/prod/archive` unless said otherwise
         #[arg(long = "to", value_name = "FOLDER")]
         archives: Option<PathBuf>,
@@ -77,10 +79,11 @@ pub(crate) enum Command {
     /// Run one slice of the archives: K/N, such as 2/4
     Shard {
         /// Which slice of how many
-        slice: String,
+        #[arg(value_parser = self::shard)]
+        slice: Shard,
         /// Cases at a time
-        #[arg(default_value = "8", allow_hyphen_values = true)]
-        threads: String,
+        #[arg(default_value = "8", allow_hyphen_values = true, value_parser = self::threads)]
+        threads: u32,
         /// Where the archives are; `target/prod/archive` unless said otherwise
         #[arg(long = "archive", value_name = "FOLDER")]
         archives: Option<PathBuf>,
@@ -107,12 +110,12 @@ pub(crate) enum Command {
         #[arg(long)]
         resume: bool,
         /// Cases at a time
-        #[arg(long, default_value = "4", allow_hyphen_values = true)]
-        threads: String,
+        #[arg(long, default_value = "4", allow_hyphen_values = true, value_parser = self::threads)]
+        threads: u32,
     },
     /// Our fixes for confirmed defects of the engine: their state, a diff, patches for a checkout
     Fixes {
-        /// `list` (the default), `show` or `export`
+        /// `list` (the default), `show`, `export`, `try`, `test` or `overlap`
         #[command(subcommand)]
         verb: Option<FixesVerb>,
     },
@@ -145,8 +148,8 @@ pub(crate) struct Way {
     #[arg(long, default_value = "1", requires = "mutants", value_name = "NUMBER")]
     pub(crate) seed: u64,
     /// Try the k-th of n parts of the draw
-    #[arg(long, requires = "mutants", value_name = "K/N")]
-    pub(crate) shard: Option<String>,
+    #[arg(long, requires = "mutants", value_name = "K/N", default_value_t = Shard::WHOLE, hide_default_value = true, value_parser = self::shard)]
+    pub(crate) shard: Shard,
 }
 
 #[derive(Debug, Subcommand)]
@@ -163,4 +166,67 @@ pub(crate) enum FixesVerb {
         /// Where to
         folder: PathBuf,
     },
+    /// Build the engine with one fix at a time and run the regression of its finding, which has to come to its window and show nothing
+    Try {
+        /// The findings; all that have a fix unless named
+        ids: Vec<String>,
+        /// Go on where an earlier run was interrupted
+        #[arg(long)]
+        resume: bool,
+    },
+    /// Run the tests that the engine's package ships without any fix and with those of `MACE_PROD_FIXES`, and compare
+    Test,
+    /// Compare the calls that go on beside a checkpoint, a rewrite, a copy and an unloading, without any fix and with those of `MACE_PROD_FIXES`
+    Overlap {
+        /// Runs of each engine, in turns
+        #[arg(default_value = "10", value_parser = clap::value_parser!(u32).range(1..))]
+        rounds: u32,
+    },
+}
+
+fn mode(text: &str) -> Result<Mode> {
+    Mode::from_str(text, false).map_err(|_| {
+        let what = format!("unknown mode {text:?}");
+        Error::new(what, "command line", "use fast, stress, chaos or all")
+    })
+}
+
+/// A thread count: a positive whole number.
+fn threads(text: &str) -> Result<u32> {
+    let digits = text.bytes().all(|byte| byte.is_ascii_digit());
+    match text.parse() {
+        Ok(threads) if digits && threads > 0 => Ok(threads),
+        _ => Err(Error::new(
+            format_args!("thread count {text:?}"),
+            "command line",
+            "use a whole number of at least 1",
+        )),
+    }
+}
+
+fn shard(text: &str) -> Result<Shard> {
+    let read = knobs::shard(text).map(|(number, of)| Shard { number, of });
+    read.ok_or_else(|| {
+        let what = format_args!("shard {text:?}");
+        Error::new(what, "command line", "use K/N with K from 1 to N, such as 2/4")
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Shard, shard, threads};
+
+    #[test]
+    fn a_thread_count_is_a_positive_whole_number() {
+        assert_eq!(threads("8").unwrap(), 8);
+        for text in ["0", "-1", "abc", "+1", "", "1.5", "4294967296", "num-cpus"] {
+            assert!(threads(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_shard_is_one_of_so_many() {
+        assert_eq!(shard("2/4").unwrap(), Shard { number: 2, of: 4 });
+        assert!(shard("5/4").is_err());
+    }
 }

@@ -7,11 +7,12 @@ use crate::{
     record::Judged,
     trials::{self, Bench, Failure, Order, Plan, Subject, Trial},
 };
-use knobs::Knobs;
+use knobs::{Knobs, knob};
 use process::{
     Error, Interrupts, Outcome, Result, console,
     engine::Engine,
     fixes::{
+        Fixes,
         defects::{self, Defect},
         hash,
     },
@@ -27,7 +28,8 @@ pub(crate) fn list(flags: &[(&str, &str)], names: &[String]) -> Result<Outcome> 
     for defect in chosen(&knobs, &engine, names)? {
         console::page(&format!("{}: {}", defect.name(), defect.change.reason));
         let cases = defect.cases.as_deref().unwrap_or("the fast layer");
-        console::page(&format!("    run: {cases}, seed {}", defect.seed));
+        let fixes = defect.fixes.as_ref().map(|ids| format!(", fixes {ids}")).unwrap_or_default();
+        console::page(&format!("    run: {cases}, seed {}{fixes}", defect.seed));
         for expected in &defect.expect {
             let from = &expected.case;
             console::page(&format!("    caught by: {from}… that says {:?}", expected.words));
@@ -69,8 +71,9 @@ fn chosen(knobs: &Knobs, engine: &Engine, names: &[String]) -> Result<Vec<Defect
         return Err(Error::new(what, ".config/defects", "add one"));
     }
     // Before anything is built: one that does not apply would be found an hour later.
+    let fixes = Fixes::load(knobs.root(), engine)?;
     for defect in &defects {
-        process::fixes::apply(&[&defect.change], |file| fixes::read(engine, file))?;
+        defect.check(&fixes, |file| fixes::read(engine, file))?;
     }
     Ok(defects)
 }
@@ -83,10 +86,15 @@ struct Planted<'d> {
 
 impl Subject for Planted<'_> {
     fn trial(&self) -> Trial {
-        let Defect { seed, cases, hash: of_defect, .. } = self.defect;
+        let Defect { seed, cases, fixes, hash: of_defect, .. } = self.defect;
         if self.honest {
             let cases = cases.as_deref().unwrap_or_default();
-            return Trial { name: "unchanged".to_owned(), hash: hash(&[cases]), seed: *seed };
+            let fixes = fixes.as_deref().unwrap_or_default();
+            return Trial {
+                name: "unchanged".to_owned(),
+                hash: hash(&[cases, fixes]),
+                seed: *seed,
+            };
         }
         Trial { name: self.defect.name().to_owned(), hash: of_defect.clone(), seed: *seed }
     }
@@ -101,7 +109,12 @@ impl Subject for Planted<'_> {
         workspace::copy_planted(bench.engine, &bench.copy, planted)?;
         let cases = self.defect.cases.clone();
         Ok(Plan {
-            flags: Vec::new(),
+            flags: self
+                .defect
+                .fixes
+                .iter()
+                .map(|ids| (knob::MACE_PROD_FIXES.name(), ids.clone()))
+                .collect(),
             checkout: Some(bench.copy.clone()),
             layers: if cases.is_some() { &["all"] } else { &["fast"] },
             cases,

@@ -1,16 +1,14 @@
-//! `prod fixes`: what our fixes for confirmed defects change, and whether they apply to the engine;
-//! and the engine of a run with those that were asked for. How a fix is read and applied is in
+//! `prod fixes`: what our fixes for confirmed defects change, and whether they apply to the engine. How a fix is read and applied is in
 //! `process::fixes`.
 
-use crate::cli::FixesVerb;
-use knobs::{Knobs, knob};
+use knobs::Knobs;
 use process::{
     Error, Outcome, Result, console,
     engine::Engine,
     fixes::{self, Fix, Fixes},
     folder,
     wanted::Wanted,
-    workspace::{self, Generated},
+    workspace,
 };
 use std::{
     collections::BTreeMap,
@@ -19,63 +17,43 @@ use std::{
     process::Command,
 };
 
-/// The workspace and the engine with the fixes that `MACE_PROD_FIXES` asks for; `None` for none.
-pub(crate) fn fixed(
-    root: &Path,
-    knobs: &Knobs,
-    wanted: &Wanted,
-    engine: &Engine,
-) -> Result<Option<(Generated, Engine)>> {
-    let fixes = Fixes::load(root, engine)?;
-    let chosen = fixes.select(knobs.get(knob::MACE_PROD_FIXES))?;
-    if chosen.is_empty() {
-        return Ok(None);
-    }
-    let generated = workspace::generate_fixed(root, wanted, engine, &chosen)?;
-    let resolved = Engine::resolved(&generated.manifest)?;
-    let asked: Vec<_> = chosen.iter().map(|fix| fix.id.as_str()).collect();
-    if resolved.fixes != asked || resolved.version != engine.version {
-        let what = format!("cargo resolved {resolved} instead of the fixed {engine}");
-        let remedy = "remove that generated folder and try again";
-        return Err(Error::new(what, generated.manifest.display(), remedy));
-    }
-    Ok(Some((generated, Engine { fixes: resolved.fixes, ..engine.clone() })))
-}
-
-/// Runs the subcommand.
-pub(crate) fn fixes(flags: &[(&str, &str)], verb: Option<&FixesVerb>) -> Result<Outcome> {
-    let knobs = Knobs::load_with(flags)?;
-    let engine = wanted_engine(&knobs)?;
-    let fixes = Fixes::load(knobs.root(), &engine)?;
-    match verb {
-        None | Some(FixesVerb::List) => Ok(list(&fixes, &engine)),
-        Some(FixesVerb::Show { id }) => {
-            let fix = fixes.named(id, "command line")?;
-            console::page(patch(&fixes, fix, &engine)?.trim_end());
-            Ok(Outcome::Passed)
-        }
-        Some(FixesVerb::Export { folder }) => export(&fixes, &engine, folder),
-    }
-}
+pub(crate) use process::workspace::source as read;
 
 /// The engine that the knobs ask for, without any fix.
 pub(crate) fn wanted_engine(knobs: &Knobs) -> Result<Engine> {
-    let root = knobs.root();
-    let wanted = Wanted::of(knobs)?;
-    let manifest = match &wanted {
-        Wanted::Locked => root.join("Cargo.toml"),
-        wanted => workspace::generate(root, wanted)?.manifest,
-    };
-    let engine = Engine::resolved(&manifest)?;
-    wanted.check(&engine, &manifest)?;
-    Ok(engine)
+    workspace::resolved(knobs.root(), &Wanted::of(knobs)?).map(|(_, engine)| engine)
+}
+
+/// The engine that the knobs ask for, and our fixes for it.
+pub(crate) struct Known {
+    pub(crate) knobs: Knobs,
+    pub(crate) engine: Engine,
+    pub(crate) fixes: Fixes,
+}
+
+impl Known {
+    pub(crate) fn of(flags: &[(&str, &str)]) -> Result<Self> {
+        let knobs = Knobs::load_with(flags)?;
+        let engine = wanted_engine(&knobs)?;
+        let fixes = Fixes::load(knobs.root(), &engine)?;
+        Ok(Self { knobs, engine, fixes })
+    }
+}
+
+/// Prints what a fix changes.
+pub(crate) fn show(flags: &[(&str, &str)], id: &str) -> Result<Outcome> {
+    let Known { engine, fixes, .. } = Known::of(flags)?;
+    let fix = fixes.named(id, "command line")?;
+    console::page(patch(&fixes, fix, &engine)?.trim_end());
+    Ok(Outcome::Passed)
 }
 
 /// Says of each fix whether it applies. One that does not makes the command fail.
-fn list(fixes: &Fixes, engine: &Engine) -> Outcome {
+pub(crate) fn list(flags: &[(&str, &str)]) -> Result<Outcome> {
+    let Known { engine, fixes, .. } = Known::of(flags)?;
     let mut applying = 0;
     for fix in fixes.all() {
-        let state = match sources(&fixes.basis(fix), engine) {
+        let state = match sources(&fixes.basis(fix), &engine) {
             Ok(_) => {
                 applying += 1;
                 "applies".to_owned()
@@ -93,15 +71,16 @@ fn list(fixes: &Fixes, engine: &Engine) -> Outcome {
     }
     let count = fixes.all().len();
     console::page(&format!("{applying} of {count} apply to {engine}"));
-    if applying == count { Outcome::Passed } else { Outcome::Failed }
+    Ok(if applying == count { Outcome::Passed } else { Outcome::Failed })
 }
 
 /// Writes a patch for each fix that changes something.
-fn export(fixes: &Fixes, engine: &Engine, folder: &Path) -> Result<Outcome> {
+pub(crate) fn export(flags: &[(&str, &str)], folder: &Path) -> Result<Outcome> {
+    let Known { engine, fixes, .. } = Known::of(flags)?;
     let folder = folder::writable(folder)?;
     for fix in fixes.all().iter().filter(|fix| !fix.edits.is_empty()) {
         let path = folder.join(format!("{}.patch", fix.id));
-        fs::write(&path, patch(fixes, fix, engine)?).map_err(|error| {
+        fs::write(&path, patch(&fixes, fix, &engine)?).map_err(|error| {
             Error::io("write the patch", &path, "make the folder writable", error)
         })?;
         console::page(&format!("{}", path.display()));
@@ -138,12 +117,6 @@ fn format_section(title: &str, text: &str) -> String {
 
 fn sources(fixes: &[&Fix], engine: &Engine) -> Result<BTreeMap<String, String>> {
     fixes::apply(fixes, |file| read(engine, file))
-}
-
-pub(crate) fn read(engine: &Engine, file: &str) -> Result<String> {
-    let path = engine.source.join(file);
-    fs::read_to_string(&path)
-        .map_err(|error| Error::io("read the source", &path, "fit the fix to this engine", error))
 }
 
 /// The difference between two states of some files, made by git.

@@ -5,6 +5,7 @@ use crate::{
     origin::Origin,
     record::{Judged, Record},
 };
+use process::store::if_there;
 use quick_junit::{
     FlakyOrRerun, NonSuccessKind, Property, Report, TestCase, TestCaseStatus, TestSuite,
 };
@@ -12,7 +13,7 @@ use results::{
     Case, CaseId, CaseOutcome, Layer,
     marker::{Figures, Markers},
 };
-use std::{collections::BTreeMap, fs, io, path::Path, time::Duration};
+use std::{collections::BTreeMap, fs, path::Path, time::Duration};
 
 /// A property of a case in the merged report.
 const VERDICT: &str = "verdict";
@@ -29,11 +30,8 @@ const STORY_BYTES: usize = 16 * 1024;
 /// Reads a report of nextest's; an absent file is an empty one. The error says in words why it is
 /// unreadable.
 pub(crate) fn read(path: &Path) -> Result<Vec<Record>, String> {
-    match fs::read_to_string(path) {
-        Ok(text) => records(&text),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Vec::new()),
-        Err(error) => Err(error.to_string()),
-    }
+    let text = if_there(fs::read_to_string(path)).map_err(|error| error.to_string())?;
+    text.map_or_else(|| Ok(Vec::new()), |text| records(&text))
 }
 
 fn records(text: &str) -> Result<Vec<Record>, String> {

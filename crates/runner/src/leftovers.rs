@@ -1,10 +1,9 @@
 //! What a part needs of the machine's disks, and what cases that were killed leave on them. Judges no
 //! case.
 
-use crate::part::Part;
-use process::scratch::Left;
-use process::{Error, Result, console};
-use std::{fs, io, path::Path};
+use crate::{files, part::Part};
+use process::{Error, Result, console, scratch::Left};
+use std::{fs, path::Path};
 
 /// What to do about a place that cannot be looked at.
 const READABLE: &str = "make it a readable folder";
@@ -32,7 +31,8 @@ fn clear(scratch: &Path) -> Result<()> {
             "cleared    {number} folders of cases that were killed, in {place}"
         ));
     }
-    left.iter().try_for_each(|left| remove(&left.path))
+    // Another run beside this one may be quicker.
+    left.iter().try_for_each(|left| files::remove_folder(&left.path))
 }
 
 /// Refuses to run a part where it has too little room; each place with the bytes that it needs.
@@ -69,7 +69,7 @@ fn collect_from(
 ) -> Result<()> {
     for Left { path, label } in left(scratch)? {
         if was_interrupted {
-            remove(&path)?;
+            files::remove_folder(&path)?;
         } else {
             let evidence = artifacts.join(&label);
             let resists = |error| Error::io("keep the evidence", &path, "make room for it", error);
@@ -84,16 +84,6 @@ fn collect_from(
 fn left(scratch: &Path) -> Result<Vec<Left>> {
     process::scratch::left(scratch)
         .map_err(|error| Error::io("read the folder", scratch, READABLE, error))
-}
-
-fn remove(folder: &Path) -> Result<()> {
-    match fs::remove_dir_all(folder) {
-        // Another run beside this one was quicker.
-        Err(error) if error.kind() != io::ErrorKind::NotFound => {
-            Err(Error::io("remove the folder", folder, "remove it by hand", error))
-        }
-        _ => Ok(()),
-    }
 }
 
 #[cfg(test)]

@@ -1,7 +1,9 @@
 //! The runner behind `just prod`: validates, builds, runs the layers with nextest, judges their
 //! reports and returns one exit code. It knows no engine but its name and opens none.
 
+mod alone;
 mod bootstrap;
+mod budgets;
 mod cli;
 mod config;
 mod detection;
@@ -16,6 +18,8 @@ mod merge_shards;
 mod mutants;
 mod nextest;
 mod origin;
+mod overlap;
+mod own_tests;
 mod part;
 mod plan;
 mod progress;
@@ -28,10 +32,9 @@ mod shard;
 mod soaking;
 mod trials;
 
-use cli::{Cli, Command};
+use cli::{Cli, Command, FixesVerb};
 use knobs::{Knobs, knob};
 use part::Mode;
-use plan::ShardNumber;
 use process::{Interrupts, Outcome, Result, console};
 use run::Order;
 use session::Session;
@@ -49,22 +52,19 @@ fn dispatch(cli: &Cli, interrupts: &Interrupts) -> Result<Outcome> {
     let flags = cli.flags.settings()?;
     match &cli.command {
         Command::Run { mode, threads } => {
-            let mode = session::mode(mode)?;
-            let threads = session::threads(threads)?;
             let session = Session::open(&flags)?;
-            let parts = part::parts(mode, session.knobs.get(knob::FEATURES));
-            let order = Order { parts, threads, complete: mode == Mode::All, counts: false };
+            let parts = part::parts(*mode, session.knobs.get(knob::FEATURES));
+            let complete = *mode == Mode::All;
+            let order = Order { parts, threads: *threads, complete, counts: false };
             run::run(&session, &order, interrupts)
         }
         Command::Test { own, threads } => {
-            let own = *own;
-            let threads = session::threads(threads)?;
             let session = Session::open(&flags)?;
             let mut parts = vec![part::own()];
-            if !own {
+            if !*own {
                 parts.extend(part::parts(Mode::All, session.knobs.get(knob::FEATURES)));
             }
-            let order = Order { parts, threads, complete: !own, counts: true };
+            let order = Order { parts, threads: *threads, complete: !own, counts: true };
             run::run(&session, &order, interrupts)
         }
         Command::Knobs => {
@@ -76,43 +76,54 @@ fn dispatch(cli: &Cli, interrupts: &Interrupts) -> Result<Outcome> {
             flags.extend(repro::seed_flag(seed));
             repro::repro(&Session::open(&flags)?, case, *plain, interrupts)
         }
-        Command::Soak { resume, shard } => {
-            soaking::soak(&flags, *resume, shard.as_deref(), interrupts)
-        }
+        Command::Soak { resume, shard } => soaking::soak(&flags, *resume, *shard, interrupts),
         Command::Ledger { out, ledgers } => soaking::merge_ledgers(out, ledgers),
         Command::Archive { mode, archives } => {
-            let mode = session::mode(mode)?;
             let session = Session::open(&flags)?;
             let folder = archive_folder(&session, archives.as_deref());
-            shard::archive(&session, mode, &folder, interrupts)
+            shard::archive(&session, *mode, &folder, interrupts)
         }
         Command::Shard { slice, threads, archives } => {
-            let slice = ShardNumber::parse(slice)?;
-            let threads = session::threads(threads)?;
             let session = Session::open(&flags)?;
             let folder = archive_folder(&session, archives.as_deref());
-            shard::shard(session, slice, threads, &folder, interrupts)
+            shard::shard(session, *slice, *threads, &folder, interrupts)
         }
         Command::Merge { folders } => merge_shards::merge_shards(&flags, folders),
         Command::Report { out } => report::write(&flags, out.as_deref()),
         Command::Detection { names, way, resume, threads } => {
-            let threads = session::threads(threads)?;
-            let order = trials::Order { threads, resume: *resume };
+            let order = trials::Order { threads: *threads, resume: *resume };
             if way.list {
                 detection::list(&flags, names)
             } else if way.left_out {
                 let asked = left_out::Asked { names, runs: way.runs };
                 left_out::left_out(&flags, &asked, order, interrupts)
             } else if let Some(count) = way.mutants {
-                let shard = way.shard.as_deref().map(ShardNumber::parse).transpose()?;
-                let asked = mutants::Asked { count, seed: way.seed, shard };
+                let asked = mutants::Asked { count, seed: way.seed, shard: way.shard };
                 mutants::mutants(&flags, asked, order, interrupts)
             } else {
                 detection::detection(&flags, names, order, interrupts)
             }
         }
-        Command::Fixes { verb } => fixes::fixes(&flags, verb.as_ref()),
+        Command::Fixes { verb } => our_fixes(&flags, verb.as_ref(), interrupts),
         Command::Bootstrap { all } => bootstrap::bootstrap(*all, interrupts),
+    }
+}
+
+fn our_fixes(
+    flags: &[(&str, &str)],
+    verb: Option<&FixesVerb>,
+    interrupts: &Interrupts,
+) -> Result<Outcome> {
+    match verb {
+        None | Some(FixesVerb::List) => fixes::list(flags),
+        Some(FixesVerb::Show { id }) => fixes::show(flags, id),
+        Some(FixesVerb::Export { folder }) => fixes::export(flags, folder),
+        Some(FixesVerb::Try { ids, resume }) => {
+            let order = trials::Order { threads: 1, resume: *resume };
+            alone::try_each(flags, ids, order, interrupts)
+        }
+        Some(FixesVerb::Test) => own_tests::compare(flags, interrupts),
+        Some(FixesVerb::Overlap { rounds }) => overlap::overlap(flags, *rounds, interrupts),
     }
 }
 

@@ -7,7 +7,7 @@ use crate::{
     junit,
     nextest::Inventory,
     origin::{self, Origin},
-    part::Part,
+    part::{Mode, Part},
     plan::{Plan, SHARD, Shard},
     record::Judged,
     run::{self, Conclusion, Note, Sharded},
@@ -31,10 +31,9 @@ pub(crate) fn merge_shards(flags: &[(&str, &str)], folders: &[PathBuf]) -> Resul
     let out = folder::writable(&knobs.root().join("target/prod"))?;
     run::remove_old_reports(&out)?;
     let mut notes = absent(&shards);
-    for Shard { number, of, notes: lines, .. } in &shards {
-        notes.extend(
-            lines.iter().map(|line| Note::broken(&format_args!("shard {number}/{of}: {line}"))),
-        );
+    for Shard { which, notes: lines, .. } in &shards {
+        let note = |line| Note::broken(&format_args!("shard {which}: {line}"));
+        notes.extend(lines.iter().map(note));
     }
     let file = folders[0].join(SHARD);
     let origin = Origin {
@@ -57,10 +56,16 @@ pub(crate) fn merge_shards(flags: &[(&str, &str)], folders: &[PathBuf]) -> Resul
         }
         layers.push(judged);
     }
-    if plan.mode == "all" {
+    if plan.mode == Mode::All {
         notes.extend(run::findings_without_case(&findings, &plan.engine_version, &layers));
     }
-    let conclusion = Conclusion { out: &out, origin: &origin, findings: &findings, counts: false };
+    let conclusion = Conclusion {
+        out: &out,
+        origin: &origin,
+        findings: &findings,
+        version: &plan.engine_version,
+        counts: false,
+    };
     conclusion.draw(&layers, notes, None, sharded(&shards))
 }
 
@@ -75,11 +80,11 @@ fn one_plan<'s>(folders: &[PathBuf], shards: &'s [Shard]) -> Result<&'s Plan> {
             let remedy = "merge the shards of one run, each once";
             Err(Error::new(what, folder.join(SHARD).display(), remedy))
         };
-        if shard.plan != first.plan || shard.of != first.of {
+        if shard.plan != first.plan || shard.which.of != first.which.of {
             return refuse("a shard of another run");
         }
-        if !seen.insert(shard.number) {
-            return refuse(&format!("shard {}/{} is there twice", shard.number, shard.of));
+        if !seen.insert(shard.which.number) {
+            return refuse(&format!("shard {} is there twice", shard.which));
         }
     }
     Ok(&first.plan)
@@ -87,8 +92,8 @@ fn one_plan<'s>(folders: &[PathBuf], shards: &'s [Shard]) -> Result<&'s Plan> {
 
 /// Shards that were planned and left nothing. Their cases are missing as well; this says why.
 fn absent(shards: &[Shard]) -> Vec<Note> {
-    let total = shards.first().map_or(0, |shard| shard.of);
-    let is_there = |number: &u32| shards.iter().any(|shard| shard.number == *number);
+    let total = shards.first().map_or(0, |shard| shard.which.of);
+    let is_there = |number: &u32| shards.iter().any(|shard| shard.which.number == *number);
     let absent = (1..=total).filter(|number| !is_there(number));
     let note = |number| {
         Note::failed(&format_args!("shard {number}/{total} is absent: its cases count as missing"))
@@ -128,7 +133,7 @@ impl Merge<'_> {
                 continue;
             };
             outcome = outcome.max(slice.exit_code);
-            ended.push(format!("shard {}: {}", shard.number, slice.ended));
+            ended.push(format!("shard {}: {}", shard.which.number, slice.ended));
             wall_s += slice.wall_s;
             let path = folder.join(format!("{}.junit.xml", part.slug));
             match (junit::read(&path), &mut report) {
@@ -155,5 +160,5 @@ impl Merge<'_> {
 fn sharded(shards: &[Shard]) -> Sharded {
     let took = |shard: &Shard| shard.parts.values().map(|slice| slice.wall_s).sum::<f64>();
     let slowest = shards.iter().map(took).fold(0.0, f64::max);
-    Sharded { shards: shards.first().map_or(0, |shard| shard.of), wall_s: Some(slowest) }
+    Sharded { shards: shards.first().map_or(0, |shard| shard.which.of), wall_s: Some(slowest) }
 }

@@ -4,7 +4,6 @@
 
 use crate::{
     bootstrap, fixes,
-    plan::ShardNumber,
     trials::{self, Bench, LAYERS, Order, Plan, Subject, Trial},
 };
 use knobs::{Knobs, knob};
@@ -16,7 +15,7 @@ use process::{
 };
 use results::{
     detection::{Detected, Entry},
-    seeds,
+    seeds::{self, Shard},
 };
 use serde::Deserialize;
 use std::{
@@ -44,7 +43,7 @@ pub(crate) struct Asked {
     /// Of the draw and of the runs.
     pub(crate) seed: u64,
     /// The part of the draw that is tried here.
-    pub(crate) shard: Option<ShardNumber>,
+    pub(crate) shard: Shard,
 }
 
 /// Tries a sample of the engine's mutants.
@@ -65,9 +64,7 @@ pub(crate) fn mutants(
     let elsewhere = tempfile::tempdir().map_err(temporary)?;
     workspace::copy_fixed(&engine, elsewhere.path(), &fixes)?;
     let tool = knobs.root().join(bootstrap::MUTANTS);
-    let Some(listed) = listed(&tool, elsewhere.path(), interrupts)? else {
-        return Ok(bench.interrupted());
-    };
+    let listed = listed(&tool, elsewhere.path(), interrupts)?;
     let drawn = drawn(&listed, asked);
     let attempt = |mutant| Attempt { mutant: Some(mutant), fixes: &fixes, seed: asked.seed };
     let attempts: Vec<_> = drawn.iter().copied().map(attempt).collect();
@@ -95,17 +92,15 @@ struct Mutant {
     diff: String,
 }
 
-/// The mutants of the engine in this folder, in the order of its source; `None` when interrupted.
-fn listed(tool: &Path, engine: &Path, interrupts: &Interrupts) -> Result<Option<Vec<Mutant>>> {
+/// The mutants of the engine in this folder, in the order of its source.
+fn listed(tool: &Path, engine: &Path, interrupts: &Interrupts) -> Result<Vec<Mutant>> {
     let remedy = "`just bootstrap --all` fetches it";
     let mut command = Command::new(tool);
     command.args(["mutants", "--list", "--json", "--colors", "never", "--dir"]).arg(engine);
     command.args(["--exclude-re", NOT_NAMED]);
     command.args(NOT_LISTED.iter().flat_map(|files| ["--exclude", files]));
     let captured = interrupts.capture(&mut command);
-    if interrupts.outcome().is_some() {
-        return Ok(None);
-    }
+    interrupts.check()?;
     let (status, output) = captured.map_err(|error| {
         let what = format!("cannot run cargo-mutants ({error})");
         Error::new(what, tool.display(), remedy).because(error)
@@ -122,12 +117,12 @@ fn listed(tool: &Path, engine: &Path, interrupts: &Interrupts) -> Result<Option<
         let what = "cargo-mutants lists no mutant";
         return Err(Error::new(what, engine.display(), "give it an engine that has a source"));
     }
-    Ok(Some(listed))
+    Ok(listed)
 }
 
 /// The sample, or this machine's part of it.
 fn drawn(listed: &[Mutant], asked: Asked) -> Vec<&Mutant> {
-    let ShardNumber { number, of } = asked.shard.unwrap_or(ShardNumber { number: 1, of: 1 });
+    let Shard { number, of } = asked.shard;
     let drawn = seeds::draw(asked.seed, listed.len(), asked.count as usize).into_iter();
     let part = drawn.skip(number as usize - 1).step_by(of as usize);
     part.map(|index| &listed[index]).collect()

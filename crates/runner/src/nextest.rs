@@ -7,10 +7,10 @@ use crate::{
     progress::{Progress, Soaking},
     session::Session,
 };
-use knobs::{Home, Source, knob, runtime};
+use knobs::{Home, knob, runtime};
 use nextest_metadata::TestListSummary;
-use process::{Error, Interrupts, Outcome, Result, console, wanted::Wanted};
-use results::CaseId;
+use process::{Error, Interrupts, Result, console, wanted::Wanted};
+use results::{CaseId, seeds::Shard};
 use std::{
     collections::{BTreeMap, BTreeSet},
     io,
@@ -30,62 +30,28 @@ pub(crate) struct Listing {
 
 /// Starts nextest for one session.
 pub(crate) struct Nextest<'s> {
-    session: &'s Session,
-    interrupts: &'s Interrupts,
-    archived: Option<&'s Archived>,
-    soaking: Option<Soaking>,
+    pub(crate) session: &'s Session,
+    pub(crate) interrupts: &'s Interrupts,
+    /// What is run instead of building it.
+    pub(crate) archived: Option<&'s Archived>,
+    /// Where the soak stands that runs it.
+    pub(crate) soaking: Option<Soaking>,
     /// Only these cases of a part, in nextest's own language.
-    filter: Option<&'s str>,
+    pub(crate) filter: Option<&'s str>,
     /// End with the first failure.
-    fail_fast: bool,
+    pub(crate) fail_fast: bool,
 }
 
 /// Cases that were built elsewhere, and the slice of them that is run here.
 #[derive(Debug)]
 pub(crate) struct Archived {
     pub(crate) folder: PathBuf,
-    /// From 1 to `shards`.
-    pub(crate) shard: u32,
-    pub(crate) shards: u32,
+    pub(crate) slice: Shard,
 }
 
 impl<'s> Nextest<'s> {
     pub(crate) fn new(session: &'s Session, interrupts: &'s Interrupts) -> Self {
         Self { session, interrupts, archived: None, soaking: None, filter: None, fail_fast: false }
-    }
-
-    /// The same within a soak, which shows where it stands.
-    pub(crate) fn soaking(self, soaking: Soaking) -> Self {
-        Self { soaking: Some(soaking), ..self }
-    }
-
-    /// The same with only those cases of a part that the filter names.
-    pub(crate) fn only(self, filter: Option<&'s str>) -> Self {
-        Self { filter, ..self }
-    }
-
-    /// The same, ended by the first failure.
-    pub(crate) fn failing_fast(self) -> Self {
-        Self { fail_fast: true, ..self }
-    }
-
-    /// Runs what an archive holds instead of building it.
-    pub(crate) fn of_archive(
-        session: &'s Session,
-        interrupts: &'s Interrupts,
-        archived: &'s Archived,
-    ) -> Self {
-        Self { archived: Some(archived), ..Self::new(session, interrupts) }
-    }
-
-    /// What the commands are for.
-    pub(crate) fn session(&self) -> &'s Session {
-        self.session
-    }
-
-    /// How a signal ends the run, when one came.
-    pub(crate) fn interrupted(&self) -> Option<Outcome> {
-        self.interrupts.outcome()
     }
 
     /// Builds what `part` needs into an archive.
@@ -162,11 +128,11 @@ impl<'s> Nextest<'s> {
         let mut command = Command::new("cargo");
         let (manifest, target) = session.workspace(&part.build);
         command.args(["nextest", verb]);
-        if let Some(Archived { folder, shard, shards }) = self.archived {
+        if let Some(Archived { folder, slice }) = self.archived {
             command.arg("--archive-file").arg(folder.join(part.build.archive()));
             let root = manifest.parent().expect("a manifest is in a folder");
             command.arg("--workspace-remap").arg(root);
-            command.args(["--partition", &format!("slice:{shard}/{shards}")]);
+            command.args(["--partition", &format!("slice:{slice}")]);
         } else {
             command.arg("--manifest-path").arg(manifest).args(part.build.cargo_args());
             if let Some(target) = target {
@@ -180,12 +146,7 @@ impl<'s> Nextest<'s> {
         for name in runtime::nextest_variables() {
             command.env_remove(name);
         }
-        // Flags are ours alone; the cases find what they say in the environment.
-        for setting in session.knobs.settings() {
-            if let (Source::Flag, Some(value)) = (&setting.source, &setting.value) {
-                command.env(setting.knob.name, value);
-            }
-        }
+        command.envs(session.flags());
         if let Wanted::Path(path) = &session.wanted {
             // A relative path would start elsewhere in the generated workspace.
             command.env(knob::MACE_ENGINE_PATH.name(), path);

@@ -1,30 +1,16 @@
 //! The parts of a run: which layer, in which build, under which label. Data only.
 
+use clap::ValueEnum;
+use serde::{Deserialize, Serialize};
+
 /// What `just prod` was asked for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ValueEnum)]
+#[serde(rename_all = "lowercase")]
 pub(crate) enum Mode {
     Fast,
     Stress,
     Chaos,
     All,
-}
-
-impl Mode {
-    pub(crate) const NAMES: &'static str = "fast, stress, chaos or all";
-
-    pub(crate) fn name(self) -> &'static str {
-        match self {
-            Self::Fast => "fast",
-            Self::Stress => "stress",
-            Self::Chaos => "chaos",
-            Self::All => "all",
-        }
-    }
-
-    pub(crate) fn parse(text: &str) -> Option<Self> {
-        let all = [Self::Fast, Self::Stress, Self::Chaos, Self::All];
-        all.into_iter().find(|mode| mode.name() == text)
-    }
 }
 
 /// One nextest run: a layer in a build.

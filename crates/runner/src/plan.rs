@@ -7,7 +7,7 @@ use crate::{
     part::{self, Mode, Part},
 };
 use process::{Error, Outcome, Result};
-use results::Document;
+use results::{Document, seeds};
 use serde::{Deserialize, Serialize};
 use std::{collections::BTreeMap, path::Path};
 
@@ -17,29 +17,11 @@ pub(crate) const PLAN: &str = "plan.json";
 /// The name of a shard's record in its folder.
 pub(crate) const SHARD: &str = "shard.json";
 
-/// Which shard of how many, from 1.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct ShardNumber {
-    pub(crate) number: u32,
-    pub(crate) of: u32,
-}
-
-impl ShardNumber {
-    /// `K/N` as typed.
-    pub(crate) fn parse(text: &str) -> Result<Self> {
-        let (number, of) = knobs::shard(text).ok_or_else(|| {
-            let what = format_args!("shard {text:?}");
-            Error::new(what, "command line", "use K/N with K from 1 to N, such as 2/4")
-        })?;
-        Ok(Self { number, of })
-    }
-}
-
 /// What is to be run, on however many machines.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Plan {
     pub(crate) format: u32,
-    pub(crate) mode: String,
+    pub(crate) mode: Mode,
     pub(crate) features: String,
     /// The engine with its source, as reports name it.
     pub(crate) engine: String,
@@ -59,10 +41,8 @@ pub(crate) struct Plan {
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct Shard {
     pub(crate) format: u32,
-    /// Which one, from 1.
-    pub(crate) number: u32,
-    /// How many there are.
-    pub(crate) of: u32,
+    #[serde(flatten)]
+    pub(crate) which: seeds::Shard,
     pub(crate) plan: Plan,
     /// What it did of each part, by slug; a part that could not run is absent.
     pub(crate) parts: BTreeMap<String, Slice>,
@@ -102,13 +82,13 @@ impl Plan {
 
     /// Its parts in order, each with its whole inventory.
     pub(crate) fn parts(&self, file: &Path) -> Result<Vec<(Part, &Inventory)>> {
-        let broken = |what: String| Error::new(what, file.display(), "make the archives anew");
-        let mode = Mode::parse(&self.mode)
-            .ok_or_else(|| broken(format!("the plan's mode is {:?}", self.mode)))?;
-        let parts = part::parts(mode, &self.features).into_iter();
-        let with = |part: Part| match self.inventories.get(part.slug) {
-            Some(inventory) => Ok((part, inventory)),
-            None => Err(broken(format!("the plan has no inventory of {}", part.slug))),
+        let parts = part::parts(self.mode, &self.features).into_iter();
+        let with = |part: Part| {
+            let Some(inventory) = self.inventories.get(part.slug) else {
+                let what = format!("the plan has no inventory of {}", part.slug);
+                return Err(Error::new(what, file.display(), "make the archives anew"));
+            };
+            Ok((part, inventory))
         };
         parts.map(with).collect()
     }
@@ -123,9 +103,8 @@ impl Plan {
 }
 
 impl Shard {
-    pub(crate) fn new(slice: ShardNumber, plan: Plan) -> Self {
-        let ShardNumber { number, of } = slice;
-        Self { format: Self::FORMAT, number, of, plan, parts: BTreeMap::new(), notes: Vec::new() }
+    pub(crate) fn new(which: seeds::Shard, plan: Plan) -> Self {
+        Self { format: Self::FORMAT, which, plan, parts: BTreeMap::new(), notes: Vec::new() }
     }
 
     /// Reads the record in a shard's folder.
@@ -135,16 +114,5 @@ impl Shard {
             &path,
             "pass the folders that `just shard` wrote, by this version of the suite",
         )
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::ShardNumber;
-
-    #[test]
-    fn a_shard_is_one_of_so_many() {
-        assert_eq!(ShardNumber::parse("2/4").unwrap(), ShardNumber { number: 2, of: 4 });
-        assert!(ShardNumber::parse("5/4").is_err());
     }
 }

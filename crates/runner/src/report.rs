@@ -7,6 +7,7 @@
 //! Files become a [`Model`] (`read`), and the model becomes text (`text`, `html`, `markdown`,
 //! `metrics`, `bencher`); nothing else reads a file, nothing else knows a format.
 
+mod absorbed;
 mod bencher;
 mod coverage;
 mod html;
@@ -19,6 +20,7 @@ mod svg;
 mod text;
 mod write;
 
+pub(crate) use absorbed::said;
 pub use bencher::bencher;
 pub use html::html;
 pub use markdown::markdown;

@@ -29,11 +29,8 @@ pub(crate) fn repro(
     let nextest = Nextest::new(session, interrupts);
     let mut names = Inventory::new();
     for part in [suite, own] {
-        let all = nextest.inventory(&part);
-        if let Some(outcome) = interrupts.outcome() {
-            return Ok(outcome);
-        }
-        let mut all = all?;
+        let mut all = nextest.inventory(&part)?;
+        interrupts.check()?;
         if all.iter().any(|case| case.name == name) {
             console::note(&format!("engine     {}", session.engine));
             console::note(&format!("root seed  {}", session.seed));

@@ -2,7 +2,7 @@
 //! The only module that sees all stages; each does its own work elsewhere.
 
 use crate::{
-    exit, files,
+    budgets, exit, files,
     judge::{self, Facts},
     junit, leftovers,
     nextest::{self, Inventory, Nextest},
@@ -43,14 +43,11 @@ pub(crate) fn run(session: &Session, order: &Order, interrupts: &Interrupts) -> 
     let mut layers = Vec::new();
     let mut notes = Vec::new();
     // What another build costs is paid when its turn comes: the first case begins sooner.
-    for group in order.parts.chunk_by(|one, next| one.build == next.build) {
-        let listed = match inventories(&nextest, group, interrupts) {
-            Ok(Some(listed)) => listed,
-            Ok(None) if layers.is_empty() => {
-                return Ok(interrupts.outcome().expect("only a signal ends the building early"));
-            }
-            Ok(None) => break,
+    'builds: for group in order.parts.chunk_by(|one, next| one.build == next.build) {
+        let listed = match inventories(&nextest, group) {
+            Ok(listed) => listed,
             Err(error) if layers.is_empty() => return Err(error),
+            Err(_) if interrupts.outcome().is_some() => break,
             // One part that cannot run must not keep the others from running.
             Err(error) => {
                 notes.push(Note::broken(&error));
@@ -63,11 +60,8 @@ pub(crate) fn run(session: &Session, order: &Order, interrupts: &Interrupts) -> 
                 Err(error) => notes.push(Note::broken(&error)),
             }
             if interrupts.outcome().is_some() {
-                break;
+                break 'builds;
             }
-        }
-        if interrupts.outcome().is_some() {
-            break;
         }
     }
     for judged in layers.iter().filter(|judged| judged.outcome == Outcome::Broken) {
@@ -81,8 +75,9 @@ pub(crate) fn run(session: &Session, order: &Order, interrupts: &Interrupts) -> 
     }
     let origin = Origin::of(session);
     let findings = &session.findings;
+    let version = &session.engine.version;
     let conclusion =
-        Conclusion { out: &session.out, origin: &origin, findings, counts: order.counts };
+        Conclusion { out: &session.out, origin: &origin, findings, version, counts: order.counts };
     conclusion.draw(&layers, notes, interrupts.outcome(), Sharded::default())
 }
 
@@ -131,6 +126,8 @@ pub(crate) struct Conclusion<'c> {
     pub(crate) out: &'c Path,
     pub(crate) origin: &'c Origin,
     pub(crate) findings: &'c Findings,
+    /// The engine's.
+    pub(crate) version: &'c str,
     /// End with the counts alone on a line.
     pub(crate) counts: bool,
 }
@@ -140,22 +137,24 @@ impl Conclusion<'_> {
     pub(crate) fn draw(
         &self,
         layers: &[Judged],
-        notes: Vec<Note>,
+        mut notes: Vec<Note>,
         interrupted: Option<Outcome>,
         sharded: Sharded,
     ) -> Result<Outcome> {
+        let absorbed = budgets::held(self.findings, self.version, layers);
+        notes.extend(budgets::failures(&absorbed).map(|line| Note::failed(&line)));
         let parts = layers.iter().map(|judged| judged.outcome);
         let worst = parts.chain(notes.iter().map(|note| note.outcome)).max();
         let outcome = interrupted.or(worst).unwrap_or(Outcome::Broken);
         let notes = notes.into_iter().map(|note| note.line).collect();
-        let Self { out, origin, findings, counts } = *self;
+        let Self { out, origin, findings, counts, .. } = *self;
         let path = out.join("junit.xml");
         let text = junit::merged(layers, origin).to_string().map_err(|error| {
             let what = format!("cannot render the report ({error})");
             Error::new(what, path.display(), "report this as a bug of the runner").because(error)
         })?;
         files::write(&path, &text)?;
-        let record = record(layers, origin, outcome, notes, sharded);
+        let record = Run { absorbed, ..record(layers, origin, outcome, notes, sharded) };
         files::write(&out.join(RECORD), &document::encode(&record))?;
         let layers = layers.iter().map(|judged| judged.layer.clone()).collect();
         let model = report::Model::of_run(record, layers, findings);
@@ -195,29 +194,22 @@ fn record(
         exit_code: outcome.code(),
         shards: sharded.shards,
         notes,
+        absorbed: Vec::new(),
         machine: Machine::here(),
         layers: layers.iter().map(layer).collect(),
         knobs: origin.knobs.clone(),
     }
 }
 
-/// Builds each part and lists its cases; `None` when the run was interrupted meanwhile.
-pub(crate) fn inventories(
-    nextest: &Nextest<'_>,
-    parts: &[Part],
-    interrupts: &Interrupts,
-) -> Result<Option<Vec<Inventory>>> {
-    let mut inventories = Vec::new();
-    for part in parts {
-        let inventory = nextest.inventory(part);
-        if interrupts.outcome().is_some() {
-            return Ok(None);
-        }
-        let inventory = inventory?;
+/// Builds each part and lists its cases.
+pub(crate) fn inventories(nextest: &Nextest<'_>, parts: &[Part]) -> Result<Vec<Inventory>> {
+    let list = |part| {
+        let inventory = nextest.inventory(part)?;
+        nextest.interrupts.check()?;
         refuse_empty(part, &inventory)?;
-        inventories.push(inventory);
-    }
-    Ok(Some(inventories))
+        Ok(inventory)
+    };
+    parts.iter().map(list).collect()
 }
 
 /// A run of nothing proves nothing.
@@ -244,12 +236,12 @@ pub(crate) fn run_part(
     inventory: &Inventory,
     threads: u32,
 ) -> Result<Ran> {
-    let session = nextest.session();
+    let session = nextest.session;
     leftovers::prepare(&session.out, part)?;
     let start = Instant::now();
     let status = nextest.run(part, threads, inventory.len())?;
     let wall = start.elapsed();
-    let interrupted = nextest.interrupted();
+    let interrupted = nextest.interrupts.outcome();
     let origin = Origin::of(session);
     let said = |label: &str| {
         let name = |id: &CaseId| id.name.clone();

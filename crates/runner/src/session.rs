@@ -1,11 +1,8 @@
 //! Everything that is known before anything long starts: validated arguments, resolved knobs, the
 //! engine, the folder to write to. A problem found here ends the run with one line and code 2.
 
-use crate::{
-    bootstrap, config, fixes,
-    part::{Build, Mode},
-};
-use knobs::{Knobs, findings::Findings, knob, runtime};
+use crate::{bootstrap, config, part::Build};
+use knobs::{Knobs, Source, findings::Findings, knob, runtime};
 use process::{
     Error, Result,
     engine::Engine,
@@ -71,8 +68,7 @@ impl Session {
             return Err(Error::new(what, "environment", "unset it: the cases arm their own"));
         }
         let root = knobs.root().to_owned();
-        let manifest = root.join("Cargo.toml");
-        if !manifest.is_file() {
+        if !root.join("Cargo.toml").is_file() {
             return Err(Error::new(
                 "no workspace",
                 root.display(),
@@ -92,14 +88,10 @@ impl Session {
         let claim = folder::claim(&shared, busy, "wait for its end, or use a checkout of its own")?;
         let config = config::effective(&root, &knobs, &out)?;
         require_nextest()?;
-        let generated = match &wanted {
-            Wanted::Locked => None,
-            wanted => Some(workspace::generate(&root, wanted)?),
-        };
-        let resolving = generated.as_ref().map_or(&manifest, |generated| &generated.manifest);
-        let engine = Engine::resolved(resolving)?;
-        wanted.check(&engine, resolving)?;
-        let (generated, engine) = match fixes::fixed(&root, &knobs, &wanted, &engine)? {
+        let (generated, engine) = workspace::resolved(&root, &wanted)?;
+        let choice = knobs.get(knob::MACE_PROD_FIXES);
+        let (generated, engine) = match workspace::generate_chosen(&root, &wanted, &engine, choice)?
+        {
             Some((fixed, engine)) => (Some(fixed), engine),
             None => (generated, engine),
         };
@@ -129,6 +121,13 @@ impl Session {
         self.evidence = folder.unwrap_or_else(|| self.out.join(ARTIFACTS));
     }
 
+    /// The knobs that were set by flags, which are ours alone: children find them in their environment.
+    pub(crate) fn flags(&self) -> impl Iterator<Item = (&'static str, &str)> {
+        let settings = self.knobs.settings().iter();
+        let set = settings.filter(|setting| matches!(setting.source, Source::Flag));
+        set.filter_map(|setting| Some((setting.knob.name, setting.value.as_deref()?)))
+    }
+
     /// The manifest that cargo is pointed at for `build`, and the build folder when it is not the
     /// manifest's own. The project's own tests do not judge the engine and run where they are.
     pub(crate) fn workspace(&self, build: &Build) -> (PathBuf, Option<&Path>) {
@@ -138,27 +137,6 @@ impl Session {
             }
             _ => (self.root.join("Cargo.toml"), None),
         }
-    }
-}
-
-/// A layer as typed.
-pub(crate) fn mode(text: &str) -> Result<Mode> {
-    Mode::parse(text).ok_or_else(|| {
-        let what = format!("unknown mode {text:?}");
-        Error::new(what, "command line", format_args!("use {}", Mode::NAMES))
-    })
-}
-
-/// A thread count as typed: a positive whole number.
-pub(crate) fn threads(text: &str) -> Result<u32> {
-    let digits = text.bytes().all(|byte| byte.is_ascii_digit());
-    match text.parse() {
-        Ok(threads) if digits && threads > 0 => Ok(threads),
-        _ => Err(Error::new(
-            format_args!("thread count {text:?}"),
-            "command line",
-            "use a whole number of at least 1",
-        )),
     }
 }
 
@@ -176,15 +154,7 @@ fn fresh_seed() -> u64 {
 
 #[cfg(test)]
 mod tests {
-    use super::{fresh_seed, threads};
-
-    #[test]
-    fn a_thread_count_is_a_positive_whole_number() {
-        assert_eq!(threads("8").unwrap(), 8);
-        for text in ["0", "-1", "abc", "+1", "", "1.5", "4294967296", "num-cpus"] {
-            assert!(threads(text).is_err(), "{text}");
-        }
-    }
+    use super::fresh_seed;
 
     #[test]
     fn seeds_differ() {

@@ -7,14 +7,14 @@ use crate::{
     nextest::{self, Archived, Inventory, Nextest},
     origin::Origin,
     part::{Mode, Part},
-    plan::{self, Plan, SHARD, Shard, ShardNumber, Slice},
+    plan::{self, Plan, SHARD, Shard, Slice},
     record::Judged,
     run::{self, Conclusion, Note, Sharded},
     session::Session,
 };
 use knobs::knob;
 use process::{Error, Interrupts, Outcome, Result, console, folder};
-use results::{Document, document};
+use results::{Document, document, seeds};
 use std::{
     collections::BTreeSet,
     path::{Path, PathBuf},
@@ -33,15 +33,11 @@ pub(crate) fn archive(
     let parts = crate::part::parts(mode, features);
     nextest::announce(session);
     let nextest = Nextest::new(session, interrupts);
-    let Some(inventories) = run::inventories(&nextest, &parts, interrupts)? else {
-        return Ok(interrupts.outcome().expect("only a signal ends the building early"));
-    };
+    let inventories = run::inventories(&nextest, &parts)?;
     let mut kept = BTreeSet::new();
     for part in parts.iter().filter(|part| kept.insert(part.build.archive())) {
         let status = nextest.archive(part, &folder.join(part.build.archive()))?;
-        if let Some(outcome) = interrupts.outcome() {
-            return Ok(outcome);
-        }
+        interrupts.check()?;
         if !status.success() {
             let what = format!("cannot archive the cases ({})", nextest::ended(status));
             let remedy = "correct what cargo says above";
@@ -53,7 +49,7 @@ pub(crate) fn archive(
     let started = session.started.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
     let plan = Plan {
         format: Plan::FORMAT,
-        mode: mode.name().to_owned(),
+        mode,
         features: features.to_owned(),
         engine: origin.engine,
         engine_version: session.engine.version.clone(),
@@ -71,7 +67,7 @@ pub(crate) fn archive(
 /// Runs one slice of what `archives` holds and leaves its results in `target/prod/shard`.
 pub(crate) fn shard(
     mut session: Session,
-    slice: ShardNumber,
+    slice: seeds::Shard,
     threads: u32,
     folder: &Path,
     interrupts: &Interrupts,
@@ -87,8 +83,8 @@ pub(crate) fn shard(
     run::remove_old_reports(&session.out)?;
     let out = fresh(&session.out.join("shard"))?;
     nextest::announce(&session);
-    let archived = Archived { folder: folder.to_owned(), shard: slice.number, shards: slice.of };
-    let nextest = Nextest::of_archive(&session, interrupts, &archived);
+    let archived = Archived { folder: folder.to_owned(), slice };
+    let nextest = Nextest { archived: Some(&archived), ..Nextest::new(&session, interrupts) };
     let mut layers = Vec::new();
     let mut notes = Vec::new();
     let mut record = Shard::new(slice, plan.clone());
@@ -109,7 +105,13 @@ pub(crate) fn shard(
     }
     let origin = Origin::of(&session);
     let findings = &session.findings;
-    let conclusion = Conclusion { out: &session.out, origin: &origin, findings, counts: false };
+    let conclusion = Conclusion {
+        out: &session.out,
+        origin: &origin,
+        findings,
+        version: &session.engine.version,
+        counts: false,
+    };
     conclusion.draw(&layers, notes, interrupts.outcome(), Sharded::default())
 }
 

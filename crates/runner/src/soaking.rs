@@ -16,7 +16,7 @@ use aging::Aging;
 use parts::Layers;
 use plan::Plan;
 use process::{Error, Interrupts, Outcome, Result, console};
-use results::{ledger::Ledger, row::Row, state::Stage};
+use results::{ledger::Ledger, row::Row, seeds::Shard, state::Stage};
 use std::{
     path::{Path, PathBuf},
     time::{Duration, Instant},
@@ -27,15 +27,13 @@ use store::SoakStore;
 pub(crate) fn soak(
     flags: &[(&str, &str)],
     resume: bool,
-    shard: Option<&str>,
+    shard: Shard,
     interrupts: &Interrupts,
 ) -> Result<Outcome> {
     let plan = Plan::open(flags, shard)?;
     let store = SoakStore::open(&plan, resume)?;
     announce(&plan, &store, resume);
-    let Some(layers) = Layers::build(&plan, interrupts)? else {
-        return Ok(interrupts.outcome().expect("only a signal ends the building early"));
-    };
+    let layers = Layers::build(&plan, interrupts)?;
     let before = Duration::from_secs(store.state.elapsed_secs);
     let aging = Aging::new(&plan, layers.resident.clone());
     let started = Instant::now();

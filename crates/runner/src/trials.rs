@@ -206,10 +206,9 @@ impl<'b> Bench<'b> {
         flags.extend(plan.flags.iter().map(|flag| (flag.0, flag.1.as_str())));
         let session = Session::open_on(&flags, plan.checkout.as_deref(), RESULTS)?;
         console::note(&format!("trying     {}, seed {seed}", trial.name));
-        let mut nextest = Nextest::new(&session, self.interrupts).only(plan.cases.as_deref());
-        if plan.fail_fast {
-            nextest = nextest.failing_fast();
-        }
+        let filter = plan.cases.as_deref();
+        let fail_fast = plan.fail_fast;
+        let nextest = Nextest { filter, fail_fast, ..Nextest::new(&session, self.interrupts) };
         let mut seen = None;
         for layer in plan.layers {
             match self.layer(&nextest, layer)? {
@@ -239,17 +238,19 @@ impl<'b> Bench<'b> {
 
     /// Builds and runs a layer and judges it.
     fn layer(&self, nextest: &Nextest<'_>, profile: &'static str) -> Result<Ended> {
-        let session = nextest.session();
+        let session = nextest.session;
         run::remove_old_reports(&session.out)?;
         let build = Build::Suite(session.knobs.get(knob::FEATURES).to_owned());
         let parts = [Part { label: "detection", profile, slug: "detection", build }];
-        let listed = match run::inventories(nextest, &parts, self.interrupts) {
+        let listed = run::inventories(nextest, &parts);
+        if self.interrupts.outcome().is_some() {
+            return Ok(Ended::Interrupted);
+        }
+        let listed = match listed {
             Ok(listed) => listed,
             Err(error) => return Ok(Ended::NotBuilt(error)),
         };
-        let Some([inventory]) = listed.as_deref() else {
-            return Ok(Ended::Interrupted);
-        };
+        let [inventory] = listed.as_slice() else { unreachable!("one part was asked for") };
         let ran = run::run_part(nextest, &parts[0], inventory, self.order.threads)?;
         if self.interrupts.outcome().is_some() {
             return Ok(Ended::Interrupted);

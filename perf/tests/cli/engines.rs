@@ -2,6 +2,7 @@
 //! fixture's on both sides.
 
 use crate::fixture::{Fixture, there};
+use process::fixes::hash;
 
 #[test]
 fn cargo_engines_are_compared_with_base_and_another() {
@@ -33,6 +34,27 @@ fn cargo_engines_are_compared_with_base_and_another() {
         let line = two.stdout.lines().find(|line| line.starts_with(side)).unwrap();
         assert!(line.contains(&format!("mace-kv 0.2.0 ({path}")), "{line}");
     }
+}
+
+/// A fix that makes the engine slower, which is what it costs.
+#[test]
+fn cargo_our_fixes_have_their_price_measured() {
+    let fixture = Fixture::new();
+    let text = fixture.read("engine/src/lib.rs");
+    let line = text.lines().find(|line| line.contains("1.0")).unwrap();
+    let slower = line.replace("1.0", "1.2");
+    let fix = format!(
+        "reason = \"r\"\ncost = \"a fifth\"\n[[edit]]\nfile = \"src/lib.rs\"\nlines = 1\n\
+         hash = \"{}\"\ntext = '''\n{slower}\n'''\n",
+        hash(&[line])
+    );
+    fixture.write(".config/fixes/0.2.0/slow.toml", &fix);
+    let own = fixture.path("engine").canonicalize().unwrap();
+    let own = own.to_str().unwrap();
+    let compared = fixture.perf(&["engines", own, &format!("{own}+all")]);
+    compared.ended(1, &["+20.0%", "failed: 2 of 2 cases slower", "mace-kv 0.2.0 + 1 fix ("]);
+    let snapshot = fixture.perf_with(&["snapshot"], &[("MACE_PROD_FIXES", "slow")]);
+    assert!(snapshot.stderr.contains("mace-kv 0.2.0 + 1 fix ("), "{snapshot:?}");
 }
 
 /// As for a commit of this repository: there is nothing to measure.

@@ -27,6 +27,11 @@ fn mistakes_are_named_before_anything_is_built() {
         .refused_by("perf", &["has no value"]);
     fixture.perf(&["export", "xml"]).refused_by("perf", &["head_snapshot.json", "snapshot"]);
     fixture.perf(&["engines", "0.1.2", "nowhere"]).refused_by("perf", &["is no engine", "nowhere"]);
+    fixture
+        .perf(&["engines", "engine+all", "engine+one"])
+        .refused_by("perf", &["the same engine with fixes on both sides", "engine+one"]);
+    let fixes = [("MACE_PROD_FIXES", "all")];
+    fixture.perf_with(&["compare"], &fixes).refused_by("perf", &["MACE_PROD_FIXES", "0.2.0+all"]);
     let version = [("MACE_ENGINE", "0.1.2")];
     fixture.perf_with(&["compare"], &version).refused_by("perf", &["MACE_ENGINE", "engines A B"]);
     for (folder, why) in [("nowhere", "no readable Cargo.toml"), (".", "is `mace-prod`")] {

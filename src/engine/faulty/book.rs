@@ -48,6 +48,10 @@ pub(super) struct Book {
     pub(super) begun: u64,
     /// In the order of commits.
     pub(super) committed: Vec<Work>,
+    /// Those of them that were never acknowledged.
+    pub(super) unsure: BTreeSet<u64>,
+    /// Those of them that one saw who only read, and whose end was acknowledged.
+    pub(super) seen: BTreeSet<u64>,
     /// Dropped by their clients.
     pub(super) dropped: Vec<Work>,
     /// Open when the process died.
@@ -77,6 +81,13 @@ impl Book {
         let at = self.committed.iter().rposition(|work| work.touches(bucket, key))?;
         let before = replay(&self.committed[..at], bucket).remove(key);
         Some((before, &self.committed[at]))
+    }
+
+    /// Who only read these keys, when so many had committed, has told that it did.
+    pub(super) fn looked(&mut self, bucket: &str, keys: &BTreeSet<Vec<u8>>, seen: usize) {
+        let before = &self.committed[..seen.min(self.committed.len())];
+        let last = |key| before.iter().rfind(|work| work.touches(bucket, key));
+        self.seen.extend(keys.iter().filter_map(|key| last(key)).map(|work| work.txn));
     }
 
     /// Whether the process dies in the commit that is asked for now.

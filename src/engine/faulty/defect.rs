@@ -13,6 +13,8 @@ pub enum Defect {
     MiddleDropped,
     /// A reopening loses a commit and keeps one that read it.
     ReadFromDropped,
+    /// A reopening loses a commit that was never acknowledged and that one saw who only read.
+    SeenDropped,
     /// A reopening brings back work that was dropped.
     AbortedRevived,
     /// A reopening brings back work that nobody had asked to commit when the process died.
@@ -85,12 +87,13 @@ pub enum Defect {
 
 impl Defect {
     /// All of them.
-    pub const ALL: [Self; 39] = [
+    pub const ALL: [Self; 40] = [
         Self::AcknowledgedDropped,
         Self::LastWriteDropped,
         Self::FirstWriteDropped,
         Self::MiddleDropped,
         Self::ReadFromDropped,
+        Self::SeenDropped,
         Self::AbortedRevived,
         Self::UncommittedKept,
         Self::InFlightTorn,

@@ -77,6 +77,13 @@ fn edit(defect: Defect, book: &mut Book) -> Option<()> {
             })?;
             book.committed.remove(victim);
         }
+        Defect::SeenDropped => {
+            let victim = (0..book.committed.len()).rev().find(|&at| {
+                let txn = book.committed[at].txn;
+                book.unsure.contains(&txn) && book.seen.contains(&txn) && leaves_a_trace(book, at)
+            })?;
+            book.committed.remove(victim);
+        }
         Defect::AbortedRevived => {
             let work = book.dropped.iter().rfind(|work| sets_for_good(work))?.clone();
             book.committed.push(work);

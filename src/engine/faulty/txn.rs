@@ -233,7 +233,16 @@ impl Txn for LyingTxn<'_> {
             if let (Some((key, _)), None) = (work.writes.last(), &book.locked) {
                 book.locked = Some((self.bucket.name.clone(), key.clone()));
             }
-            book.committed.push(work);
+            if !writes {
+                if unsure.is_none() {
+                    book.looked(&work.bucket, &self.read.borrow(), work.seen);
+                }
+            } else {
+                if unsure.is_some() {
+                    book.unsure.insert(work.txn);
+                }
+                book.committed.push(work);
+            }
         }
         match unsure {
             Some(_) => Err(EngineError::Unknown("no clear answer".to_owned())),

@@ -3,7 +3,7 @@
 
 use super::origin::seen;
 use crate::{
-    engine::{EngineError, Outcome, Reason, Txn},
+    engine::{Bucket, EngineError, Outcome, Reason, Txn},
     history::OracleName,
     history::{Event, KeyText, Scanned, Seen, Write, journal::Recorder},
     workload::{Op, TxnId, Version, marker_key, plan::SUM_PREFIX, value::MIN_VALUE},
@@ -13,6 +13,8 @@ use std::collections::BTreeMap;
 /// What one attempt has seen and written so far.
 pub(super) struct Attempt<'a> {
     pub(super) id: TxnId,
+    name: &'a str,
+    bucket: &'a dyn Bucket,
     recorder: &'a Recorder,
     pub(super) reads: BTreeMap<KeyText, Seen>,
     pub(super) writes: Vec<(KeyText, Write)>,
@@ -22,11 +24,16 @@ pub(super) struct Attempt<'a> {
 }
 
 impl<'a> Attempt<'a> {
-    pub(super) fn new(id: TxnId, recorder: &'a Recorder) -> Self {
+    pub(super) fn new(
+        id: TxnId,
+        name: &'a str,
+        bucket: &'a dyn Bucket,
+        recorder: &'a Recorder,
+    ) -> Self {
         let reads = BTreeMap::new();
         let writes = Vec::new();
         let own = BTreeMap::new();
-        Self { id, recorder, reads, writes, scans: Vec::new(), own }
+        Self { id, name, bucket, recorder, reads, writes, scans: Vec::new(), own }
     }
 
     pub(super) fn apply(&mut self, txn: &dyn Txn, op: &Op) -> Outcome<()> {
@@ -35,6 +42,10 @@ impl<'a> Attempt<'a> {
             Op::Scan(prefix, order) => self.scan(txn, prefix, *order),
             Op::Append(key) => self.append(txn, key),
             Op::Include(key) => self.include(txn, key),
+            Op::Checkpoint => {
+                self.recorder.checkpoint(self.name, self.bucket);
+                Ok(())
+            }
             Op::Upsert(key, length) => {
                 self.read(txn, key)?;
                 self.set(key, *length, |value| txn.upsert(key, value))

@@ -249,3 +249,23 @@ fn counts_a_hole_between_logs_and_rejects_one_within() {
     assert_eq!(many.allowances.iter().map(|allowed| allowed.count).sum::<u64>(), 1);
     assert!(!judged(Streams::One).violations.is_empty());
 }
+
+/// A commit that has no answer, and one who only read: whom he saw is there for good, once he was told
+/// that he had.
+#[test]
+fn rejects_the_loss_of_what_a_reader_saw() {
+    let judged = |promise, acked: bool| {
+        let mut open = marked(1, 1, &[("x", Seen::Absent)], "x");
+        open.pop();
+        let mut reader = txn(2, 100, &[("x", Seen::Version(version(1)))], &[]);
+        if !acked {
+            reader.pop();
+        }
+        reopened(promise, Streams::One, [open, reader].concat(), &["x", &marker(1)])
+    };
+    let lost = judged(Promise::Acked, true);
+    assert!(lost.violations[0].witness.starts_with("history not extended"), "{lost:?}");
+    assert_eq!(judged(Promise::Acked, false).violations, []);
+    // Where no acknowledgement is a promise, neither is his.
+    assert_eq!(judged(Promise::Synced, true).violations, []);
+}

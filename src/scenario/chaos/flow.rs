@@ -1,116 +1,85 @@
-//! What a chaos case does: a first child counts the hits of the point, a second one on an equal
-//! database meets the fault, and `recovery_check.rs` opens what it left behind. A hit that does not come
-//! is armed again, a few times.
+//! What a chaos case does with its run: on a copy of the database a first process counts the hits of
+//! the point, on another one a second process meets the fault, and what that left is opened again and
+//! again. A hit that does not come is armed again, a few times. Judges nothing: the end of the run does.
 
 use crate::{
-    engine::{
-        EngineOptions,
-        failpoint::{Action, Rule},
-    },
-    history::OracleName,
-    history::child::{ExitClass, SIGABRT},
-    oracle::{Violation, recovery},
-    report,
+    engine::failpoint::{Action, Rule},
+    report::say,
     scenario::{
         Case,
         chaos::{
-            exits::{self, Met, ended, must, unexpected},
             fault::Fault,
+            known,
             recipes::{self, Stages},
-            recovery_check::RecoveryCheck,
-            stopped::Stopped,
         },
         database::{Database, Stage},
+        exits::{self, Met, came_to, must, unexpected},
+        run::{Judging, Run, session::Verbs},
     },
     verdict::Verdict,
 };
+use knobs::budget::Unit;
+use results::absorbed;
 
 /// How often a point is armed whose hit does not come: threads do not take the same turns twice.
 const ARMINGS: u32 = 4;
 
-/// One case while it runs.
-#[derive(Debug)]
-pub struct Flow<'a> {
-    /// Its folder, seed and figures.
-    pub case: &'a mut Case,
+/// One case.
+#[derive(Clone, Debug)]
+pub struct Flow {
     /// What is armed.
     pub fault: Fault,
     /// The processes before and at the fault.
     pub stages: Stages,
 }
 
-impl Flow<'_> {
+impl Flow {
     /// Runs the case.
-    pub fn run(mut self) -> Verdict {
-        match self.steps() {
-            Ok(verdict) | Err(Stopped::By(verdict)) => verdict,
-            Err(Stopped::Known(id)) => self.case.known_finding(id),
+    pub fn run(&self, case: &mut Case) -> Verdict {
+        case.figures.add(absorbed::judged(Unit::Crashes), 1);
+        let verdict = case.over(self.fault.preset(), |run| {
+            run.options = recipes::without_rotation(&self.stages.armed.options);
+            run.explain_by(known::of);
+            run.excuse(self.fault.contradictions());
+            for stage in &self.stages.setup {
+                run.process(stage);
+            }
+            run.attempt(|run| self.meet(run));
+            check_recovery(run);
+        });
+        if let Verdict::Known(id) = verdict {
+            case.figures.add(absorbed::figure(&id.to_string(), Unit::Crashes), 1);
         }
+        verdict
     }
 
-    fn steps(&mut self) -> Result<Verdict, Stopped> {
-        let base = self.set_up()?;
+    /// Goes on with the database as the fault left it.
+    fn meet(&self, run: &mut Run<'_>) -> Judging<()> {
         let nth = match self.fault.action {
-            Action::Abort => {
-                let hits = self.count(&base)?;
-                self.nth(hits)
-            }
+            Action::Abort => self.nth(self.count(run)?),
             Action::Panic | Action::Io | Action::IoKind(_) => 1,
         };
-        let database = self.arm(&base, nth)?;
-        let mut recovery_check = RecoveryCheck {
-            options: recipes::without_rotation(&self.stages.armed.options),
-            preset: self.fault.preset(),
-            expect: self.expect(),
-            figures: &mut self.case.figures,
-        };
-        let mut violations = recovery_check.judge(database)?;
-        violations.retain(|violation| !self.explained(violation));
-        Ok(Verdict::from_violations(violations))
-    }
-
-    /// Whether the fault is the reason for what the checker says.
-    fn explained(&self, violation: &Violation) -> bool {
-        let expected = self.fault.contradictions().iter();
-        let explained = violation.oracle == OracleName::Checker
-            && expected.into_iter().any(|sentence| violation.witness.contains(sentence));
-        if explained {
-            report::say(&format!("chaos: said because of the fault: {}", violation.witness));
-        }
-        explained
-    }
-
-    /// The database before the fault.
-    fn set_up(&mut self) -> Result<Database, Stopped> {
-        let root = self.case.dir().join("base");
-        let mut base = must(Database::new(root, self.case.seed()));
-        for stage in &self.stages.setup.clone() {
-            let exit = must(base.process(stage, &mut self.case.figures));
-            if stage.rules.is_empty() {
-                let ended = ended(&base, &exit, stage.end, "before the fault");
-                ended.map_err(|verdict| self.unless_known(verdict, &base))?;
-            } else if exit.class != ExitClass::Died(SIGABRT) || !exit.stderr.trim().is_empty() {
-                return Err(unexpected(&base, &exit, "under the rules of the setup").into());
-            }
-        }
-        Ok(base)
+        let armed = self.arm(run, nth)?;
+        run.go_on_with(armed);
+        Ok(())
     }
 
     /// How often an undisturbed process comes by the point.
-    fn count(&mut self, base: &Database) -> Result<u64, Stopped> {
+    fn count(&self, run: &mut Run<'_>) -> Judging<u64> {
         let point = self.fault.full_name();
+        let stage = self.armed(&Rule::counting(&point));
         for counting in 1..=ARMINGS {
-            let mut counted = must(base.fork(self.case.dir().join("counting")));
-            let stage = self.armed(&Rule::counting(&point));
-            let exit = must(counted.process(&stage, &mut self.case.figures));
-            let ended = ended(&counted, &exit, stage.end, "while hits were counted");
-            ended.map_err(|verdict| self.unless_known(verdict, &counted))?;
+            let (counted, exit) = run.on_a_copy("counting", &stage);
+            if !came_to(&must(counted.milestones()), &exit, stage.end) {
+                let verdict = unexpected(&counted, &exit, "while hits were counted");
+                return Err(run.explained(verdict, &counted));
+            }
             match must(counted.hits(&point)).unwrap_or_default() {
-                0 => report::say(&format!("chaos: counting {counting} of {ARMINGS}: no hit")),
+                0 => say(&format!("chaos: counting {counting} of {ARMINGS}: no hit")),
                 hits => return Ok(hits),
             }
         }
-        Err(Verdict::Inconclusive(format!("{point} was never hit")).into())
+        Err(Verdict::Inconclusive(format!("{point} was never hit")))
     }
 
     /// The hit that the position stands for.
@@ -118,7 +87,7 @@ impl Flow<'_> {
         let (nth, is_first_too) = self.fault.position.of(hits);
         let same = if is_first_too { ", which is the first one too" } else { "" };
         let preset = self.fault.preset().name();
-        report::say(&format!("chaos: armed at hit {nth} of {hits}{same}, configuration {preset}"));
+        say(&format!("chaos: armed at hit {nth} of {hits}{same}, configuration {preset}"));
         nth
     }
 
@@ -131,13 +100,12 @@ impl Flow<'_> {
     }
 
     /// The database as the fault left it.
-    fn arm(&mut self, base: &Database, mut nth: u64) -> Result<Database, Stopped> {
+    fn arm(&self, run: &mut Run<'_>, mut nth: u64) -> Judging<Database> {
         let point = self.fault.full_name();
         for arming in 1..=ARMINGS {
-            let mut armed = must(base.fork(self.case.dir().join("armed")));
             // A child that a panic left hanging ends itself a moment after it.
             let stage = self.armed(&Rule::new(&point, self.fault.action, nth));
-            let exit = must(armed.process(&stage, &mut self.case.figures));
+            let (armed, exit) = run.on_a_copy("armed", &stage);
             let hits = must(armed.hits(&point)).unwrap_or_default();
             let met = match self.fault.action {
                 Action::Abort => exits::met_abort(&armed, &exit, hits, nth),
@@ -145,14 +113,14 @@ impl Flow<'_> {
                 Action::Io => exits::met_error(&armed, &exit, hits, true),
                 Action::IoKind(_) => exits::met_error(&armed, &exit, hits, false),
             };
-            match met.map_err(|verdict| self.unless_known(verdict, &armed))? {
+            match met.map_err(|verdict| run.explained(verdict, &armed))? {
                 Met::Fault(how) => {
-                    self.case.figures.add("faults_hit", 1);
-                    report::say(&format!("chaos: {point} hit: {how}"));
+                    run.figures.add("faults_hit", 1);
+                    say(&format!("chaos: {point} hit: {how}"));
                     return Ok(armed);
                 }
                 Met::Nothing(hits) => {
-                    report::say(&format!(
+                    say(&format!(
                         "chaos: arming {arming} of {ARMINGS}: hit {nth} did not come, there were \
                          {hits}"
                     ));
@@ -160,22 +128,19 @@ impl Flow<'_> {
                 }
             }
         }
-        Err(Verdict::Inconclusive(format!(
-            "hit {nth} of {point} did not come in {ARMINGS} armings"
-        ))
-        .into())
+        let never = format!("hit {nth} of {point} did not come in {ARMINGS} armings");
+        Err(Verdict::Inconclusive(never))
     }
+}
 
-    fn unless_known(&mut self, verdict: Verdict, database: &Database) -> Stopped {
-        Stopped::unless_known(verdict, database, &mut self.case.figures)
-    }
-
-    /// What the weakest of the options promises that the database was opened with.
-    fn expect(&self) -> recovery::Expect {
-        let setup = self.stages.setup.iter().map(|stage| &stage.options);
-        let all: Vec<&EngineOptions> = setup.chain([&self.stages.armed.options]).collect();
-        let expects = all.into_iter().map(recovery::Expect::of);
-        let weakest = expects.max_by_key(|expect| expect.streams == recovery::Streams::Many);
-        weakest.expect("there is an armed stage")
-    }
+/// What comes after the fault. Copies that were published are opened. Then four openings: look and die;
+/// look, write more and die; look, close and have the engine's offline checker look; look once more,
+/// because a clean close has to leave an openable database too.
+pub fn check_recovery(run: &mut Run<'_>) {
+    let preset = run.preset();
+    run.open_copies();
+    run.reopen();
+    run.died_fairly(|s| s.steps(recipes::epilogue(preset)));
+    run.check();
+    run.reopen();
 }

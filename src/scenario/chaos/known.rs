@@ -6,8 +6,8 @@ use crate::{
     history::{Event, Milestone, child::End},
     report::Figures,
     scenario::{
-        chaos::exits::{must, newest},
         database::{Database, Stage},
+        exits::{must, newest},
     },
     settings::FindingId,
     verdict::Verdict,

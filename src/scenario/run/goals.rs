@@ -8,6 +8,7 @@ use crate::{
     oracle::judge::overlaps,
     verdict::Verdict,
 };
+use std::ops::Range;
 
 /// Something that has to have happened so many times in a run.
 #[derive(Clone, Debug)]
@@ -21,6 +22,8 @@ pub struct Goal {
 enum Count {
     Conflicts,
     CommitsBesideSnapshots,
+    CommitsBesideCheckpoints,
+    OpenAcrossCheckpoints,
     DataFiles,
     BlobFiles,
     /// Each way in which transactions get in one another's way.
@@ -37,6 +40,18 @@ pub const fn conflicts(least: u64) -> Goal {
 /// So many snapshots were still open when others had committed.
 pub const fn commits_beside_snapshots(least: u64) -> Goal {
     Goal { what: "a commit beside an open snapshot", least, count: Count::CommitsBesideSnapshots }
+}
+
+/// So many transactions had work to do while a checkpoint was written, and committed.
+pub const fn commits_beside_checkpoints(least: u64) -> Goal {
+    Goal { what: "a commit beside a checkpoint", least, count: Count::CommitsBesideCheckpoints }
+}
+
+/// So many transactions were open before a checkpoint was asked for, and asked to commit after it was
+/// written.
+pub const fn open_across_checkpoints(least: u64) -> Goal {
+    let what = "a transaction that is open across a checkpoint";
+    Goal { what, least, count: Count::OpenAcrossCheckpoints }
 }
 
 /// So many data files were collected.
@@ -65,6 +80,12 @@ impl Goal {
         let seen = match self.count {
             Count::Conflicts => conflicts_of(history),
             Count::CommitsBesideSnapshots => overtaken(history, evidence),
+            Count::CommitsBesideCheckpoints => beside_checkpoints(history, |work, written| {
+                work.start < written.end && work.end > written.start
+            }),
+            Count::OpenAcrossCheckpoints => beside_checkpoints(history, |work, written| {
+                work.start < written.start && work.end > written.end
+            }),
             Count::DataFiles => evidence.data_files,
             Count::BlobFiles => evidence.blob_files,
             Count::Counted(count) => count,
@@ -94,6 +115,27 @@ fn conflicts_of(history: &History) -> u64 {
     let conflict =
         |event: &&Event| matches!(event, Event::Abort { denial: Some(EngineError::Conflict), .. });
     history.events.iter().filter(conflict).count() as u64
+}
+
+/// How many transactions, from the stamp after they had begun to the one before their commit, stood in
+/// this relation to a checkpoint, from the stamp before it was asked for to the one after it was written.
+fn beside_checkpoints(
+    history: &History,
+    relation: impl Fn(&Range<u64>, &Range<u64>) -> bool,
+) -> u64 {
+    let written: Vec<Range<u64>> = history
+        .events
+        .iter()
+        .filter_map(|event| match event {
+            Event::Checkpoint { asked, stamp, .. } => Some(*asked..*stamp),
+            _ => None,
+        })
+        .collect();
+    let work = history.events.iter().filter_map(|event| match event {
+        Event::Commit { begun, stamp, .. } => Some(*begun..*stamp),
+        _ => None,
+    });
+    work.filter(|work| written.iter().any(|written| relation(work, written))).count() as u64
 }
 
 /// How many of the snapshots were still open when others had committed.

@@ -2,23 +2,27 @@
 //! is told, and what is to be said of one that ends in another way. What a process found is judged
 //! with everything else at the end of the run.
 
-use super::{Judging, Run, must, session::Script};
+use super::{Explain, Judging, Left, Run, must, session::Script};
 use crate::{
     engine::failpoint::Rule,
     history::{
-        Milestone, OracleName,
+        Event, History, Milestone,
         child::{End, Exit, ExitClass, KILLED, SIGABRT},
         kill::Mark,
         script::Step,
     },
-    oracle::Violation,
-    report::say,
-    scenario::{chaos::exits::came_to, database::Stage},
+    oracle::{judge::Equals, recovery::Reopened},
+    report::{Figures, say},
+    scenario::{
+        database::{Database, Stage},
+        exits::{came_to, newest, unexpected},
+    },
     verdict::Verdict,
 };
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
-const SERVES: &str = "a database that died can be opened and serves";
+/// No client of equal work in a process of its own may come to this many times less than another.
+const FAIRNESS: u64 = 100;
 
 /// How often a kill inside of an opening is tried that did not come.
 const TRIES: u32 = 5;
@@ -34,11 +38,29 @@ impl Run<'_> {
         self.attempt(|run| run.ends(&run.stage(End::Die, work)));
     }
 
+    /// The same, of clients with equal work: each of them has to get on.
+    pub fn died_fairly(&mut self, work: impl FnOnce(&mut Script)) {
+        self.attempt(|run| {
+            run.ends(&run.stage(End::Die, work))?;
+            let commits = commits(newest(&run.history()));
+            run.evidence.equals.push(Equals { commits, most_times: FAIRNESS });
+            Ok(())
+        });
+    }
+
+    /// Runs a process that was written down before: it comes to the end it was told, or, under failpoint
+    /// rules, they abort it.
+    pub fn process(&mut self, stage: &Stage) {
+        self.attempt(
+            |run| if stage.rules.is_empty() { run.ends(stage) } else { run.aborts(stage) },
+        );
+    }
+
     /// Works in a process that is killed at its mark.
     pub fn killed(&mut self, mark: Mark, work: impl FnOnce(&mut Script)) {
         self.attempt(|run| {
             let stage = Stage { kill: Some(mark), ..run.stage(End::Die, work) };
-            let exit = run.process(&stage);
+            let exit = run.exit_of(&stage);
             let milestones = must(run.database.milestones());
             let killed = milestones.last() == Some(&Milestone::Killed);
             if exit.class == ExitClass::Died(KILLED) && killed {
@@ -48,23 +70,16 @@ impl Run<'_> {
             if milestones.iter().any(Milestone::is_scripted) {
                 return Err(Verdict::Inconclusive(format!("the work ended before {mark:?}")));
             }
-            Err(unexpected(&milestones, &exit))
+            Err(unexpected(&run.database, &exit, &format!("before {mark:?}")))
         });
     }
 
     /// Works in a process that dies at a failpoint.
     pub fn aborted(&mut self, rule: &Rule, work: impl FnOnce(&mut Script)) {
         self.attempt(|run| {
-            let exit = run.process(&run.stage(End::Die, work).under(rule.to_string()));
-            let milestones = must(run.database.milestones());
-            if milestones.iter().any(Milestone::is_scripted) {
-                return Err(Verdict::Inconclusive(format!("the work ended before {rule}")));
-            }
-            if exit.class == ExitClass::Died(SIGABRT) {
-                run.figures.add("faults_hit", 1);
-                return Ok(());
-            }
-            Err(unexpected(&milestones, &exit))
+            run.aborts(&run.stage(End::Die, work).under(rule.to_string()))?;
+            run.figures.add("faults_hit", 1);
+            Ok(())
         });
     }
 
@@ -77,6 +92,49 @@ impl Run<'_> {
             let marks: BTreeSet<u64> = [1, most / 3, most / 10 * 9].into();
             marks.into_iter().try_for_each(|mark| run.killed_in_opening(mark.max(1)))
         });
+    }
+
+    /// Opens every copy that the engine published, has it read and checked in a process of its own, and
+    /// judges it with everything else: it holds all that was acknowledged before it was asked for, and
+    /// nothing else where no client worked while it was made.
+    pub fn open_copies(&mut self) {
+        self.attempt(|run| {
+            let history = run.history();
+            for (at, event) in history.events.iter().enumerate() {
+                let Event::Milestone(Milestone::Copying { name }) = event else { continue };
+                let Some(mut copy) = must(run.database.published_copy(name)) else { continue };
+                let stage = Stage { end: End::CloseAndCheck, ..Stage::looking(&run.options) };
+                let exit = must(copy.process(&stage, &mut run.figures));
+                ended(&stage, &exit, &format!("at the opening of the copy `{name}`"), &copy)
+                    .map_err(|verdict| run.explained(verdict, &copy))?;
+                run.figures.add("copies", 1);
+                let dump = copy.dumps.pop().expect("a process that was to dump did");
+                let mut history = History { events: history.events[..=at].to_vec() };
+                let reopened = vec![Reopened::after(&history, dump)];
+                history.events.extend_from_slice(newest(&must(copy.history())));
+                run.copies.push(Left { root: copy.root().to_owned(), history, reopened });
+            }
+            Ok(())
+        });
+    }
+
+    /// Runs a process on a copy of the database as it is now, in a folder with this name.
+    pub fn on_a_copy(&mut self, name: &str, stage: &Stage) -> (Database, Exit) {
+        self.processes += 1;
+        self.note_streams(&stage.options);
+        let mut copy = must(self.database.fork(self.folder.join(name)));
+        let exit = must(copy.process(stage, &mut self.figures));
+        (copy, exit)
+    }
+
+    /// Goes on with a copy, as a process left it.
+    pub fn go_on_with(&mut self, copy: Database) {
+        self.database = copy;
+    }
+
+    /// The verdict on a process, unless a known finding is behind it that the case knows to explain.
+    pub fn explained(&mut self, verdict: Verdict, database: &Database) -> Verdict {
+        explained(self.explain, verdict, database, &mut self.figures)
     }
 
     pub(super) fn looked_at(&mut self) -> Judging<()> {
@@ -101,20 +159,29 @@ impl Run<'_> {
 
     /// Runs a process that comes to the end it was told.
     fn ends(&mut self, stage: &Stage) -> Judging<()> {
-        let exit = self.process(stage);
-        let milestones = must(self.database.milestones());
-        if came_to(&milestones, &exit, stage.end) && exit.stderr.trim().is_empty() {
+        let exit = self.exit_of(stage);
+        let when = format!("in process {} of the case", self.processes);
+        ended(stage, &exit, &when, &self.database)
+            .map_err(|verdict| explained(self.explain, verdict, &self.database, &mut self.figures))
+    }
+
+    /// Runs a process that its failpoint rules abort in silence.
+    fn aborts(&mut self, stage: &Stage) -> Judging<()> {
+        let exit = self.exit_of(stage);
+        let Stage { rules, .. } = stage;
+        if must(self.database.milestones()).iter().any(Milestone::is_scripted) {
+            return Err(Verdict::Inconclusive(format!("the work ended before {rules}")));
+        }
+        if exit.class == ExitClass::Died(SIGABRT) && exit.stderr.trim().is_empty() {
             return Ok(());
         }
-        Err(unexpected(&milestones, &exit))
+        Err(unexpected(&self.database, &exit, &format!("under {rules}")))
     }
 
     fn allocations_of_opening(&mut self) -> Judging<u64> {
-        let mut counting = must(self.database.fork(self.folder.join("counting")));
-        std::mem::swap(&mut counting, &mut self.database);
-        let ended = self.ends(&Stage::dying(&self.options, Vec::new()));
-        std::mem::swap(&mut counting, &mut self.database);
-        ended?;
+        let stage = Stage::dying(&self.options, Vec::new());
+        let (counting, exit) = self.on_a_copy("counting", &stage);
+        ended(&stage, &exit, "at an undisturbed opening", &counting)?;
         let milestones = must(counting.milestones());
         let allocations = milestones.iter().find_map(Milestone::allocations);
         Ok(allocations.expect("a child that opened says how"))
@@ -123,41 +190,65 @@ impl Run<'_> {
     fn killed_in_opening(&mut self, mut mark: u64) -> Judging<()> {
         for attempt in 1..=TRIES {
             let stage = Stage::killed(&self.options, Vec::new(), Mark::Opening(mark));
-            let root = self.folder.join(format!("opening-{mark}-{attempt}"));
-            let mut killed = must(self.database.fork(root));
-            let exit = must(killed.process(&stage, &mut self.figures));
+            let (killed, exit) = self.on_a_copy(&format!("opening-{mark}-{attempt}"), &stage);
             let milestones = must(killed.milestones());
             let opened = milestones.iter().any(Milestone::is_opened);
             match exit.class {
                 ExitClass::Died(KILLED) if !opened => {
                     self.figures.add("kills_in_recovery", 1);
-                    self.database = killed;
+                    self.go_on_with(killed);
                     return Ok(());
                 }
                 ExitClass::Died(SIGABRT) if opened => {
                     say(&format!("allocation {mark} of an opening did not come"));
                     mark = (mark / 4 * 3).max(1);
                 }
-                _ => return Err(unexpected(&milestones, &exit)),
+                _ => return Err(unexpected(&killed, &exit, &format!("before allocation {mark}"))),
             }
         }
         Err(Verdict::Inconclusive(format!("no kill in an opening came in {TRIES} tries")))
     }
 
-    fn process(&mut self, stage: &Stage) -> Exit {
+    fn exit_of(&mut self, stage: &Stage) -> Exit {
         self.processes += 1;
-        self.note_streams();
+        self.note_streams(&stage.options);
         must(self.database.process(stage, &mut self.figures))
     }
 }
 
-fn unexpected(milestones: &[Milestone], exit: &Exit) -> Verdict {
-    let how = format!("{:?} after {milestones:?}: {}", exit.class, exit.stderr.trim());
-    match exit.class {
-        ExitClass::Hung => Verdict::Stuck(how),
-        ExitClass::Refused => {
-            Verdict::Violated(vec![Violation::new(OracleName::Answers, SERVES, how)])
-        }
-        _ => Verdict::Crashed(how),
+/// A process that was to come to its end did.
+fn ended(stage: &Stage, exit: &Exit, when: &str, database: &Database) -> Judging<()> {
+    if came_to(&must(database.milestones()), exit, stage.end) && exit.stderr.trim().is_empty() {
+        return Ok(());
     }
+    Err(unexpected(database, exit, when))
+}
+
+fn explained(
+    explain: Option<Explain>,
+    verdict: Verdict,
+    database: &Database,
+    figures: &mut Figures,
+) -> Verdict {
+    let Some((id, evidence)) = explain.and_then(|by| by(&verdict, database, figures)) else {
+        return verdict;
+    };
+    say(&format!("{verdict:?}"));
+    say(&format!("that is `{id}`: {evidence}"));
+    Verdict::Known(id)
+}
+
+/// Acknowledged commits of each client.
+fn commits(events: &[Event]) -> BTreeMap<u16, u64> {
+    let mut commits = BTreeMap::new();
+    for event in events {
+        match event {
+            Event::Begin { txn, .. } => {
+                commits.entry(txn.client).or_default();
+            }
+            Event::Ok { txn, .. } => *commits.entry(txn.client).or_default() += 1,
+            _ => {}
+        }
+    }
+    commits
 }

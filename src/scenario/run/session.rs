@@ -14,11 +14,14 @@ use crate::{
         script::{Runner, Step},
         snapshot_readers::{self, Snapshot, Watch},
     },
-    oracle::space::Sample,
+    oracle::{judge::Equals, space::Sample},
     settings::Seed,
     testdir,
 };
 use std::{fs, path::Path};
+
+/// How many times as many commits one of several equal clients may have as another.
+const FAIRNESS: u64 = 3;
 
 /// What sessions collect besides the journal.
 #[derive(Debug, Default)]
@@ -34,7 +37,7 @@ pub struct Evidence {
     /// Blob files that were collected.
     pub blob_files: u64,
     /// Commits of clients that did equal work side by side, group by group.
-    pub equals: Vec<Tally>,
+    pub equals: Vec<Equals>,
 }
 
 /// The words that a session and a script have in common.
@@ -199,7 +202,7 @@ impl<'a> Session<'a> {
         let group = std::mem::replace(&mut self.runner.tally, before);
         self.runner.tally.join(group.clone());
         if self.done.is_ok() {
-            self.evidence.equals.push(group);
+            self.evidence.equals.push(Equals { commits: group.commits, most_times: FAIRNESS });
         }
     }
 

@@ -7,6 +7,7 @@ use crate::power::{
     record::{Places, Recording, crash, recorded, set_up, trace},
 };
 use faultfs::{Call, Case as State, Explore, Fork, Op, Outcome, Plan, Profile, Step, Trace};
+use knobs::budget::Unit;
 use mace_prod::{
     engine::{Driver, mace::MaceDriver},
     oracle::{OracleName, Violation},
@@ -23,8 +24,9 @@ use mace_prod::{
     testdir,
     verdict::Verdict,
 };
+use results::absorbed;
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::BTreeMap,
     fs,
     str::FromStr,
     sync::{Mutex, MutexGuard, PoisonError},
@@ -84,7 +86,8 @@ struct Score {
     endless: Vec<String>,
     fired: BTreeMap<String, u64>,
     ended: BTreeMap<&'static str, u64>,
-    known: BTreeSet<FindingId>,
+    /// Runs that are put down to known findings.
+    known: BTreeMap<FindingId, u64>,
     passed: Passed,
     violations: Vec<Violation>,
 }
@@ -272,7 +275,7 @@ impl Disk<'_> {
         score.runs += 1;
         *score.ended.entry(ended).or_default() += 1;
         if let (None, Some(id)) = (&hung, known) {
-            score.known.insert(id);
+            *score.known.entry(id).or_default() += 1;
             return false;
         }
         let Some(what) = hung.or(broken) else { return false };
@@ -363,7 +366,7 @@ fn without_power(places: &Places, recording: &Recording<'_>, traced: Trace) -> O
 fn concluded(case: &mut Case, score: Score) -> Verdict {
     let fired = score.fired.values().sum::<u64>();
     let runs = score.runs;
-    case.figures.add("faults.runs", runs);
+    case.figures.add(absorbed::judged(Unit::FaultRuns), runs);
     for (label, count) in score.fired {
         case.figures.add(label, count);
     }
@@ -372,8 +375,8 @@ fn concluded(case: &mut Case, score: Score) -> Verdict {
         case.figures.add(format!("faults.{how}"), *count);
     }
     score.passed.report(&mut case.figures);
-    for id in &score.known {
-        met(case, *id);
+    for (id, runs) in &score.known {
+        met(case, *id, Unit::FaultRuns, *runs);
     }
     if !score.violations.is_empty() {
         return Verdict::from_violations(score.violations);

@@ -4,3 +4,4 @@
 pub(crate) mod explore;
 pub(crate) mod faults;
 pub(crate) mod record;
+pub(crate) mod search;

@@ -98,6 +98,11 @@ impl Places {
         Ok(Recorded { driver, options, history, before, streams, logs, life, notes })
     }
 
+    /// Makes the folder of a database that the recording makes.
+    pub(crate) fn make(&self) {
+        fs::create_dir_all(self.disk().join(DATABASE)).expect("the case's folder takes folders");
+    }
+
     /// Removes what an earlier recording left.
     fn empty(&self) {
         let places = ["disk", "journal", "trace", "lives", "notes", "recorded"];
@@ -153,7 +158,7 @@ pub(crate) fn set_up(
 ) -> Result<()> {
     places.empty();
     let dir = places.disk().join(DATABASE);
-    fs::create_dir_all(&dir).expect("the case's folder takes folders");
+    places.make();
     if driver.identity().name != MaceDriver.identity().name {
         let made = Fork::new(places.root.join("made")).deadline(DEADLINE).run(|| {
             // The second opening gives back what the making took in advance: fjall's 64 MiB.

@@ -12,43 +12,37 @@
 //! Broken promise: `sync` "synchronizes all WAL to disk" (`Mace::sync`), the explicit barrier of
 //! `sync_on_write = false`.
 
-use crate::power::explore::{makes_a_log, recorded_events, shown, shows_nothing};
+use crate::power::search::Search;
 use faultfs::Step as Explored;
 use mace_prod::{
     engine::{EngineOptions, Preset},
     history::{clients::Traffic, script::Step},
     scenario::{
-        Case, chaos::recipes::Stages, database::Stage, power::workloads::UNSYNCED_ROTATION,
+        chaos::recipes::Stages,
+        database::Stage,
+        regression::Regression,
+        run::{
+            Judging,
+            session::{Script, Verbs},
+        },
     },
-    verdict::Verdict,
     workload::Sweep,
 };
 
 const LOST: &str = "durability: an acknowledged commit survives";
 
-/// Runs the case.
-pub(crate) fn judge(case: &mut Case) -> Verdict {
+pub(crate) fn body(finding: &mut Regression<'_>) -> Judging<()> {
     let relaxed =
         EngineOptions { durable: false, wal_file_bytes: 4 << 10, ..Preset::OneWriter.engine() };
-    let bucket = || "a".to_owned();
-    let fill = Traffic::sweep(Sweep::fill(20, 300, 2));
-    let steps = vec![
-        Step::Open {
-            bucket: bucket(),
-            options: Preset::OneWriter.bucket().checkpoints_when_asked(),
-        },
-        Step::Traffic { bucket: bucket(), traffic: fill },
-        Step::Sync,
-    ];
+    let steps = Script::of(&Preset::OneWriter.bucket().checkpoints_when_asked(), |s| {
+        s.open("a");
+        s.work("a", Traffic::sweep(Sweep::fill(20, 300, 2)));
+        s.step(Step::Sync);
+    });
     let stages = Stages { setup: Vec::new(), armed: Stage::closing(&relaxed, steps) };
-    match shown(case, &stages, &[Explored::DropAll]) {
-        Err(verdict) => verdict,
-        Ok(words) if words.iter().any(|words| words.to_string().contains(LOST)) => {
-            case.known_finding(UNSYNCED_ROTATION)
-        }
-        Ok(words) => {
-            let rotations = recorded_events(case, makes_a_log).saturating_sub(1);
-            shows_nothing(case, &words, "a rotation before the barrier", rotations)
-        }
-    }
+    let found = Search::new(&stages, &[Explored::DropAll]).run(finding.case)?;
+    finding.shows(found.says(LOST))?;
+    finding.came_to("a rotation before the barrier", found.logs().saturating_sub(1));
+    found.tell(finding);
+    Ok(())
 }

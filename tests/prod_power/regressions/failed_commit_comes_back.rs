@@ -18,12 +18,20 @@
 //! Broken promises: of two transactions that replace one version, one is refused; a transaction is
 //! whole or absent.
 
-use crate::power::explore::{fails, recorded_events, shown_under, shows_nothing};
+use crate::power::search::Search;
 use faultfs::Step as Explored;
 use mace_prod::{
     engine::Preset,
-    history::{clients::Traffic, script::Step},
-    scenario::{Case, chaos::recipes::Stages, database::Stage, power::known::REVIVED_COMMIT},
+    history::clients::Traffic,
+    scenario::{
+        chaos::recipes::Stages,
+        database::Stage,
+        regression::Regression,
+        run::{
+            Judging,
+            session::{Script, Verbs},
+        },
+    },
     verdict::Verdict,
     workload::{Source, Sweep},
 };
@@ -37,39 +45,33 @@ const SHOWN: [&str; 2] = [
 /// Transactions before the one that fails.
 const BEFORE: u64 = 10;
 
-/// Runs the case.
-pub(crate) fn judge(case: &mut Case) -> Verdict {
+pub(crate) fn body(finding: &mut Regression<'_>) -> Judging<()> {
     let preset = Preset::OneWriter;
     let options = preset.engine().one_log_file();
-    let bucket = || "a".to_owned();
     let writes = |sweep: Sweep| {
         let source = Source::Sweep(sweep);
-        let traffic = Traffic { first_client: 0, clients: 1, source, txns: 0 };
-        Step::Traffic { bucket: bucket(), traffic }
+        Traffic { first_client: 0, clients: 1, source, txns: 0 }
     };
-    let far = Sweep { first: 10, step: 140, ..Sweep::fill(151, 100, 2) };
-    let steps = vec![
-        Step::Open { bucket: bucket(), options: preset.bucket().checkpoints_when_asked() },
-        writes(Sweep::fill(20 * BEFORE, 100, 20)),
-        writes(far),
-        Step::Checkpoint { bucket: bucket() },
-        writes(Sweep { first: 20, ..Sweep::fill(60, 100, 10) }),
-        Step::Checkpoint { bucket: bucket() },
-    ];
+    let steps = Script::of(&preset.bucket().checkpoints_when_asked(), |s| {
+        s.open("a");
+        s.work("a", writes(Sweep::fill(20 * BEFORE, 100, 20)));
+        s.work("a", writes(Sweep { first: 10, step: 140, ..Sweep::fill(151, 100, 2) }));
+        s.checkpoint("a");
+        s.work("a", writes(Sweep { first: 20, ..Sweep::fill(60, 100, 10) }));
+        s.checkpoint("a");
+    });
     let stages = Stages { setup: Vec::new(), armed: Stage::closing(&options, steps) };
-    // Prefixes of what was done are what an end of the process leaves, at the last of them all of it.
     let rule = format!("fsync[wal]={BEFORE}*off->1*return(EIO)");
-    let words = match shown_under(case, &stages, &[Explored::Prefix], &rule) {
-        Ok(words) => words,
-        Err(verdict) => return verdict,
-    };
-    let is_shown = |symptom: &&str| words.iter().any(|words| words.to_string().contains(symptom));
-    match SHOWN.iter().filter(|symptom| is_shown(symptom)).count() {
-        0 => {
-            let failed = recorded_events(case, fails);
-            shows_nothing(case, &words, "a failed sync of the log", failed)
-        }
-        2 => case.known_finding(REVIVED_COMMIT),
-        _ => Verdict::Inconclusive(format!("one symptom of two shows: {words:?}")),
+    // Prefixes of what was done are what an end of the process leaves, at the last of them all of it.
+    let search = Search { faults: &rule, ..Search::new(&stages, &[Explored::Prefix]) };
+    let found = search.run(finding.case)?;
+    let shown = SHOWN.map(|symptom| found.says(symptom));
+    finding.shows(shown == [true; 2])?;
+    if shown != [false; 2] {
+        let why = format!("one symptom of two shows: {:?}", found.findings);
+        return Err(Verdict::Inconclusive(why));
     }
+    finding.came_to("a failed sync of the log", found.faults());
+    found.tell(finding);
+    Ok(())
 }

@@ -14,37 +14,31 @@
 //!
 //! Broken promise: an acknowledged commit survives, and what an opening showed stays.
 
-use crate::power::explore::{known_of, shown_in_lives, shows_nothing};
-use faultfs::Step as Explored;
+use crate::power::search::in_lives;
 use mace_prod::{
     scenario::{
-        Case,
         power::{known::LOG_BEHIND_CUT, workloads},
+        regression::Regression,
+        run::Judging,
     },
     settings::tries,
-    verdict::Verdict,
 };
 use std::fs;
 
 /// Crash states in which a second process goes on.
 const LIVES: usize = 24;
 
-/// Runs the case.
-pub(crate) fn judge(case: &mut Case) -> Verdict {
-    let mut others = Vec::new();
-    let mut lives = 0;
+pub(crate) fn body(finding: &mut Regression<'_>) -> Judging<()> {
     for number in 0..tries(LOG_BEHIND_CUT) {
         let name = format!("try-{number}");
-        let folder = case.dir().join(&name);
-        let seed = case.seed().derive(&name);
+        let folder = finding.dir(&name);
+        let seed = finding.seed().derive(&name);
         let stages = workloads::across_log_files(&workloads::ACROSS_LOG_FILES);
-        let steps = [Explored::DropOne];
-        let words = shown_in_lives(&folder, seed, &stages, &steps, LIVES);
-        if words.iter().any(|words| known_of(words) == Some(LOG_BEHIND_CUT)) {
-            return case.known_finding(LOG_BEHIND_CUT);
-        }
-        others.extend(words);
-        lives += fs::read_dir(folder.join("lives")).map_or(0, Iterator::count) as u64;
+        let found = in_lives(&folder, seed, &stages, LIVES);
+        finding.shows(found.is_known(LOG_BEHIND_CUT))?;
+        found.tell(finding);
+        let lives = fs::read_dir(folder.join("lives")).map_or(0, Iterator::count);
+        finding.came_to("a second process after a power loss", lives as u64);
     }
-    shows_nothing(case, &others, "a second process after a power loss", lives)
+    Ok(())
 }

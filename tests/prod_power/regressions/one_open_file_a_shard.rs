@@ -14,15 +14,22 @@
 //! Broken promise: the option is documented as the "maximum number of open data-file handles cached
 //! concurrently". A small cache may be slow; it may not be a hang.
 
-use crate::power::record::{Places, recorded, set_up, trace};
-use faultfs::{Event, Op, Outcome, Plan};
+use crate::power::{
+    record::{Places, recorded, set_up, trace},
+    search::faults,
+};
+use faultfs::{Outcome, Plan};
 use mace_prod::{
     engine::{EngineOptions, Preset, mace::MaceDriver},
-    history::{clients::Traffic, script::Step},
+    history::clients::Traffic,
     scenario::{
-        Case,
         chaos::recipes::Stages,
         database::{DEADLINE, Stage},
+        regression::Regression,
+        run::{
+            Judging,
+            session::{Script, Verbs},
+        },
     },
     settings::{FindingId, tries},
     verdict::Verdict,
@@ -32,9 +39,6 @@ use std::{
     fs,
     time::{Duration, Instant},
 };
-
-/// The finding's name.
-const ID: FindingId = FindingId::ONE_OPEN_FILE_A_SHARD;
 
 /// Bytes of a value, which has a file of its own kind in every version of the engine.
 const VALUE: u32 = 5000;
@@ -49,64 +53,55 @@ struct Readers {
     txns: u64,
 }
 
-/// Runs the case.
-pub(crate) fn judge(case: &mut Case) -> Verdict {
+pub(crate) fn body(finding: &mut Regression<'_>) -> Judging<()> {
     let started = Instant::now();
-    let alone = match read(case, Readers { clients: 1, txns: 16 }, DEADLINE) {
-        (Outcome::Sound, 0) => {
-            return Verdict::Inconclusive("no value was read from a file".to_owned());
-        }
-        (Outcome::Sound, openings) => openings,
-        (other, _) => return Verdict::Crashed(format!("the control, a single reader: {other}")),
-    };
-    case.figures.add("openings.alone", alone);
+    let (outcome, alone) = read(finding, Readers { clients: 1, txns: 16 }, DEADLINE);
+    finding.expects(outcome == Outcome::Sound, &outcome)?;
+    if alone == 0 {
+        return Err(Verdict::Inconclusive("no value was read from a file".to_owned()));
+    }
+    finding.case.figures.add("openings.alone", alone);
     // They wait for the same openings at most, and have three times as long.
     let deadline = (started.elapsed() * 3).max(Duration::from_secs(1));
-    let mut openings = 0;
-    for _ in 0..tries(ID) {
-        let (outcome, together) = read(case, Readers { clients: 16, txns: 1 }, deadline);
-        case.figures.add("openings.together", together);
-        openings += together;
-        match outcome {
-            Outcome::Hung => return case.known_finding(ID),
-            Outcome::Sound if together > 2 * alone => return case.known_finding(ID),
-            Outcome::Sound => {}
-            other => return Verdict::Crashed(format!("sixteen readers: {other}")),
-        }
+    for _ in 0..tries(FindingId::ONE_OPEN_FILE_A_SHARD) {
+        let (outcome, together) = read(finding, Readers { clients: 16, txns: 1 }, deadline);
+        finding.case.figures.add("openings.together", together);
+        let is_slow = outcome == Outcome::Sound && together > 2 * alone;
+        finding.shows(outcome == Outcome::Hung || is_slow)?;
+        finding.expects(outcome == Outcome::Sound, &outcome)?;
+        finding.came_to("an opening of a file by one of sixteen readers", together);
     }
-    case.shows_nothing("an opening of a file by one of sixteen readers", openings, Vec::new())
+    Ok(())
 }
 
 /// How a process ends in which clients read more files of values than there are shards, and how many
 /// it opened for that.
-fn read(case: &mut Case, readers: Readers, deadline: Duration) -> (Outcome, u64) {
+fn read(finding: &Regression<'_>, readers: Readers, deadline: Duration) -> (Outcome, u64) {
     const KEYS: u64 = 120;
     let Readers { clients, txns } = readers;
     let preset = Preset::Tiny;
     let options = EngineOptions { file_handles: 8, ..preset.engine().one_log_file() };
-    let bucket = || "a".to_owned();
-    let open =
-        || Step::Open { bucket: bucket(), options: preset.bucket().checkpoints_when_asked() };
-    let fill = Traffic::sweep(Sweep::fill(KEYS, VALUE, 8));
+    let buckets = preset.bucket().checkpoints_when_asked();
+    let setup = Script::of(&buckets, |s| {
+        s.open("a");
+        s.work("a", Traffic::sweep(Sweep::fill(KEYS, VALUE, 8)));
+        s.checkpoint("a");
+    });
     let weights = [1, 0, 0, 0, 0, 0, 0];
     let mix = Mix { keys: KEYS, ops: 25, weights, abort_pct: 0, ..Mix::default() };
-    let traffic = Traffic { first_client: 1, clients, source: Source::Mix(mix), txns };
-    let setup = vec![
-        open(),
-        Step::Traffic { bucket: bucket(), traffic: fill },
-        Step::Checkpoint { bucket: bucket() },
-    ];
-    let readings = vec![open(), Step::Traffic { bucket: bucket(), traffic }];
+    let readings = Script::of(&buckets, |s| {
+        s.open("a");
+        s.work("a", Traffic { first_client: 1, clients, source: Source::Mix(mix), txns });
+    });
     let stages = Stages {
         setup: vec![Stage::closing(&options, setup)],
         armed: Stage { deadline, ..Stage::closing(&options, readings) },
     };
     let plan: Plan = SLOW_DISK.parse().unwrap_or_else(|error| panic!("{error}"));
-    let places = Places::new(&case.dir().join(format!("clients-{clients}")));
+    let places = Places::new(&finding.dir(&format!("clients-{clients}")));
     let _ = fs::remove_dir_all(places.root());
-    let recorded = set_up(&places, &MaceDriver, &stages, case.seed())
-        .and_then(|()| recorded(&places, &MaceDriver, &stages, case.seed(), &plan));
+    let recorded = set_up(&places, &MaceDriver, &stages, finding.seed())
+        .and_then(|()| recorded(&places, &MaceDriver, &stages, finding.seed(), &plan));
     let outcome = recorded.unwrap_or_else(|error| panic!("{error}")).outcome;
-    let slow = |event: &&Event| matches!(event.op, Op::Fault { .. });
-    (outcome, trace(&places).events().iter().filter(slow).count() as u64)
+    (outcome, faults(&trace(&places)))
 }

@@ -16,22 +16,27 @@
 //! that fails must not be reachable through the public interface.
 
 use crate::power::{
-    explore::fails,
     record::{Places, recorded, set_up, trace},
+    search::faults,
 };
 use faultfs::{Outcome, Plan};
 use mace_prod::{
     engine::{Preset, mace::MaceDriver},
-    history::{clients::Traffic, script::Step},
-    scenario::{Case, chaos::recipes::Stages, database::Stage, power::DATABASE},
+    history::clients::Traffic,
+    scenario::{
+        chaos::recipes::Stages,
+        database::Stage,
+        power::DATABASE,
+        regression::Regression,
+        run::{
+            Judging,
+            session::{Script, Verbs},
+        },
+    },
     settings::{FindingId, tries},
-    verdict::Verdict,
     workload::{Mix, Source, Sweep},
 };
-use std::{collections::BTreeSet, fs, iter};
-
-/// The finding's name.
-const ID: FindingId = FindingId::READING_A_COLLECTED_FILE;
+use std::{collections::BTreeSet, fs};
 
 /// Bytes of a value, which has a file of its own kind in every version of the engine.
 const VALUE: u32 = 5000;
@@ -63,67 +68,60 @@ fn slow_disk(places: &Places, number: u32) -> Plan {
     rules.parse().unwrap_or_else(|error| panic!("{error}"))
 }
 
-/// Runs the case.
-pub(crate) fn judge(case: &mut Case) -> Verdict {
-    let mut delayed = 0;
-    for number in 0..tries(ID) {
-        match read(case, number, false) {
-            Outcome::Sound => {}
-            other => {
-                return Verdict::Crashed(format!("the control, which collects later: {other}"));
-            }
-        }
-        match read(case, number, true) {
-            Outcome::Sound => delayed += u64::from(delays(&places(case, number, true)) > 1),
-            Outcome::Died(said) | Outcome::Panicked(said) if said.contains(SYMPTOM) => {
-                return case.known_finding(ID);
-            }
-            other => return Verdict::Crashed(other.to_string()),
-        }
+pub(crate) fn body(finding: &mut Regression<'_>) -> Judging<()> {
+    for number in 0..tries(FindingId::READING_A_COLLECTED_FILE) {
+        let (control, _) = read(finding, number, false);
+        finding.expects(control == Outcome::Sound, &control)?;
+        let (found, delays) = read(finding, number, true);
+        let said = match &found {
+            Outcome::Died(said) | Outcome::Panicked(said) => said.as_str(),
+            _ => "",
+        };
+        finding.shows(said.contains(SYMPTOM))?;
+        finding.expects(found == Outcome::Sound, &found)?;
+        let both = u64::from(delays > 1);
+        finding.came_to("a reader and a collection that open files meanwhile", both);
     }
-    case.shows_nothing("a reader and a collection that open files meanwhile", delayed, Vec::new())
+    Ok(())
 }
 
-fn places(case: &Case, number: u32, at_once: bool) -> Places {
-    Places::new(&case.dir().join(format!("{number}-{at_once}")))
-}
-
-/// How many calls the disk took its time over.
-fn delays(places: &Places) -> usize {
-    trace(places).events().iter().filter(|event| fails(&event.op)).count()
-}
-
-/// How a process ends in which a client reads, and files are collected at the same time or afterwards.
-fn read(case: &mut Case, number: u32, at_once: bool) -> Outcome {
+/// How a process ends in which a client reads, and files are collected at the same time or afterwards,
+/// and how many calls the disk took its time over.
+fn read(finding: &mut Regression<'_>, number: u32, at_once: bool) -> (Outcome, u64) {
     const KEYS: u64 = 120;
-    case.figures.add("processes", 1);
-    let preset = Preset::Tiny;
-    let options = preset.engine().one_log_file();
-    let bucket = || "a".to_owned();
-    let open =
-        || Step::Open { bucket: bucket(), options: preset.bucket().checkpoints_when_asked() };
-    let sweep = |step| Sweep { step, ..Sweep::fill(KEYS, VALUE, 8) };
-    let fill = |step| Step::Traffic { bucket: bucket(), traffic: Traffic::sweep(sweep(step)) };
-    let checkpoint = || Step::Checkpoint { bucket: bucket() };
-
+    finding.case.figures.add("processes", 1);
+    let options = Preset::Tiny.engine().one_log_file();
+    let buckets = Preset::Tiny.bucket().checkpoints_when_asked();
+    let fill = |step| Traffic::sweep(Sweep { step, ..Sweep::fill(KEYS, VALUE, 8) });
+    let setup = Script::of(&buckets, |s| {
+        s.open("a");
+        s.work("a", fill(1));
+        s.checkpoint("a");
+        for _ in 0..OVERWRITES {
+            s.work("a", fill(2));
+            s.checkpoint("a");
+        }
+    });
     let weights = [1, 0, 0, 0, 0, 0, 0];
     let mix = Mix { keys: KEYS, ops: 400, weights, abort_pct: 0, ..Mix::default() };
-    let traffic = Traffic { first_client: 1, clients: 1, source: Source::Mix(mix), txns: 1 };
-    let collect = Step::Collect { rounds: 2 };
-    let readings = if at_once {
-        vec![Step::Beside { bucket: bucket(), traffic, steps: vec![collect] }]
-    } else {
-        vec![Step::Traffic { bucket: bucket(), traffic }, collect]
-    };
-    let overwritten = iter::repeat_n([fill(2), checkpoint()], OVERWRITES).flatten();
-    let setup = [open(), fill(1), checkpoint()].into_iter().chain(overwritten).collect();
+    let reader = Traffic { first_client: 1, clients: 1, source: Source::Mix(mix), txns: 1 };
+    let readings = Script::of(&buckets, |s| {
+        s.open("a");
+        if at_once {
+            s.work_beside("a", reader, |s| s.collect(2));
+        } else {
+            s.work("a", reader);
+            s.collect(2);
+        }
+    });
     let stages = Stages {
         setup: vec![Stage::closing(&options, setup)],
-        armed: Stage::closing(&options, [vec![open()], readings].concat()),
+        armed: Stage::closing(&options, readings),
     };
-    let places = places(case, number, at_once);
-    let seed = case.seed().derive(&format!("try {number}"));
+    let places = Places::new(&finding.dir(&format!("{number}-{at_once}")));
+    let seed = finding.seed().derive(&format!("try {number}"));
     let recorded = set_up(&places, &MaceDriver, &stages, seed)
         .and_then(|()| recorded(&places, &MaceDriver, &stages, seed, &slow_disk(&places, number)));
-    recorded.unwrap_or_else(|error| panic!("{error}")).outcome
+    let outcome = recorded.unwrap_or_else(|error| panic!("{error}")).outcome;
+    (outcome, faults(&trace(&places)))
 }

@@ -20,23 +20,21 @@
 //! different files may persist in any order (POSIX; not the strict journals of ext4 and xfs as this
 //! suite models them; delayed allocation makes it thinkable on ext4).
 
-use crate::power::explore::{found_by, known_of, makes_a_log, recorded_events, shows_nothing};
+use crate::power::{explore::known_of, search::Search};
 use faultfs::{Finding, Step as Explored};
 use mace_prod::{
-    engine::mace::MaceDriver,
     report::say,
     scenario::{
-        Case,
         power::{known::SHORT_LOG_FILE, workloads},
+        regression::Regression,
+        run::Judging,
     },
-    verdict::Verdict,
 };
 
 /// How a finding says that the oldest log file lost its name.
 const OLDEST: &str = "create db/log/group_wal_1 ";
 
-/// Runs the case.
-pub(crate) fn judge(case: &mut Case) -> Verdict {
+pub(crate) fn body(finding: &mut Regression<'_>) -> Judging<()> {
     // Of the second, only what lost the name of the first file before others of its stream.
     // The first starts with a transaction that makes the name of the first file durable.
     for (fills, lost) in [
@@ -44,21 +42,17 @@ pub(crate) fn judge(case: &mut Case) -> Verdict {
         (&workloads::ACROSS_LOG_FILES[1..], Some(OLDEST)),
     ] {
         let stages = workloads::across_log_files(fills);
-        let found = found_by(&MaceDriver, case, &stages, &[Explored::DropOne], "");
+        let found = Search::new(&stages, &[Explored::DropOne]).run(finding.case)?;
         let is_it = |finding: &Finding| {
             known_of(&finding.outcome) == Some(SHORT_LOG_FILE)
                 && lost.is_none_or(|lost| finding.lost.iter().any(|line| line.contains(lost)))
         };
-        match found {
-            Err(verdict) => return verdict,
-            Ok(found) if found.iter().any(is_it) => {}
-            Ok(found) => {
-                say(&format!("no crash state shows it; without {lost:?}"));
-                let words: Vec<_> = found.into_iter().map(|finding| finding.outcome).collect();
-                let rotations = recorded_events(case, makes_a_log).saturating_sub(1);
-                return shows_nothing(case, &words, "a rotation of the log", rotations);
-            }
+        if !found.findings.iter().any(is_it) {
+            say(&format!("no crash state shows it; without {lost:?}"));
+            finding.came_to("a rotation of the log", found.logs().saturating_sub(1));
+            found.tell(finding);
+            return Ok(());
         }
     }
-    case.known_finding(SHORT_LOG_FILE)
+    finding.shows(true)
 }

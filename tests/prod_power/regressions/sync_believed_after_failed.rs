@@ -15,13 +15,20 @@
 //! Broken promise: commit returns success only when its record is synced, with everything before it
 //! that recovery needs in order to reach it.
 
-use crate::power::explore::{fails, recorded_events, shown_under, shows_nothing};
+use crate::power::search::Search;
 use faultfs::Step as Explored;
 use mace_prod::{
     engine::Preset,
-    history::{clients::Traffic, script::Step},
-    scenario::{Case, chaos::recipes::Stages, database::Stage, power::known::FAILED_SYNC},
-    verdict::Verdict,
+    history::clients::Traffic,
+    scenario::{
+        chaos::recipes::Stages,
+        database::Stage,
+        regression::Regression,
+        run::{
+            Judging,
+            session::{Script, Verbs},
+        },
+    },
     workload::Sweep,
 };
 
@@ -30,25 +37,18 @@ const LOST: &str = "durability: an acknowledged commit survives";
 /// The third commit's sync of the log fails, and no other.
 const RULE: &str = "fsync[wal]=2*off->1*return(EIO)";
 
-/// Runs the case.
-pub(crate) fn judge(case: &mut Case) -> Verdict {
+pub(crate) fn body(finding: &mut Regression<'_>) -> Judging<()> {
     let preset = Preset::OneWriter;
     let options = preset.engine().one_log_file();
-    let bucket = || "a".to_owned();
-    let fill = Traffic::sweep(Sweep::fill(12, 100, 2));
-    let steps = vec![
-        Step::Open { bucket: bucket(), options: preset.bucket().checkpoints_when_asked() },
-        Step::Traffic { bucket: bucket(), traffic: fill },
-    ];
+    let steps = Script::of(&preset.bucket().checkpoints_when_asked(), |s| {
+        s.open("a");
+        s.work("a", Traffic::sweep(Sweep::fill(12, 100, 2)));
+    });
     let stages = Stages { setup: Vec::new(), armed: Stage::closing(&options, steps) };
-    match shown_under(case, &stages, &[Explored::DropAll], RULE) {
-        Err(verdict) => verdict,
-        Ok(words) if words.iter().any(|words| words.to_string().contains(LOST)) => {
-            case.known_finding(FAILED_SYNC)
-        }
-        Ok(words) => {
-            let failed = recorded_events(case, fails);
-            shows_nothing(case, &words, "a failed sync of the log", failed)
-        }
-    }
+    let search = Search { faults: RULE, ..Search::new(&stages, &[Explored::DropAll]) };
+    let found = search.run(finding.case)?;
+    finding.shows(found.says(LOST))?;
+    finding.came_to("a failed sync of the log", found.faults());
+    found.tell(finding);
+    Ok(())
 }

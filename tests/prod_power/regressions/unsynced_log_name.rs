@@ -12,39 +12,40 @@
 //! Broken promise: an acknowledged commit survives. Such a crash state is legal where `fsync` of a new
 //! file does not make its name durable (POSIX; in practice ext4 and xfs do write it).
 
-use crate::power::explore::{makes_a_log, recorded_events, shown_of, shows_nothing};
-use faultfs::{Plan, Step as Explored};
+use crate::power::search::Search;
+use faultfs::Step as Explored;
 use mace_prod::{
-    engine::{Preset, mace::MaceDriver},
-    history::{clients::Traffic, script::Step},
-    scenario::{Case, chaos::recipes::Stages, database::Stage, power::known::UNSYNCED_LOG_NAME},
-    verdict::Verdict,
+    engine::Preset,
+    history::clients::Traffic,
+    scenario::{
+        chaos::recipes::Stages,
+        database::Stage,
+        regression::Regression,
+        run::{
+            Judging,
+            session::{Script, Verbs},
+        },
+    },
     workload::Sweep,
 };
-use std::fs;
 
 const LOST: &str = "durability: an acknowledged commit survives";
 
-/// Runs the case.
-pub(crate) fn judge(case: &mut Case) -> Verdict {
+pub(crate) fn body(finding: &mut Regression<'_>) -> Judging<()> {
     let preset = Preset::OneWriter;
     let options = preset.engine().one_log_file();
-    let bucket = || "a".to_owned();
-    let open = Step::Open { bucket: bucket(), options: preset.bucket().checkpoints_when_asked() };
-    let fill = Traffic::sweep(Sweep::fill(6, 100, 2));
-    let first = [Stage::closing(&options, vec![open.clone()])];
-    let steps = vec![open, Step::Traffic { bucket: bucket(), traffic: fill }];
+    let buckets = preset.bucket().checkpoints_when_asked();
+    let first = [Stage::closing(&options, Script::of(&buckets, |s| s.open("a")))];
+    let steps = Script::of(&buckets, |s| {
+        s.open("a");
+        s.work("a", Traffic::sweep(Sweep::fill(6, 100, 2)));
+    });
     let stages = Stages { setup: Vec::new(), armed: Stage::closing(&options, steps) };
-    fs::create_dir_all(case.dir().join("disk/db")).expect("the case's folder takes folders");
-    let steps = [Explored::DropAll];
-    match shown_of(&MaceDriver, case, &stages, &first, &steps, &Plan::default()) {
-        Err(verdict) => verdict,
-        Ok(words) if words.iter().any(|words| words.to_string().contains(LOST)) => {
-            case.known_finding(UNSYNCED_LOG_NAME)
-        }
-        Ok(words) => {
-            let logs = recorded_events(case, makes_a_log);
-            shows_nothing(case, &words, "a new log file", logs)
-        }
-    }
+    let search = Search::new(&stages, &[Explored::DropAll]);
+    let search = Search { first: &first, is_made: false, ..search };
+    let found = search.run(finding.case)?;
+    finding.shows(found.says(LOST))?;
+    finding.came_to("a new log file", found.logs());
+    found.tell(finding);
+    Ok(())
 }

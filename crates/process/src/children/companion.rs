@@ -68,11 +68,7 @@ impl Companion {
         }
         match self.answers.recv_timeout(most) {
             Ok(answer) => Ok(Ok(answer)),
-            Err(RecvTimeoutError::Timeout) => {
-                self.kill();
-                self.reap()?;
-                Ok(Err(Silence::Stuck))
-            }
+            Err(RecvTimeoutError::Timeout) => Ok(Err(self.stuck()?)),
             Err(RecvTimeoutError::Disconnected) => Ok(Err(Silence::Ended(self.reap()?))),
         }
     }
@@ -84,13 +80,15 @@ impl Companion {
             match self.answers.recv_timeout(most) {
                 Ok(_) => {}
                 Err(RecvTimeoutError::Disconnected) => return Ok(Ok(self.reap()?)),
-                Err(RecvTimeoutError::Timeout) => {
-                    self.kill();
-                    self.reap()?;
-                    return Ok(Err(Silence::Stuck));
-                }
+                Err(RecvTimeoutError::Timeout) => return Ok(Err(self.stuck()?)),
             }
         }
+    }
+
+    fn stuck(&mut self) -> io::Result<Silence> {
+        self.kill();
+        self.reap()?;
+        Ok(Silence::Stuck)
     }
 
     fn kill(&self) {

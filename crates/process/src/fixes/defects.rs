@@ -2,7 +2,7 @@
 //! `.config/defects/<version>/<name>.toml`, what each changes and which failure counts as its detection.
 //! Reads files; applies nothing and runs nothing.
 
-use super::{Edit, Fix, Kind, hash, names, of_version};
+use super::{Edit, Fix, Fixes, Kind, apply, hash, names, of_version};
 use crate::{Error, Result, engine::Engine};
 use serde::Deserialize;
 use std::{fs, path::Path};
@@ -22,6 +22,9 @@ pub struct Defect {
     pub seed: u64,
     /// The cases to run, as a filter of nextest; without one the fast layer is run.
     pub cases: Option<String>,
+    /// Which of our fixes the engine gets as well, as `MACE_PROD_FIXES` says it: what a known finding
+    /// makes the cases leave out can be seen on an engine without it only.
+    pub fixes: Option<String>,
     /// Tells this text of the file from others.
     pub hash: String,
 }
@@ -43,6 +46,7 @@ struct Document {
     what: String,
     seed: u64,
     cases: Option<String>,
+    fixes: Option<String>,
     expect: Vec<Expected>,
     edit: Vec<Edit>,
 }
@@ -69,12 +73,20 @@ impl Defect {
         &self.change.id
     }
 
+    /// Whether it can be planted in the files that `read` gives, and `fixes` on top of it.
+    pub fn check(&self, fixes: &Fixes, read: impl Fn(&str) -> Result<String>) -> Result<()> {
+        let planted = apply(&[&self.change], &read)?;
+        let fixes = self.fixes.as_deref().map_or(Ok(Vec::new()), |text| fixes.select(text))?;
+        let text = |file: &str| planted.get(file).cloned().map_or_else(|| read(file), Ok);
+        apply(&fixes, text).map(drop)
+    }
+
     fn read(name: &str, file: &Path) -> Result<Self> {
         let remedy = "correct the file";
         let text = fs::read_to_string(file)
             .map_err(|error| Error::io("read the defect", file, remedy, error))?;
         let hash = hash(&text.lines().collect::<Vec<_>>());
-        let Document { what, seed, cases, expect, edit } =
+        let Document { what, seed, cases, fixes, expect, edit } =
             toml::from_str(&text).map_err(|error| {
                 let what = format!("malformed defect ({})", error.message());
                 Error::new(what, file.display(), remedy).because(error)
@@ -98,8 +110,9 @@ impl Defect {
             cost: String::new(),
             gap: String::new(),
             after: Vec::new(),
+            pins: Vec::new(),
             edits: edit,
         };
-        Ok(Self { change, expect, seed, cases, hash })
+        Ok(Self { change, expect, seed, cases, fixes, hash })
     }
 }

@@ -50,6 +50,8 @@ pub struct Fix {
     pub gap: String,
     /// The fixes that this one is made on top of. They are applied with it and before it.
     pub after: Vec<String>,
+    /// Tests of the engine's own that want the broken behaviour, and fail with the fix.
+    pub pins: Vec<String>,
     /// Its changes. One without any holds wherever the fixes it is made on top of are applied.
     pub edits: Vec<Edit>,
 }
@@ -86,6 +88,8 @@ struct Document {
     #[serde(default)]
     after: Vec<String>,
     #[serde(default)]
+    pins: Vec<String>,
+    #[serde(default)]
     edit: Vec<Edit>,
 }
 
@@ -94,7 +98,7 @@ impl Fix {
         let remedy = "correct the file";
         let text = fs::read_to_string(file)
             .map_err(|error| Error::io("read the fix", file, remedy, error))?;
-        let Document { reason, cost, gap, after, edit } =
+        let Document { reason, cost, gap, after, pins, edit } =
             toml::from_str(&text).map_err(|error| {
                 let what = format!("malformed fix ({})", error.message());
                 Error::new(what, file.display(), remedy).because(error)
@@ -115,6 +119,7 @@ impl Fix {
                 cost,
                 gap,
                 after,
+                pins,
                 edits: edit,
             }),
         }

@@ -18,7 +18,16 @@ fn fix(id: &str, after: &[&str], edits: Vec<Edit>) -> Fix {
     let after = after.iter().map(|&id| id.to_owned()).collect();
     let [reason, cost] = ["because", "nothing"].map(str::to_owned);
     let kind = Kind::Fix;
-    Fix { kind, id: id.to_owned(), reason, cost, gap: String::new(), after, edits }
+    Fix {
+        kind,
+        id: id.to_owned(),
+        reason,
+        cost,
+        gap: String::new(),
+        after,
+        pins: Vec::new(),
+        edits,
+    }
 }
 
 fn applied(fixes: &[&Fix], source: &str) -> Result<String, String> {

@@ -2,6 +2,7 @@
 //! nothing.
 
 use super::{Comparison, FORMAT, Gate, Origin, Summary, short};
+use crate::document::words;
 use serde::{Deserialize, Serialize};
 use std::{collections::BTreeMap, fmt};
 
@@ -20,11 +21,8 @@ pub enum Kind {
 
 impl Kind {
     /// The word for it.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Snapshot => "snapshot",
-            Self::Compare => "compare",
-        }
+    pub fn name(self) -> String {
+        words(&self)
     }
 }
 

@@ -39,7 +39,7 @@ fn a_later_run_continues_where_the_earlier_ended() {
     let other = subject("0.1.2");
     assert_eq!(ledger.soak_seed(&here), Some(7));
     assert_eq!(ledger.next_index(7, &here, Shard::WHOLE), 2);
-    assert_eq!(ledger.next_index(7, &here, Shard::new(2, 2)), 3);
+    assert_eq!(ledger.next_index(7, &here, Shard { number: 2, of: 2 }), 3);
     assert_eq!(ledger.next_index(7, &other, Shard::WHOLE), 0, "another engine has run nothing");
     assert_eq!(ledger.next_index(8, &here, Shard::WHOLE), 0, "another sequence of seeds");
     assert_eq!(ledger.soak_seed(&other), None);
@@ -68,5 +68,5 @@ fn ledgers_of_shards_merge_in_any_order() {
     let found: Vec<_> = forth.0.iter().map(|e| (e.index, e.outcome.name())).collect();
     assert_eq!(found, [(0, "passed"), (1, "passed"), (2, "passed"), (2, "failed")]);
     assert_eq!(Ledger::parse(&forth.render()).unwrap(), forth);
-    assert_eq!(forth.next_index(7, &subject("0.2.0"), Shard::new(1, 2)), 4);
+    assert_eq!(forth.next_index(7, &subject("0.2.0"), Shard { number: 1, of: 2 }), 4);
 }

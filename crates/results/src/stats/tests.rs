@@ -196,3 +196,18 @@ fn the_bootstrap_gives_the_intervals_of_scipy() {
     assert_eq!(median_interval(&SAMPLE, 0.95, &mut below), Some((4.0, 15.0)));
     assert_eq!(median_interval(&[], 0.95, &mut below), None);
 }
+
+#[test]
+fn poisson_tails_have_the_textbook_values() {
+    let close = |found: f64, wanted: f64| {
+        assert!((found / wanted - 1.0).abs() < 1e-6, "{found} instead of {wanted}");
+    };
+    // 1 - e^-1 (1 + 1 + 1/2), and 1 - e^-0.1.
+    close(poisson_beyond(2.0, 1.0), 0.080_301_397_071);
+    close(poisson_beyond(0.0, 0.1), 0.095_162_581_964);
+    // Far on either side, where each term is below the smallest number.
+    assert_eq!((poisson_beyond(0.0, 2000.0), poisson_beyond(4000.0, 10.0)), (1.0, 0.0));
+    // Garwood (1936): the upper limits of 0 and of 10 at 97.5 % are 3.6889 and 18.3904.
+    close(gamma_at_most(1.0, 0.025), 3.688_879_454);
+    close(gamma_at_most(11.0, 0.025), 18.390_356_2);
+}

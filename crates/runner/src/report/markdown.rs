@@ -2,6 +2,7 @@
 //! a summary over one mebibyte is not shown at all.
 
 use crate::report::{
+    absorbed::said,
     model::{Model, Perf, Results, Soak},
     number,
 };
@@ -87,6 +88,9 @@ fn known(model: &Model, page: &mut String) -> std::fmt::Result {
     writeln!(page, "<details><summary>{} known findings met</summary>\n", met.len())?;
     for known in met {
         writeln!(page, "- {}: {}", code(&known.id), text(&known.summary))?;
+        for absorbed in &known.absorbed {
+            writeln!(page, "  - {}", text(&said(absorbed)))?;
+        }
     }
     writeln!(page, "\n</details>\n")
 }

@@ -16,13 +16,7 @@ fn write(model: &Model, text: &mut String) -> fmt::Result {
     if let Some(results) = &model.results {
         let outcome = f64::from(u8::from(results.outcome() == Outcome::Passed));
         let labels = [("engine", results.engine()), ("root_seed", results.root_seed())];
-        family(
-            text,
-            "mace_prod_passed",
-            None,
-            "1 when the run passed",
-            [(labels.to_vec(), outcome)],
-        )?;
+        family(text, "mace_prod_passed", "1 when the run passed", [(labels.to_vec(), outcome)])?;
         let cases = results.layers.iter().flat_map(|layer| {
             let sample = |outcome: CaseOutcome| {
                 let labels = vec![("layer", layer.label.as_str()), ("verdict", outcome.name())];
@@ -30,43 +24,36 @@ fn write(model: &Model, text: &mut String) -> fmt::Result {
             };
             CaseOutcome::ALL.map(sample)
         });
-        family(text, "mace_prod_cases", None, "cases by layer and verdict", cases)?;
+        family(text, "mace_prod_cases", "cases by layer and verdict", cases)?;
         let walls = results.layers.iter();
         let walls =
             walls.map(|layer| (vec![("layer", layer.label.as_str())], layer.wall.as_secs_f64()));
         let help = "wall time of a layer";
-        family(text, "mace_prod_layer_duration_seconds", Some("seconds"), help, walls)?;
+        family(text, "mace_prod_layer_duration_seconds", help, walls)?;
         let sums = results.layers.iter().map(|layer| (layer.label.as_str(), layer.figures()));
         let sums: Vec<_> = sums.collect();
         let figures = sums.iter().flat_map(|(label, figures)| {
             let labels = |name| vec![("layer", *label), ("figure", name)];
             figures.iter().map(move |(name, amount)| (labels(name.as_str()), *amount))
         });
-        family(text, "mace_prod_figure", None, "what cases counted, summed over a layer", figures)?;
+        family(text, "mace_prod_figure", "what cases counted, summed over a layer", figures)?;
     }
     let known = model.known.iter();
     let known = known.map(|known| {
         (vec![("id", known.id.as_str())], f64::from(u8::from(!known.seen.is_empty())))
     });
-    family(text, "mace_prod_known_finding", None, "1 when the accepted finding was met", known)?;
+    family(text, "mace_prod_known_finding", "1 when the accepted finding was met", known)?;
     if let Some(perf) = &model.perf {
         let medians = perf.cases.iter();
         let medians = medians
             .filter_map(|case| Some((vec![("case", case.id.as_str())], case.head_ns? / 1e9)));
-        family(
-            text,
-            "mace_perf_median_seconds",
-            Some("seconds"),
-            "estimate of a benchmark",
-            medians,
-        )?;
+        family(text, "mace_perf_median_seconds", "estimate of a benchmark", medians)?;
         let deltas = perf.cases.iter();
         let deltas = deltas
             .filter_map(|case| Some((vec![("case", case.id.as_str())], case.delta_pct? / 100.0)));
         family(
             text,
             "mace_perf_change_ratio",
-            Some("ratio"),
             "change against the base, positive is slower",
             deltas,
         )?;
@@ -77,10 +64,10 @@ fn write(model: &Model, text: &mut String) -> fmt::Result {
             (vec![("state", "all")], soak.cycles.len() as f64),
             (vec![("state", "failed")], failed),
         ];
-        family(text, "mace_soak_cycles", None, "cycles of the long run", cycles)?;
+        family(text, "mace_soak_cycles", "cycles of the long run", cycles)?;
         let last = soak.cycles.last().into_iter().flat_map(|cycle| &cycle.values);
         let last = last.map(|(name, value)| (vec![("series", name.as_str())], *value));
-        family(text, "mace_soak_last", None, "the last cycle's value of each series", last)?;
+        family(text, "mace_soak_last", "the last cycle's value of each series", last)?;
     }
     text.write_str("# EOF\n")
 }
@@ -89,7 +76,6 @@ fn write(model: &Model, text: &mut String) -> fmt::Result {
 fn family<'l>(
     text: &mut String,
     name: &str,
-    unit: Option<&str>,
     help: &str,
     samples: impl IntoIterator<Item = (Vec<(&'l str, &'l str)>, f64)>,
 ) -> fmt::Result {
@@ -98,7 +84,8 @@ fn family<'l>(
         return Ok(());
     }
     writeln!(text, "# TYPE {name} gauge")?;
-    if let Some(unit) = unit {
+    // The unit is the last word of the name.
+    if let Some(unit) = ["seconds", "ratio"].into_iter().find(|unit| name.ends_with(unit)) {
         writeln!(text, "# UNIT {name} {unit}")?;
     }
     writeln!(text, "# HELP {name} {help}")?;
@@ -126,7 +113,6 @@ mod tests {
         family(
             &mut text,
             "x",
-            None,
             "h",
             [(vec![("l", "a\"b\\c\nd")], 1.5), (vec![("l", "n")], f64::NAN)],
         )

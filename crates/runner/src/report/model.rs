@@ -4,6 +4,7 @@
 use knobs::findings::{Build, Finding, Findings};
 use results::{
     Case, CaseOutcome, Layer, Outcome,
+    absorbed::Absorbed,
     marker::Figures,
     run::{Run, Setting},
     state::Failure,
@@ -76,6 +77,8 @@ pub struct Known {
     pub story: String,
     /// The layers in which it showed.
     pub seen: BTreeSet<String>,
+    /// What the run put down to it, held against its budgets.
+    pub absorbed: Vec<Absorbed>,
 }
 
 /// Snapshots, the comparison, and what came before.
@@ -158,9 +161,10 @@ impl Model {
         Self { results: Some(results), known, ..Self::default() }
     }
 
-    /// The accepted findings that the run met.
+    /// The accepted findings that the run met, or would have put something down to.
     pub fn known_met(&self) -> impl Iterator<Item = &Known> {
-        self.known.iter().filter(|known| !known.seen.is_empty())
+        let is_met = |known: &&Known| !known.seen.is_empty() || !known.absorbed.is_empty();
+        self.known.iter().filter(is_met)
     }
 }
 
@@ -169,6 +173,8 @@ impl Known {
     pub(crate) fn of(finding: &Finding, results: Option<&Results>) -> Self {
         let builds: Vec<_> = finding.builds.iter().copied().map(Build::name).collect();
         let met = results.into_iter().flat_map(Results::cases);
+        let record = results.and_then(|results| results.record.as_ref());
+        let absorbed = record.into_iter().flat_map(|record| &record.absorbed);
         let met = met.filter(|(_, case)| case.known.contains(&finding.id));
         Self {
             id: finding.id.clone(),
@@ -177,6 +183,7 @@ impl Known {
             confirmed: format!("{} ({})", finding.engine.join(", "), builds.join(", ")),
             excludes: finding.excludes.clone(),
             story: String::new(),
+            absorbed: absorbed.filter(|absorbed| absorbed.finding == finding.id).cloned().collect(),
             seen: met.map(|(layer, _)| layer.label.clone()).collect(),
         }
     }

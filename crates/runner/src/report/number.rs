@@ -29,6 +29,19 @@ pub(crate) fn amount(value: f64) -> String {
     format!("{sign}{grouped}{point}{fraction}")
 }
 
+/// A part of a whole in per cent, with two digits that say something.
+pub(crate) fn share(part: f64) -> String {
+    let percent = part * 100.0;
+    let digits = match percent {
+        p if p >= 10.0 || p == 0.0 => 0,
+        p if p >= 1.0 => 1,
+        p if p >= 0.1 => 2,
+        p if p >= 0.01 => 3,
+        _ => 4,
+    };
+    format!("{percent:.digits$} %")
+}
+
 /// A duration from nanoseconds.
 pub(crate) fn nanos(ns: f64) -> String {
     let (value, unit) = match ns.abs() {

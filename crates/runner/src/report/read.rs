@@ -15,7 +15,7 @@ use crate::{
 use knobs::findings::Findings;
 use reader::Reader;
 use results::{
-    Layer,
+    Layer, document,
     run::{Run, Setting},
 };
 use std::path::Path;
@@ -45,7 +45,7 @@ pub fn read(places: &Places, knobs: Vec<Setting>, findings: &Findings) -> Model 
 
 fn results(reader: &mut Reader<'_>) -> Option<Results> {
     let merged = reader.places.prod.join("junit.xml");
-    let record = reader.document::<Run>(&reader.places.prod.join("run.json"));
+    let record = reader.parsed(&reader.places.prod.join("run.json"), document::decode::<Run>);
     if let Some(layers) = junit(reader, &merged, None) {
         let mut results = Results { source: Source::Prod, record, layers };
         results.take_wall_times();
@@ -60,14 +60,8 @@ fn results(reader: &mut Reader<'_>) -> Option<Results> {
 }
 
 fn junit(reader: &mut Reader<'_>, path: &Path, profile: Option<&str>) -> Option<Vec<Layer>> {
-    let text = reader.text(path)?;
-    match junit::layers(&text, profile) {
-        Ok(layers) => Some(layers),
-        Err(what) => {
-            reader.problem(path, &format!("malformed: {what}"));
-            None
-        }
-    }
+    let malformed = |what| format!("malformed: {what}");
+    reader.parsed(path, |text| junit::layers(text, profile).map_err(malformed))
 }
 
 impl Results {

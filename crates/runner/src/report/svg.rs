@@ -59,6 +59,10 @@ pub(crate) fn curve(points: &[Point], text: fn(f64) -> String, what: &str) -> Op
     let x = |at: f64| round(LEFT + across.place(at) * (WIDTH - LEFT - RIGHT));
     let y = |value: f64| round(HEIGHT - BOTTOM - values.place(value) * (HEIGHT - BOTTOM - TOP));
     let ticks = [values.low, f64::midpoint(values.low, values.high), values.high];
+    // A gap of absent values is bridged, because not every cycle takes a snapshot.
+    let known = points.iter().filter_map(|point| Some((point.at, point.value?)));
+    let known = known.filter(|(_, value)| value.is_finite());
+    let path = known.map(|(at, value)| format!("{},{}", x(at), y(value)));
     let first = points.first()?.at;
     let last = points.last()?.at;
     Some(html! {
@@ -73,9 +77,7 @@ pub(crate) fn curve(points: &[Point], text: fn(f64) -> String, what: &str) -> Op
                 }
                 text.failed x=(x(point.at)) y=(TOP - 5.0) text-anchor="middle" { "✗" }
             }
-            @for piece in pieces(points) {
-                polyline.curve points=(path(piece, x, y)) {}
-            }
+            polyline.curve points=(path.collect::<Vec<_>>().join(" ")) {}
             @for point in points {
                 @if let Some(value) = point.value {
                     circle.dot cx=(x(point.at)) cy=(y(value)) r="2.4" {
@@ -89,19 +91,6 @@ pub(crate) fn curve(points: &[Point], text: fn(f64) -> String, what: &str) -> Op
             }
         }
     })
-}
-
-/// The runs of points that have values next to each other in the sequence of those that can have
-/// one: a gap of absent values is bridged, because not every cycle takes a snapshot.
-fn pieces(points: &[Point]) -> Vec<Vec<(f64, f64)>> {
-    let known = points.iter().filter_map(|point| Some((point.at, point.value?)));
-    let known: Vec<_> = known.filter(|(_, value)| value.is_finite()).collect();
-    if known.len() < 2 { Vec::new() } else { vec![known] }
-}
-
-fn path(piece: Vec<(f64, f64)>, x: impl Fn(f64) -> f64, y: impl Fn(f64) -> f64) -> String {
-    let pairs = piece.into_iter().map(|(at, value)| format!("{},{}", x(at), y(value)));
-    pairs.collect::<Vec<_>>().join(" ")
 }
 
 /// A curve without axes, to stand in a table; `None` below two values.

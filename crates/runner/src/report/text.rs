@@ -1,7 +1,10 @@
 //! The end of a run as text: a table of layers, their figures, what was skipped and is known, then
 //! the failures with the command that repeats each, then the verdict.
 
-use crate::report::model::{Model, Results};
+use crate::report::{
+    absorbed::said,
+    model::{Model, Results},
+};
 use results::{Case, CaseOutcome, Outcome};
 use std::fmt::{self, Write};
 
@@ -66,7 +69,14 @@ fn known(model: &Model, text: &mut String) -> fmt::Result {
     }
     for known in model.known_met() {
         let labels: Vec<&str> = known.seen.iter().map(String::as_str).collect();
-        writeln!(text, "  {}: {} [{}]", known.id, known.summary, labels.join(", "))?;
+        let labels = match labels.as_slice() {
+            [] => "not met".to_owned(),
+            labels => labels.join(", "),
+        };
+        writeln!(text, "  {}: {} [{labels}]", known.id, known.summary)?;
+        for absorbed in &known.absorbed {
+            writeln!(text, "      put down to it: {}", said(absorbed))?;
+        }
         if let Some(class) = &known.excludes {
             writeln!(text, "      excluded from random cases: {class}")?;
         }

@@ -3,7 +3,7 @@
 //! nonsense is a finding, and the next cycle starts another one on a new database.
 
 use super::plan::Plan;
-use process::{Companion, Interrupts, Outcome, Silence, console, sample};
+use process::{Companion, Interrupts, Outcome, Silence, console, sample, store::if_there};
 use results::{
     resident::{Answer, Request},
     row::Row,
@@ -117,8 +117,5 @@ fn read(process: u32, database: &Path, row: &mut Row) -> io::Result<()> {
 }
 
 fn remove(folder: &Path) -> io::Result<()> {
-    match fs::remove_dir_all(folder) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
-        _ => Ok(()),
-    }
+    if_there(fs::remove_dir_all(folder)).map(drop)
 }

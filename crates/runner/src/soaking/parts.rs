@@ -10,7 +10,7 @@ use crate::{
     record::Judged,
     run,
 };
-use knobs::{Source, knob};
+use knobs::knob;
 use process::{Error, Interrupts, Outcome, Result, console};
 use results::{resident::PROGRAM, snapshot::Snapshot};
 use std::{
@@ -33,8 +33,8 @@ pub(super) struct Ran {
 }
 
 impl Layers {
-    /// Builds what the layers need; `None` when a signal came meanwhile.
-    pub(super) fn build(plan: &Plan, interrupts: &Interrupts) -> Result<Option<Self>> {
+    /// Builds what the layers need.
+    pub(super) fn build(plan: &Plan, interrupts: &Interrupts) -> Result<Self> {
         let nextest = Nextest::new(&plan.session, interrupts);
         let mut parts = Vec::new();
         let mut resident = None;
@@ -44,11 +44,8 @@ impl Layers {
             }
             let features = plan.session.knobs.get(knob::FEATURES);
             let part = part::parts(mode, features).remove(0);
-            let listing = nextest.listing(&part);
-            if interrupts.outcome().is_some() {
-                return Ok(None);
-            }
-            let mut listing = listing?;
+            let mut listing = nextest.listing(&part)?;
+            interrupts.check()?;
             run::refuse_empty(&part, &listing.inventory)?;
             resident = resident.or(listing.programs.remove(PROGRAM));
             parts.push((mode, part, listing.inventory));
@@ -58,7 +55,7 @@ impl Layers {
             let place = plan.session.root.join("Cargo.toml");
             Error::new(what, place.display(), "soak a checkout that has it")
         })?;
-        Ok(Some(Self { parts, resident }))
+        Ok(Self { parts, resident })
     }
 
     /// Runs one of them.
@@ -74,7 +71,8 @@ impl Layers {
         if !is_watched() {
             console::note(&format!("soak       cycle {}: {}", standing.cycle, part.label));
         }
-        let nextest = Nextest::new(&plan.session, interrupts).soaking(standing);
+        let nextest =
+            Nextest { soaking: Some(standing), ..Nextest::new(&plan.session, interrupts) };
         let ran = run::run_part(&nextest, part, inventory, plan.threads);
         Ran { label: part.label, judged: ran.map(|ran| ran.judged) }
     }
@@ -92,12 +90,7 @@ pub(super) fn snapshot(plan: &Plan, standing: Soaking, interrupts: &Interrupts) 
     files::remove(&file).map_err(|error| broken(error.to_string()))?;
     let mut command = Command::new("cargo");
     command.args(["run", "--quiet", "--package", "perf", "--", "snapshot"]);
-    for setting in plan.session.knobs.settings() {
-        if let (Source::Flag, Some(value)) = (&setting.source, &setting.value) {
-            command.env(setting.knob.name, value);
-        }
-    }
-    command.current_dir(&plan.session.root).stdout(Stdio::null());
+    command.envs(plan.session.flags()).current_dir(&plan.session.root).stdout(Stdio::null());
     // Its progress is noise here; its last words are why it failed.
     let mut last = String::new();
     let status = interrupts.stream(&mut command, &mut |line| {

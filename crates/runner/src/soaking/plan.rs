@@ -1,14 +1,11 @@
 //! Everything about a soak that is known before anything long starts. A problem found here ends it
 //! with one line and code 2.
 
-use crate::{files, plan::ShardNumber, session::Session};
+use crate::{files, session::Session};
 use knobs::{Handle, Home, Knobs, knob, value::Seconds};
-use process::{Error, Result, engine::Engine, folder};
+use process::{Result, engine::Engine, folder};
 use results::{ledger::Subject, limits::Limits, seeds::Shard};
-use std::{
-    path::{Path, PathBuf},
-    time::Duration,
-};
+use std::{path::PathBuf, time::Duration};
 
 /// What was asked for, validated.
 pub(super) struct Plan {
@@ -36,12 +33,10 @@ const TIMEOUTS: [(Handle<Seconds>, Handle<Seconds>); 3] = [
 ];
 
 impl Plan {
-    pub(super) fn open(flags: &[(&str, &str)], shard: Option<&str>) -> Result<Self> {
-        let shard = shard.map(ShardNumber::parse).transpose()?;
-        let shard = shard.map_or(Shard::WHOLE, |shard| Shard::new(shard.number, shard.of));
+    pub(super) fn open(flags: &[(&str, &str)], shard: Shard) -> Result<Self> {
         let knobs = Knobs::load_with(flags)?;
         let file = Home::Soak.file().expect("soak has a file");
-        let limits = limits(&knobs.root().join(file))?;
+        let limits = files::parsed(&knobs.root().join(file), "correct the file", Limits::parse)?;
         let mut flags = flags.to_vec();
         for (ours, theirs) in TIMEOUTS {
             flags.extend(knobs.setting(ours).value.as_deref().map(|limit| (theirs.name(), limit)));
@@ -51,7 +46,7 @@ impl Plan {
         let threads = knobs.get(knob::SOAK_THREADS);
         Ok(Self {
             folder: folder::writable(&folder)?,
-            limits,
+            limits: limits.unwrap_or_default(),
             subject: subject(&session.engine, knobs.get(knob::FEATURES)),
             shard,
             threads: u32::try_from(threads).expect("the knob's kind has a limit"),
@@ -67,12 +62,6 @@ impl Plan {
     pub(super) fn file(&self, name: &str) -> PathBuf {
         self.folder.join(name)
     }
-}
-
-/// The tables of the soak's file; an absent file leaves the defaults.
-fn limits(file: &Path) -> Result<Limits> {
-    let text = files::text(file)?.unwrap_or_default();
-    Limits::parse(&text).map_err(|what| Error::new(what, file.display(), "correct the file"))
 }
 
 /// The engine that cargo resolved, built with these features.

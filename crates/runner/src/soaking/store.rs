@@ -22,7 +22,7 @@ use results::{
     state::{Failure, SoakState, Stage},
 };
 use std::{
-    fs, io,
+    fs,
     path::{Path, PathBuf},
 };
 
@@ -196,14 +196,10 @@ impl SoakStore {
     /// not replace it; `None` when enough of it is kept.
     pub(super) fn evidence(&self, cycle: u64) -> Result<Option<PathBuf>> {
         let all = self.folder.join(EVIDENCE);
-        let kept = match fs::read_dir(&all) {
-            Ok(entries) => entries.count(),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => 0,
-            Err(error) => {
-                return Err(Error::io("read the folder", &all, "make it readable", error));
-            }
-        };
-        Ok((kept < KEPT_CYCLES).then(|| all.join(format!("cycle_{cycle}"))))
+        let kept = store::if_there(fs::read_dir(&all))
+            .map_err(|error| Error::io("read the folder", &all, "make it readable", error))?;
+        Ok((kept.map_or(0, Iterator::count) < KEPT_CYCLES)
+            .then(|| all.join(format!("cycle_{cycle}"))))
     }
 
     pub(super) fn write_state(&self) -> Result<()> {
@@ -242,20 +238,13 @@ fn snapshots(folder: &Path, rows: &[Row]) -> Result<Vec<(u64, Snapshot)>> {
 }
 
 fn rows(path: &Path) -> Result<Vec<Row>> {
-    row::parse(&files::text(path)?.unwrap_or_default()).map_err(|error| {
-        Error::new(&error, path.display(), "restore the file, or start without --resume")
-    })
+    let remedy = "restore the file, or start without --resume";
+    files::parsed(path, remedy, row::parse).map(Option::unwrap_or_default)
 }
 
 /// Reads a ledger; `None` when there is no such file.
 pub(super) fn read_ledger(path: &Path) -> Result<Option<Ledger>> {
-    let parse = |text: String| {
-        Ledger::parse(&text).map_err(|error| {
-            let remedy = "remove that line, or move the ledger away";
-            Error::new(&error, path.display(), remedy)
-        })
-    };
-    files::text(path)?.map(parse).transpose()
+    files::parsed(path, "remove that line, or move the ledger away", Ledger::parse)
 }
 
 /// The number that the sequence of seeds follows from: the one that was set, else the one that this
@@ -276,7 +265,7 @@ fn soak_seed(plan: &Plan, ledger: &Ledger) -> Result<u64> {
 /// What an earlier sitting left, proved to be of the same soak.
 fn earlier(plan: &Plan) -> Result<SoakState> {
     let path = plan.file(STATE);
-    let state: Option<SoakState> = files::document(&path, "start without --resume")?;
+    let state = files::parsed(&path, "start without --resume", document::decode::<SoakState>)?;
     let state = state.ok_or_else(|| {
         Error::new("there is no soak to go on with", path.display(), "start without --resume")
     })?;

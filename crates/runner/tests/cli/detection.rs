@@ -71,6 +71,39 @@ fn cargo_defects_count_for_their_own_reason() {
     run.ended(0, &["\nfound: caught (", "\n1 of 1 planted defects are caught"]);
 }
 
+/// The engine says its name by way of another line, which the fix changes.
+#[test]
+fn cargo_a_defect_is_planted_below_the_fixes() {
+    const NAME: &str = "const NAME: &str = \"locked\";";
+    const SAYS: &str = "pub const WHO: &str = NAME;";
+    let fixture = Fixture::new();
+    let edit = |line: &str, text: &str| {
+        let hash = hash(&[line]);
+        let place = format!("[[edit]]\nfile = \"src/lib.rs\"\nlines = 1\nhash = \"{hash}\"\n");
+        format!("{place}text = '''\n{text}\n'''\n")
+    };
+    let defect = |line: &str, text: &str| {
+        let head = "what = \"It says another name.\"\nseed = 7\ncases = 'test(=engine_is)'\n\
+                    fixes = \"all\"\n[[expect]]\ncase = \"engine_is\"\nwords = \"left == right\"\n";
+        let text = format!("{head}{}", edit(line, text));
+        fixture.write(".config/defects/0.2.0/found.toml", &text);
+    };
+    fixture.write("engine/src/lib.rs", &format!("{NAME}\n{SAYS}\n"));
+    let fix = edit(NAME, "const NAME: &str = \"fixed\";");
+    let fix = format!("reason = \"It has a name.\"\ncost = \"Nothing.\"\n{fix}");
+    fixture.write(".config/fixes/0.2.0/lost-page.toml", &fix);
+    defect(SAYS, "pub const WHO: &str = \"found\";");
+    fixture.prod(&["detection", "--list"]).ended(0, &["seed 7, fixes all"]);
+    let run = fixture.prod_with(&["detection"], &[("SUITE_ENGINE", "fixed")]);
+    run.ended(0, &["\nfound: caught (", "\n1 of 1 planted defects are caught"]);
+    let run = fixture.prod_with(&["detection"], &[HONEST]);
+    run.ended(1, &["\nfound: the control fails"]);
+
+    defect(NAME, "const NAME: &str = \"found\";");
+    let run = fixture.prod(&["detection"]);
+    run.refused_at_once_by("prod", &["fix `lost-page` does not apply", "src/lib.rs"]);
+}
+
 /// The fixture's one finding, whose regression does not show it here: an honest engine is `fixed`.
 #[test]
 fn cargo_a_finding_appears_without_its_fix() {

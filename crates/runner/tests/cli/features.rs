@@ -1,5 +1,6 @@
 //! A fresh `just test` builds the engine twice, with failpoints and plain, and not a third time for
 //! the project's own tests: what the engine is built from has the same features in both builds.
+//! So have the libraries that the runner and the suite share: a cold build makes them once.
 //! Reads `cargo tree`; builds nothing.
 
 use process::miniature::clean;
@@ -39,6 +40,24 @@ fn cargo_own_tests_and_suite_share_one_engine_build() {
             suite.get(package),
             "{package} has other features in the workspace (left) than in the suite (right), so that \
              the engine is built for each: add what is missing to the suite's dev-dependencies"
+        );
+    }
+}
+
+#[test]
+fn cargo_runner_and_suite_share_their_libraries() {
+    let shared = tree(&["-p", "process", "-e", "normal,build"]);
+    let runner = tree(&["-p", "runner", "-e", "normal,build"]);
+    let suite = ["-p", "mace-prod", "--no-default-features", "--features", "failpoints"];
+    let suite = tree(&[&suite[..], &["-e", "normal,build,dev"]].concat());
+    assert!(shared.len() > 20, "that is not all that `process` is built from: {shared:?}");
+    for package in shared.keys() {
+        assert!(
+            suite[package].is_superset(&runner[package]),
+            "{package} has other features in the runner ({:?}) than in the suite ({:?}), so that a cold \
+             build makes it twice: name what is missing beside the other \"features only\"",
+            runner[package],
+            suite[package]
         );
     }
 }

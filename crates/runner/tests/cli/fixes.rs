@@ -46,6 +46,52 @@ fn cargo_fixes_run_with_and_without_a_finding() {
 }
 
 #[test]
+fn cargo_each_fix_closes_its_finding_alone() {
+    let fixture = fixture();
+    let tried = |sins: &str, args: &[&str]| {
+        fixture.prod_with(&[&["fixes", "try"], args].concat(), &[("SUITE_SIN", sins)])
+    };
+    let run = tried("vanish", &[]);
+    run.ended(0, &["\nlost-page: shows nothing (", "came to its window 2 times"]);
+    run.ended(0, &["\n1 of 1 fixes close their finding alone"]);
+    let run = tried("", &["--resume"]);
+    run.ended(0, &["\nlost-page: shows nothing ("]);
+    assert!(!run.stderr.contains("alone      "), "done twice: {run:#?}");
+
+    tried("", &["lost-page"]).ended(1, &["\nlost-page: still shows something (", "\n0 of 1"]);
+    let run = tried("vanish,uncounted", &[]);
+    run.ended(1, &["\nlost-page: says nothing (", "its window is not counted"]);
+    tried("", &["typo"]).refused_at_once_by("prod", &["no fix is called `typo`"]);
+}
+
+#[test]
+fn cargo_the_engines_own_tests_end_alike() {
+    let fixture = fixture();
+    let test = "#[test]\nfn locked() { assert_eq!(mace::WHO, \"locked\"); }\n\
+                #[test]\nfn any() { assert!(!mace::WHO.is_empty()); }\n";
+    fixture.write("engine/tests/who.rs", test);
+    let all = [("MACE_PROD_FIXES", "all")];
+    let compared = || fixture.prod_with(&["fixes", "test"], &all);
+    let differs = "\n2 tests of the engine's own, 2 pass without fixes; 1 end otherwise with 1";
+    compared().ended(1, &["\nmace-kv::who locked: ends otherwise with the fixes", differs]);
+    let file = ".config/fixes/0.2.0/lost-page.toml";
+    let fix = fixture.read(file);
+    fixture.write(file, &format!("pins = [\"locked\"]\n{fix}"));
+    compared().ended(0, &["\nmace-kv::who locked: pins what `lost-page` mends", differs]);
+    fixture.write(file, &format!("pins = [\"locked\", \"any\"]\n{fix}"));
+    compared().ended(1, &["\nany: ends alike, although `lost-page` names it: correct the fix"]);
+}
+
+#[test]
+fn a_comparison_needs_a_fix() {
+    let fixture = fixture();
+    for verb in ["test", "overlap"] {
+        let run = fixture.prod(&["fixes", verb]);
+        run.refused_at_once_by("prod", &["no fix to compare the engine with", "MACE_PROD_FIXES"]);
+    }
+}
+
+#[test]
 fn fixes_that_cannot_be_applied_are_refused() {
     let fixture = fixture();
     let refused = |fixes: &str, parts: &[&str]| {

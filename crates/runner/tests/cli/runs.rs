@@ -130,6 +130,42 @@ fn cargo_every_sin_is_caught_and_named() {
     run.ended(0, &["\nskipped\n  chaos  1 cases: needs failpoints\n"]);
 }
 
+/// What the case of the chaos layer puts down to `lost-page`: 10 of 1,000 crash states a run.
+const BUDGET: &str = r#"
+[[finding.absorbs]]
+unit = "crash-states"
+runs = 20
+of = 20000
+at_most = 0.0131
+spread = 1.0
+cases.chaos_point = { seen = 200, of = 20000 }
+"#;
+
+#[test]
+fn cargo_a_finding_takes_no_more_than_its_budget() {
+    let fixture = Fixture::new();
+    let entry = fixture.read(".config/known-findings.toml");
+    let absorbing = |states| {
+        let sin = [SEED, ("SUITE_ABSORBS", states)];
+        fixture.prod_with(&["run", "chaos"], &sin)
+    };
+    let takes =
+        "known finding `lost-page` takes 3 of 1\u{202f}000 crash states (0.30 %, it has no budget)";
+    absorbing("3").ended(1, &[takes, "`absorbs`", "FAILED (exit 1): 1 failures"]);
+    fixture.write(".config/known-findings.toml", &format!("{entry}{BUDGET}"));
+    // As often as it was measured, twice as often by chance, not at all, and much more often.
+    let said = "put down to it: 10 of 1\u{202f}000 crash states (1.0 %, at most ";
+    absorbing("10").ended(0, &[said, "lost-page: a page is lost [chaos]"]);
+    absorbing("20").ended(0, &["put down to it: 20 of "]);
+    let record = fixture.read("target/prod/run.json");
+    assert!(record.contains("\"absorbed\"") && record.contains("\"seen\": 20"), "{record}");
+    absorbing("0").ended(0, &["put down to it: 0 of 1\u{202f}000 crash states (0 %"]);
+    let beyond = absorbing("40");
+    beyond
+        .ended(1, &["known finding `lost-page` takes 40 of ", "another defect", "FAILED (exit 1)"]);
+    assert!(fixture.read("target/prod/run.json").contains("takes 40 of"));
+}
+
 #[test]
 fn cargo_old_reports_and_stale_entries_do_not_count() {
     let fixture = Fixture::new();

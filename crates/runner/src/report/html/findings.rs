@@ -1,7 +1,10 @@
 //! What a reader came for: failures with their story and the command that repeats them; then what
 //! is known, and what was skipped with its reason.
 
-use crate::report::model::{Known, Model, Results};
+use crate::report::{
+    absorbed::said,
+    model::{Known, Model, Results},
+};
 use maud::{Markup, html};
 use results::{Case, CaseOutcome, Layer};
 
@@ -66,6 +69,9 @@ fn entry(known: &Known) -> Markup {
                 div { dt { "confirmed on" } dd { (known.confirmed) } }
                 @if !known.seen.is_empty() {
                     div { dt { "met in" } dd { (known.seen.iter().cloned().collect::<Vec<_>>().join(", ")) } }
+                }
+                @for absorbed in &known.absorbed {
+                    div { dt { "put down to it" } dd { (said(absorbed)) } }
                 }
                 @if let Some(class) = &known.excludes { div { dt { "excluded from random cases" } dd { (class) } } }
             }

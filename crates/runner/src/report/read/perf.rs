@@ -102,12 +102,12 @@ fn decided(found: Comparison) -> Perf {
             head_interval_ns: None,
             delta_pct: estimate.map(|estimate| estimate.delta_pct),
             delta_interval_pct: estimate.map(|estimate| (estimate.low_pct, estimate.high_pct)),
-            verdict: Some(judged.verdict.name().to_owned()),
+            verdict: Some(judged.verdict.name()),
         }
     };
     let side = |origin: &Origin| format!("{}, {}", origin.engine, origin.commit);
     let mut facts = vec![
-        ("gate".to_owned(), found.gate.name().to_owned()),
+        ("gate".to_owned(), found.gate.name()),
         ("base".to_owned(), format!("{} ({})", found.base_reference, side(&found.base))),
         ("head".to_owned(), side(&found.head)),
         ("threshold".to_owned(), format!("{} %", found.threshold_pct)),

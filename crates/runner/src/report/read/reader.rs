@@ -2,10 +2,11 @@
 //! used is remembered. Knows no kind of file.
 
 use crate::report::model::Problem;
-use results::{Document, document};
+use process::store::if_there;
 use serde::de::DeserializeOwned;
 use std::{
-    fs, io,
+    fmt::Display,
+    fs,
     path::{Path, PathBuf},
 };
 
@@ -39,26 +40,27 @@ impl<'p> Reader<'p> {
 
     /// The file's text; `None` when it is absent or unreadable, and the latter is remembered.
     pub(super) fn text(&mut self, path: &Path) -> Option<String> {
-        match fs::read_to_string(path) {
-            Ok(text) => Some(text),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => None,
-            Err(error) => {
-                self.problem(path, &format!("cannot be read: {error}"));
-                None
-            }
-        }
+        let text = if_there(fs::read_to_string(path));
+        text.unwrap_or_else(|error| {
+            self.problem(path, &format!("cannot be read: {error}"));
+            None
+        })
     }
 
-    /// The file's value; a malformed one is remembered.
-    pub(super) fn json<T: DeserializeOwned>(&mut self, path: &Path) -> Option<T> {
+    /// What `parse` makes of the file; one that it refuses is remembered.
+    pub(super) fn parsed<T, E: Display>(
+        &mut self,
+        path: &Path,
+        parse: impl FnOnce(&str) -> Result<T, E>,
+    ) -> Option<T> {
         let text = self.text(path)?;
-        match serde_json::from_str(&text) {
-            Ok(value) => Some(value),
-            Err(error) => {
-                self.problem(path, &format!("malformed: {error}"));
-                None
-            }
-        }
+        parse(&text).map_err(|error| self.problem(path, &error.to_string())).ok()
+    }
+
+    /// The file's value.
+    pub(super) fn json<T: DeserializeOwned>(&mut self, path: &Path) -> Option<T> {
+        let malformed = |error| format!("malformed: {error}");
+        self.parsed(path, |text| serde_json::from_str(text).map_err(malformed))
     }
 
     pub(super) fn problem(&mut self, path: &Path, what: &str) {
@@ -66,11 +68,5 @@ impl<'p> Reader<'p> {
         // A message from outside may hold line breaks; a problem is one line.
         let what = what.split_whitespace().collect::<Vec<_>>().join(" ");
         self.problems.push(Problem { file, what });
-    }
-
-    /// A document of one of our formats; one that cannot be used is remembered.
-    pub(super) fn document<D: Document>(&mut self, path: &Path) -> Option<D> {
-        let text = self.text(path)?;
-        document::decode(&text).map_err(|error| self.problem(path, &error.to_string())).ok()
     }
 }

@@ -3,7 +3,7 @@
 
 use super::reader::Reader;
 use crate::report::model::{Cycle, Soak};
-use results::{judge::Judgement, state::SoakState};
+use results::{document, judge::Judgement, state::SoakState};
 use serde_json::Value;
 
 /// Columns that are no measurement: they name the cycle or its draw.
@@ -21,7 +21,7 @@ pub(super) fn read(reader: &mut Reader<'_>) -> Option<Soak> {
     if let Some(Err(what)) = rows.as_deref().map(|text| cycles(text, &mut soak)) {
         reader.problem(&path, &what);
     }
-    let state: Option<SoakState> = reader.document(&folder.join("summary.json"));
+    let state = reader.parsed(&folder.join("summary.json"), document::decode::<SoakState>);
     let found = rows.is_some() || state.is_some();
     if let Some(state) = state {
         let says =

@@ -101,15 +101,6 @@ pub fn met_error(armed: &Database, exit: &Exit, hits: u64, silent: bool) -> Resu
     Ok(Met::Fault(format!("outcome={outcome}")))
 }
 
-/// A child that was to come to its end did.
-pub fn ended(database: &Database, exit: &Exit, end: End, when: &str) -> Result<(), Verdict> {
-    if came_to(&must(database.milestones()), exit, end) {
-        Ok(())
-    } else {
-        Err(unexpected(database, exit, when))
-    }
-}
-
 /// Whether a child came to the end that it was told.
 pub fn came_to(milestones: &[Milestone], exit: &Exit, end: End) -> bool {
     match end {

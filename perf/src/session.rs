@@ -1,43 +1,32 @@
-//! What the knobs mean to the gate, resolved once. Touches nothing but the output folder.
+//! One run of this program: what the knobs mean to the gate, the folder that it writes to, and the
+//! signals that end it. Measures nothing.
 
 use crate::gate::Limits;
 use knobs::{Handle, Knobs, Source, knob, value::Count};
 use process::{
-    Result,
+    Error, Interrupts, Result,
     folder::{self, Claim},
 };
 use results::gate::Setup;
-use std::{
-    collections::BTreeSet,
-    path::{Path, PathBuf},
-    time::Duration,
-};
+use std::{collections::BTreeSet, path::PathBuf};
 
-/// The settings of one run.
+/// What every command is given.
 #[derive(Debug, Clone)]
-pub(crate) struct Settings {
+pub(crate) struct Session {
     pub(crate) knobs: Knobs,
-    pub(crate) root: PathBuf,
-    /// Created and writable.
-    pub(crate) out: PathBuf,
-    /// The file of the snapshot.
-    pub(crate) output: PathBuf,
+    pub(crate) interrupts: Interrupts,
     pub(crate) limits: Limits,
+    /// The cases that a comparison is asked for.
     pub(crate) cases: Vec<String>,
-    pub(crate) bench_args: Vec<String>,
-    /// Items of one iteration in the short runs of a comparison.
-    pub(crate) compare_items: u64,
-    /// How long such a run measures.
-    pub(crate) run_ms: u64,
-    pub(crate) budget: Duration,
+    /// Created and writable.
+    out: PathBuf,
 }
 
-impl Settings {
+impl Session {
     /// From flags, environment and files.
-    pub(crate) fn load(flags: &[(&str, &str)]) -> Result<Self> {
+    pub(crate) fn new(flags: &[(&str, &str)], interrupts: &Interrupts) -> Result<Self> {
         let knobs = Knobs::load_with(flags)?;
-        let out = knobs.get(knob::MACE_PERF_OUT_DIR);
-        let out = folder::writable(&out)?;
+        let out = folder::writable(&knobs.get(knob::MACE_PERF_OUT_DIR))?;
         let count = |limit: Handle<Count>| knobs.get(limit) as usize;
         let limits = Limits {
             regress_pct: knobs.get(knob::MACE_PERF_REGRESS_PCT),
@@ -48,27 +37,11 @@ impl Settings {
             confirm_rounds: count(knob::MACE_PERF_CONFIRM_ROUNDS),
             layouts: count(knob::MACE_PERF_LAYOUTS),
         };
-        let owned = |word: &str| word.to_owned();
         // A name that was written twice is one case, and counts as one.
         let mut known = BTreeSet::new();
         let cases = knobs.get(knob::MACE_PERF_COMPARE_FILTERS).into_iter();
-        let cases = cases.filter(|case| known.insert(*case)).map(owned).collect();
-        Ok(Self {
-            root: knobs.root().to_owned(),
-            out,
-            output: knobs.perf_output(),
-            limits,
-            cases,
-            bench_args: knobs
-                .get(knob::MACE_PERF_BENCH_ARGS)
-                .split_whitespace()
-                .map(owned)
-                .collect(),
-            compare_items: knobs.get(knob::MACE_PERF_COMPARE_ITEMS),
-            run_ms: knobs.get(knob::MACE_PERF_RUN_MS),
-            budget: knobs.get(knob::MACE_PERF_BUDGET_SECS),
-            knobs,
-        })
+        let cases = cases.filter(|case| known.insert(*case)).map(str::to_owned).collect();
+        Ok(Self { interrupts: interrupts.clone(), limits, cases, out, knobs })
     }
 
     /// Takes the output folder for this run alone: another one in it would build over our programs and
@@ -76,6 +49,17 @@ impl Settings {
     pub(crate) fn claim(&self) -> Result<Claim> {
         let remedy = "wait for its end, or set MACE_PERF_OUT_DIR";
         folder::claim(&self.out, "another run of perf is at work there", remedy)
+    }
+
+    /// Whether a signal asked this run to end.
+    pub(crate) fn is_over(&self) -> bool {
+        self.interrupts.outcome().is_some()
+    }
+
+    /// Ends a run that a signal has cut short: `main` makes an interruption of any error after one.
+    pub(crate) fn check(&self) -> Result<()> {
+        let over = || Error::new("a signal came", self.out.display(), "run it again");
+        if self.is_over() { Err(over()) } else { Ok(()) }
     }
 
     /// How a snapshot is measured. The full profile has items of its own unless somebody asks for
@@ -86,7 +70,7 @@ impl Settings {
         let by_hand = matches!(source, Source::Flag | Source::Environment);
         let is_quick = self.knobs.get(knob::MACE_BENCH_QUICK);
         Setup {
-            profile: self.profile(),
+            profile: if is_quick { "quick" } else { "full" }.to_owned(),
             items: (by_hand || is_quick).then(|| self.knobs.get(items)),
             samples: Some(self.knobs.get(knob::MACE_BENCH_SAMPLE_SIZE)),
         }
@@ -94,18 +78,11 @@ impl Settings {
 
     /// How a comparison is measured.
     pub(crate) fn compare_setup(&self) -> Setup {
-        Setup { profile: self.profile(), items: Some(self.compare_items), samples: None }
-    }
-
-    fn profile(&self) -> String {
-        if self.knobs.get(knob::MACE_BENCH_QUICK) { "quick" } else { "full" }.to_owned()
+        let items = Some(self.knobs.get(knob::MACE_PERF_COMPARE_ITEMS));
+        Setup { items, samples: None, ..self.snapshot_setup() }
     }
 
     pub(crate) fn file(&self, name: &str) -> PathBuf {
         self.out.join(name)
-    }
-
-    pub(crate) fn manifest(&self) -> PathBuf {
-        Path::join(&self.root, "Cargo.toml")
     }
 }
