@@ -69,22 +69,28 @@ struct Ground {
     copy: PathBuf,
 }
 
-/// How often, how many transactions beside it, and how long in all.
+/// How often, how many transactions beside it, and how long in all; and the same between one and the next,
+/// where the clients have the machine as it is in that second to themselves.
 #[derive(Default)]
 struct Count {
     times: u64,
     calls: u64,
     under_way: Duration,
+    quiet_calls: u64,
+    quiet: Duration,
 }
 
 #[expect(clippy::print_stdout, reason = "a bench speaks to the terminal")]
 fn main() {
     for maintenance in Maintenance::ALL {
         let name = maintenance.name();
-        let Count { times, calls, under_way } = measured(maintenance)
+        let count = measured(maintenance)
             .unwrap_or_else(|error| panic!("{name}: an engine on a healthy disk answered {error}"));
+        let Count { times, calls, under_way, quiet_calls, quiet } = count;
         assert!(times > 0, "{name}: it never came to it");
-        println!("{name} times={times} calls={calls} micros={}", under_way.as_micros());
+        let under_way = under_way.as_micros();
+        let quiet = quiet.as_micros();
+        println!("{name} times={times} beside={calls}/{under_way} between={quiet_calls}/{quiet}");
     }
 }
 
@@ -164,10 +170,13 @@ fn maintained(ground: &Ground, shared: &Shared, maintenance: Maintenance) -> Out
     let is_over = || shared.is_over.load(Ordering::Acquire);
     let is_long = |times: u64| started.elapsed() > if times == 0 { LIMIT } else { WINDOW };
     while !is_long(count.times) && !is_over() {
-        let due = shared.commits.load(Ordering::Relaxed) + COMMITS;
-        while shared.commits.load(Ordering::Relaxed) < due && !is_over() {
+        let quiet = Instant::now();
+        let first = shared.commits.load(Ordering::Relaxed);
+        while shared.commits.load(Ordering::Relaxed) < first + COMMITS && !is_over() {
             thread::yield_now();
         }
+        count.quiet_calls += shared.commits.load(Ordering::Relaxed) - first;
+        count.quiet += quiet.elapsed();
         prepare(ground, maintenance)?;
         let collected = ground.engine.collected();
         let before = shared.beside.load(Ordering::Relaxed);

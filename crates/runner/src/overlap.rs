@@ -1,6 +1,7 @@
 //! `prod fixes overlap`: the calls that go on beside maintenance, in the engine as it is and in the one with
 //! the fixes of `MACE_PROD_FIXES`, by runs of the bench `overlap` of both in turns. A fix that serialises
-//! what ran side by side shows in fewer calls.
+//! what ran side by side shows in fewer calls. Each run compares its pace beside maintenance with its own pace
+//! between: what else the machine does at that time is then the same for both.
 
 use crate::fixes::Known;
 use knobs::knob;
@@ -13,7 +14,7 @@ use std::{
     process::Command,
 };
 
-/// The share of the stock engine's calls that the fixed one has at least.
+/// The share of the stock engine's pace that the fixed one has at least.
 const SHARE: f64 = 0.8;
 
 /// How often a run is tried.
@@ -25,7 +26,7 @@ const BENCH: &str = "overlap";
 /// Where the rounds are claimed.
 const FOLDER: &str = "target/overlap";
 
-/// Calls a second of each round, by the kind of maintenance.
+/// The pace beside maintenance in per cent of that between, of each round, by the kind of maintenance.
 type Rates = BTreeMap<String, Vec<f64>>;
 
 /// Builds both, runs them in turns and compares.
@@ -66,7 +67,7 @@ pub(crate) fn overlap(
         }
     }
     console::page(&format!(
-        "calls a second beside maintenance, medians (lowest .. highest) of {rounds} rounds"
+        "pace beside maintenance, in per cent of that between: medians (lowest .. highest) of {rounds} rounds"
     ));
     console::page(&format!("{engine} | {with}"));
     Ok(conclude(&sides[0].rates, &sides[1].rates))
@@ -116,14 +117,19 @@ impl Side {
     }
 }
 
-/// The kind of maintenance in a line of the bench, and the calls a second beside it.
+/// The kind of maintenance in a line of the bench, and its pace in per cent.
 fn rate(line: &str) -> Option<(&str, f64)> {
     let (name, rest) = line.split_once(" times=")?;
-    let (_, rest) = rest.split_once(" calls=")?;
-    let (calls, micros) = rest.split_once(" micros=")?;
-    let calls: f64 = calls.parse().ok()?;
-    let micros: f64 = micros.parse().ok()?;
-    (micros > 0.0).then_some((name, calls * 1e6 / micros))
+    let (_, rest) = rest.split_once(" beside=")?;
+    let (beside, between) = rest.split_once(" between=")?;
+    let pace = |text: &str| {
+        let (calls, micros) = text.split_once('/')?;
+        let calls: f64 = calls.parse().ok()?;
+        let micros: f64 = micros.parse().ok()?;
+        (micros > 0.0).then_some(calls / micros)
+    };
+    let between = pace(between).filter(|pace| *pace > 0.0)?;
+    Some((name, 100.0 * pace(beside)? / between))
 }
 
 /// Builds the bench of a workspace; `None` when interrupted.
@@ -164,7 +170,7 @@ fn conclude(stock: &Rates, fixed: &Rates) -> Outcome {
         let verdict = if share < SHARE { ": too few" } else { "" };
         is_kept &= share >= SHARE;
         console::page(&format!(
-            "{name}: {before:.0} ({}) | {after:.0} ({}), {:.0} %{verdict}",
+            "{name}: {before:.0} ({}) | {after:.0} ({}): {:.0} %{verdict}",
             spread(rates),
             fixed.get(name).map_or_else(String::new, |rates| spread(rates)),
             100.0 * share
@@ -187,10 +193,9 @@ mod tests {
 
     #[test]
     fn a_line_of_the_bench_is_read() {
-        let line = "copy times=3 calls=100 micros=50000";
-        assert_eq!(rate(line), Some(("copy", 2000.0)));
-        for torn in ["copy times=3 calls=100", "copy times=3 calls=x micros=5", "", "copy micros=1"]
-        {
+        let line = "copy times=3 beside=100/5000 between=80/2000";
+        assert_eq!(rate(line), Some(("copy", 50.0)));
+        for torn in [&line[..30], "copy times=3 beside=x/5 between=8/2", "", "copy between=8/2"] {
             assert_eq!(rate(torn), None, "{torn}");
         }
     }
