@@ -130,11 +130,9 @@ fn step<'a>(
 }
 
 fn commit<'a>(mut thread: Thread<'a>, recorder: &Recorder) -> Stepped<'a> {
-    let marker = marker_key(thread.id.client);
     // Who wrote nothing leaves no marker.
-    let looked = thread.writes.is_empty();
-    let mut marked = || thread.read(&marker).and_then(|_| thread.set(&marker));
-    if let Err(denial) = if looked { Ok(()) } else { marked() } {
+    let answer = if thread.writes.is_empty() { Ok(()) } else { thread.mark() };
+    if let Err(denial) = answer {
         if !is_death(&denial) {
             abort(thread, recorder, Some(denial.clone()));
         }
@@ -192,6 +190,12 @@ impl Thread<'_> {
         self.txn.upsert(at, &version.encode(at))?;
         self.writes.push((KeyText::new(at), Write::Set(version)));
         Ok(())
+    }
+
+    fn mark(&mut self) -> Outcome<()> {
+        let key = marker_key(self.id.client);
+        self.read(&key)?;
+        self.set(&key)
     }
 
     fn remove(&mut self, at: &[u8]) -> Outcome<()> {

@@ -233,15 +233,13 @@ impl Txn for LyingTxn<'_> {
             if let (Some((key, _)), None) = (work.writes.last(), &book.locked) {
                 book.locked = Some((self.bucket.name.clone(), key.clone()));
             }
-            if !writes {
-                if unsure.is_none() {
-                    book.looked(&work.bucket, &self.read.borrow(), work.seen);
-                }
-            } else {
+            if writes {
                 if unsure.is_some() {
                     book.unsure.insert(work.txn);
                 }
                 book.committed.push(work);
+            } else if unsure.is_none() {
+                book.looked(&work.bucket, &self.read.borrow(), work.seen);
             }
         }
         match unsure {

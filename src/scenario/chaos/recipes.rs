@@ -60,6 +60,8 @@ pub enum Recipe {
     SwitchWidth,
     /// An opening after a crash within the publication of a checkpoint.
     Orphans,
+    /// Commits of two keys beside transactions that only look at them.
+    Look,
 }
 
 /// A failpoint and its recipe. A filesystem operation may have several, each for paths that contain
@@ -285,6 +287,13 @@ impl Recipe {
             }
             Self::Reopen | Self::SwitchRoute | Self::SwitchWidth | Self::Orphans => {
                 steps.push(mixed(2, 6));
+            }
+            Self::Look => {
+                let weights = [60, 0, 40, 0, 0, 0, 0];
+                let mix = Mix { keys: 2, ops: 2, lengths: vec![100], weights, ..Mix::default() };
+                let source = Source::Mix(mix);
+                let traffic = Traffic { first_client: 1, clients: 4, source, txns: 12 };
+                steps.push(Step::Traffic { bucket: BUCKET.to_owned(), traffic });
             }
         }
         steps

@@ -55,6 +55,7 @@ pub const ALL: &[Workload] = &[
     work(Recipe::SwitchRoute, Preset::Tiny),
     work(Recipe::SwitchWidth, Preset::Relaxed),
     work(Recipe::Orphans, Preset::Tiny),
+    work(Recipe::Look, Preset::Tiny),
 ];
 
 /// Those that meet a failing disk.
