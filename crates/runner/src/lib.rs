@@ -29,6 +29,7 @@ mod run;
 mod session;
 mod shard;
 mod soaking;
+mod standing;
 
 use cli::{Cli, Command, FixesVerb};
 use knobs::{Knobs, knob};
