@@ -16,6 +16,7 @@ pub mod ledger;
 pub mod live;
 pub mod order;
 pub mod progress;
+pub mod promise;
 pub mod reads;
 pub mod recovered;
 pub mod recovery;

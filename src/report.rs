@@ -2,7 +2,11 @@
 //! the text of a verdict, the evidence it leaves behind and the command that repeats it. Decides nothing.
 
 use crate::{engine::Identity, settings::Seed, verdict::Verdict};
-use results::marker::{Marker, Start};
+use knobs::findings::Promise;
+use results::{
+    marker::{Marker, Start},
+    standing,
+};
 use std::{borrow::Cow, collections::BTreeMap, fmt::Write};
 
 /// Figures of a case by name; `prod` adds them up over a layer.
@@ -13,6 +17,18 @@ impl Figures {
     /// Adds to a figure.
     pub fn add(&mut self, name: impl Into<Cow<'static, str>>, count: u64) {
         *self.0.entry(name.into()).or_default() += count;
+    }
+
+    /// Notes that a promise was tried.
+    pub fn tries(&mut self, promises: impl IntoIterator<Item = Promise>) {
+        for promise in promises {
+            self.0.insert(standing::figure(promise).into(), 1);
+        }
+    }
+
+    /// Takes that back: it was another engine that was tried.
+    pub fn tries_nothing(&mut self) {
+        self.0.retain(|name, _| !standing::is_figure(name));
     }
 
     /// Adds all of another's figures.

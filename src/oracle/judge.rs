@@ -143,6 +143,12 @@ impl Judgement {
         self.judged.violations.is_empty()
     }
 
+    /// The oracles that ran.
+    pub fn ran(&self) -> impl Iterator<Item = OracleName> {
+        let ran = |oracle: &OracleName| self.not_run.iter().all(|(not, _)| not != oracle);
+        OF_STATES.into_iter().chain(OF_OTHERS).filter(ran)
+    }
+
     fn skip(&mut self, oracles: &[OracleName], why: &'static str) {
         self.not_run.extend(oracles.iter().map(|oracle| (*oracle, why)));
     }
@@ -156,6 +162,20 @@ const OF_STATES: [OracleName; 5] = [
     OracleName::Contents,
     OracleName::Stability,
 ];
+
+/// The others that are run here.
+const OF_OTHERS: [OracleName; 5] = [
+    OracleName::Reads,
+    OracleName::Progress,
+    OracleName::Conservation,
+    OracleName::Space,
+    OracleName::Isolation,
+];
+
+/// The oracles that judge what a power loss or a failing disk leaves.
+pub fn of_crash_states() -> impl Iterator<Item = OracleName> {
+    OF_STATES.into_iter().chain([OracleName::Isolation, OracleName::Power])
+}
 
 /// Runs every oracle that the evidence allows.
 pub fn judge_all(evidence: &Evidence<'_>) -> Judgement {

@@ -7,7 +7,10 @@
 use crate::{
     engine::{Driver, Engine, EngineError, Merge, Outcome, Preset, Reason, model::MAX_PAIR_BYTES},
     history::OracleName,
-    oracle::Violation,
+    oracle::{
+        Violation,
+        promise::{After, promises},
+    },
     scenario::Case,
     verdict::Verdict,
 };
@@ -19,7 +22,8 @@ const BUCKET: &str = "a";
 
 /// Stores values of these lengths and reads them again: from memory, after a checkpoint, and after a
 /// reopening.
-pub fn are_kept(case: &Case, driver: &dyn Driver, preset: Preset, lens: &[usize]) -> Verdict {
+pub fn are_kept(case: &mut Case, driver: &dyn Driver, preset: Preset, lens: &[usize]) -> Verdict {
+    case.figures.tries(promises([OracleName::Contract], After::Work));
     let found = kept(case, driver, preset, lens);
     let found = found.unwrap_or_else(|denial| vec![broken(format!("it was denied: {denial}"))]);
     Verdict::from_violations(found)

@@ -27,6 +27,7 @@ use crate::{
         self, Allowance, OracleName, Violation,
         conservation::Total,
         judge::{Accounts, Judgement, Sizes, judge_all},
+        promise::{self, After},
         recovery::{Expect, Reopened, Streams},
         space::Bound,
     },
@@ -345,10 +346,11 @@ impl<'a> Run<'a> {
             sizes: self.bound.map(|bound| Sizes { samples: samples.clone(), bound }),
             ..oracle::judge::Evidence::new(&left.history, self.streams, &left.reopened)
         });
-        let mut violations = concluded(judgement, &left.root, &mut self.figures);
+        let after = if self.processes > 0 { After::Kill } else { After::Work };
+        let mut violations = concluded(judgement, after, &left.root, &mut self.figures);
         for Left { root, history, reopened } in &self.copies {
             let evidence = oracle::judge::Evidence::new(history, self.streams, reopened);
-            violations.extend(concluded(judge_all(&evidence), root, &mut self.figures));
+            violations.extend(concluded(judge_all(&evidence), after, root, &mut self.figures));
         }
         violations.retain(|violation| !self.is_excused(violation));
         violations
@@ -427,9 +429,15 @@ fn read_all(
     }
     Ok(())
 }
-/// Writes what shows the violations to a folder of the case, says what was let pass and which oracles
+/// Notes which promises were tried, writes what shows the violations to a folder of the case, says what was let pass and which oracles
 /// had no evidence, counts what was seen, and hands the violations on.
-pub fn concluded(judgement: Judgement, dir: &Path, figures: &mut Figures) -> Vec<Violation> {
+pub fn concluded(
+    judgement: Judgement,
+    after: After,
+    dir: &Path,
+    figures: &mut Figures,
+) -> Vec<Violation> {
+    figures.tries(promise::tried(&judgement, after));
     for (name, content) in &judgement.files {
         let path = dir.join(name);
         fs::write(&path, content)

@@ -3,7 +3,10 @@
 
 use mace_prod::{
     engine::{Bucket, Engine, EngineError, Outcome, Preset, Reason, Scan},
-    oracle::{OracleName, Violation},
+    oracle::{
+        OracleName, Violation,
+        promise::{After, promises},
+    },
     scenario::run::Run,
     verdict::Verdict,
 };
@@ -106,6 +109,7 @@ pub(crate) fn judge(
     promise: &'static str,
     claim: fn(Preset, &Path, &mut Claims),
 ) {
+    run.figures.tries(promises([OracleName::Contract], After::Work));
     let mut claims = Claims::new(promise);
     claim(run.preset(), run.folder(), &mut claims);
     run.conclude(claims.verdict());

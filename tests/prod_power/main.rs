@@ -71,7 +71,11 @@ fn of_engine(
                 let Identity { name, version, .. } = driver.identity();
                 return case.skip(&format!("{name} {version} knows {what}"));
             }
-            judge(case, driver, work)
+            let verdict = judge(case, driver, work);
+            if !is_under_test(driver) {
+                case.figures.tries_nothing();
+            }
+            verdict
         })
     };
     let power = lost.iter().map(|work| of_work("chaos_power", work, judged));
@@ -80,10 +84,15 @@ fn of_engine(
     power.chain(disks).chain(each).collect()
 }
 
+/// Whether it is the engine that the run gives its verdict on.
+fn is_under_test(driver: &dyn Driver) -> bool {
+    driver.identity().name == MaceDriver.identity().name
+}
+
 /// A case's first line names the engine under test; another one is said apart.
 fn introduce(driver: &dyn Driver) {
     let Identity { name, version, .. } = driver.identity();
-    if name != MaceDriver.identity().name {
+    if !is_under_test(driver) {
         say(&format!("this case runs {name} {version}"));
         if unsynced_names(&name).is_some() {
             say(&format!("its names that are never synced count as synced: {UNSYNCED_NAMES}"));

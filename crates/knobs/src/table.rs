@@ -72,6 +72,8 @@ table! {
         "a published version of the engine to test");
     MACE_PROD_FIXES: Text = knob("none", Home::Prod, shape::TEXT,
         "our fixes that are applied to the engine's sources: none, all, ID,ID or all,-ID");
+    MACE_PROD_KNOWN: Text = knob("apart", Home::Prod, shape::choice(&["apart", "fail"]),
+        "what known findings count as: apart, or fail = one that a run meets fails it");
     MACE_PROD_UNKNOWN: Option<Text> = unset("none", Home::Nowhere, shape::TEXT,
         "known findings, ID,ID, that count as unknown: nothing is excluded for them or put down to them");
     MACE_PERF_THRESHOLD_FILE: Location = knob(".config/perf.toml", Home::Nowhere, shape::PATH,

@@ -18,6 +18,7 @@ pub mod row;
 pub mod run;
 pub mod seeds;
 pub mod snapshot;
+pub mod standing;
 pub mod state;
 pub mod stats;
 

@@ -6,6 +6,7 @@ use crate::{
     absorbed::Absorbed,
     document::Document,
     outcome::{Outcome, word},
+    standing::Standing,
 };
 use serde::{Deserialize, Serialize};
 
@@ -36,6 +37,9 @@ pub struct Run {
     /// What it put down to known findings.
     #[serde(default)]
     pub absorbed: Vec<Absorbed>,
+    /// How it stands with the engine's promises. Whether anything got worse is the outcome.
+    #[serde(default)]
+    pub promises: Vec<Standing>,
     /// Where it ran.
     pub machine: Machine,
     /// Its layers, in the order in which they ran.

@@ -107,8 +107,8 @@ fn panic_message(description: &str) -> Option<String> {
 }
 
 /// Builds the merged report: every part's cases, completed, told apart, and with what is needed to
-/// run one again.
-pub(crate) fn merged(layers: &[Judged], origin: &Origin) -> Report {
+/// run one again; and the verdicts on the whole run.
+pub(crate) fn merged(layers: &[Judged], origin: &Origin, verdicts: &[(String, String)]) -> Report {
     let mut report = Report::new("prod");
     report.set_time(layers.iter().map(|judged| judged.layer.wall).sum());
     for judged in layers {
@@ -117,7 +117,11 @@ pub(crate) fn merged(layers: &[Judged], origin: &Origin) -> Report {
             binaries.entry(&case.id.binary).or_default().push(case);
         }
         for (binary, cases) in binaries {
-            report.add_test_suite(suite(judged, binary, &cases, origin));
+            let mut suite = suite(judged, binary, &cases, origin);
+            // The format has no place for what is said of the whole run.
+            suite
+                .add_properties(verdicts.iter().map(|(name, said)| (name.as_str(), said.as_str())));
+            report.add_test_suite(suite);
         }
     }
     report

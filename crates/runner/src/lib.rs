@@ -30,6 +30,7 @@ mod run;
 mod session;
 mod shard;
 mod soaking;
+mod standing;
 mod trials;
 
 use cli::{Cli, Command, FixesVerb};

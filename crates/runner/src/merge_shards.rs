@@ -64,6 +64,7 @@ pub(crate) fn merge_shards(flags: &[(&str, &str)], folders: &[PathBuf]) -> Resul
         origin: &origin,
         findings: &findings,
         version: &plan.engine_version,
+        known_fail: run::known_fail(&knobs),
         counts: false,
     };
     conclusion.draw(&layers, notes, None, sharded(&shards))

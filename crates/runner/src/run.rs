@@ -11,8 +11,13 @@ use crate::{
     record::Judged,
     report,
     session::Session,
+    standing,
 };
-use knobs::findings::{Finding, Findings};
+use knobs::{
+    Knobs,
+    findings::{Finding, Findings},
+    knob,
+};
 use process::{Error, Interrupts, Outcome, Result, console};
 use results::{
     CaseId, Document, document,
@@ -74,10 +79,14 @@ pub(crate) fn run(session: &Session, order: &Order, interrupts: &Interrupts) -> 
         notes.extend(findings_without_case(&session.findings, &session.engine.version, &layers));
     }
     let origin = Origin::of(session);
-    let findings = &session.findings;
-    let version = &session.engine.version;
-    let conclusion =
-        Conclusion { out: &session.out, origin: &origin, findings, version, counts: order.counts };
+    let conclusion = Conclusion {
+        out: &session.out,
+        origin: &origin,
+        findings: &session.findings,
+        version: &session.engine.version,
+        known_fail: known_fail(&session.knobs),
+        counts: order.counts,
+    };
     conclusion.draw(&layers, notes, interrupts.outcome(), Sharded::default())
 }
 
@@ -128,6 +137,8 @@ pub(crate) struct Conclusion<'c> {
     pub(crate) findings: &'c Findings,
     /// The engine's.
     pub(crate) version: &'c str,
+    /// Known findings that were met fail the run.
+    pub(crate) known_fail: bool,
     /// End with the counts alone on a line.
     pub(crate) counts: bool,
 }
@@ -143,18 +154,26 @@ impl Conclusion<'_> {
     ) -> Result<Outcome> {
         let absorbed = budgets::held(self.findings, self.version, layers);
         notes.extend(budgets::failures(&absorbed).map(|line| Note::failed(&line)));
+        if self.known_fail {
+            let lines = standing::known_failures(self.findings, layers);
+            notes.extend(lines.iter().map(|line| Note::failed(line)));
+        }
+        let promises = standing::standings(self.findings, self.version, layers);
         let parts = layers.iter().map(|judged| judged.outcome);
         let worst = parts.chain(notes.iter().map(|note| note.outcome)).max();
         let outcome = interrupted.or(worst).unwrap_or(Outcome::Broken);
         let notes = notes.into_iter().map(|note| note.line).collect();
         let Self { out, origin, findings, counts, .. } = *self;
         let path = out.join("junit.xml");
-        let text = junit::merged(layers, origin).to_string().map_err(|error| {
-            let what = format!("cannot render the report ({error})");
-            Error::new(what, path.display(), "report this as a bug of the runner").because(error)
-        })?;
+        let record = Run { absorbed, promises, ..record(layers, origin, outcome, notes, sharded) };
+        let text = junit::merged(layers, origin, &report::verdicts(&record)).to_string().map_err(
+            |error| {
+                let what = format!("cannot render the report ({error})");
+                Error::new(what, path.display(), "report this as a bug of the runner")
+                    .because(error)
+            },
+        )?;
         files::write(&path, &text)?;
-        let record = Run { absorbed, ..record(layers, origin, outcome, notes, sharded) };
         files::write(&out.join(RECORD), &document::encode(&record))?;
         let layers = layers.iter().map(|judged| judged.layer.clone()).collect();
         let model = report::Model::of_run(record, layers, findings);
@@ -164,6 +183,11 @@ impl Conclusion<'_> {
         }
         Ok(outcome)
     }
+}
+
+/// Whether known findings fail a run, by its knobs.
+pub(crate) fn known_fail(knobs: &Knobs) -> bool {
+    knobs.get(knob::MACE_PROD_KNOWN) == "fail"
 }
 
 /// The record of a run, in the folder of the reports.
@@ -195,6 +219,7 @@ fn record(
         shards: sharded.shards,
         notes,
         absorbed: Vec::new(),
+        promises: Vec::new(),
         machine: Machine::here(),
         layers: layers.iter().map(layer).collect(),
         knobs: origin.knobs.clone(),

@@ -110,6 +110,7 @@ pub(crate) fn shard(
         origin: &origin,
         findings,
         version: &session.engine.version,
+        known_fail: run::known_fail(&session.knobs),
         counts: false,
     };
     conclusion.draw(&layers, notes, interrupts.outcome(), Sharded::default())

@@ -5,7 +5,10 @@
 use crate::{
     engine::{BucketOptions, Driver, EngineOptions, Order, Preset, RULES},
     history::OracleName,
-    oracle::Violation,
+    oracle::{
+        Violation,
+        promise::{After, promises},
+    },
     report::Figures,
     scenario::contract::{
         self, BUCKETS, Filling, How, Key, Mismatch, Op, PROMISE, Reader, Reference, Run, Span,
@@ -57,6 +60,7 @@ pub fn judge(
     effort: Effort,
     figures: &mut Figures,
 ) -> Verdict {
+    figures.tries(promises([OracleName::Contract], After::Work));
     let config = Config {
         cases: effort.lists,
         failure_persistence: None,

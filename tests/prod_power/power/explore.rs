@@ -10,7 +10,11 @@ use faultfs::{Case as State, Explore, Finding, Outcome, Plan, Report, Trace};
 use knobs::budget::Unit;
 use mace_prod::{
     engine::Driver,
-    oracle::{OracleName, Violation},
+    oracle::{
+        OracleName, Violation,
+        judge::of_crash_states,
+        promise::{After, promises},
+    },
     report::{Figures, say},
     scenario::{
         Case,
@@ -49,7 +53,9 @@ pub(crate) fn power_loss(case: &mut Case, driver: &dyn Driver, work: Workload) -
     }
     let run = recorded.run;
     let report = explored(case, &places, &run, names_kept(trace(&places), driver));
-    let mut violations = concluded(run.live(), places.root(), &mut case.figures);
+    let after = After::PowerLoss;
+    case.figures.tries(promises(of_crash_states(), after));
+    let mut violations = concluded(run.live(), after, places.root(), &mut case.figures);
     violations.extend(found(case, &report));
     Verdict::from_violations(violations).and(enough(&report))
 }

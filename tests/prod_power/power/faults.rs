@@ -10,7 +10,11 @@ use faultfs::{Call, Case as State, Explore, Fork, Op, Outcome, Plan, Profile, St
 use knobs::budget::Unit;
 use mace_prod::{
     engine::{Driver, mace::MaceDriver},
-    oracle::{OracleName, Violation},
+    oracle::{
+        OracleName, Violation,
+        judge::of_crash_states,
+        promise::{After, promises},
+    },
     report::say,
     scenario::{
         Case,
@@ -367,6 +371,7 @@ fn concluded(case: &mut Case, score: Score) -> Verdict {
     let fired = score.fired.values().sum::<u64>();
     let runs = score.runs;
     case.figures.add(absorbed::judged(Unit::FaultRuns), runs);
+    case.figures.tries(promises(of_crash_states(), After::FailingDisk));
     for (label, count) in score.fired {
         case.figures.add(label, count);
     }

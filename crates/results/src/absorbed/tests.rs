@@ -152,6 +152,9 @@ engine = ["0.2.0"]
 builds = ["failpoints"]
 case = "lost_page::survives"
 summary = "a page is lost"
+promise = "durability-kill"
+severity = "data"
+takes = ["kill"]
 "#;
     let mut finding: Finding = toml::from_str(text).unwrap();
     finding.absorbs.push(budget());

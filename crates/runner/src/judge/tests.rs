@@ -20,6 +20,9 @@ engine = ["0.2.0"]
 builds = ["failpoints"]
 case = "meets_known"
 summary = "a page is lost"
+promise = "durability-kill"
+severity = "data"
+takes = ["kill"]
 "#;
 
 fn findings(text: &str) -> Findings {
@@ -216,7 +219,9 @@ fn the_merged_report_tells_the_outcomes_apart() {
         }),
         judged(&part::parts(Mode::All, "failpoints")[3], &known, Outcome::Failed, |_, _| {}),
     ];
-    let text = merged(&layers, &origin()).to_string().unwrap();
+    let text = merged(&layers, &origin(), &[("changes".to_owned(), "failed".to_owned())])
+        .to_string()
+        .unwrap();
     let report = Report::deserialize_from_str(&text).unwrap();
 
     assert_eq!((report.tests, report.test_suites.len()), (21, 2));

@@ -5,6 +5,7 @@ use crate::report::model::Results;
 use results::{
     Case, CaseOutcome, Layer,
     marker::{self, Figures},
+    standing::is_figure,
 };
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -142,7 +143,8 @@ pub(crate) fn others(results: &Results) -> Vec<(&str, Figures)> {
     let shown = ["syscalls.", "faults.", "crash_states.", "findings."];
     let layer = |layer: &'_ Layer| {
         let mut figures = layer.figures();
-        figures.retain(|name, _| shown.iter().all(|prefix| !name.starts_with(prefix)));
+        let elsewhere = |name: &str| shown.iter().any(|prefix| name.starts_with(prefix));
+        figures.retain(|name, _| !elsewhere(name) && !is_figure(name));
         figures
     };
     let layers = results.layers.iter().map(|found| (found.label.as_str(), layer(found)));

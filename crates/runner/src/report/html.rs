@@ -7,6 +7,7 @@ mod findings;
 mod layers;
 mod perf;
 mod soak;
+mod standing;
 mod surroundings;
 
 use crate::report::{
@@ -91,7 +92,9 @@ fn head(model: &Model) -> Markup {
     let outcome = results.outcome().name();
     html! {
         p.eyebrow { "Production validation" }
-        h1 class=(outcome) { span.badge { (sign(results.outcome())) } " " (outcome) }
+        (standing::engine(results.promises()))
+        h1 class=(outcome) { span.badge { (sign(results.outcome())) } " Changes: " (outcome) }
+        p.note { "Did anything get worse? The run's exit code says the same. Known findings are counted apart." }
         p.lead {
             @if failures == 0 { "No failure" } @else { strong { (failures) @if failures == 1 { " failure" } @else { " failures" } } }
             " in " (number::amount(cases as f64)) " cases"

@@ -3,10 +3,14 @@
 
 use crate::report::{
     absorbed::said,
-    model::{Model, Perf, Results, Soak},
+    model::{Known, Model, Perf, Results, Soak},
     number,
+    standing::tried,
 };
-use results::{CaseOutcome, Outcome};
+use results::{
+    CaseOutcome, Outcome,
+    standing::{Word, headline},
+};
 use std::fmt::Write;
 
 /// Failures written out; the rest is counted.
@@ -41,8 +45,9 @@ fn write(model: &Model, page: &mut String) -> std::fmt::Result {
 fn results(results: &Results, page: &mut String) -> std::fmt::Result {
     let outcome = results.outcome();
     let sign = if outcome == Outcome::Passed { "✅" } else { "❌" };
-    writeln!(page, "## {sign} Production validation: {}\n", outcome.name())?;
+    writeln!(page, "## {sign} Changes: {}\n", outcome.name())?;
     writeln!(page, "{}\n", text(&results.verdict()))?;
+    engine(results, page)?;
     if !results.engine().is_empty() {
         writeln!(page, "{}, root seed {}\n", text(results.engine()), code(results.root_seed()))?;
     }
@@ -80,6 +85,28 @@ fn results(results: &Results, page: &mut String) -> std::fmt::Result {
     writeln!(page)
 }
 
+fn engine(results: &Results, page: &mut String) -> std::fmt::Result {
+    let promises = results.promises();
+    if promises.is_empty() {
+        return Ok(());
+    }
+    let is = |word| promises.iter().any(|standing| standing.verdict == word);
+    let sign = if is(Word::Broken) {
+        "❌"
+    } else if is(Word::InDoubt) || !is(Word::Kept) {
+        "❔"
+    } else {
+        "✅"
+    };
+    writeln!(page, "## {sign} The engine: {}\n", text(&headline(promises)))?;
+    writeln!(page, "| promise | verdict | tried by |\n| --- | --- | --- |")?;
+    for standing in promises {
+        let promise = standing.promise.title();
+        writeln!(page, "| {promise} | {} | {} |", text(&standing.said()), text(&tried(standing)))?;
+    }
+    writeln!(page)
+}
+
 fn known(model: &Model, page: &mut String) -> std::fmt::Result {
     let met: Vec<_> = model.known_met().collect();
     if met.is_empty() {
@@ -87,7 +114,9 @@ fn known(model: &Model, page: &mut String) -> std::fmt::Result {
     }
     writeln!(page, "<details><summary>{} known findings met</summary>\n", met.len())?;
     for known in met {
-        writeln!(page, "- {}: {}", code(&known.id), text(&known.summary))?;
+        let Known { id, summary, promise, severity, takes, .. } = known;
+        writeln!(page, "- {}: {}", code(id), text(summary))?;
+        writeln!(page, "  ({}; {}; takes {takes})", promise.title(), severity.title())?;
         for absorbed in &known.absorbed {
             writeln!(page, "  - {}", text(&said(absorbed)))?;
         }

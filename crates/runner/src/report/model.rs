@@ -1,12 +1,13 @@
 //! What the report shows, whatever file it came from. Data and the questions that more than one
 //! view asks of it; no files, no formats.
 
-use knobs::findings::{Build, Finding, Findings};
+use knobs::findings::{Build, Finding, Findings, Promise, Severity};
 use results::{
     Case, CaseOutcome, Layer, Outcome,
     absorbed::Absorbed,
     marker::Figures,
     run::{Run, Setting},
+    standing::Standing,
     state::Failure,
 };
 use std::collections::{BTreeMap, BTreeSet};
@@ -67,6 +68,20 @@ pub struct Known {
     pub id: String,
     /// What is wrong, in one line.
     pub summary: String,
+    /// The promise that it breaks.
+    pub promise: Promise,
+    /// What it costs.
+    pub severity: Severity,
+    /// What it takes, in words.
+    pub takes: String,
+    /// The oldest version of the engine that is known to have it.
+    pub since: Option<String>,
+    /// What a user of the engine can do about it.
+    pub workaround: Option<String>,
+    /// Where the engine's maintainers track it.
+    pub tracker: Option<String>,
+    /// The command that shows our fix for it, where there is one.
+    pub fix: Option<String>,
     /// The regression case that exercises it.
     pub case: String,
     /// The engine versions and builds that it was confirmed on.
@@ -179,6 +194,13 @@ impl Known {
         Self {
             id: finding.id.clone(),
             summary: finding.summary.clone(),
+            promise: finding.promise,
+            severity: finding.severity,
+            takes: finding.takes(),
+            since: finding.since.clone(),
+            workaround: finding.workaround.clone(),
+            tracker: finding.tracker.clone(),
+            fix: None,
             case: finding.case.clone(),
             confirmed: format!("{} ({})", finding.engine.join(", "), builds.join(", ")),
             excludes: finding.excludes.clone(),
@@ -226,6 +248,11 @@ impl Results {
     /// What failed besides cases.
     pub fn notes(&self) -> &[String] {
         self.record.as_ref().map_or(&[], |record| &record.notes)
+    }
+
+    /// How it stands with the engine's promises; nothing where no record says it.
+    pub fn promises(&self) -> &[Standing] {
+        self.record.as_ref().map_or(&[], |record| &record.promises)
     }
 
     /// How the run ended: the record's word, else from the cases.

@@ -4,8 +4,12 @@
 use crate::report::{
     absorbed::said,
     model::{Model, Results},
+    standing::tried,
 };
-use results::{Case, CaseOutcome, Outcome};
+use results::{
+    Case, CaseOutcome, Outcome,
+    standing::{headline, is_figure},
+};
 use std::fmt::{self, Write};
 
 /// Renders the end of a run.
@@ -32,7 +36,8 @@ fn write(model: &Model, text: &mut String) -> fmt::Result {
     flaky(results, text)?;
     skips(results, text)?;
     failures(results, text)?;
-    write!(text, "\n{}", results.verdict())
+    engine(results, text)?;
+    write!(text, "\nchanges: {}", results.verdict())
 }
 
 fn table(results: &Results, text: &mut String) -> fmt::Result {
@@ -54,10 +59,22 @@ fn table(results: &Results, text: &mut String) -> fmt::Result {
             let digits = usize::from(amount.fract() != 0.0);
             format!("{} {amount:.digits$}", name.replace('_', " "))
         };
-        let figures: Vec<_> = layer.figures().into_iter().map(figure).collect();
+        let figures = layer.figures().into_iter().filter(|(name, _)| !is_figure(name));
+        let figures: Vec<_> = figures.map(figure).collect();
         if !figures.is_empty() {
             writeln!(text, "{:20} {}", format!("{}:", layer.label), figures.join(", "))?;
         }
+    }
+    Ok(())
+}
+
+/// How it stands with each promise of the engine, before the last line says whether anything got worse.
+fn engine(results: &Results, text: &mut String) -> fmt::Result {
+    let promises = results.promises();
+    writeln!(text, "\nthe engine: {}", headline(promises))?;
+    for standing in promises {
+        let promise = standing.promise.title();
+        writeln!(text, "  {promise:29} {:30} {}", standing.said(), tried(standing))?;
     }
     Ok(())
 }

@@ -72,7 +72,8 @@ fn cargo_a_checkout_runs_and_the_repository_stays() {
     let before = files.map(|file| fixture.read(file));
 
     let said = format!("engine mace-kv 9.9.9 ({path} at {commit})");
-    run(&["test", "2"], "checkout").ended(0, &[&said, "\nown ", "\npassed (exit 0): 13 cases"]);
+    run(&["test", "2"], "checkout")
+        .ended(0, &[&said, "\nown ", "\nchanges: passed (exit 0): 13 cases"]);
     let report = fixture.read("target/prod/junit.xml");
     assert!(report.contains(&format!("({path} at {commit})")), "{report}");
     assert_eq!(run(&["repro", "engine_is", "1"], "checkout").code, Some(0));

@@ -41,7 +41,10 @@ fn cargo_fixes_run_with_and_without_a_finding() {
     assert!(fixture.read("target/prod/junit.xml").contains("mace-kv 0.2.0 + 1 fix ("));
     let env =
         [("MACE_PROD_FIXES", "lost-page"), ("SUITE_ENGINE", "fixed"), ("SUITE_SIN", "vanish")];
-    fixture.prod_with(&["run"], &env).ended(0, &["+ 1 fix", "passed (exit 0)"]);
+    fixture.prod_with(&["run"], &env).ended(
+        0,
+        &["+ 1 fix", "  durability after a kill       kept as far as tried  ", "passed (exit 0)"],
+    );
     assert_eq!(fixture.read("engine/src/lib.rs"), before, "the engine itself was changed");
 }
 

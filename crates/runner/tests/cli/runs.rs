@@ -2,7 +2,9 @@
 //! serves all runs of a test.
 
 use crate::fixture::Fixture;
+use process::miniature::Run;
 use quick_junit::{Report, TestSuite};
+use serde_json::{Value, json};
 
 const SEED: (&str, &str) = ("MACE_PROD_SEED", "40");
 
@@ -44,7 +46,11 @@ fn cargo_an_honest_suite_passes_and_says_what_it_did() {
             "\nfast (plain engine)       5",
             "fast:                reopenings 1, transactions 11\n",
             "\nknown findings\n  lost-page: a page is lost [fast, fast (plain engine)]\n",
-            "\nfailures\n  none\n\npassed (exit 0): 12 cases, 2 known findings counted apart\n",
+            "\nfailures\n  none\n\nthe engine: breaks 1 of 8 promises (1 confirmed finding), 5 not tried here\n",
+            "\n  durability after a kill       broken, 1 confirmed finding    2 cases, 10 transactions\n",
+            "\n  durability after a power loss kept as far as tried           1 case, 7 faults\n",
+            "\n  isolation                     not tried here                 0 cases\n",
+            "\nchanges: passed (exit 0): 12 cases, 2 known findings counted apart\n",
         ],
     );
     assert!(run.stderr.contains("FAST_TIMEOUT") && run.stderr.contains(".config/nextest.toml"));
@@ -64,8 +70,61 @@ fn cargo_an_honest_suite_passes_and_says_what_it_did() {
 
     // `test` is the same with the project's own tests before it and the counts alone at the end.
     let run = fixture.prod_with(&["test", "2"], &[SEED]);
-    run.ended(0, &["\nown ", "\npassed (exit 0): 13 cases"]);
+    run.ended(0, &["\nown ", "\nchanges: passed (exit 0): 13 cases"]);
     assert_eq!(run.stdout.lines().last(), Some("13 passed, 0 failed, 0 skipped"));
+}
+
+#[test]
+fn cargo_both_verdicts_are_told_apart_everywhere() {
+    let fixture = Fixture::new();
+    let said = |run: &Run, promise: &str| {
+        let line = run.stdout.lines().find(|line| line.trim_start().starts_with(promise));
+        line.unwrap_or_else(|| panic!("no line of {promise}: {}", run.stdout)).to_owned()
+    };
+    // One layer alone: what it did not try is not kept.
+    let run = fixture.prod_with(&["run", "fast", "2"], &[SEED]);
+    run.ended(0, &["\nchanges: passed (exit 0): 5 cases, 1 known finding counted apart\n"]);
+    assert!(said(&run, "durability after a kill").contains("broken, 1 confirmed finding"));
+    assert!(said(&run, "durability after a power loss").contains("not tried here"));
+    assert!(said(&run, "the API").contains("kept as far as tried"));
+    let record: Value = serde_json::from_str(&fixture.read("target/prod/run.json")).unwrap();
+    assert_eq!((&record["outcome"], &record["exit_code"]), (&json!("passed"), &json!(0)));
+    assert_eq!(record["promises"][0]["promise"], "durability-kill");
+    assert_eq!(record["promises"][0]["findings"], json!(["lost-page"]));
+    assert_eq!(record["promises"][1]["verdict"], "not-tried");
+    let report = report(&fixture);
+    let properties = &suite(&report, "fast").properties;
+    let property = |name: &str| {
+        let named = properties.iter().find(|property| property.name.as_str() == name);
+        named.map(|property| property.value.as_str().to_owned())
+    };
+    assert_eq!(property("changes").as_deref(), Some("passed"));
+    let kill = "broken, 1 confirmed finding; 1 case, 5 transactions";
+    assert_eq!(property("engine.durability-kill").as_deref(), Some(kill));
+    assert_eq!(property("engine.space").as_deref(), Some("not tried here; 0 cases"));
+
+    fixture.prod(&["report"]).ended(0, &["report.html"]);
+    let page = fixture.read("target/prod/report.html");
+    let engine = page.find("The engine: breaks 1 of 8 promises").expect("the engine's verdict");
+    let changes = page.find("Changes: passed").expect("the verdict on changes");
+    assert!(engine < changes && changes < page.find("<nav>").unwrap(), "the page opens with both");
+    let summary = fixture.read("target/prod/report.md");
+    assert!(summary.starts_with("## ✅ Changes: passed\n"), "{summary}");
+    assert!(summary.contains("\n## ❌ The engine: breaks 1 of 8 promises"), "{summary}");
+
+    // Who gates on the engine: what is known fails the run, and nothing else of it changes.
+    let gated = fixture.prod_with(&["run", "fast", "2"], &[SEED, ("MACE_PROD_KNOWN", "fail")]);
+    gated
+        .ended(1, &["\n  known finding `lost-page` (durability after a kill: ", "FAILED (exit 1)"]);
+    assert_eq!(said(&gated, "durability after a kill"), said(&run, "durability after a kill"));
+    let fails = [SEED, ("MACE_PROD_KNOWN", "fail"), ("SUITE_SIN", "vanish")];
+    fixture.prod_with(&["run", "stress"], &fails).ended(0, &["the engine: no promise was tried"]);
+    let refused = fixture.prod_with(&["run"], &[("MACE_PROD_KNOWN", "ignore")]);
+    refused.refused_at_once_by("prod", &["MACE_PROD_KNOWN", "ignore"]);
+
+    // A new failure, and none that is confirmed.
+    let run = fixture.prod_with(&["run", "fast", "2"], &[SEED, ("SUITE_SIN", "fail")]);
+    assert!(said(&run, "the API").contains("in doubt, 1 failed case"), "{}", run.stdout);
 }
 
 #[test]
@@ -75,7 +134,7 @@ fn cargo_every_sin_is_caught_and_named() {
         let run = fixture.prod_with(args, &[SEED, ("SUITE_SIN", name)]);
         run.ended(1, says);
         let failures = run.stdout.find("\nfailures\n").expect("the heading");
-        let verdict = run.stdout.find("\nFAILED (exit 1): ").expect("the verdict");
+        let verdict = run.stdout.find("\nchanges: FAILED (exit 1): ").expect("the verdict");
         assert!(failures < verdict, "{}", run.stdout);
         let expected: Vec<_> =
             expected.iter().map(|(l, c)| ((*l).to_owned(), (*c).to_owned())).collect();
@@ -241,10 +300,7 @@ fn cargo_a_run_can_be_shown() {
         assert!(page.contains(part), "`{part}` is missing");
     }
     let summary = fixture.read("summary.md");
-    assert!(
-        summary.starts_with("of another step\n## ❌ Production validation: failed"),
-        "{summary}"
-    );
+    assert!(summary.starts_with("of another step\n## ❌ Changes: failed"), "{summary}");
     assert!(
         fixture.read("target/prod/report.openmetrics.txt").contains("figure=\"transactions\"} 5")
     );

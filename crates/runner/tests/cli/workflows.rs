@@ -3,6 +3,7 @@
 //! where `just bootstrap --all` has fetched them.
 
 use crate::consumers::{ask, tool};
+use knobs::findings::{Finding, Findings, Severity};
 use std::{collections::BTreeSet, fs, path::PathBuf, process::Command};
 
 fn root() -> PathBuf {
@@ -99,8 +100,9 @@ fn every_recipe_that_is_named_exists() {
     let justfile = fs::read_to_string(root().join("justfile")).unwrap();
     let recipes = recipes(&justfile);
     assert!(recipes.contains("prod") && !recipes.contains("set"), "{recipes:?}");
-    let readme = fs::read_to_string(root().join("README.md")).unwrap();
-    let mut texts = vec![("README.md".to_owned(), code(&readme))];
+    let page =
+        |file: &str| (file.to_owned(), code(&fs::read_to_string(root().join(file)).unwrap()));
+    let mut texts = vec![page("README.md"), page("docs/manual.md")];
     texts.extend(workflows());
     for (file, text) in &texts {
         let unknown: Vec<_> =
@@ -108,6 +110,26 @@ fn every_recipe_that_is_named_exists() {
         assert!(unknown.is_empty(), "{file} names {unknown:?}, and the justfile has {recipes:?}");
     }
     assert_eq!(named(&code("`just nosuch x` and just words")), BTreeSet::from(["nosuch"]));
+}
+
+/// The table of findings as the README has to have it.
+fn table(findings: &Findings) -> String {
+    let row = |severity: Severity| {
+        let of = findings.all().iter().filter(|finding| finding.severity == severity);
+        let links: Vec<_> =
+            of.map(|Finding { id, .. }| format!("[`{id}`](docs/findings/{id}.md)")).collect();
+        format!("| {} ({}) | {} |\n", severity.title(), links.len(), links.join(", "))
+    };
+    Severity::ALL.map(row).concat()
+}
+
+#[test]
+fn the_readme_names_each_finding_by_its_severity() {
+    let readme = fs::read_to_string(root().join("README.md")).unwrap();
+    let findings = Findings::load(&root()).unwrap();
+    assert!(readme.contains(&table(&findings)), "it should have:\n{}", table(&findings));
+    let count = format!("{} confirmed defects in mace-kv", findings.for_engine("0.2.0").count());
+    assert!(readme.contains(&count), "{count}");
 }
 
 #[test]

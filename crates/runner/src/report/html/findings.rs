@@ -48,10 +48,10 @@ fn failure(layer: &Layer, case: &Case, open: bool) -> Markup {
 
 pub(super) fn known(model: &Model) -> Option<Markup> {
     let mut known: Vec<_> = model.known.iter().collect();
-    known.sort_by_key(|known| known.seen.is_empty());
+    known.sort_by_key(|known| (known.seen.is_empty(), known.severity));
     (!known.is_empty()).then(|| {
         html! {
-            p.note { "Confirmed defects of the engine. They do not fail a run; one that no longer shows does." }
+            p.note { "Confirmed defects of the engine, the worst first. They count in the verdict on the engine and do not fail a run (unless MACE_PROD_KNOWN = fail); one that no longer shows does." }
             @for known in known { (entry(known)) }
         }
     })
@@ -59,12 +59,19 @@ pub(super) fn known(model: &Model) -> Option<Markup> {
 
 fn entry(known: &Known) -> Markup {
     html! {
-        details.known {
+        details.known id=(format!("known-{}", known.id)) {
             summary {
                 @if known.seen.is_empty() { span.tag { "not met" } } @else { span.tag.known { "met" } }
                 " " strong { (breakable(&known.id)) } " " span { (known.summary) }
             }
             dl.facts {
+                div { dt { "promise" } dd { (known.promise.title()) } }
+                div { dt { "what it does" } dd { (known.severity.title()) } }
+                div { dt { "what it takes" } dd { (known.takes) } }
+                @if let Some(since) = &known.since { div { dt { "since" } dd { (since) } } }
+                @if let Some(workaround) = &known.workaround { div { dt { "workaround" } dd { (workaround) } } }
+                @if let Some(tracker) = &known.tracker { div { dt { "tracked at" } dd { a href=(tracker) { (tracker) } } } }
+                @if let Some(fix) = &known.fix { div { dt { "our fix" } dd { code { (fix) } } } }
                 div { dt { "case" } dd { (breakable(&known.case)) } }
                 div { dt { "confirmed on" } dd { (known.confirmed) } }
                 @if !known.seen.is_empty() {
