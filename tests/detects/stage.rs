@@ -415,7 +415,8 @@ pub(crate) fn threads(play: Play) -> Outcome {
         let bucket = open(engine, "b", recorder);
         let mix = Mix { keys: 12, lengths: vec![40], abort_pct: 5, ..Mix::default() };
         let source = Source::Mix(mix);
-        let traffic = Traffic { first_client: 0, clients: 3, source, txns: 15 };
+        // A client that is stuck at its first write goes on as long as it only looks.
+        let traffic = Traffic { first_client: 0, clients: 3, source, txns: 40 };
         commits = traffic.run("b", bucket.as_ref(), recorder, play.seed).commits;
     });
     stage.process(|_, _| ());
