@@ -170,9 +170,9 @@ impl Mutant {
     fn apply(&self, copy: &Path) -> Result<()> {
         let path = copy.join(&self.file);
         let before = source(&path)?;
-        let patch = self.patch();
+        let diff = self.patch();
         let stored = tempfile::tempfile().and_then(|mut file| {
-            file.write_all(patch.as_bytes())?;
+            file.write_all(diff.as_bytes())?;
             file.rewind()?;
             Ok(file)
         });

@@ -209,7 +209,7 @@ impl<'b> Bench<'b> {
         let filter = plan.cases.as_deref();
         let fail_fast = plan.fail_fast;
         let nextest = Nextest { filter, fail_fast, ..Nextest::new(&session, self.interrupts) };
-        let mut seen = None;
+        let mut so_far = None;
         for layer in plan.layers {
             match self.layer(&nextest, layer)? {
                 Ended::Interrupted => return Ok(None),
@@ -227,13 +227,13 @@ impl<'b> Bench<'b> {
                     if detected != Detected::NoLongerShows {
                         return Ok(Some(found));
                     }
-                    seen = seen.or(Some(found));
+                    so_far = so_far.or(Some(found));
                 }
             }
         }
         let layer = plan.layers.last().copied().unwrap_or_default();
         let failure = Failure::default();
-        Ok(Some(seen.unwrap_or(Seen { layer, detected: Detected::NotCaught, failure })))
+        Ok(Some(so_far.unwrap_or(Seen { layer, detected: Detected::NotCaught, failure })))
     }
 
     /// Builds and runs a layer and judges it.
