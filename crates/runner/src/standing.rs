@@ -44,21 +44,21 @@ pub(crate) fn standings(findings: &Findings, engine: &str, layers: &[Judged]) ->
     let shown: BTreeSet<&str> =
         cases().flat_map(|case| case.known.iter().map(String::as_str)).collect();
     let others: Vec<&Case> = cases().filter(|case| regression(case).is_none()).collect();
-    let tries =
+    let says =
         |case: &Case, promise: Promise| standing::tried(&case.figures).any(|it| it == promise);
     let of = |promise: Promise| {
-        let tried = others.iter().filter(|case| judged(case) && tries(case, promise));
+        let tried = others.iter().filter(|case| judged(case) && says(case, promise));
         let tried: Vec<&Figures> = tried.map(|case| &case.figures).collect();
         let concerns = |case: &&Case| match regression(case) {
             Some(finding) => finding.promise == promise,
-            None => tries(case, promise) || standing::tried(&case.figures).next().is_none(),
+            None => says(case, promise) || standing::tried(&case.figures).next().is_none(),
         };
         let failed = cases().filter(|case| case.outcome.fails()).filter(concerns).count() as u64;
         let broken_by = confirmed.iter().filter(|finding| finding.promise == promise);
         let broken_by: Vec<&str> = broken_by.map(|finding| finding.id.as_str()).collect();
         let is_shown = broken_by.iter().any(|id| shown.contains(id));
-        let says_so = |case: &Case| case.outcome.fails() && tries(case, promise);
-        let is_tried = !tried.is_empty() || others.iter().any(|case| says_so(case));
+        let fails = |case: &Case| case.outcome.fails() && says(case, promise);
+        let is_tried = !tried.is_empty() || others.iter().any(|case| fails(case));
         let verdict = if is_shown || (is_tried && !broken_by.is_empty()) {
             Word::Broken
         } else if !is_tried {

@@ -116,7 +116,7 @@ pub enum Takes {
     Panic,
     /// The death of the process.
     Kill,
-    /// A power loss on any file system.
+    /// A power loss that takes all that is not synced.
     StrictLoss,
     /// A power loss on ext4 with `data=ordered`.
     Ext4Ordered,
@@ -139,7 +139,7 @@ impl Takes {
             Self::Option => "an option away from its default",
             Self::Panic => "a panic within the engine",
             Self::Kill => "a kill",
-            Self::StrictLoss => "a power loss on any file system",
+            Self::StrictLoss => "a power loss that takes all that is not synced",
             Self::Ext4Ordered => "a power loss on ext4 (data=ordered)",
             Self::Xfs => "a power loss on xfs",
             Self::PosixWeak => "a power loss that only POSIX permits",

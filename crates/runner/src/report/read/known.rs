@@ -22,11 +22,10 @@ fn known(reader: &mut Reader<'_>, finding: &Finding, results: Option<&Results>) 
         files.map(|folder| root.join(folder).join(stem).with_extension("rs")).into_iter();
     let story =
         files.find_map(|file| reader.text(&file).map(|text| head(&text))).unwrap_or_default();
-    let fixes = root.join(".config/fixes");
-    let has_fix =
-        |version: &String| fixes.join(version).join(format!("{}.toml", finding.id)).is_file();
+    let name = format!("{}.toml", finding.id);
+    let has_fix = |version: &String| root.join(".config/fixes").join(version).join(&name).is_file();
     let fix = finding.engine.iter().any(has_fix).then(|| format!("just fixes show {}", finding.id));
-    Known { story, fix, ..Known::of(finding, results) }
+    Known { fix, story, ..Known::of(finding, results) }
 }
 
 /// The comment at the head of a file, without its signs.
