@@ -2,6 +2,10 @@
 //! accepted. Read by the suite, which leaves out what an entry says, and by the runner, which
 //! counts them apart. Knows the file only; whether a finding still reproduces is for the runner.
 
+mod terms;
+
+pub use terms::{Promise, Severity, Takes};
+
 use crate::{
     KnobError,
     budget::{Budget, Unit},
@@ -28,6 +32,21 @@ pub struct Finding {
     pub case: String,
     /// What is wrong, in one line.
     pub summary: String,
+    /// The promise that it breaks.
+    pub promise: Promise,
+    /// What it costs.
+    pub severity: Severity,
+    /// All that has to come together for it to show.
+    pub takes: Vec<Takes>,
+    /// The oldest version of the engine that is known to have it.
+    #[serde(default)]
+    pub since: Option<String>,
+    /// What a user of the engine can do about it until it is fixed.
+    #[serde(default)]
+    pub workaround: Option<String>,
+    /// Where the engine's maintainers track it.
+    #[serde(default)]
+    pub tracker: Option<String>,
     /// The class of input that random generators leave out because of it.
     #[serde(default)]
     pub excludes: Option<String>,
@@ -86,6 +105,11 @@ impl Finding {
             tries += 1;
         }
         tries
+    }
+
+    /// What it takes, for people: `an unlucky moment, a kill`.
+    pub fn takes(&self) -> String {
+        self.takes.iter().map(|takes| takes.title()).collect::<Vec<_>>().join(", ")
     }
 
     /// Whether the finding is expected on `version` of the engine in `build`.
@@ -180,6 +204,16 @@ impl Findings {
                 "give each entry an id of its own"
             } else if engine.is_empty() || builds.is_empty() {
                 "list at least one engine version and one build"
+            } else if finding.takes.is_empty() {
+                "list under `takes` what it takes to show"
+            } else if finding
+                .since
+                .as_ref()
+                .is_some_and(|since| semver::Version::parse(since).is_err())
+            {
+                "write `since` as a version, such as 0.2.0"
+            } else if finding.tracker.as_ref().is_some_and(|link| !link.starts_with("https://")) {
+                "write `tracker` as a link that begins with https://"
             } else if finding.one_in.is_some_and(|one_in| one_in < 2) {
                 "say `one_in = 2` or more, or nothing when it shows in every try"
             } else if case.trim().is_empty() || summary.trim().is_empty() || summary.contains('\n')

@@ -392,6 +392,9 @@ engine = ["0.2.0", "0.3.0"]
 builds = ["failpoints"]
 case = "lost_checkpoint::survives"
 summary = "a checkpoint is lost"
+promise = "durability-kill"
+severity = "data"
+takes = ["race", "kill"]
 excludes = "checkpoints after a failed commit"
 gone_in = ["0.3.0"]
 "#;
@@ -450,6 +453,11 @@ fn malformed_findings_are_refused_absent_are_none() {
         ("lost_checkpoint::survives", "", "name the regression's case"),
         ("summary = \"a checkpoint is lost\"", "", "missing field"),
         ("gone_in", "one_in = 1\ngone_in", "one_in = 2"),
+        ("durability-kill", "durability", "unknown variant"),
+        ("severity = \"data\"", "", "missing field"),
+        ("[\"race\", \"kill\"]", "[]", "under `takes`"),
+        ("gone_in", "since = \"0.2\"\ngone_in", "as a version"),
+        ("gone_in", "tracker = \"issue 7\"\ngone_in", "https://"),
     ] {
         let broken = FINDING.replace(from, to);
         assert_ne!(broken, FINDING, "the sin was not planted");

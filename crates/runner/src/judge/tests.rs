@@ -20,6 +20,9 @@ engine = ["0.2.0"]
 builds = ["failpoints"]
 case = "meets_known"
 summary = "a page is lost"
+promise = "durability-kill"
+severity = "data"
+takes = ["kill"]
 "#;
 
 fn findings(text: &str) -> Findings {

@@ -48,6 +48,9 @@ engine = ["0.2.0", "9.9.9"]
 builds = ["failpoints", "plain"]
 case = "regressions::lost_page"
 summary = "a page is lost"
+promise = "durability-kill"
+severity = "data"
+takes = ["kill"]
 "#;
 
 /// A workspace that is gone when the test ends.

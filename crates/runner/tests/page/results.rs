@@ -77,6 +77,11 @@ engine = ["0.2.0"]
 builds = ["failpoints"]
 case = "lost_page::a_page_survives"
 summary = "a page is lost when the log rotates"
+promise = "durability-power-loss"
+severity = "data"
+takes = ["posix-weak"]
+since = "0.1.0"
+workaround = "do not rotate"
 excludes = "pages that rotate"
 "#;
 
