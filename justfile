@@ -55,6 +55,12 @@ detection *args:
 fixes *args:
     @exec cargo run --quiet --package runner -- fixes "$@"
 
+# Write the pages of the findings: [issue ID] prints one as an issue's text
+[group('validate')]
+[no-exit-message]
+findings *args:
+    @exec cargo run --quiet --package runner -- findings "$@"
+
 # Build the layers for shards: [fast|stress|chaos|all] [--to FOLDER]
 [group('validate')]
 [no-exit-message]

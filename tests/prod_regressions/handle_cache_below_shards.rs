@@ -11,6 +11,9 @@
 //! Broken promise: the option is documented as the "maximum number of open data-file handles
 //! cached concurrently", without a lower limit, and `Options::validate` accepts the value. A
 //! small cache may be slow; it may not be a hang.
+//!
+//! Ruled out: a slow machine. With eight handles the same process reads everything, and the deadline is ten
+//! times as long as that took.
 
 use mace_prod::{
     engine::{EngineOptions, Preset},

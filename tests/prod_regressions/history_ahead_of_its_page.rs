@@ -15,6 +15,8 @@
 //! the middle of a transaction; here the evictor is held between its two allocations.
 //!
 //! Broken promise: a commit that returned with `sync_on_write` survives the death of the process.
+//!
+//! Ruled out: the checkpoint and the kill. The same work without an evictor in the leaf loses nothing.
 
 use mace_prod::{
     engine::{BucketOptions, Preset},

@@ -13,6 +13,8 @@
 //!
 //! Broken promise: a crash while the route is switched is retried by the next opening ("a crash
 //! here must still retry into the same era start and finish the wipe", `Recovery::phase2`).
+//!
+//! Ruled out: the switch itself. The same folder opens when nothing kills the opening.
 
 use mace_prod::{
     engine::{EngineOptions, Preset},

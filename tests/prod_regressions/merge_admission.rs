@@ -5,7 +5,7 @@
 //! a transaction's own operand hides the operands of others below it, and an operand on top hides
 //! a plain write below, or an operand of an older transaction.
 //!
-//! Sequence, first form: an older and a younger transaction merge one key, the older commits; the
+//! Sequence: in the first form an older and a younger transaction merge one key, the older commits; the
 //! younger, which cannot see that, writes the key plainly (or deletes it) and commits. Second
 //! form: the younger merges a key and commits; the older merges it as well, and before it commits
 //! a third writes the key plainly, on top of the younger's operand, and commits. Third form: the

@@ -13,6 +13,8 @@
 //!
 //! Broken promise: a commit that returned with `sync_on_write` survives, and "concurrent
 //! merge/merge writes may coexist".
+//!
+//! Ruled out: merging and recovery as such. Without the checkpoint both operands are there after the kill.
 
 use mace_prod::{
     engine::{

@@ -18,6 +18,8 @@
 //!
 //! Broken promise: "readers see exactly their snapshot" while checkpoints are written; and an
 //! invariant that fails must not be reachable through the public interface.
+//!
+//! Ruled out: the overwriting. Without the checkpoint the same scan ends.
 
 use mace_prod::{
     engine::{Driver, EngineOptions, Preset, Scan, mace::MaceDriver},

@@ -20,6 +20,9 @@
 //!
 //! Broken promise: a durable commit stays, and `Mace::drop_bucket` "unloads a bucket to release
 //! memory".
+//!
+//! Ruled out: eviction and unloading as such. With a checkpoint that begins within the fold, before the
+//! unloading, all pairs are there.
 
 use mace_prod::{
     engine::{BucketOptions, Preset},

@@ -119,6 +119,12 @@ pub(crate) enum Command {
         #[command(subcommand)]
         verb: Option<FixesVerb>,
     },
+    /// The pages of the confirmed findings: write them, or print one as the text of an issue
+    Findings {
+        /// `issue`; without it the pages are written
+        #[command(subcommand)]
+        verb: Option<FindingsVerb>,
+    },
     /// Fetch cargo-nextest when it is missing
     Bootstrap {
         /// Fetch as well what some of the project's own tests ask, and cargo-mutants, below target/tools
@@ -181,6 +187,15 @@ pub(crate) enum FixesVerb {
         /// Runs of each engine, in turns
         #[arg(default_value = "10", value_parser = clap::value_parser!(u32).range(1..))]
         rounds: u32,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum FindingsVerb {
+    /// Print a finding as the text of an issue for the engine's tracker, with its program and its patch
+    Issue {
+        /// Which
+        id: String,
     },
 }
 

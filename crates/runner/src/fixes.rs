@@ -90,7 +90,7 @@ pub(crate) fn export(flags: &[(&str, &str)], folder: &Path) -> Result<Outcome> {
 
 /// A fix as a patch that `git apply` takes: what it is, then the diff against the sources with the fixes
 /// that it is made on top of.
-fn patch(fixes: &Fixes, fix: &Fix, engine: &Engine) -> Result<String> {
+pub(crate) fn patch(fixes: &Fixes, fix: &Fix, engine: &Engine) -> Result<String> {
     let with = fixes.basis(fix);
     let below: Vec<_> = with.iter().copied().filter(|other| other.id != fix.id).collect();
     let new = sources(&with, engine)?;

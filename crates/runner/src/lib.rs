@@ -9,6 +9,7 @@ mod config;
 mod detection;
 mod exit;
 mod files;
+mod findings;
 mod fixes;
 mod judge;
 mod junit;
@@ -106,6 +107,7 @@ fn dispatch(cli: &Cli, interrupts: &Interrupts) -> Result<Outcome> {
             }
         }
         Command::Fixes { verb } => our_fixes(&flags, verb.as_ref(), interrupts),
+        Command::Findings { verb } => findings::findings(&flags, verb.as_ref()),
         Command::Bootstrap { all } => bootstrap::bootstrap(*all, interrupts),
     }
 }

@@ -13,6 +13,9 @@
 //!
 //! Broken promise: the option is documented as the "maximum number of open data-file handles cached
 //! concurrently". A small cache may be slow; it may not be a hang.
+//!
+//! Ruled out: the slow disk. One client that reads as many values on it comes back, and the sixteen have
+//! three times as long.
 
 use crate::power::{
     record::{Places, recorded, set_up, trace},

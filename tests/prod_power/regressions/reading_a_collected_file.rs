@@ -14,6 +14,8 @@
 //!
 //! Broken promise: "readers see exactly their snapshot" while files are collected; and an invariant
 //! that fails must not be reachable through the public interface.
+//!
+//! Ruled out: the slow disk. The same reading before the collection, on the same disk, ends.
 
 use crate::power::{
     record::{Places, recorded, set_up, trace},

@@ -52,12 +52,26 @@ pub fn apply(
     Ok(texts)
 }
 
-fn find<'f>(fix: &'f Fix, edit: &'f Edit, text: &str) -> Result<Place<'f>> {
+impl Edit {
+    /// The first line of `text` that this changes, counted from 1; none where it changes what other fixes made.
+    pub fn line_in(&self, text: &str) -> Option<usize> {
+        match found(self, text).as_slice() {
+            [at] => Some(at + self.keep_before + 1),
+            _ => None,
+        }
+    }
+}
+
+/// Where the lines are that an edit looks for.
+fn found(edit: &Edit, text: &str) -> Vec<usize> {
     let lines: Vec<_> = text.lines().collect();
     let is_it = |(_, window): &(usize, &[&str])| hash(window) == edit.hash;
-    let found: Vec<_> = lines.windows(edit.lines).enumerate().filter(is_it).collect();
-    let why = match found.as_slice() {
-        [(at, _)] => {
+    lines.windows(edit.lines).enumerate().filter(is_it).map(|(at, _)| at).collect()
+}
+
+fn find<'f>(fix: &'f Fix, edit: &'f Edit, text: &str) -> Result<Place<'f>> {
+    let why = match found(edit, text).as_slice() {
+        [at] => {
             let from = at + edit.keep_before;
             let to = at + edit.lines - edit.keep_after;
             return Ok(Place { fix, from, to, text: &edit.text });

@@ -11,6 +11,7 @@ mod consumers;
 mod detection;
 mod engines;
 mod features;
+mod findings;
 mod fixes;
 mod fixture;
 mod layers;

@@ -2,7 +2,10 @@
 //! from the head of the regression that exercises it, and where this run met it.
 
 use super::reader::Reader;
-use crate::report::model::{Known, Results};
+use crate::{
+    findings::{REGRESSIONS, head},
+    report::model::{Known, Results},
+};
 use knobs::findings::{Finding, Findings};
 
 /// All entries, in the file's order.
@@ -17,29 +20,12 @@ pub(super) fn read(
 fn known(reader: &mut Reader<'_>, finding: &Finding, results: Option<&Results>) -> Known {
     let stem = finding.case.split("::").next().unwrap_or_default();
     let root = reader.places.root.clone();
-    let files = ["tests/prod_regressions", "tests/prod_power/regressions"];
     let mut files =
-        files.map(|folder| root.join(folder).join(stem).with_extension("rs")).into_iter();
+        REGRESSIONS.map(|folder| root.join(folder).join(stem).with_extension("rs")).into_iter();
     let story =
         files.find_map(|file| reader.text(&file).map(|text| head(&text))).unwrap_or_default();
     let name = format!("{}.toml", finding.id);
     let has_fix = |version: &String| root.join(".config/fixes").join(version).join(&name).is_file();
     let fix = finding.engine.iter().any(has_fix).then(|| format!("just fixes show {}", finding.id));
     Known { fix, story, ..Known::of(finding, results) }
-}
-
-/// The comment at the head of a file, without its signs.
-fn head(text: &str) -> String {
-    let lines = text.lines().map_while(|line| line.strip_prefix("//!"));
-    lines.map(|line| line.strip_prefix(' ').unwrap_or(line)).collect::<Vec<_>>().join("\n")
-}
-
-#[cfg(test)]
-mod tests {
-    use super::head;
-
-    #[test]
-    fn the_story_is_the_comment_at_the_head() {
-        assert_eq!(head("//! One.\n//!\n//!   two\n\nuse x;\n//! not this\n"), "One.\n\n  two");
-    }
 }
