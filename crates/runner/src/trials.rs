@@ -168,16 +168,14 @@ impl<'b> Bench<'b> {
             }
         };
         let start = Instant::now();
-        let (layer, detected, failure) = match passed.filter(|entry| entry.detected.catches()) {
-            Some(Entry { layer, case, words, .. }) => {
-                (layer, Detected::NoControl, Failure { case, words })
-            }
-            None => {
-                let Some(Seen { layer, detected, failure }) = self.run(subject, &trial)? else {
-                    return Ok(None);
-                };
-                (layer.to_owned(), detected, failure)
-            }
+        let refuted = passed.filter(|entry| entry.detected.catches());
+        let (layer, detected, failure) = if let Some(Entry { layer, case, words, .. }) = refuted {
+            (layer, Detected::NoControl, Failure { case, words })
+        } else {
+            let Some(Seen { layer, detected, failure }) = self.run(subject, &trial)? else {
+                return Ok(None);
+            };
+            (layer.to_owned(), detected, failure)
         };
         let entry = Entry {
             version: Entry::FORMAT,

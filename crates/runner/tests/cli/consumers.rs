@@ -8,7 +8,8 @@ use std::{path::PathBuf, process::Command};
 #[expect(clippy::print_stdout, reason = "a skipped test says why")]
 pub(crate) fn tool(name: &str) -> Option<PathBuf> {
     let tools = knobs::runtime::root().join("target/tools");
-    let places = ["ci/bin", "npm/node_modules/.bin"].map(|place| tools.join(place).join(name));
+    let places =
+        ["ci/bin", "npm/node_modules/.bin", "cargo/bin"].map(|place| tools.join(place).join(name));
     let found = places.into_iter().find(|path| path.exists());
     if found.is_none() {
         println!("skipped: no {name} below target/tools: `just bootstrap --all` fetches it");

@@ -1,7 +1,10 @@
 //! Mutants of the miniature workspace's engine, from a stand-in for cargo-mutants and from cargo-mutants
 //! itself: caught, missed and not built; a run that goes on, and one that is shared.
 
-use crate::fixture::{Fixture, program};
+use crate::{
+    consumers,
+    fixture::{Fixture, program},
+};
 use std::{ffi::OsStr, fs};
 
 const TOOL: &str = "target/tools/cargo/bin";
@@ -22,7 +25,9 @@ const MUTANTS: [[&str; 3]; 3] = [
 fn listed() -> String {
     let mutant = |[place, old, new]: [&str; 3]| {
         let side = |mark: &str, replaced: &str| {
-            SOURCE.replace(old, replaced).lines().map(|line| format!("{mark}{line}\n")).collect()
+            let text = SOURCE.replace(old, replaced);
+            let lines = text.split_inclusive('\n');
+            lines.flat_map(|line| [mark, line]).collect()
         };
         let [old_lines, new_lines]: [String; 2] = [side("-", old), side("+", new)];
         let diff =
@@ -115,11 +120,7 @@ fn cargo_mutants_are_shared_by_machines() {
 /// The tool that `just bootstrap --all` fetches; without it there is nothing to see here.
 #[test]
 fn cargo_mutants_itself_lists_what_is_applied() {
-    let tool = knobs::runtime::root().join(TOOL).join("cargo-mutants");
-    if !tool.is_file() {
-        println!("skipped: {} is missing", tool.display());
-        return;
-    }
+    let Some(tool) = consumers::tool("cargo-mutants") else { return };
     let fixture = Fixture::new();
     fixture.write(
         "engine/src/lib.rs",
