@@ -65,6 +65,12 @@ pub struct Budget {
 }
 
 impl Budget {
+    /// Whether it was measured in as many runs as it takes to see how far runs differ. A bound of fewer is
+    /// printed and fails nothing.
+    pub fn is_settled(&self) -> bool {
+        self.runs >= 20
+    }
+
     /// How many were put down to the finding in all runs.
     pub fn seen(&self) -> u64 {
         self.cases.values().map(|share| share.seen).sum()

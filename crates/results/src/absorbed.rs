@@ -71,12 +71,14 @@ pub struct Absorbed {
     pub of: u64,
     /// How many its budget allows a run of these cases; `None` without a budget.
     pub at_most: Option<u64>,
+    /// Whether that was measured in enough runs to fail this one ([`Budget::is_settled`]).
+    pub settled: bool,
 }
 
 impl Absorbed {
     /// Whether it fails the run.
     pub fn fails(&self) -> bool {
-        self.at_most.map_or(self.seen > 0, |at_most| self.seen > at_most)
+        self.at_most.map_or(self.seen > 0, |at_most| self.settled && self.seen > at_most)
     }
 
     /// A number of these as a share of all.
@@ -108,6 +110,7 @@ pub fn held(findings: &[&Finding], cases: &[(&str, &Figures)]) -> Vec<Absorbed> 
             seen,
             of: of.values().sum(),
             at_most: budget.map(|budget| at_most(budget, &of)),
+            settled: budget.is_some_and(Budget::is_settled),
         }
     });
     held.filter(|absorbed| absorbed.of > 0 || absorbed.seen > 0).collect()

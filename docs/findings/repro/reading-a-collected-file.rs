@@ -2,7 +2,7 @@
 //! one of the files that are collected, until the collection is over or half a second has passed; each file is
 //! tried in a process of its own. Linux only.
 //!
-//! Measured: 3 of 3 runs of a release build, on two cores beside other work.
+//! Measured: 7 of 8 runs of a release build, on two cores.
 
 use mace::{Bucket, BucketOptions, Mace, Options};
 use std::{

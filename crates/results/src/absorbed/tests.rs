@@ -141,6 +141,10 @@ fn what_has_no_budget_may_not_be_put_down() {
         figures(&[("absorbed.lost-page.crash_states", 90.0), ("crash_states.distinct", 1000.0)]);
     let held = super::held(&[&finding], &[("often", &often)]);
     assert!(held[0].fails() && (held[0].share(held[0].seen) - 0.09).abs() < 1e-9);
+    let mut unsettled = finding.clone();
+    unsettled.absorbs[0].runs = 19;
+    let held = super::held(&[&unsettled], &[("often", &often)]);
+    assert!(!held[0].fails() && held[0].at_most.is_some(), "too few runs fail none");
     // Nothing was judged that could have been put down: there is nothing to say.
     assert!(super::held(&[&finding], &[("fast", &Figures::new())]).is_empty());
 }
