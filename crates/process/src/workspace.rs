@@ -84,11 +84,26 @@ fn generate_fixed(
 
 /// Brings a copy of the sources of `engine` up to date to which `chosen` are applied. Its manifest says so.
 pub fn copy_fixed(engine: &Engine, copy: &Path, chosen: &[&Fix]) -> Result<()> {
+    let ids: Vec<_> = chosen.iter().map(|fix| fix.id.clone()).collect();
+    copy_with(engine, copy, chosen, |manifest| manifest::note_fixes(manifest, &ids))
+}
+
+/// The same with a manifest that can be built where it is, for the engine's own tests.
+pub fn copy_alone(engine: &Engine, copy: &Path, chosen: &[&Fix]) -> Result<()> {
+    copy_with(engine, copy, chosen, manifest::stand_alone)
+}
+
+fn copy_with(
+    engine: &Engine,
+    copy: &Path,
+    chosen: &[&Fix],
+    rewrite: impl FnOnce(&str) -> std::result::Result<String, toml_edit::TomlError>,
+) -> Result<()> {
     let read = |file: &str| source(engine, file);
     let mut changed = fixes::apply(chosen, read)?;
     let text = changed.remove("Cargo.toml").map_or_else(|| read("Cargo.toml"), Ok)?;
-    let ids: Vec<_> = chosen.iter().map(|fix| fix.id.clone()).collect();
-    let text = rewritten(engine, manifest::note_fixes(&text, &ids))?;
+    let own = engine.source.join("Cargo.toml");
+    let text = rewrite(&text).map_err(|error| malformed(&own, &error))?;
     changed.insert("Cargo.toml".to_owned(), text);
     let changed = changed.into_iter().map(|(file, text)| (engine.source.join(file), text));
     copied(&engine.source, copy, &changed.collect())
@@ -124,24 +139,6 @@ pub fn copy_planted(engine: &Engine, copy: &Path, planted: &[&Fix]) -> Result<()
     let changed = fixes::apply(planted, |file| source(engine, file))?;
     let changed = changed.into_iter().map(|(file, text)| (engine.source.join(file), text));
     copied(&engine.source, copy, &changed.collect())
-}
-
-/// The same with a manifest that can be built where it is, for the engine's own tests.
-pub fn copy_alone(engine: &Engine, copy: &Path, chosen: &[&Fix]) -> Result<()> {
-    let read = |file: &str| source(engine, file);
-    let mut changed = fixes::apply(chosen, read)?;
-    let text = changed.remove("Cargo.toml").map_or_else(|| read("Cargo.toml"), Ok)?;
-    let text = rewritten(engine, manifest::stand_alone(&text))?;
-    changed.insert("Cargo.toml".to_owned(), text);
-    let changed = changed.into_iter().map(|(file, text)| (engine.source.join(file), text));
-    copied(&engine.source, copy, &changed.collect())
-}
-
-fn rewritten(
-    engine: &Engine,
-    text: std::result::Result<String, toml_edit::TomlError>,
-) -> Result<String> {
-    text.map_err(|error| malformed(&engine.source.join("Cargo.toml"), &error))
 }
 
 /// The text of a file of the engine.

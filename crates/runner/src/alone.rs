@@ -44,10 +44,8 @@ pub(crate) fn try_each(
     let wanted = chosen(&fixes, &engine, ids)?;
     let wanted: Vec<_> = wanted.iter().map(attempt).collect::<Result<_>>()?;
     let bench = Bench::open(flags, &engine, "alone.jsonl", order, interrupts)?;
-    Ok(match bench.go_through(&wanted)? {
-        Some(entries) => conclude(&wanted, &entries),
-        None => bench.interrupted(),
-    })
+    let entries = bench.go_through(&wanted)?;
+    Ok(conclude(&wanted, &entries))
 }
 
 /// The fixes of the order. All are applied to texts before anything is built.

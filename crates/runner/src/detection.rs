@@ -50,10 +50,8 @@ pub(crate) fn detection(
     let defects = chosen(&knobs, &engine, names)?;
     let planted: Vec<_> = defects.iter().map(|defect| Planted { defect, honest: false }).collect();
     let bench = Bench::open(flags, &engine, "ledger.jsonl", order, interrupts)?;
-    Ok(match bench.go_through(&planted)? {
-        Some(entries) => conclude(&planted, &entries),
-        None => bench.interrupted(),
-    })
+    let entries = bench.go_through(&planted)?;
+    Ok(conclude(&planted, &entries))
 }
 
 /// The defects of the order, in the order of their names.

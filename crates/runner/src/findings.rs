@@ -38,13 +38,13 @@ const COMMAND: &str = "just findings";
 /// Runs the subcommand.
 pub(crate) fn findings(flags: &[(&str, &str)], verb: Option<&FindingsVerb>) -> Result<Outcome> {
     let knobs = Knobs::load_with(flags)?;
-    let book = Book::read(knobs.root())?;
+    let sources = Sources::read(knobs.root())?;
     match verb {
-        Some(FindingsVerb::Issue { id }) => console::page(book.issue(id)?.trim_end()),
+        Some(FindingsVerb::Issue { id }) => console::page(sources.issue(id)?.trim_end()),
         None => {
             let folder = knobs.root().join(FOLDER);
-            let pages = book.pages()?;
-            for path in book.stale(&pages)? {
+            let pages = sources.pages()?;
+            for path in sources.stale(&pages)? {
                 files::remove(&path)?;
             }
             for (name, text) in &pages {
@@ -57,7 +57,7 @@ pub(crate) fn findings(flags: &[(&str, &str)], verb: Option<&FindingsVerb>) -> R
 }
 
 /// All that the pages are made from: what the repository says of the engine in its lock file.
-struct Book {
+struct Sources {
     root: PathBuf,
     findings: Findings,
     fixes: Fixes,
@@ -65,7 +65,7 @@ struct Book {
     others: Vec<Other>,
 }
 
-impl Book {
+impl Sources {
     fn read(root: &Path) -> Result<Self> {
         let (_, engine) = workspace::resolved(root, &Wanted::Locked)?;
         Ok(Self {
@@ -84,7 +84,10 @@ impl Book {
             pages.insert(format!("{}.md", finding.id), self.page(finding)?);
         }
         for other in &self.others {
-            pages.insert(format!("{}.md", other.id), page_of_other(other));
+            pages.insert(
+                format!("{}.md", other.id),
+                of_other(marked(&title_of_other(other)), other),
+            );
         }
         Ok(pages)
     }
@@ -175,7 +178,7 @@ impl Book {
     /// The finding, or that in another engine, as the text of an issue.
     fn issue(&self, id: &str) -> Result<String> {
         if let Some(other) = self.others.iter().find(|other| other.id == id) {
-            return Ok(page_of_other(other));
+            return Ok(of_other(format!("{}\n\n", title_of_other(other)), other));
         }
         let Some(finding) = self.findings.find(id) else {
             let remedy = format!("{FOLDER}/README.md lists them");
@@ -270,9 +273,12 @@ impl Book {
     }
 }
 
-/// The page of a finding in another engine.
-fn page_of_other(other: &Other) -> String {
-    let mut text = marked(&capitalised(&plain(&other.id)));
+fn title_of_other(other: &Other) -> String {
+    capitalised(&plain(&other.id))
+}
+
+/// What is known of a finding in another engine, behind this beginning.
+fn of_other(mut text: String, other: &Other) -> String {
     let _ = writeln!(text, "{}", other.summary);
     for shown in &other.shown {
         push(&mut text, "Seen", &format!("{}\n\nTest: `{}`.", shown.said, shown.test));
@@ -324,38 +330,38 @@ fn one_line(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{Book, COMMAND, FOLDER, story};
+    use super::{COMMAND, FOLDER, Sources, story};
     use crate::files;
 
-    fn book() -> Book {
-        Book::read(&knobs::runtime::root()).unwrap()
+    fn sources() -> Sources {
+        Sources::read(&knobs::runtime::root()).unwrap()
     }
 
     #[test]
     fn the_pages_are_what_the_command_writes() {
-        let book = book();
-        let pages = book.pages().unwrap();
+        let sources = sources();
+        let pages = sources.pages().unwrap();
         let is_other = |page: &(&String, &String)| {
-            let path = book.root.join(FOLDER).join(page.0);
+            let path = sources.root.join(FOLDER).join(page.0);
             files::text(&path).unwrap().as_ref() != Some(page.1)
         };
         let other: Vec<_> = pages.iter().filter(is_other).map(|page| page.0).collect();
-        let stale = book.stale(&pages).unwrap();
+        let stale = sources.stale(&pages).unwrap();
         assert!(other.is_empty() && stale.is_empty(), "run `{COMMAND}`: {other:?} {stale:?}");
     }
 
     #[test]
     fn a_page_changes_with_what_it_is_made_from() {
-        let book = book();
-        let mut finding = book.findings.find("empty-bucket-name").unwrap().clone();
-        let before = book.page(&finding).unwrap();
+        let sources = sources();
+        let mut finding = sources.findings.find("empty-bucket-name").unwrap().clone();
+        let before = sources.page(&finding).unwrap();
         assert!(
             before.contains("repro/empty-bucket-name.rs") && before.contains("src/store/store.rs:")
         );
         finding.summary.push('!');
-        assert_ne!(book.page(&finding).unwrap(), before);
+        assert_ne!(sources.page(&finding).unwrap(), before);
         finding.case = "no_such_case::at_all".to_owned();
-        assert!(book.page(&finding).unwrap_err().to_string().contains("no_such_case"));
+        assert!(sources.page(&finding).unwrap_err().to_string().contains("no_such_case"));
     }
 
     #[test]
@@ -369,10 +375,12 @@ mod tests {
 
     #[test]
     fn an_issue_has_program_and_patch() {
-        let issue = book().issue("empty-bucket-name").unwrap();
+        let issue = sources().issue("empty-bucket-name").unwrap();
         for part in ["fn main() {", "```diff", "+++ b/src/store/store.rs", "cargo add mace-kv@="] {
             assert!(issue.contains(part), "`{part}` is missing in:\n{issue}");
         }
-        assert!(book().issue("typo").unwrap_err().to_string().contains("`typo`"));
+        let other = sources().issue("fjall-torn-batch").unwrap();
+        assert!(other.starts_with("Fjall torn batch\n"), "an issue is no page:\n{other}");
+        assert!(sources().issue("typo").unwrap_err().to_string().contains("`typo`"));
     }
 }

@@ -55,10 +55,8 @@ pub(crate) fn left_out(
     });
     let attempts: Vec<_> = attempts.collect();
     let bench = Bench::open(flags, &engine, "left-out.jsonl", order, interrupts)?;
-    Ok(match bench.go_through(&attempts)? {
-        Some(entries) => conclude(&wanted, &attempts, &entries),
-        None => bench.interrupted(),
-    })
+    let entries = bench.go_through(&attempts)?;
+    Ok(conclude(&wanted, &attempts, &entries))
 }
 
 /// The control, and then the engines that are to be tried.

@@ -68,9 +68,7 @@ pub(crate) fn mutants(
     let drawn = drawn(&listed, asked);
     let attempt = |mutant| Attempt { mutant: Some(mutant), fixes: &fixes, seed: asked.seed };
     let attempts: Vec<_> = drawn.iter().copied().map(attempt).collect();
-    let Some(entries) = bench.go_through(&attempts)? else {
-        return Ok(bench.interrupted());
-    };
+    let entries = bench.go_through(&attempts)?;
     let newest = attempts.iter().filter_map(|attempt| attempt.trial().newest(&entries));
     let title = format!(
         "{} of {} mutants of {}, seed {}",

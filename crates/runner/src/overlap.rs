@@ -17,7 +17,8 @@ use std::{
 /// The share of the stock engine's pace that the fixed one has at least.
 const SHARE: f64 = 0.8;
 
-/// How often a run is tried.
+/// How often a run of the stock engine is tried, which may die of a known defect in the middle of it. The
+/// fixed engine has none of those.
 const TRIES: u32 = 3;
 
 /// The bench.
@@ -41,29 +42,22 @@ pub(crate) fn overlap(
     let choice = knobs.get(knob::MACE_PROD_FIXES);
     let out = folder::writable(&root.join(FOLDER))?;
     let _claim = folder::claim(&out, "another comparison is at work here", "wait for its end")?;
+    let (generated, _) = workspace::resolved(root, &wanted)?;
+    let stock = generated.map_or_else(|| root.join("Cargo.toml"), |stock| stock.manifest);
     let Some((fixed, with)) = workspace::generate_chosen(root, &wanted, &engine, choice)? else {
         let what = "no fix to compare the engine with";
         return Err(Error::new(what, "MACE_PROD_FIXES", "set it to `all`"));
     };
-    let stock = match &wanted {
-        Wanted::Locked => root.join("Cargo.toml"),
-        wanted => workspace::generate(root, wanted)?.manifest,
+    let side = |manifest: &Path, tries| -> Result<Side> {
+        let program = build(manifest, &fixed.target, interrupts)?;
+        Ok(Side { program, tries, rates: Rates::new() })
     };
-    let mut sides = Vec::new();
-    for manifest in [&stock, &fixed.manifest] {
-        let Some(program) = build(manifest, &fixed.target, interrupts)? else {
-            return Ok(interrupts.outcome().expect("only a signal ends it early"));
-        };
-        sides.push(Side { program, rates: Rates::new() });
-    }
+    let mut sides = [side(&stock, TRIES)?, side(&fixed.manifest, 1)?];
     for round in 0..rounds {
         // The one that is first has another machine than the one that is second.
         let order = if round % 2 == 0 { [0, 1] } else { [1, 0] };
         for side in order {
             sides[side].run(interrupts)?;
-            if let Some(outcome) = interrupts.outcome() {
-                return Ok(outcome);
-            }
         }
     }
     console::page(&format!(
@@ -76,18 +70,19 @@ pub(crate) fn overlap(
 /// An engine's bench and what it measured.
 struct Side {
     program: PathBuf,
+    tries: u32,
     rates: Rates,
 }
 
 impl Side {
-    /// Runs the bench once. The stock engine may die of a known defect in the middle of it, and is then
-    /// asked again.
+    /// Runs the bench, again where it dies and may.
     fn run(&mut self, interrupts: &Interrupts) -> Result<()> {
-        for _ in 1..TRIES {
+        for _ in 1..self.tries {
             match self.attempt(interrupts) {
                 Err(error) => console::note(&format!("{error}; again")),
                 Ok(()) => return Ok(()),
             }
+            interrupts.check()?;
         }
         self.attempt(interrupts)
     }
@@ -97,9 +92,7 @@ impl Side {
         let (status, output) = interrupts
             .capture(&mut command)
             .map_err(|error| Error::io("run the bench", &self.program, "build it again", error))?;
-        if interrupts.outcome().is_some() {
-            return Ok(());
-        }
+        interrupts.check()?;
         let text = String::from_utf8_lossy(&output);
         let read: Option<Vec<_>> = text.lines().map(rate).collect();
         match read {
@@ -132,8 +125,8 @@ fn rate(line: &str) -> Option<(&str, f64)> {
     Some((name, 100.0 * pace(beside)? / between))
 }
 
-/// Builds the bench of a workspace; `None` when interrupted.
-fn build(manifest: &Path, target: &Path, interrupts: &Interrupts) -> Result<Option<PathBuf>> {
+/// Builds the bench of a workspace.
+fn build(manifest: &Path, target: &Path, interrupts: &Interrupts) -> Result<PathBuf> {
     let mut command = Command::new("cargo");
     command.args(["build", "--quiet", "--package", "mace-prod", "--bench", BENCH]);
     command.args(["--no-default-features", "--message-format", "json-render-diagnostics"]);
@@ -141,16 +134,14 @@ fn build(manifest: &Path, target: &Path, interrupts: &Interrupts) -> Result<Opti
     let (status, output) = interrupts.capture(&mut command).map_err(|error| {
         Error::new(format!("cannot run cargo ({error})"), "PATH", "install it with rustup")
     })?;
-    if interrupts.outcome().is_some() {
-        return Ok(None);
-    }
+    interrupts.check()?;
     let text = String::from_utf8_lossy(&output);
     let messages = text.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
     let program = messages
         .filter(|message| message["target"]["name"] == BENCH)
         .find_map(|message| message["executable"].as_str().map(PathBuf::from));
     match program {
-        Some(program) if status.success() => Ok(Some(program)),
+        Some(program) if status.success() => Ok(program),
         _ => {
             let what = format!("cannot build the bench {BENCH} ({status})");
             Err(Error::new(what, manifest.display(), "correct what cargo says above"))

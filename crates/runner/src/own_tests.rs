@@ -51,12 +51,8 @@ pub(crate) fn compare(flags: &[(&str, &str)], interrupts: &Interrupts) -> Result
     let mut stock = Ends::new();
     let mut differing: Option<BTreeSet<(String, String)>> = None;
     for _ in 0..TRIES {
-        let Some(ends) = tests.run("stock", &[], differing.as_ref())? else {
-            return Ok(interrupts.outcome().expect("only a signal ends it early"));
-        };
-        let Some(with) = tests.run("fixed", &chosen, differing.as_ref())? else {
-            return Ok(interrupts.outcome().expect("only a signal ends it early"));
-        };
+        let ends = tests.run("stock", &[], differing.as_ref())?;
+        let with = tests.run("fixed", &chosen, differing.as_ref())?;
         differing = Some(others(&ends, &with));
         if stock.is_empty() {
             stock = ends;
@@ -78,13 +74,13 @@ struct Tests<'t> {
 }
 
 impl Tests<'_> {
-    /// Runs the tests, or only some of them, on a copy with these fixes; `None` when interrupted.
+    /// Runs the tests, or only some of them, on a copy with these fixes.
     fn run(
         &self,
         name: &str,
         applied: &[&Fix],
         only: Option<&BTreeSet<(String, String)>>,
-    ) -> Result<Option<Ends>> {
+    ) -> Result<Ends> {
         let copy = self.folder.join(name);
         workspace::copy_alone(self.engine, &copy, applied)?;
         let report = copy.join("target/nextest/default/junit.xml");
@@ -107,9 +103,7 @@ impl Tests<'_> {
         let status = self.interrupts.run(&mut command).map_err(|error| {
             Error::new(format!("cannot run cargo ({error})"), "PATH", "install it with rustup")
         })?;
-        if self.interrupts.outcome().is_some() {
-            return Ok(None);
-        }
+        self.interrupts.check()?;
         let records = junit::read(&report).unwrap_or_default();
         if records.is_empty() {
             let what = format!("the engine's own tests did not run ({status})");
@@ -117,7 +111,7 @@ impl Tests<'_> {
         }
         let end =
             |record: Record| ((record.case.id.binary, record.case.id.name), record.case.outcome);
-        Ok(Some(records.into_iter().map(end).collect()))
+        Ok(records.into_iter().map(end).collect())
     }
 }
 

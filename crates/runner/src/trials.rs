@@ -133,48 +133,31 @@ impl<'b> Bench<'b> {
         Ok(Self { engine, copy, flags, order, interrupts, ledger, _claim: claim })
     }
 
-    /// How a signal ended it.
-    pub(crate) fn interrupted(&self) -> Outcome {
-        self.interrupts.outcome().expect("only a signal ends it early")
-    }
-
-    /// Tries each subject that the ledger does not have; all entries, or `None` when interrupted.
-    pub(crate) fn go_through<S: Subject>(&self, subjects: &[S]) -> Result<Option<Vec<Entry>>> {
+    /// Tries each subject that the ledger does not have; all entries.
+    pub(crate) fn go_through<S: Subject>(&self, subjects: &[S]) -> Result<Vec<Entry>> {
         let lines = Lines::open(&self.ledger)?;
         let entries = read(&self.ledger, self.engine)?;
         let mut ledger = Ledger { lines, earlier: entries.len(), entries };
         for subject in subjects {
-            if self.entry(subject, &mut ledger)?.is_none() {
-                return Ok(None);
-            }
+            self.entry(subject, &mut ledger)?;
         }
-        Ok(Some(ledger.entries))
+        Ok(ledger.entries)
     }
 
-    /// The entry of a subject, which is tried when there is none; `None` when interrupted.
-    fn entry<S: Subject>(&self, subject: &S, ledger: &mut Ledger) -> Result<Option<Entry>> {
+    /// The entry of a subject, which is tried when there is none.
+    fn entry<S: Subject>(&self, subject: &S, ledger: &mut Ledger) -> Result<Entry> {
         let trial = subject.trial();
         let control = subject.control();
         if let Some(entry) = ledger.settled(&trial, control.is_none()) {
-            return Ok(Some(entry.clone()));
+            return Ok(entry.clone());
         }
-        let passed = match control {
-            None => None,
-            Some(control) => {
-                let Some(entry) = self.entry(&control, ledger)? else {
-                    return Ok(None);
-                };
-                Some(entry)
-            }
-        };
+        let passed = control.map(|control| self.entry(&control, ledger)).transpose()?;
         let start = Instant::now();
         let refuted = passed.filter(|entry| entry.detected.catches());
         let (layer, detected, failure) = if let Some(Entry { layer, case, words, .. }) = refuted {
             (layer, Detected::NoControl, Failure { case, words })
         } else {
-            let Some(Seen { layer, detected, failure }) = self.run(subject, &trial)? else {
-                return Ok(None);
-            };
+            let Seen { layer, detected, failure } = self.run(subject, &trial)?;
             (layer.to_owned(), detected, failure)
         };
         let entry = Entry {
@@ -192,11 +175,11 @@ impl<'b> Bench<'b> {
         console::note(&format!("{}: {}", entry.name, entry.detected.name()));
         ledger.lines.append(&document::encode_line(&entry))?;
         ledger.entries.push(entry.clone());
-        Ok(Some(entry))
+        Ok(entry)
     }
 
-    /// Makes the engine and runs the layers on it until one fails; `None` when interrupted.
-    fn run<S: Subject>(&self, subject: &S, trial: &Trial) -> Result<Option<Seen>> {
+    /// Makes the engine and runs the layers on it until one fails.
+    fn run<S: Subject>(&self, subject: &S, trial: &Trial) -> Result<Seen> {
         let plan = subject.prepare(self)?;
         let seed = trial.seed.to_string();
         let mut flags = self.flags.to_vec();
@@ -209,29 +192,25 @@ impl<'b> Bench<'b> {
         let nextest = Nextest { filter, fail_fast, ..Nextest::new(&session, self.interrupts) };
         let mut so_far = None;
         for layer in plan.layers {
-            match self.layer(&nextest, layer)? {
-                Ended::Interrupted => return Ok(None),
+            let judged = match self.layer(&nextest, layer)? {
+                Ended::Judged(judged) => judged,
                 Ended::NotBuilt(error) if plan.may_not_build => {
                     let failure = Failure { case: String::new(), words: error.to_string() };
-                    return Ok(Some(Seen { layer: "", detected: Detected::Unviable, failure }));
+                    return Ok(Seen { layer: "", detected: Detected::Unviable, failure });
                 }
                 Ended::NotBuilt(error) => return Err(error),
-                Ended::Judged(judged) => {
-                    let Some((detected, failure)) = subject.read(&judged) else {
-                        continue;
-                    };
-                    let found = Seen { layer, detected, failure };
-                    // What is no failure of a case must not hide one in a later layer.
-                    if detected != Detected::NoLongerShows {
-                        return Ok(Some(found));
-                    }
-                    so_far = so_far.or(Some(found));
-                }
+            };
+            let Some((detected, failure)) = subject.read(&judged) else { continue };
+            let found = Seen { layer, detected, failure };
+            // What is no failure of a case must not hide one in a later layer.
+            if detected != Detected::NoLongerShows {
+                return Ok(found);
             }
+            so_far = so_far.or(Some(found));
         }
         let layer = plan.layers.last().copied().unwrap_or_default();
         let failure = Failure::default();
-        Ok(Some(so_far.unwrap_or(Seen { layer, detected: Detected::NotCaught, failure })))
+        Ok(so_far.unwrap_or(Seen { layer, detected: Detected::NotCaught, failure }))
     }
 
     /// Builds and runs a layer and judges it.
@@ -241,18 +220,14 @@ impl<'b> Bench<'b> {
         let build = Build::Suite(session.knobs.get(knob::FEATURES).to_owned());
         let parts = [Part { label: "detection", profile, slug: "detection", build }];
         let listed = run::inventories(nextest, &parts);
-        if self.interrupts.outcome().is_some() {
-            return Ok(Ended::Interrupted);
-        }
+        self.interrupts.check()?;
         let listed = match listed {
             Ok(listed) => listed,
             Err(error) => return Ok(Ended::NotBuilt(error)),
         };
         let [inventory] = listed.as_slice() else { unreachable!("one part was asked for") };
         let ran = run::run_part(nextest, &parts[0], inventory, self.order.threads)?;
-        if self.interrupts.outcome().is_some() {
-            return Ok(Ended::Interrupted);
-        }
+        self.interrupts.check()?;
         if ran.judged.outcome == Outcome::Broken {
             let what = format!("nextest could not run the cases ({})", ran.ended);
             return Err(Error::new(what, format_args!("layer {profile}"), "see above"));
@@ -263,7 +238,6 @@ impl<'b> Bench<'b> {
 
 /// How the attempt to run a layer ended.
 enum Ended {
-    Interrupted,
     NotBuilt(Error),
     Judged(Judged),
 }
