@@ -33,7 +33,8 @@ pub struct Generated {
     pub target: PathBuf,
 }
 
-/// What the engine is called inside a workspace of [`generate_alike`] or [`generate_chosen`].
+/// What the engine is called inside a workspace of [`generate_alike`]; with its id behind it, inside one of
+/// [`generate_chosen`].
 const INSIDE: &str = "engine-under-test";
 
 /// Generates, or brings up to date, the workspace for `wanted`. What has not changed is not
@@ -64,22 +65,25 @@ pub fn generate_alike(root: &Path, top: &Path, package: &Path) -> Result<Generat
     let checkout = id(&Wanted::Path(top.to_owned()));
     let folder = root.join("target/engine").join(format!("alike-{checkout}"));
     let inside = Wanted::Path(folder.join(INSIDE).join(package));
-    mirrored(root, &folder, &inside, Some(Inside::Linked(top)))
+    mirrored(root, &folder, &inside, Some(Inside { name: INSIDE, link: Some(top) }))
 }
 
 /// The same with a copy of `engine`, the wanted one, inside the workspace, to whose sources `chosen`
 /// are applied. There is one such workspace for an engine, whatever the choice: another choice changes
-/// some files of the copy, and nothing is built twice.
+/// some files of the copy, and nothing is built twice. All of them build in one folder, where cargo tells
+/// packages apart by their path in the workspace, so that the copy is called after its engine.
 fn generate_fixed(
     root: &Path,
     wanted: &Wanted,
     engine: &Engine,
     chosen: &[&Fix],
 ) -> Result<Generated> {
-    let folder = root.join("target/engine").join(format!("{}-fixed", id(wanted)));
-    let copy = folder.join(INSIDE);
+    let id = id(wanted);
+    let folder = root.join("target/engine").join(format!("{id}-fixed"));
+    let name = format!("{INSIDE}-{id}");
+    let copy = folder.join(&name);
     copy_fixed(engine, &copy, chosen)?;
-    mirrored(root, &folder, &Wanted::Path(copy), Some(Inside::Copied))
+    mirrored(root, &folder, &Wanted::Path(copy), Some(Inside { name: &name, link: None }))
 }
 
 /// Brings a copy of the sources of `engine` up to date to which `chosen` are applied. Its manifest says so.
@@ -177,13 +181,13 @@ fn copied(source: &Path, copy: &Path, changed: &BTreeMap<PathBuf, String>) -> Re
     Ok(())
 }
 
-/// The engine inside a workspace: how it gets there.
+/// The engine inside a workspace.
 #[derive(Debug, Clone, Copy)]
-enum Inside<'p> {
-    /// By a link to this checkout.
-    Linked(&'p Path),
-    /// It has been put there.
-    Copied,
+struct Inside<'p> {
+    /// Its folder.
+    name: &'p str,
+    /// The checkout that the folder is a link to; without one it has been put there.
+    link: Option<&'p Path>,
 }
 
 fn mirrored(
@@ -209,8 +213,8 @@ fn mirrored(
         let what = format!("no dependency on {PACKAGE} to replace");
         return Err(Error::new(what, own.display(), "run this in a checkout of the suite"));
     }
-    if let Some(Inside::Linked(checkout)) = inside {
-        link(checkout, &folder.join(INSIDE))?;
+    if let Some(Inside { name, link: Some(checkout) }) = inside {
+        link(checkout, &folder.join(name))?;
     }
     seed_lock(root, folder)?;
     Ok(Generated {
@@ -264,9 +268,10 @@ impl Mirror<'_> {
             kept.insert(name);
         }
         // A link to what is gone from the repository would be a case that is gone, and yet runs.
+        kept.extend(self.inside.map(|inside| inside.name.into()));
         for name in names(mirror)? {
             let path = mirror.join(&name);
-            if path.is_symlink() && !kept.contains(&name) && name != *INSIDE {
+            if path.is_symlink() && !kept.contains(&name) {
                 fs::remove_file(&path).map_err(|error| cannot("remove the link", &path, error))?;
             }
         }
@@ -276,7 +281,7 @@ impl Mirror<'_> {
     fn manifest(&mut self, source: &Path, copy: &Path) -> Result<()> {
         let text = fs::read_to_string(source)
             .map_err(|error| cannot("read the manifest", source, error))?;
-        let kept_out = self.inside.map(|_| INSIDE);
+        let kept_out = self.inside.map(|inside| inside.name);
         let (text, count) = manifest::repoint(&text, self.wanted, kept_out)
             .map_err(|error| malformed(source, &error))?;
         self.repointed += count;

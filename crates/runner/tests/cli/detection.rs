@@ -94,8 +94,16 @@ fn cargo_a_defect_is_planted_below_the_fixes() {
     fixture.write(".config/fixes/0.2.0/lost-page.toml", &fix);
     defect(SAYS, "pub const WHO: &str = \"found\";");
     fixture.prod(&["detection", "--list"]).ended(0, &["seed 7, fixes all"]);
+    // What is planted is never taken for the fixed engine, nor the other way round, in whatever order
+    // they are built.
+    let honest = || {
+        let env = [("MACE_PROD_FIXES", "all"), ("SUITE_ENGINE", "fixed"), ("SUITE_SIN", "vanish")];
+        fixture.prod_with(&["run"], &env).ended(0, &["+ 1 fix", "passed (exit 0)"]);
+    };
+    honest();
     let run = fixture.prod_with(&["detection"], &[("SUITE_ENGINE", "fixed")]);
     run.ended(0, &["\nfound: caught (", "\n1 of 1 planted defects are caught"]);
+    honest();
     let run = fixture.prod_with(&["detection"], &[HONEST]);
     run.ended(1, &["\nfound: the control fails"]);
 
