@@ -133,6 +133,14 @@ impl BucketOptions {
         if excludes(id) { self.checkpoints_when_asked() } else { self }
     }
 
+    /// The same for deletions that leave pages empty: while a page that is evicted and merged at once may
+    /// abort the process (known finding `merge-races-the-evictor`), nothing is evicted.
+    #[must_use]
+    pub fn for_empty_pages(self) -> Self {
+        let keeps_all = excludes(FindingId::MERGE_RACES_THE_EVICTOR);
+        if keeps_all { Self { cache_bytes: GIB, ..self } } else { self }
+    }
+
     /// The same for processes that are killed. A checkpoint that begins while a page is folded or
     /// divided loses it there, by the known findings `history-ahead-of-its-page` and
     /// `split-without-its-child`: so nothing is evicted, and checkpoints are written when they are asked

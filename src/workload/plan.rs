@@ -119,7 +119,7 @@ impl Access {
     }
 }
 
-/// One pass over a range of keys, upserting each `step`-th, `per_txn` in a transaction.
+/// One pass over a range of keys, upserting or deleting each `step`-th, `per_txn` in a transaction.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Sweep {
     /// The first key's number.
@@ -134,6 +134,8 @@ pub struct Sweep {
     pub per_txn: u64,
     /// Whether the transactions commit or are dropped.
     pub commits: bool,
+    /// Whether the keys are deleted.
+    pub deletes: bool,
 }
 
 impl Mix {
@@ -221,18 +223,18 @@ impl Mix {
 impl Sweep {
     /// An upsert of every key in `first..end`, `per_txn` in a transaction.
     pub const fn fill(end: u64, length: u32, per_txn: u64) -> Self {
-        Self { first: 0, end, step: 1, length, per_txn, commits: true }
+        Self { first: 0, end, step: 1, length, per_txn, commits: true, deletes: false }
     }
 
     /// The transactions of the pass, in order.
     pub fn plans(&self) -> Vec<TxnPlan> {
         let numbers: Vec<u64> = (self.first..self.end).step_by(self.step as usize).collect();
+        let op = |&number| {
+            if self.deletes { Op::Del(key(number)) } else { Op::Upsert(key(number), self.length) }
+        };
         numbers
             .chunks(self.per_txn as usize)
-            .map(|chunk| TxnPlan {
-                ops: chunk.iter().map(|&number| Op::Upsert(key(number), self.length)).collect(),
-                commits: self.commits,
-            })
+            .map(|chunk| TxnPlan { ops: chunk.iter().map(op).collect(), commits: self.commits })
             .collect()
     }
 }
@@ -307,7 +309,7 @@ mod tests {
 
     #[test]
     fn a_sweep_writes_each_key_once() {
-        let sweep = Sweep { first: 0, end: 10, step: 3, length: 40, per_txn: 3, commits: true };
+        let sweep = Sweep { step: 3, ..Sweep::fill(10, 40, 3) };
         let plans = sweep.plans();
         assert_eq!(plans.len(), 2);
         assert_eq!(plans[1].ops, [Op::Upsert(key(9), 40)]);

@@ -13,6 +13,7 @@ mod key_of_115_bytes;
 mod killed_in_route_switch;
 mod merge_admission;
 mod merge_lost_in_recovery;
+mod merge_races_the_evictor;
 mod panic_within_a_checkpoint_record;
 mod scan_over_checkpoint;
 mod split_without_its_child;

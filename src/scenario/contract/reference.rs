@@ -73,7 +73,7 @@ impl Reference {
     pub fn new(preset: Preset, rotates: bool) -> Self {
         let bucket = |merge| Bucket {
             pairs: Arc::default(),
-            options: BucketOptions { merge, ..preset.bucket() },
+            options: BucketOptions { merge, ..preset.bucket() }.for_empty_pages(),
             aborted: false,
             keys: BTreeSet::new(),
             commits: BTreeMap::new(),

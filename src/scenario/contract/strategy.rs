@@ -367,8 +367,8 @@ fn bucket_options(now: &Reference) -> BoxedStrategy<Op> {
         .prop_map(move |(bucket, inline_bytes, split, compression, small)| {
             let old = &stored[bucket];
             let split_keys = split.unwrap_or(old.split_keys);
-            // Smaller ones are left out: see the known finding `unload-races-the-evictor`.
-            let cache_bytes = if small { 64 << 10 } else { 1 << 20 };
+            let smallest = if excludes(FindingId::UNLOAD_RACES_THE_EVICTOR) { 64 << 10 } else { 1 };
+            let cache_bytes = if small { smallest } else { 1 << 20 };
             let wanted = BucketOptions {
                 inline_bytes,
                 split_keys,
@@ -378,7 +378,7 @@ fn bucket_options(now: &Reference) -> BoxedStrategy<Op> {
                 consolidate_deltas: if small { 16 } else { 32 },
                 ..old.clone()
             };
-            Op::Change(bucket, Box::new(wanted))
+            Op::Change(bucket, Box::new(wanted.for_empty_pages()))
         })
         .boxed()
 }
