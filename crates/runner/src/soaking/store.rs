@@ -90,7 +90,7 @@ impl SoakStore {
 
     /// Writes down what a layer came to.
     pub(super) fn layer(&mut self, ran: Ran, index: u64, row: &mut Row) -> Result<Outcome> {
-        let Ran { label, judged } = ran;
+        let Ran { label, judged, known } = ran;
         let mut cases = 0;
         let mut failed = 0;
         let outcome = match judged {
@@ -100,7 +100,13 @@ impl SoakStore {
                 failed = judged.layer.failures().count() as u64;
                 self.state.add(&judged.layer.figures());
                 self.failures(&judged, row);
-                judged.outcome
+                if known.is_empty() {
+                    judged.outcome
+                } else {
+                    // One failure for all of them: what is known must not crowd out what is new.
+                    self.fail(label, Outcome::Failed, &known.join("; "), row);
+                    judged.outcome.max(Outcome::Failed)
+                }
             }
             Err(error) => {
                 self.fail(label, Outcome::Broken, &error.to_string(), row);
