@@ -91,16 +91,19 @@ fn head(model: &Model) -> Markup {
     let failures = results.failures().count() + results.notes().len();
     let outcome = results.outcome().name();
     html! {
-        p.eyebrow { "Production validation" }
-        (standing::engine(results.promises()))
-        h1 class=(outcome) { span.badge { (sign(results.outcome())) } " Changes: " (outcome) }
-        p.note { "Did anything get worse? The run's exit code says the same. Known findings are counted apart." }
-        p.lead {
-            @if failures == 0 { "No failure" } @else { strong { (failures) @if failures == 1 { " failure" } @else { " failures" } } }
-            " in " (number::amount(cases as f64)) " cases"
-            @if !results.engine().is_empty() { " against " strong { (results.engine()) } }
-            "."
+        p.eyebrow { "Production validation" @if !results.engine().is_empty() { " of " strong { (results.engine()) } } }
+        div.verdicts {
+            @if !results.promises().is_empty() { (standing::verdict(results.promises())) }
+            div.verdict {
+                h1 class=(outcome) { span.badge { (sign(results.outcome())) } " Changes: " (outcome) }
+                p.note { "Did anything get worse? The exit code says the same. Known findings are counted apart." }
+                p.lead {
+                    @if failures == 0 { "No failure" } @else { strong { (failures) @if failures == 1 { " failure" } @else { " failures" } } }
+                    " in " (number::amount(cases as f64)) " cases."
+                }
+            }
         }
+        @if !results.promises().is_empty() { (standing::promises(results.promises())) }
         @if results.source == Source::Nextest {
             p.warning { "These are nextest's own reports. Nobody has checked that no case is missing from them: "
                 code { "just prod" } " does." }

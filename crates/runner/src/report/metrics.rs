@@ -2,7 +2,7 @@
 //! <https://prometheus.io/docs/specs/om/open_metrics_spec/>. Gauges only: the file is a snapshot.
 
 use crate::report::model::Model;
-use results::{CaseOutcome, Outcome};
+use results::{CaseOutcome, Outcome, standing::Word};
 use std::fmt::{self, Write};
 
 /// Renders the exposition; it ends in `# EOF` as the format demands.
@@ -17,6 +17,20 @@ fn write(model: &Model, text: &mut String) -> fmt::Result {
         let outcome = f64::from(u8::from(results.outcome() == Outcome::Passed));
         let labels = [("engine", results.engine()), ("root_seed", results.root_seed())];
         family(text, "mace_prod_passed", "1 when the run passed", [(labels.to_vec(), outcome)])?;
+        let promises = results.promises().iter().flat_map(|standing| {
+            let sample = |word: Word| {
+                let labels = vec![("promise", standing.promise.name()), ("verdict", word.name())];
+                (labels, f64::from(u8::from(standing.verdict == word)))
+            };
+            Word::ALL.map(sample)
+        });
+        let help = "1 for how it stands with a promise of the engine";
+        family(text, "mace_prod_promise", help, promises)?;
+        let confirmed = results.promises().iter().map(|standing| {
+            (vec![("promise", standing.promise.name())], standing.findings.len() as f64)
+        });
+        let help = "confirmed findings that break a promise of the engine";
+        family(text, "mace_prod_promise_findings", help, confirmed)?;
         let cases = results.layers.iter().flat_map(|layer| {
             let sample = |outcome: CaseOutcome| {
                 let labels = vec![("layer", layer.label.as_str()), ("verdict", outcome.name())];
