@@ -107,6 +107,7 @@ fn cargo_an_honest_soak_passes_and_resumes() {
     let cycles: Vec<u64> = rows.iter().map(|row| row[0].parse().unwrap()).collect();
     assert_eq!(cycles, (1..=rows.len() as u64).collect::<Vec<_>>());
     assert_eq!(rows[2][2], "2", "the control case is no case");
+    assert!(rows.iter().all(|row| row[19] == "1"), "all on this machine");
     let ledger = fixture.read("target/prod_soak/ledger.jsonl");
     let seeds: Vec<Value> =
         ledger.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
@@ -182,7 +183,7 @@ fn cargo_known_findings_fail_a_soak_that_asks_for_it() {
     let found = failures(&fixture);
     let says = "known finding `lost-page` (durability after a kill: ";
     assert!(found.len() >= 2 && found.iter().all(|line| line.starts_with(says)), "{found:?}");
-    let column = rows(&fixture).iter().map(|row| row.last().cloned().unwrap()).collect::<Vec<_>>();
+    let column = rows(&fixture).iter().map(|row| row[18].clone()).collect::<Vec<_>>();
     assert!(column.iter().take(2).all(|code| code == "1"), "{column:?}");
     let end = finish(&fixture, &fails);
     end.ended(1, &["fast: failed]\n      known finding `lost-page`", "\nFAILED (exit 1): "]);
