@@ -201,7 +201,9 @@ fn another_machine_is_no_step_and_hides_none() {
     assert!(raised.is_empty(), "{} of 100, such as {}", raised.len(), raised[0]);
     assert!(paced(&moved(1, 0.04, same)).because.contains("24 snapshots of 2 machines"));
     let as_one = |mut readings: Vec<Reading>| {
-        readings.iter_mut().for_each(|reading| reading.machine = 1);
+        for reading in &mut readings {
+            reading.machine = 1;
+        }
         paced(&readings).trend
     };
     assert_eq!(as_one(moved(1, 0.04, same)), Trend::Found, "judged as one series");

@@ -74,8 +74,13 @@ fn cargo_each_command_of_the_scripts_runs() {
         }
     }
 
-    // What the last one left.
-    for row in self::rows("Files") {
+    files(&fixture);
+    columns(&fixture);
+}
+
+/// The files of the scripts, as the last command left them.
+fn files(fixture: &Fixture) {
+    for row in rows("Files") {
         match (row[1].as_str(), row[0].as_str()) {
             ("soak", file) => assert!(fixture.path(file).is_file(), "{file}"),
             ("perf compare" | "perf snapshot", file) => {
@@ -83,15 +88,18 @@ fn cargo_each_command_of_the_scripts_runs() {
             }
             ("nobody", ".config/perf.toml") => {
                 fixture.write(".config/perf.toml", "MACE_PERF_REGRESS_PCT = 9\n");
-                let says = knob(&fixture, "MACE_PERF_REGRESS_PCT", &[]);
+                let says = knob(fixture, "MACE_PERF_REGRESS_PCT", &[]);
                 assert!(says.contains(" 9 ") && says.contains(" .config/perf.toml "), "{says}");
             }
             _ => panic!("{row:?}"),
         }
     }
-    let columns = self::rows("Columns and fields");
-    let columns =
-        columns.iter().filter(|row| row[1] == "`perf_cycles.csv`" || row[1] == "perf_cycles.csv");
+}
+
+/// The columns of the soak's table, and what they say of the snapshot.
+fn columns(fixture: &Fixture) {
+    let columns = rows("Columns and fields");
+    let columns = columns.iter().filter(|row| row[1] == "perf_cycles.csv");
     let columns: Vec<&str> = columns.map(|row| row[0].as_str()).collect();
     let table = fixture.read("target/prod_soak/perf_cycles.csv");
     assert!(table.starts_with(&format!("{},", columns.join(","))), "{columns:?}: {table}");
