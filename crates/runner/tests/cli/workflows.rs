@@ -370,6 +370,24 @@ fn the_workflows_hold_on_hosted_runners() {
     }
 }
 
+/// What a workflow lacks of what all of them set: the first attempt is the answer, and the cache's key has
+/// the variables of cargo in it, so that another colour is another cache.
+fn unset(text: &str) -> Vec<&'static str> {
+    let all = ["CARGO_TERM_COLOR: never", "CHAOS_RETRY: \"1\""];
+    let (_, env) = text.split_once("\nenv:\n").unwrap_or_default();
+    let env = env.split("\n\n").next().unwrap_or_default();
+    all.into_iter().filter(|line| !env.contains(line)).collect()
+}
+
+#[test]
+fn all_workflows_share_a_cache_and_try_once() {
+    for (file, text) in workflows() {
+        assert_eq!(unset(&text), [""; 0], "{file}");
+    }
+    assert_eq!(unset("\nenv:\n  CARGO_TERM_COLOR: never\n\njobs:\n").len(), 1);
+    assert_eq!(unset("\njobs:\n  a:\n    env:\n      CHAOS_RETRY: \"1\"\n").len(), 2);
+}
+
 /// What decides how a file's bytes come to another machine, and who keeps the dependencies new.
 #[test]
 fn line_ends_and_dependencies_are_looked_after() {
