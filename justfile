@@ -114,6 +114,21 @@ lint:
     cargo clippy --package mace-prod --all-targets --no-default-features -- --deny warnings
     cargo clippy --package mace-prod --all-targets --features fjall,redb -- --deny warnings
 
+# Check the dependencies' licences, sources and advisories, with cargo-deny: [bans|licenses|sources|advisories...]
+[group('develop')]
+deny *checks:
+    cargo deny --config .config/deny.toml --workspace --all-features check "$@"
+
+# Break one of our own packages and see its tests say so, with cargo-mutants: PACKAGE [its arguments]
+[group('develop')]
+mutants package *args:
+    @package="$1"; shift; exec target/tools/cargo/bin/cargo-mutants mutants --package "$package" --test-tool nextest --output target "$@" -- --profile own
+
+# Install the newest stable toolchain, for `RUSTUP_TOOLCHAIN=stable just ...`
+[group('set up')]
+newest:
+    rustup toolchain install stable --profile minimal --component clippy,rustfmt
+
 # Print lines by area, packages, cycles and longest names, beside those of COMMIT
 [group('develop')]
 house commit='f7aa537':
@@ -129,7 +144,8 @@ ci: lint test
 bootstrap *args:
     @exec cargo run --quiet --package runner -- bootstrap "$@"
 
-# Let the gate use real-time priority and valgrind on this Linux host (sudo)
+# Let the gate use real-time priority and valgrind on this Linux host (sudo; asks first)
+[confirm("Let chrt give any user's program real-time priority (setcap cap_sys_nice), and install valgrind?")]
 [group('set up')]
 perf-host:
     sudo setcap cap_sys_nice=eip "$(command -v chrt)"

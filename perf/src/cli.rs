@@ -33,6 +33,9 @@ pub(crate) enum Command {
         /// Measure even when base and head are the same machine code
         #[arg(long)]
         measure: bool,
+        /// Show an inconclusive comparison as a warning of GitHub's and exit with 0: a hosted runner's noise is nobody's change
+        #[arg(long)]
+        warn_inconclusive: bool,
     },
     /// Compare two engines with these benches
     Engines {

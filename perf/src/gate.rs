@@ -7,7 +7,7 @@
 //! toss of a coin, over one link layout; cases are shuffled in every round.
 
 use crate::estimate::{any_round_beyond, estimate};
-use process::{Outcome, Result};
+use process::{Outcome, Result, console};
 use results::{
     gate::{Estimate, Gate, Judged, Place, Run, Side, Verdict},
     stats,
@@ -223,6 +223,17 @@ pub(crate) fn outcome(gate: Gate) -> Outcome {
         Gate::Failed | Gate::TooFewCases => Outcome::Failed,
         Gate::Inconclusive => Outcome::Inconclusive,
     }
+}
+
+/// The same where an inconclusive comparison is shown and blocks nothing. Nothing else is let pass.
+pub(crate) fn warned(outcome: Outcome) -> Outcome {
+    if outcome != Outcome::Inconclusive {
+        return outcome;
+    }
+    console::page(
+        "::warning title=perf compare::inconclusive, which is not a pass: this machine is too noisy to tell",
+    );
+    Outcome::Passed
 }
 
 #[cfg(test)]

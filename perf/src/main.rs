@@ -39,8 +39,10 @@ fn dispatch(cli: &Cli, interrupts: &Interrupts) -> Result<Outcome> {
     let _claim = if only_reads { None } else { Some(session.claim()?) };
     match &cli.command {
         Command::Snapshot { filter } => snapshot::snapshot(session, filter.as_deref()),
-        Command::Compare { base, measure } => {
-            compare::compare(session, *measure, || Revisions::with_base(session, base.as_deref()))
+        Command::Compare { base, measure, warn_inconclusive } => {
+            let based = || Revisions::with_base(session, base.as_deref());
+            let outcome = compare::compare(session, *measure, based)?;
+            Ok(if *warn_inconclusive { gate::warned(outcome) } else { outcome })
         }
         Command::Engines { base, head } => {
             compare::compare(session, false, || Revisions::engines(session, base, head))

@@ -48,8 +48,8 @@ pub(crate) fn snapshot(summary: &Summary) -> String {
     });
     let mut lines = table([header].into_iter().chain(rows));
     if let Some(snapshot) = Snapshot::of(summary) {
-        let p50 = snapshot.quantile_ns(0.5);
-        let p95 = snapshot.quantile_ns(0.95);
+        let p50 = snapshot.p50_ns();
+        let p95 = snapshot.p95_ns();
         let count = summary.count;
         lines.push(format!("{count} cases, median_ns p50 {p50:.0}, p95 {p95:.0}"));
     }

@@ -74,6 +74,44 @@ fn remove(command: &mut Command, prefixes: &[&str]) {
     }
 }
 
+/// The rows of the table below a heading of a page, as their cells; one that is code, as what it says.
+///
+/// # Panics
+/// When there is no such table.
+#[track_caller]
+pub fn table(page: &str, heading: &str) -> Vec<Vec<String>> {
+    let (_, rest) =
+        page.split_once(&format!("\n## {heading}\n")).expect("the page has the heading");
+    let section = rest.split("\n## ").next().unwrap_or_default();
+    let lines = section.lines().filter_map(|line| line.strip_prefix("| ")?.strip_suffix(" |"));
+    let cell = |cell: &str| {
+        let cell = cell.trim();
+        let code = cell.strip_prefix('`').and_then(|cell| cell.strip_suffix('`'));
+        code.filter(|code| !code.contains('`')).unwrap_or(cell).to_owned()
+    };
+    // The first two are the heads and the rule below them.
+    let rows: Vec<_> = lines.skip(2).map(|line| line.split('|').map(cell).collect()).collect();
+    assert!(!rows.is_empty(), "no table below {heading:?}");
+    rows
+}
+
+/// What a command `just NAME ARGS` starts: the package, and its arguments.
+///
+/// # Panics
+/// When the justfile has no such recipe that hands its arguments on.
+#[track_caller]
+pub fn started(justfile: &str, command: &str) -> (String, Vec<String>) {
+    let mut words = command.strip_prefix("just ").expect("it is a recipe").split_whitespace();
+    let name = words.next().expect("it has a name");
+    let (_, rest) =
+        justfile.split_once(&format!("\n{name} *args:\n")).expect("the recipe is there");
+    let (_, rest) = rest.split_once("--package ").expect("it starts a package");
+    let (package, rest) = rest.split_once(" -- ").expect("it hands on arguments");
+    let (fixed, _) = rest.split_once("\"$@\"").expect("it hands on all of them");
+    let args = fixed.split_whitespace().chain(words).map(str::to_owned);
+    (package.to_owned(), args.collect())
+}
+
 /// What a finished program left.
 #[derive(Debug)]
 pub struct Run {

@@ -20,6 +20,13 @@ pub const AVAILABLE: bool = cfg!(target_os = "linux");
 /// Why they cannot, elsewhere.
 pub const UNAVAILABLE: &str = "not available on this platform: it is read from Linux' /proc";
 
+/// What tells this machine from another one, and from itself before it was started anew: the kernel's name
+/// for this boot.
+pub fn machine() -> Option<String> {
+    let name = fs::read_to_string("/proc/sys/kernel/random/boot_id").ok()?;
+    Some(name.trim().to_owned()).filter(|name| !name.is_empty())
+}
+
 /// Reads the process with this number.
 #[cfg(target_os = "linux")]
 pub fn process(number: u32) -> io::Result<Sample> {

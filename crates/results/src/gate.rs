@@ -404,8 +404,7 @@ mod tests {
         let cases = cases.map(|(name, median)| (name.to_owned(), sampled(median)));
         let summary = Summary::new(cases.into(), Origin::default());
         let snapshot = Snapshot::of(&summary).unwrap();
-        for (at, expected) in [(0.5, 150.0), (0.95, 195.0)] {
-            let found = snapshot.quantile_ns(at);
+        for (found, expected) in [(snapshot.p50_ns(), 150.0), (snapshot.p95_ns(), 200.0)] {
             assert!((found - expected).abs() < 1e-9, "{found} instead of {expected}");
         }
         let json = serde_json::to_value(&summary).unwrap();

@@ -3,7 +3,7 @@
 //!
 //! What it judges: memory, open files, threads and disk of the process that keeps one database open
 //! over the run, each process apart from the one before it; and the pace of the benches over the
-//! whole run.
+//! whole run, each machine apart from the one before it.
 //!
 //! What it does not judge, and why: commit latency, which is recorded, because one machine's disk
 //! moves it more than any engine does; growth that a process shows within one cycle and gives back;
@@ -13,7 +13,7 @@ mod growth;
 mod pace;
 
 pub use growth::{Resource, growth};
-pub use pace::pace;
+pub use pace::{Reading, pace};
 
 use crate::{document::words, marker::Figures, outcome::Outcome};
 use serde::{Deserialize, Serialize};

@@ -46,6 +46,9 @@ pub struct Row {
     pub process: u64,
     /// How the cycle alone ended.
     pub outcome: Outcome,
+    /// Which machine ran it, from 1: another one where a resumed soak has moved. 0 in older rows.
+    #[serde(default)]
+    pub machine: u64,
 }
 
 /// The text of a whole file; the columns are the fields, in their order.
@@ -83,6 +86,7 @@ mod tests {
             rss_bytes: Some(1),
             process: 1,
             outcome: Outcome::Interrupted(15),
+            machine: 2,
             ..Row::default()
         };
         let rows = [Row { cycle: 3, process: 1, ..Row::default() }, sampled];
@@ -90,12 +94,15 @@ mod tests {
         let lines: Vec<_> = text.lines().collect();
         let columns = "cycle,elapsed_secs,cases,median_ns_p50,median_ns_p95,seed,passed,failed,\
             timed_out,flaky,known,skipped,rss_bytes,open_files,threads,disk_bytes,commit_p99_ns,\
-            process,outcome";
+            process,outcome,machine";
         assert_eq!(lines[0], columns, "further ones come to the right of these");
         assert!(lines[1].starts_with("3,0,,,,0,"), "{text}");
         assert!(lines[2].starts_with("4,90,12,1500.5,9000000.0,18446744073709551615,"), "{text}");
-        assert!(lines[2].ends_with(",1,143"), "{text}");
+        assert!(lines[2].ends_with(",1,143,2"), "{text}");
         assert_eq!(parse(&text).unwrap(), rows, "the columns have the names of the fields");
+        let older = text.lines().map(|line| line.rsplit_once(',').unwrap().0.to_owned() + "\n");
+        let older = parse(&older.collect::<String>()).unwrap();
+        assert_eq!((older.len(), older[1].machine), (2, 0), "a file of before that column");
     }
 
     #[test]

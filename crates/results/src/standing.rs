@@ -39,6 +39,21 @@ pub enum Word {
     NotTried,
 }
 
+impl Word {
+    /// All of them.
+    pub const ALL: [Self; 4] = [Self::Kept, Self::Broken, Self::InDoubt, Self::NotTried];
+
+    /// The word as it is written.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Kept => "kept",
+            Self::Broken => "broken",
+            Self::InDoubt => "in-doubt",
+            Self::NotTried => "not-tried",
+        }
+    }
+}
+
 /// How it stands with one promise.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Standing {
@@ -123,9 +138,11 @@ mod tests {
     #[test]
     fn a_verdict_has_its_words() {
         let of = |word| standing(Promise::Api, word);
-        let words = [Word::Kept, Word::Broken, Word::InDoubt, Word::NotTried];
+        for word in Word::ALL {
+            assert_eq!(serde_json::to_value(word).unwrap(), word.name());
+        }
         assert_eq!(
-            words.map(|word| of(word).said()),
+            Word::ALL.map(|word| of(word).said()),
             [
                 "kept as far as tried",
                 "broken, 2 confirmed findings",

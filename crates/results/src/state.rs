@@ -34,6 +34,9 @@ pub struct SoakState {
     pub cycles: u64,
     /// Processes that kept the aging database open, one for each sitting.
     pub processes: u64,
+    /// The machines that it ran on, by what the system calls them; a row has the place in this list.
+    #[serde(default)]
+    pub machines: Vec<String>,
     /// `running`, `finished` or `interrupted`; a soak that was killed stays `running`.
     pub state: Stage,
     /// How it ended, once it has.
@@ -112,6 +115,7 @@ impl SoakState {
             elapsed_secs: 0,
             cycles: 0,
             processes: 0,
+            machines: Vec::new(),
             state: Stage::Running,
             exit_code: None,
             parts: BTreeMap::new(),
@@ -129,6 +133,16 @@ impl SoakState {
         part.cases += cases;
         part.not_passed += u64::from(outcome != Outcome::Passed);
         part.worst = part.worst.max(outcome);
+    }
+
+    /// The number, from 1, of the machine with this name. One without a name is never one of before.
+    pub fn machine(&mut self, name: Option<String>) -> u64 {
+        let known = name.as_ref().and_then(|name| self.machines.iter().position(|it| it == name));
+        let at = known.unwrap_or_else(|| {
+            self.machines.push(name.unwrap_or_default());
+            self.machines.len() - 1
+        });
+        at as u64 + 1
     }
 
     /// Adds what the cases of a run counted.
@@ -198,6 +212,14 @@ mod tests {
         assert!(text.contains("\"worst\": 1") && text.contains("\"verdict\": \"failed\""));
         assert_eq!(document::decode::<SoakState>(&text).unwrap(), state);
         assert_eq!(state.outcome(), Outcome::Failed);
+    }
+
+    #[test]
+    fn a_machine_is_told_from_the_others() {
+        let mut state = state();
+        let name = |name: &str| Some(name.to_owned());
+        let names = [name("a"), name("a"), name("b"), None, None, name("a")];
+        assert_eq!(names.map(|name| state.machine(name)), [1, 1, 2, 3, 4, 1]);
     }
 
     #[test]

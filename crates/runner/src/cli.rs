@@ -90,7 +90,7 @@ pub(crate) enum Command {
     },
     /// Judge the results of all shards of one run as if one machine had run it
     Merge {
-        /// What each shard left, `target/prod/shard` there
+        /// What each shard left, `target/prod/shard` there; or a folder that holds nothing else
         #[arg(required = true)]
         folders: Vec<PathBuf>,
     },

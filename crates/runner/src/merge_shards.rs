@@ -17,6 +17,7 @@ use process::{Error, Outcome, Result, folder};
 use results::CaseId;
 use std::{
     collections::BTreeSet,
+    fs,
     path::PathBuf,
     time::{Duration, SystemTime},
 };
@@ -25,6 +26,7 @@ use std::{
 pub(crate) fn merge_shards(flags: &[(&str, &str)], folders: &[PathBuf]) -> Result<Outcome> {
     let knobs = Knobs::load_with(flags)?;
     let findings = Findings::load(knobs.root())?;
+    let folders = &shard_folders(folders)?;
     let shards: Vec<_> = folders.iter().map(|folder| Shard::read(folder)).collect::<Result<_>>()?;
     let plan = one_plan(folders, &shards)?;
     let findings = findings.with_fixes(plan.engine_fixes.iter().map(String::as_str));
@@ -68,6 +70,29 @@ pub(crate) fn merge_shards(flags: &[(&str, &str)], folders: &[PathBuf]) -> Resul
         counts: false,
     };
     conclusion.draw(&layers, notes, None, sharded(&shards))
+}
+
+/// The folders of the shards: those that were named, and in place of one that holds shards these. Where
+/// one machine alone left something, GitHub unpacks it without a folder of its own.
+fn shard_folders(named: &[PathBuf]) -> Result<Vec<PathBuf>> {
+    let mut folders = Vec::new();
+    for folder in named {
+        if folder.join(SHARD).exists() || !folder.is_dir() {
+            folders.push(folder.clone());
+            continue;
+        }
+        let failed = |error| Error::io("read the folder", folder, "make it readable", error);
+        let mut below = Vec::new();
+        for entry in fs::read_dir(folder).map_err(failed)? {
+            below.push(entry.map_err(failed)?.path());
+        }
+        below.sort();
+        if below.is_empty() {
+            below.push(folder.clone());
+        }
+        folders.append(&mut below);
+    }
+    Ok(folders)
 }
 
 /// The plan that all shards followed.

@@ -4,6 +4,7 @@
 
 #[cfg(unix)]
 mod counting;
+mod drop_in;
 mod engines;
 mod fixture;
 mod gate;

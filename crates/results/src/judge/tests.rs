@@ -1,7 +1,7 @@
 //! Simulated runs with a known nature: leaks, steps and drifts are found, honest noise is not. The
 //! noise comes from one seed for each run.
 
-use super::{Judgement, Resource, Trend, growth, pace};
+use super::{Judgement, Reading, Resource, Trend, growth, pace};
 use crate::{
     limits::{Growth, Pace},
     row::Row,
@@ -116,7 +116,7 @@ fn snapshots(
     seed: u64,
     own_noise: f64,
     slower: impl Fn(u64, &str) -> f64,
-) -> Vec<(u64, Snapshot)> {
+) -> Vec<Reading> {
     let mut generator = Xoshiro256PlusPlus::seed_from_u64(seed);
     (0..count)
         .map(|index| {
@@ -126,12 +126,13 @@ fn snapshots(
                 (id.to_owned(), 1e6 * machine * own * slower(index, id))
             });
             let control_ns = Some(5e5 * machine * (0.01 * noise(&mut generator)).exp());
-            (index + 1, Snapshot { cases: cases.into(), control_ns })
+            let snapshot = Snapshot { cases: cases.into(), control_ns };
+            Reading { cycle: index + 1, machine: 1, snapshot }
         })
         .collect()
 }
 
-fn paced(snapshots: &[(u64, Snapshot)]) -> Judgement {
+fn paced(snapshots: &[Reading]) -> Judgement {
     pace(snapshots, &Pace::default())
 }
 
@@ -173,11 +174,51 @@ fn honest_and_faster_paces_raise_nothing() {
 #[test]
 fn a_step_of_the_whole_machine_is_the_machines() {
     let mut snapshots = snapshots(12, 7, 0.02, |_, _: &str| 1.0);
-    for (_, snapshot) in &mut snapshots[6..] {
+    for Reading { snapshot, .. } in &mut snapshots[6..] {
         snapshot.cases.values_mut().for_each(|ns| *ns *= 1.5);
         snapshot.control_ns = snapshot.control_ns.map(|ns| ns * 1.5);
     }
     assert_eq!(paced(&snapshots).trend, Trend::Steady);
+}
+
+/// A run that goes on on another machine, where each case takes another time than the control case says.
+fn moved(seed: u64, own_noise: f64, slower: impl Fn(u64, &str) -> f64) -> Vec<Reading> {
+    let mut readings = snapshots(24, seed, own_noise, slower);
+    for reading in &mut readings[12..] {
+        reading.machine = 2;
+        reading.snapshot.cases.values_mut().for_each(|ns| *ns *= 1.3);
+    }
+    readings
+}
+
+#[test]
+fn another_machine_is_no_step_and_hides_none() {
+    let same = |_, _: &str| 1.0;
+    let raised: Vec<_> = (0..100)
+        .map(|seed| paced(&moved(seed, 0.04, same)))
+        .filter(|judgement| judgement.trend != Trend::Steady)
+        .collect();
+    assert!(raised.is_empty(), "{} of 100, such as {}", raised.len(), raised[0]);
+    assert!(paced(&moved(1, 0.04, same)).because.contains("24 snapshots of 2 machines"));
+    let as_one = |mut readings: Vec<Reading>| {
+        for reading in &mut readings {
+            reading.machine = 1;
+        }
+        paced(&readings).trend
+    };
+    assert_eq!(as_one(moved(1, 0.04, same)), Trend::Found, "judged as one series");
+    for (seed, at) in (0..10).flat_map(|seed| [6, 18].map(|at| (seed, at))) {
+        let step = move |index, _: &str| {
+            if index >= at && (index < 12) == (at < 12) { 1.2 } else { 1.0 }
+        };
+        let judgement = paced(&moved(seed, 0.03, step));
+        assert_eq!(judgement.trend, Trend::Found, "seed {seed}, step at {at}: {judgement}");
+    }
+    // A drift that amounts to something over both together.
+    let drift = |index: u64, _: &str| 1.0 + 0.008 * index as f64;
+    assert_eq!(paced(&moved(3, 0.02, drift)).trend, Trend::Found);
+    let few = paced(&moved(1, 0.04, same)[6..18]);
+    assert!(few.because.contains("6 snapshots on one machine of at least 12"), "{few}");
 }
 
 #[test]
@@ -193,9 +234,9 @@ fn what_cannot_be_told_is_said_to_be_so() {
         assert!(judgement.because.contains(says), "{judgement}");
         assert_eq!(judgement.outcome().code(), 3);
     }
-    few[4].1.control_ns = None;
+    few[4].snapshot.control_ns = None;
     assert!(paced(&few).because.contains("cycle 5 has no frozen control case"));
     let mut strangers = snapshots(12, 8, 0.02, same);
-    strangers[2].1.cases = [("Other/x/1".to_owned(), 1.0)].into();
+    strangers[2].snapshot.cases = [("Other/x/1".to_owned(), 1.0)].into();
     assert!(paced(&strangers).because.contains("no case is in every snapshot"));
 }

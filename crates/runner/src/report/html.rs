@@ -91,19 +91,22 @@ fn head(model: &Model) -> Markup {
     let failures = results.failures().count() + results.notes().len();
     let outcome = results.outcome().name();
     html! {
-        p.eyebrow { "Production validation" }
-        (standing::engine(results.promises()))
-        h1 class=(outcome) { span.badge { (sign(results.outcome())) } " Changes: " (outcome) }
-        p.note { "Did anything get worse? The run's exit code says the same. Known findings are counted apart." }
-        p.lead {
-            @if failures == 0 { "No failure" } @else { strong { (failures) @if failures == 1 { " failure" } @else { " failures" } } }
-            " in " (number::amount(cases as f64)) " cases"
-            @if !results.engine().is_empty() { " against " strong { (results.engine()) } }
-            "."
+        p.eyebrow { "Production validation" @if !results.engine().is_empty() { " of " strong { (results.engine()) } } }
+        div.verdicts {
+            @if !results.promises().is_empty() { (standing::verdict(results.promises())) }
+            div.verdict {
+                h1 class=(outcome) { span.badge { (sign(results.outcome())) } " Changes: " (outcome) }
+                p.note { "Did anything get worse? The exit code says the same. Known findings are counted apart." }
+                p.lead {
+                    @if failures == 0 { "No failure" } @else { strong { (failures) @if failures == 1 { " failure" } @else { " failures" } } }
+                    " in " (number::amount(cases as f64)) @if cases == 1 { " case." } @else { " cases." }
+                }
+            }
         }
+        @if !results.promises().is_empty() { (standing::promises(results.promises())) }
         @if results.source == Source::Nextest {
-            p.warning { "These are nextest's own reports. Nobody has checked that no case is missing from them: "
-                code { "just prod" } " does." }
+            p.warning { "These are nextest's own reports. Nobody has checked that no case is missing from them, and they do not say how "
+                "it stands with the engine: " code { "just prod" } " does both." }
         }
         dl.facts {
             @if !results.root_seed().is_empty() { div { dt { "root seed" } dd { code { (results.root_seed()) } } } }

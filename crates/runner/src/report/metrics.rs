@@ -2,7 +2,10 @@
 //! <https://prometheus.io/docs/specs/om/open_metrics_spec/>. Gauges only: the file is a snapshot.
 
 use crate::report::model::Model;
-use results::{CaseOutcome, Outcome};
+use results::{
+    CaseOutcome, Outcome,
+    standing::{Standing, Word},
+};
 use std::fmt::{self, Write};
 
 /// Renders the exposition; it ends in `# EOF` as the format demands.
@@ -17,6 +20,7 @@ fn write(model: &Model, text: &mut String) -> fmt::Result {
         let outcome = f64::from(u8::from(results.outcome() == Outcome::Passed));
         let labels = [("engine", results.engine()), ("root_seed", results.root_seed())];
         family(text, "mace_prod_passed", "1 when the run passed", [(labels.to_vec(), outcome)])?;
+        promises(results.promises(), text)?;
         let cases = results.layers.iter().flat_map(|layer| {
             let sample = |outcome: CaseOutcome| {
                 let labels = vec![("layer", layer.label.as_str()), ("verdict", outcome.name())];
@@ -70,6 +74,24 @@ fn write(model: &Model, text: &mut String) -> fmt::Result {
         family(text, "mace_soak_last", "the last cycle's value of each series", last)?;
     }
     text.write_str("# EOF\n")
+}
+
+/// The verdict on the engine.
+fn promises(promises: &[Standing], text: &mut String) -> fmt::Result {
+    let verdicts = promises.iter().flat_map(|standing| {
+        let sample = |word: Word| {
+            let labels = vec![("promise", standing.promise.name()), ("verdict", word.name())];
+            (labels, f64::from(u8::from(standing.verdict == word)))
+        };
+        Word::ALL.map(sample)
+    });
+    let help = "1 for how it stands with a promise of the engine";
+    family(text, "mace_prod_promise", help, verdicts)?;
+    let confirmed = promises.iter().map(|standing| {
+        (vec![("promise", standing.promise.name())], standing.findings.len() as f64)
+    });
+    let help = "confirmed findings that break a promise of the engine";
+    family(text, "mace_prod_promise_findings", help, confirmed)
 }
 
 /// One metric with its samples; nothing when it has none.

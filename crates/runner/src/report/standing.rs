@@ -1,7 +1,10 @@
 //! The two verdicts on a run as properties, and by how much a promise was tried, in words. Text only.
 
 use super::number;
-use results::{run::Run, standing::Standing};
+use results::{
+    run::Run,
+    standing::{Standing, Word},
+};
 
 /// Both verdicts by name: whether anything got worse, and each promise of the engine.
 pub(crate) fn verdicts(run: &Run) -> Vec<(String, String)> {
@@ -17,6 +20,9 @@ pub(crate) fn verdicts(run: &Run) -> Vec<(String, String)> {
 pub(crate) fn tried(standing: &Standing) -> String {
     let Standing { cases, failed, amounts, .. } = standing;
     let amount = |count: u64| number::amount(count as f64);
+    if standing.verdict == Word::Broken && *cases == 0 && *failed == 0 {
+        return "the cases of its findings alone".to_owned();
+    }
     let plural = if *cases == 1 { "" } else { "s" };
     let mut said = vec![format!("{} case{plural}", amount(*cases))];
     said.extend(amounts.iter().map(|(what, count)| format!("{} {what}", amount(*count))));
@@ -28,9 +34,8 @@ pub(crate) fn tried(standing: &Standing) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{Standing, tried};
+    use super::{Standing, Word, tried};
     use knobs::findings::Promise;
-    use results::standing::Word;
 
     #[test]
     fn a_line_says_how_much_was_tried() {
@@ -45,5 +50,9 @@ mod tests {
         assert_eq!(tried(&standing), "3 cases, 4\u{202f}711 transactions");
         standing.failed = 1;
         assert_eq!(tried(&standing), "3 cases, 4\u{202f}711 transactions, 1 failed");
+        let none = Standing { cases: 0, failed: 0, amounts: [].into(), ..standing };
+        assert_eq!(tried(&Standing { verdict: Word::NotTried, ..none.clone() }), "0 cases");
+        let broken = Standing { verdict: Word::Broken, ..none };
+        assert_eq!(tried(&broken), "the cases of its findings alone");
     }
 }

@@ -8,7 +8,7 @@ use crate::{
     part::{self, Mode, Part},
     progress::{Soaking, is_watched},
     record::Judged,
-    run,
+    run, standing,
 };
 use knobs::knob;
 use process::{Error, Interrupts, Outcome, Result, console};
@@ -17,6 +17,7 @@ use std::{
     fs,
     path::{Path, PathBuf},
     process::{Command, Stdio},
+    slice,
 };
 
 /// The layers of a soak, built and listed.
@@ -30,6 +31,8 @@ pub(super) struct Layers {
 pub(super) struct Ran {
     pub(super) label: &'static str,
     pub(super) judged: Result<Judged>,
+    /// The known findings that it met, where these fail a run (`MACE_PROD_KNOWN`).
+    pub(super) known: Vec<String>,
 }
 
 impl Layers {
@@ -63,18 +66,25 @@ impl Layers {
         &self,
         plan: &Plan,
         mode: Mode,
-        standing: Soaking,
+        progress: Soaking,
         interrupts: &Interrupts,
     ) -> Ran {
         let chosen = self.parts.iter().find(|(built, ..)| *built == mode);
         let (_, part, inventory) = chosen.expect("a layer that is due was built");
         if !is_watched() {
-            console::note(&format!("soak       cycle {}: {}", standing.cycle, part.label));
+            console::note(&format!("soak       cycle {}: {}", progress.cycle, part.label));
         }
         let nextest =
-            Nextest { soaking: Some(standing), ..Nextest::new(&plan.session, interrupts) };
+            Nextest { soaking: Some(progress), ..Nextest::new(&plan.session, interrupts) };
         let ran = run::run_part(&nextest, part, inventory, plan.threads);
-        Ran { label: part.label, judged: ran.map(|ran| ran.judged) }
+        let judged = ran.map(|ran| ran.judged);
+        let known = match &judged {
+            Ok(judged) if run::known_fail(&plan.session.knobs) => {
+                standing::known_failures(&plan.session.findings, slice::from_ref(judged))
+            }
+            _ => Vec::new(),
+        };
+        Ran { label: part.label, judged, known }
     }
 }
 

@@ -11,10 +11,12 @@ use knobs::knob;
 use process::{
     Error, Outcome, Result,
     folder::{self, Claim},
+    sample,
     store::{self, Lines},
 };
 use results::{
     CaseOutcome, Document, Layer, document,
+    judge::Reading,
     ledger::{Entry, Ledger},
     row::{self, Row},
     seeds,
@@ -42,8 +44,9 @@ pub(super) struct SoakStore {
     ledger: Ledger,
     ledger_file: Lines,
     pub(super) rows: Vec<Row>,
-    /// With the numbers of their cycles.
-    pub(super) snapshots: Vec<(u64, Snapshot)>,
+    pub(super) snapshots: Vec<Reading>,
+    /// This one, by its place among those that the soak ran on.
+    machine: u64,
     pub(super) state: SoakState,
 }
 
@@ -75,8 +78,10 @@ impl SoakStore {
         state.exit_code = None;
         state.judgements.clear();
         state.duration_secs = plan.duration.as_secs();
+        let machine = state.machine(sample::machine());
         let snapshots = snapshots(&folder, &rows)?;
-        let store = Self { folder, _claim: claim, ledger, ledger_file, rows, snapshots, state };
+        let store =
+            Self { folder, _claim: claim, ledger, ledger_file, rows, snapshots, machine, state };
         store.write_state()?;
         Ok(store)
     }
@@ -90,7 +95,7 @@ impl SoakStore {
 
     /// Writes down what a layer came to.
     pub(super) fn layer(&mut self, ran: Ran, index: u64, row: &mut Row) -> Result<Outcome> {
-        let Ran { label, judged } = ran;
+        let Ran { label, judged, known } = ran;
         let mut cases = 0;
         let mut failed = 0;
         let outcome = match judged {
@@ -100,7 +105,13 @@ impl SoakStore {
                 failed = judged.layer.failures().count() as u64;
                 self.state.add(&judged.layer.figures());
                 self.failures(&judged, row);
-                judged.outcome
+                if known.is_empty() {
+                    judged.outcome
+                } else {
+                    // One failure for all of them: what is known must not crowd out what is new.
+                    self.fail(label, Outcome::Failed, &known.join("; "), row);
+                    judged.outcome.max(Outcome::Failed)
+                }
             }
             Err(error) => {
                 self.fail(label, Outcome::Broken, &error.to_string(), row);
@@ -175,16 +186,17 @@ impl SoakStore {
         };
         store::replace(&snapshot_file(&self.folder, row.cycle), &text)?;
         row.cases = Some(snapshot.cases.len() as u64);
-        row.median_ns_p50 = Some(snapshot.quantile_ns(0.5));
-        row.median_ns_p95 = Some(snapshot.quantile_ns(0.95));
+        row.median_ns_p50 = Some(snapshot.p50_ns());
+        row.median_ns_p95 = Some(snapshot.p95_ns());
         self.state.count(PART, snapshot.cases.len() as u64, Outcome::Passed);
-        self.snapshots.push((row.cycle, snapshot));
+        self.snapshots.push(Reading { cycle: row.cycle, machine: self.machine, snapshot });
         Ok(Outcome::Passed)
     }
 
     /// Ends a cycle: the state first, the row last, so that a row never lacks its failures.
     pub(super) fn close(&mut self, mut row: Row) -> Result<()> {
         row.process = self.state.processes;
+        row.machine = self.machine;
         self.state.cycles = row.cycle;
         self.state.elapsed_secs = row.elapsed_secs;
         self.write_state()?;
@@ -224,7 +236,7 @@ fn snapshot_file(folder: &Path, cycle: u64) -> PathBuf {
 }
 
 /// The snapshots of the cycles that took one.
-fn snapshots(folder: &Path, rows: &[Row]) -> Result<Vec<(u64, Snapshot)>> {
+fn snapshots(folder: &Path, rows: &[Row]) -> Result<Vec<Reading>> {
     let read = |row: &Row| {
         let file = snapshot_file(folder, row.cycle);
         let text = fs::read_to_string(&file).map_err(|error| error.to_string());
@@ -232,7 +244,7 @@ fn snapshots(folder: &Path, rows: &[Row]) -> Result<Vec<(u64, Snapshot)>> {
             let what = format!("a snapshot cannot be read ({why})");
             Error::new(what, file.display(), "restore it, or start without --resume")
         })?;
-        Ok((row.cycle, snapshot))
+        Ok(Reading { cycle: row.cycle, machine: row.machine, snapshot })
     };
     rows.iter().filter(|row| row.cases.is_some()).map(read).collect()
 }

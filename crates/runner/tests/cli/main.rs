@@ -9,6 +9,7 @@ mod bad_input;
 mod bootstrap;
 mod consumers;
 mod detection;
+mod drop_in;
 mod engines;
 mod features;
 mod findings;

@@ -108,6 +108,16 @@ fn cargo_both_verdicts_are_told_apart_everywhere() {
     let engine = page.find("The engine: breaks 1 of 8 promises").expect("the engine's verdict");
     let changes = page.find("Changes: passed").expect("the verdict on changes");
     assert!(engine < changes && changes < page.find("<nav>").unwrap(), "the page opens with both");
+    let metrics = fixture.read("target/prod/report.openmetrics.txt");
+    for line in [
+        "mace_prod_passed{engine=",
+        "mace_prod_promise{promise=\"durability-kill\",verdict=\"broken\"} 1",
+        "mace_prod_promise{promise=\"durability-kill\",verdict=\"kept\"} 0",
+        "mace_prod_promise{promise=\"space\",verdict=\"not-tried\"} 1",
+        "mace_prod_promise_findings{promise=\"durability-kill\"} 1",
+    ] {
+        assert!(metrics.lines().any(|there| there.starts_with(line)), "{line}: {metrics}");
+    }
     let summary = fixture.read("target/prod/report.md");
     assert!(summary.starts_with("## ✅ Changes: passed\n"), "{summary}");
     assert!(summary.contains("\n## ❌ The engine: breaks 1 of 8 promises"), "{summary}");

@@ -42,6 +42,15 @@ fn cargo_two_shards_are_one_run() {
     let report = fixture.read("target/prod/junit.xml");
     assert!(report.contains("tests=\"12\"") && report.contains("\"41\""), "{report}");
 
+    // Unpacked into one folder: each below it, or the only one in it.
+    for (from, to) in [("one", "all/shard-0"), ("two", "all/shard-1")] {
+        fs::create_dir_all(fixture.path("all")).unwrap();
+        fs::rename(fixture.path(from), fixture.path(to)).unwrap();
+    }
+    fixture.prod(&["merge", "all"]).ended(0, &["\nchanges: passed (exit 0): 12 cases, 2 known"]);
+    let alone = ["shard 1/2 is absent", "FAILED (exit 1)"];
+    fixture.prod(&["merge", "all/shard-1"]).ended(1, &alone);
+
     // A failure in one shard is the run's, with the command that repeats it.
     let sin = [("SUITE_SIN", "fail")];
     let codes = [("1/2", "worse"), ("2/2", "bad")].map(|(k, to)| shard(&fixture, k, to, &sin));
@@ -90,6 +99,8 @@ fn a_shard_needs_an_archive_and_a_slice() {
     let fixture = Fixture::new();
     fixture.prod(&["shard", "3/2"]).refused_at_once_by("prod", &["shard \"3/2\"", "K/N"]);
     fixture.prod(&["shard", "1/2"]).refused_at_once_by("prod", &["plan.json", "just archive"]);
+    fs::create_dir(fixture.path("empty")).unwrap();
+    fixture.prod(&["merge", "empty"]).refused_at_once_by("prod", &["shard.json", "just shard"]);
     fixture.prod(&["merge", "nowhere"]).refused_at_once_by("prod", &["shard.json", "just shard"]);
     fixture.prod(&["archive", "fsat"]).refused_at_once_by("prod", &["unknown mode \"fsat\""]);
 }

@@ -60,6 +60,13 @@ fn summary(fixture: &Fixture) -> Value {
     serde_json::from_str(&fixture.read("target/prod_soak/summary.json")).unwrap()
 }
 
+/// What each failure says.
+fn failures(fixture: &Fixture) -> Vec<String> {
+    let summary = summary(fixture);
+    let all = summary["failures"].as_array().unwrap();
+    all.iter().map(|failure| failure["message"].as_str().unwrap().to_owned()).collect()
+}
+
 /// What became of each judged aspect.
 fn verdicts(fixture: &Fixture) -> Vec<(String, String)> {
     let summary = summary(fixture);
@@ -100,6 +107,7 @@ fn cargo_an_honest_soak_passes_and_resumes() {
     let cycles: Vec<u64> = rows.iter().map(|row| row[0].parse().unwrap()).collect();
     assert_eq!(cycles, (1..=rows.len() as u64).collect::<Vec<_>>());
     assert_eq!(rows[2][2], "2", "the control case is no case");
+    assert!(rows.iter().all(|row| row[19] == "1"), "all on this machine");
     let ledger = fixture.read("target/prod_soak/ledger.jsonl");
     let seeds: Vec<Value> =
         ledger.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
@@ -155,6 +163,30 @@ fn cargo_a_failed_part_does_not_end_the_soak() {
     assert!(fixture.path("target/prod_soak/previous/evidence/cycle_1").is_dir());
     assert_eq!(self::summary(&fixture)["soak_seed"], summary["soak_seed"]);
     finish(&fixture, &[]).ended(2, &["contents: k is gone", "\nBROKEN (exit 2): "]);
+}
+
+/// Who gates on the engine: what is known fails the layer that meets it, and no other one.
+#[test]
+fn cargo_known_findings_fail_a_soak_that_asks_for_it() {
+    let fixture = Fixture::soaking();
+    let apart = [("SUITE_ABSORBS", "1")];
+    let fails = [("SUITE_ABSORBS", "1"), ("MACE_PROD_KNOWN", "fail")];
+    let parts = |fixture: &Fixture| {
+        let summary = summary(fixture);
+        ["stress", "chaos"].map(|part| summary["parts"][part]["worst"].as_u64().unwrap())
+    };
+    soak(&fixture, &[], &apart, 2, Signal::TERM);
+    assert_eq!((parts(&fixture), failures(&fixture)), ([0, 0], Vec::new()));
+
+    soak(&fixture, &[], &fails, 2, Signal::TERM);
+    assert_eq!(parts(&fixture), [0, 1]);
+    let found = failures(&fixture);
+    let says = "known finding `lost-page` (durability after a kill: ";
+    assert!(found.len() >= 2 && found.iter().all(|line| line.starts_with(says)), "{found:?}");
+    let column = rows(&fixture).iter().map(|row| row[18].clone()).collect::<Vec<_>>();
+    assert!(column.iter().take(2).all(|code| code == "1"), "{column:?}");
+    let end = finish(&fixture, &fails);
+    end.ended(1, &["fast: failed]\n      known finding `lost-page`", "\nFAILED (exit 1): "]);
 }
 
 #[test]

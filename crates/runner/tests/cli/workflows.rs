@@ -112,15 +112,17 @@ fn every_recipe_that_is_named_exists() {
     assert_eq!(named(&code("`just nosuch x` and just words")), BTreeSet::from(["nosuch"]));
 }
 
-/// The table of findings as the README has to have it.
+/// The table of findings as the README has to have it: the worst first.
 fn table(findings: &Findings) -> String {
-    let row = |severity: Severity| {
+    let rows = |severity: Severity| {
         let of = findings.all().iter().filter(|finding| finding.severity == severity);
-        let links: Vec<_> =
-            of.map(|Finding { id, .. }| format!("[`{id}`](docs/findings/{id}.md)")).collect();
-        format!("| {} ({}) | {} |\n", severity.title(), links.len(), links.join(", "))
+        let row = |Finding { id, summary, .. }: &Finding| {
+            format!("| [`{id}`](docs/findings/{id}.md) | {summary} |\n")
+        };
+        let rows: Vec<_> = of.map(row).collect();
+        format!("| **{} ({})** | |\n{}", severity.title(), rows.len(), rows.concat())
     };
-    Severity::ALL.map(row).concat()
+    Severity::ALL.map(rows).concat()
 }
 
 #[test]
@@ -255,6 +257,13 @@ fn weak_gate(ci: &str, justfile: &str) -> Vec<&'static str> {
         ("no priority", recipe.contains("setcap cap_sys_nice=eip \"$(command -v chrt)\"")),
         ("no valgrind", recipe.contains("valgrind")),
         ("a push is compared with itself", job.contains("github.event.before")),
+        (
+            "a force-push has a base that is gone",
+            job.contains("(github.event.created || github.event.forced) && 'HEAD~1'"),
+        ),
+        ("a merge queue has no base", job.contains("github.event.merge_group.base_sha")),
+        ("noise blocks", job.contains("just perf compare --warn-inconclusive\n")),
+        ("nobody answers the recipe's question", job.contains("JUST_YES: \"true\"")),
     ];
     needs.into_iter().filter(|(_, met)| !met).map(|(lack, _)| lack).collect()
 }
@@ -269,6 +278,129 @@ fn the_gate_has_its_runner_and_compares_commits() {
     let lacks = ["no runner is prepared", "a push is compared with itself"];
     assert_eq!(weak_gate(&sin, &justfile), lacks);
     assert_eq!(weak_gate(&ci, "\nperf-host:\n    true\n"), ["no priority", "no valgrind"]);
+    for (told, lack) in [
+        ("|| github.event.forced", "a force-push has a base that is gone"),
+        ("github.event.merge_group.base_sha || ", "a merge queue has no base"),
+        (" --warn-inconclusive", "noise blocks"),
+        ("JUST_YES: \"true\"", "nobody answers the recipe's question"),
+    ] {
+        assert_eq!(weak_gate(&ci.replace(told, ""), &justfile), [lack]);
+    }
+}
+
+/// The recipes that change a program's capabilities without asking.
+fn unasked(justfile: &str) -> Vec<&str> {
+    let recipes = justfile.split("\n\n").filter(|recipe| recipe.contains("setcap"));
+    recipes.filter(|recipe| !recipe.contains("[confirm(")).collect()
+}
+
+#[test]
+fn a_recipe_asks_before_it_changes_capabilities() {
+    let justfile = fs::read_to_string(root().join("justfile")).unwrap();
+    assert!(justfile.contains("setcap"));
+    assert_eq!(unasked(&justfile), [""; 0]);
+    assert_eq!(unasked("# Help\nhost:\n    sudo setcap x y\n\nother:\n    true\n").len(), 1);
+}
+
+/// The artifact that a step uploads or downloads: its lines.
+fn steps<'t>(text: &'t str, action: &'t str) -> impl Iterator<Item = &'t str> {
+    let all = text.split("\n      - ").filter(move |step| step.contains(action));
+    all.map(|step| step.split("\n\n").next().unwrap_or_default())
+}
+
+/// What goes wrong on hosted runners, in all workflows and the set-up together.
+fn hosted(text: &str) -> Vec<&'static str> {
+    let uploads: Vec<_> = steps(text, "actions/upload-artifact@").collect();
+    let downloads: Vec<_> = steps(text, "actions/download-artifact@").collect();
+    let archive = uploads.iter().find(|step| step.contains("\n          name: archive\n"));
+    let days = archive.and_then(|step| step.split("retention-days: ").nth(1));
+    let days = days.and_then(|rest| rest.split_whitespace().next()?.parse::<u32>().ok());
+    let needs = [
+        ("each job has a cache of its own", text.contains("\n        shared-key: ")),
+        ("a merge queue runs nothing", text.contains("\n  merge_group:\n")),
+        ("no arm64 runner", text.contains("ubuntu-24.04-arm")),
+        ("builds are uploaded", uploads.iter().all(|step| !step.contains("target/perf_gate\n"))),
+        (
+            "a run again cannot replace what it left",
+            uploads.iter().all(|step| step.contains("\n          overwrite: true\n")),
+        ),
+        (
+            "an artifact stays as long as anybody's",
+            uploads.iter().all(|step| step.contains("\n          retention-days: ")),
+        ),
+        ("a shard cannot be run again the next day", days.is_some_and(|days| days >= 7)),
+        (
+            "states of two legs are merged",
+            downloads.iter().all(|step| !step.contains("merge-multiple")),
+        ),
+        ("one shard alone is not found", text.contains("just merge target/shards\n")),
+        ("advisories are never asked for", text.contains("just deny\n")),
+        ("licences are never asked for", text.contains("just deny bans licenses sources\n")),
+        ("the newest toolchain is not tried", text.contains("RUSTUP_TOOLCHAIN: stable\n")),
+        ("our own tests are not tried", text.contains("just mutants \"$PACKAGE\" ")),
+    ];
+    needs.into_iter().filter(|(_, met)| !met).map(|(lack, _)| lack).collect()
+}
+
+#[test]
+fn the_workflows_hold_on_hosted_runners() {
+    let all: Vec<_> = workflows().into_iter().map(|(_, text)| text).collect();
+    let all = all.join("\n\n") + &setup();
+    assert_eq!(hosted(&all), [""; 0]);
+    for (told, instead, lack) in [
+        ("        shared-key:", "        key:", "each job has a cache of its own"),
+        ("\n  merge_group:\n", "\n", "a merge queue runs nothing"),
+        ("ubuntu-24.04-arm", "ubuntu-24.04", "no arm64 runner"),
+        ("target/perf_gate/*.json\n", "target/perf_gate\n", "builds are uploaded"),
+        ("overwrite: true", "overwrite: false", "a run again cannot replace what it left"),
+        ("retention-days: 14", "", "an artifact stays as long as anybody's"),
+        ("retention-days: 7", "retention-days: 1", "a shard cannot be run again the next day"),
+        (
+            "name: soak-state-${{ inputs.after }}\n",
+            "pattern: soak-state-*\n          merge-multiple: true\n",
+            "states of two legs are merged",
+        ),
+        ("merge target/shards\n", "merge target/shards/*\n", "one shard alone is not found"),
+        ("just deny\n", "just lint\n", "advisories are never asked for"),
+        ("licenses", "", "licences are never asked for"),
+        ("TOOLCHAIN: stable", "TOOLCHAIN: 1.95.0", "the newest toolchain is not tried"),
+        ("just mutants", "just test", "our own tests are not tried"),
+    ] {
+        assert_eq!(hosted(&all.replace(told, instead)), [lack], "{told}");
+    }
+}
+
+/// What a workflow lacks of what all of them set: the first attempt is the answer, and the cache's key has
+/// the variables of cargo in it, so that another colour is another cache.
+fn unset(text: &str) -> Vec<&'static str> {
+    let all = ["CARGO_TERM_COLOR: never", "CHAOS_RETRY: \"1\""];
+    let (_, env) = text.split_once("\nenv:\n").unwrap_or_default();
+    let env = env.split("\n\n").next().unwrap_or_default();
+    all.into_iter().filter(|line| !env.contains(line)).collect()
+}
+
+#[test]
+fn all_workflows_share_a_cache_and_try_once() {
+    for (file, text) in workflows() {
+        assert_eq!(unset(&text), [""; 0], "{file}");
+    }
+    assert_eq!(unset("\nenv:\n  CARGO_TERM_COLOR: never\n\njobs:\n").len(), 1);
+    assert_eq!(unset("\njobs:\n  a:\n    env:\n      CHAOS_RETRY: \"1\"\n").len(), 2);
+}
+
+/// What decides how a file's bytes come to another machine, and who keeps the dependencies new.
+#[test]
+fn line_ends_and_dependencies_are_looked_after() {
+    let read = |file: &str| fs::read_to_string(root().join(file)).unwrap();
+    assert!(read(".gitattributes").contains("* text=auto eol=lf\n*.png binary\n"));
+    let mut git = Command::new("git");
+    let asked = ["check-attr", "eol", "--", "Cargo.toml", ".config/fixes/0.2.0/x.toml"];
+    let (_, text) = ask(git.args(asked).current_dir(root()));
+    assert_eq!(text.matches(": eol: lf").count(), 2, "{text}");
+    let dependabot = read(".github/dependabot.yml");
+    for part in ["package-ecosystem: cargo", "package-ecosystem: github-actions", "weekly"] {
+        assert!(dependabot.contains(part), "{part}");
+    }
 }
 
 #[test]

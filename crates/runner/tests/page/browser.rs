@@ -7,7 +7,7 @@ use knobs::runtime;
 use runner::report::html;
 use std::{fs, path::Path};
 
-const SCREENS: [u32; 2] = [380, 1280];
+const SCREENS: [u32; 3] = [320, 400, 1280];
 const SCHEMES: [&str; 2] = ["light", "dark"];
 
 /// How many pixels of the page stick out of the screen to the right.

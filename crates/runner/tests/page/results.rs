@@ -104,6 +104,12 @@ const RUN: &str = r#"{
   "started_unix_s": 1795680000, "wall_s": 412.5, "outcome": "failed", "exit_code": 1,
   "notes": ["known finding `gone`: no case is called `gone::x`: correct its entry"],
   "machine": {"os": "linux", "arch": "x86_64", "cores": 2},
+  "promises": [
+    {"promise": "durability-kill", "verdict": "broken", "findings": ["lost-page", "a-finding-with-a-name-of-more-than-fifty-characters-in-it"],
+     "cases": 117, "failed": 0, "amounts": {"kills": 67, "transactions": 21715, "crash states": 1541750}},
+    {"promise": "atomicity", "verdict": "in-doubt", "findings": [], "cases": 87, "failed": 2, "amounts": {}},
+    {"promise": "api", "verdict": "kept", "findings": [], "cases": 3, "failed": 0, "amounts": {"operations": 3065}},
+    {"promise": "space", "verdict": "not-tried", "findings": [], "cases": 0, "failed": 0, "amounts": {}}],
   "layers": [
     {"label": "fast", "build": "failpoints", "wall_s": 61.0, "outcome": "passed"},
     {"label": "chaos", "build": "failpoints", "wall_s": 200.0, "outcome": "failed"}

@@ -11,6 +11,9 @@ use results::{Case, CaseOutcome, Layer};
 /// Failures shown open; a run in which everything fails is still a page that can be read.
 const OPEN: usize = 3;
 
+/// Lines of a story that is shown open; a longer one is mostly stack traces.
+const SHORT: usize = 30;
+
 pub(super) fn failures(results: &Results) -> Markup {
     let failures: Vec<_> = results.failures().collect();
     html! {
@@ -40,7 +43,7 @@ fn failure(layer: &Layer, case: &Case, open: bool) -> Markup {
             @if let Some(seed) = &case.seed { p.seed { "seed of the case " code { (seed) } ", root seed " code { (layer.root_seed) } } }
             @if let Some(repro) = &case.repro { pre.repro { (repro) } }
             @if !case.story.is_empty() {
-                details open[open] { summary { "what it said" } pre.story { (case.story) } }
+                details open[open && case.story.lines().count() <= SHORT] { summary { "what it said" } pre.story { (case.story) } }
             }
         }
     }

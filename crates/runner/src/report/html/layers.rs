@@ -26,7 +26,7 @@ fn card(layer: &Layer, results: &Results) -> Markup {
     html! {
         article.card {
             h3 { (layer.label) " " span class=(format!("tag {outcome}")) { (outcome) } }
-            p.big { (number::amount(layer.cases.len() as f64)) " cases" small { " in " (number::time(layer.wall)) } }
+            p.big { (number::amount(layer.cases.len() as f64)) @if layer.cases.len() == 1 { " case" } @else { " cases" } small { " in " (number::time(layer.wall)) } }
             (svg::stack(&parts, &format!("outcomes of {}", layer.label)))
             ul.legend {
                 @for (outcome, (class, count, _)) in CaseOutcome::ALL.iter().zip(&parts) {

@@ -7,7 +7,7 @@ use results::{document, judge::Judgement, state::SoakState};
 use serde_json::Value;
 
 /// Columns that are no measurement: they name the cycle or its draw.
-const NAMES: [&str; 5] = ["cycle", "elapsed_secs", "seed", "process", "outcome"];
+const NAMES: [&str; 6] = ["cycle", "elapsed_secs", "seed", "process", "outcome", "machine"];
 
 /// Columns that count what fails a cycle.
 const FAILURES: [&str; 3] = ["failed", "timed_out", "flaky"];
