@@ -115,7 +115,7 @@ impl Sources {
             text,
             "Confirmed defects of {engine}, {count} of them, and what turned up in the engines it is\n\
              compared with. Each has a page: the promise that is broken, how it comes about, how to see it, its\n\
-             cause, and our fix. Most have a program of one file that needs nothing but std and the engine.\n\n\
+             cause, and our fix. A program of one file, in the last column, needs nothing but std and the engine.\n\n\
              ```sh\njust findings                            # write these pages anew\n\
              just findings issue {example}    # one of them as the text of an issue, with its patch\n\
              just fixes show {example}        # the patch alone\n```",
@@ -188,11 +188,11 @@ impl Sources {
         let mut text = format!("{}\n\n{}", capitalised(&finding.summary), Self::facts(finding));
         push_told(&mut text, &story);
         if let Some(program) = story::program(&self.root, id)? {
-            let Program { about, measured, text: source } = &program;
+            let Program { about, features, measured, text: source } = &program;
             let how = format!(
                 "{about}\n\n```sh\n{}cargo run --release    # the program below as src/main.rs\n```\n\n\
                  Measured: {measured}\n\n```rust\n{source}```",
-                new_package(&self.engine),
+                new_package(&self.engine, features),
             );
             push(&mut text, "Reproduction", &how);
         }
@@ -225,7 +225,7 @@ impl Sources {
 
     fn reproduction(&self, finding: &Finding, program: Option<&Program>) -> String {
         let Finding { id, case, .. } = finding;
-        let Some(Program { about, measured, .. }) = program else {
+        let Some(Program { about, features, measured, .. }) = program else {
             return format!(
                 "There is no program of one file. The suite's own case shows it:\n\n\
                  ```sh\njust repro {case} 1\n```"
@@ -236,7 +236,7 @@ impl Sources {
              ```sh\n{}cp SUITE/{PROGRAMS}/{id}.rs src/main.rs    # SUITE: this repository\n\
              cargo run --release\n```\n\nMeasured: {measured} When the promise is broken its last line\n\
              begins with `broken:` and it ends with 1, otherwise with `kept:` and 0.",
-            new_package(&self.engine),
+            new_package(&self.engine, features),
         )
     }
 
@@ -294,10 +294,11 @@ fn of_other(mut text: String, other: &Other) -> String {
     text
 }
 
-/// The commands that make a package which depends on the engine.
-fn new_package(engine: &Engine) -> String {
+/// The commands that make a package which depends on the engine with these features.
+fn new_package(engine: &Engine, features: &str) -> String {
     let Engine { version, .. } = engine;
-    format!("cargo new repro && cd repro && cargo add {PACKAGE}@={version}\n")
+    let with = if features.is_empty() { "" } else { " --features " };
+    format!("cargo new repro && cd repro && cargo add {PACKAGE}@={version}{with}{features}\n")
 }
 
 /// The beginning of a page.

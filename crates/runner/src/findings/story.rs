@@ -18,6 +18,9 @@ const OTHERS: [&str; 2] = ["tests/detects_power/others.rs", "src/scenario/power/
 /// The parts of a story by the words that open them, in their order.
 const PARTS: [&str; 5] = ["Cause", "Sequence", "Symptom", "Broken promise", "Ruled out"];
 
+/// How a program's header says which features of the engine it needs, where it needs any.
+const FEATURES: &str = "Features: ";
+
 /// How a program's header says how often it showed its finding.
 const MEASURED: &str = "Measured: ";
 
@@ -39,6 +42,8 @@ pub(super) struct Story {
 pub(super) struct Program {
     /// What it does.
     pub(super) about: String,
+    /// The engine's features that it needs; empty for none.
+    pub(super) features: String,
     /// How often it showed the finding: `20 of 20 runs.`
     pub(super) measured: String,
     /// The whole file.
@@ -109,9 +114,10 @@ pub(super) fn program(root: &Path, id: &str) -> Result<Option<Program>> {
         let what = format!("the header does not end in `{MEASURED}…`");
         return Err(Error::new(what, file, "say there in how many of how many runs it showed"));
     };
-    let about = about.to_owned();
-    let measured = measured.to_owned();
-    Ok(Some(Program { about, measured, text }))
+    let with_features = about.split_once(&format!("\n\n{FEATURES}"));
+    let (about, features) = with_features.unwrap_or((about, ""));
+    let [about, features, measured] = [about, features, measured].map(str::to_owned);
+    Ok(Some(Program { about, features, measured, text }))
 }
 
 /// The findings in other engines, as the tests that show them tell of them.

@@ -1,8 +1,19 @@
 //! The programs of docs/findings/repro, as a maintainer of the engine runs them: built against the engine
-//! of the lock file and nothing else. One that showed its finding in every run has to show it here.
+//! of the lock file and nothing else. One that showed its finding in every run has to show it here, and to
+//! see the promise kept by the engine with our fixes.
 
-use process::miniature::{Run, command_in};
-use std::{collections::BTreeMap, fmt::Write, fs, path::Path};
+use process::{
+    engine::{Engine, PACKAGE},
+    fixes::Fixes,
+    miniature::{Run, command_in},
+    workspace,
+};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt::Write,
+    fs,
+    path::{Path, PathBuf},
+};
 
 /// The programs by their names.
 fn programs(root: &Path) -> BTreeMap<String, String> {
@@ -13,6 +24,11 @@ fn programs(root: &Path) -> BTreeMap<String, String> {
         (name, fs::read_to_string(path).unwrap())
     };
     entries.map(|entry| program(entry.unwrap())).collect()
+}
+
+/// Which feature of the engine a program says that it needs.
+fn feature(text: &str) -> Option<&str> {
+    text.lines().find_map(|line| line.strip_prefix("//! Features: "))
 }
 
 /// Whether a program says that it showed its finding in all of so many runs.
@@ -28,33 +44,97 @@ fn is_broken(run: &Run) -> bool {
     says && run.code == Some(1)
 }
 
+/// Whether a program that ran saw it kept.
+fn is_kept(run: &Run) -> bool {
+    let says = run.stdout.lines().last().is_some_and(|line| line.starts_with("kept: "));
+    says && run.code == Some(0)
+}
+
+/// The programs, built as `PREFIX` and their names in a package that depends on one engine and on nothing else.
+struct Built {
+    prefix: &'static str,
+    programs: BTreeMap<String, String>,
+    /// Where cargo put them; what all packages share is built once.
+    target: PathBuf,
+}
+
+impl Built {
+    /// Builds them with the engine that a manifest names so.
+    fn with(root: &Path, prefix: &'static str, engine: &str) -> Self {
+        let built =
+            Self { prefix, programs: programs(root), target: root.join("target/findings/target") };
+        let folder = root.join("target/findings").join(prefix);
+        fs::create_dir_all(&folder).unwrap();
+        fs::write(folder.join("Cargo.toml"), built.manifest(root, engine)).unwrap();
+        fs::copy(root.join("Cargo.lock"), folder.join("Cargo.lock")).unwrap();
+        built.build(&folder, &[]);
+        for (name, text) in &built.programs {
+            if let Some(feature) = feature(text) {
+                let program = format!("{prefix}-{name}");
+                built.build(&folder, &["--features", feature, "--bin", &program]);
+            }
+        }
+        built
+    }
+
+    fn manifest(&self, root: &Path, engine: &str) -> String {
+        let Self { prefix, programs, .. } = self;
+        let mut text = format!("[workspace]\n[package]\nname = \"{prefix}\"\nedition = \"2024\"\n");
+        let _ = writeln!(text, "[dependencies]\n{PACKAGE} = {engine}\n[features]");
+        let features: BTreeSet<_> = programs.values().filter_map(|text| feature(text)).collect();
+        for feature in features {
+            let _ = writeln!(text, "{feature} = [\"{PACKAGE}/{feature}\"]");
+        }
+        for (name, program) in programs {
+            let path = root.join(format!("docs/findings/repro/{name}.rs"));
+            let _ = writeln!(text, "[[bin]]\nname = \"{prefix}-{name}\"\npath = {path:?}");
+            let _ = writeln!(text, "required-features = {:?}", Vec::from_iter(feature(program)));
+        }
+        text
+    }
+
+    fn build(&self, folder: &Path, arguments: &[&str]) {
+        let mut command = command_in(folder, "cargo");
+        command.args(["build", "--release", "--quiet", "--target-dir"]).arg(&self.target);
+        let build = Run::of(command.args(arguments));
+        assert_eq!(build.code, Some(0), "{}", build.stderr);
+    }
+
+    /// How those end that showed their finding in every run.
+    fn ends(&self) -> Vec<(&str, Run)> {
+        let certain = self.programs.iter().filter(|program| always_shows(program.1));
+        let run = |name: &str| {
+            let program = self.target.join("release").join(format!("{}-{name}", self.prefix));
+            Run::of(&mut command_in(&self.target, program))
+        };
+        certain.map(|(name, _)| (name.as_str(), run(name))).collect()
+    }
+}
+
 #[test]
 #[cfg(target_os = "linux")]
 fn cargo_programs_show_what_their_pages_say() {
     let root = knobs::runtime::root();
-    let engine = process::engine::Engine::resolved(&root.join("Cargo.toml")).unwrap();
-    let folder = root.join("target/findings");
-    let mut manifest = format!(
-        "[workspace]\n[package]\nname = \"repro\"\nedition = \"2024\"\n\
-         [dependencies]\nmace-kv = \"={}\"\n",
-        engine.version,
-    );
-    let programs = programs(&root);
-    for name in programs.keys() {
-        let path = format!("../../docs/findings/repro/{name}.rs");
-        let _ = writeln!(manifest, "[[bin]]\nname = \"{name}\"\npath = \"{path}\"");
-    }
-    fs::create_dir_all(&folder).unwrap();
-    fs::write(folder.join("Cargo.toml"), manifest).unwrap();
-    fs::copy(root.join("Cargo.lock"), folder.join("Cargo.lock")).unwrap();
-    let build = Run::of(command_in(&folder, "cargo").args(["build", "--release", "--quiet"]));
-    assert_eq!(build.code, Some(0), "{}", build.stderr);
-    let certain = programs.iter().filter(|program| always_shows(program.1));
-    let certain: Vec<_> = certain.map(|program| program.0).collect();
-    assert!(!certain.is_empty(), "no program shows its finding in every run");
-    for name in certain {
-        let run = Run::of(&mut command_in(&folder, folder.join("target/release").join(name)));
+    let engine = Engine::resolved(&root.join("Cargo.toml")).unwrap();
+    let built = Built::with(&root, "stock", &format!("\"={}\"", engine.version));
+    let ends = built.ends();
+    assert!(!ends.is_empty(), "no program shows its finding in every run");
+    for (name, run) in ends {
         assert!(is_broken(&run), "{name} shows nothing any more: {run:#?}");
+    }
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn cargo_programs_see_our_fixes_keep_the_promise() {
+    let root = knobs::runtime::root();
+    let engine = Engine::resolved(&root.join("Cargo.toml")).unwrap();
+    let fixes = Fixes::load(&root, &engine).unwrap();
+    let copy = root.join("target/findings/engine");
+    workspace::copy_alone(&engine, &copy, &fixes.select("all").unwrap()).unwrap();
+    let built = Built::with(&root, "fixed", &format!("{{ path = {copy:?} }}"));
+    for (name, run) in built.ends() {
+        assert!(is_kept(&run), "{name} does not say that the promise is kept: {run:#?}");
     }
 }
 
@@ -67,6 +147,8 @@ fn a_program_that_sees_a_kept_promise_is_no_proof() {
     assert!(is_broken(&run(1, "a\nbroken: b\n")));
     assert!(!is_broken(&run(0, "kept: b\n")) && !is_broken(&run(101, "a\n")));
     assert!(!is_broken(&run(0, "broken: b\n")));
+    assert!(is_kept(&run(0, "kept: b\n")) && !is_kept(&run(1, "kept: b\n")));
+    assert!(!is_kept(&run(0, "a\n")) && !is_kept(&run(1, "a\nbroken: b\n")));
 }
 
 #[test]
