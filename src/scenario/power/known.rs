@@ -18,15 +18,16 @@ use crate::{
 use serde::{Deserialize, Serialize};
 use std::{
     collections::BTreeMap,
-    fs::{self, File, OpenOptions},
-    io::{Read, Write},
+    fs::{self, File},
+    io::Read,
     path::Path,
 };
 
 /// The creation of a database was cut off: the file of the manifest has its size and no header.
 pub const CUT_OFF_CREATION: FindingId = FindingId::CUT_OFF_CREATION;
 
-/// A log file that is not the newest of its stream lost its end or its name, and newer ones did not.
+/// A log file that is not the newest of its stream lost its end, its name or its data, and newer ones did
+/// not.
 pub const SHORT_LOG_FILE: FindingId = FindingId::SHORT_LOG_FILE;
 
 /// A log file that an opening made is taken for one with a durable name by the next opening.
@@ -179,8 +180,9 @@ pub(super) fn has_header(dir: &Path) -> bool {
 }
 
 /// A copy of a database in `to` whose log files, but for the newest of each stream that is there, have
-/// their ends and their names, the oldest too; no copy when they do already. Nothing in the middle of
-/// a file is mended, and no file that had been removed when `at` events of the recording had happened.
+/// their ends, their names and their data, the oldest too; no copy when they do already. What a file has
+/// instead of its bytes is zeros or nothing, or it is not mended; neither is one that had been removed
+/// when `at` events of the recording had happened.
 pub(super) fn mended(
     folder: &Path,
     name: &str,
@@ -195,34 +197,34 @@ pub(super) fn mended(
     for log in logs.iter().filter(|log| log.database == name) {
         streams.entry(&log.stream).or_default().push(log);
     }
-    let mut short = Vec::new();
+    let mut lacking = Vec::new();
     for files in streams.values_mut() {
         files.sort_by_key(|log| log.number);
-        let size = |log: &LogFile| fs::metadata(folder.join(&log.path)).ok().map(|m| m.len());
-        let Some(newest) = files.iter().rposition(|log| size(log).is_some()) else { continue };
+        let is_there = |log: &&LogFile| folder.join(&log.path).is_file();
+        let Some(newest) = files.iter().rposition(is_there) else { continue };
         for log in &files[..newest] {
             let was_there = log.removed_at.is_none_or(|removed| removed >= at);
-            if was_there && size(log).unwrap_or_default() < log.bytes.len() as u64 {
-                short.push(*log);
+            let there = fs::read(folder.join(&log.path)).unwrap_or_default();
+            if was_there && lacks(&there, &log.bytes) {
+                lacking.push(*log);
             }
         }
     }
-    if short.is_empty() {
+    if lacking.is_empty() {
         return Ok(false);
     }
     testdir::copy_tree(&folder.join(name), &to.join(name))?;
-    for log in short {
-        whole(&to.join(&log.path), &log.bytes)
+    for log in lacking {
+        fs::write(to.join(&log.path), &log.bytes)
             .map_err(|error| crate::error::Error::new("mend", &log.path, error))?;
     }
     Ok(true)
 }
 
-/// Gives a file the end that it lacks.
-fn whole(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
-    let mut file = OpenOptions::new().create(true).append(true).open(path)?;
-    let there = file.metadata()?.len();
-    file.write_all(&bytes[there as usize..])
+/// Whether a file has zeros or nothing in place of some of its bytes, and all others.
+fn lacks(there: &[u8], bytes: &[u8]) -> bool {
+    let kept = there.iter().zip(bytes).all(|(there, byte)| there == byte || *there == 0);
+    kept && there.len() <= bytes.len() && there != bytes
 }
 
 #[cfg(test)]
@@ -264,6 +266,16 @@ mod tests {
         let from_the_oldest = mended_sizes(&[(2, 0), (3, 10)], 50);
         assert_eq!(from_the_oldest, Some(vec![(1, 10), (2, 10), (3, 10)]));
         assert_eq!(mended_sizes(&[(2, 0), (3, 10)], 200), Some(vec![(2, 10), (3, 10)]));
+    }
+
+    #[test]
+    fn lost_bytes_are_zeros_or_nothing() {
+        for lost in [&[1, 2, 0, 4][..], &[1, 2, 0, 0], &[1, 2], &[1, 0], &[0; 4], &[]] {
+            assert!(lacks(lost, &[1, 2, 3, 4]), "{lost:?}");
+        }
+        for other in [&[1, 2, 3, 4][..], &[1, 2, 3, 4, 0], &[1, 2, 9, 4], &[9]] {
+            assert!(!lacks(other, &[1, 2, 3, 4]), "{other:?}");
+        }
     }
 
     #[test]
