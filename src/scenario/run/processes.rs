@@ -109,9 +109,9 @@ impl Run<'_> {
                     .map_err(|verdict| run.explained(verdict, &copy))?;
                 run.figures.add("copies", 1);
                 let dump = copy.dumps.pop().expect("a process that was to dump did");
-                let state = Reopened::of_copy(&history, at, dump);
-                let mut history = History { events: history.events[..state.events].to_vec() };
-                let reopened = vec![state];
+                let found = Reopened::of_copy(&history, at, dump);
+                let mut history = History { events: history.events[..found.events].to_vec() };
+                let reopened = vec![found];
                 history.events.extend_from_slice(newest(&must(copy.history())));
                 let root = copy.root().to_owned();
                 run.copies.push((name.clone(), Left { root, history, reopened }));
