@@ -157,6 +157,30 @@ mod tests {
     }
 
     #[test]
+    fn a_copy_ends_at_a_border_while_it_is_made() {
+        let name = || "copy".to_owned();
+        let before = Script::new().txn("b", 0, &[("a", W::Set)]);
+        let asked = before.len();
+        let amid = before.clone().event(Event::Milestone(Milestone::Copying { name: name() }));
+        let amid = amid.txn("b", 0, &[("c", W::Set), ("d", W::Set)]);
+        let after = amid.clone().event(Event::Milestone(Milestone::Copied { name: name() }));
+        let after = after.txn("b", 0, &[("e", W::Set)]);
+        let raised = |pairs| {
+            let dump = found(&after, pairs).dump;
+            raised(&after, &[Reopened::of_copy(&after.history(), asked, dump)])
+        };
+        for whole in [before.state("b"), amid.state("b")] {
+            assert_eq!(raised(whole), []);
+        }
+        assert_eq!(raised(Pairs::new()), [OracleName::Durability]);
+        let mut half = amid.state("b");
+        half.remove(b"c".as_slice());
+        assert_eq!(raised(half), [OracleName::Atomicity]);
+        // Its key and its client's marker.
+        assert_eq!(raised(after.state("b")), [OracleName::Contents; 2]);
+    }
+
+    #[test]
     fn the_durable_route_has_one_log_whatever_its_width() {
         let options = |durable, writers| EngineOptions { durable, writers, ..Default::default() };
         let streams = |durable, writers| Expect::of(&options(durable, writers)).streams;

@@ -43,6 +43,19 @@ impl Reopened {
         Self { events: history.events.len(), promise: Promise::Acked, dump }
     }
 
+    /// The state of a copy that was asked for at this event: it holds all that was acknowledged before,
+    /// and of what was asked for until the copy stood, or its process ended, it may hold more.
+    pub fn of_copy(history: &History, asked: usize, dump: Dump) -> Self {
+        let (before, since) = history.events.split_at(asked);
+        let before = before.iter().filter_map(Event::stamp).max();
+        let is_end = |event: &Event| {
+            matches!(event, Event::Milestone(Milestone::Copied { .. } | Milestone::Started))
+        };
+        let events = asked + since.iter().position(is_end).unwrap_or(since.len());
+        let promise = Promise::AckedBefore(before.map_or(0, |stamp| stamp + 1));
+        Self { events, promise, dump }
+    }
+
     /// Matches dumps with the `dumped` milestones of crash children, in order.
     ///
     /// # Panics

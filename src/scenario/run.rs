@@ -80,7 +80,7 @@ pub struct Run<'a> {
     processes: u32,
     streams: Streams,
     reopened: Vec<Reopened>,
-    copies: Vec<Left>,
+    copies: Vec<(String, Left)>,
     evidence: Evidence,
     explain: Option<Explain>,
     excused: &'static [&'static str],
@@ -348,9 +348,13 @@ impl<'a> Run<'a> {
         });
         let after = if self.processes > 0 { After::Kill } else { After::Work };
         let mut violations = concluded(judgement, after, &left.root, &mut self.figures);
-        for Left { root, history, reopened } in &self.copies {
+        for (name, Left { root, history, reopened }) in &self.copies {
             let evidence = oracle::judge::Evidence::new(history, self.streams, reopened);
-            violations.extend(concluded(judge_all(&evidence), after, root, &mut self.figures));
+            let found = concluded(judge_all(&evidence), after, root, &mut self.figures);
+            violations.extend(found.into_iter().map(|violation| {
+                let witness = format!("in `{name}`, {}", violation.witness);
+                Violation { witness, ..violation }
+            }));
         }
         violations.retain(|violation| !self.is_excused(violation));
         violations

@@ -4,6 +4,7 @@
 
 mod checkpoints;
 mod concurrency;
+mod copies;
 mod evictor;
 mod gc;
 mod hotspot;

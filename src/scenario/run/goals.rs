@@ -4,7 +4,7 @@
 use super::session::Evidence;
 use crate::{
     engine::EngineError,
-    history::{Event, History},
+    history::{Event, History, Milestone},
     oracle::judge::overlaps,
     verdict::Verdict,
 };
@@ -24,12 +24,21 @@ enum Count {
     CommitsBesideSnapshots,
     CommitsBesideCheckpoints,
     OpenAcrossCheckpoints,
+    BesideCopies(Beside),
     DataFiles,
     BlobFiles,
     /// Each way in which transactions get in one another's way.
     Overlaps,
     /// What the case counted itself.
     Counted(u64),
+}
+
+/// What may come to its end while a copy is made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Beside {
+    Commit,
+    Drop,
+    Checkpoint,
 }
 
 /// So many attempts met a conflict.
@@ -52,6 +61,22 @@ pub const fn commits_beside_checkpoints(least: u64) -> Goal {
 pub const fn open_across_checkpoints(least: u64) -> Goal {
     let what = "a transaction that is open across a checkpoint";
     Goal { what, least, count: Count::OpenAcrossCheckpoints }
+}
+
+/// So many commits were acknowledged while a copy was made.
+pub const fn commits_beside_copies(least: u64) -> Goal {
+    Goal { what: "a commit beside a copy", least, count: Count::BesideCopies(Beside::Commit) }
+}
+
+/// So many transactions were dropped while a copy was made.
+pub const fn drops_beside_copies(least: u64) -> Goal {
+    Goal { what: "a drop beside a copy", least, count: Count::BesideCopies(Beside::Drop) }
+}
+
+/// So many checkpoints that clients asked for were over while a copy was made.
+pub const fn checkpoints_beside_copies(least: u64) -> Goal {
+    let count = Count::BesideCopies(Beside::Checkpoint);
+    Goal { what: "a checkpoint beside a copy", least, count }
 }
 
 /// So many data files were collected.
@@ -86,6 +111,7 @@ impl Goal {
             Count::OpenAcrossCheckpoints => beside_checkpoints(history, |work, written| {
                 work.start < written.start && work.end > written.end
             }),
+            Count::BesideCopies(beside) => beside_copies(history, beside),
             Count::DataFiles => evidence.data_files,
             Count::BlobFiles => evidence.blob_files,
             Count::Counted(count) => count,
@@ -136,6 +162,27 @@ fn beside_checkpoints(
         _ => None,
     });
     work.filter(|work| written.iter().any(|written| relation(work, written))).count() as u64
+}
+
+/// How much of this came to its end between the asking for a copy and its end.
+fn beside_copies(history: &History, beside: Beside) -> u64 {
+    let mut is_copied = false;
+    let mut count = 0;
+    for event in &history.events {
+        match event {
+            Event::Milestone(Milestone::Copying { .. }) => is_copied = true,
+            Event::Milestone(Milestone::Copied { .. } | Milestone::Started) => is_copied = false,
+            _ => {}
+        }
+        let is_it = match event {
+            Event::Ok { .. } => beside == Beside::Commit,
+            Event::Abort { denial: None, .. } => beside == Beside::Drop,
+            Event::Checkpoint { .. } => beside == Beside::Checkpoint,
+            _ => false,
+        };
+        count += u64::from(is_copied && is_it);
+    }
+    count
 }
 
 /// How many of the snapshots were still open when others had committed.

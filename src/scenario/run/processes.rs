@@ -96,7 +96,7 @@ impl Run<'_> {
 
     /// Opens every copy that the engine published, has it read and checked in a process of its own, and
     /// judges it with everything else: it holds all that was acknowledged before it was asked for, and
-    /// nothing else where no client worked while it was made.
+    /// ends at one transaction's border, at the latest where it stood.
     pub fn open_copies(&mut self) {
         self.attempt(|run| {
             let history = run.history();
@@ -109,10 +109,12 @@ impl Run<'_> {
                     .map_err(|verdict| run.explained(verdict, &copy))?;
                 run.figures.add("copies", 1);
                 let dump = copy.dumps.pop().expect("a process that was to dump did");
-                let mut history = History { events: history.events[..=at].to_vec() };
-                let reopened = vec![Reopened::after(&history, dump)];
+                let found = Reopened::of_copy(&history, at, dump);
+                let mut history = History { events: history.events[..found.events].to_vec() };
+                let reopened = vec![found];
                 history.events.extend_from_slice(newest(&must(copy.history())));
-                run.copies.push(Left { root: copy.root().to_owned(), history, reopened });
+                let root = copy.root().to_owned();
+                run.copies.push((name.clone(), Left { root, history, reopened }));
             }
             Ok(())
         });

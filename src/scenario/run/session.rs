@@ -88,6 +88,11 @@ pub trait Verbs {
         self.step(Step::Checkpoint { bucket: bucket.to_owned() });
     }
 
+    /// Copies the open database to a folder of this name beside it.
+    fn copy(&mut self, name: &str) {
+        self.step(Step::Copy { name: name.to_owned() });
+    }
+
     /// Runs rounds of garbage collection.
     fn collect(&mut self, rounds: u32) {
         self.step(Step::Collect { rounds });
