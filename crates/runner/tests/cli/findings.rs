@@ -86,7 +86,7 @@ impl Built {
             let _ = writeln!(text, "{feature} = [\"{PACKAGE}/{feature}\"]");
         }
         for (name, program) in programs {
-            let path = root.join(format!("docs/findings/repro/{name}.rs"));
+            let path = format!("{}/docs/findings/repro/{name}.rs", root.display());
             let _ = writeln!(text, "[[bin]]\nname = \"{prefix}-{name}\"\npath = {path:?}");
             let _ = writeln!(text, "required-features = {:?}", Vec::from_iter(feature(program)));
         }
@@ -132,7 +132,7 @@ fn cargo_programs_see_our_fixes_keep_the_promise() {
     let fixes = Fixes::load(&root, &engine).unwrap();
     let copy = root.join("target/findings/engine");
     workspace::copy_alone(&engine, &copy, &fixes.select("all").unwrap()).unwrap();
-    let built = Built::with(&root, "fixed", &format!("{{ path = {copy:?} }}"));
+    let built = Built::with(&root, "fixed", &format!("{{ path = \"{}\" }}", copy.display()));
     for (name, run) in built.ends() {
         assert!(is_kept(&run), "{name} does not say that the promise is kept: {run:#?}");
     }
