@@ -60,7 +60,8 @@ regression!(MERGE_RACES_THE_EVICTOR: a_page_is_merged_beside_the_evictor, |findi
     for attempt in 0..tries {
         let mut database = finding.database(&format!("merged-{attempt}"));
         let ended = finding.process(&mut database, &merging());
-        finding.shows(ended.died_saying(SYMPTOM))?;
+        // 0.1.2 panics, and then hangs.
+        finding.shows(!ended.is_done() && ended.stderr.contains(SYMPTOM))?;
         finding.expects(ended.is_done(), &ended)?;
         finding.judge(database, &Preset::Defaults.engine());
         let held = ended.milestones.iter().filter(|milestone| milestone.is_held()).count();
