@@ -55,9 +55,9 @@ const LEFT: u64 = 16;
 
 regression!(MERGE_RACES_THE_EVICTOR: a_page_is_merged_beside_the_evictor, |finding| {
     finding.needs(pause::is_possible(), "threads can be held on Linux only")?;
-    // A fixed engine is tried with one process of eight windows, in each run.
-    let tries = if excludes(FindingId::MERGE_RACES_THE_EVICTOR) { tries(FindingId::MERGE_RACES_THE_EVICTOR) } else { 1 };
-    for attempt in 0..tries {
+    // A fixed engine is tried with one process of eight merges, in each run.
+    let id = FindingId::MERGE_RACES_THE_EVICTOR;
+    for attempt in 0..if excludes(id) { tries(id) } else { 1 } {
         let mut database = finding.database(&format!("merged-{attempt}"));
         let ended = finding.process(&mut database, &merging());
         // 0.1.2 panics, and then hangs.
