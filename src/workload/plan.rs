@@ -38,7 +38,7 @@ pub enum Op {
     /// Writes a checkpoint of the bucket and waits for it; the transaction stays open meanwhile.
     Checkpoint,
     /// Reads two merged numbers and writes both back, with up to so much moved from one to the
-    /// other. Not to be mixed with additions to the same numbers in one transaction.
+    /// other.
     Move {
         /// Whose number falls.
         from: Vec<u8>,

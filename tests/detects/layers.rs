@@ -24,7 +24,7 @@ use mace_prod::{
 /// Runs of each defect, each with a seed of its own: a defect needs a victim, and threads meet by chance.
 const RUNS: u64 = 20;
 
-const BANK: Bank = Bank { accounts: 4, opening: 100, moves: 2 };
+const BANK: Bank = Bank { accounts: 6, opening: 100, moves: 2, merged_pct: 30 };
 
 /// How one play ended, and how often its engine shown.
 struct Played {

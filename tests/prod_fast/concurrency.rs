@@ -14,9 +14,9 @@ use mace_prod::{
 /// Rounds after which clients that never met will not meet.
 const ROUNDS: u32 = 20;
 
-const BANK: Bank = Bank { accounts: 6, opening: 100, moves: 2 };
+const BANK: Bank = Bank { accounts: 6, opening: 100, moves: 2, merged_pct: 40 };
 
-// Transfers that meet, auditors that add up every snapshot.
+// Transfers that meet, merged and written back, auditors that add up every snapshot.
 case!(money_is_conserved: [Defaults, Tiny, Compressed, Relaxed, OneWriter, ManyWriters], |run| {
     run.keep_one_log_file();
     run.serialise_maintenance();

@@ -11,7 +11,7 @@ use mace_prod::{
     workload::{Access, Bank, Mix},
 };
 
-const BANK: Bank = Bank { accounts: 6, opening: 100, moves: 2 };
+const BANK: Bank = Bank { accounts: 6, opening: 100, moves: 2, merged_pct: 40 };
 
 /// Sessions over which the work is spread.
 const SESSIONS: u32 = 3;

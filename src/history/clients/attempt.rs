@@ -79,7 +79,7 @@ impl<'a> Attempt<'a> {
                 Err(EngineError::Refused(Reason::Unsupported | Reason::Invalid)) => Ok(()),
                 answer => {
                     answer?;
-                    self.writes.push((KeyText::new(key), Write::Add(*number)));
+                    self.added(key, *number);
                     Ok(())
                 }
             },

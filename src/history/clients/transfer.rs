@@ -1,5 +1,6 @@
-//! Transfers between merged numbers by reading and writing them back: what a lost update would
-//! show in. Recorded as operands, because that is what a transfer adds up to when none is lost.
+//! Merged numbers: additions, and transfers by reading two and writing them back, which is what a lost
+//! update would show in. Recorded as operands, because that is what a transfer adds up to when none is
+//! lost.
 
 use super::attempt::Attempt;
 use crate::{
@@ -33,9 +34,23 @@ impl Attempt<'_> {
             return Err(EngineError::Failed("an account that is none".to_owned()));
         };
         if first {
-            self.reads.insert(KeyText::new(key), seen);
+            let at = KeyText::new(key);
+            let own = self.writes.iter().filter_map(|(to, write)| match write {
+                Write::Add(number) if *to == at => Some(*number),
+                _ => None,
+            });
+            let before = own.fold(balance, u64::wrapping_sub);
+            self.reads.insert(at, Seen::Sum(before));
         }
         Ok(balance)
+    }
+
+    /// Notes a merged operand: a number that the transaction knows has grown by it.
+    pub(super) fn added(&mut self, key: &[u8], number: u64) {
+        self.writes.push((KeyText::new(key), Write::Add(number)));
+        if let Some(Seen::Sum(known)) = self.own.get_mut(key) {
+            *known = known.wrapping_add(number);
+        }
     }
 
     fn store(&mut self, txn: &dyn Txn, key: &[u8], was: u64, added: u64) -> Outcome<()> {
