@@ -8,6 +8,7 @@ mod build;
 mod chaos;
 mod charge;
 mod contract;
+mod exclusive;
 mod isolated;
 mod layers;
 mod pairs;
