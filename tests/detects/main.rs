@@ -3,6 +3,7 @@
 //! runs. Judges the oracles, never the engine under test.
 
 mod aging;
+mod api;
 mod bench;
 mod build;
 mod chaos;
