@@ -1,14 +1,18 @@
-//! Reads the failpoints out of the engine's source: every name that `failpoint::check` or
-//! `failpoint::crash` is asked about, the filesystem operations, the kinds of I/O error. Works on
-//! text that is handed in; opens no file. Shared by `build.rs` and its test,
-//! and so is what a build says that has none of the fixes asked for.
+//! Reads out of the engine's source what the suite must know of it. Works on text that is handed in;
+//! opens no file. Shared by `build.rs` and its tests, and so is what a build says that has none of the fixes
+//! asked for.
 //!
-//! What counts as a failpoint: a string literal within such a call, or within the `fn` or `const`
-//! that the call names (the engine chooses some names in a `match`). A literal that looks like a
+//! The failpoints: every name that `failpoint::check` or `failpoint::crash` is asked about, the filesystem
+//! operations, the kinds of I/O error. What counts as one: a string literal within such a call, or within the
+//! `fn` or `const` that the call names (the engine chooses some names in a `match`). A literal that looks like a
 //! name and stands anywhere else counts as well, with its kind not seen: rather one case too many
 //! than a failpoint that nobody notices. Not seen: a name put together at run time within a macro
 //! or another crate; within a call it is an error. The lines that are given for a name are those
 //! that hold it in quotes, for people; nothing rests on them.
+//!
+//! The public functions: those of the types and traits that the root file exports, and the free ones. Not
+//! seen: what a macro makes, fields and constants, implementations of traits, and the public modules
+//! (`observe`, `testing`, `failpoint_testing`), which stand behind features.
 
 use proc_macro2::{Delimiter, Group, TokenStream, TokenTree};
 use std::collections::{BTreeMap, BTreeSet};
@@ -146,7 +150,7 @@ impl File<'_> {
 }
 
 /// The tokens without attributes and without items that only tests have.
-fn tokens(stream: TokenStream) -> Vec<TokenTree> {
+pub(crate) fn tokens(stream: TokenStream) -> Vec<TokenTree> {
     let all: Vec<TokenTree> = stream.into_iter().collect();
     let mut kept = Vec::new();
     let mut at = 0;
@@ -264,6 +268,145 @@ fn is_kind(text: &str) -> bool {
 
 fn is_name_char(c: char) -> bool {
     c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_'
+}
+
+/// The file that exports.
+const ROOT: &str = "src/lib.rs";
+
+/// What a user gets from an exported function and cannot name.
+const UNNAMED: [&str; 1] = ["IterItem"];
+
+/// The functions, as `Type::function` or by their name alone; none where the root file exports nothing.
+pub(crate) fn functions(files: &[(String, String)]) -> Result<BTreeSet<String>, String> {
+    let mut parsed = Vec::new();
+    let mut exported: BTreeSet<String> = UNNAMED.map(str::to_owned).into();
+    for (path, text) in files {
+        let stream: TokenStream =
+            text.parse().map_err(|error| format!("{path} is no Rust source: {error}"))?;
+        let tokens = tokens(stream);
+        if path == ROOT {
+            exported.extend(exports(&tokens));
+        }
+        parsed.push(tokens);
+    }
+    let mut found = BTreeSet::new();
+    for tokens in &parsed {
+        in_module(tokens, &exported, &mut found);
+    }
+    Ok(found)
+}
+
+/// The last names of every path that is exported.
+fn exports(tokens: &[TokenTree]) -> Vec<String> {
+    let mut names = Vec::new();
+    for (at, token) in tokens.iter().enumerate() {
+        if is(token, "pub") && tokens.get(at + 1).is_some_and(|next| is(next, "use")) {
+            last_names(&tokens[at + 2..], &mut names);
+        }
+    }
+    names
+}
+
+/// Up to the end of the `use`.
+fn last_names(tokens: &[TokenTree], names: &mut Vec<String>) {
+    for (at, token) in tokens.iter().enumerate() {
+        match token {
+            TokenTree::Punct(punct) if punct.as_char() == ';' => return,
+            TokenTree::Group(group) => last_names(&self::tokens(group.stream()), names),
+            TokenTree::Ident(name) if !tokens.get(at + 1).is_some_and(is_colon) => {
+                names.push(name.to_string());
+            }
+            _ => {}
+        }
+    }
+}
+
+/// The items of a file or a module, not of what stands within functions.
+fn in_module(tokens: &[TokenTree], exported: &BTreeSet<String>, found: &mut BTreeSet<String>) {
+    for (at, token) in tokens.iter().enumerate() {
+        let TokenTree::Ident(word) = token else { continue };
+        let rest = &tokens[at + 1..];
+        match word.to_string().as_str() {
+            "impl" => {
+                if let Some(owner) = owner(rest).filter(|owner| exported.contains(owner)) {
+                    let public = names_of_functions(&body(rest), true);
+                    found.extend(public.into_iter().map(|name| format!("{owner}::{name}")));
+                }
+            }
+            "mod" => in_module(&body(rest), exported, found),
+            "trait" => {
+                if let Some(name) = rest.first().map(ToString::to_string)
+                    && exported.contains(&name)
+                {
+                    let all = names_of_functions(&body(rest), false);
+                    found.extend(all.into_iter().map(|function| format!("{name}::{function}")));
+                }
+            }
+            "pub" => {
+                let name = function(rest).filter(|name| exported.contains(name));
+                found.extend(name);
+            }
+            _ => {}
+        }
+    }
+}
+
+/// The type of an `impl` block that is no trait's.
+fn owner(tokens: &[TokenTree]) -> Option<String> {
+    let brace = tokens.iter().position(is_brace)?;
+    let head = &tokens[..brace];
+    let mut depth = 0_i32;
+    let mut owner = None;
+    for token in head {
+        match token {
+            TokenTree::Punct(punct) if punct.as_char() == '<' => depth += 1,
+            TokenTree::Punct(punct) if punct.as_char() == '>' => depth -= 1,
+            TokenTree::Ident(word) if depth == 0 => match word.to_string().as_str() {
+                "for" => return None,
+                "where" => break,
+                name => owner = Some(name.to_owned()),
+            },
+            _ => {}
+        }
+    }
+    owner
+}
+
+/// What the next pair of braces holds, unless a semicolon comes first.
+fn body(tokens: &[TokenTree]) -> Vec<TokenTree> {
+    let ends = |token: &TokenTree| matches!(token, TokenTree::Punct(p) if p.as_char() == ';');
+    match tokens.iter().find(|token| is_brace(token) || ends(token)) {
+        Some(TokenTree::Group(group)) => self::tokens(group.stream()),
+        _ => Vec::new(),
+    }
+}
+
+fn names_of_functions(tokens: &[TokenTree], public: bool) -> Vec<String> {
+    let word = if public { "pub" } else { "fn" };
+    let starts = tokens.iter().enumerate().filter(|(_, token)| is(token, word));
+    starts.filter_map(|(at, _)| function(&tokens[if public { at + 1 } else { at }..])).collect()
+}
+
+/// The function whose tokens these are, behind its `pub`.
+fn function(tokens: &[TokenTree]) -> Option<String> {
+    let qualifies = |token: &&TokenTree| ["const", "async", "unsafe"].iter().any(|w| is(token, w));
+    let skipped = tokens.iter().take_while(qualifies).count();
+    match &tokens[skipped..] {
+        [word, TokenTree::Ident(name), ..] if is(word, "fn") => Some(name.to_string()),
+        _ => None,
+    }
+}
+
+fn is(token: &TokenTree, word: &str) -> bool {
+    matches!(token, TokenTree::Ident(found) if found == word)
+}
+
+fn is_colon(token: &TokenTree) -> bool {
+    matches!(token, TokenTree::Punct(punct) if punct.as_char() == ':')
+}
+
+fn is_brace(token: &TokenTree) -> bool {
+    matches!(token, TokenTree::Group(group) if group.delimiter() == Delimiter::Brace)
 }
 
 /// The line to say where `MACE_PROD_FIXES` asks for fixes and the engine has none.

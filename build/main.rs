@@ -1,5 +1,5 @@
 //! Finds the engine that cargo resolved and embeds what the suite must know of its source: the
-//! version, the failpoints, a hash. Fails the build, in one line, when the engine or its
+//! version, the failpoints, the public functions, a hash. Fails the build, in one line, when the engine or its
 //! failpoints cannot be found: a suite that knows of no failpoint would pass every one of them.
 
 #![expect(clippy::disallowed_methods, reason = "cargo talks to build scripts in variables")]
@@ -7,7 +7,7 @@
 
 mod extract;
 
-use extract::{Catalogue, extract, unapplied};
+use extract::{Catalogue, extract, functions, unapplied};
 use serde_json::Value;
 use std::{
     env,
@@ -52,9 +52,16 @@ fn run() -> Result<(), String> {
     for (path, text) in &files {
         write!(whole, "{path}\0{text}\0").expect("a string takes every write");
     }
-    let target = PathBuf::from(variable("OUT_DIR")?).join("failpoints.rs");
-    fs::write(&target, render(&catalogue, xxh3_64(whole.as_bytes())))
-        .map_err(|error| format!("cannot write {}: {error}", target.display()))?;
+    let out = PathBuf::from(variable("OUT_DIR")?);
+    let functions: Vec<_> = functions(&files)?.into_iter().collect();
+    for (name, text) in [
+        ("failpoints.rs", render(&catalogue, xxh3_64(whole.as_bytes()))),
+        ("functions.rs", format!("&{functions:?}")),
+    ] {
+        let target = out.join(name);
+        fs::write(&target, text)
+            .map_err(|error| format!("cannot write {}: {error}", target.display()))?;
+    }
 
     println!("cargo::rustc-env=RESOLVED_ENGINE_VERSION={}", engine.version);
     println!("cargo::rustc-env=RESOLVED_ENGINE_FIXES={}", engine.fixes.join(","));

@@ -6,6 +6,7 @@ pub mod bench;
 pub mod chaos;
 pub mod contract;
 pub mod database;
+pub mod exclusive;
 pub mod exits;
 pub mod isolated;
 pub mod pairs;

@@ -3,7 +3,9 @@
 //! noticed. `build.rs` says which version cargo resolved (`engine_api`). Opens nothing.
 //!
 //! Sources: `BucketOptions::{MIN,MAX}_INLINE_SIZE`, `Options::concurrent_write` and
-//! `Mace::update_bucket_opt` in the documentation of each version.
+//! `Mace::update_bucket_opt` in the documentation of each version; for folders in use `docs/migration.md`
+//! (an engine takes the exclusive lock) and `tests/checker.rs` of 0.2.0 (another process is answered
+//! `Again`).
 
 /// The rules of one version of the engine.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -20,6 +22,8 @@ pub struct Rules {
     pub inline_lowers: bool,
     /// A database may be opened with another number of writer groups than before.
     pub writers_change: bool,
+    /// Opening a folder that another process has open is answered, and no panic.
+    pub busy_is_an_answer: bool,
 }
 
 impl Rules {
@@ -38,6 +42,7 @@ pub const RULES: Rules = if cfg!(engine_api = "0.1") {
         large: 6000,
         inline_lowers: false,
         writers_change: false,
+        busy_is_an_answer: false,
     }
 } else {
     Rules {
@@ -47,5 +52,6 @@ pub const RULES: Rules = if cfg!(engine_api = "0.1") {
         large: 3000,
         inline_lowers: true,
         writers_change: true,
+        busy_is_an_answer: true,
     }
 };

@@ -3,11 +3,13 @@
 //! runs. Judges the oracles, never the engine under test.
 
 mod aging;
+mod api;
 mod bench;
 mod build;
 mod chaos;
 mod charge;
 mod contract;
+mod exclusive;
 mod isolated;
 mod layers;
 mod pairs;

@@ -1,6 +1,6 @@
 //! The contract of a single client, by random lists of operations with shrinking, once for each
 //! configuration preset. What is compared, and what is left out, stands in the header of
-//! `src/scenario/contract.rs`. Beside them, directed cases on the life of buckets and on options.
+//! `src/scenario/contract.rs`. Beside them, directed cases on the life of buckets, on options, and on who else comes to the folder.
 //! Clients that run at the same time are not tested here.
 
 mod buckets;
@@ -8,10 +8,11 @@ mod claims;
 mod options;
 
 use mace_prod::{
-    engine::{Preset, mace::MaceDriver},
+    engine::{Preset, RULES, mace::MaceDriver},
     scenario::{
         Case,
         contract::strategy::{Effort, judge},
+        exclusive::{OtherProcess, is_exclusive},
         pairs::are_kept,
     },
 };
@@ -38,6 +39,29 @@ fn long_pairs_are_kept_in_defaults() {
 #[test]
 fn long_pairs_are_kept_in_compressed() {
     Case::run(|case| are_kept(case, &MaceDriver, Preset::Compressed, &LENS));
+}
+
+#[track_caller]
+fn is_refused_to_others(preset: Preset) {
+    Case::run(|case| {
+        if !RULES.busy_is_an_answer {
+            return case.skip("this engine panics where a folder is in use");
+        }
+        let mut other = OtherProcess::new(case, preset).unwrap_or_else(|error| panic!("{error}"));
+        let verdict = is_exclusive(case, &MaceDriver, preset, &mut other);
+        case.figures.join(other.figures);
+        verdict
+    });
+}
+
+#[test]
+fn an_open_folder_is_refused_to_others_in_defaults() {
+    is_refused_to_others(Preset::Defaults);
+}
+
+#[test]
+fn an_open_folder_is_refused_to_others_in_relaxed() {
+    is_refused_to_others(Preset::Relaxed);
 }
 
 #[test]

@@ -50,6 +50,14 @@ fn is_kept(run: &Run) -> bool {
     says && run.code == Some(0)
 }
 
+/// Builds a package of ours as its users would.
+pub(crate) fn build(folder: &Path, target: &Path, arguments: &[&str]) {
+    let mut command = command_in(folder, "cargo");
+    command.args(["build", "--release", "--quiet", "--target-dir"]).arg(target);
+    let build = Run::of(command.args(arguments));
+    assert_eq!(build.code, Some(0), "{}", build.stderr);
+}
+
 /// The programs, built as `PREFIX` and their names in a package that depends on one engine and on nothing else.
 struct Built {
     prefix: &'static str,
@@ -67,11 +75,11 @@ impl Built {
         fs::create_dir_all(&folder).unwrap();
         fs::write(folder.join("Cargo.toml"), built.manifest(root, engine)).unwrap();
         fs::copy(root.join("Cargo.lock"), folder.join("Cargo.lock")).unwrap();
-        built.build(&folder, &[]);
+        build(&folder, &built.target, &[]);
         for (name, text) in &built.programs {
             if let Some(feature) = feature(text) {
                 let program = format!("{prefix}-{name}");
-                built.build(&folder, &["--features", feature, "--bin", &program]);
+                build(&folder, &built.target, &["--features", feature, "--bin", &program]);
             }
         }
         built
@@ -91,13 +99,6 @@ impl Built {
             let _ = writeln!(text, "required-features = {:?}", Vec::from_iter(feature(program)));
         }
         text
-    }
-
-    fn build(&self, folder: &Path, arguments: &[&str]) {
-        let mut command = command_in(folder, "cargo");
-        command.args(["build", "--release", "--quiet", "--target-dir"]).arg(&self.target);
-        let build = Run::of(command.args(arguments));
-        assert_eq!(build.code, Some(0), "{}", build.stderr);
     }
 
     /// How those end that showed their finding in every run.

@@ -7,6 +7,7 @@
 
 mod bad_input;
 mod bootstrap;
+mod checker;
 mod consumers;
 mod detection;
 mod drop_in;
