@@ -1,8 +1,8 @@
 //! An open folder is its opener's alone: another process is refused and changes nothing, and it is let in
 //! once the folder is closed. A folder whose process was killed can be opened again at once.
 //!
-//! What it does not verify, and why: a second opening in the same process (the engine grants it, which is an
-//! open finding: `docs/open-findings.md`); how long a refusal takes (the engine waits a while for the lock,
+//! What it does not verify, and why: a second opening in the same process (the case of
+//! `folder-opened-twice`); how long a refusal takes (the engine waits a while for the lock,
 //! and promises no time).
 
 use crate::{

@@ -47,6 +47,7 @@ findings!(OF_MACE, "Those of mace-kv: one for each entry of `.config/known-findi
     HISTORY_AHEAD_OF_ITS_PAGE "history-ahead-of-its-page",
     LOG_BEHIND_A_CUT "log-behind-a-cut",
     MERGE_RACES_THE_EVICTOR "merge-races-the-evictor",
+    FOLDER_OPENED_TWICE "folder-opened-twice",
 );
 
 findings!(OF_OTHERS, "Those of the engines that mace-kv is compared with.":

@@ -7,6 +7,7 @@ mod copy_during_checkpoint;
 mod cut_off_creation;
 mod empty_bucket_name;
 mod empty_value;
+mod folder_opened_twice;
 mod handle_cache_below_shards;
 mod history_ahead_of_its_page;
 mod key_of_115_bytes;
