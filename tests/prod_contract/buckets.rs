@@ -216,6 +216,7 @@ fn the_quota_counts_deleted_buckets_until_reaped(preset: Preset, dir: &Path, cla
     for number in 0..QUOTA {
         let made = engine.create_bucket(&number.to_string(), &options).map(|_| ());
         claims.granted("create below the quota", made);
+        claims.same("after each creation", &engine.bucket_count(), &(number + 1));
     }
     let full = EngineError::Refused(Reason::Quota);
     claims.declined("one more", engine.create_bucket("more", &options), &full);
@@ -228,6 +229,7 @@ fn the_quota_counts_deleted_buckets_until_reaped(preset: Preset, dir: &Path, cla
         engine.bucket_count() < QUOTA
     });
     claims.differ("rounds until reaped, and none", &rounds, &None);
+    claims.same("once it is reaped", &engine.bucket_count(), &(QUOTA - 1));
     claims.granted("after it is reaped", engine.create_bucket("more", &options).map(|_| ()));
     claims.same("in the end", &engine.bucket_count(), &QUOTA);
     // Closing a thousand buckets takes longer than everything else here and claims nothing.
