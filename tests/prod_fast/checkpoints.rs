@@ -19,7 +19,10 @@ use mace_prod::{
         clients::{Clients, Traffic, clients},
         kill::Mark,
         pause::{self, Place},
-        script::{Step, held::LEAD},
+        script::{
+            Step,
+            held::{LEAD, LEAF},
+        },
     },
     scenario::run::{
         Run,
@@ -43,9 +46,6 @@ const COMMITS: u64 = 40;
 /// Checkpoints that a process would write beside its clients, were it not killed before.
 const CHECKPOINTS: usize = 2000;
 
-/// A client that folds a leaf asks for room for its rows first, and for nothing else so large.
-const ROWS: usize = 64 << 10;
-
 /// Keys of the leaf that is folded across a cut.
 const FOLDED: u64 = 40;
 
@@ -67,7 +67,7 @@ case!(a_fold_across_a_checkpoint_survives_a_kill: [Defaults, Relaxed, OneWriter]
     }
     run.buckets = BucketOptions { consolidate_deltas: 16, ..BucketOptions::default() };
     let fill = Traffic::sweep(Sweep::fill(FOLDED, 100, 10));
-    let place = Place { thread: LEAD.to_owned(), bytes: ROWS, nth: 1 };
+    let place = Place { thread: LEAD.to_owned(), bytes: LEAF, nth: 1 };
     let lead = run.script(|s| {
         s.open("a");
         s.work("a", fill);

@@ -22,7 +22,10 @@ use mace_prod::{
         child::ExitClass,
         clients::Traffic,
         pause::{self, Place},
-        script::{Step, held::LEAD},
+        script::{
+            Step,
+            held::{LEAD, LEAF},
+        },
     },
     regression,
     scenario::{
@@ -35,9 +38,6 @@ use mace_prod::{
     workload::Sweep,
 };
 use std::time::Duration;
-
-/// Before a client makes a leaf it asks for room for its rows, and nothing else is so large here.
-const ROWS: usize = 64 << 10;
 
 /// Leaves that the client makes at the most: it folds the first one every sixteen writes, divides it,
 /// and folds one of the halves.
@@ -78,7 +78,7 @@ fn checkpoint_at_leaf(nth: u64) -> Stage {
         s.work("a", Traffic::sweep(Sweep::fill(100, 100, 10)));
     });
     let amid = Script::of(&buckets(), |s| s.checkpoint("a"));
-    let place = Place { thread: LEAD.to_owned(), bytes: ROWS, nth };
+    let place = Place { thread: LEAD.to_owned(), bytes: LEAF, nth };
     let steps = Script::of(&buckets(), |s| {
         s.open("a");
         s.step(Step::Hold { place, lead, amid });

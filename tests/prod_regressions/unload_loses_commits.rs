@@ -30,7 +30,7 @@ use mace_prod::{
         Milestone,
         clients::Traffic,
         pause::{self, Place},
-        script::Step,
+        script::{Step, held::LEAF},
     },
     regression,
     scenario::{
@@ -47,10 +47,6 @@ use mace_prod::{
 
 /// What a process says that dies of it.
 const SYMPTOM: &str = "must_exist failed";
-
-/// Room for the rows of a leaf that is folded is what the evictor asks for first, and nothing else that
-/// it asks for here is so large.
-const ROWS: usize = 64 << 10;
 
 /// Keys that are written; the client's marker is one more.
 const KEYS: u64 = 40;
@@ -115,7 +111,7 @@ fn process(checkpoint: bool) -> Stage {
         }
         s.unload("a");
     });
-    let place = Place { thread: "evictor".to_owned(), bytes: ROWS, nth: 1 };
+    let place = Place { thread: "evictor".to_owned(), bytes: LEAF, nth: 1 };
     let steps = Script::of(&made, |s| {
         s.open("a");
         // The second pass makes a client fold the leaf, which puts it into the cache.

@@ -40,7 +40,7 @@ impl Snapshot {
         median(&self.medians()).expect("a snapshot has a case")
     }
 
-    /// The 95 % quantile over them by the nearest rank: one of the medians, as it always was.
+    /// The 95 % quantile over them by the nearest rank: one of the medians.
     pub fn p95_ns(&self) -> f64 {
         let mut medians = self.medians();
         medians.sort_by(f64::total_cmp);

@@ -21,6 +21,10 @@ use std::{
 /// The name of the thread that takes the leading steps; its clients have it from there.
 pub const LEAD: &str = "lead";
 
+/// Whoever makes a leaf of mace-kv, to fold, divide or merge pages, asks for so many bytes or more first: room
+/// for its rows. Small keys and values ask for nothing else so large.
+pub const LEAF: usize = 64 << 10;
+
 /// How long a thread is waited for that may not come by, after the leading steps. The engine's evictor
 /// looks for work five times a second.
 const COMING: Duration = Duration::from_secs(2);
