@@ -101,11 +101,15 @@ impl LogSizes {
         let cut = self.0.iter().filter_map(|((stream, number), size)| {
             let key = (stream.clone(), *number);
             let is_cut = now.0.get(&key).is_some_and(|now| now < size);
-            let mut others = self.0.keys();
+            let others = self.0.keys();
             is_cut.then(|| Cut {
                 file: format!("{stream}_{number}"),
-                size: *size,
-                has_younger: others.any(|(other, younger)| other == stream && younger > number),
+                from: *size,
+                to: now.0[&key],
+                younger: others
+                    .filter(|(other, younger)| other == stream && younger > number)
+                    .map(|(stream, number)| format!("{stream}_{number}"))
+                    .collect(),
             })
         });
         cut.collect()
@@ -117,18 +121,49 @@ impl LogSizes {
 pub(super) struct Cut {
     file: String,
     /// How large it was before.
-    size: u64,
-    /// Whether younger files of its stream were behind it.
-    has_younger: bool,
+    from: u64,
+    /// And after.
+    to: u64,
+    /// The younger files of its stream, which were behind it.
+    younger: Vec<String>,
 }
 
 impl Cut {
-    /// Whether something is still behind the cut in this crash state: younger files, or the file's old
-    /// end, since the cut was not synced.
-    pub(super) fn is_before_something(&self, dir: &Path) -> bool {
-        let size = fs::metadata(dir.join("log").join(&self.file)).map(|file| file.len());
-        self.has_younger || size.is_ok_and(|size| size == self.size)
+    /// Whether younger files were behind the cut.
+    pub(super) const fn has_younger(&self) -> bool {
+        !self.younger.is_empty()
     }
+
+    /// Removes the younger files, durably, so that nothing is behind the cut when it is made.
+    pub(super) fn remove_younger(&self, dir: &Path) -> std::io::Result<()> {
+        let log = dir.join("log");
+        for file in &self.younger {
+            fs::remove_file(log.join(file))?;
+        }
+        File::open(log)?.sync_all()
+    }
+
+    /// Whether the file's old end is there in this crash state, since the cut was not synced.
+    fn is_undone(&self, dir: &Path) -> bool {
+        fs::metadata(dir.join("log").join(&self.file)).is_ok_and(|file| file.len() == self.from)
+    }
+}
+
+/// A copy of the database in `to` in which the cuts that a power loss undid are made again; no copy when
+/// it undid none.
+pub(super) fn cut_again(dir: &Path, cuts: &[Cut], to: &Path) -> Result<bool> {
+    let undone: Vec<_> = cuts.iter().filter(|cut| cut.is_undone(dir)).collect();
+    if undone.is_empty() || !excludes(LOG_BEHIND_CUT) {
+        return Ok(false);
+    }
+    testdir::copy_tree(dir, to)?;
+    for cut in undone {
+        let path = to.join("log").join(&cut.file);
+        let file = File::options().write(true).open(&path);
+        file.and_then(|file| file.set_len(cut.to))
+            .map_err(|error| crate::error::Error::new("cut", path, error))?;
+    }
+    Ok(true)
 }
 
 /// The finding behind an opening that is refused as corrupt, and nothing else: the log of a transaction
@@ -287,7 +322,7 @@ mod tests {
     }
 
     #[test]
-    fn a_cut_counts_as_long_as_something_is_behind_it() {
+    fn a_cut_that_was_undone_is_made_again() {
         let dir = TestDir::new("cut").unwrap();
         let log = dir.join("log");
         fs::create_dir(&log).unwrap();
@@ -305,16 +340,25 @@ mod tests {
         cut_to("wal_1_7", 40);
         write("group_wal_3", 200);
         let cut = before.cut(dir.path());
-        let told: Vec<_> = cut.iter().map(|cut| (cut.file.as_str(), cut.has_younger)).collect();
-        assert_eq!(told, [("group_wal_2", true), ("wal_1_7", false)]);
-        let behind = |dir: &Path| -> Vec<bool> {
-            cut.iter().map(|cut| cut.is_before_something(dir)).collect()
+        let told: Vec<_> =
+            cut.iter().map(|cut| (cut.file.as_str(), cut.to, cut.has_younger())).collect();
+        assert_eq!(told, [("group_wal_2", 40, true), ("wal_1_7", 40, false)]);
+        let aside = TestDir::new("cut-again").unwrap();
+        let mended = aside.join("mended");
+        let again = || {
+            let size = |name| fs::metadata(mended.join("log").join(name)).unwrap().len();
+            let again = cut_again(dir.path(), &cut, &mended).unwrap();
+            let again = again.then(|| ["group_wal_2", "wal_1_7"].map(size));
+            let _ = fs::remove_dir_all(&mended);
+            again
         };
-        assert_eq!(behind(dir.path()), [true, false]);
+        assert_eq!(again(), None, "both cuts are there");
         // What is written behind the cut is not what was there before.
         write("wal_1_7", 90);
-        assert_eq!(behind(dir.path()), [true, false]);
+        assert_eq!(again(), None);
         write("wal_1_7", 100);
-        assert_eq!(behind(dir.path()), [true, true]);
+        assert_eq!(again(), Some([40, 40]));
+        cut[0].remove_younger(dir.path()).unwrap();
+        assert!(!log.join("group_wal_3").exists());
     }
 }

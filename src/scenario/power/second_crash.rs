@@ -5,7 +5,7 @@
 
 use super::{
     Crash, DATABASE, Recorded, TraceMark, TraceMarks,
-    known::{Cut, LOG_BEHIND_CUT, LogSizes, refusal},
+    known::{Cut, LOG_BEHIND_CUT, LogSizes, cut_again, refusal},
     other_engines, told,
 };
 use crate::{
@@ -23,6 +23,7 @@ use crate::{
         recovery::Reopened,
     },
     settings::{Seed, excludes},
+    testdir,
     workload::{Mix, Source},
 };
 use std::{
@@ -51,6 +52,8 @@ pub struct SecondCrashes {
     /// The one that was read last: power losses in it are judged one after the other, and reading it
     /// would cost as much as judging.
     newest: Mutex<Option<(u64, Arc<Life>)>>,
+    /// Whether log files are left where the opening of a second life cuts an older one.
+    leaves_younger: bool,
 }
 
 /// A life that is over.
@@ -68,7 +71,14 @@ struct Life {
 impl SecondCrashes {
     /// In this folder, which is made when there is one.
     pub fn new(folder: impl Into<PathBuf>) -> Self {
-        Self { folder: folder.into(), newest: Mutex::new(None) }
+        Self { folder: folder.into(), newest: Mutex::new(None), leaves_younger: false }
+    }
+
+    /// Leaves what the finding `log-behind-a-cut` needs where it is, and puts all that breaks then down
+    /// to it.
+    #[must_use]
+    pub fn leaving_younger_logs(self) -> Self {
+        Self { leaves_younger: true, ..self }
     }
 
     /// A number that no life has yet.
@@ -134,14 +144,25 @@ impl Recorded<'_> {
         let state = Reopened { events: life.before, promise: promised_before, dump };
         let dir = crash.folder.join(DATABASE);
         let judge = |dir: &Path| second.database_after(dir, &history, vec![state.clone()], promise);
-        let is_cut = life.cut.iter().any(|cut| cut.is_before_something(&dir));
-        let (violations, known) = judge(&dir);
         let aside = crash.folder.with_extension("mended");
+        // Before the opening, which cuts.
+        let is_cut_again = cut_again(&dir, &life.cut, &aside).map_err(|error| error.to_string())?;
+        let (violations, known) = judge(&dir);
         let engine = self.driver.identity().name;
         let torn =
             || other_engines::torn_batch(&engine, &violations, &dir, &aside, |dir| judge(dir).0);
-        let is_cut = is_cut && excludes(LOG_BEHIND_CUT) && !violations.is_empty();
-        let known = known.or_else(torn).or(is_cut.then_some(LOG_BEHIND_CUT));
+        let cut = || {
+            let is_behind = lives.leaves_younger && life.cut.iter().any(Cut::has_younger);
+            let is_known = !violations.is_empty()
+                && (is_behind && excludes(LOG_BEHIND_CUT)
+                    || is_cut_again && judge(&aside).0.is_empty());
+            is_known.then_some(LOG_BEHIND_CUT)
+        };
+        let known = known.or_else(cut);
+        if is_cut_again {
+            let _ = fs::remove_dir_all(&aside);
+        }
+        let known = known.or_else(torn);
         let known = known.or_else(|| refusal(&dir, &violations));
         told(&violations, known)
     }
@@ -165,6 +186,9 @@ impl Recorded<'_> {
         let sizes = LogSizes::of(&plan.dir);
         let dir = plan.dir.clone();
         let cuts = life.join(CUT);
+        if !lives.leaves_younger && excludes(LOG_BEHIND_CUT) {
+            self.leave_nothing_behind_a_cut(&plan, &life.join("tried"))?;
+        }
         let recorder = recorder.telling(move |event| match words.of_event(event) {
             Some(_) if is_opened(event) => {
                 let cut = serde_json::to_vec(&sizes.cut(&dir)).expect("what was cut is plain data");
@@ -186,6 +210,20 @@ impl Recorded<'_> {
             ..Evidence::new(history, self.streams, &state)
         };
         told(&judge_all(&evidence).violations(), None)
+    }
+
+    /// Removes the log files that would be behind what the plan's opening cuts. An opening of a copy
+    /// shows which these are; one that is refused shows nothing, and the life will be refused too.
+    fn leave_nothing_behind_a_cut(&self, plan: &Plan, copy: &Path) -> Result<(), String> {
+        testdir::copy_tree(&plan.dir, copy).map_err(|error| error.to_string())?;
+        let sizes = LogSizes::of(copy);
+        let opened = self.driver.open(copy, &plan.options);
+        let cuts = opened.map(|_engine| sizes.cut(copy)).unwrap_or_default();
+        for cut in cuts.iter().filter(|cut| cut.has_younger()) {
+            cut.remove_younger(&plan.dir)
+                .map_err(|error| format!("remove what is behind a cut: {error}"))?;
+        }
+        fs::remove_dir_all(copy).map_err(|error| format!("remove {}: {error}", copy.display()))
     }
 
     /// Nothing in it conflicts or is dropped, and its log does not rotate.

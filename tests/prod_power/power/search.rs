@@ -123,14 +123,14 @@ pub(crate) fn faults(trace: &Trace) -> u64 {
     trace.events().iter().filter(|event| is_fault(&event.op)).count() as u64
 }
 
-/// What is found where so many crash states, each of which lost one thing, are opened and written, and
-/// lose their power again.
+/// What is found where so many crash states, each of which lost one thing, are opened and written with
+/// whatever is behind a cut, and lose their power again.
 pub(crate) fn in_lives(folder: &Path, seed: Seed, stages: &Stages, lives: usize) -> Found {
     let places = Places::new(folder);
     let recorded = record(&places, &MaceDriver, stages, seed, &Plan::default());
     let run = recorded.unwrap_or_else(|error| panic!("{error}")).run;
     let explore = Explore::new().seed(seed.number()).steps(&[Step::DropOne]).nested(lives);
-    let kept = places.lives();
+    let kept = places.lives().leaving_younger_logs();
     let judge = |state: &State| of_lives(&run, state, &kept);
     let trace = trace(&places);
     let explore = explore.limit(60).nested_limit(25).questions(0).folder(folder);
