@@ -6,6 +6,7 @@
 #![expect(clippy::print_stdout, reason = "cargo reads the output of build scripts")]
 
 mod extract;
+mod hooks;
 
 use extract::{Catalogue, extract, functions, unapplied};
 use serde_json::Value;
@@ -57,6 +58,7 @@ fn run() -> Result<(), String> {
     for (name, text) in [
         ("failpoints.rs", render(&catalogue, xxh3_64(whole.as_bytes()))),
         ("functions.rs", format!("&{functions:?}")),
+        ("hooks.rs", hooks::setters(&files)?),
     ] {
         let target = out.join(name);
         fs::write(&target, text)

@@ -9,6 +9,7 @@ pub mod failpoint;
 pub mod faulty;
 #[cfg(feature = "fjall")]
 pub mod fjall;
+pub mod hooks;
 pub mod interceptor;
 pub mod mace;
 pub mod model;

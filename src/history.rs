@@ -15,6 +15,7 @@ pub mod kill;
 pub mod milestone;
 pub mod oracle_name;
 pub mod pause;
+pub mod pauses;
 pub mod script;
 pub mod snapshot_readers;
 

@@ -16,6 +16,7 @@ pub mod run;
 
 use crate::{
     engine::{Driver, Preset, mace::MaceDriver},
+    history::pauses,
     report::{self, Figures},
     settings::{FindingId, Seed, Settings, unknown_regression},
     testdir::TestDir,
@@ -142,10 +143,24 @@ impl Case {
     /// Runs the engine under test in a preset, and judges everything that the run collected.
     pub fn over(&mut self, preset: Preset, body: impl FnOnce(&mut Run<'_>)) -> Verdict {
         let mut run = Run::new(preset, self.dir().to_owned(), self.seed);
+        if self.meets_pauses() {
+            pauses::begin(self.seed);
+        }
         body(&mut run);
         let verdict = run.judge();
+        if pauses::taken() > 0 {
+            self.figures.add("pauses", pauses::taken());
+        }
         self.figures.join(run.figures);
         verdict
+    }
+
+    /// Whether clients that work at once meet pauses: in the stress layer always, in the fast layer on
+    /// half of the seeds, and not where faults, and when they come, are the matter.
+    fn meets_pauses(&self) -> bool {
+        let layer = |prefix| self.name.split("::").any(|part| part.starts_with(prefix));
+        let coin = self.seed.derive("meets pauses").number().is_multiple_of(2);
+        Settings::get().pauses && !layer("chaos_") && (layer("stress_") || coin)
     }
 
     /// The case's name.

@@ -11,6 +11,7 @@ use crate::{
         dump::Dump,
         journal::{self, Recorder},
         kill::{self, Mark, Opening},
+        pauses,
         script::{Runner, Step, buckets_named, keys_of},
     },
     settings::Seed,
@@ -120,6 +121,7 @@ impl Plan {
             .arg(&plan)
             .arg(build())
             .env(failpoint::VARIABLE, rules)
+            .envs(pauses::plan().map(|seed| (pauses::VARIABLE, seed.to_string())))
             // Only the tail is kept, and a backtrace would push the message out of it.
             .env("RUST_BACKTRACE", "0")
             .stdin(Stdio::null())
@@ -228,6 +230,7 @@ pub fn obey(path: &Path, parent: &str) -> i32 {
     }
     die_with_parent();
     leave_no_core();
+    pauses::inherit();
     let text = fs::read(path).unwrap_or_else(|error| panic!("{}", Error::new("read", path, error)));
     let plan: Plan = serde_json::from_slice(&text).expect("the parent wrote a plan");
     let recorder = Recorder::file(&plan.journal).unwrap_or_else(|error| panic!("{error}"));

@@ -12,7 +12,7 @@ mod turns;
 
 use crate::{
     engine::{Bucket, EngineError, Outcome},
-    history::{Event, KeyText, Write, journal::Recorder},
+    history::{Event, KeyText, Write, journal::Recorder, pauses},
     settings::{FindingId, Rng, Seed, excludes},
     workload::{Bank, Lists, Mix, Source, TxnId, TxnPlan},
 };
@@ -112,6 +112,7 @@ impl Traffic {
     pub fn run(&self, name: &str, bucket: &dyn Bucket, recorder: &Recorder, seed: Seed) -> Tally {
         let numbers = self.first_client..self.first_client + self.clients;
         let turns = &Turns::of(self.clients);
+        let _pauses = pauses::Lot::of(self.clients);
         thread::scope(|scope| {
             let clients: Vec<_> = numbers
                 .map(|number| {
@@ -123,7 +124,10 @@ impl Traffic {
                             plan.own_sums(number);
                         }
                     }
-                    scope.spawn(move || client.run(plans, &turns.at_work()))
+                    scope.spawn(move || {
+                        pauses::as_client(number);
+                        client.run(plans, &turns.at_work())
+                    })
                 })
                 .collect();
             let mut tally = Tally::default();
@@ -209,6 +213,7 @@ impl Client<'_> {
             // Gives way between any two operations: short transactions on few processors would
             // otherwise hardly ever overlap.
             thread::yield_now();
+            pauses::came_by();
             attempt.apply(txn.as_ref(), op)
         });
         // Who wrote nothing leaves no marker: what he saw has to survive all the same.

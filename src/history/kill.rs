@@ -1,11 +1,11 @@
 //! Deaths at counted points: a child that is to be killed counts its own journal, or what it
 //! allocates, and sends itself SIGKILL. Nothing runs after that, in no thread.
 
-use crate::history::{Event, pause};
+use crate::history::{Event, pause, pauses};
 use serde::{Deserialize, Serialize};
 use std::{
     alloc::{GlobalAlloc, Layout, System},
-    sync::atomic::{AtomicU64, Ordering},
+    sync::atomic::{AtomicBool, AtomicU64, Ordering},
 };
 
 /// Where a child is killed. Whatever other clients are doing at that moment stays undone.
@@ -58,10 +58,13 @@ pub fn die() {
 }
 
 /// The system's allocator, counting. The child program uses it, so that an opening can be killed at
-/// a counted point of whatever it does, on whichever thread, in every build of an engine; and so that
-/// a thread can be held ([`hold`]).
+/// a counted point of whatever it does, on whichever thread, in every build of an engine, and so that
+/// a thread can be held ([`pause`]); and so do the programs whose clients meet pauses ([`pauses`]).
 #[derive(Debug)]
 pub struct CountingAllocator;
+
+/// Whether allocations are counted: all threads would count in one place.
+static COUNTS: AtomicBool = AtomicBool::new(false);
 
 static ALLOCATIONS: AtomicU64 = AtomicU64::new(0);
 
@@ -69,11 +72,16 @@ static ALLOCATIONS: AtomicU64 = AtomicU64::new(0);
 static LAST_ALLOCATION: AtomicU64 = AtomicU64::new(0);
 
 fn count_allocation(bytes: usize) {
-    let number = ALLOCATIONS.fetch_add(1, Ordering::Relaxed) + 1;
-    if number == LAST_ALLOCATION.load(Ordering::Relaxed) {
-        die();
+    if COUNTS.load(Ordering::Relaxed) {
+        let number = ALLOCATIONS.fetch_add(1, Ordering::Relaxed) + 1;
+        if number == LAST_ALLOCATION.load(Ordering::Relaxed) {
+            die();
+        }
     }
     pause::asked_for(bytes);
+    if bytes >= pauses::PAGE {
+        pauses::came_by();
+    }
 }
 
 // SAFETY: every call is passed on to the system's allocator as it came; counting, dying and holding a
@@ -111,6 +119,7 @@ pub struct Opening(u64);
 impl Opening {
     /// Counts from now on, and kills the process at the mark.
     pub fn begin(mark: Option<Mark>) -> Self {
+        COUNTS.store(true, Ordering::SeqCst);
         let before = ALLOCATIONS.load(Ordering::SeqCst);
         if let Some(Mark::Opening(allocations)) = mark {
             LAST_ALLOCATION.store(before + allocations, Ordering::SeqCst);
@@ -121,6 +130,7 @@ impl Opening {
     /// The database is open. Says how many allocations that took.
     pub fn opened(self) -> u64 {
         LAST_ALLOCATION.store(0, Ordering::SeqCst);
+        COUNTS.store(false, Ordering::SeqCst);
         ALLOCATIONS.load(Ordering::SeqCst) - self.0
     }
 }

@@ -116,7 +116,7 @@ pub(super) fn asked_for(bytes: usize) {
 
 /// What the kernel calls the calling thread.
 #[cfg(target_os = "linux")]
-fn name() -> Option<[u8; NAME]> {
+pub(super) fn name() -> Option<[u8; NAME]> {
     use rustix::{
         fs::{Mode, OFlags, open},
         io::read,
@@ -131,7 +131,7 @@ fn name() -> Option<[u8; NAME]> {
 }
 
 #[cfg(not(target_os = "linux"))]
-fn name() -> Option<[u8; NAME]> {
+pub(super) fn name() -> Option<[u8; NAME]> {
     None
 }
 

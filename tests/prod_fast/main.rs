@@ -11,3 +11,9 @@ mod hotspot;
 mod isolation;
 mod mixed;
 mod recovery;
+
+use mace_prod::history::kill::CountingAllocator;
+
+// Threads pause where they ask for a page.
+#[global_allocator]
+static ALLOCATOR: CountingAllocator = CountingAllocator;

@@ -1,6 +1,19 @@
 //! The stress layer: the fast layer's themes for longer, on databases that age. The number of
 //! rounds and workers comes from the `MACE_PROD_*` knobs where there is one.
 
+mod buckets;
+mod crashes;
+mod evictor;
+mod gc;
+mod hotspot;
+mod isolation;
+
+use mace_prod::history::kill::CountingAllocator;
+
+// Threads pause where they ask for a page.
+#[global_allocator]
+static ALLOCATOR: CountingAllocator = CountingAllocator;
+
 /// A quarter of the documented gigabyte.
 #[test]
 fn stress_long_pairs_are_kept() {
@@ -10,10 +23,3 @@ fn stress_long_pairs_are_kept() {
     };
     Case::run(|case| are_kept(case, &MaceDriver, Preset::Defaults, &[64 << 20, 256 << 20]));
 }
-
-mod buckets;
-mod crashes;
-mod evictor;
-mod gc;
-mod hotspot;
-mod isolation;

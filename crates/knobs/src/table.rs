@@ -56,6 +56,8 @@ table! {
         "clients that make that traffic");
     MACE_PROD_EVICTOR_STRESS_ROUNDS: Count = knob("512", Home::Prod, POSITIVE,
         "evict/drop/reload rounds");
+    MACE_PROD_PAUSES: Switch = knob("1", Home::Prod, shape::SWITCH,
+        "seeded pauses while several clients are at work; 0 = none");
     MACE_POWER_STATES: Count = knob("1200", Home::Prod, POSITIVE,
         "crash states that each power-loss case judges, about");
     MACE_POWER_FAULTS: Count = knob("60", Home::Prod, shape::at_least(0),
