@@ -25,8 +25,13 @@ pub fn engine_fixes() -> impl Iterator<Item = &'static str> {
 }
 
 /// How that engine was built.
-pub const ENGINE_BUILD: Build =
-    if cfg!(feature = "failpoints") { Build::Failpoints } else { Build::Plain };
+pub const ENGINE_BUILD: Build = if cfg!(feature = "failpoints") {
+    Build::Failpoints
+} else if cfg!(feature = "extra_check") {
+    Build::ExtraCheck
+} else {
+    Build::Plain
+};
 
 /// Whether random cases leave out the input class of this known finding: its entry in
 /// `.config/known-findings.toml` names a class and holds for the engine under test. Where the

@@ -71,19 +71,32 @@ pub struct Finding {
 
 /// A build of the engine.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "lowercase")]
+#[serde(rename_all = "snake_case")]
 pub enum Build {
     /// With the engine's failpoints and the assertions they switch on.
     Failpoints,
+    /// With the assertions alone. What shows in the plain build shows in it too.
+    ExtraCheck,
     /// As the engine's users ship it.
     Plain,
 }
 
 impl Build {
-    /// The word the file uses.
+    /// Every build.
+    pub const ALL: [Self; 3] = [Self::Failpoints, Self::ExtraCheck, Self::Plain];
+
+    /// What comes of these cargo features of the suite, `a,b`.
+    pub fn of(features: &str) -> Self {
+        let has = |name| features.split(',').any(|feature| feature.trim() == name);
+        let named = [Self::Failpoints, Self::ExtraCheck].into_iter();
+        named.into_iter().find(|build| has(build.name())).unwrap_or(Self::Plain)
+    }
+
+    /// The word the file uses, and the cargo feature.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Failpoints => "failpoints",
+            Self::ExtraCheck => "extra_check",
             Self::Plain => "plain",
         }
     }
@@ -114,7 +127,8 @@ impl Finding {
 
     /// Whether the finding is expected on `version` of the engine in `build`.
     pub fn is_expected(&self, version: &str, build: Build) -> bool {
-        self.is_for(version) && self.builds.contains(&build)
+        let shows_plain = build == Build::ExtraCheck && self.builds.contains(&Build::Plain);
+        self.is_for(version) && (shows_plain || self.builds.contains(&build))
     }
 
     /// The budget of a unit; without one the finding may take nothing of it.

@@ -407,7 +407,11 @@ fn a_finding_holds_for_its_versions_and_builds() {
     assert_eq!(finding.excludes.as_deref(), Some("checkpoints after a failed commit"));
     assert!(finding.is_expected("0.2.0", Build::Failpoints));
     assert!(!finding.is_expected("0.2.0", Build::Plain), "not listed for that build");
+    assert!(!finding.is_expected("0.2.0", Build::ExtraCheck), "it takes a failpoint");
     assert!(!finding.is_expected("0.3.0", Build::Failpoints), "gone there");
+    let mut plain = finding.clone();
+    plain.builds = vec![Build::Plain];
+    assert!(plain.is_expected("0.2.0", Build::ExtraCheck), "what users ship is in it");
     assert_eq!(findings.for_engine("0.2.0").count(), 1);
     assert_eq!(findings.for_engine("0.1.2").count(), 0);
     assert!(findings.find("another").is_none());

@@ -8,7 +8,7 @@ use crate::{
     part::Part,
     record::{Judged, Record},
 };
-use knobs::findings::{Build, Finding, Findings};
+use knobs::findings::{Finding, Findings};
 use results::{
     Case, CaseId, CaseOutcome, Layer, Outcome,
     marker::{Figures, Markers},
@@ -39,8 +39,7 @@ pub(crate) struct Facts<'f> {
 pub(crate) fn judge(facts: Facts<'_>) -> Judged {
     let Facts { part, inventory, report, findings, engine, origin, outcome, ended, wall } = facts;
     let interrupted = matches!(outcome, Outcome::Interrupted(_));
-    let build = if part.build.has_failpoints() { Build::Failpoints } else { Build::Plain };
-    let expected = |finding: &&Finding| finding.is_expected(engine, build);
+    let expected = |finding: &&Finding| finding.is_expected(engine, part.build.engine());
     let expected: Vec<_> = findings.all().iter().filter(expected).collect();
 
     let (records, unreadable) = match report {

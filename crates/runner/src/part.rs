@@ -1,6 +1,7 @@
 //! The parts of a run: which layer, in which build, under which label. Data only.
 
 use clap::ValueEnum;
+use knobs::findings::Build as EngineBuild;
 use serde::{Deserialize, Serialize};
 
 /// What `just prod` was asked for.
@@ -58,15 +59,20 @@ impl Build {
 
     /// What the reports call it.
     pub(crate) fn name(&self) -> &'static str {
-        if self.has_failpoints() { "failpoints" } else { "plain" }
+        self.engine().name()
+    }
+
+    /// How the engine is built.
+    pub(crate) fn engine(&self) -> EngineBuild {
+        match self {
+            Self::Suite(features) => EngineBuild::of(features),
+            Self::Workspace => EngineBuild::Failpoints,
+        }
     }
 
     /// Whether the engine comes with its failpoints and the assertions that these switch on.
     pub(crate) fn has_failpoints(&self) -> bool {
-        match self {
-            Self::Suite(features) => features.split(',').any(|name| name == "failpoints"),
-            Self::Workspace => true,
-        }
+        self.engine() == EngineBuild::Failpoints
     }
 }
 

@@ -34,7 +34,7 @@ pub(crate) fn standings(findings: &Findings, engine: &str, layers: &[Judged]) ->
     let layers = layers.iter().map(|judged| &judged.layer).filter(|layer| layer.label != own);
     let layers: Vec<&Layer> = layers.collect();
     let has = |finding: &&Finding| {
-        let builds = [Build::Failpoints, Build::Plain].into_iter();
+        let builds = Build::ALL.into_iter();
         let ran = |build: &Build| layers.iter().any(|layer| layer.build == build.name());
         builds.filter(ran).any(|build| finding.is_expected(engine, build))
     };
