@@ -176,18 +176,19 @@ impl<'a> Run<'a> {
         // In the order of states, not of workers, so that a seed selects the same ones.
         candidates.sort();
         // The more is missing, the more a recovery has to do: half of the sample is damaged states.
-        let damaged: Vec<State> = candidates.iter().filter(|s| s.damage() > 0).cloned().collect();
+        let mut damaged: Vec<State> =
+            candidates.iter().filter(|s| s.damage() > 0).cloned().collect();
         let mut chosen = Vec::new();
         while chosen.len() < self.settings.nested && !candidates.is_empty() {
-            let state = if chosen.len() % 2 == 0 && !damaged.is_empty() {
-                damaged[rng.next_u64() as usize % damaged.len()].clone()
+            let from = if chosen.len() % 2 == 0 && !damaged.is_empty() {
+                &mut damaged
             } else {
-                candidates.swap_remove(rng.next_u64() as usize % candidates.len())
+                &mut candidates
             };
+            let state = from.swap_remove(rng.next_u64() as usize % from.len());
             candidates.retain(|other| *other != state);
-            if !chosen.contains(&state) {
-                chosen.push(state);
-            }
+            damaged.retain(|other| *other != state);
+            chosen.push(state);
         }
         for (number, state) in chosen.into_iter().enumerate() {
             if self.is_full() {
