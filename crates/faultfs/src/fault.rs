@@ -15,6 +15,9 @@ pub(crate) enum Verdict {
     Fail(i32),
     Short(usize),
     Torn { keep: Option<u32>, then: Then },
+    Lie,
+    Astray(Option<u32>),
+    Rot(u32),
 }
 
 /// Asks the rules about a call and carries out the effects that do not need the hook.
@@ -34,6 +37,9 @@ pub(crate) fn ask(entry: &Entry, call: Call, target: &Target) -> Verdict {
             Verdict::Pass
         }
         Effect::Crash => crash(),
+        Effect::Lie => Verdict::Lie,
+        Effect::Astray(by) => Verdict::Astray(by),
+        Effect::Rot(bit) => Verdict::Rot(bit),
     }
 }
 

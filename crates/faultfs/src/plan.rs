@@ -13,6 +13,10 @@
 //! | `torn`, `torn=N` | writes half its bytes, or N, and fails with `EIO` or a second argument |
 //! | `delay=N` | happens N milliseconds later |
 //! | `crash` | does not happen: the process is killed |
+//! | `lie` | is a sync that does nothing and returns 0 |
+//! | `lost` | is a write that returns as if it had been done, and its place keeps what it had |
+//! | `misdirected`, `misdirected=N` | the same, and its bytes are written 4096, or N, bytes further on, or further back where the file ends before that |
+//! | `rot`, `rot=N` | reads, and the first bit, or bit N, of what was read is wrong |
 //! | `p=X` | happens with this probability, from the session's seed |
 
 mod effect;
@@ -186,6 +190,7 @@ impl Task {
         for argument in arguments.split(',').map(str::trim) {
             let (key, value) = argument.split_once('=').unwrap_or((argument, ""));
             let number = || value.parse().map_err(|_| format!("`{argument}` wants a number"));
+            let or = |default| if value.is_empty() { Ok(default) } else { number() };
             let errno = ERRNOS.iter().find(|(name, _)| *name == argument).map(|(_, code)| *code);
             effect = Some(match (key, effect) {
                 ("p", _) => {
@@ -199,6 +204,10 @@ impl Task {
                 }
                 ("delay", None) => Effect::Delay(Duration::from_millis(number()?.into())),
                 ("crash", None) => Effect::Crash,
+                ("lie", None) => Effect::Lie,
+                ("lost", None) => Effect::Astray(None),
+                ("misdirected", None) => Effect::Astray(Some(or(4096)?)),
+                ("rot", None) => Effect::Rot(or(0)?),
                 ("crash", Some(Effect::Torn { keep, .. })) => {
                     Effect::Torn { keep, then: Then::Crash }
                 }

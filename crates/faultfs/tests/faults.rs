@@ -182,7 +182,8 @@ fn the_victim() {
 fn a_plan_prints_as_it_parses() {
     let text = "pwrite64[wal/]=2*off->1*return(EIO);fsync=return(EIO,p=0.25);\
                 write*=return(torn=512,ENOSPC);read=3*return(short=7)->yield;close=return(delay=9);\
-                close[wal]=1*return(ENOSPC);fdatasync=1*return(EINTR);dup3=return(EINTR)";
+                close[wal]=1*return(ENOSPC);fsync[a]=return(lie);pwrite*=return(lost);\
+                pwritev*=return(misdirected=512);preadv=1*return(rot=9);fdatasync=1*return(EINTR);dup3=return(EINTR)";
     let plan: Plan = text.parse().unwrap();
     assert_eq!(plan.to_string(), text);
     assert!(plan.rules()[0].matches(faultfs::Call::Pwrite64, "db/wal/1"));
@@ -210,6 +211,10 @@ fn a_mistake_in_a_plan_is_one_line() {
         ("fsync=return(EIO);fsync=off", "this name has a rule already"),
         ("write=x*off", "`x` is no count"),
         ("write=return(EIO,crash)", "`crash` is no fault, or one too many"),
+        ("pread=return(lie)", "pread cannot do `lie`"),
+        ("fsync=return(lost)", "fsync cannot do `lost`"),
+        ("write*=return(rot)", "write cannot do `rot=0`"),
+        ("read*=return(misdirected)", "read cannot do `misdirected=4096`"),
         ("sync=return(EIO)", "`sync` is no call that can fail"),
     ];
     for (text, why) in cases {

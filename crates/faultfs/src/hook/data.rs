@@ -84,13 +84,17 @@ fn transfer(
     let Some(target) = entry.file(call, fd) else { return whole() };
     let verdict = ask(&entry, call, &target);
     let len = match verdict {
-        Verdict::Pass => usize::MAX,
         Verdict::Fail(errno) => return fail(errno) as ssize_t,
         Verdict::Short(len) => len,
         Verdict::Torn { keep, .. } => keep.map_or(source.len() / 2, |keep| keep as usize),
+        _ => usize::MAX,
     };
     let result = entry.locked(|recorder| {
         let place = place(fd, at, flags);
+        if let (Verdict::Astray(by), Some(offset)) = (verdict, place) {
+            let astray = Astray { fd, source: &source, offset };
+            return astray.write(recorder, call, &target, by, &real);
+        }
         let result = if len >= source.len() {
             whole()
         } else {
@@ -111,6 +115,57 @@ fn transfer(
         Verdict::Torn { then: Then::Crash, .. } => crash(),
         Verdict::Torn { then: Then::Fail(errno), .. } => fail(errno as c_int) as ssize_t,
         _ => result,
+    }
+}
+
+/// A write that does not arrive where it was sent.
+struct Astray<'a> {
+    fd: c_int,
+    source: &'a Source,
+    offset: u64,
+}
+
+impl Astray<'_> {
+    /// Writes what the place held, or zeros, and the bytes themselves where they went, if anywhere:
+    /// descriptors that append write nowhere else. The answer is that of a write.
+    fn write(
+        &self,
+        recorder: &mut Recorder,
+        call: Call,
+        target: &Target,
+        by: Option<u32>,
+        real: &impl Fn(*const iovec, c_int) -> ssize_t,
+    ) -> ssize_t {
+        let Self { fd, source, offset } = *self;
+        let size = fd::size(fd).unwrap_or_default();
+        let there = usize::try_from(size.saturating_sub(offset)).unwrap_or(usize::MAX);
+        let len = source.len();
+        let mut old = fd::read_back(fd, offset, len.min(there)).unwrap_or_default();
+        old.resize(len, 0);
+        let part = iovec { iov_base: old.as_ptr().cast_mut().cast(), iov_len: len };
+        let result = real(&raw const part, 1);
+        let errno = errno();
+        if let Ok(done @ 1..) = usize::try_from(result) {
+            old.truncate(done);
+            put(recorder, call, target, offset, old, false);
+            let size = fd::size(fd).unwrap_or_default();
+            let elsewhere = by.and_then(|by| {
+                let end = offset + u64::from(by) + done as u64;
+                if end <= size { Some(end - done as u64) } else { offset.checked_sub(by.into()) }
+            });
+            let appends = fd::flags(fd).contains(OFlags::APPEND);
+            if let (Some(at), false) = (elsewhere, appends) {
+                let bytes = source.bytes(done);
+                // SAFETY: our own bytes; the descriptor is the caller's.
+                let wrote =
+                    unsafe { next_symbol::pwrite64(fd, bytes.as_ptr().cast(), done, at as off_t) };
+                if wrote == done as ssize_t {
+                    put(recorder, call, target, at, bytes, false);
+                }
+            }
+        }
+        set_errno(errno);
+        result
     }
 }
 

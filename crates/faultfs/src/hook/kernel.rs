@@ -24,7 +24,7 @@ fn copy(
     let len = match ask(&entry, call, &target) {
         Verdict::Fail(errno) => return fail(errno) as ssize_t,
         Verdict::Short(short) => len.min(short),
-        Verdict::Pass | Verdict::Torn { .. } => len,
+        _ => len,
     };
     let result = entry.locked(|recorder| {
         let append = fd::flags(to).contains(OFlags::APPEND);

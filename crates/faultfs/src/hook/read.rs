@@ -1,5 +1,5 @@
-//! Hooks that read. Nothing is recorded, but reads can be made to fail, to be short or to be late.
-//! See the hard rules in `hook.rs`.
+//! Hooks that read. Nothing is recorded, but reads can be made to fail, to be short, to be late or to
+//! return a wrong bit. See the hard rules in `hook.rs`.
 
 use super::fail;
 use crate::{
@@ -11,15 +11,42 @@ use crate::{
 use libc::{c_int, c_void, iovec, off_t, size_t, ssize_t};
 use std::slice;
 
-/// A read into one buffer; `real` reads at most the given number of bytes.
-fn read_with(call: Call, fd: c_int, len: usize, real: impl Fn(usize) -> ssize_t) -> ssize_t {
+/// A read; `real` reads at most the given number of bytes, and `turn` turns a bit of what it has read.
+fn read_with(
+    call: Call,
+    fd: c_int,
+    len: usize,
+    real: impl Fn(usize) -> ssize_t,
+    turn: impl Fn(usize, u8),
+) -> ssize_t {
     let Some(entry) = enter() else { return real(len) };
     let Some(target) = entry.file(call, fd) else { return real(len) };
     match ask(&entry, call, &target) {
         Verdict::Fail(errno) => fail(errno) as ssize_t,
         Verdict::Short(short) => real(len.min(short)),
-        Verdict::Pass | Verdict::Torn { .. } => real(len),
+        Verdict::Rot(bit) => {
+            let answer = real(len);
+            if let Ok(bytes @ 1..) = usize::try_from(answer) {
+                turn(bit as usize / 8 % bytes, 1 << (bit % 8));
+            }
+            answer
+        }
+        _ => real(len),
     }
+}
+
+/// A read into one buffer.
+fn read_one(
+    call: Call,
+    fd: c_int,
+    data: *mut c_void,
+    len: usize,
+    real: impl Fn(usize) -> ssize_t,
+) -> ssize_t {
+    read_with(call, fd, len, real, |at, bit| {
+        // SAFETY: a byte of the caller's buffer that the kernel has just written.
+        unsafe { *data.cast::<u8>().add(at) ^= bit };
+    })
 }
 
 /// A vector read. A short read is cut to its first non-empty part.
@@ -30,7 +57,7 @@ fn read_parts(
     count: c_int,
     real: impl Fn(*const iovec, c_int) -> ssize_t,
 ) -> ssize_t {
-    read_with(call, fd, usize::MAX, |len| {
+    let some = |len| {
         if len == usize::MAX || !(1..=libc::UIO_MAXIOV).contains(&count) || iov.is_null() {
             return real(iov, count);
         }
@@ -42,13 +69,24 @@ fn read_parts(
         };
         first.iov_len = first.iov_len.min(len);
         real(&raw const first, 1)
+    };
+    read_with(call, fd, usize::MAX, some, |mut at, bit| {
+        // SAFETY: the kernel has just read into these parts.
+        for part in unsafe { slice::from_raw_parts(iov, count as usize) } {
+            if at < part.iov_len {
+                // SAFETY: a byte that the kernel has just written: `at` counts what was read.
+                unsafe { *part.iov_base.cast::<u8>().add(at) ^= bit };
+                return;
+            }
+            at -= part.iov_len;
+        }
     })
 }
 
 #[unsafe(no_mangle)]
 pub(super) unsafe extern "C" fn read(fd: c_int, data: *mut c_void, len: size_t) -> ssize_t {
     // SAFETY: the caller's arguments, with at most a smaller length.
-    read_with(Call::Read, fd, len, |len| unsafe { next_symbol::read(fd, data, len) })
+    read_one(Call::Read, fd, data, len, |len| unsafe { next_symbol::read(fd, data, len) })
 }
 
 #[unsafe(no_mangle)]
@@ -59,7 +97,7 @@ pub(super) unsafe extern "C" fn pread(
     at: off_t,
 ) -> ssize_t {
     // SAFETY: the caller's arguments, with at most a smaller length.
-    read_with(Call::Pread, fd, len, |len| unsafe { next_symbol::pread(fd, data, len, at) })
+    read_one(Call::Pread, fd, data, len, |len| unsafe { next_symbol::pread(fd, data, len, at) })
 }
 
 #[unsafe(no_mangle)]
@@ -70,7 +108,7 @@ pub(super) unsafe extern "C" fn pread64(
     at: off_t,
 ) -> ssize_t {
     // SAFETY: the caller's arguments, with at most a smaller length.
-    read_with(Call::Pread64, fd, len, |len| unsafe { next_symbol::pread64(fd, data, len, at) })
+    read_one(Call::Pread64, fd, data, len, |len| unsafe { next_symbol::pread64(fd, data, len, at) })
 }
 
 #[unsafe(no_mangle)]

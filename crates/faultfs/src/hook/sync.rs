@@ -10,15 +10,17 @@ use crate::{
 };
 use libc::{c_int, c_uint, off_t};
 
-/// A failed sync is recorded as failed: the data that it covers is in doubt from then on.
+/// A failed sync is recorded as failed: the data that it covers is in doubt from then on. One that lies is
+/// recorded as one that did not end: what it covers is as durable as before.
 fn sync_fd(call: Call, fd: c_int, all: bool, real: impl FnOnce() -> c_int) -> c_int {
     let Some(entry) = enter() else { return real() };
     let Some(target) = entry.file(call, fd) else { return real() };
     let scope = if all { Scope::All } else { Scope::Ino(target.ino) };
     let number = entry.locked(|recorder| recorder.sync_begin(call, target.entered, scope));
     let (result, errno) = match ask(&entry, call, &target) {
+        Verdict::Lie => return 0,
         Verdict::Fail(errno) => (fail(errno), errno),
-        Verdict::Pass | Verdict::Short(_) | Verdict::Torn { .. } => {
+        _ => {
             let result = real();
             (result, if result == 0 { 0 } else { errno() })
         }

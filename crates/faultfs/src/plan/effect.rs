@@ -11,9 +11,19 @@ use std::{
 pub(crate) enum Effect {
     Fail(Errno),
     Short(u32),
-    Torn { keep: Option<u32>, then: Then },
+    Torn {
+        keep: Option<u32>,
+        then: Then,
+    },
     Delay(Duration),
     Crash,
+    /// A sync that says that it is done and does nothing.
+    Lie,
+    /// A write that says that it is done: its place keeps what it had, and its bytes lie so many bytes
+    /// away or nowhere.
+    Astray(Option<u32>),
+    /// A read in which this bit of what was read is wrong, counted from its begin, modulo its length.
+    Rot(u32),
 }
 
 /// What follows a torn write.
@@ -50,6 +60,10 @@ impl Display for Effect {
             Self::Short(len) => write!(f, "short={len}"),
             Self::Delay(delay) => write!(f, "delay={}", delay.as_millis()),
             Self::Crash => f.write_str("crash"),
+            Self::Lie => f.write_str("lie"),
+            Self::Astray(None) => f.write_str("lost"),
+            Self::Astray(Some(by)) => write!(f, "misdirected={by}"),
+            Self::Rot(bit) => write!(f, "rot={bit}"),
             Self::Torn { keep, then } => {
                 f.write_str("torn")?;
                 keep.map_or(Ok(()), |keep| write!(f, "={keep}"))?;

@@ -94,8 +94,10 @@ pub(super) fn is_legal(call: Call, effect: Effect) -> bool {
         Effect::Torn { then: Then::Fail(errno), .. } => {
             class == Class::Write && legal_errno(class, errno)
         }
-        Effect::Torn { then: Then::Crash, .. } => class == Class::Write,
+        Effect::Torn { then: Then::Crash, .. } | Effect::Astray(_) => class == Class::Write,
         Effect::Delay(_) | Effect::Crash => true,
+        Effect::Lie => matches!(class, Class::Sync | Class::SyncAll | Class::SyncRange),
+        Effect::Rot(_) => class == Class::Read,
     }
 }
 
