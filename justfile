@@ -85,6 +85,11 @@ merge *args:
 perf *args:
     @exec cargo run --quiet --package perf -- "$@"
 
+# Show what operations cost in small and in large databases: [MOST KEYS]
+[group('measure')]
+sizes *args:
+    @exec cargo bench --quiet --package mace-prod --no-default-features --bench sizes -- "$@"
+
 # Run the project's own tests and all layers: [--own] [threads]
 [group('develop')]
 [no-exit-message]
@@ -112,6 +117,7 @@ lint:
     cargo fmt --all --check
     cargo clippy --workspace --all-targets -- --deny warnings
     cargo clippy --package mace-prod --all-targets --no-default-features -- --deny warnings
+    cargo clippy --package mace-prod --all-targets --no-default-features --features extra_check -- --deny warnings
     cargo clippy --package mace-prod --all-targets --features fjall,redb -- --deny warnings
 
 # Check the dependencies' licences, sources and advisories, with cargo-deny: [bans|licenses|sources|advisories...]
