@@ -9,6 +9,7 @@ pub mod database;
 pub mod exclusive;
 pub mod exits;
 pub mod isolated;
+pub mod large;
 pub mod pairs;
 pub mod power;
 pub mod regression;

@@ -87,6 +87,8 @@ pub struct Settings {
     pub evictor_stress_rounds: u64,
     /// Whether clients that work at once meet pauses.
     pub pauses: bool,
+    /// Whether databases of gigabytes are made.
+    pub large: bool,
     /// Crash states that a power-loss case judges, about.
     pub power_states: u64,
     /// Runs that meet a failing disk in each such case, about; 0 for all there are.
@@ -128,6 +130,7 @@ impl Settings {
             bucket_churn_workers: knobs.get(knob::MACE_PROD_BUCKET_CHURN_WORKERS),
             evictor_stress_rounds: knobs.get(knob::MACE_PROD_EVICTOR_STRESS_ROUNDS),
             pauses: knobs.get(knob::MACE_PROD_PAUSES),
+            large: knobs.get(knob::MACE_PROD_LARGE),
             power_states: knobs.get(knob::MACE_POWER_STATES),
             power_faults: knobs.get(knob::MACE_POWER_FAULTS),
             power_shard: knobs.get(knob::MACE_POWER_SHARD),

@@ -11,6 +11,7 @@ mod charge;
 mod contract;
 mod exclusive;
 mod isolated;
+mod large;
 mod layers;
 mod pairs;
 mod stage;

@@ -7,6 +7,7 @@ mod evictor;
 mod gc;
 mod hotspot;
 mod isolation;
+mod large;
 
 use mace_prod::history::kill::CountingAllocator;
 

@@ -58,6 +58,8 @@ table! {
         "evict/drop/reload rounds");
     MACE_PROD_PAUSES: Switch = knob("1", Home::Prod, shape::SWITCH,
         "seeded pauses while several clients are at work; 0 = none");
+    MACE_PROD_LARGE: Switch = knob("0", Home::Prod, shape::SWITCH,
+        "1 = the stress layer's large databases too: gigabytes, and minutes");
     MACE_POWER_STATES: Count = knob("1200", Home::Prod, POSITIVE,
         "crash states that each power-loss case judges, about");
     MACE_POWER_FAULTS: Count = knob("60", Home::Prod, shape::at_least(0),
