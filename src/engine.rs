@@ -18,6 +18,7 @@ pub mod options;
 pub mod redb;
 pub mod rules;
 pub mod serialised_maintenance;
+pub mod silence;
 pub mod spin;
 
 pub use options::{
@@ -153,6 +154,13 @@ pub trait Engine: Send + Sync {
 
     /// Writes a copy that can be opened on its own; `target` must not exist.
     fn copy_to(&self, target: &Path) -> Outcome<()>;
+
+    /// Has the engine compare its account of files and bytes with what its data refer to, while nothing
+    /// else goes on: the first difference, if there is one. An engine that cannot is
+    /// [`Reason::Unsupported`].
+    fn accounting(&self) -> Outcome<Option<String>> {
+        Err(EngineError::Refused(Reason::Unsupported))
+    }
 }
 
 /// A bucket of an open database: an ordered map of its own. A transaction stays in one bucket.

@@ -6,12 +6,14 @@
 //! after the engine answered. So if T2 saw T1 or wrote after it, then T1.commit < T2.commit, and
 //! if T1.end < T2.begin then T1 returned before T2 began.
 
+pub mod accounting;
 pub mod child;
 pub mod clients;
 pub mod counters;
 pub mod dump;
 pub mod journal;
 pub mod kill;
+pub mod listen;
 pub mod milestone;
 pub mod oracle_name;
 pub mod pause;

@@ -4,6 +4,7 @@
 //! [`judge::judge_all`] runs all of them, and nothing else does. [`recovery`] joins those of a crash, [`live`]
 //! those of a running engine; the others take evidence of their own.
 
+pub mod accounting;
 pub mod atomicity;
 pub mod conservation;
 pub mod contents;
@@ -14,6 +15,7 @@ pub mod isolation;
 pub mod judge;
 pub mod ledger;
 pub mod live;
+pub mod logged;
 pub mod order;
 pub mod progress;
 pub mod promise;

@@ -188,6 +188,10 @@ impl Engine for Intercepted<Box<dyn Engine>> {
     fn copy_to(&self, target: &Path) -> Outcome<()> {
         self.layer.copy_to(self.below.as_ref(), target)
     }
+
+    fn accounting(&self) -> Outcome<Option<String>> {
+        self.below.accounting()
+    }
 }
 
 impl Bucket for Intercepted<Box<dyn Bucket>> {

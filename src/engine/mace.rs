@@ -2,6 +2,8 @@
 //! It translates calls and answers one to one; it never retries, sleeps or judges. What 0.1.2 has
 //! not (`engine_api`, said by `build.rs`) is missing from its capabilities, and the cases skip.
 
+#[cfg(all(feature = "failpoints", not(engine_api = "0.1")))]
+use crate::engine::silence;
 use crate::{
     engine::{
         Bucket, BucketOptions, Capabilities, Driver, Engine, EngineError, EngineOptions, Identity,
@@ -237,6 +239,12 @@ impl Engine for MaceEngine {
     #[cfg(not(engine_api = "0.1"))]
     fn copy_to(&self, target: &Path) -> Outcome<()> {
         self.0.create_checkpoint(target).map(|_| ()).map_err(deny)
+    }
+
+    /// The engine has it for its own tests, and says what it finds in a panic.
+    #[cfg(all(feature = "failpoints", not(engine_api = "0.1")))]
+    fn accounting(&self) -> Outcome<Option<String>> {
+        Ok(silence::panic_of(|| mace::testing::assert_persisted_gc_stats(&self.0)))
     }
 }
 

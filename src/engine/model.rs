@@ -165,6 +165,11 @@ impl Engine for ModelEngine {
         Ok(())
     }
 
+    /// It has no files to account for.
+    fn accounting(&self) -> Outcome<Option<String>> {
+        Ok(None)
+    }
+
     fn copy_to(&self, target: &Path) -> Outcome<()> {
         let copy = self.session.database().copy();
         let mut disk = lock(&self.disk);

@@ -8,10 +8,12 @@ use crate::{
     history::OracleName,
     history::{
         Event, History, Milestone,
+        accounting::account,
         dump::Dump,
         journal::{self, Recorder},
         kill::{self, Mark, Opening},
         pauses,
+        listen::Listening,
         script::{Runner, Step, buckets_named, keys_of},
     },
     settings::Seed,
@@ -66,6 +68,8 @@ pub struct Plan {
     pub end: End,
     /// Where to be killed before that.
     pub kill: Option<Mark>,
+    /// Whether what the engine logs is evidence: nobody disturbs the child.
+    pub listens: bool,
 }
 
 /// How a child ends that reaches its end.
@@ -236,6 +240,7 @@ pub fn obey(path: &Path, parent: &str) -> i32 {
     let recorder = Recorder::file(&plan.journal).unwrap_or_else(|error| panic!("{error}"));
     let recorder = Arc::new(recorder.killing(plan.kill));
     die_after_panic(&recorder);
+    let _listening = plan.listens.then(|| Listening::begin(&recorder));
     let code = match carry_out(&MaceDriver, &plan, &recorder) {
         Ok(()) => 0,
         Err(denial) => {
@@ -284,7 +289,12 @@ pub fn carry_out(
     }
     drop(engine);
     reach(recorder, Milestone::Closed);
-    if plan.end == End::CloseAndCheck { check(driver, plan, recorder) } else { Ok(()) }
+    if plan.end != End::CloseAndCheck {
+        return Ok(());
+    }
+    check(driver, plan, recorder)?;
+    let history = journal::read(&plan.journal).unwrap_or_else(|error| panic!("{error}"));
+    account(driver, &plan.dir, &plan.options, &buckets_named(&history), recorder)
 }
 
 fn check(driver: &dyn Driver, plan: &Plan, recorder: &Recorder) -> crate::engine::Outcome<()> {

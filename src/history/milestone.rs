@@ -27,6 +27,18 @@ pub enum Milestone {
     Checked,
     /// Nobody has: the engine has no offline checker.
     NoChecker,
+    /// The engine has compared its account of files and bytes with what its data refer to.
+    Accounted {
+        /// The first difference.
+        difference: Option<String>,
+    },
+    /// What the engine logs from here on is listened to.
+    Listening,
+    /// The engine logged an error.
+    Logged {
+        /// Its text.
+        error: String,
+    },
     /// The engine declined to open the database, or a step that must succeed.
     Denied(EngineError),
     /// The engine declined a step that may fail.

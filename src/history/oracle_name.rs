@@ -8,6 +8,8 @@ use std::fmt::{Display, Formatter, Result as FmtResult};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum OracleName {
+    /// The engine's account of files and bytes is what its data refer to.
+    Accounting,
     /// A call contradicts what its transaction read, or was not carried out. Whoever makes the call sees it.
     Answers,
     /// A transaction is whole or absent.
@@ -24,6 +26,8 @@ pub enum OracleName {
     Durability,
     /// What clients saw is snapshot isolated.
     Isolation,
+    /// No error is logged where nothing went wrong.
+    Logged,
     /// What survives has no hole.
     Order,
     /// A state that a power loss or a failing disk leaves can be used.
@@ -43,6 +47,7 @@ pub enum OracleName {
 impl OracleName {
     fn text(self) -> &'static str {
         match self {
+            Self::Accounting => "accounting",
             Self::Answers => "answers",
             Self::Atomicity => "atomicity",
             Self::Checker => "checker",
@@ -51,6 +56,7 @@ impl OracleName {
             Self::Contract => "contract",
             Self::Durability => "durability",
             Self::Isolation => "isolation",
+            Self::Logged => "logged",
             Self::Order => "order",
             Self::Power => "power",
             Self::Progress => "progress",

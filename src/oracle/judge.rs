@@ -6,9 +6,9 @@
 //! [`Judgement::not_run`] says which and why.
 
 use super::{
-    Allowance, Judged, OracleName, Violation,
+    Allowance, Judged, OracleName, Violation, accounting,
     conservation::{self, Total},
-    isolation, live, progress, reads,
+    isolation, live, logged, progress, reads,
     recovery::{self, Expect, Reopened, Streams},
     space::{self, Bound, Sample},
 };
@@ -164,11 +164,13 @@ const OF_STATES: [OracleName; 5] = [
 ];
 
 /// The others that are run here.
-const OF_OTHERS: [OracleName; 5] = [
+const OF_OTHERS: [OracleName; 7] = [
     OracleName::Reads,
     OracleName::Progress,
     OracleName::Conservation,
     OracleName::Space,
+    OracleName::Accounting,
+    OracleName::Logged,
     OracleName::Isolation,
 ];
 
@@ -216,6 +218,14 @@ pub fn judge_all(evidence: &Evidence<'_>) -> Judgement {
     match &evidence.sizes {
         Some(Sizes { samples, bound }) => all.judged.add(space::judge(samples, *bound)),
         None => all.skip(&[OracleName::Space], "no sizes were sampled"),
+    }
+    match accounting::judge(history) {
+        Some(judged) => all.judged = std::mem::take(&mut all.judged).and(judged),
+        None => all.skip(&[OracleName::Accounting], "the engine was not asked for its account"),
+    }
+    match logged::judge(history) {
+        Some(found) => all.judged.add(found),
+        None => all.skip(&[OracleName::Logged], "nobody listened to what the engine logs"),
     }
     judge_isolation(evidence, &mut all);
     all
@@ -275,8 +285,8 @@ mod tests {
     fn says_which_oracle_has_no_evidence() {
         let history = Script::new().txn("b", 0, &[("a", W::Set)]).history();
         let bare = judge_all(&Evidence::new(&history, Streams::One, &[]));
-        let others = [OracleName::Progress, OracleName::Conservation, OracleName::Space];
-        assert_eq!(not_run(&bare), [&OF_STATES[..], &others].concat());
+        let others = &OF_OTHERS[1..OF_OTHERS.len() - 1];
+        assert_eq!(not_run(&bare), [&OF_STATES[..], others].concat());
         assert!(bare.is_sound() && bare.seen.is_some(), "{bare:?}");
     }
 
@@ -297,7 +307,8 @@ mod tests {
             ..Evidence::new(&history, Streams::One, &states)
         };
         let judged = judge_all(&evidence);
-        assert_eq!(not_run(&judged), [OracleName::Space]);
+        let without = [OracleName::Space, OracleName::Accounting, OracleName::Logged];
+        assert_eq!(not_run(&judged), without);
         let named = |oracle| judged.judged.violations.iter().any(|found| found.oracle == oracle);
         for oracle in [OracleName::Durability, OracleName::Progress, OracleName::Conservation] {
             assert!(named(oracle), "{oracle}: {:?}", judged.judged.violations);

@@ -29,10 +29,14 @@ pub fn promise(oracle: OracleName, after: After) -> Promise {
         }
         (OracleName::Progress, _) => Promise::Availability,
         (
-            OracleName::Answers | OracleName::Checker | OracleName::Contract | OracleName::Scan,
+            OracleName::Answers
+            | OracleName::Checker
+            | OracleName::Contract
+            | OracleName::Logged
+            | OracleName::Scan,
             _,
         ) => Promise::Api,
-        (OracleName::Space, _) => Promise::Space,
+        (OracleName::Accounting | OracleName::Space, _) => Promise::Space,
         (
             OracleName::Contents
             | OracleName::Durability

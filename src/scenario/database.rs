@@ -156,6 +156,7 @@ impl Database {
             count: stage.count.clone(),
             end: stage.end,
             kill: stage.kill,
+            listens: stage.rules.is_empty(),
         };
         let exit = plan.run(&stage.rules, stage.deadline)?;
         figures.add("crash_children", 1);

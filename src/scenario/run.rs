@@ -18,8 +18,10 @@ use crate::{
     error::Error,
     history::{
         Event, History, Milestone,
+        accounting::account,
         dump::Dump,
         journal::{self, Recorder},
+        listen::Listening,
         script::{buckets_named, keys_of},
         snapshot_readers::Snapshot,
     },
@@ -43,6 +45,7 @@ use session::{Evidence, Place, Session};
 use std::{
     fs,
     path::{Path, PathBuf},
+    sync::Arc,
 };
 
 /// A step towards a verdict: the way on, or a verdict that ends the case early.
@@ -207,8 +210,9 @@ impl<'a> Run<'a> {
         self.sessions += 1;
         let options = self.options.clone();
         self.note_streams(&options);
-        let recorder = must(Recorder::file(&self.database.journal()));
+        let recorder = Arc::new(must(Recorder::file(&self.database.journal())));
         recorder.record(Event::Milestone(Milestone::Started));
+        let _listening = Listening::begin(&recorder);
         let dir = self.dir();
         let apart = SerialisedMaintenance::new(self.driver);
         let driver: &dyn Driver = if self.apart { &apart } else { self.driver };
@@ -256,7 +260,9 @@ impl<'a> Run<'a> {
         for witness in complaints {
             recorder.record(Event::Wrong { oracle: OracleName::Checker, witness });
         }
-        Ok(())
+        let buckets = buckets_named(&self.history());
+        account(self.driver, &self.dir(), &self.options, &buckets, &recorder)
+            .map_err(|denial| denied("its account", &denial))
     }
 
     /// What was recorded so far.

@@ -48,6 +48,7 @@ findings!(OF_MACE, "Those of mace-kv: one for each entry of `.config/known-findi
     LOG_BEHIND_A_CUT "log-behind-a-cut",
     MERGE_RACES_THE_EVICTOR "merge-races-the-evictor",
     FOLDER_OPENED_TWICE "folder-opened-twice",
+    DEAD_COUNTS_AS_ALIVE "dead-counts-as-alive",
 );
 
 findings!(OF_OTHERS, "Those of the engines that mace-kv is compared with.":

@@ -64,6 +64,8 @@ pub(crate) fn charge(defect: Defect) -> Charge {
         Defect::ViewTorn => (stage::bank, OracleName::Conservation, "all of a transaction"),
         Defect::FileStays => (stage::files, OracleName::Space, "without live data"),
         Defect::FileGrows => (stage::files, OracleName::Space, "garbage ratio"),
+        Defect::AccountsDiffer => (stage::checked, OracleName::Accounting, "physically reachable"),
+        Defect::ErrorLogged => (stage::checked, OracleName::Logged, "no error"),
         Defect::LockLeaks => (stage::threads, OracleName::Progress, "succeeds"),
     };
     Charge { play, oracle, promise }

@@ -106,6 +106,8 @@ defects! {
     detects_a_file_that_stays: FileStays,
     detects_a_file_that_grows: FileGrows,
     detects_a_stuck_client: LockLeaks,
+    detects_an_account_that_differs: AccountsDiffer,
+    detects_an_error_that_is_only_logged: ErrorLogged,
 }
 
 type Scene = fn(Play) -> Outcome;
@@ -218,6 +220,7 @@ fn honest_operations_are_never_flagged() {
     must_be_silent("bank", 50, |play, _| stage::bank(play));
     must_be_silent("files", 3, |play, _| stage::files(play));
     must_be_silent("threads", 50, |play, _| stage::threads(play));
+    must_be_silent("checked", 50, |play, _| stage::checked(play));
 }
 
 /// With a log for each group, holes of work that no promise covers are counted, and allowed.

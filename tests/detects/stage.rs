@@ -4,13 +4,13 @@
 use crate::weave::{look, look_and_weave, weave};
 use mace_prod::{
     engine::{
-        Bucket, BucketOptions, Driver, Engine, EngineOptions, Keys, Merge, Order, Scan,
+        Bucket, BucketOptions, Driver, Engine, EngineOptions, Keys, Merge, Order, Preset, Scan,
         faulty::{Death, Defect, FaultyEngine, Loss},
         model::ModelDriver,
     },
     history::{
         BucketChange, Event, History, KeyText, Milestone,
-        clients::Traffic,
+        clients::{Traffic, clients},
         dump::{Dump, Pairs, read_all},
         journal::Recorder,
         script::buckets_named,
@@ -24,8 +24,10 @@ use mace_prod::{
         scan,
         space::{Bound, Sample},
     },
+    scenario::run::{Run, session::Verbs},
     settings::Seed,
     testdir::TestDir,
+    verdict::Verdict,
     workload::{
         Mix, Source, Sweep,
         plan::{key, sum_key},
@@ -424,4 +426,29 @@ pub(crate) fn threads(play: Play) -> Outcome {
     let mut outcome = stage.judged();
     outcome.judged.add(judge_all(&Evidence { equals: &equals, ..bare() }).violations());
     outcome
+}
+
+/// A session, a reopening and a check, as a case has them.
+pub(crate) fn checked(play: Play) -> Outcome {
+    let folder = TestDir::new("detects").expect("a folder can be made");
+    let honest = FaultyEngine::honest(ModelDriver::default());
+    let driver = match play.defect {
+        Some(defect) => honest.with_defect(defect),
+        None => honest,
+    };
+    let mut run = Run::of(&driver, Preset::Defaults, folder.join("run"), play.seed);
+    run.session(|s| {
+        s.open("b");
+        s.work("b", clients(0..2).mix(&Mix::default(), 10));
+    });
+    run.reopen();
+    run.check();
+    let defects = driver.defects(&run.dir());
+    let mut judged = Judged::default();
+    match run.judge() {
+        Verdict::Pass => {}
+        Verdict::Violated(found) => judged.add(found),
+        other => panic!("{other:?}"),
+    }
+    Outcome { defects, judged }
 }

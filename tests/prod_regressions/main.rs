@@ -5,6 +5,7 @@
 mod aborted_across_log_files;
 mod copy_during_checkpoint;
 mod cut_off_creation;
+mod dead_counts_as_alive;
 mod empty_bucket_name;
 mod empty_value;
 mod folder_opened_twice;

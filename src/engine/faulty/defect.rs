@@ -83,11 +83,15 @@ pub enum Defect {
     FileGrows,
     /// A key stays locked after its writer committed, so its next writer never gets on.
     LockLeaks,
+    /// The engine's account of its files is not what the files hold.
+    AccountsDiffer,
+    /// An error is logged, and the call answered as if nothing had been.
+    ErrorLogged,
 }
 
 impl Defect {
     /// All of them.
-    pub const ALL: [Self; 40] = [
+    pub const ALL: [Self; 42] = [
         Self::AcknowledgedDropped,
         Self::LastWriteDropped,
         Self::FirstWriteDropped,
@@ -128,6 +132,8 @@ impl Defect {
         Self::FileStays,
         Self::FileGrows,
         Self::LockLeaks,
+        Self::AccountsDiffer,
+        Self::ErrorLogged,
     ];
 }
 

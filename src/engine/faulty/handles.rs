@@ -116,6 +116,14 @@ impl Engine for LyingEngine {
         Ok(())
     }
 
+    fn accounting(&self) -> Outcome<Option<String>> {
+        if !self.shared.defects(Defect::AccountsDiffer) {
+            return self.inner.accounting();
+        }
+        self.shared.book().defects += 1;
+        Ok(Some("a file of 4096 bytes counts as one of 8192".to_owned()))
+    }
+
     fn copy_to(&self, target: &Path) -> Outcome<()> {
         self.inner.copy_to(target)?;
         let book = Book { copied: true, ..self.shared.book().clone() };

@@ -248,6 +248,7 @@ impl Recorded<'_> {
             count: Vec::new(),
             end: End::Close,
             kill: None,
+            listens: false,
         }
     }
 }

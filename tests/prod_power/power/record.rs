@@ -124,6 +124,7 @@ impl Places {
             count: Vec::new(),
             end: stage.end,
             kill: stage.kill,
+            listens: false,
         }
     }
 }

@@ -82,13 +82,15 @@ pub enum Severity {
     Unopenable,
     /// The process hangs or aborts; what is stored stays.
     Outage,
+    /// Space or memory is never given back.
+    Leak,
     /// One call panics or does the wrong thing, and says so or is seen at once.
     Call,
 }
 
 impl Severity {
     /// Every severity, the worst first.
-    pub const ALL: [Self; 4] = [Self::Data, Self::Unopenable, Self::Outage, Self::Call];
+    pub const ALL: [Self; 5] = [Self::Data, Self::Unopenable, Self::Outage, Self::Leak, Self::Call];
 
     /// For people.
     pub const fn title(self) -> &'static str {
@@ -96,6 +98,7 @@ impl Severity {
             Self::Data => "loses or falsifies data",
             Self::Unopenable => "leaves a database that cannot be opened",
             Self::Outage => "hangs or aborts the process",
+            Self::Leak => "never gives space back",
             Self::Call => "one call panics",
         }
     }
