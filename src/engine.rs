@@ -137,6 +137,11 @@ pub trait Engine: Send + Sync {
     /// Names of the loaded buckets, in no order.
     fn loaded_buckets(&self) -> Vec<String>;
 
+    /// How the engine says that it was opened; nothing where it does not say.
+    fn options(&self) -> Option<EngineOptions> {
+        None
+    }
+
     /// How many buckets count against the quota, deleted ones not yet reaped included.
     fn bucket_count(&self) -> u64;
 
@@ -176,6 +181,11 @@ pub trait Bucket: Send + Sync {
 
     /// Writes a checkpoint and returns when it is durable.
     fn checkpoint_and_wait(&self);
+
+    /// How the bucket says that its engine was opened; nothing where it does not say.
+    fn engine_options(&self) -> Option<EngineOptions> {
+        None
+    }
 
     /// The engine's number for this incarnation of the bucket; a successor has another one.
     fn id(&self) -> u64;

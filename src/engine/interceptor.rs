@@ -165,6 +165,10 @@ impl Engine for Intercepted<Box<dyn Engine>> {
         self.below.loaded_buckets()
     }
 
+    fn options(&self) -> Option<EngineOptions> {
+        self.below.options()
+    }
+
     fn bucket_count(&self) -> u64 {
         self.below.bucket_count()
     }
@@ -213,6 +217,10 @@ impl Bucket for Intercepted<Box<dyn Bucket>> {
 
     fn checkpoint_and_wait(&self) {
         self.layer.checkpoint_and_wait(self.below.as_ref());
+    }
+
+    fn engine_options(&self) -> Option<EngineOptions> {
+        self.below.engine_options()
     }
 
     fn id(&self) -> u64 {

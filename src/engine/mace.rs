@@ -93,6 +93,24 @@ fn translate(dir: &Path, ours: &EngineOptions) -> Options {
     theirs
 }
 
+fn translate_options_back(theirs: &Options) -> EngineOptions {
+    EngineOptions {
+        durable: theirs.sync_on_write,
+        writers: theirs.concurrent_write,
+        collect_every_ms: Some(theirs.gc_timeout).filter(|ms| *ms != 0 && *ms != NEVER_MS),
+        checkpoint_nudge_ms: theirs.checkpoint_nudge_ms,
+        data_file_bytes: theirs.data_file_size as u64,
+        blob_file_bytes: theirs.blob_file_size as u64,
+        wal_file_bytes: u64::from(theirs.wal_file_size),
+        wal_buffer_bytes: theirs.wal_buffer_size as u64,
+        data_garbage_pct: theirs.data_garbage_ratio,
+        blob_garbage_pct: theirs.blob_garbage_ratio,
+        lru_bytes: theirs.lru_capacity as u64,
+        stat_mask_entries: theirs.stat_mask_cache_count,
+        file_handles: theirs.data_handle_cache_capacity.min(theirs.blob_handle_cache_capacity),
+    }
+}
+
 fn translate_bucket(ours: &BucketOptions) -> mace::BucketOptions {
     let mut theirs = mace::BucketOptions::new();
     theirs.cache_capacity = ours.cache_bytes as usize;
@@ -211,6 +229,10 @@ impl Engine for MaceEngine {
         self.0.active_buckets()
     }
 
+    fn options(&self) -> Option<EngineOptions> {
+        Some(translate_options_back(self.0.options()))
+    }
+
     fn bucket_count(&self) -> u64 {
         self.0.nr_buckets()
     }
@@ -266,6 +288,10 @@ impl Bucket for MaceBucket {
 
     fn checkpoint_and_wait(&self) {
         self.0.checkpoint_and_wait();
+    }
+
+    fn engine_options(&self) -> Option<EngineOptions> {
+        Some(translate_options_back(self.0.options()))
     }
 
     fn id(&self) -> u64 {

@@ -49,7 +49,9 @@ pub fn settled(engine: &dyn Engine, buckets: &BTreeSet<String>) -> Outcome<Optio
     }
     let mut difference = None;
     for _ in 0..ROUNDS {
-        loaded.iter().for_each(|bucket| bucket.checkpoint_and_wait());
+        for bucket in &loaded {
+            bucket.checkpoint_and_wait();
+        }
         engine.collect_garbage();
         difference = engine.accounting()?;
         if difference.is_none() {

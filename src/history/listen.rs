@@ -58,7 +58,9 @@ impl Log for Logger {
         }
         let error = format!("{}: {}", record.target(), record.args());
         let told = listeners().clone();
-        told.iter().for_each(|tell| tell(error.clone()));
+        for tell in told {
+            tell(error.clone());
+        }
     }
 
     fn flush(&self) {}

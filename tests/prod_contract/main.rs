@@ -6,6 +6,7 @@
 mod buckets;
 mod claims;
 mod options;
+mod transactions;
 
 use mace_prod::{
     engine::{Preset, RULES, mace::MaceDriver},

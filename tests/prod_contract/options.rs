@@ -25,6 +25,12 @@ case!(bucket_options_change_only_while_unloaded: in [Tiny, Compressed], |run| {
 case!(engine_options_change_at_every_opening: in [Tiny, Defaults], |run| {
     judge(run, PROMISE, engine_options_change_at_every_opening);
 });
+case!(an_open_database_says_how_it_was_opened: in [Tiny, Defaults], |run| {
+    judge(run, PROMISE, an_open_database_says_how_it_was_opened);
+});
+case!(options_have_their_effect: in [Defaults, OneWriter], |run| {
+    judge(run, PROMISE, options_have_their_effect);
+});
 case!(operands_need_their_operator: in [Relaxed, Defaults], |run| {
     judge(run, PROMISE, operands_need_their_operator);
 });
@@ -263,4 +269,81 @@ fn operands_need_their_operator(preset: Preset, dir: &Path, claims: &mut Claims)
     let sums = sums.expect("a case cannot go on without it");
     let five = vec![(b"sum".to_vec(), 5_u64.to_le_bytes().to_vec())];
     claims.same("the sum", &contents(sums.as_ref()), &Ok(five));
+}
+
+fn an_open_database_says_how_it_was_opened(preset: Preset, dir: &Path, claims: &mut Claims) {
+    let asked = preset.engine();
+    let unusual = EngineOptions {
+        durable: !asked.durable,
+        collect_every_ms: Some(12_345_678),
+        checkpoint_nudge_ms: 23_456_789,
+        data_file_bytes: 234_567,
+        blob_file_bytes: 345_678,
+        wal_file_bytes: 456_789,
+        wal_buffer_bytes: 8 << 20,
+        data_garbage_pct: 31,
+        blob_garbage_pct: 43,
+        lru_bytes: 567_890,
+        stat_mask_entries: 77,
+        file_handles: 99,
+        ..asked.clone()
+    };
+    for options in [&asked, &unusual, &asked] {
+        let engine = open(options, dir, claims);
+        claims.same("what the engine says", &engine.options(), &Some(options.clone()));
+        let bucket = engine.create_bucket("b", &preset.bucket());
+        let bucket = bucket.or_else(|_| engine.open_bucket("b", Merge::Sum));
+        let said = bucket.map(|bucket| bucket.engine_options());
+        claims.same("what a bucket says", &said, &Ok(Some(options.clone())));
+    }
+}
+
+/// Files of a folder whose names begin so, and their bytes.
+fn files(dir: &Path, name: &str) -> Vec<u64> {
+    let entries = std::fs::read_dir(dir).into_iter().flatten().flatten();
+    let named = entries.filter(|entry| entry.file_name().to_string_lossy().starts_with(name));
+    named.filter_map(|entry| entry.metadata().ok()).map(|file| file.len()).collect()
+}
+
+/// What is in the folder of a database that was opened, filled and checkpointed with these options.
+struct Left {
+    logs: usize,
+    blobs: usize,
+    data_bytes: u64,
+}
+
+fn left(dir: &Path, options: &EngineOptions, bucket: &BucketOptions, claims: &mut Claims) -> Left {
+    let engine = open(options, dir, claims);
+    let made = claims.granted("create", engine.create_bucket("b", bucket));
+    let made = made.expect("a case cannot go on without it");
+    for key in 0..200_u8 {
+        // Longer than what is not worth compressing, and easy to compress.
+        claims.same("store", &store(made.as_ref(), &[key], &[key; 3000]), &Ok(()));
+    }
+    let logs = files(&dir.join("db").join("log"), "").len();
+    made.checkpoint_and_wait();
+    let data = dir.join("db").join("data");
+    let blobs = files(&data, "blob").len();
+    Left { logs, blobs, data_bytes: files(&data, "data").iter().sum() }
+}
+
+/// An option that is kept, reported and then ignored would be seen nowhere else.
+fn options_have_their_effect(preset: Preset, dir: &Path, claims: &mut Claims) {
+    let engine = EngineOptions { collect_every_ms: None, ..preset.engine() }.one_log_file();
+    let bucket = BucketOptions { inline_bytes: 4096, ..BucketOptions::default() };
+    let plain = left(&dir.join("plain"), &engine, &bucket, claims);
+    claims.same("blob files of values that are inlined", &plain.blobs, &0);
+    let short = EngineOptions { wal_file_bytes: 16 << 10, ..engine.clone() };
+    let short = left(&dir.join("short"), &short, &bucket, claims);
+    // 200 values of 3,000 bytes fill 36 files of 16 KiB.
+    claims.same("log files that are short", &(short.logs >= plain.logs + 30), &true);
+    let compressed = BucketOptions { compression: true, ..bucket.clone() };
+    let compressed = left(&dir.join("compressed"), &engine, &compressed, claims);
+    let is_shorter = compressed.data_bytes * 2 < plain.data_bytes;
+    claims.same("whether compressed data take less than half", &is_shorter, &true);
+    let apart = BucketOptions { inline_bytes: RULES.inline_least, ..bucket };
+    if RULES.inline_least <= 3000 {
+        let apart = left(&dir.join("apart"), &engine, &apart, claims);
+        claims.same("whether longer values have a blob file", &(apart.blobs > 0), &true);
+    }
 }
