@@ -190,7 +190,7 @@ impl<'a> Run<'a> {
         self.explain = Some(explain);
     }
 
-    /// What the engine's checker says with one of these words in it is the doing of the case, not the
+    /// What the engine's checker, or its account, says with one of these words in it is the doing of the case, not the
     /// engine's.
     pub fn excuse(&mut self, words: &'static [&'static str]) {
         self.excused = words;
@@ -367,8 +367,10 @@ impl<'a> Run<'a> {
     }
 
     fn is_excused(&self, violation: &Violation) -> bool {
-        let is_excused = violation.oracle == OracleName::Checker
-            && self.excused.iter().any(|words| violation.witness.contains(words));
+        let is_of_engine =
+            [OracleName::Checker, OracleName::Accounting].contains(&violation.oracle);
+        let is_excused =
+            is_of_engine && self.excused.iter().any(|words| violation.witness.contains(words));
         if is_excused {
             say(&format!("said because of the fault: {}", violation.witness));
         }

@@ -58,16 +58,17 @@ impl Fault {
         }
     }
 
-    /// What the offline checker says after this fault because the fault itself was not true: the
+    /// What the engine's own checks say after this fault because the fault itself was not true: the
     /// engine was told that a file is not there, so it left the file and forgot it.
     pub(super) fn contradictions(&self) -> &'static [&'static str] {
         match (self.point, self.action) {
             ("fs_remove_file", Action::IoKind("not_found")) => {
                 &["does not match its oldest segment", "is missing segment(s)"]
             }
-            ("fs_remove_file[/data/]", Action::IoKind("not_found")) => {
-                &["is named by no stat record, orphan marker or obsolete entry"]
-            }
+            ("fs_remove_file[/data/]", Action::IoKind("not_found")) => &[
+                "is named by no stat record, orphan marker or obsolete entry",
+                "unaccounted retained Data file",
+            ],
             _ => &[],
         }
     }
