@@ -11,7 +11,7 @@
 //! that hold it in quotes, for people; nothing rests on them.
 //!
 //! The public functions: those of the types and traits that the root file exports, and the free ones. Not
-//! seen: what a macro makes, fields and constants, implementations of traits, and the public modules
+//! seen: what a macro makes, constants, fields but those of the options, implementations of traits, and the public modules
 //! (`observe`, `testing`, `failpoint_testing`), which stand behind features.
 
 use proc_macro2::{Delimiter, Group, TokenStream, TokenTree};
@@ -38,6 +38,9 @@ pub(crate) struct Catalogue {
     /// Kinds of I/O error that `io(KIND)` takes, in the order of the source.
     pub(crate) io_kinds: Vec<String>,
 }
+
+/// What a user sets when a database or a bucket is opened.
+const SETTINGS: [&str; 2] = ["Options", "BucketOptions"];
 
 /// The file that implements failpoints; the names in it are no points.
 const IMPLEMENTATION: &str = "failpoint.rs";
@@ -294,6 +297,32 @@ pub(crate) fn functions(files: &[(String, String)]) -> Result<BTreeSet<String>, 
         in_module(tokens, &exported, &mut found);
     }
     Ok(found)
+}
+
+/// The public fields of the engine's options, as `Type::field`.
+pub(crate) fn options(files: &[(String, String)]) -> Result<BTreeSet<String>, String> {
+    let mut found = BTreeSet::new();
+    for (path, text) in files {
+        let stream: TokenStream =
+            text.parse().map_err(|error| format!("{path} is no Rust source: {error}"))?;
+        let tokens = tokens(stream);
+        for (at, word) in tokens.iter().enumerate().filter(|(_, token)| is(token, "struct")) {
+            let name = tokens.get(at + 1).unwrap_or(word).to_string();
+            if SETTINGS.contains(&name.as_str()) {
+                let fields = public_fields(&body(&tokens[at + 1..]));
+                found.extend(fields.into_iter().map(|field| format!("{name}::{field}")));
+            }
+        }
+    }
+    Ok(found)
+}
+
+fn public_fields(tokens: &[TokenTree]) -> Vec<String> {
+    let named = |at: usize| match &tokens[at + 1..] {
+        [TokenTree::Ident(name), colon, ..] if is_colon(colon) => Some(name.to_string()),
+        _ => None,
+    };
+    (0..tokens.len()).filter(|at| is(&tokens[*at], "pub")).filter_map(named).collect()
 }
 
 /// The last names of every path that is exported.

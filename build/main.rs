@@ -8,7 +8,7 @@
 mod extract;
 mod hooks;
 
-use extract::{Catalogue, extract, functions, unapplied};
+use extract::{Catalogue, extract, functions, options, unapplied};
 use serde_json::Value;
 use std::{
     env,
@@ -55,10 +55,12 @@ fn run() -> Result<(), String> {
     }
     let out = PathBuf::from(variable("OUT_DIR")?);
     let functions: Vec<_> = functions(&files)?.into_iter().collect();
+    let options: Vec<_> = options(&files)?.into_iter().collect();
     for (name, text) in [
         ("failpoints.rs", render(&catalogue, xxh3_64(whole.as_bytes()))),
         ("functions.rs", format!("&{functions:?}")),
         ("hooks.rs", hooks::setters(&files)?),
+        ("options.rs", format!("&{options:?}")),
     ] {
         let target = out.join(name);
         fs::write(&target, text)

@@ -98,6 +98,25 @@ pub struct Identity {
     pub build: String,
 }
 
+/// What an engine may count itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Counter {
+    /// Transactions that were committed.
+    Commits,
+    /// Nodes of a tree that were divided.
+    Splits,
+    /// Nodes of a tree that were joined with another one.
+    Joins,
+    /// Commits that shared the sync of another one.
+    SharedSyncs,
+    /// Logs that were cut at an opening.
+    Cuts,
+    /// Rounds of collection.
+    Collections,
+    /// Writers that had to wait for room among the dirty pages.
+    Waits,
+}
+
 /// Opens an engine on a folder. A driver is what a case is given; it holds no open engine.
 pub trait Driver: Send + Sync {
     /// Which engine this is.
@@ -153,6 +172,12 @@ pub trait Engine: Send + Sync {
 
     /// How many data files and how many blob files were collected since opening.
     fn collected(&self) -> (u64, u64);
+
+    /// What the engine counted itself since it was opened; nothing unless it was opened
+    /// [observed](EngineOptions::observed), and has counters.
+    fn counted(&self, _: Counter) -> Option<u64> {
+        None
+    }
 
     /// Makes everything committed so far survive a power loss.
     fn sync(&self) -> Outcome<()>;

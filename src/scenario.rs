@@ -4,6 +4,7 @@
 pub mod aging;
 pub mod bench;
 pub mod chaos;
+pub mod claims;
 pub mod contract;
 pub mod database;
 pub mod exclusive;
@@ -72,12 +73,14 @@ macro_rules! case {
     (@test Relaxed) => { $crate::case!(@test relaxed Relaxed); };
     (@test OneWriter) => { $crate::case!(@test one_writer OneWriter); };
     (@test ManyWriters) => { $crate::case!(@test many_writers ManyWriters); };
+    (@test Deep) => { $crate::case!(@test deep Deep); };
     (@in Defaults) => { $crate::case!(@test in_defaults Defaults); };
     (@in Tiny) => { $crate::case!(@test in_tiny Tiny); };
     (@in Compressed) => { $crate::case!(@test in_compressed Compressed); };
     (@in Relaxed) => { $crate::case!(@test in_relaxed Relaxed); };
     (@in OneWriter) => { $crate::case!(@test in_one_writer OneWriter); };
     (@in ManyWriters) => { $crate::case!(@test in_many_writers ManyWriters); };
+    (@in Deep) => { $crate::case!(@test in_deep Deep); };
     (@test $name:ident $preset:ident) => {
         #[test]
         fn $name() {

@@ -2,8 +2,8 @@
 //! where it says so. It changes no answer itself; `faulty`, which keeps a book of every call, is apart.
 
 use crate::engine::{
-    Bucket, BucketOptions, Capabilities, Driver, Engine, EngineOptions, Identity, Merge, Outcome,
-    Read, Scan, Txn,
+    Bucket, BucketOptions, Capabilities, Counter, Driver, Engine, EngineOptions, Identity, Merge,
+    Outcome, Read, Scan, Txn,
 };
 use std::{path::Path, sync::Arc};
 
@@ -171,6 +171,10 @@ impl Engine for Intercepted<Box<dyn Engine>> {
 
     fn bucket_count(&self) -> u64 {
         self.below.bucket_count()
+    }
+
+    fn counted(&self, counter: Counter) -> Option<u64> {
+        self.below.counted(counter)
     }
 
     fn collect_garbage(&self) {

@@ -6,11 +6,13 @@
 use crate::engine::silence;
 use crate::{
     engine::{
-        Bucket, BucketOptions, Capabilities, Driver, Engine, EngineError, EngineOptions, Identity,
-        Keys, Merge, Order, Outcome, Read, Reason, SET_PREFIX, Scan, Txn, both_sets,
+        Bucket, BucketOptions, Capabilities, Counter, Driver, Engine, EngineError, EngineOptions,
+        Identity, Keys, Merge, Order, Outcome, Read, Reason, SET_PREFIX, Scan, Txn, both_sets,
     },
     settings::{ENGINE_BUILD, ENGINE_VERSION},
 };
+#[cfg(feature = "failpoints")]
+use mace::observe::{CounterMetric, InMemoryObserver};
 use mace::{Iter, Mace, MergeOperator, OpCode, Options, TxnKV, TxnView, U64AddOperator};
 use std::{
     cell::Cell,
@@ -50,8 +52,10 @@ impl Driver for MaceDriver {
     }
 
     fn open(&self, dir: &Path, options: &EngineOptions) -> Outcome<Box<dyn Engine>> {
-        let parsed = translate(dir, options).validate().map_err(deny)?;
-        Ok(Box::new(MaceEngine(Mace::new(parsed).map_err(deny)?)))
+        let mut theirs = translate(dir, options);
+        let counters = Counters::of(options, &mut theirs);
+        let parsed = theirs.validate().map_err(deny)?;
+        Ok(Box::new(MaceEngine(Mace::new(parsed).map_err(deny)?, counters)))
     }
 
     #[cfg(engine_api = "0.1")]
@@ -90,6 +94,14 @@ fn translate(dir: &Path, ours: &EngineOptions) -> Options {
     theirs.stat_mask_cache_count = ours.stat_mask_entries;
     theirs.data_handle_cache_capacity = ours.file_handles;
     theirs.blob_handle_cache_capacity = ours.file_handles;
+    theirs.gc_eager = ours.eager_rewrites;
+    theirs.truncate_corrupted_wal = ours.cuts_torn_logs;
+    theirs.max_ckpt_per_txn = ours.checkpoints_per_txn;
+    theirs.sync_merge_window_us = ours.merge_window_us;
+    theirs.tmp_store = ours.temporary;
+    if let Some(name) = &ours.log_beside {
+        theirs.log_root = dir.with_file_name(name);
+    }
     theirs
 }
 
@@ -187,7 +199,49 @@ fn deny(code: OpCode) -> EngineError {
     }
 }
 
-struct MaceEngine(Mace);
+/// The observer of an opened database, in builds that have one.
+struct Counters {
+    #[cfg(feature = "failpoints")]
+    observer: Option<Arc<InMemoryObserver>>,
+}
+
+#[cfg(feature = "failpoints")]
+impl Counters {
+    fn of(ours: &EngineOptions, theirs: &mut Options) -> Self {
+        let observer = ours.observed.then(|| Arc::new(InMemoryObserver::new(1)));
+        if let Some(observer) = &observer {
+            theirs.observer = observer.clone();
+        }
+        Self { observer }
+    }
+
+    fn of_kind(&self, counter: Counter) -> Option<u64> {
+        let wanted = match counter {
+            Counter::Commits => CounterMetric::TxnCommit,
+            Counter::Splits => CounterMetric::TreeNodeSplit,
+            Counter::Joins => CounterMetric::TreeNodeMerge,
+            Counter::SharedSyncs => CounterMetric::WalGenerationFollower,
+            Counter::Cuts => CounterMetric::RecoveryWalTruncate,
+            Counter::Collections => CounterMetric::GcRun,
+            Counter::Waits => CounterMetric::FlowFgAdmissionWait,
+        };
+        let all = self.observer.as_ref()?.snapshot().counters;
+        all.into_iter().find_map(|(metric, count)| (metric == wanted).then_some(count))
+    }
+}
+
+#[cfg(not(feature = "failpoints"))]
+impl Counters {
+    const fn of(_: &EngineOptions, _: &mut Options) -> Self {
+        Self {}
+    }
+
+    const fn of_kind(&self, _: Counter) -> Option<u64> {
+        None
+    }
+}
+
+struct MaceEngine(Mace, Counters);
 
 impl Engine for MaceEngine {
     fn create_bucket(&self, name: &str, options: &BucketOptions) -> Outcome<Box<dyn Bucket>> {
@@ -247,6 +301,10 @@ impl Engine for MaceEngine {
 
     fn collected(&self) -> (u64, u64) {
         (self.0.data_gc_count(), self.0.blob_gc_count())
+    }
+
+    fn counted(&self, counter: Counter) -> Option<u64> {
+        self.1.of_kind(counter)
     }
 
     fn sync(&self) -> Outcome<()> {

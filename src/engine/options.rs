@@ -41,6 +41,20 @@ pub struct EngineOptions {
     pub stat_mask_entries: usize,
     /// Cached open files, of data and of blobs each.
     pub file_handles: usize,
+    /// A round of collection rewrites what is due even where it makes no whole file.
+    pub eager_rewrites: bool,
+    /// A log is cut at its first bad record; otherwise the opening fails and nothing is cut.
+    pub cuts_torn_logs: bool,
+    /// Checkpoints that a transaction may stay open across.
+    pub checkpoints_per_txn: usize,
+    /// Microseconds for which the first of several commits waits for others to share its sync.
+    pub merge_window_us: u64,
+    /// The folder goes when the database is closed.
+    pub temporary: bool,
+    /// The name of a folder beside the database's that takes the log; none for the usual place.
+    pub log_beside: Option<String>,
+    /// The engine's own counters are kept ([`super::Engine::counted`]).
+    pub observed: bool,
 }
 
 impl Default for EngineOptions {
@@ -59,6 +73,13 @@ impl Default for EngineOptions {
             lru_bytes: 256 * MIB,
             stat_mask_entries: 16_384,
             file_handles: 128,
+            eager_rewrites: true,
+            cuts_torn_logs: true,
+            checkpoints_per_txn: 1_000_000,
+            merge_window_us: 125,
+            temporary: false,
+            log_beside: None,
+            observed: false,
         }
     }
 }
@@ -196,17 +217,25 @@ pub enum Preset {
     OneWriter,
     /// Tiny, thirty-two writer groups, each with a log of its own.
     ManyWriters,
+    /// Tiny's pages and files for [`DEEP_KEYS`]: trees of three levels, and files beyond what the caches
+    /// of files, of their tables and of pages hold. The engine's counters are kept.
+    Deep,
 }
+
+/// How many keys a deep bucket has: nodes of 64 make three levels from 4,097 on, and the ring of the
+/// evictor has 1,024 places.
+pub const DEEP_KEYS: u64 = 36_000;
 
 impl Preset {
     /// All of them, defaults first.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 7] = [
         Self::Defaults,
         Self::Tiny,
         Self::Compressed,
         Self::Relaxed,
         Self::OneWriter,
         Self::ManyWriters,
+        Self::Deep,
     ];
 
     /// The name in case names and reports.
@@ -218,6 +247,7 @@ impl Preset {
             Self::Relaxed => "relaxed",
             Self::OneWriter => "one_writer",
             Self::ManyWriters => "many_writers",
+            Self::Deep => "deep",
         }
     }
 
@@ -244,6 +274,13 @@ impl Preset {
             Self::Relaxed => EngineOptions { durable: false, ..tiny },
             Self::OneWriter => EngineOptions { writers: 1, ..tiny },
             Self::ManyWriters => EngineOptions { writers: 32, durable: false, ..tiny },
+            Self::Deep => EngineOptions {
+                wal_file_bytes: 128 * KIB,
+                data_garbage_pct: 20,
+                blob_garbage_pct: 20,
+                observed: true,
+                ..tiny
+            },
         }
     }
 
@@ -253,7 +290,7 @@ impl Preset {
         match self {
             Self::Defaults => merging,
             preset => BucketOptions {
-                cache_bytes: 64 * KIB,
+                cache_bytes: if preset == Self::Deep { 512 * KIB } else { 64 * KIB },
                 pool_bytes: MIB,
                 checkpoint_bytes: 128 * KIB,
                 split_keys: 64,

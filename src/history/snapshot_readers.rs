@@ -40,17 +40,31 @@ pub struct Watch {
     pub keys: Vec<Vec<u8>>,
     /// How long it holds a snapshot.
     pub hold: Hold,
+    /// Stamps between two readings.
+    pub pace: u64,
 }
 
 impl Watch {
     /// One that holds one snapshot all the time.
     pub fn throughout(bucket: &str, client: u16) -> Self {
-        Self { bucket: bucket.to_owned(), client, keys: Vec::new(), hold: Hold::Throughout }
+        Self {
+            bucket: bucket.to_owned(),
+            client,
+            keys: Vec::new(),
+            hold: Hold::Throughout,
+            pace: PACE,
+        }
     }
 
     /// One that takes another snapshot after so many stamps.
     pub fn renewed(bucket: &str, client: u16, stamps: u64) -> Self {
         Self { hold: Hold::Stamps(stamps), ..Self::throughout(bucket, client) }
+    }
+
+    /// The same, reading a long bucket at the beginning and at the end only.
+    #[must_use]
+    pub fn seldom(self) -> Self {
+        Self { pace: u64::MAX >> 1, ..self }
     }
 
     /// The same, asking for these keys too.
@@ -222,7 +236,7 @@ impl Watcher<'_> {
         let Opened { txn, view, begun: opened, first } = self.open(gate)?;
         let mut readings = 1;
         loop {
-            self.recorder.wait_for(self.recorder.stamp() + PACE, self.over);
+            self.recorder.wait_for(self.recorder.stamp() + self.watch.pace, self.over);
             // Asked before the reading, so that one reading comes after the end of the work.
             let over = self.over.load(Ordering::SeqCst);
             let closed = self.recorder.stamp();

@@ -28,7 +28,7 @@ use crate::{
     history::{KeyText, Seen, dump::Pairs},
     workload::{TxnId, Version},
 };
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 /// The oracle's name.
 pub const NAME: OracleName = OracleName::Reads;
@@ -142,13 +142,21 @@ impl<'a> Reader<'a> {
                 }
             }
         }
+        let mut read: HashMap<&KeyText, Vec<&Seen>> = HashMap::new();
+        for (key, seen) in self.record.reads {
+            read.entry(key).or_default().push(seen);
+        }
+        let mut writers = HashSet::new();
         for (key, seen) in self.record.reads {
             match seen {
                 Seen::Garbage(_) | Seen::Set(_) => {}
                 Seen::Sum(number) => self.sum(key, *number)?,
                 Seen::Version(_) | Seen::List(_) => {
                     let Some(version) = seen.version() else { continue };
-                    self.whole(key, version.txn)?;
+                    // All reads of one writer come to the same answer.
+                    if writers.insert(version.txn) {
+                        self.whole(key, version.txn, &read)?;
+                    }
                     let writer = self.chains.ledger.get(version.txn).and_then(|by| by.commit);
                     self.link(key, seen, writer)?;
                 }
@@ -202,16 +210,24 @@ impl<'a> Reader<'a> {
     }
 
     /// Whether every key that the writer of this one wrote, and that was read, shows it or newer.
-    fn whole(&self, key: &KeyText, writer: TxnId) -> Result<(), Violation> {
+    fn whole(
+        &self,
+        key: &KeyText,
+        writer: TxnId,
+        read: &HashMap<&KeyText, Vec<&Seen>>,
+    ) -> Result<(), Violation> {
         let commit_of = |id| self.chains.ledger.get(id).and_then(|record: &Record| record.commit);
-        let effects = &self.chains.effects[&writer];
-        for (other, seen) in self.record.reads {
-            let older = match (effects.get(other), seen) {
-                (Some(Effect::Set(_)), Seen::Version(_) | Seen::List(_)) => {
+        let written = self.chains.effects[&writer].iter();
+        let both = written.flat_map(|(other, effect)| {
+            read.get(other).into_iter().flatten().map(move |seen| (other, effect, *seen))
+        });
+        for (other, effect, seen) in both {
+            let older = match (effect, seen) {
+                (Effect::Set(_), Seen::Version(_) | Seen::List(_)) => {
                     let shown = seen.version().and_then(|version| commit_of(version.txn));
                     shown < commit_of(writer)
                 }
-                (Some(Effect::Set(_)), Seen::Absent) => {
+                (Effect::Set(_), Seen::Absent) => {
                     let later = self.chains.at(self.record, other).iter().filter(|link| {
                         Some(link.commit) > commit_of(writer) && link.commit < self.record.begun
                     });

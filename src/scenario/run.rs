@@ -39,10 +39,11 @@ use crate::{
     verdict::Verdict,
     workload::bank::{ACCOUNTS, Bank},
 };
-use goals::Goal;
+use goals::{Depth, Goal, counted};
 use results::marker::Marker;
 use session::{Evidence, Place, Session};
 use std::{
+    collections::BTreeMap,
     fs,
     path::{Path, PathBuf},
     sync::Arc,
@@ -288,6 +289,28 @@ impl<'a> Run<'a> {
         self.goals.push(goal);
     }
 
+    /// Wants the database to be deep ([`goals::Depth::LEAST`]): by the pairs that the last reopening
+    /// found and by the data files, and where the engine counts them by the pages that it divided.
+    pub fn must_be_deep(&mut self) {
+        let states = self.reopened.iter().map(|state| &state.dump).chain(&self.database.dumps);
+        let pairs = states.last().and_then(|dump| dump.buckets.values().map(BTreeMap::len).max());
+        let in_a_node = u64::from(self.buckets.split_keys);
+        let files = files_of_data(&self.dir());
+        let depth = Depth::of(pairs.unwrap_or_default() as u64, in_a_node, files);
+        for (name, count) in [
+            ("deep.levels", depth.levels),
+            ("deep.pages", depth.pages),
+            ("deep.files", depth.files),
+        ] {
+            self.figures.add(name, count);
+        }
+        self.goals.extend(depth.goals());
+        if let Some(splits) = self.evidence.splits {
+            self.figures.add("deep.splits", splits);
+            self.must_reach(counted("a page that was divided", splits).times(goals::DEEP_SPLITS));
+        }
+    }
+
     /// Whether the run got there by now; also when it ended early, so that a loop ends.
     pub fn has_reached(&self, goal: &Goal) -> bool {
         self.early.is_some() || goal.verdict(&self.history(), &self.evidence) == Verdict::Pass
@@ -486,6 +509,12 @@ pub fn count(history: &History, figures: &mut Figures) {
             _ => {}
         }
     }
+}
+
+/// How many data files a database has.
+fn files_of_data(dir: &Path) -> u64 {
+    let entries = fs::read_dir(dir.join("data")).into_iter().flatten().flatten();
+    entries.filter(|entry| entry.file_name().to_string_lossy().starts_with("data_")).count() as u64
 }
 
 /// The verdict of a call that must succeed and did not.

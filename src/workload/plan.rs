@@ -88,6 +88,8 @@ pub struct Mix {
     pub checkpoint_pct: u64,
     /// Each client has keys and numbers of its own: client `n` those from `n * keys` on.
     pub apart: bool,
+    /// Keys are binary, and long every so often ([`binary_key`]).
+    pub binary: bool,
 }
 
 /// How keys are chosen.
@@ -161,6 +163,7 @@ impl Default for Mix {
             abort_pct: 10,
             checkpoint_pct: 0,
             apart: false,
+            binary: false,
         }
     }
 }
@@ -168,6 +171,19 @@ impl Default for Mix {
 /// The key with this number: eight digits keep the order of numbers and of bytes the same.
 pub fn key(number: u64) -> Vec<u8> {
     format!("k/{number:08}").into_bytes()
+}
+
+/// The binary key with this number: its eight bytes, then bytes of every kind, none for most and up to
+/// nearly 64 KiB for some. No lengths near those of the known finding `key-of-115-bytes`, with which a
+/// page stores what its keys have in common apart.
+pub fn binary_key(number: u64) -> Vec<u8> {
+    const TAILS: [usize; 8] = [0, 1, 0, 60, 0, 400, 0, 5000];
+    let tail = match number % 509 {
+        508 => 65_000,
+        _ => TAILS[(number % 8) as usize],
+    };
+    let tail = (0..tail as u64).map(|at| (at * 7 + number).to_le_bytes()[0]);
+    [b"b"].into_iter().flatten().copied().chain(number.to_be_bytes()).chain(tail).collect()
 }
 
 /// The keys that a scan of [`Op::Scan`] may meet, when its prefix is that of a plan's key without the
@@ -203,7 +219,7 @@ impl Mix {
     fn op(&self, client: u16, rng: &mut Rng) -> Op {
         let first = if self.apart { u64::from(client) * self.keys } else { 0 };
         let number = first + self.access.number(self.keys, rng);
-        let key = key(number);
+        let key = if self.binary { binary_key(number) } else { key(number) };
         let length = *rng.pick(&self.lengths);
         match rng.weighted(&self.weights) {
             0 => Op::Read(key),
@@ -288,6 +304,21 @@ mod tests {
         let keys = keys_below(b"k/0000001");
         assert_eq!((keys.len(), &keys[3]), (10, &key(13)));
         assert_eq!(keys_below(b"s/000000").len(), 0);
+    }
+
+    #[test]
+    fn binary_keys_differ_and_keep_the_order() {
+        let keys: Vec<Vec<u8>> = (0..1100).map(binary_key).collect();
+        assert!(keys.is_sorted() && keys.windows(2).all(|pair| pair[0] != pair[1]));
+        assert_eq!(keys.iter().map(Vec::len).max(), Some(65_009));
+        assert!((0..=u8::MAX).all(|byte| keys[7].contains(&byte)));
+        let mix = Mix { binary: true, ..Mix::default() };
+        let Op::Read(key) =
+            (Mix { weights: [1, 0, 0, 0, 0, 0, 0], ..mix }).op(0, &mut Seed::new(1).rng())
+        else {
+            panic!("it only reads")
+        };
+        assert!(key.starts_with(b"b"), "{key:?}");
     }
 
     #[test]

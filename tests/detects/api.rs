@@ -30,7 +30,7 @@ const RECEIVERS: [(&str, &str, &str); 11] = [
     ("MaceView", "value", "ValRef"),
     ("MaceTxn", "value", "ValRef"),
     ("", "category", "CheckCategory"),
-    ("", "translate()", "Options"),
+    ("", "theirs", "Options"),
 ];
 
 #[derive(Deserialize)]

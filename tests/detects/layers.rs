@@ -8,7 +8,10 @@ use mace_prod::{
         faulty::{Defect, FaultyEngine},
         model::ModelDriver,
     },
-    history::{clients::clients, snapshot_readers::Watch},
+    history::{
+        clients::{Traffic, clients},
+        snapshot_readers::Watch,
+    },
     oracle::OracleName,
     scenario::run::{
         Run,
@@ -18,7 +21,7 @@ use mace_prod::{
     settings::Seed,
     testdir::TestDir,
     verdict::Verdict,
-    workload::{Access, Bank, Mix, plan::key},
+    workload::{Access, Bank, Mix, Sweep, plan::key},
 };
 
 /// Runs of each defect, each with a seed of its own: a defect needs a victim, and threads meet by chance.
@@ -176,6 +179,40 @@ fn a_run_is_judged_whatever_its_body_leaves_out() {
     missed.must_reach(conflicts(1));
     let missed = missed.judge();
     assert!(matches!(missed, Verdict::Inconclusive(_)), "{missed:?}");
+}
+
+#[test]
+fn a_shallow_run_that_is_told_to_be_deep_is_caught() {
+    let model = ModelDriver::default();
+    let dir = TestDir::new("shallow").expect("a folder");
+    let mut shallow = run_of(&model, &dir, 1);
+    shallow.session(|s| {
+        s.open("a");
+        s.work("a", Traffic::sweep(Sweep::fill(300, 40, 20)));
+    });
+    shallow.reopen();
+    shallow.must_be_deep();
+    let verdict = shallow.judge();
+    let Verdict::Inconclusive(why) = &verdict else { panic!("{verdict:?}") };
+    assert!(why.contains("a level of the tree"), "{why}");
+    assert_eq!(shallow.figures.get("deep.levels"), 1);
+}
+
+#[test]
+fn honest_scans_of_binary_keys_are_not_flagged() {
+    // The order of their texts is another one.
+    let mix = Mix { keys: 60, binary: true, weights: [10, 30, 40, 5, 5, 10, 0], ..Mix::default() };
+    for seed in 0..RUNS {
+        let model = ModelDriver::default();
+        let dir = TestDir::new("binary").expect("a folder");
+        let mut run = run_of(&model, &dir, seed);
+        run.session(|s| {
+            s.open("a");
+            s.work("a", clients(0..3).mix(&mix, 20));
+        });
+        run.reopen();
+        assert_eq!(run.judge(), Verdict::Pass, "seed {seed}");
+    }
 }
 
 #[test]

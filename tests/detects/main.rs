@@ -13,6 +13,7 @@ mod exclusive;
 mod isolated;
 mod large;
 mod layers;
+mod limits;
 mod pairs;
 mod stage;
 mod text;

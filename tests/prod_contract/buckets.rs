@@ -1,12 +1,12 @@
 //! The life of a bucket: names, successors, holders, unloading, the quota. One client; buckets that
 //! come and go under traffic are for the stress layer.
 
-use crate::claims::{Claims, contents, judge, store};
 use mace_prod::{
     case,
     engine::{
         Bucket, BucketOptions, Driver, Engine, EngineError, Merge, Preset, Reason, mace::MaceDriver,
     },
+    scenario::claims::{Claims, contents, judge, store},
     settings::{FindingId, excludes},
 };
 use std::path::Path;

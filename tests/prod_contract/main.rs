@@ -4,7 +4,6 @@
 //! Clients that run at the same time are not tested here.
 
 mod buckets;
-mod claims;
 mod options;
 mod transactions;
 

@@ -1,13 +1,13 @@
 //! Options of buckets and of the engine: kept, reported, brought into range, changed where that is
 //! allowed and refused where it is not. What they do to speed or space is not for here.
 
-use crate::claims::{Claims, contents, judge, store};
 use mace_prod::{
     case,
     engine::{
         Bucket, BucketOptions, Driver, Engine, EngineError, EngineOptions, Merge, Preset, RULES,
         Reason, mace::MaceDriver,
     },
+    scenario::claims::{Claims, contents, judge, store},
 };
 use std::path::Path;
 

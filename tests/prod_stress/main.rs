@@ -3,11 +3,14 @@
 
 mod buckets;
 mod crashes;
+mod deep;
 mod evictor;
 mod gc;
 mod hotspot;
 mod isolation;
 mod large;
+mod limits;
+mod options;
 
 use mace_prod::history::kill::CountingAllocator;
 

@@ -65,7 +65,11 @@ impl Attempt<'_> {
         for key in written.into_iter().filter(|key| key.0.starts_with(&here.0)) {
             met.retain(|(at, _)| at != key);
             if let Some(was) = self.reads.get(key).filter(|was| **was != Seen::Absent) {
-                let before = |(at, _): &(KeyText, Seen)| if backward { at > key } else { at < key };
+                // In the order of keys, which is not that of their texts.
+                let own = key.bytes();
+                let before = |(at, _): &(KeyText, Seen)| {
+                    if backward { at.bytes() > own } else { at.bytes() < own }
+                };
                 met.insert(met.partition_point(before), (key.clone(), was.clone()));
             }
         }

@@ -99,7 +99,53 @@ pub const fn counted(what: &'static str, count: u64) -> Goal {
     Goal { what, least: 1, count: Count::Counted(count) }
 }
 
+/// How deep a bucket is, by what a reopening found and by the files that are there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Depth {
+    /// Levels of the tree, at the least.
+    pub levels: u64,
+    /// Pages, at the least.
+    pub pages: u64,
+    /// Data files.
+    pub files: u64,
+}
+
+/// How often the pages of a deep bucket are divided, at the least, where the engine counts it.
+pub const DEEP_SPLITS: u64 = 900;
+
+impl Depth {
+    /// Of so many keys, when a node holds so many and no more (`BucketOptions::split_elems`).
+    pub fn of(keys: u64, in_a_node: u64, files: u64) -> Self {
+        let mut depth = Self { levels: 1, pages: keys.div_ceil(in_a_node), files };
+        let mut nodes = depth.pages;
+        while nodes > 1 {
+            nodes = nodes.div_ceil(in_a_node);
+            depth.levels += 1;
+            depth.pages += nodes;
+        }
+        depth
+    }
+
+    /// What a case has to reach that is told to be deep.
+    pub const LEAST: Self = Self { levels: 3, pages: 350, files: 60 };
+
+    /// That it reached it.
+    pub const fn goals(self) -> [Goal; 3] {
+        [
+            counted("a level of the tree", self.levels).times(Self::LEAST.levels),
+            counted("a page", self.pages).times(Self::LEAST.pages),
+            counted("a data file", self.files).times(Self::LEAST.files),
+        ]
+    }
+}
+
 impl Goal {
+    /// The same, so many times.
+    #[must_use]
+    pub const fn times(self, least: u64) -> Self {
+        Self { least, ..self }
+    }
+
     /// Whether the run got there.
     pub fn verdict(&self, history: &History, evidence: &Evidence) -> Verdict {
         let seen = match self.count {
@@ -201,4 +247,16 @@ fn overtaken(history: &History, evidence: &Evidence) -> u64 {
         acked.partition_point(|&stamp| stamp < snapshot.closed) > after + 1
     });
     overtaken.count() as u64
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Depth;
+
+    #[test]
+    fn a_tree_has_as_many_levels_as_its_nodes_force() {
+        let levels = |keys| Depth::of(keys, 64, 0).levels;
+        assert_eq!([0, 1, 64, 65, 4096, 4097].map(levels), [1, 1, 1, 2, 2, 3]);
+        assert_eq!(Depth::of(36_000, 64, 7), Depth { levels: 3, pages: 563 + 9 + 1, files: 7 });
+    }
 }

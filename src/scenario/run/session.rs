@@ -4,7 +4,7 @@
 //! denied nothing more is done. Judges nothing.
 
 use crate::{
-    engine::{Bucket, BucketOptions, Engine, Merge, Outcome, Scan},
+    engine::{Bucket, BucketOptions, Counter, Engine, Merge, Outcome, Scan},
     history::{
         Event, OracleName,
         clients::{Tally, Traffic},
@@ -36,6 +36,8 @@ pub struct Evidence {
     pub data_files: u64,
     /// Blob files that were collected.
     pub blob_files: u64,
+    /// Pages that were divided, where the engine counts them.
+    pub splits: Option<u64>,
     /// Commits of clients that did equal work side by side, group by group.
     pub equals: Vec<Equals>,
 }
@@ -179,6 +181,9 @@ impl<'a> Session<'a> {
         let (data, blob) = engine.collected();
         session.evidence.data_files += data;
         session.evidence.blob_files += blob;
+        if let Some(splits) = engine.counted(Counter::Splits) {
+            *session.evidence.splits.get_or_insert_default() += splits;
+        }
         session.done
     }
 

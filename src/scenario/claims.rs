@@ -1,7 +1,7 @@
 //! Claims of a directed case: what was answered against what has to be, collected into a verdict.
-//! Included by the cases; asks no engine anything itself, except for the patience of `eventually`.
+//! Asks no engine anything itself, except for the patience of `eventually`.
 
-use mace_prod::{
+use crate::{
     engine::{Bucket, Engine, EngineError, Outcome, Preset, Reason, Scan},
     oracle::{
         OracleName, Violation,
@@ -17,7 +17,7 @@ use std::{fmt::Debug, path::Path};
 const ASKED_AT_MOST: u32 = 250_000;
 
 /// What a case found out so far.
-pub(crate) struct Claims {
+pub struct Claims {
     promise: &'static str,
     made: u64,
     broken: Vec<Violation>,
@@ -25,12 +25,13 @@ pub(crate) struct Claims {
 }
 
 impl Claims {
-    pub(crate) fn new(promise: &'static str) -> Self {
+    /// Claims of this promise.
+    pub fn new(promise: &'static str) -> Self {
         Self { promise, made: 0, broken: Vec::new(), stuck: None }
     }
 
     /// What was seen has to be what was wanted.
-    pub(crate) fn same<T: Debug + PartialEq>(&mut self, what: &str, seen: &T, wanted: &T) {
+    pub fn same<T: Debug + PartialEq>(&mut self, what: &str, seen: &T, wanted: &T) {
         self.made += 1;
         if seen != wanted {
             let witness = format!("{what}: {} instead of {}", short(seen), short(wanted));
@@ -39,23 +40,23 @@ impl Claims {
     }
 
     /// The two must not be the same.
-    pub(crate) fn differ<T: Debug + PartialEq>(&mut self, what: &str, one: &T, other: &T) {
+    pub fn differ<T: Debug + PartialEq>(&mut self, what: &str, one: &T, other: &T) {
         self.same(&format!("{what}, whether they differ"), &(one != other), &true);
     }
 
     /// The call has to succeed; its result, if it did.
-    pub(crate) fn granted<T>(&mut self, what: &str, outcome: Outcome<T>) -> Option<T> {
+    pub fn granted<T>(&mut self, what: &str, outcome: Outcome<T>) -> Option<T> {
         self.same(what, &outcome.as_ref().err(), &None);
         outcome.ok()
     }
 
     /// The call has to be declined in this way.
-    pub(crate) fn declined<T>(&mut self, what: &str, outcome: Outcome<T>, denial: &EngineError) {
+    pub fn declined<T>(&mut self, what: &str, outcome: Outcome<T>, denial: &EngineError) {
         self.same(what, &outcome.err().as_ref(), &Some(denial));
     }
 
     /// The call has to succeed in the end, however often it is busy before.
-    pub(crate) fn eventually(
+    pub fn eventually(
         &mut self,
         what: &str,
         engine: &dyn Engine,
@@ -72,7 +73,7 @@ impl Claims {
     }
 
     /// The verdict; a case that claimed nothing proves nothing.
-    pub(crate) fn verdict(self) -> Verdict {
+    pub fn verdict(self) -> Verdict {
         match self.stuck {
             Some(how) => Verdict::Stuck(how),
             None if self.made == 0 => Verdict::Inconclusive("nothing was claimed".to_owned()),
@@ -92,23 +93,19 @@ fn short(value: &impl Debug) -> String {
 }
 
 /// Commits one pair, whether the key is there or not.
-pub(crate) fn store(bucket: &dyn Bucket, key: &[u8], value: &[u8]) -> Outcome<()> {
+pub fn store(bucket: &dyn Bucket, key: &[u8], value: &[u8]) -> Outcome<()> {
     let txn = bucket.begin()?;
     txn.upsert(key, value)?;
     txn.commit()
 }
 
 /// Everything in a bucket.
-pub(crate) fn contents(bucket: &dyn Bucket) -> Outcome<Vec<(Vec<u8>, Vec<u8>)>> {
+pub fn contents(bucket: &dyn Bucket) -> Outcome<Vec<(Vec<u8>, Vec<u8>)>> {
     bucket.view()?.scan(&Scan::all())
 }
 
 /// Judges what a directed case claims of the engine in the run's preset and folder.
-pub(crate) fn judge(
-    run: &mut Run<'_>,
-    promise: &'static str,
-    claim: fn(Preset, &Path, &mut Claims),
-) {
+pub fn judge(run: &mut Run<'_>, promise: &'static str, claim: fn(Preset, &Path, &mut Claims)) {
     run.figures.tries(promises([OracleName::Contract], After::Work));
     let mut claims = Claims::new(promise);
     claim(run.preset(), run.folder(), &mut claims);

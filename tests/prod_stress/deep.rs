@@ -1,0 +1,130 @@
+//! Deep databases: trees of three levels, a thousand pages, more data files than handles and tables of
+//! files that are cached. Mixed traffic, eviction, collection and isolation as in the fast layer, where a
+//! bucket is a page or two. What a run did not reach makes it inconclusive.
+
+use mace_prod::{
+    case,
+    engine::options::DEEP_KEYS,
+    history::{
+        clients::{Traffic, clients},
+        script::Step,
+        snapshot_readers::Watch,
+    },
+    scenario::run::{
+        Run,
+        goals::{collected_data_files, commits_beside_snapshots, conflicts, counted},
+        session::{Session, Verbs},
+    },
+    workload::{Access, Mix, Sweep},
+};
+
+/// Collections after which what was not collected will not be.
+const COLLECTIONS: u32 = 400;
+
+/// Fills the bucket, a few hundred pairs in a transaction.
+fn fill(s: &mut impl Verbs) {
+    s.open("a");
+    s.work("a", Traffic::sweep(Sweep::fill(DEEP_KEYS, 40, 20)));
+    s.checkpoint("a");
+}
+
+/// Opens the database once more, wants all that was written and the depth that was promised.
+fn reopen(run: &mut Run<'_>) {
+    run.reopen();
+    run.check();
+    run.must_be_deep();
+}
+
+/// Random traffic over all keys, in which a page or two is hot.
+fn mix() -> Mix {
+    let lengths = vec![32, 40, 100, 300, 1024];
+    Mix { keys: DEEP_KEYS, lengths, ..Mix::default() }
+}
+
+case!(stress_deep_mixed_work_adds_up: [Deep], |run| {
+    let hot = Mix { keys: 64, access: Access::Zipfian, ..mix() };
+    run.keep_one_log_file();
+    run.serialise_maintenance();
+    run.session(|s| {
+        fill(s);
+        let both = [("a", clients(1..4).mix(&mix(), 120))];
+        s.work_in_each(&both);
+        s.checkpoint("a");
+        s.work("a", clients(4..8).mix(&hot, 40));
+        // Every third key goes, so that pages are joined at more than one level.
+        let third = Sweep { step: 3, deletes: true, ..Sweep::fill(DEEP_KEYS, 40, 20) };
+        s.work("a", Traffic::sweep(third));
+        s.collect(2);
+        s.work_in_each(&both);
+    });
+    run.must_reach(conflicts(1));
+    reopen(run);
+});
+
+case!(stress_deep_pages_leave_and_come_back: [Deep], |run| {
+    let mix = Mix { abort_pct: 0, ..mix() };
+    let reader = Watch::throughout("a", 100).seldom();
+    let mut reloads = 0;
+    let mut counted_by_system = true;
+    run.serialise_maintenance();
+    run.session(|s| {
+        fill(s);
+        s.beside(std::slice::from_ref(&reader), |s| s.work("a", clients(1..3).mix(&mix, 200)));
+        s.checkpoint("a");
+        for _ in 0..3 {
+            s.work("a", clients(1..3).mix(&mix, 60));
+            match s.reload("a") {
+                Some(bytes) => reloads += u64::from(bytes > 0),
+                None => counted_by_system = false,
+            }
+        }
+        s.checkpoint("a");
+        s.unload("a");
+        s.open("a");
+        s.glance(&reader);
+    });
+    reopen(run);
+    if counted_by_system {
+        run.must_reach(counted("a page that had left", reloads));
+    }
+});
+
+case!(stress_deep_files_are_collected: [Deep], |run| {
+    run.serialise_maintenance();
+    run.session(|s| {
+        fill(s);
+        let again = Sweep { step: 50, per_txn: 100, ..Sweep::fill(DEEP_KEYS, 40, 100) };
+        for round in 1..=3 {
+            rewritten(s, &again);
+            s.step(Step::CollectUntil { data: round, blob: 0, rounds: COLLECTIONS });
+        }
+    });
+    run.must_reach(collected_data_files(3));
+    reopen(run);
+});
+
+/// Writes the same keys until every chain of changes was folded once.
+fn rewritten(s: &mut Session<'_>, again: &Sweep) {
+    (0..12).for_each(|_| s.work("a", Traffic::sweep(again.clone())));
+    s.checkpoint("a");
+}
+
+case!(stress_deep_clients_are_snapshot_isolated: [Deep], |run| {
+    let reader = [Watch::throughout("a", 1000).seldom()];
+    let weights = [40, 6, 30, 8, 8, 8, 0];
+    let mix = Mix { access: Access::Hotspot { hot: 24 }, weights, ..mix() };
+    run.keep_one_log_file();
+    run.serialise_maintenance();
+    run.session(|s| {
+        fill(s);
+        s.beside(&reader, |s| {
+            s.work_beside("a", clients(1..9).mix(&mix, 25), |script| {
+                script.checkpoint("a");
+                script.collect(1);
+            });
+        });
+    });
+    run.must_reach(conflicts(1));
+    run.must_reach(commits_beside_snapshots(1));
+    reopen(run);
+});
