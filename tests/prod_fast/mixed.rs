@@ -1,7 +1,13 @@
 //! Mixed traffic over every operation that a transaction has, with checkpoints and collection in
 //! between, a clean close, and the exact state afterwards.
 
-use mace_prod::{case, history::clients::clients, scenario::run::session::Verbs, workload::Mix};
+use mace_prod::{
+    case,
+    engine::options::DEEP_KEYS,
+    history::clients::{Traffic, clients},
+    scenario::run::session::Verbs,
+    workload::{Mix, Sweep},
+};
 
 case!(mixed_work_in_two_buckets_survives_a_clean_close: [
     Defaults, Tiny, Compressed, Relaxed, OneWriter, ManyWriters,
@@ -49,4 +55,15 @@ case!(mixed_work_survives_a_rotating_log: [Tiny, Compressed, Relaxed, OneWriter,
         run.reopen();
     }
     run.check();
+});
+
+// Three levels and a hundred files; more is done to them in the stress layer.
+case!(a_deep_tree_is_read_whole_after_a_reopening: [Deep], |run| {
+    run.session(|s| {
+        s.open("a");
+        s.work("a", Traffic::sweep(Sweep::fill(DEEP_KEYS, 40, 60)));
+        s.checkpoint("a");
+    });
+    run.reopen();
+    run.must_be_deep();
 });

@@ -7,6 +7,7 @@ use mace_prod::{
     engine::options::DEEP_KEYS,
     history::{
         clients::{Traffic, clients},
+        kill::Mark,
         script::Step,
         snapshot_readers::Watch,
     },
@@ -87,6 +88,20 @@ case!(stress_deep_pages_leave_and_come_back: [Deep], |run| {
     if counted_by_system {
         run.must_reach(counted("a page that had left", reloads));
     }
+});
+
+case!(stress_deep_work_survives_kills: [Deep], |run| {
+    run.keep_one_log_file();
+    run.closed(fill);
+    for mark in [Mark::Acked(60), Mark::Asked(90)] {
+        run.killed(mark, |s| {
+            s.open("a");
+            s.work("a", clients(1..4).mix(&mix(), 12));
+            s.checkpoint("a");
+            s.work("a", clients(1..4).mix(&mix(), 30));
+        });
+    }
+    reopen(run);
 });
 
 case!(stress_deep_files_are_collected: [Deep], |run| {
