@@ -13,6 +13,10 @@ const GIB: u64 = 1 << 30;
 
 /// How a database is opened.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "independent switches of the engine's, not a state"
+)]
 pub struct EngineOptions {
     /// A commit returns only when it would survive a power loss; otherwise it survives a process
     /// kill, and [`super::Engine::sync`] is the barrier.

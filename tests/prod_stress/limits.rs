@@ -94,7 +94,9 @@ case!(stress_many_buckets_recover_together: [Tiny, Relaxed], |run| {
         names.iter().zip(0..).map(|(name, client)| (name.as_str(), work(client))).collect();
     run.keep_one_log_file();
     run.killed(Mark::Acked(300), |s| {
-        names.iter().for_each(|name| s.open(name));
+        for name in &names {
+            s.open(name);
+        }
         s.work_in_each(&parts);
     });
     run.reopen();

@@ -339,8 +339,8 @@ fn records_of_whole_blocks_are_kept(preset: Preset, dir: &Path, claims: &mut Cla
         for len in blocks * BLOCK - RECORD_HEAD - 3..=blocks * BLOCK - RECORD_HEAD + 3 {
             for share in [0, 2, 1] {
                 let mut value = vec![0; len];
-                let noisy = if share == 0 { 0 } else { len / share };
-                value[..noisy].iter_mut().enumerate().for_each(|(at, byte)| *byte = noise(at));
+                let part = len.checked_div(share).unwrap_or_default();
+                value[..part].iter_mut().enumerate().for_each(|(at, byte)| *byte = noise(at));
                 let key = number((len * 4 + share) as u32);
                 claims.same("store", &store(bucket.as_ref(), &key, &value), &Ok(()));
                 pairs.push((key, value));
