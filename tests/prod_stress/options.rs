@@ -9,6 +9,7 @@ use mace_prod::{
     },
     history::counters,
     scenario::claims::{Claims, contents, judge, store},
+    settings::Seed,
     testdir::copy_tree,
 };
 use std::{
@@ -330,7 +331,7 @@ fn writers_wait_only_with_backpressure(preset: Preset, dir: &Path, claims: &mut 
 
 /// Values whose records are one or two of the compressor's blocks, and some bytes less or more.
 fn records_of_whole_blocks_are_kept(preset: Preset, dir: &Path, claims: &mut Claims) {
-    let noise = |at: usize| (at as u64).wrapping_mul(0x9E37_79B9_7F4A_7C15).to_be_bytes()[0];
+    let noise = Seed::new(1).rng().bytes(2 * BLOCK);
     let options = preset.engine();
     let mut pairs = Vec::new();
     let engine = open(&options, &dir.join("db"), claims);
@@ -340,7 +341,7 @@ fn records_of_whole_blocks_are_kept(preset: Preset, dir: &Path, claims: &mut Cla
             for share in [0, 2, 1] {
                 let mut value = vec![0; len];
                 let part = len.checked_div(share).unwrap_or_default();
-                value[..part].iter_mut().enumerate().for_each(|(at, byte)| *byte = noise(at));
+                value[..part].copy_from_slice(&noise[..part]);
                 let key = number((len * 4 + share) as u32);
                 claims.same("store", &store(bucket.as_ref(), &key, &value), &Ok(()));
                 pairs.push((key, value));
