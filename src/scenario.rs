@@ -14,6 +14,7 @@ pub mod large;
 pub mod pairs;
 pub mod power;
 pub mod regression;
+pub mod rot;
 pub mod run;
 
 use crate::{

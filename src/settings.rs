@@ -93,6 +93,8 @@ pub struct Settings {
     pub power_states: u64,
     /// Runs that meet a failing disk in each such case, about; 0 for all there are.
     pub power_faults: u64,
+    /// Damaged databases that each rot case looks at; 0 for each byte of a small one.
+    pub rot_damages: u64,
     /// Which of how many machines judges its part of those, from 1.
     pub power_shard: (u32, u32),
     /// The known findings that count as unknown, `ID,ID`.
@@ -133,6 +135,7 @@ impl Settings {
             large: knobs.get(knob::MACE_PROD_LARGE),
             power_states: knobs.get(knob::MACE_POWER_STATES),
             power_faults: knobs.get(knob::MACE_POWER_FAULTS),
+            rot_damages: knobs.get(knob::MACE_ROT_DAMAGES),
             power_shard: knobs.get(knob::MACE_POWER_SHARD),
             unknown: knobs.get(knob::MACE_PROD_UNKNOWN).map(str::to_owned),
             power_rule: knobs.get(knob::MACE_POWER_RULE).map(str::to_owned),

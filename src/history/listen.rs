@@ -27,7 +27,11 @@ impl Listening {
         Self::telling(move |error| recorder.record(Event::Milestone(Milestone::Logged { error })))
     }
 
-    fn telling(tell: impl Fn(String) + Send + Sync + 'static) -> Self {
+    /// Tells of every error that is logged from now on.
+    ///
+    /// # Panics
+    /// When the process has another logger.
+    pub fn telling(tell: impl Fn(String) + Send + Sync + 'static) -> Self {
         static SET: Once = Once::new();
         SET.call_once(|| {
             log::set_logger(&Logger).expect("the process has no other logger");

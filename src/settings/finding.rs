@@ -49,6 +49,9 @@ findings!(OF_MACE, "Those of mace-kv: one for each entry of `.config/known-findi
     MERGE_RACES_THE_EVICTOR "merge-races-the-evictor",
     FOLDER_OPENED_TWICE "folder-opened-twice",
     DEAD_COUNTS_AS_ALIVE "dead-counts-as-alive",
+    LOG_ENDS_AT_DAMAGE "log-ends-at-damage",
+    MANIFEST_GONE "manifest-gone",
+    LOG_FILES_SWAPPED "log-files-swapped",
 );
 
 findings!(OF_OTHERS, "Those of the engines that mace-kv is compared with.":

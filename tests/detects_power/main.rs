@@ -11,6 +11,7 @@ mod others;
 #[path = "../prod_power/power/mod.rs"]
 #[expect(dead_code, reason = "the other half is for the cases")]
 mod power;
+mod rot;
 
 use faultfs::{Outcome as Answer, Step};
 #[cfg(feature = "fjall")]

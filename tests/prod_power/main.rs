@@ -7,13 +7,16 @@ mod power;
 #[cfg(all(target_os = "linux", target_env = "gnu"))]
 mod regressions;
 
+#[cfg(all(target_os = "linux", target_env = "gnu"))]
+use power::rot::Target;
+
 use libtest_mimic::{Arguments, Trial, run};
 #[cfg(feature = "fjall")]
 use mace_prod::engine::fjall::FjallDriver;
 #[cfg(feature = "redb")]
 use mace_prod::engine::redb::RedbDriver;
 use mace_prod::{
-    engine::{Driver, Identity, mace::MaceDriver},
+    engine::{Driver, Identity, Preset, mace::MaceDriver},
     report::say,
     scenario::{
         Case,
@@ -22,6 +25,7 @@ use mace_prod::{
             workloads::{self, Workload},
         },
         regression::{Body, Regression},
+        rot::files::Kind,
     },
     settings::FindingId,
     verdict::Verdict,
@@ -46,6 +50,7 @@ fn main() {
         workloads::PORTABLE,
         workloads::FEW_CALLS,
     ));
+    trials.extend(rot());
     trials.extend(regressions());
     run(&Arguments::from_args(), trials).exit();
 }
@@ -83,6 +88,43 @@ fn of_engine(
     let each = each.iter().map(|work| of_work("chaos_faults_each", work, met_each));
     power.chain(disks).chain(each).collect()
 }
+
+/// Damage to files of each kind, of a closed database and of an open one.
+const ROT: &[(Kind, Preset)] = &[
+    (Kind::Data, Preset::Tiny),
+    (Kind::Data, Preset::Compressed),
+    (Kind::Blob, Preset::Tiny),
+    (Kind::Blob, Preset::Compressed),
+    (Kind::Wal, Preset::Tiny),
+    (Kind::Wal, Preset::Compressed),
+    (Kind::Wal, Preset::Relaxed),
+    (Kind::Manifest, Preset::Tiny),
+    (Kind::Manifest, Preset::Compressed),
+];
+
+const ROT_OPEN: &[(Kind, Preset)] = &[
+    (Kind::Data, Preset::Tiny),
+    (Kind::Blob, Preset::Compressed),
+    (Kind::Wal, Preset::Tiny),
+    (Kind::Manifest, Preset::Tiny),
+];
+
+fn rot() -> Vec<Trial> {
+    let of = |when: &'static str, rows: &[(Kind, Preset)], judge: Rot| -> Vec<Trial> {
+        let trials = rows.iter().map(|&(kind, preset)| {
+            let name = format!("{when}::{kind}::{}", preset.name());
+            trial(name, move |case| judge(case, kind, preset))
+        });
+        trials.collect()
+    };
+    [of("chaos_rot", ROT, rotten), of("chaos_rot_open", ROT_OPEN, rotting)]
+        .into_iter()
+        .flatten()
+        .collect()
+}
+
+/// How a damaged database is judged.
+type Rot = fn(&mut Case, Kind, Preset) -> Verdict;
 
 /// Whether it is the engine that the run gives its verdict on.
 fn is_under_test(driver: &dyn Driver) -> bool {
@@ -156,6 +198,26 @@ fn met(case: &mut Case, driver: &'static dyn Driver, work: Workload) -> Verdict 
 #[cfg(all(target_os = "linux", target_env = "gnu"))]
 fn met_each(case: &mut Case, driver: &'static dyn Driver, work: Workload) -> Verdict {
     power::faults::each_call(case, driver, work)
+}
+
+#[cfg(all(target_os = "linux", target_env = "gnu"))]
+fn rotten(case: &mut Case, kind: Kind, preset: Preset) -> Verdict {
+    power::rot::damaged(case, &MaceDriver, Target::at_rest(kind, preset))
+}
+
+#[cfg(all(target_os = "linux", target_env = "gnu"))]
+fn rotting(case: &mut Case, kind: Kind, preset: Preset) -> Verdict {
+    power::rot::damaged(case, &MaceDriver, Target::while_open(kind, preset))
+}
+
+#[cfg(not(all(target_os = "linux", target_env = "gnu")))]
+fn rotten(case: &mut Case, _: Kind, _: Preset) -> Verdict {
+    case.skip(INTERPOSED)
+}
+
+#[cfg(not(all(target_os = "linux", target_env = "gnu")))]
+fn rotting(case: &mut Case, kind: Kind, preset: Preset) -> Verdict {
+    rotten(case, kind, preset)
 }
 
 #[cfg(not(all(target_os = "linux", target_env = "gnu")))]

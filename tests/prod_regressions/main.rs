@@ -5,6 +5,7 @@
 mod aborted_across_log_files;
 mod copy_during_checkpoint;
 mod cut_off_creation;
+mod damage;
 mod dead_counts_as_alive;
 mod empty_bucket_name;
 mod empty_value;
@@ -13,6 +14,9 @@ mod handle_cache_below_shards;
 mod history_ahead_of_its_page;
 mod key_of_115_bytes;
 mod killed_in_route_switch;
+mod log_ends_at_damage;
+mod log_files_swapped;
+mod manifest_gone;
 mod merge_admission;
 mod merge_lost_in_recovery;
 mod merge_races_the_evictor;

@@ -16,12 +16,14 @@ pub enum Unit {
     Crashes,
     /// Operations of a contract case.
     Operations,
+    /// Databases with one damage each.
+    Damages,
 }
 
 impl Unit {
     /// Every unit.
-    pub const ALL: [Self; 4] =
-        [Self::CrashStates, Self::FaultRuns, Self::Crashes, Self::Operations];
+    pub const ALL: [Self; 5] =
+        [Self::CrashStates, Self::FaultRuns, Self::Crashes, Self::Operations, Self::Damages];
 
     /// The word for it in a sentence.
     pub const fn words(self) -> &'static str {
@@ -30,6 +32,7 @@ impl Unit {
             Self::FaultRuns => "runs on a failing disk",
             Self::Crashes => "chaos cases",
             Self::Operations => "operations",
+            Self::Damages => "damaged databases",
         }
     }
 }

@@ -64,6 +64,8 @@ table! {
         "crash states that each power-loss case judges, about");
     MACE_POWER_FAULTS: Count = knob("60", Home::Prod, shape::at_least(0),
         "runs that meet a failing disk in each such case, about; 0 = every fault at every call");
+    MACE_ROT_DAMAGES: Count = knob("160", Home::Prod, shape::at_least(0),
+        "damaged databases that each rot case looks at; 0 = each byte of a small one in turn");
     MACE_POWER_SHARD: Shard = knob("1/1", Home::Prod, shape::SHARD,
         "this machine's part of those states and runs, k/n; all parts need the same MACE_PROD_SEED");
     MACE_POWER_RULE: Option<Text> = unset("try them all", Home::Nowhere, shape::TEXT,

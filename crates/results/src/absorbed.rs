@@ -33,6 +33,7 @@ pub const fn judged(unit: Unit) -> &'static str {
         Unit::FaultRuns => "faults.runs",
         Unit::Crashes => "crashes",
         Unit::Operations => "operations",
+        Unit::Damages => "rot.damages",
     }
 }
 
@@ -43,6 +44,7 @@ const fn word(unit: Unit) -> &'static str {
         Unit::FaultRuns => "fault_runs",
         Unit::Crashes => "crashes",
         Unit::Operations => "operations",
+        Unit::Damages => "damages",
     }
 }
 

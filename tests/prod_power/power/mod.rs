@@ -4,4 +4,5 @@
 pub(crate) mod explore;
 pub(crate) mod faults;
 pub(crate) mod record;
+pub(crate) mod rot;
 pub(crate) mod search;

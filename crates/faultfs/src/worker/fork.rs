@@ -56,7 +56,8 @@ impl Fork {
     /// Runs the work and returns its outcome. The fork has only this thread: do not hold a lock
     /// that the work needs, and do not open a store in this process meanwhile. No thread of this
     /// process may begin or end meanwhile either: the standard library holds a lock then, and a
-    /// thread that the work starts would wait for it for ever.
+    /// thread that the work starts would wait for it for ever. Nothing that the work borrows may be on
+    /// the stack of another thread: the fork has no such thread, and what it starts is put there.
     pub fn run(&self, work: impl FnOnce() -> std::result::Result<(), String>) -> Result<Outcome> {
         let reply = self.output.with_extension("reply");
         let log = File::create(&self.output)

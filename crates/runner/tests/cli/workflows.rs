@@ -338,6 +338,7 @@ fn hosted(text: &str) -> Vec<&'static str> {
         ("licences are never asked for", text.contains("just deny bans licenses sources\n")),
         ("the newest toolchain is not tried", text.contains("RUSTUP_TOOLCHAIN: stable\n")),
         ("our own tests are not tried", text.contains("just mutants \"$PACKAGE\" ")),
+        ("no byte is damaged in turn", text.contains("\n      MACE_ROT_DAMAGES: \"0\"\n")),
     ];
     needs.into_iter().filter(|(_, met)| !met).map(|(lack, _)| lack).collect()
 }
@@ -365,6 +366,7 @@ fn the_workflows_hold_on_hosted_runners() {
         ("licenses", "", "licences are never asked for"),
         ("TOOLCHAIN: stable", "TOOLCHAIN: 1.95.0", "the newest toolchain is not tried"),
         ("just mutants", "just test", "our own tests are not tried"),
+        ("MACE_ROT_DAMAGES: \"0\"", "MACE_ROT_DAMAGES: \"1\"", "no byte is damaged in turn"),
     ] {
         assert_eq!(hosted(&all.replace(told, instead)), [lack], "{told}");
     }

@@ -1,0 +1,33 @@
+//! Cause: nothing in a log file says which one it is, and recovery replays what it finds under each name
+//! (`Recovery::analyze`, `src/store/recovery.rs`). The position of a record is taken from the name, and decides
+//! with the frontier of its bucket whether the record is replayed. Each update says where the
+//! record before it is that its transaction wrote; only the clean-up of dropped transactions follows that.
+//!
+//! Sequence: commit, write a checkpoint, commit until the log has several files, and die. The first log file and the
+//! newest one change their places. Open the database.
+//!
+//! Symptom: the opening succeeds, and acknowledged commits are gone: their records stand where the
+//! frontier says that all has been written. The offline checker finds nothing.
+//!
+//! Broken promise: a commit that returned with `sync_on_write` survives.
+
+use crate::damage::{logs, made, shown};
+use mace_prod::regression;
+use std::{fs, path::Path};
+
+regression!(LOG_FILES_SWAPPED: a_log_file_in_anothers_place_is_reported, |finding| {
+    let database = made(finding, false)?;
+    let logs = logs(&database);
+    let oldest = logs.first().expect("the log has files");
+    let newest = logs.last().expect("the log has files");
+    let aside = database.dir().join("aside");
+    let rename = |from: &Path, to: &Path| fs::rename(from, to).expect("log files move");
+    rename(oldest, &aside);
+    rename(newest, oldest);
+    rename(&aside, newest);
+    let shown = shown(&database.dir());
+    finding.shows(shown.is_silent_loss())?;
+    finding.keeps(shown.is_right_or_said(), "a log file in another's place is reported", &shown)?;
+    finding.came_to("an opening with swapped log files", 1);
+    Ok(())
+});
