@@ -160,6 +160,30 @@ impl Damage {
         Ok(())
     }
 
+    /// Files that have it, and may have changed since, without it.
+    #[must_use]
+    pub fn undone(&self, files: &Files, mut now: Files) -> Files {
+        for (name, changed) in &self.changed {
+            let before = &files[name];
+            let Some(changed) = changed else {
+                now.entry(name.clone()).or_insert_with(|| before.clone());
+                continue;
+            };
+            let Some(there) = now.get_mut(name) else { continue };
+            if changed.len() != before.len() {
+                let since = there.get(changed.len()..).unwrap_or_default();
+                *there = [before, since].concat();
+                continue;
+            }
+            for ((there, changed), before) in there.iter_mut().zip(changed).zip(before) {
+                if changed != before {
+                    *there = *before;
+                }
+            }
+        }
+        now
+    }
+
     /// Whether each file is as it was earlier: no checksum could show that, only a promise of freshness.
     /// A log grows at its end, so that a part of a file from the beginning is one: up to the end of a
     /// record, or anywhere in the newest one, as a write that was torn leaves it.
@@ -483,7 +507,9 @@ mod tests {
             let damage = victim.draw(number, &mut rng).unwrap();
             files::write(&files, dir.path()).unwrap();
             damage.patch(&files, dir.path()).unwrap();
-            assert_eq!(files::read(dir.path()).unwrap(), damage.on(&files), "{}", damage.words);
+            let now = files::read(dir.path()).unwrap();
+            assert_eq!(now, damage.on(&files), "{}", damage.words);
+            assert_eq!(damage.undone(&files, now), files, "{}", damage.words);
         }
     }
 

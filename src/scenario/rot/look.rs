@@ -97,9 +97,9 @@ impl Sound<'_> {
         }
     }
 
-    /// Opens the database twice and reads it in every way, `meanwhile` doing something to its files when
-    /// it is open for the first time and nothing of it has been read.
-    pub fn open(&self, dir: &Path, notes: &Notes, meanwhile: impl FnOnce()) {
+    /// Opens the database twice and reads it in every way. `meanwhile` does something to its files when it
+    /// is open for the first time and nothing of it has been read; `closed` sees them before the second time.
+    pub fn open(&self, dir: &Path, notes: &Notes, meanwhile: impl FnOnce(), closed: impl FnOnce()) {
         let logged = notes.clone();
         let _listening = Listening::telling(move |error| logged.note(&Note::Logged(error)));
         let Some(engine) = self.opened(dir, notes) else { return };
@@ -109,6 +109,7 @@ impl Sound<'_> {
         }
         drop(engine);
         notes.note(&Note::Closed);
+        closed();
         let Some(engine) = self.opened(dir, notes) else { return };
         self.read(engine.as_ref(), notes);
     }

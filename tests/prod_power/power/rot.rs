@@ -31,6 +31,7 @@ use mace_prod::{
         },
     },
     settings::{FindingId, Settings},
+    testdir,
     verdict::Verdict,
 };
 use results::absorbed;
@@ -49,6 +50,9 @@ use std::{
 const KEPT: &str = "a damaged database is read right, or the engine says that it is damaged";
 
 const CHECKED: &str = "the checker does not call a database sound that is read wrong";
+
+/// The folder that a database is copied to which was damaged while it was open, when it is closed.
+const CLOSED: &str = "closed";
 
 /// After which a look counts as hung.
 const DEADLINE: Duration = Duration::from_secs(30);
@@ -152,12 +156,9 @@ impl Score {
 struct Disk<'a> {
     root: &'a Path,
     is_open: bool,
-    /// Not on the stack of this thread: forks of others read it, and what they start is put there.
-    sound: Box<Sound<'static>>,
+    sound: Sound<'static>,
     files: Files,
     older: Files,
-    /// What a closing leaves of them, for damage to a database that is open.
-    closed: Files,
     score: Mutex<Score>,
 }
 
@@ -211,7 +212,7 @@ fn made<'a>(
     driver: &'static dyn Driver,
     target: Target,
     root: &'a Path,
-) -> Result<Disk<'a>, Verdict> {
+) -> Result<Box<Disk<'a>>, Verdict> {
     let size = if target.damages == 0 { Size::Small } else { Size::Usual };
     let mut base = done(Database::new(root.join("base"), case.seed()));
     let [first, second] = stages(target.preset, size);
@@ -231,14 +232,13 @@ fn made<'a>(
     if !judgement.is_sound() {
         return Err(Verdict::from_violations(judgement.violations()));
     }
-    let sound = Box::new(Sound { driver, options: second.options, history, streams, dump });
-    let closed = Files::new();
+    let sound = Sound { driver, options: second.options, history, streams, dump };
     let score = Mutex::default();
-    let mut disk = Disk { root, is_open: target.is_open, sound, files, older, closed, score };
+    // Not on the stack of this thread: forks of others read it, and what they start is put there.
+    let disk = Box::new(Disk { root, is_open: target.is_open, sound, files, older, score });
     let undamaged = disk.look(&root.join("sound"), &disk.files, None, true);
     let is_right = undamaged.end == End::Right && undamaged.checker != Checker::Reports;
     if is_right && undamaged.cut.is_empty() {
-        disk.closed = done(files::read(&root.join("sound/db")));
         return Ok(disk);
     }
     Err(Verdict::Inconclusive(format!("without damage: {undamaged:?}")))
@@ -274,9 +274,14 @@ impl Disk<'_> {
             if checks {
                 sound.check(&dir, &notes);
             }
-            sound.open(&dir, &notes, || {
+            let damages = || {
                 if let Some(damage) = meanwhile {
                     done(damage.patch(&self.files, &dir));
+                }
+            };
+            sound.open(&dir, &notes, damages, || {
+                if meanwhile.is_some() {
+                    done(testdir::copy_tree(&dir, &root.join(CLOSED)));
                 }
             });
             Ok(())
@@ -344,8 +349,13 @@ impl Disk<'_> {
 
     /// The known finding behind a wrong state, if any.
     fn known(&self, root: &Path, damage: &Damage, came: &Came, print: u64) -> Option<FindingId> {
-        let closed = if self.is_open { &self.closed } else { &self.files };
-        let suspect = Suspect { files: &self.files, closed, damage, cut: &came.cut, print };
+        let closed = if self.is_open {
+            damage.undone(&self.files, done(files::read(&root.join(CLOSED))))
+        } else {
+            self.files.clone()
+        };
+        let Came { cut, .. } = came;
+        let suspect = Suspect { files: &self.files, closed: &closed, damage, cut, print };
         suspect.known(came.checker == Checker::Sound, |files| {
             match self.look(&root.join("alike"), files, None, false).end {
                 End::Wrong(print, _) => Some(print),
