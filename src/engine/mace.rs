@@ -2,7 +2,7 @@
 //! It translates calls and answers one to one; it never retries, sleeps or judges. What 0.1.2 has
 //! not (`engine_api`, said by `build.rs`) is missing from its capabilities, and the cases skip.
 
-#[cfg(all(feature = "failpoints", not(engine_api = "0.1")))]
+#[cfg(all(feature = "extra_check", not(engine_api = "0.1")))]
 use crate::engine::silence;
 use crate::{
     engine::{
@@ -11,7 +11,7 @@ use crate::{
     },
     settings::{ENGINE_BUILD, ENGINE_VERSION},
 };
-#[cfg(feature = "failpoints")]
+#[cfg(feature = "extra_check")]
 use mace::observe::{CounterMetric, InMemoryObserver};
 use mace::{Iter, Mace, MergeOperator, OpCode, Options, TxnKV, TxnView, U64AddOperator};
 use std::{
@@ -120,6 +120,16 @@ fn translate_options_back(theirs: &Options) -> EngineOptions {
         lru_bytes: theirs.lru_capacity as u64,
         stat_mask_entries: theirs.stat_mask_cache_count,
         file_handles: theirs.data_handle_cache_capacity.min(theirs.blob_handle_cache_capacity),
+        eager_rewrites: theirs.gc_eager,
+        cuts_torn_logs: theirs.truncate_corrupted_wal,
+        checkpoints_per_txn: theirs.max_ckpt_per_txn,
+        merge_window_us: theirs.sync_merge_window_us,
+        temporary: theirs.tmp_store,
+        log_beside: Some(theirs.log_root())
+            .filter(|log| log.parent() == theirs.db_root().parent())
+            .and_then(|log| Some(log.file_name()?.to_str()?.to_owned())),
+        // The engine does not say who listens.
+        observed: false,
     }
 }
 
@@ -201,11 +211,11 @@ fn deny(code: OpCode) -> EngineError {
 
 /// The observer of an opened database, in builds that have one.
 struct Counters {
-    #[cfg(feature = "failpoints")]
+    #[cfg(feature = "extra_check")]
     observer: Option<Arc<InMemoryObserver>>,
 }
 
-#[cfg(feature = "failpoints")]
+#[cfg(feature = "extra_check")]
 impl Counters {
     fn of(ours: &EngineOptions, theirs: &mut Options) -> Self {
         let observer = ours.observed.then(|| Arc::new(InMemoryObserver::new(1)));
@@ -230,12 +240,13 @@ impl Counters {
     }
 }
 
-#[cfg(not(feature = "failpoints"))]
+#[cfg(not(feature = "extra_check"))]
 impl Counters {
     const fn of(_: &EngineOptions, _: &mut Options) -> Self {
         Self {}
     }
 
+    #[expect(clippy::unused_self, reason = "other builds have an observer to ask")]
     const fn of_kind(&self, _: Counter) -> Option<u64> {
         None
     }
@@ -322,7 +333,7 @@ impl Engine for MaceEngine {
     }
 
     /// The engine has it for its own tests, and says what it finds in a panic.
-    #[cfg(all(feature = "failpoints", not(engine_api = "0.1")))]
+    #[cfg(all(feature = "extra_check", not(engine_api = "0.1")))]
     fn accounting(&self) -> Outcome<Option<String>> {
         Ok(silence::panic_of(|| mace::testing::assert_persisted_gc_stats(&self.0)))
     }

@@ -3,10 +3,10 @@
 //! that only look or are dropped. One thread; which transaction is open when is written down. What those that
 //! only look leave in the log is not compared: docs/open-findings.md.
 
-use crate::claims::{Claims, contents, judge, store};
 use mace_prod::{
     case,
     engine::{Bucket, Driver, Engine, EngineError, Keys, Order, Preset, Scan, mace::MaceDriver},
+    scenario::claims::{Claims, contents, judge, store},
 };
 use std::{ops::Bound, path::Path};
 
