@@ -162,13 +162,18 @@ pub fn build() -> String {
     format!("{version} {build} {:016x}", failpoint::source_hash())
 }
 
-/// The child program as nextest names it; under `cargo test` it stands beside the folder of test
-/// binaries.
+/// The child program.
 pub fn program() -> PathBuf {
-    knobs::runtime::bin_exe(PROGRAM).unwrap_or_else(|| {
+    sibling(PROGRAM)
+}
+
+/// A program of this package as nextest names it; under `cargo test` it stands beside the folder of
+/// test binaries.
+pub fn sibling(name: &str) -> PathBuf {
+    knobs::runtime::bin_exe(name).unwrap_or_else(|| {
         let test = std::env::current_exe().expect("a running program has a path");
         let folder = test.parent().and_then(Path::parent).expect("target/<profile>/deps/<test>");
-        folder.join(PROGRAM).with_extension(std::env::consts::EXE_EXTENSION)
+        folder.join(name).with_extension(std::env::consts::EXE_EXTENSION)
     })
 }
 
@@ -367,16 +372,17 @@ fn leave_no_core() {
 #[cfg(not(unix))]
 fn leave_no_core() {}
 
-/// A child must not outlive a case that is killed.
+/// A child must not outlive who started it.
 #[cfg(target_os = "linux")]
-fn die_with_parent() {
+pub fn die_with_parent() {
     use rustix::process::{Signal, set_parent_process_death_signal};
     // A kernel that refuses leaves nextest's process group kill as the second line.
     let _ = set_parent_process_death_signal(Some(Signal::KILL));
 }
 
+/// A child must not outlive who started it.
 #[cfg(not(target_os = "linux"))]
-fn die_with_parent() {}
+pub fn die_with_parent() {}
 
 #[cfg(test)]
 mod tests {
