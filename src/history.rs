@@ -11,6 +11,7 @@ pub mod child;
 pub mod clients;
 pub mod counters;
 pub mod dump;
+pub mod expected;
 pub mod journal;
 pub mod kill;
 pub mod listen;

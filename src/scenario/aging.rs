@@ -1,311 +1,227 @@
-//! A database that grows old: one engine that stays open for a whole soak and does the same amount
-//! of work each cycle, so that what it holds (memory, files, threads, disk) may be compared from
-//! cycle to cycle. What it remembers between cycles is bounded, or the soak would measure us.
+//! A database that grows old: it lives through a whole soak and is never begun anew. In each cycle a
+//! process of its own opens it with other options, compares every key with what is expected of it, lets
+//! eight clients work, and is closed, killed, or stopped at a failpoint. What is expected is kept outside
+//! of the engine ([`crate::history::expected`]), so that it survives engine and checker, and a run that
+//! was interrupted goes on with it.
 //!
-//! What a cycle verifies: every read of the old bucket, and in the end all of it in every way of
-//! reading, against what was committed over all cycles; a bucket of the cycle's own, with several
-//! clients, by every oracle, isolation included, and by its final state; that the bucket can then be
-//! deleted; that files stay bounded.
+//! What a life verifies: that what was acknowledged survived the ending before, without a hole and
+//! without a torn transaction; every key, at rest and while clients work; all that clients read; a window
+//! of recorded history by every oracle, isolation included; that files stay bounded; that the process
+//! ended as it was to.
 //!
-//! What it does not verify, and why: crashes and reopenings, which other layers do all the time, and
-//! which would end what is measured here; readings that overlap a checkpoint, by the known finding
-//! `scan-over-checkpoint`.
+//! What it does not verify, and why: the isolation of clients among the old keys, whose history nobody
+//! could keep, but by windows beside them.
+
+mod clients;
+mod keys;
+pub mod life;
+pub mod plan;
+mod verify;
+mod window;
 
 use crate::{
-    engine::{
-        Bucket, BucketOptions, Driver, Engine, EngineError, EngineOptions, Outcome, Preset, Txn,
-    },
-    history::OracleName,
-    history::{
-        History,
-        clients::Traffic,
-        dump::{Dump, read_all},
-        journal::Recorder,
-        script::{Runner, Step},
-    },
-    oracle::{
-        Violation,
-        judge::{Evidence, Sizes, judge_all},
-        recovery::{Expect, Reopened, Streams},
-        space::{Bound, Sample},
-    },
-    settings::{Rng, Seed},
-    testdir,
-    workload::{Mix, Source, TxnId, Version, plan::key, value::MIN_VALUE},
+    engine::{EngineOptions, failpoint},
+    error::{Error, Result},
+    history::child::SIGABRT,
 };
-use hdrhistogram::Histogram;
+pub use clients::Manners;
+use life::Said;
+use plan::{Ending, Life, Scale};
+pub use results::resident::{Answer, Request, Rest};
 use serde::{Deserialize, Serialize};
 use std::{
-    collections::BTreeMap,
-    io::{BufRead, Write},
+    fs::{self, File},
+    io::{BufRead, BufReader, Write},
     path::{Path, PathBuf},
-    time::Instant,
+    process::{Command, ExitStatus, Stdio},
 };
+pub use verify::Promised;
 
-/// The bucket that stays.
-const OLD: &str = "old";
+/// The name of the argument that makes the program lead a life.
+pub const LIFE: &str = "life";
 
-/// How many keys the old bucket may have.
-const KEYS: u64 = 400;
+/// Bytes of a dead process's last words that a message shows.
+const TAIL: usize = 600;
 
-/// Transactions in the old bucket in each cycle: enough for a 99 % quantile of their latency.
-const TXNS: u64 = 400;
-
-/// Transactions between two checkpoints of the old bucket.
-const CHECKPOINT_EVERY: u64 = 100;
-
-/// Lengths of values, on both sides of what lives in a blob file.
-const LENGTHS: [u32; 4] = [MIN_VALUE as u32, 200, 900, 3000];
-
-/// The longest latency that is told apart, in nanoseconds: a minute.
-const LONGEST_NS: u64 = 60_000_000_000;
-
-/// Sizes that are kept for the space oracle: as many as a steady growth has to last for.
-const SAMPLES: usize = 8;
-
-/// Bytes for what is not collected yet and for the tables of each file: what one cycle writes.
-const BOUND: Bound = Bound { factor: 2, slack_bytes: 4 << 20 };
-
-/// A cycle's work, as the soak asks for it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Request {
-    /// The cycle's number.
-    pub cycle: u64,
-    /// What its operations are drawn from.
-    pub seed: u64,
+/// What is remembered from life to life.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+struct Memory {
+    /// How many lives there were.
+    lives: u64,
+    /// How the database was opened last; absent before the first life.
+    options: Option<EngineOptions>,
 }
 
-/// What came of it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Answer {
-    /// The cycle's number, repeated.
-    pub cycle: u64,
-    /// What the oracles found, in one line.
-    pub found: Option<String>,
-    /// Commits that were acknowledged.
-    pub commits: u64,
-    /// 99 % quantile of the latencies of commits in the old bucket, in nanoseconds.
-    pub commit_p99_ns: u64,
-}
-
-/// An open database that grows old.
+/// Who leads the lives of a database: it starts a process for each and judges how it ended.
+#[derive(Debug)]
 pub struct Aging {
-    // The bucket is given back before its engine closes.
-    old: Box<dyn Bucket>,
-    engine: Box<dyn Engine>,
-    dir: PathBuf,
-    expected: BTreeMap<Vec<u8>, Version>,
-    /// Transactions begun in the old bucket.
-    seq: u32,
-    samples: Vec<Sample>,
-}
-
-/// What one cycle counted.
-struct Work {
-    commits: u64,
-    latencies: Histogram<u64>,
-    found: Vec<Violation>,
-}
-
-/// Small files that rotate and are collected all the time, but a cache of file statistics of the
-/// default size. With the four entries of the tiny preset the process died about once in a hundred
-/// cycles on busy processors, of the known finding `reading-a-collected-file`: nobody keeps the evictor
-/// apart from collection. It is a race and has nothing to do with statistics but the time they take, so
-/// this makes it rarer and no more. More open files would end it, and would look like a leak.
-fn options() -> EngineOptions {
-    let stat_mask_entries = EngineOptions::default().stat_mask_entries;
-    EngineOptions { stat_mask_entries, ..Preset::Tiny.engine() }
-}
-
-fn bucket_options() -> BucketOptions {
-    Preset::Tiny.bucket().checkpoints_when_asked()
+    program: PathBuf,
+    folder: PathBuf,
 }
 
 impl Aging {
-    /// Opens a new database in an empty folder.
-    pub fn open(driver: &dyn Driver, dir: &Path) -> Outcome<Self> {
-        let engine = driver.open(dir, &options())?;
-        let old = engine.create_bucket(OLD, &bucket_options())?;
-        let expected = BTreeMap::new();
-        let samples = Vec::new();
-        Ok(Self { old, engine, dir: dir.to_owned(), expected, seq: 0, samples })
+    /// The database in a folder, which may be empty or hold one that a soak left; `program` is who leads a life.
+    pub fn new(program: &Path, folder: &Path) -> Self {
+        Self { program: program.to_owned(), folder: folder.to_owned() }
     }
 
     /// Answers requests, one JSON line each, until there are no more.
     ///
     /// # Panics
     /// When a line is no request, or nobody takes the answer: whoever asks is ours.
-    pub fn serve(&mut self, requests: impl BufRead, mut answers: impl Write) {
+    pub fn serve(&self, requests: impl BufRead, mut answers: impl Write) -> Result<()> {
         for line in requests.lines() {
             let line = line.expect("the soak speaks UTF-8");
             let request = serde_json::from_str(&line).expect("the soak sends requests");
-            let answer = self.cycle(request);
+            let answer = self.cycle(request)?;
             let line = serde_json::to_string(&answer).expect("an answer is plain data");
             writeln!(answers, "{line}").and_then(|()| answers.flush()).expect("the soak listens");
         }
-    }
-
-    /// Does a cycle's work and judges it.
-    pub fn cycle(&mut self, request: Request) -> Answer {
-        let Request { cycle, seed } = request;
-        let seed = Seed::new(seed);
-        let latencies = Histogram::new_with_bounds(1, LONGEST_NS, 3).expect("the bounds are right");
-        let mut work = Work { commits: 0, latencies, found: Vec::new() };
-        let done = self
-            .write_old(&mut seed.derive("old").rng(), &mut work)
-            .and_then(|()| self.read_old(&mut work))
-            .and_then(|()| self.own_bucket(cycle, seed, &mut work));
-        match done {
-            Ok(()) => self.measure(&mut work),
-            Err(denial) => {
-                let promise = "a call within the documented limits is carried out";
-                work.found.push(Violation::new(OracleName::Answers, promise, denial.to_string()));
-            }
-        }
-        let found = work.found.iter().map(|found| format!("{}: {}", found.oracle, found.witness));
-        let found = found.collect::<Vec<_>>().join("; ").replace('\n', " ");
-        Answer {
-            cycle,
-            found: (!found.is_empty()).then_some(found),
-            commits: work.commits,
-            commit_p99_ns: work.latencies.value_at_quantile(0.99),
-        }
-    }
-
-    fn write_old(&mut self, rng: &mut Rng, work: &mut Work) -> Outcome<()> {
-        for number in 1..=TXNS {
-            self.seq += 1;
-            let id = TxnId { client: 0, seq: self.seq };
-            let mut now = BTreeMap::new();
-            let txn = self.old.begin()?;
-            for op in 0..4 {
-                let key = key(rng.below(KEYS));
-                let known = || self.expected.get(&key).copied();
-                let before = now.get(&key).copied().unwrap_or_else(known);
-                check_read(txn.as_ref(), &key, before, &mut work.found)?;
-                let removes = before.is_some() && rng.percent(20);
-                let version = Version { txn: id, op, len: *rng.pick(&LENGTHS) };
-                if removes {
-                    txn.del(&key)?;
-                } else {
-                    txn.upsert(&key, &version.encode(&key))?;
-                }
-                now.insert(key, (!removes).then_some(version));
-            }
-            let asked = Instant::now();
-            txn.commit()?;
-            let nanos = u64::try_from(asked.elapsed().as_nanos()).unwrap_or(u64::MAX);
-            work.latencies.saturating_record(nanos);
-            work.commits += 1;
-            for (key, version) in now {
-                match version {
-                    Some(version) => drop(self.expected.insert(key, version)),
-                    None => drop(self.expected.remove(&key)),
-                }
-            }
-            if number % CHECKPOINT_EVERY == 0 {
-                self.old.checkpoint_and_wait();
-                self.engine.collect_garbage();
-            }
-        }
         Ok(())
     }
 
-    fn read_old(&self, work: &mut Work) -> Outcome<()> {
-        let keys: Vec<Vec<u8>> = (0..KEYS).map(key).collect();
-        let view = self.old.view()?;
-        let (pairs, disagreements) = read_all(OLD, view.as_ref(), &keys)?;
-        let promise = "every way of reading shows the same";
-        work.found.extend(
-            disagreements.into_iter().map(|w| Violation::new(OracleName::Scan, promise, w)),
-        );
-        for key in &keys {
-            let found = pairs.get(key).map(Vec::as_slice);
-            compare(key, found, self.expected.get(key).copied(), &mut work.found);
+    /// Has one life led and judges it. A database that is not sound is put aside, and the next life begins
+    /// a new one.
+    pub fn cycle(&self, request: Request) -> Result<Answer> {
+        let Request { cycle, seed, keys, operations } = request;
+        let current = self.folder.join("current");
+        let memory = current.join("memory.json");
+        let before = recall(&memory)?;
+        let scale = Scale { folder: current.clone(), keys, operations };
+        let mut life = Life::draw(cycle, seed, &scale, before.options.as_ref());
+        if operations == 0 {
+            life.ending = Ending::Close;
         }
-        if pairs.len() > self.expected.len() {
-            let witness = format!("{} pairs instead of {}", pairs.len(), self.expected.len());
-            work.found.push(Violation::new(OracleName::Contents, COMMITTED, witness));
+        fs::create_dir_all(&current).map_err(|error| Error::new("create", &current, error))?;
+        let lives = before.lives + 1;
+        let now = Memory { lives, options: Some(life.options.clone()) };
+        let text = serde_json::to_string(&now).expect("memory is plain data");
+        process::store::replace(&memory, &text)
+            .map_err(|error| Error::new("write", &memory, error.to_string()))?;
+        let answer = Answer { life: lives, ..self.led(&life)? };
+        if answer.found.is_some() {
+            self.put_aside(&current, cycle)?;
         }
-        Ok(())
+        Ok(answer)
     }
 
-    /// Several clients in a bucket that is made and deleted within the cycle.
-    fn own_bucket(&self, cycle: u64, seed: Seed, work: &mut Work) -> Outcome<()> {
-        let bucket = format!("cycle-{cycle}");
-        let recorder = Recorder::memory(&History::default());
-        let seed = seed.derive("own");
-        let mut runner = Runner::new(self.engine.as_ref(), &self.dir, &recorder, seed);
-        let source = Source::Mix(Mix::default());
-        let traffic = Traffic { first_client: 0, clients: 4, source, txns: 50 };
-        runner.run(&[
-            Step::Open { bucket: bucket.clone(), options: bucket_options() },
-            Step::Traffic { bucket: bucket.clone(), traffic },
-            Step::Checkpoint { bucket: bucket.clone() },
-        ])?;
-        let mut dump = Dump::default();
-        dump.add(&bucket, runner.bucket(&bucket), &[])?;
-        work.commits += runner.tally.committed();
-        drop(runner);
-        let history = recorder.into_history();
-        let state = [Reopened::after(&history, dump)];
-        let streams = Expect::of(&options()).streams;
-        work.found.extend(judge_all(&Evidence::new(&history, streams, &state)).violations());
-
-        let recorder = Recorder::memory(&history);
-        let mut runner = Runner::new(self.engine.as_ref(), &self.dir, &recorder, seed);
-        runner.run(&[Step::Delete { bucket }, Step::Reap])
+    fn led(&self, life: &Life) -> Result<Answer> {
+        let plan = life.folder.join("life.json");
+        let stderr = life.folder.join("stderr");
+        let text = serde_json::to_string(life).expect("a life is plain data");
+        fs::write(&plan, text).map_err(|error| Error::new("write", &plan, error))?;
+        let log = File::create(&stderr).map_err(|error| Error::new("create", &stderr, error))?;
+        let mut child = Command::new(&self.program)
+            .arg(LIFE)
+            .arg(&plan)
+            .env(failpoint::VARIABLE, life.rule())
+            .env("RUST_BACKTRACE", "0")
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(log)
+            .spawn()
+            .map_err(|error| Error::new("start", &self.program, error))?;
+        let output = child.stdout.take().expect("standard output was piped");
+        let mut answer = Answer { cycle: life.cycle, ..Answer::default() };
+        let mut found = Vec::new();
+        let mut is_ending = false;
+        for line in BufReader::new(output).lines().map_while(std::result::Result::ok) {
+            let said = serde_json::from_str(&line);
+            match said.map_err(|error| Error::new("read", &self.program, error))? {
+                Said::Found(words) => found.push(words),
+                Said::Ending => is_ending = true,
+                said => hear(&mut answer, &said),
+            }
+        }
+        let status = child.wait().map_err(|error| Error::new("wait for", &self.program, error))?;
+        let words = fs::read(&stderr).map_err(|error| Error::new("read", &stderr, error))?;
+        let words =
+            String::from_utf8_lossy(&words[words.len().saturating_sub(TAIL)..]).into_owned();
+        let end = End { status, is_ending, words };
+        answer.crashes = u64::from(!status.success());
+        answer.ended = format!("{:?}, {status}", life.ending);
+        if found.is_empty() && !end.is_as(&life.ending) {
+            let End { status, words, .. } = end;
+            found.push(format!(
+                "the process ended ({status}) instead of {:?}: {words}",
+                life.ending
+            ));
+        }
+        if !found.is_empty() {
+            let found = format!("cycle {}: {}", life.cycle, found.join("; "));
+            answer.found = Some(found.replace('\n', " "));
+        }
+        Ok(answer)
     }
 
-    /// Collects what can be, and judges what is left.
-    fn measure(&mut self, work: &mut Work) {
-        self.old.checkpoint_and_wait();
-        self.engine.collect_garbage();
-        let live =
-            self.expected.iter().map(|(key, version)| key.len() as u64 + u64::from(version.len));
-        let data = self.dir.join("data");
-        let files = std::fs::read_dir(&data).map_or(0, |entries| entries.count() as u64);
-        let file_bytes = testdir::bytes_below(&data);
-        if self.samples.len() == SAMPLES {
-            self.samples.remove(0);
-        }
-        self.samples.push(Sample { live_bytes: live.sum(), file_bytes, files });
-        let history = History::default();
-        let sizes = Some(Sizes { samples: self.samples.clone(), bound: BOUND });
-        let evidence = Evidence { sizes, ..Evidence::new(&history, Streams::One, &[]) };
-        work.found.extend(judge_all(&evidence).violations());
+    /// Keeps one database that was not sound; the first tells the story.
+    fn put_aside(&self, current: &Path, cycle: u64) -> Result<()> {
+        let aside = self.folder.join(format!("found-{cycle}"));
+        let kept = fs::read_dir(&self.folder).is_ok_and(|entries| {
+            entries.flatten().any(|entry| entry.file_name().to_string_lossy().starts_with("found-"))
+        });
+        let moved = if kept { fs::remove_dir_all(current) } else { fs::rename(current, &aside) };
+        moved.map_err(|error| Error::new("put aside", current, error))
     }
 }
 
-const COMMITTED: &str = "what is read is what was committed last";
-
-fn check_read(
-    txn: &dyn Txn,
-    key: &[u8],
-    expected: Option<Version>,
-    found: &mut Vec<Violation>,
-) -> Outcome<()> {
-    let value = match txn.get(key) {
-        Ok(value) => Some(value),
-        Err(EngineError::Absent) => None,
-        Err(denial) => return Err(denial),
-    };
-    compare(key, value.as_deref(), expected, found);
-    Ok(())
+/// Adds what a life said to its answer.
+fn hear(answer: &mut Answer, said: &Said) {
+    match said {
+        Said::Opened { reads, millis } => {
+            answer.reads += reads;
+            answer.at_rest_ms = *millis;
+        }
+        Said::Compared { millis, .. } => answer.at_work_ms = *millis,
+        Said::Rested(rest) => {
+            answer.operations += rest.operations;
+            answer.commits += rest.commits;
+            answer.reads += rest.reads;
+            answer.commit_p99_ns = answer.commit_p99_ns.max(rest.commit_p99_ns);
+            answer.rests.push(*rest);
+        }
+        Said::Found(_) | Said::Ending => {}
+    }
 }
 
-fn compare(
-    key: &[u8],
-    value: Option<&[u8]>,
-    expected: Option<Version>,
-    found: &mut Vec<Violation>,
-) {
-    let right = expected.map(|version| version.encode(key));
-    if value != right.as_deref() {
-        let shown = value.map(|value| Version::decode(key, value));
-        let key = String::from_utf8_lossy(key);
-        let witness = format!("{key} is {shown:?} instead of {expected:?}");
-        found.push(Violation::new(OracleName::Contents, COMMITTED, witness));
+/// How a life's process ended.
+struct End {
+    status: ExitStatus,
+    /// Whether it came to its end.
+    is_ending: bool,
+    words: String,
+}
+
+impl End {
+    fn is_as(&self, ending: &Ending) -> bool {
+        let signal = signal(self.status);
+        let was_killed = signal == Some(crate::history::child::KILLED);
+        match ending {
+            Ending::Close => self.status.success() && self.is_ending,
+            Ending::KillAcked(_) | Ending::KillAsked(_) => was_killed,
+            // A failpoint aborts in silence; an engine that stops by itself says why.
+            Ending::Failpoint(_) => {
+                let stopped = signal == Some(SIGABRT) && self.words.trim().is_empty();
+                stopped || (was_killed && self.is_ending)
+            }
+        }
+    }
+}
+
+#[cfg(unix)]
+fn signal(status: ExitStatus) -> Option<i32> {
+    std::os::unix::process::ExitStatusExt::signal(&status)
+}
+
+#[cfg(not(unix))]
+fn signal(status: ExitStatus) -> Option<i32> {
+    (!status.success()).then_some(crate::history::child::KILLED)
+}
+
+fn recall(path: &Path) -> Result<Memory> {
+    match fs::read_to_string(path) {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(Memory::default()),
+        Err(error) => Err(Error::new("read", path, error)),
+        Ok(text) => serde_json::from_str(&text).map_err(|error| Error::new("read", path, error)),
     }
 }

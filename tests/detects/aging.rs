@@ -1,41 +1,51 @@
-//! The aging database with the real engine: what its process holds is judged as a soak judges it. An
-//! engine that leaks is found within twelve cycles; the honest one raises nothing. Runs in a process
-//! of its own, so that what it reads of itself is its own.
+//! The aging database with the real engine: lives in this process, and lives in processes of their own that
+//! end in every way. What a process holds is judged as a soak judges it.
 
 use mace_prod::{
     engine::{
-        Driver, Engine,
+        Driver, Engine, Outcome,
         faulty::{Defect, FaultyEngine},
         interceptor::{Intercept, Interceptor},
         mace::MaceDriver,
         model::ModelDriver,
         serialised_maintenance::SerialisedMaintenance,
     },
-    scenario::aging::{Aging, Request},
-    settings::Seed,
+    history::child::sibling,
+    scenario::aging::{
+        Aging, Request, Rest,
+        life::Said,
+        plan::{Ending, Life, Scale},
+    },
     testdir::TestDir,
 };
 use process::sample;
 use results::{
     judge::{Resource, Trend, growth},
     limits::Growth,
-    resident,
+    resident::{Answer, PROGRAM},
     row::Row,
 };
 use std::{
     fs::{self, File},
     hint::black_box,
+    io::{BufRead, BufReader, Write},
     path::{Path, PathBuf},
+    process::{Command, Stdio},
     sync::{Arc, Mutex},
 };
 
-/// What leaks each time the engine is asked to collect, which it is five times a cycle.
+/// Keys of the databases here.
+const KEYS: u64 = 2000;
+
+/// Operations of a life.
+const OPERATIONS: u64 = 6000;
+
+/// What leaks each time the engine is asked to collect.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Leak {
     Nothing,
-    File,
+    Files,
     Memory,
-    Disk,
     /// More than any bound allows, where the data are.
     Hoard,
 }
@@ -43,18 +53,17 @@ enum Leak {
 /// Leaks beside an honest engine.
 struct Leaking<'a>(&'a dyn Driver, Leak);
 
+#[derive(Default)]
+struct Held {
+    files: Vec<File>,
+    memory: Vec<Vec<u8>>,
+    rounds: u64,
+}
+
 struct Leaks {
     leak: Leak,
     dir: PathBuf,
-    held: Mutex<(Vec<File>, Vec<Vec<u8>>, u64)>,
-}
-
-impl Leaks {
-    fn leave(&self, name: &str, number: u64, bytes: usize) {
-        let path = self.dir.join(format!("{name}-{number}"));
-        let folder = path.parent().expect("it is in a folder");
-        fs::create_dir_all(folder).and_then(|()| fs::write(&path, vec![0; bytes])).unwrap();
-    }
+    held: Mutex<Held>,
 }
 
 impl Intercept for Leaking<'_> {
@@ -71,120 +80,192 @@ impl Interceptor for Leaks {
     fn collect_garbage(&self, engine: &dyn Engine) {
         engine.collect_garbage();
         let mut held = self.held.lock().expect("nobody panics while holding this");
-        held.2 += 1;
-        let number = held.2;
+        held.rounds += 1;
         match self.leak {
             Leak::Nothing => {}
-            Leak::File => held.0.push(File::open(&self.dir).expect("the folder is there")),
-            Leak::Memory => held.1.push(black_box(vec![1; 256 << 10])),
-            Leak::Disk => self.leave("left", number, 64 << 10),
-            Leak::Hoard => self.leave("data/hoard", number, 1 << 20),
+            Leak::Files => {
+                let file = || File::open(&self.dir).expect("the folder is there");
+                held.files.extend((0..4).map(|_| file()));
+            }
+            Leak::Memory => held.memory.push(black_box(vec![1; 2 << 20])),
+            Leak::Hoard => {
+                let data = self.dir.join("data");
+                fs::create_dir_all(&data).unwrap();
+                fs::write(data.join(format!("hoard-{}", held.rounds)), vec![0; 32 << 20]).unwrap();
+            }
         }
     }
 }
 
-/// Twelve cycles of an engine, as rows.
-fn rows(leak: Leak) -> Vec<Row> {
-    let dir = TestDir::new("aging").unwrap();
-    let apart = SerialisedMaintenance::new(&MaceDriver);
-    let driver = Leaking(&apart, leak);
-    let mut aging = Aging::open(&driver, dir.path()).unwrap();
-    let rows = (1..=12).map(|cycle| {
-        let seed = Seed::new(77).derive(&format!("cycle {cycle}")).number();
-        let answer = aging.cycle(Request { cycle, seed });
-        assert_eq!(answer.found, None, "cycle {cycle}");
-        assert!(answer.commits > 400 && answer.commit_p99_ns > 0, "{answer:?}");
-        let read = sample::process(std::process::id()).unwrap();
-        Row {
-            cycle,
-            rss_bytes: Some(read.rss_bytes),
-            open_files: Some(read.open_files),
-            threads: Some(read.threads),
-            disk_bytes: Some(sample::bytes_below(dir.path()).unwrap()),
-            process: 1,
-            ..Row::default()
-        }
-    });
-    rows.collect()
+/// A life that ends by closing, in a database of its own.
+fn life(dir: &Path, cycle: u64) -> Life {
+    let scale = Scale { folder: dir.to_owned(), keys: KEYS, operations: OPERATIONS };
+    let drawn = Life::draw(cycle, 7 * cycle, &scale, None);
+    // What is drawn for a life that is killed is right for one that is closed.
+    Life { ending: Ending::Close, ..drawn }
 }
 
-/// The resources that a soak would say grow.
-fn found(leak: Leak) -> Vec<Resource> {
-    let rows = rows(leak);
-    let judged = Resource::ALL.map(|resource| growth(resource, &rows, &Growth::default()));
-    let found = Resource::ALL.into_iter().zip(&judged).filter(|(_, j)| j.trend == Trend::Found);
-    let found: Vec<Resource> = found.map(|(resource, _)| resource).collect();
+/// What a life in this process says.
+fn said(driver: &dyn Driver, life: &Life) -> Vec<Said> {
+    let said = Mutex::new(Vec::new());
+    let outcome: Outcome<()> =
+        life.lead(driver, &|what: &Said| said.lock().unwrap().push(what.clone()));
+    let mut said = said.into_inner().unwrap();
+    if let Err(denial) = outcome {
+        said.push(Said::Found(format!("answers: {denial}")));
+    }
+    said
+}
+
+fn found(said: &[Said]) -> String {
+    let found = said.iter().filter_map(|said| match said {
+        Said::Found(words) => Some(words.as_str()),
+        _ => None,
+    });
+    found.collect::<Vec<_>>().join("; ")
+}
+
+fn rests(said: &[Said]) -> Vec<Rest> {
+    let rest = |said: &Said| if let Said::Rested(rest) = said { Some(*rest) } else { None };
+    said.iter().filter_map(rest).collect()
+}
+
+/// The resources that a soak would say grow, over a life.
+fn growing(leak: Leak) -> Vec<Resource> {
+    let dir = TestDir::new("aging").unwrap();
+    let apart = SerialisedMaintenance::new(&MaceDriver);
+    let said = said(&Leaking(&apart, leak), &life(dir.path(), 1));
+    assert_eq!(found(&said), "");
+    let rows: Vec<Row> = (1..)
+        .zip(rests(&said))
+        .map(|(cycle, rest)| Row {
+            cycle,
+            rss_bytes: rest.rss_bytes,
+            open_files: rest.open_files,
+            threads: rest.threads,
+            process: 1,
+            ..Row::default()
+        })
+        .collect();
+    assert_eq!(rows.len(), 13, "the filling and twelve stretches");
+    let of = [Resource::Memory, Resource::OpenFiles, Resource::Threads];
+    let judged = of.map(|resource| growth(resource, &rows, &Growth::default()));
     let inconclusive = judged.iter().find(|j| j.trend == Trend::Inconclusive);
     assert!(inconclusive.is_none(), "{inconclusive:?}");
-    found
+    let found = of.into_iter().zip(&judged).filter(|(_, j)| j.trend == Trend::Found);
+    found.map(|(resource, _)| resource).collect()
 }
 
 #[test]
 fn an_honest_engine_raises_nothing() {
     if sample::AVAILABLE {
-        assert_eq!(found(Leak::Nothing), []);
+        assert_eq!(growing(Leak::Nothing), []);
     }
 }
 
 #[test]
-fn a_leaking_engine_is_found_within_twelve_cycles() {
+fn a_leak_of_files_is_found_within_a_life() {
     if sample::AVAILABLE {
-        assert_eq!(found(Leak::File), [Resource::OpenFiles]);
+        assert_eq!(growing(Leak::Files), [Resource::OpenFiles]);
     }
 }
 
 #[test]
-fn leaked_memory_is_found_within_twelve_cycles() {
+fn a_leak_of_memory_is_found_within_a_life() {
     if sample::AVAILABLE {
-        assert_eq!(found(Leak::Memory), [Resource::Memory]);
+        assert_eq!(growing(Leak::Memory), [Resource::Memory]);
     }
 }
 
 #[test]
-fn files_left_behind_are_found_within_twelve_cycles() {
-    if sample::AVAILABLE {
-        assert_eq!(found(Leak::Disk), [Resource::Disk]);
-    }
-}
-
-/// What three cycles find in an engine that defects.
-fn told(driver: &dyn Driver) -> String {
-    let dir = TestDir::new("aging").unwrap();
-    let mut aging = Aging::open(driver, dir.path()).unwrap();
-    let answers = (1..=3).map(|cycle| aging.cycle(Request { cycle, seed: 5 * cycle }).found);
-    answers.flatten().collect::<Vec<_>>().join("; ")
-}
-
-#[test]
-fn the_oracles_of_a_cycle_catch_sins_only() {
+fn the_oracles_of_a_life_catch_defects_only() {
+    let told = |driver: &dyn Driver| {
+        let dir = TestDir::new("aging").unwrap();
+        let lives = (1..=2).map(|cycle| found(&said(driver, &life(dir.path(), cycle))));
+        lives.collect::<Vec<_>>().join("; ")
+    };
     let honest = || FaultyEngine::honest(ModelDriver::default());
-    assert_eq!(told(&honest()), "");
-    for (defect, oracle) in [
-        (Defect::AcknowledgedThenDropped, "contents: "),
-        (Defect::ScanSkips, "scan: "),
+    assert_eq!(told(&honest()), "; ");
+    for (defect, word) in [
+        (Defect::AcknowledgedThenDropped, "a lost suffix: "),
+        (Defect::ScanSkips, "a key is gone: "),
         (Defect::PointReadMisses, "scan: "),
-        // Of the clients in the cycle's own bucket, whose isolation nobody judged once.
+        // Of the clients in the window.
         (Defect::BackwardDisordered, "isolation: range read"),
     ] {
         let told = told(&honest().with_defect(defect));
-        assert!(told.contains(oracle), "{defect:?}: {told}");
+        assert!(told.contains(word), "{defect:?}: {told}");
     }
     let told = told(&Leaking(&ModelDriver::default(), Leak::Hoard));
     assert!(told.contains("space: "), "{told}");
 }
 
+fn request(cycle: u64) -> Request {
+    Request { cycle, seed: 31 * cycle, keys: KEYS, operations: 1500 }
+}
+
+/// At least one life of each ending, each judged by the next one.
 #[test]
-fn the_resident_speaks_what_the_soak_understands() {
+fn a_database_survives_how_its_lives_end() {
     let dir = TestDir::new("aging").unwrap();
-    let mut aging = Aging::open(&ModelDriver::default(), dir.path()).unwrap();
-    let requests: Vec<_> =
-        (1..=2).map(|cycle| resident::Request { cycle, seed: u64::MAX - cycle }).collect();
-    let lines: String = requests.iter().map(|request| request.line() + "\n").collect();
-    let mut answers = Vec::new();
-    aging.serve(lines.as_bytes(), &mut answers);
-    let answers = String::from_utf8(answers).unwrap();
-    assert_eq!(answers.lines().count(), 2);
-    for (line, request) in answers.lines().zip(requests) {
-        assert_eq!(resident::Answer::parse(line, request).unwrap().found, None, "{line}");
+    let aging = Aging::new(&sibling(PROGRAM), dir.path());
+    let mut ways = [0; 4];
+    for cycle in 1..=8 {
+        let answer = aging.cycle(request(cycle)).unwrap();
+        assert_eq!(answer.found, None, "{answer:?}");
+        assert_eq!((answer.cycle, answer.life), (cycle, cycle));
+        let names = ["Close", "KillAcked", "KillAsked", "Failpoint"];
+        let way = names.iter().position(|name| answer.ended.starts_with(name)).unwrap();
+        ways[way] += 1;
+        assert_eq!(answer.crashes, u64::from(way != 0), "{answer:?}");
     }
+    let least = if cfg!(feature = "failpoints") { [1, 1, 1, 1] } else { [1, 1, 1, 0] };
+    assert!(ways.iter().zip(least).all(|(seen, least)| *seen >= least), "{ways:?}");
+    let closed = Request { operations: 0, ..request(9) };
+    let last = aging.cycle(closed).unwrap();
+    assert_eq!((last.found, last.crashes), (None, 0));
+}
+
+/// The program is killed in the middle of a life, and with it who leads the life.
+#[test]
+fn an_interrupted_run_goes_on_as_it_was() {
+    let dir = TestDir::new("aging").unwrap();
+    let mut program = Command::new(sibling(PROGRAM))
+        .arg(dir.path())
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut lines = BufReader::new(program.stdout.take().unwrap()).lines();
+    let mut input = program.stdin.take().unwrap();
+    for cycle in 1..=3 {
+        let request = request(cycle);
+        writeln!(input, "{}", request.line()).unwrap();
+        if cycle < 3 {
+            let answer = Answer::parse(&lines.next().unwrap().unwrap(), request).unwrap();
+            assert_eq!(answer.found, None);
+        }
+    }
+    program.kill().unwrap();
+    program.wait().unwrap();
+    // Whoever led the life holds the pipe's other end until it is gone.
+    assert!(lines.next().is_none_or(|line| line.is_ok()));
+    let aging = Aging::new(&sibling(PROGRAM), dir.path());
+    let answer = aging.cycle(request(4)).unwrap();
+    assert_eq!(answer.found, None, "{answer:?}");
+    assert!(answer.life >= 3, "{answer:?}");
+}
+
+/// A database that is not sound is said once and put aside.
+#[test]
+fn what_is_lost_is_said_and_put_aside() {
+    let dir = TestDir::new("aging").unwrap();
+    let aging = Aging::new(&sibling(PROGRAM), dir.path());
+    let closed = Request { operations: 0, ..request(1) };
+    assert_eq!(aging.cycle(closed).unwrap().found, None);
+    fs::remove_dir_all(dir.path().join("current/db")).unwrap();
+    let found = aging.cycle(Request { cycle: 2, ..closed }).unwrap().found.unwrap();
+    assert!(found.contains("a lost suffix: the bucket is gone"), "{found}");
+    assert!(dir.path().join("found-2").is_dir() && !dir.path().join("current").exists());
+    assert_eq!(aging.cycle(Request { cycle: 3, ..closed }).unwrap().found, None);
 }

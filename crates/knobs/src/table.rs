@@ -137,6 +137,10 @@ table! {
         "perf snapshot every so many cycles, 0 disables");
     SOAK_CYCLE_PAUSE_SECS: Seconds = knob("5", Home::Soak, shape::seconds(0),
         "seconds of pause between cycles");
+    SOAK_AGING_KEYS: Count = knob("1000000", Home::Soak, shape::between(1000, 100_000_000),
+        "keys of the aging database");
+    SOAK_AGING_OPERATIONS: Count = knob("200000", Home::Soak, shape::at_least(1000),
+        "operations on the aging database in a cycle");
     SOAK_METRICS_DIR: Location = knob("target/prod_soak", Home::Soak, shape::PATH, "where soak writes");
 }
 

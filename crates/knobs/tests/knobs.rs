@@ -376,6 +376,8 @@ fn the_defaults_are_the_contracts() {
         ("SOAK_CHAOS_EVERY", "3"),
         ("SOAK_PERF_EVERY", "1"),
         ("SOAK_CYCLE_PAUSE_SECS", "5"),
+        ("SOAK_AGING_KEYS", "1000000"),
+        ("SOAK_AGING_OPERATIONS", "200000"),
         ("SOAK_METRICS_DIR", "target/prod_soak"),
     ] {
         assert_eq!(knobs.find(name).expect(name).knob.default, Some(default), "{name}");

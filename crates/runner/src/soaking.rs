@@ -12,7 +12,7 @@ use crate::{
     part::Mode,
     progress::{Soaking, clock},
 };
-use aging::Aging;
+use aging::{Aged, Aging};
 use parts::Layers;
 use plan::Plan;
 use process::{Error, Interrupts, Outcome, Result, console};
@@ -35,7 +35,10 @@ pub(crate) fn soak(
     announce(&plan, &store, resume);
     let layers = Layers::build(&plan, interrupts)?;
     let before = Duration::from_secs(store.state.elapsed_secs);
-    let aging = Aging::new(&plan, layers.resident.clone());
+    let aging = Aging::new(&plan, layers.resident.clone(), resume).map_err(|error| {
+        let place = plan.file("aging");
+        Error::io("remove the earlier database", &place, "remove it by hand", error)
+    })?;
     let started = Instant::now();
     Soak { plan, store, layers, aging, interrupts, started, before }.run()
 }
@@ -93,8 +96,9 @@ impl Soak<'_> {
             let left = self.plan.duration.saturating_sub(self.elapsed());
             self.interrupts.pause(self.plan.pause.min(left));
         }
-        self.aging.end(self.plan.patience);
-        if !self.is_interrupted() {
+        if self.is_interrupted() {
+            self.aging.end();
+        } else {
             self.post_check()?;
         }
         self.store.state.elapsed_secs = self.elapsed().as_secs();
@@ -129,7 +133,7 @@ impl Soak<'_> {
             worst = worst.max(self.layer(Mode::Chaos, index, &mut row)?);
         }
         if !self.is_interrupted() {
-            worst = worst.max(self.age(&mut row));
+            worst = worst.max(self.age(&mut row)?);
         }
         if self.is_due(self.plan.perf_every, cycle) {
             worst = worst.max(self.snapshot(&mut row)?);
@@ -159,13 +163,17 @@ impl Soak<'_> {
         self.store.layer(ran, index, row)
     }
 
-    fn age(&mut self, row: &mut Row) -> Outcome {
-        let aged = self.aging.cycle(row, self.plan.patience, self.interrupts);
+    fn age(&mut self, row: &mut Row) -> Result<Outcome> {
+        let aged = self.aging.cycle(row.cycle, row.seed, self.interrupts);
+        self.aged(aged, row)
+    }
+
+    fn aged(&mut self, aged: Aged, row: &mut Row) -> Result<Outcome> {
         self.store.state.processes = self.aging.processes(self.store.state.processes);
         if self.is_interrupted() {
-            return Outcome::Passed;
+            return Ok(Outcome::Passed);
         }
-        self.store.simple("aging", aged, row)
+        self.store.aged(aged, row)
     }
 
     fn snapshot(&mut self, row: &mut Row) -> Result<Outcome> {
@@ -176,13 +184,16 @@ impl Soak<'_> {
         self.store.snapshot(taken, row)
     }
 
-    /// The fast layer, when the time is up.
+    /// The last ending of the aging database and the fast layer, when the time is up.
     fn post_check(&mut self) -> Result<()> {
         let (index, seed) = self.store.next_seed(&self.plan);
         self.plan.session.seed = seed;
         let cycle = self.store.state.cycles + 1;
         self.plan.session.keep_evidence_in(self.store.evidence(cycle)?);
         let mut row = Row { cycle, seed, ..Row::default() };
+        if let Some(aged) = self.aging.last(cycle, seed, self.interrupts) {
+            self.aged(aged, &mut row)?;
+        }
         self.layer(Mode::Fast, index, &mut row)?;
         Ok(())
     }

@@ -1,13 +1,10 @@
-//! The process that keeps one database open over the whole soak: starts it, asks it for each cycle's
-//! work, reads what it holds when it has answered and is at rest. One that dies, hangs or answers
-//! nonsense is a finding, and the next cycle starts another one on a new database.
+//! The program of the aging database: starts it, asks it for each cycle's work, and has the last ending
+//! judged when the soak is over. The database stays from the first cycle to the last, also where the soak
+//! is interrupted or the program dies. One that dies, hangs or answers nonsense is a finding.
 
 use super::plan::Plan;
-use process::{Companion, Interrupts, Outcome, Silence, console, sample, store::if_there};
-use results::{
-    resident::{Answer, Request},
-    row::Row,
-};
+use process::{Companion, Interrupts, Outcome, Silence, console, store::if_there};
+use results::resident::{Answer, Request};
 use std::{
     fs, io,
     path::{Path, PathBuf},
@@ -22,32 +19,54 @@ pub(super) struct Simple {
     pub(super) why: String,
 }
 
+/// What a cycle's work came to, and the answer where there was one.
+pub(super) struct Aged {
+    pub(super) simple: Simple,
+    pub(super) answer: Option<Answer>,
+}
+
 pub(super) struct Aging {
     program: PathBuf,
     root: PathBuf,
     database: PathBuf,
     companion: Option<Companion>,
-    /// Processes that this sitting started and the soak has not counted yet.
+    keys: u64,
+    operations: u64,
+    most: Duration,
+    /// The life of the last answer, when its program was not started since.
+    life: Option<u64>,
+    /// Lives that this sitting saw and the soak has not counted yet.
     fresh: u64,
 }
 
 impl Aging {
-    pub(super) fn new(plan: &Plan, program: PathBuf) -> Self {
-        let root = plan.session.root.clone();
+    /// The database that an earlier sitting left, or a new one.
+    pub(super) fn new(plan: &Plan, program: PathBuf, resume: bool) -> io::Result<Self> {
         let database = plan.file("aging");
-        Self { program, root, database, companion: None, fresh: 0 }
+        if !resume {
+            remove(&database)?;
+        }
+        Ok(Self {
+            program,
+            root: plan.session.root.clone(),
+            database,
+            companion: None,
+            keys: plan.keys,
+            operations: plan.operations,
+            most: plan.patience,
+            life: None,
+            fresh: 0,
+        })
     }
 
-    /// Does a cycle's work and puts what was read into its row.
-    pub(super) fn cycle(
-        &mut self,
-        row: &mut Row,
-        most: Duration,
-        interrupts: &Interrupts,
-    ) -> Simple {
-        let simple = |outcome, why| Simple { outcome, why };
-        let broken =
-            |what, error| simple(Outcome::Broken, format!("it cannot be {what} ({error})"));
+    /// Does the work of the cycle with this number.
+    pub(super) fn cycle(&mut self, cycle: u64, seed: u64, interrupts: &Interrupts) -> Aged {
+        self.ask(Request { cycle, seed, keys: self.keys, operations: self.operations }, interrupts)
+    }
+
+    fn ask(&mut self, request: Request, interrupts: &Interrupts) -> Aged {
+        let none = |outcome, why| Aged { simple: Simple { outcome, why }, answer: None };
+        let broken = |what, error| none(Outcome::Broken, format!("it cannot be {what} ({error})"));
         let mut companion = match self.companion.take() {
             Some(companion) => companion,
             None => match self.start(interrupts) {
@@ -55,65 +74,67 @@ impl Aging {
                 Err(error) => return broken("started", error),
             },
         };
-        let request = Request { cycle: row.cycle, seed: row.seed };
-        let answer = match companion.ask(&request.line(), most) {
+        let answer = match companion.ask(&request.line(), self.most) {
             Err(error) => return broken("asked", error),
             Ok(Err(Silence::Ended(status))) => {
-                return simple(Outcome::Failed, format!("the process ended ({status})"));
+                return none(Outcome::Failed, format!("the process ended ({status})"));
             }
             Ok(Err(Silence::Stuck)) => {
-                return simple(Outcome::Failed, format!("no answer within {} s", most.as_secs()));
+                return none(
+                    Outcome::Failed,
+                    format!("no answer within {} s", self.most.as_secs()),
+                );
             }
             Ok(Ok(line)) => match Answer::parse(&line, request) {
                 Ok(answer) => answer,
-                Err(why) => return simple(Outcome::Broken, why),
+                Err(why) => return none(Outcome::Broken, why),
             },
         };
-        let read = read(companion.id(), &self.database, row);
         self.companion = Some(companion);
-        row.commit_p99_ns = Some(answer.commit_p99_ns);
-        match (answer.found, read) {
-            (Some(found), _) => simple(Outcome::Failed, found),
-            (None, Err(error)) => broken("sampled", error),
-            (None, Ok(())) => simple(Outcome::Passed, String::new()),
+        if self.life.replace(answer.life) != Some(answer.life) {
+            self.fresh += 1;
         }
+        let why = answer.found.clone().unwrap_or_default();
+        let outcome = if why.is_empty() { Outcome::Passed } else { Outcome::Failed };
+        Aged { simple: Simple { outcome, why }, answer: Some(answer) }
     }
 
-    /// The number of processes so far, when it was `before`.
+    /// The number of lives so far, when it was `before`.
     pub(super) fn processes(&mut self, before: u64) -> u64 {
         before + std::mem::take(&mut self.fresh)
     }
 
-    /// Ends the process and removes its database.
-    pub(super) fn end(&mut self, most: Duration) {
-        if let Some(companion) = self.companion.take()
-            && let Err(error) = companion.end(most)
-        {
-            console::note(&format!("soak       the aging database's process: {error}"));
+    /// Has the last ending judged and removes the database.
+    pub(super) fn last(&mut self, cycle: u64, seed: u64, interrupts: &Interrupts) -> Option<Aged> {
+        if !self.database.exists() {
+            return None;
         }
-        let _ = remove(&self.database);
+        let request = Request { cycle, seed, keys: self.keys, operations: 0 };
+        let aged = self.ask(request, interrupts);
+        self.end();
+        let is_sound = aged.simple.outcome == Outcome::Passed;
+        if is_sound && let Err(error) = remove(&self.database) {
+            console::note(&format!("soak       the aging database stays: {error}"));
+        }
+        Some(aged)
+    }
+
+    /// Ends the program; the database stays.
+    pub(super) fn end(&mut self) {
+        if let Some(companion) = self.companion.take()
+            && let Err(error) = companion.end(self.most)
+        {
+            console::note(&format!("soak       the aging database's program: {error}"));
+        }
     }
 
     fn start(&mut self, interrupts: &Interrupts) -> io::Result<Companion> {
-        remove(&self.database)?;
         fs::create_dir_all(&self.database)?;
         let mut command = Command::new(&self.program);
         command.arg(&self.database).current_dir(&self.root);
-        let companion = interrupts.accompany(&mut command)?;
-        self.fresh += 1;
-        Ok(companion)
+        self.life = None;
+        interrupts.accompany(&mut command)
     }
-}
-
-fn read(process: u32, database: &Path, row: &mut Row) -> io::Result<()> {
-    row.disk_bytes = Some(sample::bytes_below(database)?);
-    if sample::AVAILABLE {
-        let sample = sample::process(process)?;
-        row.rss_bytes = Some(sample.rss_bytes);
-        row.open_files = Some(sample.open_files);
-        row.threads = Some(sample.threads);
-    }
-    Ok(())
 }
 
 fn remove(folder: &Path) -> io::Result<()> {

@@ -5,6 +5,7 @@ use crate::progress::clock;
 use process::{Outcome, Result, console, sample};
 use results::{
     judge::{self, Judgement, Resource},
+    row::Row,
     state::{SoakState, Stage},
 };
 use std::{fmt::Write, time::Duration};
@@ -32,8 +33,12 @@ fn judgements(plan: &Plan, store: &SoakStore) -> Vec<Judgement> {
     let mut judgements: Vec<_> = Resource::ALL
         .into_iter()
         .map(|resource| {
-            if sample::AVAILABLE || resource == Resource::Disk {
-                judge::growth(resource, &store.rows, &plan.limits.growth)
+            if resource == Resource::Disk {
+                // The database lives on while its processes come and go.
+                let rows = store.rows.iter().map(|row| Row { process: 0, ..row.clone() });
+                judge::growth(resource, &rows.collect::<Vec<_>>(), &plan.limits.growth)
+            } else if sample::AVAILABLE {
+                judge::growth(resource, &store.rests, &plan.limits.growth)
             } else {
                 Judgement::not_judged(resource.name(), sample::UNAVAILABLE)
             }
@@ -71,6 +76,22 @@ fn crashes(state: &SoakState) -> String {
     )
 }
 
+/// What became of the aging database; nothing where it did not live.
+fn aged(state: &SoakState) -> String {
+    let sum = |figure: &str| state.figures.get(figure).copied().unwrap_or_default();
+    let operations = sum("aging.operations");
+    if sum("aging.reads") == 0.0 {
+        return String::new();
+    }
+    format!(
+        "\naging database      {operations} operations, {} keys compared, {} crashes, {} states of power \
+         losses\n",
+        sum("aging.reads"),
+        sum("aging.crashes"),
+        sum("aging.states"),
+    )
+}
+
 fn render(state: &SoakState, outcome: Outcome) -> String {
     let mut page = format!(
         "engine {}, soak seed {}, shard {}\n{} cycles in {} of {}\n\n{:20} {:>6} {:>10} {:>9}\n",
@@ -89,6 +110,7 @@ fn render(state: &SoakState, outcome: Outcome) -> String {
         let _ =
             writeln!(page, "{name:20} {:>6} {:>10} {:>9}", part.runs, part.not_passed, part.cases);
     }
+    page.push_str(&aged(state));
     page.push_str(&crashes(state));
     page.push('\n');
     for judgement in &state.judgements {

@@ -21,6 +21,8 @@ pub(super) struct Plan {
     pub(super) perf_every: u64,
     pub(super) duration: Duration,
     pub(super) pause: Duration,
+    pub(super) keys: u64,
+    pub(super) operations: u64,
     /// How long the aging database may take for a cycle.
     pub(super) patience: Duration,
 }
@@ -54,6 +56,8 @@ impl Plan {
             perf_every: knobs.get(knob::SOAK_PERF_EVERY),
             duration: knobs.get(knob::SOAK_DURATION_SECS),
             pause: knobs.get(knob::SOAK_CYCLE_PAUSE_SECS),
+            keys: knobs.get(knob::SOAK_AGING_KEYS),
+            operations: knobs.get(knob::SOAK_AGING_OPERATIONS),
             patience: knobs.get(knob::SOAK_STRESS_TIMEOUT),
             session,
         })

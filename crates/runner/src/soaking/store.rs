@@ -2,7 +2,7 @@
 //! its cycle ends. Only one soak at a time writes to a folder.
 
 use super::{
-    aging::Simple,
+    aging::{Aged, Simple},
     parts::{Ran, Taken},
     plan::Plan,
 };
@@ -18,6 +18,7 @@ use results::{
     CaseOutcome, Document, Layer, document,
     judge::Reading,
     ledger::{Entry, Ledger},
+    resident::Answer,
     row::{self, Row},
     seeds,
     snapshot::Snapshot,
@@ -29,6 +30,7 @@ use std::{
 };
 
 const ROWS: &str = "perf_cycles.csv";
+const RESTS: &str = "aging.csv";
 const STATE: &str = "summary.json";
 const LEDGER: &str = "ledger.jsonl";
 const EVIDENCE: &str = "evidence";
@@ -44,6 +46,8 @@ pub(super) struct SoakStore {
     ledger: Ledger,
     ledger_file: Lines,
     pub(super) rows: Vec<Row>,
+    /// What each process of the aging database held when its clients rested: a row for each rest.
+    pub(super) rests: Vec<Row>,
     pub(super) snapshots: Vec<Reading>,
     /// This one, by its place among those that the soak ran on.
     machine: u64,
@@ -59,14 +63,14 @@ impl SoakStore {
         let path = folder.join(LEDGER);
         let ledger_file = Lines::open(&path)?;
         let ledger = read_ledger(&path)?.unwrap_or_default();
-        let (mut state, rows) = if resume {
-            (earlier(plan)?, rows(&folder.join(ROWS))?)
+        let (mut state, rows, rests) = if resume {
+            (earlier(plan)?, read_rows(&folder.join(ROWS))?, read_rows(&folder.join(RESTS))?)
         } else {
             put_away(&folder)?;
             let shard = plan.shard.to_string();
             let seed = soak_seed(plan, &ledger)?;
             let duration = plan.duration.as_secs();
-            (SoakState::new(plan.subject.clone(), seed, shard, duration), Vec::new())
+            (SoakState::new(plan.subject.clone(), seed, shard, duration), Vec::new(), Vec::new())
         };
         if let Some(last) = rows.last() {
             // The row is written last, so it says how far the soak really came.
@@ -80,8 +84,17 @@ impl SoakStore {
         state.duration_secs = plan.duration.as_secs();
         let machine = state.machine(sample::machine());
         let snapshots = snapshots(&folder, &rows)?;
-        let store =
-            Self { folder, _claim: claim, ledger, ledger_file, rows, snapshots, machine, state };
+        let store = Self {
+            folder,
+            _claim: claim,
+            ledger,
+            ledger_file,
+            rows,
+            rests,
+            snapshots,
+            machine,
+            state,
+        };
         store.write_state()?;
         Ok(store)
     }
@@ -173,6 +186,51 @@ impl SoakStore {
         outcome
     }
 
+    /// Writes down what a cycle on the aging database came to.
+    pub(super) fn aged(&mut self, aged: Aged, row: &mut Row) -> Result<Outcome> {
+        let Aged { simple, answer } = aged;
+        if let Some(answer) = answer {
+            self.answered(&answer, row);
+            store::replace(&self.folder.join(RESTS), &row::render(&self.rests))?;
+        }
+        Ok(self.simple("aging", simple, row))
+    }
+
+    fn answered(&mut self, answer: &Answer, row: &mut Row) {
+        let Answer { operations, reads, crashes, states, commits, .. } = answer;
+        let counted = [
+            ("aging.operations", operations),
+            ("aging.reads", reads),
+            ("aging.crashes", crashes),
+            ("aging.states", states),
+            ("aging.commits", commits),
+        ];
+        let counted = counted.map(|(figure, count)| (figure.to_owned(), *count as f64));
+        self.state.add(&counted.into());
+        if *commits > 0 {
+            row.commit_p99_ns = Some(answer.commit_p99_ns);
+        }
+        for rest in &answer.rests {
+            row.rss_bytes = rest.rss_bytes;
+            row.open_files = rest.open_files;
+            row.threads = rest.threads;
+            row.disk_bytes = Some(rest.disk_bytes);
+            self.rests.push(Row {
+                cycle: self.rests.len() as u64 + 1,
+                elapsed_secs: row.elapsed_secs,
+                seed: row.seed,
+                rss_bytes: rest.rss_bytes,
+                open_files: rest.open_files,
+                threads: rest.threads,
+                disk_bytes: Some(rest.disk_bytes),
+                commit_p99_ns: Some(rest.commit_p99_ns).filter(|_| rest.commits > 0),
+                process: self.state.processes,
+                machine: self.machine,
+                ..Row::default()
+            });
+        }
+    }
+
     /// Writes down a snapshot.
     pub(super) fn snapshot(&mut self, taken: Taken, row: &mut Row) -> Result<Outcome> {
         const PART: &str = "perf snapshot";
@@ -249,7 +307,7 @@ fn snapshots(folder: &Path, rows: &[Row]) -> Result<Vec<Reading>> {
     rows.iter().filter(|row| row.cases.is_some()).map(read).collect()
 }
 
-fn rows(path: &Path) -> Result<Vec<Row>> {
+fn read_rows(path: &Path) -> Result<Vec<Row>> {
     let remedy = "restore the file, or start without --resume";
     files::parsed(path, remedy, row::parse).map(Option::unwrap_or_default)
 }
@@ -310,7 +368,7 @@ fn put_away(folder: &Path) -> Result<()> {
     for entry in fs::read_dir(folder).map_err(failed)? {
         let name = entry.map_err(failed)?.file_name();
         let text = name.to_string_lossy();
-        if [ROWS, STATE, EVIDENCE].contains(&&*text) || text.starts_with("perf_cycle_") {
+        if [ROWS, RESTS, STATE, EVIDENCE].contains(&&*text) || text.starts_with("perf_cycle_") {
             old.push(name);
         }
     }
