@@ -76,6 +76,11 @@ pub fn copy_tree(from: &Path, to: &Path) -> Result<()> {
     process::scratch::copy_tree(from, to).map_err(|error| Error::new("copy", from, error))
 }
 
+/// The same with links to the files: they are the same ones there.
+pub fn link_tree(from: &Path, to: &Path) -> Result<()> {
+    process::scratch::link_tree(from, to).map_err(|error| Error::new("link", from, error))
+}
+
 /// Bytes of all files below a folder; zero when it is not there.
 pub fn bytes_below(path: &Path) -> u64 {
     let Ok(entries) = fs::read_dir(path) else { return 0 };

@@ -1,10 +1,15 @@
 //! The program of the aging database. With a folder as its argument it is who has lives led: it answers
-//! the requests that come over standard input. With `life` and the path of a plan it leads that life.
+//! the requests that come over standard input. With `life` and the path of a plan it leads that life; it
+//! is linked with `faultfs`, which records the end of one that loses its power.
 
 use mace_prod::{
-    engine::{mace::MaceDriver, serialised_maintenance::SerialisedMaintenance},
+    engine::{Driver, mace::MaceDriver, serialised_maintenance::SerialisedMaintenance},
     history::child::die_with_parent,
-    scenario::aging::{Aging, LIFE, life::Said, plan::Life},
+    scenario::aging::{
+        Aging, LIFE,
+        life::Said,
+        plan::{Ending, Life},
+    },
 };
 use std::{
     ffi::OsString,
@@ -32,12 +37,61 @@ fn lead(plan: Option<OsString>) {
     let text = std::fs::read(&plan).expect("the plan is there");
     let life: Life = serde_json::from_slice(&text).expect("it is a plan");
     let driver = SerialisedMaintenance::new(&MaceDriver);
-    if let Err(denial) = life.lead(&driver, &say) {
-        let promise = "a call within the documented limits is carried out";
-        say(&Said::Found(format!("answers: {denial}, where {promise}")));
-        exit(1);
+    match life.lead(&driver, &say) {
+        Ok(is_sound) if is_sound && life.ending == Ending::PowerLoss => lose_power(&life, &driver),
+        Ok(_) => {}
+        Err(denial) => {
+            let promise = "a call within the documented limits is carried out";
+            say(&Said::Found(format!("answers: {denial}, where {promise}")));
+            exit(1);
+        }
     }
 }
+
+/// Records a short piece of work and judges what power losses leave of it.
+#[cfg(all(target_os = "linux", target_env = "gnu"))]
+fn lose_power(life: &Life, driver: &dyn Driver) {
+    use faultfs::{Case, Explore, Session, acked, begun};
+    use mace_prod::{scenario::power::TraceMark, testdir::link_tree};
+
+    /// The most states of each step: a state of a million keys takes a second.
+    const STATES: u64 = 8;
+
+    let database = life.database();
+    let copy = life.folder.join("shared");
+    let _ = std::fs::remove_dir_all(&copy);
+    link_tree(&database, &copy).unwrap_or_else(|error| panic!("{error}"));
+    let recording = Session::new().start(&database).unwrap_or_else(|error| panic!("{error}"));
+    let worked = life.recorded(driver, &|word| match word {
+        TraceMark::Asked(number) => begun(number),
+        TraceMark::Promised(number) => acked(number),
+    });
+    let trace = recording.finish().unwrap_or_else(|error| panic!("{error}"));
+    match worked {
+        Ok(found) => found.into_iter().for_each(|found| say(&Said::Found(found))),
+        Err(denial) => say(&Said::Found(format!("answers: {denial}, while it was recorded"))),
+    }
+    let explore = Explore::new()
+        .seed(life.seed)
+        .limit(STATES)
+        .nested(0)
+        .questions(0)
+        .workers(2)
+        .folder(&life.folder)
+        .store(life.folder.join("losses"))
+        .shared(&copy);
+    let judge = |case: &Case| life.state(driver, case.dir(), case.acked());
+    let report = explore.run(trace, &judge).unwrap_or_else(|error| panic!("{error}"));
+    for finding in &report.findings {
+        say(&Said::Found(format!("after a power loss: {finding}")));
+    }
+    say(&Said::Lost { states: report.judged(), left_out: report.left_out() });
+    let _ = std::fs::remove_dir_all(&copy);
+}
+
+/// Elsewhere no life is drawn that ends so.
+#[cfg(not(all(target_os = "linux", target_env = "gnu")))]
+fn lose_power(_: &Life, _: &dyn Driver) {}
 
 fn say(said: &Said) {
     let line = serde_json::to_string(said).expect("what is said is plain data");

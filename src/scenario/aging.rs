@@ -1,6 +1,6 @@
 //! A database that grows old: it lives through a whole soak and is never begun anew. In each cycle a
 //! process of its own opens it with other options, compares every key with what is expected of it, lets
-//! eight clients work, and is closed, killed, or stopped at a failpoint. What is expected is kept outside
+//! eight clients work, and is closed, killed, stopped at a failpoint, or loses its power. What is expected is kept outside
 //! of the engine ([`crate::history::expected`]), so that it survives engine and checker, and a run that
 //! was interrupted goes on with it.
 //!
@@ -16,6 +16,7 @@ mod clients;
 mod keys;
 pub mod life;
 pub mod plan;
+mod power;
 mod verify;
 mod window;
 
@@ -138,7 +139,7 @@ impl Aging {
         let words =
             String::from_utf8_lossy(&words[words.len().saturating_sub(TAIL)..]).into_owned();
         let end = End { status, is_ending, words };
-        answer.crashes = u64::from(!status.success());
+        answer.crashes += u64::from(!status.success());
         answer.ended = format!("{:?}, {status}", life.ending);
         if found.is_empty() && !end.is_as(&life.ending) {
             let End { status, words, .. } = end;
@@ -180,6 +181,10 @@ fn hear(answer: &mut Answer, said: &Said) {
             answer.commit_p99_ns = answer.commit_p99_ns.max(rest.commit_p99_ns);
             answer.rests.push(*rest);
         }
+        Said::Lost { states, .. } => {
+            answer.states += states;
+            answer.crashes += 1;
+        }
         Said::Found(_) | Said::Ending => {}
     }
 }
@@ -197,7 +202,7 @@ impl End {
         let signal = signal(self.status);
         let was_killed = signal == Some(crate::history::child::KILLED);
         match ending {
-            Ending::Close => self.status.success() && self.is_ending,
+            Ending::Close | Ending::PowerLoss => self.status.success() && self.is_ending,
             Ending::KillAcked(_) | Ending::KillAsked(_) => was_killed,
             // A failpoint aborts in silence; an engine that stops by itself says why.
             Ending::Failpoint(_) => {

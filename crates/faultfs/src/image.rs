@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use std::{
     collections::{BTreeMap, HashMap},
     fs::{self, File},
-    path::Path,
+    path::{Path, PathBuf},
 };
 use xxhash_rust::xxh3::Xxh3;
 
@@ -22,6 +22,9 @@ pub struct Image {
     pub(crate) kinds: BTreeMap<Ino, Kind>,
     pub(crate) files: BTreeMap<Ino, Content>,
 }
+
+/// Files that states share instead of having copies, each with its place outside of all states.
+pub(crate) type Shared = BTreeMap<Ino, PathBuf>;
 
 /// The kernel's identity of a file.
 pub(crate) type Identity = (u64, u64);
@@ -91,6 +94,11 @@ impl Image {
 
     /// Writes the image into an existing empty folder.
     pub fn write(&self, folder: &Path) -> Result<()> {
+        self.write_sharing(folder, &Shared::new())
+    }
+
+    /// The same, with links to what is shared instead of copies.
+    pub(crate) fn write_sharing(&self, folder: &Path, shared: &Shared) -> Result<()> {
         let mut first: BTreeMap<Ino, &str> = BTreeMap::new();
         for (path, ino) in &self.entries {
             let target = folder.join(path);
@@ -98,9 +106,10 @@ impl Image {
             match self.kind(*ino) {
                 Kind::Dir => fs::create_dir(&target).map_err(fail)?,
                 Kind::Symlink(to) => symlink(to, &target).map_err(fail)?,
-                Kind::File => match first.insert(*ino, path) {
-                    Some(other) => fs::hard_link(folder.join(other), &target).map_err(fail)?,
-                    None => write_file(&self.files[ino], &target).map_err(fail)?,
+                Kind::File => match (first.insert(*ino, path), shared.get(ino)) {
+                    (Some(other), _) => fs::hard_link(folder.join(other), &target).map_err(fail)?,
+                    (None, Some(file)) => fs::hard_link(file, &target).map_err(fail)?,
+                    (None, None) => write_file(&self.files[ino], &target).map_err(fail)?,
                 },
             }
         }

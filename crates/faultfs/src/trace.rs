@@ -6,13 +6,13 @@ use crate::{
     describe::describe,
     error::{Error, Result},
     frame,
-    image::{Image, Packed},
+    image::{Image, Packed, Shared},
     names::Names,
     op::{Call, Event, Ino, Kind, Op},
 };
 use serde::{Deserialize, Serialize};
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     fmt::{Display, Formatter, Result as FmtResult},
     fs,
     path::Path,
@@ -123,6 +123,19 @@ impl Trace {
     }
 
     /// The names at the start.
+    /// The files that were there at the start and were never written, as far as a folder that was a
+    /// copy of the traced one then has them.
+    pub(crate) fn untouched(&self, folder: &Path) -> Shared {
+        let written: BTreeSet<Ino> =
+            self.events.iter().filter_map(|event| written(&event.op)).collect();
+        let shared = self.base.entries.iter().filter(|(path, ino)| {
+            self.base.files.contains_key(ino)
+                && !written.contains(ino)
+                && folder.join(path).is_file()
+        });
+        shared.map(|(path, ino)| (*ino, folder.join(path))).collect()
+    }
+
     pub(crate) fn base_names(&self) -> Names {
         let mut names = Names::new();
         self.base.kinds.iter().for_each(|(ino, kind)| names.declare(*ino, kind.clone()));
@@ -241,6 +254,14 @@ fn apply_bytes(files: &mut BTreeMap<Ino, Content>, op: &Op) {
         }
         Op::Truncate { ino, size } => files.entry(*ino).or_default().set_size(*size),
         _ => {}
+    }
+}
+
+/// The file whose bytes or size an operation changes.
+fn written(op: &Op) -> Option<Ino> {
+    match op {
+        Op::Write { ino, .. } | Op::Zero { ino, .. } | Op::Truncate { ino, .. } => Some(*ino),
+        _ => None,
     }
 }
 

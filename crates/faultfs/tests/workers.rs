@@ -8,6 +8,7 @@ use faultfs::{
 use std::{
     fs::{self, File},
     io::Write,
+    path::Path,
     process,
     sync::{Mutex, PoisonError},
     time::Duration,
@@ -160,4 +161,58 @@ fn a_name_that_is_kept_is_kept_in_recoveries_too() {
     assert!(found[0].to_string().contains("recovery from a crash after event "), "{}", found[0]);
     let kept = trace().keeping(|path| path == "recovered");
     assert_eq!(explore.run(kept, &judge).unwrap().findings.len(), 0);
+}
+
+/// Explores a store that has a file which nobody writes, and shares it.
+fn sharing(
+    judge: impl Fn(&Path, &Path) -> Result<(), String> + Sync,
+) -> Result<Report, faultfs::Error> {
+    let _alone = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
+    let dir = tempfile::tempdir().unwrap();
+    let [store, copy] = ["store", "copy"].map(|name| dir.path().join(name));
+    fs::create_dir(&store).unwrap();
+    fs::create_dir(&copy).unwrap();
+    for name in ["still", "moving"] {
+        fs::write(store.join(name), name).unwrap();
+        fs::hard_link(store.join(name), copy.join(name)).unwrap();
+    }
+    let recording = Session::new().start(&store).unwrap();
+    let mut moving = File::options().append(true).open(store.join("moving")).unwrap();
+    moving.write_all(b", on").unwrap();
+    moving.sync_all().unwrap();
+    fs::remove_file(store.join("still")).unwrap();
+    let trace = recording.finish().unwrap();
+    let explore = only_prefixes().folder(dir.path()).shared(&copy);
+    explore.run(trace, &|case: &Case| judge(case.dir(), &copy))
+}
+
+#[test]
+fn states_share_what_nobody_wrote() {
+    use std::os::unix::fs::MetadataExt;
+    let same = |one: &Path, other: &Path| {
+        let ino = |path: &Path| fs::metadata(path).map(|meta| meta.ino());
+        let both = ino(one).and_then(|one| Ok(one == ino(other)?));
+        both.map_err(|error| error.to_string())
+    };
+    let report = sharing(|state, copy| {
+        let is_left = state.join("still").exists();
+        if is_left && !same(&state.join("still"), &copy.join("still"))? {
+            return Err("it was copied".to_owned());
+        }
+        let is_shared = same(&state.join("moving"), &copy.join("moving"))?;
+        if is_shared { Err("what was written is shared".to_owned()) } else { Ok(()) }
+    });
+    let report = report.unwrap();
+    assert!(report.judged() > 2 && report.findings.is_empty(), "{report}");
+}
+
+#[test]
+fn a_store_that_writes_to_a_shared_file_is_an_error() {
+    let spoils = |state: &Path, _: &Path| {
+        let still = File::options().append(true).open(state.join("still"));
+        let spoilt = still.map_or(Ok(()), |mut still| still.write_all(b"!"));
+        spoilt.map_err(|error| error.to_string())
+    };
+    let error = sharing(spoils).unwrap_err().to_string();
+    assert!(error.contains("wrote in place to a file that states share"), "{error}");
 }

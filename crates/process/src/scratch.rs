@@ -131,15 +131,28 @@ pub fn keep(folder: &Path, target: &Path) -> io::Result<()> {
 
 /// Copies a folder with everything in it; the target's parents are made.
 pub fn copy_tree(from: &Path, to: &Path) -> io::Result<()> {
+    each_file(from, to, &|source, target| fs::copy(source, target).map(drop))
+}
+
+/// The same with links to the files: they are the same ones there.
+pub fn link_tree(from: &Path, to: &Path) -> io::Result<()> {
+    each_file(from, to, &|source, target| fs::hard_link(source, target))
+}
+
+fn each_file(
+    from: &Path,
+    to: &Path,
+    file: &dyn Fn(&Path, &Path) -> io::Result<()>,
+) -> io::Result<()> {
     fs::create_dir_all(to)?;
     for entry in fs::read_dir(from)? {
         let entry = entry?;
         let source = entry.path();
         let target = to.join(entry.file_name());
         if source.is_dir() {
-            copy_tree(&source, &target)?;
+            each_file(&source, &target, file)?;
         } else {
-            fs::copy(&source, &target)?;
+            file(&source, &target)?;
         }
     }
     Ok(())

@@ -13,6 +13,7 @@ use crate::{
         expected::{CLIENTS, Change, Entry, Intent, Intents, Reached},
         kill::{self, Countdown},
     },
+    scenario::power::TraceMark,
     settings::{Rng, Seed},
     workload::{
         TxnId, Version,
@@ -90,6 +91,14 @@ impl Worked {
     }
 }
 
+/// Who is told about commits while a database is recorded.
+#[derive(Clone, Copy)]
+pub(super) struct Tracing<'a> {
+    pub(super) mark: &'a (dyn Fn(TraceMark) + Sync),
+    /// An acknowledged commit is promised.
+    pub(super) durable: bool,
+}
+
 /// What the clients of a stretch share.
 pub(super) struct Stretch<'a> {
     pub(super) engine: &'a dyn Engine,
@@ -97,6 +106,8 @@ pub(super) struct Stretch<'a> {
     pub(super) manners: Manners,
     /// Where the process is to die.
     pub(super) death: Option<&'a Countdown>,
+    /// Who is told what may survive a power loss, and what must.
+    pub(super) trace: Option<Tracing<'a>>,
     /// Operations of all clients.
     pub(super) operations: u64,
     pub(super) seed: Seed,
@@ -137,6 +148,11 @@ impl Stretch<'_> {
         })?;
         Ok(all.into_inner().unwrap_or_else(PoisonError::into_inner))
     }
+}
+
+/// The number of a client's transaction in a trace.
+pub(super) fn marked(client: u16, seq: u32) -> u64 {
+    u64::from(client) << 32 | u64::from(seq)
 }
 
 struct Client<'a> {
@@ -288,9 +304,16 @@ impl<'a> Client<'a> {
             writes: Vec::new(),
             scans: Vec::new(),
         });
+        let number = marked(self.number, intent.seq);
+        if let Some(trace) = self.stretch.trace {
+            (trace.mark)(TraceMark::Asked(number));
+        }
         let asked = Instant::now();
         txn.commit()?;
         let nanos = u64::try_from(asked.elapsed().as_nanos()).unwrap_or(u64::MAX);
+        if let Some(trace) = self.stretch.trace.filter(|trace| trace.durable) {
+            (trace.mark)(TraceMark::Promised(number));
+        }
         self.reached.acked = intent.seq;
         expected.reach(self.number, self.reached);
         for change in &intent.changes {

@@ -68,6 +68,13 @@ pub enum Said {
     Rested(Rest),
     /// A promise is broken.
     Found(String),
+    /// States that a power loss may leave of the life's end were judged.
+    Lost {
+        /// How many.
+        states: u64,
+        /// How many more there were.
+        left_out: u64,
+    },
     /// The life is at its end; nothing but the end itself is left.
     Ending,
 }
@@ -85,7 +92,8 @@ struct Living<'a> {
 
 impl Life {
     /// Leads it in this process. An `Err` is an answer that no call within the documented limits gets.
-    pub fn lead(&self, driver: &dyn Driver, say: &(dyn Fn(&Said) + Sync)) -> Outcome<()> {
+    /// Whether the database is sound at its end.
+    pub fn lead(&self, driver: &dyn Driver, say: &(dyn Fn(&Said) + Sync)) -> Outcome<bool> {
         fs::create_dir_all(self.database()).unwrap_or_else(|error| panic!("{error}"));
         let expected = Expected::open(&self.folder, self.keys);
         let expected = expected.unwrap_or_else(|error| panic!("{error}"));
@@ -95,15 +103,13 @@ impl Life {
         let expected = &expected;
         let living = Living { life: self, bucket, engine, expected, dir, say };
         living.window().close_left()?;
-        if living.opened()? {
-            living.work()?;
-        }
+        let is_sound = living.opened()? && living.work()?;
         say(&Said::Ending);
         match self.ending {
-            Ending::Close => drop(living),
+            Ending::Close | Ending::PowerLoss => drop(living),
             _ => kill::die(),
         }
-        Ok(())
+        Ok(is_sound)
     }
 
     /// The database's folder.
@@ -186,27 +192,28 @@ impl Living<'_> {
             verifier: self.verifier(),
             manners: self.life.manners,
             death,
+            trace: None,
             operations: self.life.operations / STRETCHES,
             seed: Seed::new(self.life.seed).derive(&format!("stretch {number}")),
         }
     }
 
-    /// All stretches, or those before the one in which the process dies.
-    fn work(&self) -> Outcome<()> {
+    /// All stretches, or those before the one in which the process dies. Whether all was sound.
+    fn work(&self) -> Outcome<bool> {
         let mark = match self.life.ending {
             Ending::KillAcked(commits) => Some(Mark::Acked(commits)),
             Ending::KillAsked(commits) => Some(Mark::Asked(commits)),
-            Ending::Close | Ending::Failpoint(_) => None,
+            Ending::Close | Ending::PowerLoss | Ending::Failpoint(_) => None,
         };
         let countdown = mark.map(Countdown::new);
         for number in 1..=STRETCHES {
             let death = countdown.as_ref().filter(|_| number == STRETCHES);
             let worked = self.stretch_of(number, death)?;
             if !self.rest(worked)? {
-                break;
+                return Ok(false);
             }
         }
-        Ok(())
+        Ok(true)
     }
 
     /// Clients; in the first stretch a look at every key as well, in the second a window.

@@ -33,6 +33,7 @@ pub struct Explore {
     pub(crate) store: Option<PathBuf>,
     pub(crate) replay: Option<String>,
     pub(crate) shard: (u32, u32),
+    pub(crate) shared: Option<PathBuf>,
 }
 
 impl Default for Explore {
@@ -56,6 +57,7 @@ impl Default for Explore {
             store: None,
             replay: None,
             shard: (1, 1),
+            shared: None,
         }
     }
 }
@@ -125,6 +127,16 @@ impl Explore {
         self
     }
 
+    /// States have links to the files of this folder, which is a copy of the traced one as it was at the
+    /// start, where nothing wrote these. For stores whose files are many and mostly left alone: the
+    /// store must not write in place to a file that it did not write under the trace, and the
+    /// exploration fails when it does. The folder has to be on the filesystem of [`Self::folder`].
+    #[must_use]
+    pub fn shared(mut self, folder: impl Into<PathBuf>) -> Self {
+        self.shared = Some(folder.into());
+        self
+    }
+
     /// Stores each finding with its packed image in this folder.
     #[must_use]
     pub fn store(mut self, folder: impl Into<PathBuf>) -> Self {
@@ -153,7 +165,12 @@ impl Explore {
     }
 
     pub(crate) fn limits(&self) -> Limits {
-        Limits { workers: self.workers, deadline: self.deadline, memory: self.memory }
+        Limits {
+            workers: self.workers,
+            deadline: self.deadline,
+            memory: self.memory,
+            shared: self.shared.clone(),
+        }
     }
 
     pub(crate) fn bounds(&self) -> Bounds {

@@ -10,7 +10,7 @@ use crate::{
     build::Builder,
     error::{Error, Result},
     frame,
-    image::Image,
+    image::{Image, Shared},
     judge::Case,
     persist::Model,
     record,
@@ -22,6 +22,7 @@ use std::{
     fs::{self, File},
     path::{Path, PathBuf},
     sync::Arc,
+    time::SystemTime,
 };
 
 /// Marks a failure of the worker itself, which is no finding.
@@ -42,10 +43,14 @@ impl Life<'_> {
         record::forget_after_fork();
         confine(log, self.limits.memory);
         let mut own = self.model.clone().map(Builder::new);
+        let shared = match (&self.model, &self.limits.shared) {
+            (Some(model), Some(folder)) => model.trace.untouched(folder),
+            _ => Shared::new(),
+        };
         let mut other: Option<(PathBuf, Builder)> = None;
         while let Some(task) = receive::<Task>(tasks) {
             let reply = match self.image(&task.subject, &mut own, &mut other) {
-                Ok(image) => self.judge(&task, &image),
+                Ok(image) => self.judge(&task, &image, &shared),
                 // A worker that cannot build the state says nothing about the store.
                 Err(error) => self.give_up(&error),
             };
@@ -91,9 +96,13 @@ impl Life<'_> {
         }
     }
 
-    fn judge(&self, task: &Task, image: &Image) -> Reply {
+    fn judge(&self, task: &Task, image: &Image, shared: &Shared) -> Reply {
         let dir = self.home.join("state");
-        let prepared = fresh(&dir).and_then(|()| image.write(&dir));
+        // Another trace has files of its own.
+        let none = Shared::new();
+        let shared = if matches!(task.subject, Subject::State(_)) { shared } else { &none };
+        let before = written(shared);
+        let prepared = fresh(&dir).and_then(|()| image.write_sharing(&dir, shared));
         if let Err(error) = prepared {
             self.give_up(&error);
         }
@@ -102,12 +111,25 @@ impl Life<'_> {
         let case = Case { dir, promises, depth: task.depth, cut: task.cut, recorded };
         let recording = task.trace_to.as_ref().map(|_| Session::new().start(&case.dir));
         let outcome = guarded(|| (self.check)(&case));
+        if written(shared) != before {
+            let why = "the store wrote in place to a file that states share";
+            self.give_up(&Error::new("share files with", &case.dir, why));
+        }
         let untraced = task.trace_to.as_ref().zip(recording).and_then(|(file, recording)| {
             let stored = recording.and_then(Recording::finish).and_then(|t| t.write(file));
             stored.err().map(|error| error.to_string())
         });
         Reply { outcome, untraced }
     }
+}
+
+/// When each of these files was written last, and how long it is.
+fn written(shared: &Shared) -> Vec<Option<(SystemTime, u64)>> {
+    let state = |file: &PathBuf| {
+        let meta = fs::metadata(file).ok()?;
+        Some((meta.modified().ok()?, meta.len()))
+    };
+    shared.values().map(state).collect()
 }
 
 fn fresh(dir: &Path) -> Result<()> {

@@ -48,4 +48,6 @@ pub(crate) struct Limits {
     pub(crate) deadline: Duration,
     /// Bytes of private memory, on top of the caller's.
     pub(crate) memory: u64,
+    /// A copy of the traced folder as it was at the start, whose files states may share.
+    pub(crate) shared: Option<PathBuf>,
 }
