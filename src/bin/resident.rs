@@ -54,8 +54,11 @@ fn lose_power(life: &Life, driver: &dyn Driver) {
     use faultfs::{Case, Explore, Session, acked, begun};
     use mace_prod::{scenario::power::TraceMark, testdir::link_tree};
 
-    /// The most states of each step: a state of a million keys takes a second.
+    /// The most states of each step, of which there are six: a state of a million keys takes a second.
     const STATES: u64 = 8;
+
+    /// A shorter life has fewer: a state for so many operations.
+    const STATE_EVERY: u64 = 25_000;
 
     let database = life.database();
     let copy = life.folder.join("shared");
@@ -73,7 +76,7 @@ fn lose_power(life: &Life, driver: &dyn Driver) {
     }
     let explore = Explore::new()
         .seed(life.seed)
-        .limit(STATES)
+        .limit((life.operations / STATE_EVERY).clamp(2, STATES))
         .nested(0)
         .questions(0)
         .workers(2)

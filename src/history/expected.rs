@@ -104,6 +104,7 @@ impl Expected {
         Intents::open(&self.folder, client)
     }
 
+    #[expect(clippy::cast_ptr_alignment, reason = "a mapping begins at a page")]
     fn word(&self, at: u64) -> &AtomicU64 {
         assert!(at < (HEADER + self.keys * SLOT) / 8, "word {at} is in the file");
         // SAFETY: the place is within the mapping, which lives as long as `self` and begins at a page,
@@ -220,7 +221,9 @@ mod tests {
             },
         ];
         let mut file = expected.intents(1).unwrap();
-        intents.iter().for_each(|intent| file.append(intent).unwrap());
+        for intent in &intents {
+            file.append(intent).unwrap();
+        }
         intents.into()
     }
 

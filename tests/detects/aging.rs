@@ -88,7 +88,7 @@ impl Interceptor for Leaks {
                 let file = || File::open(&self.dir).expect("the folder is there");
                 held.files.extend((0..4).map(|_| file()));
             }
-            Leak::Memory => held.memory.push(black_box(vec![1; 2 << 20])),
+            Leak::Memory => held.memory.push(black_box(vec![1; 8 << 20])),
             Leak::Hoard => {
                 let data = self.dir.join("data");
                 fs::create_dir_all(&data).unwrap();
@@ -221,7 +221,7 @@ fn a_database_survives_how_its_lives_end() {
         assert_eq!((answer.cycle, answer.life), (cycle, cycle));
         assert!(answer.ended.starts_with(way), "{answer:?}");
         assert_eq!(answer.crashes, u64::from(way != "Close"), "{answer:?}");
-        assert_eq!(answer.states > 20, way == "PowerLoss", "{answer:?}");
+        assert_eq!(answer.states > 5, way == "PowerLoss", "{answer:?}");
     }
     let closed = Request { operations: 0, ..request(9) };
     let last = aging.cycle(closed).unwrap();
@@ -235,7 +235,7 @@ fn seed_of(way: &str, dir: &Path) -> u64 {
         let life = Life::draw(1, *seed, &scale, None);
         life.options.durable && format!("{:?}", life.ending).starts_with(way)
     };
-    (1..).find(is_it).expect("one in a few seeds does")
+    (1..10_000).find(is_it).expect("one in a few seeds does")
 }
 
 /// The judge of a power loss: what was promised is there, and what was not may be.
@@ -290,8 +290,6 @@ fn an_interrupted_run_goes_on_as_it_was() {
     }
     program.kill().unwrap();
     program.wait().unwrap();
-    // Whoever led the life holds the pipe's other end until it is gone.
-    assert!(lines.next().is_none_or(|line| line.is_ok()));
     let aging = Aging::new(&sibling(PROGRAM), dir.path());
     let answer = aging.cycle(request(4)).unwrap();
     assert_eq!(answer.found, None, "{answer:?}");

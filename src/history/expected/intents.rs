@@ -127,7 +127,7 @@ mod tests {
             intents.forget().unwrap();
             intents.append(&whole).unwrap();
             intents.file.write_all(&whole.encode()[..length]).unwrap();
-            assert_eq!(intents.read().unwrap(), [whole.clone()], "{length}");
+            assert_eq!(intents.read().unwrap(), std::slice::from_ref(&whole), "{length}");
         }
         let mut damaged = whole.encode();
         damaged[HEAD] ^= 1;

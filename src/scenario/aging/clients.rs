@@ -50,7 +50,8 @@ const UPKEEP: u64 = 4;
 pub struct Manners {
     /// Keys are deleted.
     pub deletes: bool,
-    /// Checkpoints are written while clients work.
+    /// Checkpoints are written while clients work, and files collected: a round of collection cleans up
+    /// behind dropped transactions and writes a checkpoint then.
     pub checkpoints: bool,
     /// Files are collected.
     pub collects: bool,
@@ -116,7 +117,8 @@ pub(super) struct Stretch<'a> {
 impl Stretch<'_> {
     /// Does the work.
     pub(super) fn run(&self) -> Outcome<Worked> {
-        self.on_clients(|client, done| client.work(done))
+        let all = self.operations;
+        self.on_clients(|client, done| client.work(done, all))
     }
 
     /// Writes each key that nobody wrote yet.
@@ -173,8 +175,7 @@ impl<'a> Client<'a> {
         Self { stretch, number, rng, intents, reached, worked: Worked::nothing() }
     }
 
-    fn work(&mut self, done: &AtomicU64) -> Outcome<()> {
-        let all = self.stretch.operations;
+    fn work(&mut self, done: &AtomicU64, all: u64) -> Outcome<()> {
         while self.worked.found.is_empty() {
             let before = self.worked.operations;
             let came = match self.rng.weighted(&[80, 12, 8]) {
@@ -248,7 +249,7 @@ impl<'a> Client<'a> {
             return Ok(());
         }
         txn.upsert(&marker_key(self.number), &keys::marker(self.number, id.seq))?;
-        self.commit(txn, Intent { seq: id.seq, changes })
+        self.commit(txn, &Intent { seq: id.seq, changes })
     }
 
     fn length(&mut self) -> u32 {
@@ -289,9 +290,9 @@ impl<'a> Client<'a> {
         Ok(keys::written(version))
     }
 
-    fn commit(&mut self, txn: Box<dyn Txn + '_>, intent: Intent) -> Outcome<()> {
+    fn commit(&mut self, txn: Box<dyn Txn + '_>, intent: &Intent) -> Outcome<()> {
         let expected = self.stretch.verifier.expected;
-        self.intents.append(&intent).unwrap_or_else(|error| panic!("{error}"));
+        self.intents.append(intent).unwrap_or_else(|error| panic!("{error}"));
         for change in &intent.changes {
             expected.pend(change.key, change.after);
         }
@@ -336,9 +337,10 @@ impl<'a> Client<'a> {
         let keys = self.stretch.verifier.expected.keys();
         let order = *self.rng.pick(&[Order::Forward, Order::Backward, Order::Alternating]);
         let low = self.rng.below(keys);
-        let (low, high) = match self.rng.percent(30) {
-            true => (low / 10 * 10, low / 10 * 10 + 10),
-            false => (low, low + self.rng.between(1, 100)),
+        let (low, high) = if self.rng.percent(30) {
+            (low / 10 * 10, low / 10 * 10 + 10)
+        } else {
+            (low, low + self.rng.between(1, 100))
         };
         self.worked.operations += 3;
         let verified = self.stretch.verifier.range(low, high.min(keys), order)?;
@@ -352,7 +354,7 @@ impl<'a> Client<'a> {
         match self.rng.below(4) {
             0 if checkpoints => self.stretch.verifier.bucket.checkpoint(),
             1 if checkpoints => self.stretch.verifier.bucket.checkpoint_and_wait(),
-            2 if collects => self.stretch.engine.collect_garbage(),
+            2 if collects && checkpoints => self.stretch.engine.collect_garbage(),
             _ => {
                 if let Err(denial) = self.stretch.engine.sync() {
                     self.worked.found.push(format!("answers: a barrier answers {denial}"));

@@ -10,7 +10,7 @@ use super::{
     window::Window,
 };
 use crate::{
-    engine::{Bucket, Driver, Engine, EngineError, Merge, Outcome},
+    engine::{Bucket, Driver, Engine, EngineError, Merge, Outcome, Reason},
     history::{
         History,
         expected::{CLIENTS, Expected},
@@ -28,7 +28,12 @@ use crate::{
 use process::sample;
 use results::resident::Rest;
 use serde::{Deserialize, Serialize};
-use std::{fs, path::PathBuf, thread, time::Instant};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    thread,
+    time::{Duration, Instant},
+};
 
 /// The bucket that stays.
 pub(super) const BUCKET: &str = "old";
@@ -41,6 +46,9 @@ pub(super) const STRETCHES: u64 = 12;
 
 /// Bytes of files that do not grow with the data.
 const SLACK: u64 = 16 << 20;
+
+/// How long the life before may take to die.
+const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Threads that compare all keys while nobody works, and while clients do.
 const READERS: usize = 2;
@@ -98,7 +106,7 @@ impl Life {
         let expected = Expected::open(&self.folder, self.keys);
         let expected = expected.unwrap_or_else(|error| panic!("{error}"));
         let dir = self.database();
-        let engine = driver.open(&dir, &self.options)?;
+        let engine = self.open(driver, &dir)?;
         let bucket = self.bucket(engine.as_ref(), &expected, say)?;
         let expected = &expected;
         let living = Living { life: self, bucket, engine, expected, dir, say };
@@ -115,6 +123,19 @@ impl Life {
     /// The database's folder.
     pub fn database(&self) -> PathBuf {
         self.folder.join(DATABASE)
+    }
+
+    /// Opens the database. A life that was cut off with who led it may still be dying.
+    fn open(&self, driver: &dyn Driver, dir: &Path) -> Outcome<Box<dyn Engine>> {
+        let asked = Instant::now();
+        loop {
+            match driver.open(dir, &self.options) {
+                Err(EngineError::Refused(Reason::Busy)) if asked.elapsed() < PATIENCE => {
+                    thread::yield_now();
+                }
+                answer => return answer,
+            }
+        }
     }
 
     /// Opens the bucket with the life's options, or makes it.
@@ -165,11 +186,11 @@ impl Living<'_> {
         let started = Instant::now();
         let verifier = self.verifier();
         let recovered = verifier.recover(self.life.promised)?;
-        let verified = verifier.all(READERS)?;
+        let compared = verifier.all(READERS)?;
         let mut words = recovered.words.clone();
-        words.extend(verifier.explain(&verified, &recovered)?);
+        words.extend(verifier.explain(&compared, &recovered)?);
         let millis = started.elapsed().as_millis() as u64;
-        (self.say)(&Said::Opened { reads: verified.reads, millis });
+        (self.say)(&Said::Opened { reads: compared.reads, millis });
         if !self.found(words) {
             return Ok(false);
         }
@@ -288,6 +309,6 @@ impl Living<'_> {
 
 fn compare(verifier: Verifier<'_>) -> Outcome<(Verified, u64)> {
     let started = Instant::now();
-    let verified = verifier.all(READERS)?;
-    Ok((verified, started.elapsed().as_millis() as u64))
+    let compared = verifier.all(READERS)?;
+    Ok((compared, started.elapsed().as_millis() as u64))
 }

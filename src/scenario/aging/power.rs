@@ -78,8 +78,8 @@ fn opened(
     let bucket = engine.open_bucket(BUCKET, Merge::Sum)?;
     let verifier = Verifier { bucket: bucket.as_ref(), expected };
     let recovered = verifier.recover(Promised::Acknowledged)?;
-    let verified = verifier.all(1)?;
+    let compared = verifier.all(1)?;
     let mut words = recovered.words.clone();
-    words.extend(verifier.explain(&verified, &recovered)?);
+    words.extend(verifier.explain(&compared, &recovered)?);
     Ok(words)
 }

@@ -135,7 +135,7 @@ fn agrees(number: u64, name: &[u8], slot: Slot, found: Option<&[u8]>) -> bool {
         || (pending != Entry::NEVER && keys::is_right(number, name, pending, found))
 }
 
-impl<'a> Verifier<'a> {
+impl Verifier<'_> {
     /// Compares the keys from `low` to below `high`, read by scans in this order.
     pub(super) fn range(&self, low: u64, high: u64, order: Order) -> Outcome<Verified> {
         let before: Vec<Slot> = (low..high).map(|number| self.expected.slot(number)).collect();

@@ -61,7 +61,9 @@ impl Stage {
     }
 
     fn takes_effect(&self, seq: u32, writes: &[(u64, u32)]) {
-        writes.iter().for_each(|(key, len)| self.holds(*key, seq, *len));
+        for (key, len) in writes {
+            self.holds(*key, seq, *len);
+        }
         self.marks(seq);
     }
 
@@ -89,10 +91,10 @@ impl Stage {
     fn told(&self) -> String {
         let verifier = Verifier { bucket: self.bucket.as_ref(), expected: &self.expected };
         let recovered = verifier.recover(Promised::Acknowledged).unwrap();
-        let verified = verifier.all(2).unwrap();
-        assert_eq!(verified.reads, 2000);
+        let compared = verifier.all(2).unwrap();
+        assert_eq!(compared.reads, 2000);
         let mut words = recovered.words.clone();
-        words.extend(verifier.explain(&verified, &recovered).unwrap());
+        words.extend(verifier.explain(&compared, &recovered).unwrap());
         words.join("; ")
     }
 
@@ -150,16 +152,19 @@ fn a_torn_transaction_is_told_from_a_lost_one() {
     stage.tells("a torn transaction, what was undone or dropped shows: k/00000000");
 }
 
+/// What a defect does to the database.
+type Plant = fn(&Stage);
+
 #[test]
 fn what_was_promised_long_ago_stays() {
-    let defects: [(&str, &dyn Fn(&Stage)); 7] = [
-        ("an old version is back", &|stage| stage.holds(KEYS[0], 1, 40)),
-        ("a deleted key is back", &|stage| stage.holds(KEYS[2], 2, 70)),
-        ("a key is gone", &|stage| stage.holds(KEYS[1], 2, 0)),
-        ("a wrong value", &|stage| stage.holds(KEYS[1], 2, 61)),
-        ("a wrong value", &|stage| stage.has(&keys::name(KEYS[1]), Some(b"x"))),
-        ("what was undone or dropped shows", &|stage| stage.holds(KEYS[1], 4, 50)),
-        ("a key that nobody wrote", &|stage| stage.has(b"k/00002000", Some(b"x"))),
+    let defects: [(&str, Plant); 7] = [
+        ("an old version is back", |stage| stage.holds(KEYS[0], 1, 40)),
+        ("a deleted key is back", |stage| stage.holds(KEYS[2], 2, 70)),
+        ("a key is gone", |stage| stage.holds(KEYS[1], 2, 0)),
+        ("a wrong value", |stage| stage.holds(KEYS[1], 2, 61)),
+        ("a wrong value", |stage| stage.has(&keys::name(KEYS[1]), Some(b"x"))),
+        ("what was undone or dropped shows", |stage| stage.holds(KEYS[1], 4, 50)),
+        ("a key that nobody wrote", |stage| stage.has(b"k/00002000", Some(b"x"))),
     ];
     for (word, defect) in defects {
         let stage = Stage::set();
