@@ -53,9 +53,13 @@ fn lead(plan: Option<OsString>) {
 fn lose_power(life: &Life, driver: &dyn Driver) {
     use faultfs::{Case, Explore, Session, acked, begun};
     use mace_prod::{scenario::power::TraceMark, testdir::link_tree};
+    use std::time::Duration;
 
     /// The most states of each step, of which there are six: a state of a million keys takes a second.
     const STATES: u64 = 8;
+
+    /// After which a state counts as hung; on a busy machine one of a million keys takes long.
+    const DEADLINE: Duration = Duration::from_mins(5);
 
     /// A shorter life has fewer: a state for so many operations.
     const STATE_EVERY: u64 = 25_000;
@@ -80,6 +84,7 @@ fn lose_power(life: &Life, driver: &dyn Driver) {
         .nested(0)
         .questions(0)
         .workers(2)
+        .deadline(DEADLINE)
         .folder(&life.folder)
         .store(life.folder.join("losses"))
         .shared(&copy);
