@@ -16,6 +16,7 @@ use mace_prod::{
         goals::{collected_data_files, commits_beside_snapshots, conflicts, counted},
         session::{Session, Verbs},
     },
+    settings::{FindingId, excludes},
     workload::{Access, Mix, Sweep},
 };
 
@@ -80,8 +81,11 @@ case!(stress_deep_pages_leave_and_come_back: [Deep], |run| {
             }
         }
         s.checkpoint("a");
-        s.unload("a");
-        s.open("a");
+        // The evictor may still be folding a page: an abort, by that finding.
+        if !excludes(FindingId::UNLOAD_RACES_THE_EVICTOR) {
+            s.unload("a");
+            s.open("a");
+        }
         s.glance(&reader);
     });
     reopen(run);
