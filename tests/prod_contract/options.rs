@@ -329,7 +329,8 @@ fn left(dir: &Path, options: &EngineOptions, bucket: &BucketOptions, claims: &mu
 
 /// An option that is kept, reported and then ignored would be seen nowhere else.
 fn options_have_their_effect(preset: Preset, dir: &Path, claims: &mut Claims) {
-    let engine = EngineOptions { collect_every_ms: None, ..preset.engine() }.one_log_file();
+    let engine =
+        EngineOptions { collect_every_ms: None, wal_file_bytes: 64 << 20, ..preset.engine() };
     let bucket = BucketOptions { inline_bytes: 4096, ..BucketOptions::default() };
     let plain = left(&dir.join("plain"), &engine, &bucket, claims);
     claims.same("blob files of values that are inlined", &plain.blobs, &0);
