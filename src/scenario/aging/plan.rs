@@ -173,8 +173,6 @@ fn engine_options(bytes: u64, before: Option<&EngineOptions>, rng: &mut Rng) -> 
         stat_mask_entries: *rng.pick(&[64, usual.stat_mask_entries]),
         // Full after a few stretches: a cache that fills looks like a leak.
         file_handles: *rng.pick(&[8, 16]),
-        eager_rewrites: rng.percent(50),
-        merge_window_us: *rng.pick(&[0, usual.merge_window_us]),
         ..usual
     }
 }
