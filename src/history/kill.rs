@@ -1,7 +1,7 @@
 //! Deaths at counted points: a child that is to be killed counts its own journal, or what it
 //! allocates, and sends itself SIGKILL. Nothing runs after that, in no thread.
 
-use crate::history::{Event, pause, pauses};
+use crate::history::{Event, hold, pauses};
 use serde::{Deserialize, Serialize};
 use std::{
     alloc::{GlobalAlloc, Layout, System},
@@ -59,7 +59,7 @@ pub fn die() {
 
 /// The system's allocator, counting. The child program uses it, so that an opening can be killed at
 /// a counted point of whatever it does, on whichever thread, in every build of an engine, and so that
-/// a thread can be held ([`pause`]); and so do the programs whose clients meet pauses ([`pauses`]).
+/// a thread can be held ([`hold`]); and so do the programs whose clients meet pauses ([`pauses`]).
 #[derive(Debug)]
 pub struct CountingAllocator;
 
@@ -78,7 +78,7 @@ fn count_allocation(bytes: usize) {
             die();
         }
     }
-    pause::asked_for(bytes);
+    hold::asked_for(bytes);
     if bytes >= pauses::PAGE {
         pauses::came_by();
     }

@@ -8,7 +8,7 @@
 //! Which places pause a thread follows from the plan's seed, the thread's name and how many places it
 //! came by: the same seed gives the same plan. What it changes is left to the scheduler. Judges nothing.
 
-use crate::{engine::hooks, history::pause, settings::Seed};
+use crate::{engine::hooks, history::hold, settings::Seed};
 use std::{
     cell::Cell,
     sync::atomic::{AtomicU64, AtomicUsize, Ordering},
@@ -134,7 +134,7 @@ fn pause_here() {
     if turn.role == 0 {
         // What this asks for may come by here again.
         TURN.set(Turn { role: u64::MAX, ..turn });
-        turn.role = role_of(&pause::name().unwrap_or_default());
+        turn.role = role_of(&hold::name().unwrap_or_default());
     }
     turn.places += 1;
     let length = length(PLAN.load(Ordering::Relaxed), turn).filter(|_| turn.taken < MOST);

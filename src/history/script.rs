@@ -10,8 +10,8 @@ use crate::{
     history::{
         BucketChange, Event, History, KeyText, Milestone,
         clients::{Tally, Traffic},
+        hold::Place,
         journal::Recorder,
-        pause::Place,
     },
     settings::Seed,
 };

@@ -238,8 +238,9 @@ fn a_power_loss_is_judged_in_its_states() {
     let answer = aging.cycle(request).unwrap();
     assert!(answer.ended.starts_with("PowerLoss"), "{answer:?}");
     assert!(answer.states > 5, "{answer:?}");
-    let found = answer.found.as_deref().unwrap_or("after a power loss: sound");
-    assert!(found.contains("after a power loss: "), "{answer:?}");
+    if let Some(found) = &answer.found {
+        assert!(found.contains("after a power loss: "), "{answer:?}");
+    }
 }
 
 /// A seed that draws a life on the durable route with this ending.

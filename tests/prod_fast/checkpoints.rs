@@ -17,8 +17,8 @@ use mace_prod::{
     history::{
         Event,
         clients::{Clients, Traffic, clients},
+        hold::{self, Place},
         kill::Mark,
-        pause::{self, Place},
         script::{
             Step,
             held::{LEAD, LEAF},
@@ -62,7 +62,7 @@ case!(checkpoints_beside_many_clients_survive_kills: [Defaults, OneWriter, ManyW
 // On the engine as it is the folded page is left to the next checkpoint; where a cut waits for those at
 // work it is written with this one.
 case!(a_fold_across_a_checkpoint_survives_a_kill: [Defaults, Relaxed, OneWriter], |run| {
-    if !pause::is_possible() {
+    if !hold::is_possible() {
         return run.skip("threads can be held on Linux only");
     }
     run.buckets = BucketOptions { consolidate_deltas: 16, ..BucketOptions::default() };

@@ -12,8 +12,8 @@ use mace_prod::{
     engine::{BucketOptions, Driver, mace::MaceDriver},
     history::{
         clients::{Traffic, clients},
+        hold::{self, Place},
         kill::Mark,
-        pause::{self, Place},
         script::{Step, held::LEAD},
     },
     scenario::run::{
@@ -85,7 +85,7 @@ case!(copies_beside_collection_are_whole: [
 fn is_possible(run: &mut Run<'_>) -> bool {
     if !MaceDriver.capabilities().copy {
         run.skip("this engine makes no copies");
-    } else if !pause::is_possible() {
+    } else if !hold::is_possible() {
         run.skip("threads can be held on Linux only");
     } else {
         return true;

@@ -22,7 +22,7 @@ use mace_prod::{
     engine::{BucketOptions, Preset},
     history::{
         clients::Traffic,
-        pause::{self, Place},
+        hold::{self, Place},
         script::Step,
     },
     oracle::{OracleName, Violation},
@@ -47,7 +47,7 @@ const HISTORY: usize = 120 << 10;
 const TRIES: u32 = 16;
 
 regression!(HISTORY_AHEAD_OF_ITS_PAGE: a_checkpoint_within_a_fold_keeps_its_commits, |finding| {
-    finding.needs(pause::is_possible(), "threads can be held on Linux only")?;
+    finding.needs(hold::is_possible(), "threads can be held on Linux only")?;
     let control = found_after_kill(finding, false)?;
     let found = found_after_kill(finding, true)?;
     let is_caused = control == Verdict::Pass;

@@ -20,7 +20,7 @@ use mace_prod::{
     engine::{BucketOptions, Preset},
     history::{
         clients::{Traffic, clients},
-        pause::{self, Place},
+        hold::{self, Place},
         script::{
             Step,
             held::{LEAD, LEAF},
@@ -54,7 +54,7 @@ const FIRST: u64 = 2800;
 const LEFT: u64 = 16;
 
 regression!(MERGE_RACES_THE_EVICTOR: a_page_is_merged_beside_the_evictor, |finding| {
-    finding.needs(pause::is_possible(), "threads can be held on Linux only")?;
+    finding.needs(hold::is_possible(), "threads can be held on Linux only")?;
     let id = FindingId::MERGE_RACES_THE_EVICTOR;
     // On a fixed engine one process is tried in each run.
     let processes = if excludes(id) { tries(id) } else { 1 };

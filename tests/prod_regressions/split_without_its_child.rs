@@ -21,7 +21,7 @@ use mace_prod::{
     history::{
         child::ExitClass,
         clients::Traffic,
-        pause::{self, Place},
+        hold::{self, Place},
         script::{
             Step,
             held::{LEAD, LEAF},
@@ -47,7 +47,7 @@ const LEAVES: u64 = 16;
 const READING: Duration = Duration::from_secs(5);
 
 regression!(SPLIT_WITHOUT_ITS_CHILD: a_killed_process_leaves_no_dangling_page, |finding| {
-    finding.needs(pause::is_possible(), "threads can be held on Linux only")?;
+    finding.needs(hold::is_possible(), "threads can be held on Linux only")?;
     for nth in 1..=LEAVES {
         let mut database = finding.database(&format!("leaf-{nth}"));
         let ended = finding.process(&mut database, &checkpoint_at_leaf(nth));

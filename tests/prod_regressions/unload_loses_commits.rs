@@ -29,7 +29,7 @@ use mace_prod::{
     history::{
         Milestone,
         clients::Traffic,
-        pause::{self, Place},
+        hold::{self, Place},
         script::{Step, held::LEAF},
     },
     regression,
@@ -55,7 +55,7 @@ const KEYS: u64 = 40;
 const TRIES: u32 = 5;
 
 regression!(UNLOAD_RACES_THE_EVICTOR: unloading_a_bucket_keeps_its_commits, |finding| {
-    finding.needs(pause::is_possible(), "threads can be held on Linux only")?;
+    finding.needs(hold::is_possible(), "threads can be held on Linux only")?;
     // The control: a checkpoint begins within the fold, and is followed by the unloading's own.
     let control = unloaded(finding, true)?;
     finding.expects(pairs(&control) == Some(KEYS + 1), &control)?;

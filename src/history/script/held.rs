@@ -7,7 +7,7 @@ use crate::{
     history::{
         Milestone,
         counters::Thread,
-        pause::{Hold, Place},
+        hold::{Hold, Place},
     },
     settings::Seed,
 };
