@@ -15,3 +15,38 @@ pub fn listen(call: Call) {
     #[cfg(not(feature = "extra_check"))]
     let _ = call;
 }
+
+#[cfg(all(test, feature = "extra_check"))]
+mod tests {
+    use super::*;
+    use crate::{
+        engine::{Driver, Preset, mace::MaceDriver},
+        testdir::TestDir,
+    };
+    use std::{
+        collections::BTreeSet,
+        sync::{Mutex, PoisonError},
+    };
+
+    static CALLED: Mutex<BTreeSet<&str>> = Mutex::new(BTreeSet::new());
+
+    #[test]
+    fn the_hooks_of_the_engine_are_found_and_call() {
+        listen(|hook, _| {
+            CALLED.lock().unwrap_or_else(PoisonError::into_inner).insert(hook);
+        });
+        let dir = TestDir::new("hooks").unwrap();
+        let engine = MaceDriver.open(dir.path(), &Preset::Tiny.engine()).unwrap();
+        let bucket = engine.create_bucket("a", &Preset::Tiny.bucket()).unwrap();
+        let txn = bucket.begin().unwrap();
+        txn.put(b"k", b"v").unwrap();
+        txn.commit().unwrap();
+        bucket.checkpoint_and_wait();
+        drop(bucket);
+        drop(engine);
+        let called = CALLED.lock().unwrap();
+        for hook in ["txn_begin", "txn_commit", "tree_update", "checkpoint"] {
+            assert!(called.contains(hook), "{hook}: {called:?}");
+        }
+    }
+}
