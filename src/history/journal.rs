@@ -56,15 +56,17 @@ impl Recorder {
         Self::new(earlier, Sink::Memory(Mutex::new(Vec::new())))
     }
 
-    /// Appends events to a journal file, going on where the file ends.
+    /// Appends events to a journal file, going on behind its last whole line.
     pub fn file(path: &Path) -> Result<Self> {
-        let earlier = read(path)?;
+        let whole = whole_lines(path)?;
         let file = OpenOptions::new()
             .create(true)
             .append(true)
             .open(path)
             .map_err(|error| Error::new("open", path, error))?;
-        Ok(Self::new(&earlier, Sink::File(path.to_owned(), file)))
+        // What its dead writer left of a line would become the beginning of the next one.
+        file.set_len(whole.len() as u64).map_err(|error| Error::new("cut", path, error))?;
+        Ok(Self::new(&parsed(path, &whole)?, Sink::File(path.to_owned(), file)))
     }
 
     fn new(earlier: &History, sink: Sink) -> Self {
@@ -196,13 +198,21 @@ impl Recorder {
 /// Reads a journal; one that is not there is empty. A last line without its end was being written
 /// when the writer died and is left out.
 pub fn read(path: &Path) -> Result<History> {
-    let text = match fs::read_to_string(path) {
+    parsed(path, &whole_lines(path)?)
+}
+
+fn whole_lines(path: &Path) -> Result<String> {
+    let mut text = match fs::read_to_string(path) {
         Ok(text) => text,
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => String::new(),
         Err(error) => return Err(Error::new("read", path, error)),
     };
-    let whole = text.rfind('\n').map_or("", |end| &text[..=end]);
-    let events = whole
+    text.truncate(text.rfind('\n').map_or(0, |end| end + 1));
+    Ok(text)
+}
+
+fn parsed(path: &Path, lines: &str) -> Result<History> {
+    let events = lines
         .lines()
         .map(|line| serde_json::from_str(line).map_err(|error| Error::new("parse", path, error)))
         .collect::<Result<Vec<Event>>>()?;
@@ -228,7 +238,11 @@ mod tests {
         assert_eq!(read(&path).unwrap().events.len(), 1);
         let second = Recorder::file(&path).unwrap();
         assert_eq!(second.next_txn(4), TxnId { client: 4, seq: 2 });
-        assert!(second.stamp() > stamp);
+        let stamp_of_second = second.stamp();
+        assert!(stamp_of_second > stamp);
+        let txn = TxnId { client: 4, seq: 2 };
+        second.record(Event::Begin { txn, bucket: "b".to_owned(), stamp: stamp_of_second });
+        assert_eq!(read(&path).unwrap().events.len(), 2, "the torn line is gone");
     }
 
     #[test]

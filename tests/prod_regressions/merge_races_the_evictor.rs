@@ -53,7 +53,7 @@ const FIRST: u64 = 2800;
 /// One of so many keys is left at first: a page without any is merged when somebody comes by.
 const LEFT: u64 = 16;
 
-regression!(MERGE_RACES_THE_EVICTOR: a_page_is_merged_beside_the_evictor, |finding| {
+regression!(MERGE_RACES_THE_EVICTOR: stress_a_page_is_merged_beside_the_evictor, |finding| {
     finding.needs(hold::is_possible(), "threads can be held on Linux only")?;
     let id = FindingId::MERGE_RACES_THE_EVICTOR;
     // On a fixed engine one process is tried in each run.
