@@ -99,7 +99,7 @@ impl Severity {
             Self::Unopenable => "leaves a database that cannot be opened",
             Self::Outage => "hangs or aborts the process",
             Self::Leak => "never gives space back",
-            Self::Call => "one call panics",
+            Self::Call => "one call panics or is wrong",
         }
     }
 }
