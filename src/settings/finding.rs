@@ -52,6 +52,7 @@ findings!(OF_MACE, "Those of mace-kv: one for each entry of `.config/known-findi
     LOG_ENDS_AT_DAMAGE "log-ends-at-damage",
     MANIFEST_GONE "manifest-gone",
     LOG_FILES_SWAPPED "log-files-swapped",
+    RECORD_OF_WHOLE_BLOCKS "record-of-whole-blocks",
 );
 
 findings!(OF_OTHERS, "Those of the engines that mace-kv is compared with.":

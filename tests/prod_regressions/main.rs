@@ -21,6 +21,7 @@ mod merge_admission;
 mod merge_lost_in_recovery;
 mod merge_races_the_evictor;
 mod panic_within_a_checkpoint_record;
+mod record_of_whole_blocks;
 mod scan_over_checkpoint;
 mod split_without_its_child;
 mod unload_loses_commits;

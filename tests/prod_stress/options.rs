@@ -29,7 +29,7 @@ const BETWEEN: Duration = Duration::from_millis(50);
 
 /// The room that zstd takes for a block, in bytes, and what a stored value has in front of it.
 const BLOCK: usize = 128 << 10;
-const RECORD_HEAD: usize = 68;
+const RECORD_HEAD: usize = 69;
 
 case!(stress_a_transaction_ends_at_its_checkpoints: in [Tiny, Relaxed], |run| {
     judge(run, PROMISE, a_transaction_ends_at_its_checkpoints);
