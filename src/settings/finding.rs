@@ -53,6 +53,7 @@ findings!(OF_MACE, "Those of mace-kv: one for each entry of `.config/known-findi
     MANIFEST_GONE "manifest-gone",
     LOG_FILES_SWAPPED "log-files-swapped",
     RECORD_OF_WHOLE_BLOCKS "record-of-whole-blocks",
+    REFUSED_OPENING_DELETES "refused-opening-deletes",
 );
 
 findings!(OF_OTHERS, "Those of the engines that mace-kv is compared with.":

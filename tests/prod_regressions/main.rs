@@ -22,6 +22,7 @@ mod merge_lost_in_recovery;
 mod merge_races_the_evictor;
 mod panic_within_a_checkpoint_record;
 mod record_of_whole_blocks;
+mod refused_opening_deletes;
 mod scan_over_checkpoint;
 mod split_without_its_child;
 mod unload_loses_commits;
