@@ -54,6 +54,7 @@ findings!(OF_MACE, "Those of mace-kv: one for each entry of `.config/known-findi
     LOG_FILES_SWAPPED "log-files-swapped",
     RECORD_OF_WHOLE_BLOCKS "record-of-whole-blocks",
     REFUSED_OPENING_DELETES "refused-opening-deletes",
+    TRANSACTION_ENDS_EARLY "transaction-ends-early",
 );
 
 findings!(OF_OTHERS, "Those of the engines that mace-kv is compared with.":

@@ -25,4 +25,5 @@ mod record_of_whole_blocks;
 mod refused_opening_deletes;
 mod scan_over_checkpoint;
 mod split_without_its_child;
+mod transaction_ends_early;
 mod unload_loses_commits;
