@@ -55,6 +55,7 @@ findings!(OF_MACE, "Those of mace-kv: one for each entry of `.config/known-findi
     RECORD_OF_WHOLE_BLOCKS "record-of-whole-blocks",
     REFUSED_OPENING_DELETES "refused-opening-deletes",
     TRANSACTION_ENDS_EARLY "transaction-ends-early",
+    READERS_FILL_THE_LOG "readers-fill-the-log",
 );
 
 findings!(OF_OTHERS, "Those of the engines that mace-kv is compared with.":

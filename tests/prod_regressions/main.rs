@@ -21,6 +21,7 @@ mod merge_admission;
 mod merge_lost_in_recovery;
 mod merge_races_the_evictor;
 mod panic_within_a_checkpoint_record;
+mod readers_fill_the_log;
 mod record_of_whole_blocks;
 mod refused_opening_deletes;
 mod scan_over_checkpoint;
