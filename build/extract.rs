@@ -357,7 +357,9 @@ fn in_module(tokens: &[TokenTree], exported: &BTreeSet<String>, found: &mut BTre
         let rest = &tokens[at + 1..];
         match word.to_string().as_str() {
             "impl" => {
-                if let Some(owner) = owner(rest).filter(|owner| exported.contains(owner)) {
+                if let Some(Implementation { owner, of_trait: false }) = implementation(rest)
+                    && exported.contains(&owner)
+                {
                     let public = names_of_functions(&body(rest), true);
                     found.extend(public.into_iter().map(|name| format!("{owner}::{name}")));
                 }
@@ -380,25 +382,33 @@ fn in_module(tokens: &[TokenTree], exported: &BTreeSet<String>, found: &mut BTre
     }
 }
 
-/// The type of an `impl` block that is no trait's.
-fn owner(tokens: &[TokenTree]) -> Option<String> {
+/// What an `impl` block is of.
+pub(crate) struct Implementation {
+    /// The last name of its type, outside of what is between `<` and `>`.
+    pub(crate) owner: String,
+    /// Whether it implements a trait.
+    pub(crate) of_trait: bool,
+}
+
+/// What the `impl` block is of that these tokens, behind that word, begin with.
+pub(crate) fn implementation(tokens: &[TokenTree]) -> Option<Implementation> {
     let brace = tokens.iter().position(is_brace)?;
-    let head = &tokens[..brace];
     let mut depth = 0_i32;
     let mut owner = None;
-    for token in head {
+    let mut of_trait = false;
+    for token in &tokens[..brace] {
         match token {
             TokenTree::Punct(punct) if punct.as_char() == '<' => depth += 1,
             TokenTree::Punct(punct) if punct.as_char() == '>' => depth -= 1,
             TokenTree::Ident(word) if depth == 0 => match word.to_string().as_str() {
-                "for" => return None,
+                "for" => of_trait = true,
                 "where" => break,
                 name => owner = Some(name.to_owned()),
             },
             _ => {}
         }
     }
-    owner
+    owner.map(|owner| Implementation { owner, of_trait })
 }
 
 /// What the next pair of braces holds, unless a semicolon comes first.

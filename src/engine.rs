@@ -22,7 +22,7 @@ pub mod silence;
 pub mod spin;
 
 pub use options::{
-    BucketOptions, EngineOptions, Merge, Preset, SET_ELEMENT, SET_PREFIX, both_sets,
+    BucketOptions, EngineOptions, Merge, Preset, SET_ELEMENT, SET_PREFIX, VOID_PREFIX, both_sets,
 };
 pub use rules::{RULES, Rules};
 
@@ -61,6 +61,8 @@ pub enum Reason {
     Invalid,
     /// A folder of another format.
     Version,
+    /// What the merge operator makes of a key's operands is nothing that can be kept.
+    MergeContract,
     /// The adapter has no such call; see [`Capabilities`].
     Unsupported,
 }
@@ -101,8 +103,20 @@ pub struct Identity {
 /// What an engine may count itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Counter {
+    /// Transactions that were begun.
+    Begun,
     /// Transactions that were committed.
     Commits,
+    /// Transactions that were dropped.
+    Drops,
+    /// Writes that met a conflict.
+    Conflicts,
+    /// Copies of the database that were made.
+    Copies,
+    /// Copies that could not be made, or were refused.
+    FailedCopies,
+    /// Keys at which the merge operator broke its contract.
+    MergeViolations,
     /// Nodes of a tree that were divided.
     Splits,
     /// Nodes of a tree that were joined with another one.
@@ -115,6 +129,46 @@ pub enum Counter {
     Collections,
     /// Writers that had to wait for room among the dirty pages.
     Waits,
+}
+
+/// What an engine says of a copy that it made.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CopyInfo {
+    /// Which generation of its metadata the copy has; later ones are greater.
+    pub generation: u64,
+    /// The version of the form that its metadata have.
+    pub metadata_version: u64,
+    /// The version of the form that its data files have.
+    pub files_version: u32,
+    /// How far each bucket is complete in it, at the least.
+    pub frontiers: Vec<Frontier>,
+}
+
+/// How far a bucket is complete in a copy, at the least.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Frontier {
+    /// The bucket's number.
+    pub bucket: u64,
+    /// A place in the log for each writer group.
+    pub groups: Vec<LogPlace>,
+}
+
+/// A place in a log.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct LogPlace {
+    /// The number of the log's file.
+    pub file: u64,
+    /// Bytes from its beginning.
+    pub offset: u64,
+}
+
+/// What a scan met that was made with the language's own iterators.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Iterated {
+    /// The pairs, in the order in which it met them.
+    pub pairs: Vec<(Vec<u8>, Vec<u8>)>,
+    /// How many more it met when it was asked again at its end, from both ends.
+    pub beyond: usize,
 }
 
 /// Opens an engine on a folder. A driver is what a case is given; it holds no open engine.
@@ -185,6 +239,11 @@ pub trait Engine: Send + Sync {
     /// Writes a copy that can be opened on its own; `target` must not exist.
     fn copy_to(&self, target: &Path) -> Outcome<()>;
 
+    /// The same as [`Self::copy_to`], and what the engine says of the copy; nothing where it says nothing.
+    fn copy_described(&self, target: &Path) -> Outcome<Option<CopyInfo>> {
+        self.copy_to(target).map(|()| None)
+    }
+
     /// Has the engine compare its account of files and bytes with what its data refer to, while nothing
     /// else goes on: the first difference, if there is one. An engine that cannot is
     /// [`Reason::Unsupported`].
@@ -228,6 +287,16 @@ pub trait Read {
     fn visit(&self, scan: &Scan, visit: &mut dyn FnMut(&[u8], &[u8])) -> Outcome<()> {
         self.scan(scan)?.iter().for_each(|(key, value)| visit(key, value));
         Ok(())
+    }
+
+    /// The same with the language's own iterators, which have no errors: a scan that meets one ends there.
+    fn iterate(&self, _: &Scan) -> Outcome<Iterated> {
+        Err(EngineError::Refused(Reason::Unsupported))
+    }
+
+    /// The number of the writer group that wrote what is at `key`.
+    fn writer_group(&self, _: &[u8]) -> Outcome<u64> {
+        Err(EngineError::Refused(Reason::Unsupported))
     }
 }
 

@@ -2,8 +2,8 @@
 //! where it says so. It changes no answer itself; `faulty`, which keeps a book of every call, is apart.
 
 use crate::engine::{
-    Bucket, BucketOptions, Capabilities, Counter, Driver, Engine, EngineOptions, Identity, Merge,
-    Outcome, Read, Scan, Txn,
+    Bucket, BucketOptions, Capabilities, Counter, Driver, Engine, EngineOptions, Identity,
+    Iterated, Merge, Outcome, Read, Scan, Txn,
 };
 use std::{path::Path, sync::Arc};
 
@@ -266,6 +266,14 @@ impl<H: Reads> Read for Handle<'_, H> {
 
     fn visit(&self, scan: &Scan, visit: &mut dyn FnMut(&[u8], &[u8])) -> Outcome<()> {
         self.layer.visit(self.below.read(), scan, visit)
+    }
+
+    fn iterate(&self, scan: &Scan) -> Outcome<Iterated> {
+        self.below.read().iterate(scan)
+    }
+
+    fn writer_group(&self, key: &[u8]) -> Outcome<u64> {
+        self.below.read().writer_group(key)
     }
 }
 

@@ -4,16 +4,19 @@
 
 #[cfg(all(feature = "extra_check", not(engine_api = "0.1")))]
 use crate::engine::silence;
+#[cfg(not(engine_api = "0.1"))]
+use crate::engine::{CopyInfo, Frontier, LogPlace};
 use crate::{
     engine::{
         Bucket, BucketOptions, Capabilities, Counter, Driver, Engine, EngineError, EngineOptions,
-        Identity, Keys, Merge, Order, Outcome, Read, Reason, SET_PREFIX, Scan, Txn, both_sets,
+        Identity, Iterated, Keys, Merge, Order, Outcome, Read, Reason, SET_PREFIX, Scan, Txn,
+        VOID_PREFIX, both_sets,
     },
     settings::{ENGINE_BUILD, ENGINE_VERSION},
 };
 #[cfg(feature = "extra_check")]
 use mace::observe::{CounterMetric, InMemoryObserver};
-use mace::{Iter, Mace, MergeOperator, OpCode, Options, TxnKV, TxnView, U64AddOperator};
+use mace::{Iter, Mace, MergeOperator, OpCode, Options, TxnKV, TxnView};
 use std::{
     cell::Cell,
     ops::Bound,
@@ -155,17 +158,21 @@ fn translate_bucket(ours: &BucketOptions) -> mace::BucketOptions {
 /// that `Merge::Sum` has to be one object for the whole process.
 fn sum_operator() -> Arc<dyn MergeOperator> {
     static OPERATOR: OnceLock<Arc<SumOrSet>> = OnceLock::new();
-    OPERATOR.get_or_init(Arc::default).clone()
+    let adds = || mace::u64_add_operator().expect("the engine has an operator that adds");
+    OPERATOR.get_or_init(|| Arc::new(SumOrSet(adds()))).clone()
 }
 
-/// [`Merge::Sum`]: the engine's own adding operator, and elements at keys of sets.
-#[derive(Default)]
-struct SumOrSet(U64AddOperator);
+/// [`Merge::Sum`]: the engine's own adding operator, elements at keys of sets, and nothing at keys where
+/// the contract of operators is broken on purpose.
+struct SumOrSet(Arc<dyn MergeOperator>);
 
 impl MergeOperator for SumOrSet {
     fn combine_operands(&self, key: &[u8], left: &[u8], right: &[u8]) -> Vec<u8> {
         if key.starts_with(SET_PREFIX) {
             return both_sets(left, right);
+        }
+        if key.starts_with(VOID_PREFIX) {
+            return Vec::new();
         }
         self.0.combine_operands(key, left, right)
     }
@@ -203,9 +210,8 @@ fn deny(code: OpCode) -> EngineError {
         OpCode::NoSpace => EngineError::Refused(Reason::Quota),
         OpCode::Invalid => EngineError::Refused(Reason::Invalid),
         OpCode::BadVersion => EngineError::Refused(Reason::Version),
-        OpCode::Corruption | OpCode::IoError | OpCode::MergeContractViolation => {
-            EngineError::Failed(code.to_string())
-        }
+        OpCode::MergeContractViolation => EngineError::Refused(Reason::MergeContract),
+        OpCode::Corruption | OpCode::IoError => EngineError::Failed(code.to_string()),
     }
 }
 
@@ -227,7 +233,17 @@ impl Counters {
 
     fn of_kind(&self, counter: Counter) -> Option<u64> {
         let wanted = match counter {
+            Counter::Begun => CounterMetric::TxnBegin,
             Counter::Commits => CounterMetric::TxnCommit,
+            Counter::Drops => CounterMetric::TxnAbort,
+            Counter::Conflicts => CounterMetric::TxnConflictAbort,
+            #[cfg(not(engine_api = "0.1"))]
+            Counter::Copies => CounterMetric::CheckpointComplete,
+            #[cfg(not(engine_api = "0.1"))]
+            Counter::FailedCopies => CounterMetric::CheckpointFailure,
+            #[cfg(engine_api = "0.1")]
+            Counter::Copies | Counter::FailedCopies => return None,
+            Counter::MergeViolations => CounterMetric::MergeContractViolation,
             Counter::Splits => CounterMetric::TreeNodeSplit,
             Counter::Joins => CounterMetric::TreeNodeMerge,
             Counter::SharedSyncs => CounterMetric::WalGenerationFollower,
@@ -329,7 +345,22 @@ impl Engine for MaceEngine {
 
     #[cfg(not(engine_api = "0.1"))]
     fn copy_to(&self, target: &Path) -> Outcome<()> {
-        self.0.create_checkpoint(target).map(|_| ()).map_err(deny)
+        self.copy_described(target).map(drop)
+    }
+
+    #[cfg(not(engine_api = "0.1"))]
+    fn copy_described(&self, target: &Path) -> Outcome<Option<CopyInfo>> {
+        let info = self.0.create_checkpoint(target).map_err(deny)?;
+        let frontier = |theirs: mace::BucketFrontier| Frontier {
+            bucket: theirs.bucket_id,
+            groups: theirs.groups.into_iter().map(place).collect(),
+        };
+        Ok(Some(CopyInfo {
+            generation: info.seq,
+            metadata_version: info.metadata_version,
+            files_version: info.data_blob_format_version,
+            frontiers: info.frontiers.into_iter().map(frontier).collect(),
+        }))
     }
 
     /// The engine has it for its own tests, and says what it finds in a panic.
@@ -337,6 +368,11 @@ impl Engine for MaceEngine {
     fn accounting(&self) -> Outcome<Option<String>> {
         Ok(silence::panic_of(|| mace::testing::assert_persisted_gc_stats(&self.0)))
     }
+}
+
+#[cfg(not(engine_api = "0.1"))]
+fn place(theirs: mace::GroupPosition) -> LogPlace {
+    LogPlace { file: theirs.file_id, offset: theirs.offset }
 }
 
 struct MaceBucket(mace::Bucket);
@@ -385,6 +421,14 @@ impl Read for MaceView<'_> {
         self.0.get(key).map(|value| value.slice().to_vec()).map_err(deny)
     }
 
+    fn iterate(&self, scan: &Scan) -> Outcome<Iterated> {
+        Ok(iterated(self.iter(&scan.keys), scan))
+    }
+
+    fn writer_group(&self, key: &[u8]) -> Outcome<u64> {
+        self.0.get(key).map(|value| u64::from(value.group_id())).map_err(deny)
+    }
+
     fn scan(&self, scan: &Scan) -> Outcome<Vec<(Vec<u8>, Vec<u8>)>> {
         collected(self.iter(&scan.keys), scan)
     }
@@ -424,7 +468,16 @@ impl MaceTxn<'_> {
 
 impl Read for MaceTxn<'_> {
     fn get(&self, key: &[u8]) -> Outcome<Vec<u8>> {
-        self.txn.get(key).map(|value| value.slice().to_vec()).map_err(deny)
+        let value = self.txn.get(key).map_err(deny)?;
+        Ok(value.to_vec())
+    }
+
+    fn iterate(&self, scan: &Scan) -> Outcome<Iterated> {
+        Ok(iterated(self.iter(&scan.keys), scan))
+    }
+
+    fn writer_group(&self, key: &[u8]) -> Outcome<u64> {
+        self.txn.get(key).map(|value| u64::from(value.group_id())).map_err(deny)
     }
 
     fn scan(&self, scan: &Scan) -> Outcome<Vec<(Vec<u8>, Vec<u8>)>> {
@@ -479,14 +532,34 @@ fn bounds(low: &Bound<Vec<u8>>, high: &Bound<Vec<u8>>) -> Bounds {
     (low.clone(), high.clone())
 }
 
+/// Whether the next pair is taken from the back, when so many were met.
+const fn is_from_back(scan: &Scan, met: usize) -> bool {
+    match scan.order {
+        Order::Forward => false,
+        Order::Backward => true,
+        Order::Alternating => met % 2 == 1,
+    }
+}
+
+/// How often an iterator is asked again at its end, from either end.
+const ASKED_AT_END: usize = 3;
+
+fn iterated(mut iter: Iter<'_>, scan: &Scan) -> Iterated {
+    let mut pairs = Vec::new();
+    while pairs.len() < scan.limit {
+        let from_back = is_from_back(scan, pairs.len());
+        let item = if from_back { iter.next_back() } else { iter.next() };
+        let Some(item) = item else { break };
+        pairs.push((item.key().to_vec(), item.val().to_vec()));
+    }
+    let more = |_: &usize| iter.next().is_some() || iter.next_back().is_some();
+    let beyond = (0..ASKED_AT_END).filter(more).count();
+    Iterated { pairs, beyond }
+}
+
 fn walk(mut iter: Iter<'_>, scan: &Scan, mut visit: impl FnMut(&[u8], &[u8])) -> Outcome<()> {
     for met in 0..scan.limit {
-        let from_back = match scan.order {
-            Order::Forward => false,
-            Order::Backward => true,
-            Order::Alternating => met % 2 == 1,
-        };
-        let step = if from_back { iter.try_next_back() } else { iter.try_next() };
+        let step = if is_from_back(scan, met) { iter.try_next_back() } else { iter.try_next() };
         match step.map_err(deny)? {
             Some(item) => visit(item.key(), item.val()),
             None => break,

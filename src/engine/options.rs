@@ -193,6 +193,10 @@ pub enum Merge {
 /// The prefix of keys at which [`Merge::Sum`] collects elements.
 pub const SET_PREFIX: &[u8] = b"u/";
 
+/// The prefix of keys at which [`Merge::Sum`] makes nothing of two operands. mace-kv forbids its operators to
+/// (`MergeOperator`), and answers so.
+pub const VOID_PREFIX: &[u8] = b"void/";
+
 /// The length of an element, in bytes.
 pub const SET_ELEMENT: usize = 16;
 

@@ -4,7 +4,7 @@
 //!
 //! What it does not see: whether a case asks the adapter for what it can call.
 
-use crate::chaos::extract::{functions, tokens};
+use crate::chaos::extract::{functions, implementation, tokens};
 use proc_macro2::{Delimiter, TokenTree};
 use serde::Deserialize;
 use std::collections::{BTreeMap, BTreeSet};
@@ -57,7 +57,9 @@ fn within(all: &[TokenTree], own: &str, found: &mut BTreeSet<String>) {
     let mut implemented = None;
     for (at, token) in all.iter().enumerate() {
         match token {
-            TokenTree::Ident(word) if word == "impl" => implemented = Some(self_type(&all[at..])),
+            TokenTree::Ident(word) if word == "impl" => {
+                implemented = implementation(&all[at + 1..]).map(|block| block.owner);
+            }
             TokenTree::Group(group) => {
                 let is_body = group.delimiter() == Delimiter::Brace;
                 let entered = if is_body { implemented.take() } else { None };
@@ -69,22 +71,6 @@ fn within(all: &[TokenTree], own: &str, found: &mut BTreeSet<String>) {
             _ => {}
         }
     }
-}
-
-/// The last name in front of the braces of an `impl` block, outside of what is between `<` and `>`.
-fn self_type(all: &[TokenTree]) -> String {
-    let mut depth = 0_i32;
-    let mut last = String::new();
-    for token in all {
-        match token {
-            TokenTree::Group(group) if group.delimiter() == Delimiter::Brace => break,
-            TokenTree::Punct(punct) if punct.as_char() == '<' => depth += 1,
-            TokenTree::Punct(punct) if punct.as_char() == '>' => depth -= 1,
-            TokenTree::Ident(name) if depth == 0 => last = name.to_string(),
-            _ => {}
-        }
-    }
-    last
 }
 
 /// Whether arguments follow, or the types that come in front of them.

@@ -5,6 +5,7 @@
 
 mod buckets;
 mod options;
+mod says;
 mod transactions;
 
 use mace_prod::{
