@@ -16,6 +16,7 @@ pub mod hold;
 pub mod journal;
 pub mod kill;
 pub mod listen;
+pub mod memory;
 pub mod milestone;
 pub mod oracle_name;
 pub mod pauses;

@@ -23,6 +23,7 @@ pub mod reads;
 pub mod recovered;
 pub mod recovery;
 mod reopened;
+pub mod resources;
 pub mod scan;
 mod slots;
 pub mod space;

@@ -16,6 +16,7 @@ pub mod power;
 pub mod regression;
 pub mod rot;
 pub mod run;
+pub mod slopes;
 
 use crate::{
     engine::{Driver, Preset, mace::MaceDriver},

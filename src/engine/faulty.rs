@@ -22,7 +22,7 @@ use handles::LyingEngine;
 use shared::{Books, Shared};
 use std::{
     path::Path,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Condvar, Mutex, PoisonError},
 };
 
 pub use defect::{Death, Defect, Loss};
@@ -80,7 +80,8 @@ impl<D: Driver> FaultyEngine<D> {
             let death = self.death;
             let unsure_every = self.unsure_every;
             let book = Book { death, unsure_every, ..Book::default() };
-            Arc::new(Shared { defect: self.defect, book: Mutex::new(book) })
+            let began = Condvar::new();
+            Arc::new(Shared { defect: self.defect, book: Mutex::new(book), began })
         };
         books.entry(dir.to_owned()).or_insert_with(fresh).clone()
     }

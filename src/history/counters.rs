@@ -1,4 +1,5 @@
-//! What the operating system counted for us: bytes that a thread read, and how often one waited. Cases
+//! What the operating system counted for us: bytes that a thread read, how often one waited, and what the
+//! process has open. Cases
 //! use it to show that they reached what they are there for, in every build of an engine. Only Linux
 //! counts; elsewhere the answer is nothing.
 
@@ -26,6 +27,32 @@ impl Thread {
     pub fn waits(&self) -> Option<u64> {
         counted(self.0.to_str()?, "voluntary_ctxt_switches")
     }
+}
+
+/// What this process has open.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Descriptors {
+    /// All descriptors, that of asking among them.
+    pub all: i64,
+    /// Those whose file was deleted.
+    pub deleted: i64,
+}
+
+/// The descriptors of this process.
+pub fn descriptors() -> Option<Descriptors> {
+    let mut open = Descriptors { all: 0, deleted: 0 };
+    for descriptor in std::fs::read_dir("/proc/self/fd").ok()?.flatten() {
+        open.all += 1;
+        let file = std::fs::read_link(descriptor.path()).unwrap_or_default();
+        open.deleted += i64::from(file.to_string_lossy().ends_with(" (deleted)"));
+    }
+    Some(open)
+}
+
+/// Nanoseconds for which the calling thread could have run and waited for a processor.
+pub fn thread_kept_waiting() -> Option<u64> {
+    let text = std::fs::read_to_string("/proc/thread-self/schedstat").ok()?;
+    text.split_whitespace().nth(1)?.parse().ok()
 }
 
 fn counted(path: &str, name: &str) -> Option<u64> {

@@ -1,7 +1,7 @@
 //! Deaths at counted points: a child that is to be killed counts its own journal, or what it
 //! allocates, and sends itself SIGKILL. Nothing runs after that, in no thread.
 
-use crate::history::{Event, hold, pauses};
+use crate::history::{Event, hold, memory, pauses};
 use serde::{Deserialize, Serialize};
 use std::{
     alloc::{GlobalAlloc, Layout, System},
@@ -59,7 +59,8 @@ pub fn die() {
 
 /// The system's allocator, counting. The child program uses it, so that an opening can be killed at
 /// a counted point of whatever it does, on whichever thread, in every build of an engine, and so that
-/// a thread can be held ([`hold`]); and so do the programs whose clients meet pauses ([`pauses`]).
+/// a thread can be held ([`hold`]); and so do the programs whose clients meet pauses ([`pauses`]), or that
+/// measure what they hold ([`memory`]).
 #[derive(Debug)]
 pub struct CountingAllocator;
 
@@ -84,11 +85,17 @@ fn count_allocation(bytes: usize) {
     }
 }
 
+/// A size, which no allocation makes greater than `isize::MAX`.
+const fn signed(bytes: usize) -> i64 {
+    (bytes as u64).cast_signed()
+}
+
 // SAFETY: every call is passed on to the system's allocator as it came; counting, dying and holding a
 // thread allocate nothing.
 unsafe impl GlobalAlloc for CountingAllocator {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         count_allocation(layout.size());
+        memory::changed(signed(layout.size()));
         // SAFETY: the caller keeps the contract of `alloc`, which is the same there.
         unsafe { System.alloc(layout) }
     }
@@ -96,17 +103,20 @@ unsafe impl GlobalAlloc for CountingAllocator {
     // The default would write zeros over large buffers that the system hands out as zeros.
     unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
         count_allocation(layout.size());
+        memory::changed(signed(layout.size()));
         // SAFETY: the caller keeps the contract of `alloc_zeroed`, which is the same there.
         unsafe { System.alloc_zeroed(layout) }
     }
 
     unsafe fn realloc(&self, pointer: *mut u8, layout: Layout, size: usize) -> *mut u8 {
         count_allocation(size);
+        memory::changed(signed(size) - signed(layout.size()));
         // SAFETY: `pointer` came from the system's allocator, and the caller keeps the contract.
         unsafe { System.realloc(pointer, layout, size) }
     }
 
     unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
+        memory::changed(-signed(layout.size()));
         // SAFETY: `pointer` came from `alloc` above, hence from the system's allocator.
         unsafe { System.dealloc(pointer, layout) }
     }

@@ -36,6 +36,8 @@ pub enum OracleName {
     Progress,
     /// A read shows the snapshot of its transaction.
     Reads,
+    /// What an operation used is given back.
+    Resources,
     /// Scans equal point reads.
     Scan,
     /// Files and bytes stay bounded.
@@ -61,6 +63,7 @@ impl OracleName {
             Self::Power => "power",
             Self::Progress => "progress",
             Self::Reads => "reads",
+            Self::Resources => "resources",
             Self::Scan => "scan",
             Self::Space => "space",
             Self::Stability => "stability",

@@ -10,9 +10,10 @@ use super::{
     conservation::{self, Total},
     isolation, live, logged, progress, reads,
     recovery::{self, Expect, Reopened, Streams},
+    resources::{self, Series},
     space::{self, Bound, Sample},
 };
-use crate::history::{History, snapshot_readers::Snapshot};
+use crate::history::{History, clients::Share, snapshot_readers::Snapshot};
 use std::collections::BTreeMap;
 
 /// Which commits count.
@@ -93,10 +94,14 @@ pub struct Evidence<'a> {
     pub snapshots: &'a [Snapshot],
     /// Groups of clients with equal work.
     pub equals: &'a [Equals],
+    /// What share of the turns each client had.
+    pub shares: &'a [Share],
     /// Accounts whose total stays.
     pub accounts: Option<Accounts>,
     /// Sizes that are bounded.
     pub sizes: Option<Sizes>,
+    /// Resources that operations are to give back.
+    pub resources: &'a [Series],
 }
 
 impl<'a> Evidence<'a> {
@@ -111,8 +116,10 @@ impl<'a> Evidence<'a> {
             isolation: Isolation::Whole,
             snapshots: &[],
             equals: &[],
+            shares: &[],
             accounts: None,
             sizes: None,
+            resources: &[],
         }
     }
 }
@@ -164,11 +171,12 @@ const OF_STATES: [OracleName; 5] = [
 ];
 
 /// The others that are run here.
-const OF_OTHERS: [OracleName; 7] = [
+const OF_OTHERS: [OracleName; 8] = [
     OracleName::Reads,
     OracleName::Progress,
     OracleName::Conservation,
     OracleName::Space,
+    OracleName::Resources,
     OracleName::Accounting,
     OracleName::Logged,
     OracleName::Isolation,
@@ -203,9 +211,10 @@ pub fn judge_all(evidence: &Evidence<'_>) -> Judgement {
             .filter_map(|Snapshot { what, first, last, .. }| reads::still(what, first, last))
             .collect(),
     );
-    if evidence.equals.is_empty() {
+    if evidence.equals.is_empty() && !evidence.shares.iter().any(progress::is_in_a_crowd) {
         all.skip(&[OracleName::Progress], "no clients had equal work");
     }
+    all.judged.add(evidence.shares.iter().flat_map(progress::judge_share).collect());
     for Equals { commits, most_times } in evidence.equals {
         all.judged.add(progress::judge(commits, *most_times));
     }
@@ -219,6 +228,10 @@ pub fn judge_all(evidence: &Evidence<'_>) -> Judgement {
         Some(Sizes { samples, bound }) => all.judged.add(space::judge(samples, *bound)),
         None => all.skip(&[OracleName::Space], "no sizes were sampled"),
     }
+    if evidence.resources.is_empty() {
+        all.skip(&[OracleName::Resources], "no resources were read");
+    }
+    all.judged.add(evidence.resources.iter().filter_map(resources::judge).collect());
     match accounting::judge(history) {
         Some(judged) => all.judged = std::mem::take(&mut all.judged).and(judged),
         None => all.skip(&[OracleName::Accounting], "the engine was not asked for its account"),
@@ -307,7 +320,8 @@ mod tests {
             ..Evidence::new(&history, Streams::One, &states)
         };
         let judged = judge_all(&evidence);
-        let without = [OracleName::Space, OracleName::Accounting, OracleName::Logged];
+        let without =
+            [OracleName::Space, OracleName::Resources, OracleName::Accounting, OracleName::Logged];
         assert_eq!(not_run(&judged), without);
         let named = |oracle| judged.judged.violations.iter().any(|found| found.oracle == oracle);
         for oracle in [OracleName::Durability, OracleName::Progress, OracleName::Conservation] {

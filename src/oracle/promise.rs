@@ -36,7 +36,7 @@ pub fn promise(oracle: OracleName, after: After) -> Promise {
             | OracleName::Scan,
             _,
         ) => Promise::Api,
-        (OracleName::Accounting | OracleName::Space, _) => Promise::Space,
+        (OracleName::Accounting | OracleName::Resources | OracleName::Space, _) => Promise::Space,
         (
             OracleName::Contents
             | OracleName::Durability

@@ -19,6 +19,7 @@ use crate::{
     history::{
         Event, History, Milestone,
         accounting::account,
+        clients::Tally,
         dump::Dump,
         journal::{self, Recorder},
         listen::Listening,
@@ -367,10 +368,11 @@ impl<'a> Run<'a> {
     }
 
     fn judged(&mut self, left: &Left) -> Vec<Violation> {
-        let Evidence { snapshots, samples, equals, .. } = &self.evidence;
+        let Evidence { tally, snapshots, samples, equals, .. } = &self.evidence;
         let judgement = judge_all(&oracle::judge::Evidence {
             snapshots,
             equals,
+            shares: &tally.shares,
             accounts: self.bank.map(|bank| self.accounts(bank, &left.reopened)),
             sizes: self.bound.map(|bound| Sizes { samples: samples.clone(), bound }),
             ..oracle::judge::Evidence::new(&left.history, self.streams, &left.reopened)
@@ -423,7 +425,8 @@ impl<'a> Run<'a> {
             figures.add("commits_in_flight", open as u64);
             return;
         }
-        let Evidence { snapshots, samples, data_files, blob_files, .. } = &self.evidence;
+        let Evidence { tally, snapshots, samples, data_files, blob_files, .. } = &self.evidence;
+        say_latencies(tally);
         figures.add("snapshots", snapshots.len() as u64);
         figures.add("readings", snapshots.iter().map(|snapshot| snapshot.readings).sum());
         figures.add("data_files_collected", *data_files);
@@ -497,6 +500,24 @@ pub fn concluded(
         figures.add("isolation.ambiguous", seen.ambiguous);
     }
     judgement.violations()
+}
+
+/// Says how long the attempts of each client took.
+fn say_latencies(tally: &Tally) {
+    for (client, latencies) in &tally.latencies {
+        let own = tally.shares.iter().filter(|share| share.client == *client);
+        let overtaken = own.filter_map(|share| share.overtaken).max();
+        let meanwhile = overtaken.map_or("not counted".to_owned(), |most| most.to_string());
+        let micros = |quantile| latencies.value_at_quantile(quantile) / 1000;
+        say(&format!(
+            "client {client}: {} attempts, p50 {} us, p99 {} us, max {} us; most transactions of others \
+             meanwhile: {meanwhile}",
+            latencies.len(),
+            micros(0.5),
+            micros(0.99),
+            micros(1.0),
+        ));
+    }
 }
 
 /// Adds to the figures what a history shows.

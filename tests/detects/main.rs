@@ -15,11 +15,13 @@ mod large;
 mod layers;
 mod limits;
 mod pairs;
+mod slopes;
 mod stage;
 mod text;
 mod weave;
 
 use charge::{Charge, charge};
+use mace_prod::history::kill::CountingAllocator;
 use mace_prod::{
     engine::faulty::{Death, Defect, Loss},
     oracle::{Violation, isolation},
@@ -27,6 +29,10 @@ use mace_prod::{
 };
 use stage::{Outcome, Play};
 use std::collections::BTreeSet;
+
+// What a process holds is measured in `slopes`.
+#[global_allocator]
+static ALLOCATOR: CountingAllocator = CountingAllocator;
 
 /// Runs of each defect, each with a seed of its own.
 const RUNS: u64 = 20;
@@ -107,6 +113,8 @@ defects! {
     detects_a_file_that_stays: FileStays,
     detects_a_file_that_grows: FileGrows,
     detects_a_stuck_client: LockLeaks,
+    detects_a_client_that_stalls: ClientStalls,
+    detects_a_client_that_starves: ClientStarves,
     detects_an_account_that_differs: AccountsDiffer,
     detects_an_error_that_is_only_logged: ErrorLogged,
 }
@@ -221,6 +229,7 @@ fn honest_operations_are_never_flagged() {
     must_be_silent("bank", 50, |play, _| stage::bank(play));
     must_be_silent("files", 3, |play, _| stage::files(play));
     must_be_silent("threads", 50, |play, _| stage::threads(play));
+    must_be_silent("crowd", 5, |play, _| stage::crowd(play));
     must_be_silent("checked", 50, |play, _| stage::checked(play));
 }
 

@@ -11,6 +11,7 @@ mod isolation;
 mod large;
 mod limits;
 mod options;
+mod slopes;
 
 use mace_prod::history::kill::CountingAllocator;
 

@@ -83,6 +83,10 @@ pub enum Defect {
     FileGrows,
     /// A key stays locked after its writer committed, so its next writer never gets on.
     LockLeaks,
+    /// A client waits once until the others have begun most of their work.
+    ClientStalls,
+    /// A client waits at each transaction until the others have begun many times as many.
+    ClientStarves,
     /// The engine's account of its files is not what the files hold.
     AccountsDiffer,
     /// An error is logged, and the call answered as if nothing had been.
@@ -91,7 +95,7 @@ pub enum Defect {
 
 impl Defect {
     /// All of them.
-    pub const ALL: [Self; 42] = [
+    pub const ALL: [Self; 44] = [
         Self::AcknowledgedDropped,
         Self::LastWriteDropped,
         Self::FirstWriteDropped,
@@ -132,6 +136,8 @@ impl Defect {
         Self::FileStays,
         Self::FileGrows,
         Self::LockLeaks,
+        Self::ClientStalls,
+        Self::ClientStarves,
         Self::AccountsDiffer,
         Self::ErrorLogged,
     ];

@@ -15,7 +15,7 @@ use std::{
     cell::Cell,
     fs,
     path::{Path, PathBuf},
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Condvar, Mutex, PoisonError},
 };
 
 pub(super) struct LyingEngine {
@@ -127,7 +127,8 @@ impl Engine for LyingEngine {
     fn copy_to(&self, target: &Path) -> Outcome<()> {
         self.inner.copy_to(target)?;
         let book = Book { copied: true, ..self.shared.book().clone() };
-        let shared = Shared { defect: self.shared.defect, book: Mutex::new(book) };
+        let began = Condvar::new();
+        let shared = Shared { defect: self.shared.defect, book: Mutex::new(book), began };
         let mut books = self.books.lock().unwrap_or_else(PoisonError::into_inner);
         books.insert(target.to_owned(), Arc::new(shared));
         Ok(())
@@ -137,8 +138,7 @@ impl Engine for LyingEngine {
 impl Bucket for LyingBucket {
     fn begin(&self) -> Outcome<Box<dyn Txn + '_>> {
         self.alive()?;
-        let mut book = self.shared.book();
-        book.begun += 1;
+        let book = self.shared.begins();
         let inner = self.inner.begin()?;
         let work = Work {
             bucket: self.name.clone(),
