@@ -8,7 +8,7 @@
 //!
 //! | argument | the call |
 //! |---|---|
-//! | `EIO`, `ENOSPC`, `EDQUOT`, `EINTR`, `EMFILE` | fails with it, where the man page lists it |
+//! | `EIO`, `EACCES`, `ENOSPC`, `EDQUOT`, `EINTR`, `EMFILE` | fails with it, where the man page lists it |
 //! | `short=N` | transfers at most N bytes and says so |
 //! | `torn`, `torn=N` | writes half its bytes, or N, and fails with `EIO` or a second argument |
 //! | `delay=N` | happens N milliseconds later |

@@ -9,7 +9,8 @@ use crate::power::{
 use faultfs::{Call, Case as State, Explore, Fork, Op, Outcome, Plan, Profile, Step, Trace};
 use knobs::budget::Unit;
 use mace_prod::{
-    engine::{Driver, mace::MaceDriver},
+    engine::{Driver, Merge, Outcome as Answer, mace::MaceDriver},
+    history::script::buckets_named,
     oracle::{
         OracleName, Violation,
         judge::of_crash_states,
@@ -20,8 +21,8 @@ use mace_prod::{
         Case,
         chaos::recipes::Stages,
         power::{
-            Passed, forking::on_threads, known::FAILED_SYNC, other_engines, put_down_to,
-            workloads::Workload,
+            DATABASE, Passed, Recorded, forking::on_threads, known::FAILED_SYNC, other_engines,
+            put_down_to, workloads::Workload,
         },
     },
     settings::{FindingId, Seed, Settings, excludes},
@@ -32,6 +33,7 @@ use results::absorbed;
 use std::{
     collections::BTreeMap,
     fs,
+    path::{Path, PathBuf},
     str::FromStr,
     sync::{Mutex, MutexGuard, PoisonError},
     thread,
@@ -49,8 +51,16 @@ const SAMPLE: u64 = 12;
 /// How many more calls than twice those of a run without faults a run with one may make.
 const BEYOND: u64 = 20;
 
+const CLEANED: &str = "a clean-up that failed is finished after the next opening";
+
 /// After which a run counts as hung.
 const DEADLINE: Duration = Duration::from_secs(30);
+
+/// What the removal of a file meets.
+const REMOVAL_MEETS: [&str; 2] = ["EIO", "EACCES"];
+
+/// Rounds of collection after which a clean-up will not be finished.
+const ROUNDS: u32 = 50;
 
 /// What calls meet, as far as a plan allows it of the call.
 const MEETS: &[&str] = &["EIO", "ENOSPC", "EMFILE", "EINTR", "short=1", "torn"];
@@ -132,6 +142,48 @@ pub(crate) fn each_call(case: &mut Case, driver: &'static dyn Driver, work: Work
         Some(rule) => vec![Lane::of(rule.clone())],
         None => lanes(calls),
     })
+}
+
+/// Runs a work in which the removal of a file fails in the middle of a clean-up: once, and from there on. What was to
+/// go must be gone when the next opening is at work, whoever died of the failure.
+pub(crate) fn failing_cleanup(
+    case: &mut Case,
+    driver: &'static dyn Driver,
+    work: Workload,
+) -> Verdict {
+    on_disk(case, driver, work.stages(), |case, calls| {
+        let rules = match &Settings::get().power_rule {
+            Some(rule) => vec![rule.clone()],
+            None => removals(calls),
+        };
+        case.figures.add("cleanups.failing", rules.len() as u64);
+        rules.into_iter().map(Lane::of).collect()
+    })
+}
+
+/// What the middle one of the removals meets, of each kind of call.
+fn removals(calls: &Calls) -> Vec<String> {
+    let mut rules = Vec::new();
+    for (call, met) in calls.iter().filter(|(call, _)| removes(**call)) {
+        for what in REMOVAL_MEETS {
+            for sticky in [false, true] {
+                rules.push(Fault { call: *call, what, nth: met.div_ceil(2), sticky }.rule());
+            }
+        }
+    }
+    rules
+}
+
+/// Whether a call takes a file away.
+fn removes(call: Call) -> bool {
+    matches!(call, Call::Unlink | Call::Unlinkat)
+}
+
+/// Whether collection takes files of this name away, and no other file ever gets it.
+fn is_collected(path: &Path) -> bool {
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    path.starts_with(DATABASE)
+        && ["data_", "blob_", "wal_", "group_wal_"].iter().any(|start| name.starts_with(start))
 }
 
 /// Rules that are tried one after the other.
@@ -241,6 +293,7 @@ impl Disk<'_> {
             Op::Fault { what, path, .. } => Some((event.call, what.clone(), path.clone())),
             _ => None,
         });
+        let left = not_removed(&traced);
         let syncs = fired.as_ref().is_some_and(|f| matches!(f.0, Call::Fsync | Call::Fdatasync));
         let look = Fork::new(places.root().join("looked")).deadline(DEADLINE);
         // Only a fork may open a store here.
@@ -251,6 +304,9 @@ impl Disk<'_> {
         } else if !syncs {
             found = without_sync(found);
         }
+        if !left.is_empty() && found.is_sound() {
+            found = self.cleaned(places, &recording, &left);
+        }
         self.score().passed.join(places.notes().passed());
         if let Some((call, what, _)) = &fired {
             let label = format!("faults.{call}.{}", what.replace('=', "_"));
@@ -260,6 +316,37 @@ impl Disk<'_> {
             fs::remove_dir_all(places.root()).expect("the case's folder can be emptied");
         }
         fired.is_some()
+    }
+
+    /// Whether the files that could not be removed are gone once the database was opened again.
+    fn cleaned(&self, places: &Places, recording: &Recording<'_>, left: &[PathBuf]) -> Outcome {
+        let Recorded { options, history, .. } = &recording.run;
+        let disk = places.disk();
+        let stays = || left.iter().filter(|path| disk.join(path).exists()).collect::<Vec<_>>();
+        let cleans = || -> Answer<()> {
+            let engine = self.driver.open(&disk.join(DATABASE), options)?;
+            let names = buckets_named(history).into_iter();
+            let open = names.filter_map(|name| engine.open_bucket(&name, Merge::Sum).ok());
+            let buckets: Vec<_> = open.collect();
+            for _ in 0..ROUNDS {
+                if stays().is_empty() {
+                    break;
+                }
+                buckets.iter().for_each(|bucket| bucket.checkpoint_and_wait());
+                engine.collect_garbage();
+            }
+            Ok(())
+        };
+        let look = Fork::new(places.root().join("cleaned")).deadline(DEADLINE);
+        let done = look.run(|| {
+            cleans().map_err(|denial| format!("the opening answers {denial}"))?;
+            let stays = stays();
+            if stays.is_empty() {
+                return Ok(());
+            }
+            Err(format!("space: {CLEANED}\n      {stays:?} could not be removed, and stay"))
+        });
+        done.unwrap_or_else(|error| panic!("{error}"))
     }
 
     /// Counts how a run ended and what was found; whether that breaks a promise in a way that is
@@ -291,6 +378,16 @@ impl Disk<'_> {
         score.violations.push(Violation::new(OracleName::Power, KEPT, witness));
         true
     }
+}
+
+/// The collected files that a failing call did not remove.
+fn not_removed(traced: &Trace) -> Vec<PathBuf> {
+    let failed = traced.events().iter().filter(|event| removes(event.call));
+    let paths = failed.filter_map(|event| match &event.op {
+        Op::Fault { path, .. } => Some(PathBuf::from(path)),
+        _ => None,
+    });
+    paths.filter(|path| is_collected(path)).collect()
 }
 
 /// The rules: every call of each kind until none is left, as far as the budget goes.

@@ -38,14 +38,16 @@ pub(crate) enum Then {
 pub(crate) enum Errno {
     Eintr = 4,
     Eio = 5,
+    Eacces = 13,
     Emfile = 24,
     Enospc = 28,
     Edquot = 122,
 }
 
 /// The errors by the names that rules give them.
-pub(super) const ERRNOS: [(&str, Errno); 5] = [
+pub(super) const ERRNOS: [(&str, Errno); 6] = [
     ("EIO", Errno::Eio),
+    ("EACCES", Errno::Eacces),
     ("ENOSPC", Errno::Enospc),
     ("EDQUOT", Errno::Edquot),
     ("EINTR", Errno::Eintr),

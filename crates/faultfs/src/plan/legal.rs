@@ -108,6 +108,8 @@ fn legal_errno(class: Class, errno: Errno) -> bool {
         // Some pages omit it. POSIX lists it for `rename`, `rmdir` and `posix_fallocate`, and
         // allows it for any call that meets a physical error (XSH 2.3), as `open` and `mkdir` may.
         Errno::Eio => !matches!(class, Class::Duplicate | Class::Replace),
+        // Of what has a path; truncate(2) lists it for `truncate` and not for `ftruncate`.
+        Errno::Eacces => matches!(class, Class::Open | Class::Name | Class::Remove),
         // open(2) lists these two for opens that create a file; a rule does not distinguish such
         // opens. fsync(2): delayed allocation may find the disk full only at the sync; close(2): so
         // does NFS. sendfile(2) lists only errors of its reading half.

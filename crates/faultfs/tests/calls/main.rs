@@ -30,8 +30,9 @@ const HOOKS: [(&str, &str); 8] = [
 ];
 
 /// All errors that a rule can inject.
-const ERRNOS: [(&str, i32); 5] = [
+const ERRNOS: [(&str, i32); 6] = [
     ("EIO", libc::EIO),
+    ("EACCES", libc::EACCES),
     ("ENOSPC", libc::ENOSPC),
     ("EDQUOT", libc::EDQUOT),
     ("EINTR", libc::EINTR),

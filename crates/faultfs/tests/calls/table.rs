@@ -9,9 +9,9 @@ pub(super) type Row = (Call, &'static [&'static str], &'static [&'static str]);
 
 const READS: &[&str] = &["EIO", "EINTR"];
 const WRITES: &[&str] = &["EIO", "ENOSPC", "EDQUOT", "EINTR"];
-const OPENS: &[&str] = &["EIO", "ENOSPC", "EDQUOT", "EINTR", "EMFILE"];
-const NAMES: &[&str] = &["EIO", "ENOSPC", "EDQUOT"];
-const REMOVES: &[&str] = &["EIO"];
+const OPENS: &[&str] = &["EIO", "EACCES", "ENOSPC", "EDQUOT", "EINTR", "EMFILE"];
+const NAMES: &[&str] = &["EIO", "EACCES", "ENOSPC", "EDQUOT"];
+const REMOVES: &[&str] = &["EIO", "EACCES"];
 const SIZES: &[&str] = &["EIO", "EINTR"];
 const ALLOCATES: &[&str] = &["EIO", "ENOSPC", "EINTR"];
 
@@ -35,7 +35,7 @@ pub(super) const ROWS: &[Row] = &[
     (Call::SyncFileRange, &["EIO", "ENOSPC"], &[]),
     (
         Call::Syncfs,
-        NAMES,
+        &["EIO", "ENOSPC", "EDQUOT"],
         &["syncfs sync everything begins [1]", "syncfs sync everything done [1]"],
     ),
     (Call::Sync, &[], &["sync sync everything begins [1]", "sync sync everything done [1]"]),
