@@ -3,7 +3,7 @@
 
 use mace_prod::{
     engine::{
-        Driver, Engine, Outcome,
+        Driver, Engine, Merge, Outcome,
         faulty::{Defect, FaultyEngine},
         interceptor::{Intercept, Interceptor},
         mace::MaceDriver,
@@ -12,11 +12,12 @@ use mace_prod::{
     },
     history::child::sibling,
     scenario::aging::{
-        Aging, Request, Rest,
+        Aging, Manners, Request, Rest,
         life::Said,
-        plan::{Ending, Life, Scale},
+        plan::{Copying, Ending, Life, Scale},
     },
     scenario::power::TraceMark,
+    settings::{FindingId, excludes},
     testdir::TestDir,
 };
 use process::sample;
@@ -182,7 +183,9 @@ fn a_leak_of_memory_is_found_within_a_life() {
 fn the_oracles_of_a_life_catch_defects_only() {
     let told = |driver: &dyn Driver| {
         let dir = TestDir::new("aging").unwrap();
-        let lives = (1..=2).map(|cycle| found(&said(driver, &life(dir.path(), cycle))));
+        // Copies and unloadings have a test of their own, and would see some of these first.
+        let plain = |life| Life { copying: Copying::Never, unloads: false, ..life };
+        let lives = (1..=2).map(|cycle| found(&said(driver, &plain(life(dir.path(), cycle)))));
         lives.collect::<Vec<_>>().join("; ")
     };
     let honest = || FaultyEngine::honest(ModelDriver::default());
@@ -201,6 +204,88 @@ fn the_oracles_of_a_life_catch_defects_only() {
     }
     let told = told(&Leaking(&ModelDriver::default(), Leak::Hoard));
     assert!(told.contains("space: "), "{told}");
+}
+
+/// An engine that loses a key of the old bucket where it is copied, or unloaded.
+#[derive(Clone)]
+struct Losing {
+    model: ModelDriver,
+    copies: bool,
+    unloads: bool,
+}
+
+impl Intercept for Losing {
+    fn below(&self) -> &dyn Driver {
+        &self.model
+    }
+
+    fn interceptor(&self, _: &Path) -> Option<Arc<dyn Interceptor>> {
+        Some(Arc::new(self.clone()))
+    }
+}
+
+/// The first key of the old bucket that holds a value.
+const VICTIM: &[u8] = b"k/00000000";
+
+impl Interceptor for Losing {
+    fn copy_to(&self, engine: &dyn Engine, target: &Path) -> Outcome<()> {
+        engine.copy_to(target)?;
+        if self.copies {
+            self.model.tamper(target, "old", |pairs| drop(pairs.remove(VICTIM)));
+        }
+        Ok(())
+    }
+
+    fn unload_bucket(&self, engine: &dyn Engine, name: &str) -> Outcome<()> {
+        if self.unloads && name == "old" {
+            let bucket = engine.open_bucket(name, Merge::Sum)?;
+            let txn = bucket.begin()?;
+            txn.upsert(VICTIM, b"lost")?;
+            txn.del(VICTIM)?;
+            txn.commit()?;
+        }
+        engine.unload_bucket(name)
+    }
+}
+
+/// What a life finds that copies the database so, and unloads its bucket or not.
+fn found_in_upkeep(losing: &Losing, copying: Copying, unloads: bool) -> String {
+    let dir = TestDir::new("aging").unwrap();
+    let life = life(dir.path(), 1);
+    let manners = Manners { deletes: false, ..life.manners };
+    let said = said(losing, &Life { copying, unloads, manners, ..life });
+    let copies = said.iter().filter(|said| **said == Said::Copied).count();
+    assert_eq!(copies, usize::from(copying != Copying::Never && !losing.unloads), "{said:?}");
+    found(&said)
+}
+
+#[test]
+fn copies_and_unloadings_are_judged() {
+    let losing = |copies, unloads| Losing { model: ModelDriver::default(), copies, unloads };
+    for copying in [Copying::AtRest, Copying::AtWork] {
+        assert_eq!(found_in_upkeep(&losing(false, false), copying, true), "");
+        let told = found_in_upkeep(&losing(true, false), copying, false);
+        assert!(
+            told.starts_with("in a copy, ") && told.contains("k/00000000 is Nothing"),
+            "{told}"
+        );
+    }
+    let told = found_in_upkeep(&losing(false, true), Copying::Never, true);
+    assert!(told.starts_with("after an unloading, a key is gone: k/00000000"), "{told}");
+}
+
+#[test]
+fn lives_copy_and_unload_where_no_finding_is() {
+    let scale = Scale { folder: PathBuf::new(), keys: KEYS, operations: OPERATIONS };
+    let lives: Vec<Life> = (0..200).map(|seed| Life::draw(1, seed, &scale, None)).collect();
+    let copies = |when| lives.iter().filter(|life| life.copying == when).count();
+    assert!(copies(Copying::Never) > 50 && copies(Copying::AtRest) > 20);
+    let beside = copies(Copying::AtWork);
+    assert_eq!(beside > 0, !excludes(FindingId::COPY_DURING_CHECKPOINT), "{beside}");
+    let evicts = |life: &&Life| life.unloads && life.bucket.cache_bytes < 1 << 30;
+    assert!(lives.iter().any(|life| life.unloads));
+    let races = lives.iter().filter(evicts).count();
+    assert_eq!(races > 0, !excludes(FindingId::UNLOAD_RACES_THE_EVICTOR), "{races}");
 }
 
 fn request(cycle: u64) -> Request {

@@ -3,18 +3,21 @@
 //! says. What it has to say goes out line by line, so that a life that dies has said what it knew.
 
 use super::{
-    clients::{Stretch, Worked},
+    clients::{self, Stretch, Worked},
     keys,
-    plan::{Ending, Life},
+    plan::{Copying, Ending, Life},
     verify::{Verified, Verifier},
     window::Window,
 };
 use crate::{
     engine::{Bucket, Driver, Engine, EngineError, Merge, Outcome, Reason},
+    error::Error,
     history::{
         History,
         expected::{CLIENTS, Expected},
+        journal::Recorder,
         kill::{self, Countdown, Mark},
+        script::{Runner, Step},
     },
     oracle::{
         Violation,
@@ -22,7 +25,7 @@ use crate::{
         recovery::Streams,
         space::{Bound, Sample},
     },
-    settings::Seed,
+    settings::{FindingId, Seed, excludes},
     testdir,
 };
 use process::sample;
@@ -40,6 +43,19 @@ pub(super) const BUCKET: &str = "old";
 
 /// The database, below the folder of the expectation.
 const DATABASE: &str = "db";
+
+/// Where it is copied to, below that folder, with what a copy that was cut off left.
+const COPIES: &str = "copies";
+
+/// The stretch behind which the bucket is unloaded and the database at rest is copied: early, so that what that makes a
+/// process hold is there before it is judged what grows.
+const EARLY: u64 = 1;
+
+/// The stretch beside which the database at work is copied.
+const COPIED: u64 = 2;
+
+/// Rounds of collection while the bucket is unloaded: what is left to clean up in it must not be done without it.
+const WHILE_UNLOADED: u32 = 8;
 
 /// Stretches of work in a life, each with a rest at its end.
 pub(super) const STRETCHES: u64 = 12;
@@ -74,6 +90,8 @@ pub enum Said {
     },
     /// A stretch of work is done and its work promised.
     Rested(Rest),
+    /// A copy was judged.
+    Copied,
     /// A promise is broken.
     Found(String),
     /// States that a power loss may leave of the life's end were judged.
@@ -90,8 +108,9 @@ pub enum Said {
 /// An open database in its life.
 struct Living<'a> {
     life: &'a Life,
-    // The bucket is given back before its engine closes.
-    bucket: Box<dyn Bucket>,
+    driver: &'a dyn Driver,
+    // The bucket is given back before its engine closes, and while it is unloaded.
+    bucket: Option<Box<dyn Bucket>>,
     engine: Box<dyn Engine>,
     expected: &'a Expected,
     dir: PathBuf,
@@ -109,7 +128,8 @@ impl Life {
         let engine = self.open(driver, &dir)?;
         let bucket = self.bucket(engine.as_ref(), &expected, say)?;
         let expected = &expected;
-        let living = Living { life: self, bucket, engine, expected, dir, say };
+        let bucket = Some(bucket);
+        let mut living = Living { life: self, driver, bucket, engine, expected, dir, say };
         living.window().close_left()?;
         let is_sound = living.opened()? && living.work()?;
         say(&Said::Ending);
@@ -123,6 +143,11 @@ impl Life {
     /// The database's folder.
     pub fn database(&self) -> PathBuf {
         self.folder.join(DATABASE)
+    }
+
+    /// The folder of a copy of it.
+    pub fn copy(&self) -> PathBuf {
+        self.folder.join(COPIES).join(format!("{DATABASE}-{}", self.cycle))
     }
 
     /// Opens the database. A life that was cut off with who led it may still be dying.
@@ -159,8 +184,12 @@ impl Life {
 }
 
 impl Living<'_> {
+    fn bucket(&self) -> &dyn Bucket {
+        self.bucket.as_deref().expect("it is unloaded while nobody works only")
+    }
+
     fn verifier(&self) -> Verifier<'_> {
-        Verifier { bucket: self.bucket.as_ref(), expected: self.expected }
+        Verifier { bucket: self.bucket(), expected: self.expected }
     }
 
     fn window(&self) -> Window<'_> {
@@ -201,7 +230,7 @@ impl Living<'_> {
 
     /// What was acknowledged survives from now on whatever happens.
     fn promise(&self) -> Outcome<()> {
-        self.bucket.checkpoint_and_wait();
+        self.bucket().checkpoint_and_wait();
         self.engine.sync()?;
         self.expected.promise().unwrap_or_else(|error| panic!("{error}"));
         Ok(())
@@ -220,7 +249,7 @@ impl Living<'_> {
     }
 
     /// All stretches, or those before the one in which the process dies. Whether all was sound.
-    fn work(&self) -> Outcome<bool> {
+    fn work(&mut self) -> Outcome<bool> {
         let mark = match self.life.ending {
             Ending::KillAcked(commits) => Some(Mark::Acked(commits)),
             Ending::KillAsked(commits) => Some(Mark::Asked(commits)),
@@ -229,26 +258,102 @@ impl Living<'_> {
         let countdown = mark.map(Countdown::new);
         for number in 1..=STRETCHES {
             let death = countdown.as_ref().filter(|_| number == STRETCHES);
-            let worked = self.stretch_of(number, death)?;
+            let mut worked = self.stretch_of(number, death)?;
+            if number == EARLY && self.life.unloads {
+                worked.found.extend(self.reload()?);
+            }
             if !self.rest(worked)? {
+                return Ok(false);
+            }
+            if number == EARLY && self.life.copying == Copying::AtRest && !self.copied_at_rest()? {
                 return Ok(false);
             }
         }
         Ok(true)
     }
 
-    /// Clients; in the first stretch a look at every key as well, in the second a window.
+    /// Has the bucket unloaded and opens it again; what is odd then, of every key.
+    fn reload(&mut self) -> Outcome<Vec<String>> {
+        if excludes(FindingId::UNLOAD_RACES_THE_EVICTOR) {
+            self.bucket().checkpoint_and_wait();
+        }
+        self.bucket = None;
+        let recorder = Recorder::memory(&History::default());
+        let seed = Seed::new(self.life.seed);
+        let mut runner = Runner::new(self.engine.as_ref(), &self.dir, &recorder, seed);
+        let mut steps = vec![Step::Unload { bucket: BUCKET.to_owned() }];
+        if self.life.manners.collects {
+            steps.push(Step::Collect { rounds: WHILE_UNLOADED });
+        }
+        runner.run(&steps)?;
+        self.bucket = Some(self.engine.open_bucket(BUCKET, Merge::Sum)?);
+        let words = self.verifier().all(READERS)?.words();
+        Ok(words.into_iter().map(|words| format!("after an unloading, {words}")).collect())
+    }
+
+    /// Copies the database while nobody works and judges the copy. Whether it is sound.
+    fn copied_at_rest(&self) -> Outcome<bool> {
+        // The wait of the one before it ended before its record was in the log.
+        self.bucket().checkpoint_and_wait();
+        let words = match self.copied()? {
+            Some(promised) => self.of_copy(&promised),
+            None => Vec::new(),
+        };
+        Ok(self.found(words))
+    }
+
+    /// Copies the database to its place; what had been acknowledged before. Nothing where the engine makes no copies.
+    fn copied(&self) -> Outcome<Option<Vec<u64>>> {
+        if !self.driver.capabilities().copy {
+            return Ok(None);
+        }
+        let acked = |client| clients::marked(client, self.expected.reached(client).acked);
+        let promised = (0..CLIENTS).map(acked).collect();
+        self.remove_copies();
+        let room = self.life.folder.join(COPIES);
+        fs::create_dir_all(&room)
+            .unwrap_or_else(|error| panic!("{}", Error::new("create", &room, error)));
+        self.engine.copy_to(&self.life.copy())?;
+        Ok(Some(promised))
+    }
+
+    fn remove_copies(&self) {
+        let room = self.life.folder.join(COPIES);
+        if room.exists() {
+            fs::remove_dir_all(&room)
+                .unwrap_or_else(|error| panic!("{}", Error::new("remove", &room, error)));
+        }
+    }
+
+    /// What is wrong with the copy, which goes then. Before the next promise: what came after the copy was asked for is
+    /// among the intents until then.
+    fn of_copy(&self, promised: &[u64]) -> Vec<String> {
+        let found = self.life.state(self.driver, &self.life.copy(), promised);
+        (self.say)(&Said::Copied);
+        if found.is_ok() {
+            self.remove_copies();
+        }
+        found.err().into_iter().map(|words| format!("in a copy, {words}")).collect()
+    }
+
+    /// Clients; in the first stretch a look at every key as well, in the second a window and, where it is to be, a copy.
     fn stretch_of(&self, number: u64, death: Option<&Countdown>) -> Outcome<Worked> {
         let stretch = self.stretch(number, death);
         thread::scope(|scope| {
             let compared = (number == 1).then(|| scope.spawn(|| compare(self.verifier())));
             let judged = (number == 2).then(|| scope.spawn(|| self.window().run()));
+            let is_copied = number == COPIED && self.life.copying == Copying::AtWork;
+            let copied = is_copied.then(|| scope.spawn(|| self.copied()));
             let worked = stretch.run();
+            let copied = copied.map(|copied| copied.join().expect("who copies is ours"));
             let judged = judged.map(|judged| judged.join().expect("a window is ours")).transpose();
             let compared = compared.map(|all| all.join().expect("a reader is ours")).transpose();
             let mut worked = worked?;
             for Violation { oracle, witness, .. } in judged?.into_iter().flatten() {
                 worked.found.push(format!("{oracle}: {witness}"));
+            }
+            if let Some(promised) = copied.transpose()?.flatten() {
+                worked.found.extend(self.of_copy(&promised));
             }
             if let Some((verified, millis)) = compared? {
                 let Verified { reads, unsettled, .. } = verified;

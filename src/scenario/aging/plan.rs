@@ -26,6 +26,9 @@ const RECORDS: bool = cfg!(all(target_os = "linux", target_env = "gnu"));
 /// Keys of the greatest database that is recorded: a recording holds its files in memory.
 const MOST_RECORDED: u64 = 4_000_000;
 
+/// Keys of the greatest database that is copied.
+const MOST_COPIED: u64 = 4_000_000;
+
 /// Failpoints that clients and upkeep come by in every life.
 const POINTS: [&str; 12] = [
     "mace_txn_commit_begin",
@@ -59,6 +62,17 @@ pub enum Ending {
     Failpoint(String),
 }
 
+/// When the open database is copied.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Copying {
+    /// Never.
+    Never,
+    /// While nobody works, behind a checkpoint.
+    AtRest,
+    /// While clients work.
+    AtWork,
+}
+
 /// A life.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Life {
@@ -78,6 +92,10 @@ pub struct Life {
     pub bucket: BucketOptions,
     /// What clients do in it.
     pub manners: Manners,
+    /// When it is copied, early in the life.
+    pub copying: Copying,
+    /// Whether its bucket is unloaded once, early in the life, and opened again.
+    pub unloads: bool,
     /// What the life before must have left.
     pub promised: Promised,
     /// How it ends.
@@ -110,9 +128,26 @@ impl Life {
         }
         let killed = ending != Ending::Close;
         let (bucket, manners) = bucket(bytes, killed, &mut rng);
+        let copying = copying(scale.keys, &mut rng);
+        // An evictor that folds a page of it meanwhile loses commits, by that finding.
+        let evicts = bucket.cache_bytes < GIB;
+        let races = evicts && excludes(FindingId::UNLOAD_RACES_THE_EVICTOR);
+        let unloads = rng.percent(50) && !races;
         let Scale { folder, keys, operations } = scale.clone();
-        let promised = Promised::Acknowledged;
-        Self { cycle, seed, folder, keys, operations, options, bucket, manners, promised, ending }
+        Self {
+            cycle,
+            seed,
+            folder,
+            keys,
+            operations,
+            options,
+            bucket,
+            manners,
+            copying,
+            unloads,
+            promised: Promised::Acknowledged,
+            ending,
+        }
     }
 
     /// The failpoint rule that is armed in it; empty without one.
@@ -145,6 +180,16 @@ fn ending(scale: &Scale, is_back: bool, rng: &mut Rng) -> Ending {
             Ending::Failpoint(Rule::new(point, Action::Abort, nth).to_string())
         }
     }
+}
+
+/// A copy has its own room on the disk, and is read in whole.
+fn copying(keys: u64, rng: &mut Rng) -> Copying {
+    let copies = rng.percent(50) && keys <= MOST_COPIED;
+    let at_work = rng.percent(60) && !excludes(FindingId::COPY_DURING_CHECKPOINT);
+    if !copies {
+        return Copying::Never;
+    }
+    if at_work { Copying::AtWork } else { Copying::AtRest }
 }
 
 /// Caches below a tenth of the files, and everything that may change from one opening to the next.
