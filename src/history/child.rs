@@ -68,6 +68,8 @@ pub struct Plan {
     pub end: End,
     /// Where to be killed before that.
     pub kill: Option<Mark>,
+    /// How many files it may have open at once; what the system allows without.
+    pub open_files: Option<u64>,
     /// Whether what the engine logs is evidence: nobody disturbs the child.
     pub listens: bool,
 }
@@ -242,6 +244,9 @@ pub fn obey(path: &Path, parent: &str) -> i32 {
     pauses::inherit();
     let text = fs::read(path).unwrap_or_else(|error| panic!("{}", Error::new("read", path, error)));
     let plan: Plan = serde_json::from_slice(&text).expect("the parent wrote a plan");
+    if let Some(most) = plan.open_files {
+        open_at_most(most);
+    }
     let recorder = Recorder::file(&plan.journal).unwrap_or_else(|error| panic!("{error}"));
     let recorder = Arc::new(recorder.killing(plan.kill));
     die_after_panic(&recorder);
@@ -371,6 +376,20 @@ fn leave_no_core() {
 
 #[cfg(not(unix))]
 fn leave_no_core() {}
+
+/// From here on an opening beyond so many files fails.
+///
+/// # Panics
+/// When the system does not take the limit: the case would try nothing.
+#[cfg(unix)]
+fn open_at_most(files: u64) {
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+    let limit = Rlimit { current: Some(files), ..getrlimit(Resource::Nofile) };
+    setrlimit(Resource::Nofile, limit).expect("a process may lower its own limit");
+}
+
+#[cfg(not(unix))]
+fn open_at_most(_: u64) {}
 
 /// A child must not outlive who started it.
 #[cfg(target_os = "linux")]

@@ -4,6 +4,7 @@
 //!
 //! A point without a recipe fails each of its cases, a recipe without a point is said.
 
+mod deep;
 mod fault;
 pub mod flow;
 pub mod known;
@@ -43,7 +44,16 @@ pub struct ChaosCase {
 
 /// All cases for the engine that the suite was built with.
 pub fn cases() -> Vec<ChaosCase> {
-    cases_of(failpoint::points(), failpoint::fs_ops(), recipes::ROWS)
+    let points = failpoint::points();
+    let mut cases = cases_of(points, failpoint::fs_ops(), recipes::ROWS);
+    cases.extend(recipes::DEEP.iter().map(|&(point, recipe)| {
+        let is_there = points.iter().any(|known| known.name.strip_prefix(PREFIX) == Some(point));
+        let coverage = if is_there { Coverage::Recipe(recipe) } else { Coverage::Gone };
+        let action = Action::Abort;
+        let position = Position::Middle;
+        ChaosCase { fault: Fault { point, action, position, in_deep: true }, coverage }
+    }));
+    cases
 }
 
 /// All cases for an engine with these failpoints, when these recipes are there.
@@ -67,7 +77,12 @@ pub fn cases_of(points: &[Point], fs_ops: &[&'static str], rows: &'static [Row])
         !points.iter().any(|point| is(point.name)) && !fs_ops.iter().any(|op| is(op))
     });
     cases.extend(gone.map(|(name, _)| ChaosCase {
-        fault: Fault { point: name, action: Action::Abort, position: Position::First },
+        fault: Fault {
+            point: name,
+            action: Action::Abort,
+            position: Position::First,
+            in_deep: false,
+        },
         coverage: Coverage::Gone,
     }));
     cases
@@ -94,7 +109,7 @@ fn product(
     let all: Vec<_> = if rows.is_empty() { vec![uncovered] } else { covered.collect() };
     let with_actions = |(point, coverage): (&'static str, Coverage)| {
         actions.iter().map(move |&(action, position)| ChaosCase {
-            fault: Fault { point, action, position },
+            fault: Fault { point, action, position, in_deep: false },
             coverage: coverage.clone(),
         })
     };
@@ -124,12 +139,13 @@ fn fs_actions() -> Vec<(Action, Position)> {
 }
 
 impl ChaosCase {
-    /// The case's name: `chaos_point::<point>::<action>_<position>`, or `chaos_fs::…` for a
-    /// filesystem operation.
+    /// The case's name: `chaos_point::<point>::<action>_<position>`, `chaos_fs::…` for a
+    /// filesystem operation, or `chaos_deep::…` for a point in a deep bucket.
     pub fn name(&self) -> String {
-        let Fault { point, action, position } = self.fault;
+        let Fault { point, action, position, in_deep } = self.fault;
         let (group, short) = match point.strip_prefix("fs_") {
             Some(op) => ("chaos_fs", op.replace('[', "_in_").replace(['/', ']'], "")),
+            None if in_deep => ("chaos_deep", point.to_owned()),
             None => ("chaos_point", point.to_owned()),
         };
         let position = match position {

@@ -7,7 +7,7 @@ use crate::{
         OracleName, Violation,
         promise::{After, promises},
     },
-    scenario::run::Run,
+    scenario::run::{Run, goals::Depth},
     verdict::Verdict,
 };
 use std::{fmt::Debug, path::Path};
@@ -22,12 +22,14 @@ pub struct Claims {
     made: u64,
     broken: Vec<Violation>,
     stuck: Option<String>,
+    /// How deep the database was, of a case that is told to have a deep one.
+    depth: Option<Depth>,
 }
 
 impl Claims {
     /// Claims of this promise.
     pub fn new(promise: &'static str) -> Self {
-        Self { promise, made: 0, broken: Vec::new(), stuck: None }
+        Self { promise, made: 0, broken: Vec::new(), stuck: None, depth: None }
     }
 
     /// What was seen has to be what was wanted.
@@ -72,12 +74,20 @@ impl Claims {
         self.stuck = Some(format!("{what} was still busy after {ASKED_AT_MOST} collections"));
     }
 
+    /// The database was so deep; one that was not deep shows nothing.
+    pub fn is_deep(&mut self, depth: Depth) {
+        self.depth = Some(depth);
+    }
+
     /// The verdict; a case that claimed nothing proves nothing.
     pub fn verdict(self) -> Verdict {
         match self.stuck {
             Some(how) => Verdict::Stuck(how),
             None if self.made == 0 => Verdict::Inconclusive("nothing was claimed".to_owned()),
-            None => Verdict::from_violations(self.broken),
+            None => {
+                let depth = self.depth.map_or(Verdict::Pass, Depth::verdict);
+                Verdict::from_violations(self.broken).and(depth)
+            }
         }
     }
 }
@@ -109,5 +119,8 @@ pub fn judge(run: &mut Run<'_>, promise: &'static str, claim: fn(Preset, &Path, 
     run.figures.tries(promises([OracleName::Contract], After::Work));
     let mut claims = Claims::new(promise);
     claim(run.preset(), run.folder(), &mut claims);
+    if let Some(depth) = claims.depth {
+        depth.count(&mut run.figures);
+    }
     run.conclude(claims.verdict());
 }

@@ -40,6 +40,7 @@ pub use reference::Reference;
 use crate::{
     engine::{Bucket, BucketOptions, Driver, Engine, EngineError, Merge, Outcome},
     report::Figures,
+    scenario::run::goals::Depth,
     settings::{FindingId, excludes},
 };
 use client::{Frame, ask, committed};
@@ -60,6 +61,9 @@ pub const PROMISE: &str = "a single client is answered as by an ordered map with
 /// carried out, so that the list survives the death of the process.
 pub const EVIDENCE: &str = "operations.txt";
 
+/// The database, below the case's folder.
+const DATABASE: &str = "db";
+
 /// Rounds of collection while a bucket is unloaded: one that finds what was dropped in it, and some for
 /// the readers that it waits for.
 const WHILE_UNLOADED: u32 = 8;
@@ -73,7 +77,8 @@ pub struct Mismatch {
     pub text: String,
 }
 
-/// Carries out the operations, beginning at the reference's start, on a fresh database in `dir`.
+/// Carries out the operations, beginning at the reference's start, on a fresh database in `dir`; how deep its first
+/// bucket is in the end.
 ///
 /// # Panics
 /// When the evidence cannot be written.
@@ -83,7 +88,7 @@ pub fn check(
     start: &Reference,
     ops: &[Op],
     figures: &mut Figures,
-) -> Result<(), Mismatch> {
+) -> Result<Depth, Mismatch> {
     let mut course = Course {
         driver,
         dir,
@@ -97,7 +102,13 @@ pub fn check(
     // A panic is an answer, too: no call of the engine is documented to panic on legal input.
     let ended = catch_unwind(AssertUnwindSafe(|| course.run()));
     let ended = ended.unwrap_or_else(|panic| Err(format!("it panicked: {}", said_last(&*panic))));
-    ended.map_err(|text| Mismatch { at: course.at, text })
+    ended.map_err(|text| Mismatch { at: course.at, text })?;
+    let bucket = &course.reference.buckets[0];
+    Ok(Depth::of_database(
+        bucket.pairs.len() as u64,
+        bucket.options.split_keys,
+        &dir.join(DATABASE),
+    ))
 }
 
 fn said_last(panic: &(dyn Any + Send)) -> &str {
@@ -152,7 +163,7 @@ type Handles = [Box<dyn Bucket>; 2];
 
 impl<'a> Course<'a> {
     fn run(&mut self) -> Result<(), String> {
-        let root = self.dir.join("db");
+        let root = self.dir.join(DATABASE);
         let mut fresh = true;
         loop {
             let engine = said("open", self.driver.open(&root, &self.reference.engine))?;

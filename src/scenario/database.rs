@@ -45,6 +45,8 @@ pub struct Stage {
     pub deadline: Duration,
     /// Where it is killed.
     pub kill: Option<Mark>,
+    /// How many files it may have open at once; what the system allows without.
+    pub open_files: Option<u64>,
 }
 
 impl Stage {
@@ -59,6 +61,7 @@ impl Stage {
             rules: String::new(),
             deadline: DEADLINE,
             kill: None,
+            open_files: None,
         }
     }
 
@@ -156,6 +159,7 @@ impl Database {
             count: stage.count.clone(),
             end: stage.end,
             kill: stage.kill,
+            open_files: stage.open_files,
             listens: stage.rules.is_empty(),
         };
         let exit = plan.run(&stage.rules, stage.deadline)?;

@@ -73,6 +73,8 @@ pub struct Run<'a> {
     pub options: EngineOptions,
     /// How buckets are made from now on.
     pub buckets: BucketOptions,
+    /// How many files a process of its own may have open at once; what the system allows without.
+    pub open_files: Option<u64>,
     /// What the run counted.
     pub figures: Figures,
     driver: &'a dyn Driver,
@@ -121,6 +123,7 @@ impl<'a> Run<'a> {
         Self {
             options: preset.engine(),
             buckets: preset.bucket(),
+            open_files: None,
             figures: Figures::default(),
             driver,
             preset,
@@ -295,16 +298,9 @@ impl<'a> Run<'a> {
     pub fn must_be_deep(&mut self) {
         let states = self.reopened.iter().map(|state| &state.dump).chain(&self.database.dumps);
         let pairs = states.last().and_then(|dump| dump.buckets.values().map(BTreeMap::len).max());
-        let in_a_node = u64::from(self.buckets.split_keys);
-        let files = files_of_data(&self.dir());
-        let depth = Depth::of(pairs.unwrap_or_default() as u64, in_a_node, files);
-        for (name, count) in [
-            ("deep.levels", depth.levels),
-            ("deep.pages", depth.pages),
-            ("deep.files", depth.files),
-        ] {
-            self.figures.add(name, count);
-        }
+        let pairs = pairs.unwrap_or_default() as u64;
+        let depth = Depth::of_database(pairs, self.buckets.split_keys, &self.dir());
+        depth.count(&mut self.figures);
         self.goals.extend(depth.goals());
         if let Some(splits) = self.evidence.splits {
             self.figures.add("deep.splits", splits);
@@ -530,12 +526,6 @@ pub fn count(history: &History, figures: &mut Figures) {
             _ => {}
         }
     }
-}
-
-/// How many data files a database has.
-fn files_of_data(dir: &Path) -> u64 {
-    let entries = fs::read_dir(dir.join("data")).into_iter().flatten().flatten();
-    entries.filter(|entry| entry.file_name().to_string_lossy().starts_with("data_")).count() as u64
 }
 
 /// The verdict of a call that must succeed and did not.

@@ -157,7 +157,7 @@ fn is_inconclusive(verdict: &Verdict, word: &str) -> bool {
 }
 
 const fn first(point: &'static str, action: Action) -> Fault {
-    Fault { point, action, position: Position::First }
+    Fault { point, action, position: Position::First, in_deep: false }
 }
 
 /// A flow whose verdict is the test's to judge.

@@ -17,6 +17,9 @@ use std::path::Path;
 
 const EFFORT: Effort = Effort { lists: 30, operations: 120, shrinking: 300, attempts: 1 };
 
+/// Keys of a tree of two levels in nodes of 64.
+const INNER_NODE: usize = 4096;
+
 /// One way of being wrong.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Defect {
@@ -33,6 +36,7 @@ enum Defect {
     OptionsAreForgotten,
     CommitIsLostAtReopening,
     CheckerComplains,
+    ScanEndsBehindAnInnerNode,
 }
 
 struct Sinner {
@@ -186,6 +190,7 @@ fn sinful_scan(defect: Defect, inner: &dyn Read, scan: &Scan) -> Outcome<Vec<(Ve
     let mut pairs = inner.scan(scan)?;
     match defect {
         Defect::ScanSkipsItsLastPair if pairs.len() > 3 => drop(pairs.pop()),
+        Defect::ScanEndsBehindAnInnerNode => pairs.truncate(INNER_NODE),
         Defect::BackwardScanRepeatsAPair if scan.order == Order::Backward => {
             pairs.extend(pairs.last().cloned());
         }
@@ -271,9 +276,13 @@ impl Txn for SinfulTxn<'_> {
 }
 
 fn verdict(driver: &dyn Driver, seed: u64, effort: Effort) -> Verdict {
+    verdict_in(Preset::Tiny, driver, seed, effort)
+}
+
+fn verdict_in(preset: Preset, driver: &dyn Driver, seed: u64, effort: Effort) -> Verdict {
     let dir = TestDir::new("detects-contract").expect("a folder for the list of operations");
     let seed = Seed::new(seed).derive("contract");
-    judge(driver, dir.path(), Preset::Tiny, seed, effort, &mut Figures::default())
+    judge(driver, dir.path(), preset, seed, effort, &mut Figures::default())
 }
 
 #[track_caller]
@@ -357,4 +366,20 @@ fn a_commit_that_is_lost_at_reopening_is_caught() {
 #[test]
 fn a_complaint_of_the_checker_is_caught() {
     is_caught(Defect::CheckerComplains);
+}
+
+#[test]
+fn a_scan_behind_an_inner_node_is_caught_when_deep() {
+    let effort = Effort { lists: 1, operations: 60, shrinking: 10, attempts: 1 };
+    let honest = verdict_in(Preset::Deep, &ModelDriver::default(), 1, effort);
+    assert_eq!(honest, Verdict::Pass);
+    let defect = Defect::ScanEndsBehindAnInnerNode;
+    let sinner = || Sinner { model: ModelDriver::default(), defect };
+    assert_eq!(
+        verdict(&sinner(), 1, effort),
+        Verdict::Pass,
+        "no list makes so many pairs by itself"
+    );
+    let found = verdict_in(Preset::Deep, &sinner(), 1, effort);
+    assert!(matches!(found, Verdict::Violated(_)), "{found:?}");
 }

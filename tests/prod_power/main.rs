@@ -50,6 +50,8 @@ fn main() {
         workloads::PORTABLE,
         workloads::FEW_CALLS,
     ));
+    let cleaned = workloads::CLEANED.iter();
+    trials.extend(cleaned.map(|work| of_work("chaos_cleanup", &MaceDriver, work, fails_to_clean)));
     trials.extend(rot());
     trials.extend(regressions());
     run(&Arguments::from_args(), trials).exit();
@@ -67,26 +69,30 @@ fn of_engine(
     faulted: &'static [Workload],
     each: &'static [Workload],
 ) -> Vec<Trial> {
-    let of_work = move |kind: &str, work: &Workload, judge: Judge| {
-        let name = format!("{kind}{suffix}::{}", work.name());
-        let work = *work;
-        trial(name, move |case| {
-            introduce(driver);
-            if let Some(what) = work.lacking(driver.capabilities()) {
-                let Identity { name, version, .. } = driver.identity();
-                return case.skip(&format!("{name} {version} knows {what}"));
-            }
-            let verdict = judge(case, driver, work);
-            if !is_under_test(driver) {
-                case.figures.tries_nothing();
-            }
-            verdict
-        })
+    let of = move |kind: &str, work: &Workload, judge: Judge| {
+        of_work(&format!("{kind}{suffix}"), driver, work, judge)
     };
-    let power = lost.iter().map(|work| of_work("chaos_power", work, judged));
-    let disks = faulted.iter().map(|work| of_work("chaos_faults", work, met));
-    let each = each.iter().map(|work| of_work("chaos_faults_each", work, met_each));
+    let power = lost.iter().map(|work| of("chaos_power", work, judged));
+    let disks = faulted.iter().map(|work| of("chaos_faults", work, met));
+    let each = each.iter().map(|work| of("chaos_faults_each", work, met_each));
     power.chain(disks).chain(each).collect()
+}
+
+/// The case of one work.
+fn of_work(kind: &str, driver: &'static dyn Driver, work: &Workload, judge: Judge) -> Trial {
+    let work = *work;
+    trial(format!("{kind}::{}", work.name()), move |case| {
+        introduce(driver);
+        if let Some(what) = work.lacking(driver.capabilities()) {
+            let Identity { name, version, .. } = driver.identity();
+            return case.skip(&format!("{name} {version} knows {what}"));
+        }
+        let verdict = judge(case, driver, work);
+        if !is_under_test(driver) {
+            case.figures.tries_nothing();
+        }
+        verdict
+    })
 }
 
 /// Damage to files of each kind, of a closed database and of an open one.
@@ -218,6 +224,16 @@ fn rotten(case: &mut Case, _: Kind, _: Preset) -> Verdict {
 #[cfg(not(all(target_os = "linux", target_env = "gnu")))]
 fn rotting(case: &mut Case, kind: Kind, preset: Preset) -> Verdict {
     rotten(case, kind, preset)
+}
+
+#[cfg(all(target_os = "linux", target_env = "gnu"))]
+fn fails_to_clean(case: &mut Case, driver: &'static dyn Driver, work: Workload) -> Verdict {
+    power::faults::failing_cleanup(case, driver, work)
+}
+
+#[cfg(not(all(target_os = "linux", target_env = "gnu")))]
+fn fails_to_clean(case: &mut Case, driver: &'static dyn Driver, work: Workload) -> Verdict {
+    judged(case, driver, work)
 }
 
 #[cfg(not(all(target_os = "linux", target_env = "gnu")))]

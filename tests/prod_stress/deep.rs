@@ -4,17 +4,21 @@
 
 use mace_prod::{
     case,
-    engine::options::DEEP_KEYS,
+    engine::{Preset, mace::MaceDriver, options::DEEP_KEYS},
     history::{
         clients::{Traffic, clients},
         kill::Mark,
         script::Step,
         snapshot_readers::Watch,
     },
-    scenario::run::{
-        Run,
-        goals::{collected_data_files, commits_beside_snapshots, conflicts, counted},
-        session::{Session, Verbs},
+    scenario::{
+        Case,
+        contract::strategy::{Effort, judge},
+        run::{
+            Run,
+            goals::{collected_data_files, commits_beside_snapshots, conflicts, counted},
+            session::{Session, Verbs},
+        },
     },
     settings::{FindingId, excludes},
     workload::{Access, Mix, Sweep},
@@ -147,3 +151,13 @@ case!(stress_deep_clients_are_snapshot_isolated: [Deep], |run| {
     run.must_reach(commits_beside_snapshots(1));
     reopen(run);
 });
+
+/// The single client against an ordered map, over a bucket that is deep before its list begins.
+#[test]
+fn stress_deep_contract_holds() {
+    let effort = Effort { lists: 2, operations: 120, shrinking: 60, attempts: 1 };
+    Case::run(|case| {
+        let dir = case.dir().to_owned();
+        judge(&MaceDriver, &dir, Preset::Deep, case.seed(), effort, &mut case.figures)
+    });
+}

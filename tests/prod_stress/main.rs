@@ -5,6 +5,7 @@ mod buckets;
 mod crashes;
 mod deep;
 mod evictor;
+mod files;
 mod gc;
 mod hotspot;
 mod isolation;

@@ -5,10 +5,13 @@ use mace_prod::{
     case,
     engine::{
         Bucket, BucketOptions, Counter, Driver, Engine, EngineError, EngineOptions, Keys, Merge,
-        Order, Preset, Scan, mace::MaceDriver,
+        Order, Preset, Scan, mace::MaceDriver, options::DEEP_KEYS,
     },
     history::counters,
-    scenario::claims::{Claims, contents, judge, store},
+    scenario::{
+        claims::{Claims, contents, judge, store},
+        run::goals::Depth,
+    },
     settings::{FindingId, Seed, excludes},
     testdir::copy_tree,
 };
@@ -361,11 +364,14 @@ fn records_of_whole_blocks_are_kept(preset: Preset, dir: &Path, claims: &mut Cla
 
 /// The last key by a range that ends at it, and by one that has no end.
 fn the_last_key_is_found_either_way(preset: Preset, dir: &Path, claims: &mut Claims) {
-    const KEYS: u32 = 6000;
+    const KEYS: u32 = DEEP_KEYS as u32;
     let engine = open(&preset.engine(), &dir.join("db"), claims);
-    let bucket = make(engine.as_ref(), &preset.bucket(), claims);
+    let options = preset.bucket();
+    let bucket = make(engine.as_ref(), &options, claims);
     fill(bucket.as_ref(), 0..KEYS, 40, claims);
     bucket.checkpoint_and_wait();
+    let pairs = contents(bucket.as_ref()).map_or(0, |pairs| pairs.len());
+    claims.is_deep(Depth::of_database(pairs as u64, options.split_keys, &dir.join("db")));
     drop(bucket);
     drop(engine);
     for keys in [

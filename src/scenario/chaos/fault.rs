@@ -40,6 +40,8 @@ pub struct Fault {
     pub action: Action,
     /// At which hit.
     pub position: Position,
+    /// Whether the bucket is a deep one.
+    pub in_deep: bool,
 }
 
 impl Fault {
@@ -51,6 +53,7 @@ impl Fault {
     /// The configuration that the case runs in: the positions of one point take different ones.
     pub(super) fn preset(&self) -> Preset {
         match self.position {
+            _ if self.in_deep => Preset::Deep,
             Position::First => Preset::OneWriter,
             Position::Middle => Preset::Compressed,
             Position::Last if recipes::DURABLE_ONLY.contains(&self.point) => Preset::Tiny,

@@ -46,6 +46,9 @@ impl Flow {
             }
             run.attempt(|run| self.meet(run));
             check_recovery(run);
+            if self.fault.in_deep {
+                run.must_be_deep();
+            }
         });
         if let Verdict::Known(id) = verdict {
             case.figures.add(absorbed::figure(&id.to_string(), Unit::Crashes), 1);

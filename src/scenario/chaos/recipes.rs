@@ -12,7 +12,7 @@ use crate::{
         failpoint::{Action, Rule},
     },
     history::{clients::Traffic, script::Step},
-    scenario::database::Stage,
+    scenario::{chaos::deep, database::Stage},
     settings::{FindingId, excludes},
     workload::{Mix, Source, Sweep},
 };
@@ -150,6 +150,16 @@ pub const ROWS: &[Row] = &[
     ("fs_copy_file", Recipe::CopyUnlinked),
 ];
 
+/// Points that a deep bucket meets as well, at the middle one of their hits: in a checkpoint, a copy and a recovery of
+/// dozens of files. Those of collection are not among them: a recipe's garbage is too little for it there.
+pub const DEEP: &[Row] = &[
+    ("flush_after_data_sync", Recipe::Commits),
+    ("flush_before_manifest_commit", Recipe::Commits),
+    ("flush_after_manifest_commit", Recipe::Masks),
+    ("checkpoint_after_payload_copy_before_wal_cut", Recipe::Copy),
+    ("recovery_eviction_flush", Recipe::Reopen),
+];
+
 /// Failpoints on the durable route alone.
 pub const DURABLE_ONLY: &[&str] = &[
     "txn_abort_after_wal_sync",
@@ -188,7 +198,20 @@ impl Recipe {
             Self::CopyUnlinked => "mace_fs_hard_link=io",
             _ => "",
         };
-        Stages { setup, armed: armed.under(rules) }
+        let stages = Stages { setup, armed: armed.under(rules) };
+        if preset == Preset::Deep { self.in_deep(stages) } else { stages }
+    }
+
+    /// The same all over a deep bucket, which a process fills before the others. The last one reads the bucket as a
+    /// whole at its end, so that its history says how deep it was.
+    fn in_deep(self, stages: Stages) -> Stages {
+        let preset = Preset::Deep;
+        let filling = deep::filling(BUCKET, open(BUCKET, preset), &self.options(preset));
+        let Stages { setup, armed } = stages;
+        let setup = setup.into_iter().map(|stage| deep::over(stage, BUCKET));
+        let mut armed = deep::over(armed, BUCKET);
+        armed.steps.push(Step::ReadAll { bucket: BUCKET.to_owned() });
+        Stages { setup: [filling].into_iter().chain(setup).collect(), armed }
     }
 
     /// How the database is opened before the fault. The log rotates where nothing is dropped and
@@ -339,7 +362,7 @@ pub fn without_rotation(options: &EngineOptions) -> EngineOptions {
     if !excludes(FindingId::ABORTED_ACROSS_LOG_FILES) {
         return options.clone();
     }
-    EngineOptions { wal_file_bytes: 1 << 20, ..options.clone() }
+    EngineOptions { wal_file_bytes: options.wal_file_bytes.max(1 << 20), ..options.clone() }
 }
 
 fn open(bucket: &str, preset: Preset) -> Step {

@@ -3,16 +3,19 @@
 //! by the tests that the cases' detection is proved with; opens no engine itself.
 
 use crate::{
-    engine::{BucketOptions, Driver, EngineOptions, Order, Preset, RULES},
+    engine::{BucketOptions, Driver, EngineOptions, Order, Preset, RULES, options::DEEP_KEYS},
     history::OracleName,
     oracle::{
         Violation,
         promise::{After, promises},
     },
     report::Figures,
-    scenario::contract::{
-        self, BUCKETS, Filling, How, Key, Mismatch, Op, PROMISE, Reader, Reference, Run, Span,
-        Sweep, TXNS, VIEWS, Value, bucket_of_txn, without_drops,
+    scenario::{
+        contract::{
+            self, BUCKETS, Filling, How, Key, Mismatch, Op, PROMISE, Reader, Reference, Run, Span,
+            Sweep, TXNS, VIEWS, Value, bucket_of_txn, without_drops,
+        },
+        run::goals::Depth,
     },
     settings::{FindingId, Seed, excludes},
     verdict::Verdict,
@@ -36,6 +39,12 @@ use std::{
 
 /// The longest key: packed with its version and length it fills 64 KiB (measured).
 const LONGEST_KEY: usize = 65_521;
+
+/// Keys in one of the transactions that fill a deep bucket.
+const TOGETHER: u16 = 6000;
+
+/// Keys of a run in a deep bucket, at the most: a whole inner node of 64 pages takes 4,096 of them.
+const LONGEST_RUN: u16 = 5000;
 
 /// How much a case does.
 #[derive(Clone, Copy, Debug)]
@@ -71,27 +80,40 @@ pub fn judge(
     let mut runner = TestRunner::new_with_rng(config, rng);
     let figures = RefCell::new(figures);
     let failed = Cell::new(false);
+    let shallowest: Cell<Option<Depth>> = Cell::new(None);
     let lists = lists(preset, effort.operations, driver.capabilities().copy);
     let outcome = runner.run(&lists, |(start, ops, seen)| {
         // What depends on the engine's own threads does not show each time: once a list has
         // failed, a shorter one is acquitted only after several attempts.
         for _ in 0..if failed.get() { effort.attempts } else { 1 } {
-            if let Err(mismatch) = attempt(driver, dir, &start, &ops, &mut figures.borrow_mut()) {
-                failed.set(true);
-                if let Some(seen) = &seen {
-                    seen.store(ops.len(), Ordering::SeqCst);
+            match attempt(driver, dir, preset, &start, &ops, &mut figures.borrow_mut()) {
+                Ok(depth) => {
+                    let least = shallowest.get().filter(|least| least.pages <= depth.pages);
+                    shallowest.set(Some(least.unwrap_or(depth)));
                 }
-                let text = format!("operation {}: {}", mismatch.at, mismatch.text);
-                return Err(TestCaseError::fail(text));
+                Err(mismatch) => {
+                    failed.set(true);
+                    if let Some(seen) = &seen {
+                        seen.store(ops.len(), Ordering::SeqCst);
+                    }
+                    let text = format!("operation {}: {}", mismatch.at, mismatch.text);
+                    return Err(TestCaseError::fail(text));
+                }
             }
         }
         Ok(())
     });
     match outcome {
+        Ok(()) if preset == Preset::Deep => {
+            let depth = shallowest.get().expect("a list was carried out");
+            depth.count(&mut figures.borrow_mut());
+            // Lists change how large files are, and collect them: how many there are says nothing here.
+            Depth { files: Depth::LEAST.files, ..depth }.verdict()
+        }
         Ok(()) => Verdict::Pass,
         Err(TestError::Abort(why)) => Verdict::Inconclusive(why.to_string()),
         Err(TestError::Fail(why, (start, ops, _))) => {
-            let list = carried_out(&start, &ops);
+            let (_, list) = carried_out(preset, &start, &ops);
             let list: Vec<String> =
                 list.iter().enumerate().map(|(at, op)| format!("\n    {at} {op:?}")).collect();
             let witness = format!("{preset:?}: {why}{}", list.concat());
@@ -104,14 +126,16 @@ pub fn judge(
 fn attempt(
     driver: &dyn Driver,
     dir: &Path,
+    preset: Preset,
     start: &Reference,
     ops: &[Op],
     figures: &mut Figures,
-) -> Result<(), Mismatch> {
+) -> Result<Depth, Mismatch> {
     // A name of its own each time: the model knows its databases by their path.
     let room = dir.join(format!("list-{}", figures.get("lists")));
     fs::create_dir_all(&room).expect("the case's folder takes files");
-    let result = contract::check(driver, &room, start, &carried_out(start, ops), figures);
+    let (fresh, list) = carried_out(preset, start, ops);
+    let result = contract::check(driver, &room, &fresh, &list, figures);
     figures.add("lists", 1);
     if result.is_ok() {
         fs::remove_dir_all(&room).expect("what was made can be removed");
@@ -123,9 +147,28 @@ fn attempt(
     result
 }
 
-fn carried_out(start: &Reference, ops: &[Op]) -> Vec<Op> {
+/// What is carried out, from a fresh database on: a deep one is filled first, which is not a part of the list that is
+/// shrunk.
+fn carried_out(preset: Preset, start: &Reference, ops: &[Op]) -> (Reference, Vec<Op>) {
+    let fresh = Reference::new(preset, start.rotates());
+    let ops = [&prologue(preset), ops].concat();
     let left_out = start.rotates() && excludes(FindingId::ABORTED_ACROSS_LOG_FILES);
-    if left_out { without_drops(ops) } else { ops.to_vec() }
+    (fresh, if left_out { without_drops(&ops) } else { ops })
+}
+
+/// What every list begins with.
+fn prologue(preset: Preset) -> Vec<Op> {
+    if preset != Preset::Deep {
+        return Vec::new();
+    }
+    let keys = DEEP_KEYS as u16;
+    let fill = |first: u16| {
+        let run = Run { bucket: 0, first, count: TOGETHER.min(keys - first), step: 1 };
+        Op::Fill(run, Value { len: 40, filling: Filling::Text, number: 1 + u64::from(first) })
+    };
+    let mut ops: Vec<Op> = (0..keys).step_by(usize::from(TOGETHER)).map(fill).collect();
+    ops.push(Op::Checkpoint { bucket: 0, wait: true });
+    ops
 }
 
 type Lists = Sequential<Reference, Op, BoxedStrategy<Reference>, BoxedStrategy<Op>>;
@@ -133,7 +176,7 @@ type Lists = Sequential<Reference, Op, BoxedStrategy<Reference>, BoxedStrategy<O
 fn lists(preset: Preset, operations: usize, copies: bool) -> Lists {
     Sequential::new(
         SizeRange::from(operations / 2..=operations),
-        move || any::<bool>().prop_map(move |rotates| Reference::new(preset, rotates)).boxed(),
+        move || any::<bool>().prop_map(move |rotates| filled(preset, rotates)).boxed(),
         |_, _| true,
         move |reference| operation(preset, copies, reference),
         |mut reference, op| {
@@ -143,10 +186,21 @@ fn lists(preset: Preset, operations: usize, copies: bool) -> Lists {
     )
 }
 
+/// What lists begin at.
+fn filled(preset: Preset, rotates: bool) -> Reference {
+    let mut reference = Reference::new(preset, rotates);
+    for op in prologue(preset) {
+        reference.step(&op);
+    }
+    reference
+}
+
 fn operation(preset: Preset, copies: bool, now: &Reference) -> BoxedStrategy<Op> {
     let reader =
         || prop_oneof![(0..TXNS).prop_map(Reader::Txn), (0..VIEWS).prop_map(Reader::View),];
     let flip = any::<bool>;
+    // To read all of a deep bucket takes long, and one that is made again is a page.
+    let is_deep = preset == Preset::Deep;
     prop_oneof![
         30 => write(now),
         10 => (reader(), key(now, 0)).prop_map(|(reader, key)| Op::Get(reader, key)),
@@ -156,8 +210,8 @@ fn operation(preset: Preset, copies: bool, now: &Reference) -> BoxedStrategy<Op>
         2 => (0..TXNS).prop_map(Op::Begin),
         4 => (0..VIEWS).prop_map(Op::View),
         1 => (0..VIEWS).prop_map(Op::Close),
-        4 => (run(), value()).prop_map(|(run, value)| Op::Fill(run, value)),
-        2 => run().prop_map(Op::Thin),
+        4 => (run(is_deep), value()).prop_map(|(run, value)| Op::Fill(run, value)),
+        2 => run(is_deep).prop_map(Op::Thin),
         4 => (0..BUCKETS.len(), flip())
             .prop_map(|(bucket, wait)| Op::Checkpoint { bucket, wait }),
         3 => Just(Op::Collect),
@@ -165,10 +219,11 @@ fn operation(preset: Preset, copies: bool, now: &Reference) -> BoxedStrategy<Op>
         1 => Just(Op::Sync),
         1 => (0..BUCKETS.len(), flip()).prop_map(|(bucket, delete)| Op::Held { bucket, delete }),
         1 => Just(if copies { Op::Copy } else { Op::Audit }),
-        2 => Just(Op::Audit),
+        2 => Just(if is_deep { Op::Sync } else { Op::Audit }),
         1 => (0..BUCKETS.len()).prop_map(Op::Reload),
         1 => bucket_options(now),
-        1 => (0..BUCKETS.len()).prop_map(Op::Recreate),
+        1 => (0..BUCKETS.len())
+            .prop_map(move |bucket| if is_deep { Op::Reload(bucket) } else { Op::Recreate(bucket) }),
         1 => engine_options(preset).prop_map(|options| Op::Reopen(Box::new(options))),
     ]
     .boxed()
@@ -316,9 +371,12 @@ fn number() -> impl Strategy<Value = u64> + Clone {
         .prop_map(|number| number.min(u64::MAX - 1000))
 }
 
-fn run() -> impl Strategy<Value = Run> {
-    let count = prop_oneof![3 => 1..40_u16, 2 => 60..200_u16];
-    (0..BUCKETS.len(), 0..300_u16, count, 1..4_u16).prop_map(|(bucket, first, count, step)| Run {
+/// Numbered keys; of a deep bucket those of many pages, now and then.
+fn run(is_deep: bool) -> impl Strategy<Value = Run> {
+    let firsts = if is_deep { DEEP_KEYS as u16 } else { 300 };
+    let longest = if is_deep { LONGEST_RUN } else { 200 };
+    let count = prop_oneof![3 => 1..40_u16, 2 => 60..longest];
+    (0..BUCKETS.len(), 0..firsts, count, 1..4_u16).prop_map(|(bucket, first, count, step)| Run {
         bucket,
         first,
         count,

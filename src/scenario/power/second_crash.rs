@@ -248,6 +248,7 @@ impl Recorded<'_> {
             count: Vec::new(),
             end: End::Close,
             kill: None,
+            open_files: None,
             listens: false,
         }
     }

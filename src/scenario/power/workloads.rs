@@ -18,6 +18,9 @@ pub const UNSYNCED_ROTATION: FindingId = FindingId::BARRIER_MISSES_ROTATED_LOGS;
 /// A brief work does one of so many.
 const BRIEF: u64 = 20;
 
+/// Of a deep database one of so many states is judged: each takes as many times longer.
+const DEEP_SHARE: u64 = 24;
+
 /// A recipe in a configuration.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Workload {
@@ -56,6 +59,7 @@ pub const ALL: &[Workload] = &[
     work(Recipe::SwitchWidth, Preset::Relaxed),
     work(Recipe::Orphans, Preset::Tiny),
     work(Recipe::Look, Preset::Tiny),
+    work(Recipe::Commits, Preset::Deep),
 ];
 
 /// Those that meet a failing disk.
@@ -69,6 +73,17 @@ pub const FAULTED: &[Workload] = &[
     work(Recipe::Copy, Preset::Tiny),
     work(Recipe::Reopen, Preset::Tiny),
     work(Recipe::SwitchWidth, Preset::Relaxed),
+];
+
+/// Those in which a clean-up fails: of data and blob files, of log files, of a deleted bucket, and of what a crash
+/// left.
+pub const CLEANED: &[Workload] = &[
+    work(Recipe::RewriteData, Preset::Tiny),
+    work(Recipe::ObsoleteData, Preset::Relaxed),
+    work(Recipe::ObsoleteBlobs, Preset::OneWriter),
+    work(Recipe::Rotate, Preset::OneWriter),
+    work(Recipe::Delete, Preset::Tiny),
+    work(Recipe::Orphans, Preset::Tiny),
 ];
 
 /// Those that need no process before the recorded one and nothing that only one engine has, for
@@ -92,6 +107,11 @@ pub const FEW_CALLS: &[Workload] = &[
 ];
 
 impl Workload {
+    /// How many states are judged where the knob allows so many.
+    pub fn share(self, states: u64) -> u64 {
+        if self.preset == Preset::Deep { states.div_ceil(DEEP_SHARE) } else { states }
+    }
+
     /// The name: `rotate::one_writer`.
     pub fn name(self) -> String {
         let recipe = format!("{:?}", self.recipe);

@@ -6,9 +6,10 @@ use crate::{
     engine::EngineError,
     history::{Event, History, Milestone},
     oracle::{judge::overlaps, progress},
+    report::Figures,
     verdict::Verdict,
 };
-use std::ops::Range;
+use std::{fs, ops::Range, path::Path};
 
 /// Something that has to have happened so many times in a run.
 #[derive(Clone, Debug)]
@@ -121,6 +122,24 @@ pub struct Depth {
 pub const DEEP_SPLITS: u64 = 900;
 
 impl Depth {
+    /// Of a database in this folder whose largest bucket holds so many pairs, `in_a_node` of them in a node at the
+    /// most.
+    pub fn of_database(pairs: u64, in_a_node: u16, dir: &Path) -> Self {
+        let entries = fs::read_dir(dir.join("data")).into_iter().flatten().flatten();
+        let is_data = |name: &str| name.starts_with("data_");
+        let files = entries.filter(|entry| entry.file_name().to_str().is_some_and(is_data));
+        Self::of(pairs, u64::from(in_a_node), files.count() as u64)
+    }
+
+    /// Of a database in this folder whose history says how many pairs its last whole reading met.
+    pub fn as_told(history: &History, in_a_node: u16, dir: &Path) -> Self {
+        let told = history.events.iter().rev().find_map(|event| match event {
+            Event::Milestone(Milestone::Read { pairs }) => Some(*pairs),
+            _ => None,
+        });
+        Self::of_database(told.unwrap_or_default(), in_a_node, dir)
+    }
+
     /// Of so many keys, when a node holds so many and no more (`BucketOptions::split_elems`).
     pub fn of(keys: u64, in_a_node: u64, files: u64) -> Self {
         let mut depth = Self { levels: 1, pages: keys.div_ceil(in_a_node), files };
@@ -143,6 +162,22 @@ impl Depth {
             counted("a page", self.pages).times(Self::LEAST.pages),
             counted("a data file", self.files).times(Self::LEAST.files),
         ]
+    }
+
+    /// Whether it reached it, where no run has the goals.
+    pub fn verdict(self) -> Verdict {
+        let goals = self.goals();
+        let verdict = |goal: &Goal| goal.verdict(&History::default(), &Evidence::default());
+        goals.iter().map(verdict).fold(Verdict::Pass, Verdict::and)
+    }
+
+    /// Adds it to what a case counted.
+    pub fn count(self, figures: &mut Figures) {
+        for (name, count) in
+            [("deep.levels", self.levels), ("deep.pages", self.pages), ("deep.files", self.files)]
+        {
+            figures.add(name, count);
+        }
     }
 }
 

@@ -214,7 +214,8 @@ impl Run<'_> {
     fn exit_of(&mut self, stage: &Stage) -> Exit {
         self.processes += 1;
         self.note_streams(&stage.options);
-        must(self.database.process(stage, &mut self.figures))
+        let stage = Stage { open_files: self.open_files.or(stage.open_files), ..stage.clone() };
+        must(self.database.process(&stage, &mut self.figures))
     }
 }
 

@@ -9,7 +9,7 @@ use crate::power::record::{Places, crash, live_on, record, trace};
 use faultfs::{Case as State, Explore, Finding, Outcome, Plan, Report, Trace};
 use knobs::budget::Unit;
 use mace_prod::{
-    engine::Driver,
+    engine::{Driver, Preset},
     oracle::{
         OracleName, Violation,
         judge::of_crash_states,
@@ -19,12 +19,12 @@ use mace_prod::{
     scenario::{
         Case,
         power::{
-            Recorded, SecondCrashes,
+            DATABASE, Recorded, SecondCrashes,
             known::{REVIVED_COMMIT, UNSYNCED_LOG_NAME},
             known_id, other_engines,
             workloads::Workload,
         },
-        run::concluded,
+        run::{concluded, goals::Depth},
     },
     settings::{FindingId, Settings, excludes},
     verdict::Verdict,
@@ -52,17 +52,29 @@ pub(crate) fn power_loss(case: &mut Case, driver: &dyn Driver, work: Workload) -
         return Verdict::Crashed(format!("while it was recorded: {}", recorded.outcome));
     }
     let run = recorded.run;
-    let report = explored(case, &places, &run, names_kept(trace(&places), driver));
+    let states = work.share(Settings::get().power_states);
+    let report = explored(case, &places, &run, names_kept(trace(&places), driver), states);
     let after = After::PowerLoss;
     case.figures.tries(promises(of_crash_states(), after));
     let mut violations = concluded(run.live(), after, places.root(), &mut case.figures);
     violations.extend(found(case, &report));
-    Verdict::from_violations(violations).and(enough(&report))
+    Verdict::from_violations(violations).and(enough(&report, states)).and(depth(case, work, &run))
+}
+
+/// A deep work whose database was not deep says nothing.
+fn depth(case: &mut Case, work: Workload, run: &Recorded<'_>) -> Verdict {
+    if work.preset != Preset::Deep {
+        return Verdict::Pass;
+    }
+    let dir = Places::new(case.dir()).disk().join(DATABASE);
+    let depth = Depth::as_told(&run.history, work.preset.bucket().split_keys, &dir);
+    depth.count(&mut case.figures);
+    depth.verdict()
 }
 
 /// A case that judged too few states says nothing.
-fn enough(report: &Report) -> Verdict {
-    let wanted = Settings::get().power_states / 20 / u64::from(Settings::get().power_shard.1);
+fn enough(report: &Report, states: u64) -> Verdict {
+    let wanted = states / 20 / u64::from(Settings::get().power_shard.1);
     let judged = report.judged();
     if judged >= wanted {
         return Verdict::Pass;
@@ -72,24 +84,31 @@ fn enough(report: &Report) -> Verdict {
 
 /// Which states there are, and how many of them are judged. Workers are more than cores: an engine that
 /// opens and closes waits for its threads and timers.
-fn exploration(case: &Case, places: &Places) -> Explore {
-    let states = Settings::get().power_states;
+fn exploration(case: &Case, places: &Places, states: u64) -> Explore {
     let (shard, of) = Settings::get().power_shard;
+    // Fewer lives where there are too few states for all of them.
+    let lives = LIVES.min((states / STEPS / 2) as usize);
     Explore::new()
         .seed(case.seed().number())
         .limit(states / STEPS / 2)
         .shard(shard, of)
-        .nested(LIVES)
-        .nested_limit(states / STEPS / LIVES as u64)
+        .nested(lives)
+        .nested_limit(states / STEPS / lives.max(1) as u64)
         .workers(2 * thread::available_parallelism().map_or(1, usize::from))
         .folder(case.dir())
         .store(places.findings())
 }
 
-fn explored(case: &mut Case, places: &Places, run: &Recorded<'_>, trace: Trace) -> Report {
+fn explored(
+    case: &mut Case,
+    places: &Places,
+    run: &Recorded<'_>,
+    trace: Trace,
+    states: u64,
+) -> Report {
     let lives = places.lives();
     let judge = |state: &State| of_lives(run, state, &lives);
-    let report = exploration(case, places).run(trace, &judge);
+    let report = exploration(case, places, states).run(trace, &judge);
     let report = report.unwrap_or_else(|error| panic!("{error}"));
     report.to_string().lines().for_each(say);
     count(&report, &mut case.figures);

@@ -124,6 +124,7 @@ impl Places {
             count: Vec::new(),
             end: stage.end,
             kill: stage.kill,
+            open_files: None,
             listens: false,
         }
     }

@@ -1,0 +1,80 @@
+//! A database of ten thousand files: data files that hold a record each, and log files that hold one or two. It is killed,
+//! opened again and read by processes that may have few files open at once.
+
+use mace_prod::{
+    case,
+    engine::{BucketOptions, EngineOptions},
+    history::{clients::Traffic, kill::Mark},
+    scenario::run::{Run, goals::counted, session::Verbs},
+    workload::Sweep,
+};
+use std::fs;
+
+/// Data and log files, at the least.
+const FILES: u64 = 10_000;
+
+/// Files that a process may have open: eight of data and eight of blobs by the options, a log for each of four writer
+/// groups, those of one checkpoint, and what a process has anyway. A checkpoint has at most as many as it writes:
+/// a change of each page, and some that are folded or divided.
+const OPEN: u64 = 2 * 8 + 4 + 3 * PAGES + 40;
+
+/// Keys, sixty-four of which make a page at the most.
+const KEYS: u64 = 6000;
+
+/// Pages that a checkpoint writes at least; each is in a file of its own then, which stays open until it is synced.
+const PAGES: u64 = 100;
+
+/// Checkpoints.
+const CHECKPOINTS: u64 = 64;
+
+/// Pairs that are in the log alone, one or two in each file.
+const LOGGED: u64 = 9000;
+
+/// How many files a folder of the database has whose names have this in them.
+fn files(run: &Run<'_>, folder: &str, name: &str) -> u64 {
+    let entries = fs::read_dir(run.dir().join(folder)).into_iter().flatten().flatten();
+    entries.filter(|entry| entry.file_name().to_string_lossy().contains(name)).count() as u64
+}
+
+case!(stress_ten_thousand_files_are_opened_again: [Tiny], |run| {
+    let usual = run.preset().engine();
+    let bucket = BucketOptions { consolidate_deltas: 32, ..run.buckets.clone() };
+    run.buckets = bucket;
+    run.closed(|s| {
+        s.open("a");
+        s.work("a", Traffic::sweep(Sweep::fill(KEYS, 40, PAGES)));
+        s.checkpoint("a");
+    });
+    run.open_files = Some(OPEN);
+    run.options = EngineOptions { data_file_bytes: 1, ..usual.clone() };
+    run.closed(|s| {
+        s.open("a");
+        for first in 0..CHECKPOINTS {
+            // A key in every page.
+            let sweep = Sweep { first, step: KEYS / PAGES, ..Sweep::fill(KEYS, 40, PAGES) };
+            s.work("a", Traffic::sweep(sweep));
+            s.checkpoint("a");
+        }
+    });
+    let large = EngineOptions { data_file_bytes: 1 << 20, ..usual.clone() };
+    run.options = EngineOptions { wal_file_bytes: 1 << 10, ..large.clone() };
+    run.killed(Mark::Asked(LOGGED / 20 - 1), |s| {
+        s.open("a");
+        s.work("a", Traffic::sweep(Sweep { first: KEYS, ..Sweep::fill(KEYS + LOGGED, 900, 20) }));
+    });
+    let data = files(run, "data", "data_");
+    let logs = files(run, "log", "wal_");
+    run.figures.add("files.data", data);
+    run.figures.add("files.log", logs);
+    run.must_reach(counted("a data or log file", data + logs).times(FILES));
+    // The engine's checker has all files of a database open at once: docs/open-findings.md.
+    run.reopen();
+    run.closed(|s| {
+        s.open("a");
+        s.checkpoint("a");
+        s.collect(3);
+    });
+    let recycled = logs.saturating_sub(files(run, "log", "wal_"));
+    run.must_reach(counted("a log file that was recycled", recycled).times(logs / 2));
+    run.reopen();
+});
