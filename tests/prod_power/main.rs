@@ -69,7 +69,7 @@ fn of_engine(
     faulted: &'static [Workload],
     each: &'static [Workload],
 ) -> Vec<Trial> {
-    let of = move |kind: &str, work: &Workload, judge: Judge| {
+    let of = move |kind: &str, &work: &Workload, judge: Judge| {
         of_work(&format!("{kind}{suffix}"), driver, work, judge)
     };
     let power = lost.iter().map(|work| of("chaos_power", work, judged));
@@ -79,8 +79,7 @@ fn of_engine(
 }
 
 /// The case of one work.
-fn of_work(kind: &str, driver: &'static dyn Driver, work: &Workload, judge: Judge) -> Trial {
-    let work = *work;
+fn of_work(kind: &str, driver: &'static dyn Driver, work: Workload, judge: Judge) -> Trial {
     trial(format!("{kind}::{}", work.name()), move |case| {
         introduce(driver);
         if let Some(what) = work.lacking(driver.capabilities()) {

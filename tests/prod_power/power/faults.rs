@@ -332,7 +332,9 @@ impl Disk<'_> {
                 if stays().is_empty() {
                     break;
                 }
-                buckets.iter().for_each(|bucket| bucket.checkpoint_and_wait());
+                for bucket in &buckets {
+                    bucket.checkpoint_and_wait();
+                }
                 engine.collect_garbage();
             }
             Ok(())
