@@ -4,7 +4,8 @@
 use crate::history::{Key, Version};
 use std::fmt::{Display, Formatter, Result as FmtResult};
 
-/// What snapshot isolation forbids, the gravest first.
+/// What levels of isolation forbid, the gravest first: snapshot isolation all but the cycle of
+/// anti-dependencies.
 ///
 /// Names and definitions: Adya, "Weak Consistency" (MIT, 1999) for G0 to G-single; Cerone and
 /// Gotsman, "Analysing Snapshot Isolation" (PODC 2016) for the rule that every cycle needs two
@@ -13,6 +14,8 @@ use std::fmt::{Display, Formatter, Result as FmtResult};
 pub enum Anomaly {
     /// A read returned a value that nobody wrote there.
     NeverWritten,
+    /// Two reads of a list of which neither begins with the other.
+    IncompatibleOrder,
     /// A transaction's own reads and writes contradict each other.
     Internal,
     /// A scan is out of order, repeats a key, leaves its range, or contradicts what its own
@@ -36,6 +39,9 @@ pub enum Anomaly {
     LongFork,
     /// G-nonadjacent: a cycle with several anti-dependencies, no two of them adjacent.
     GNonadjacent,
+    /// G2: a cycle with anti-dependencies, two of them adjacent, such as write skew. Only serialisable
+    /// levels forbid it.
+    AntiDependencyCycle,
     /// A scan missed a key of its transaction's snapshot, or met a key that the snapshot does not
     /// hold.
     Phantom,
@@ -49,8 +55,9 @@ pub enum Anomaly {
 
 impl Anomaly {
     /// All anomalies, the gravest first.
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 18] = [
         Self::NeverWritten,
+        Self::IncompatibleOrder,
         Self::Internal,
         Self::RangeRead,
         Self::DirtyWrite,
@@ -62,6 +69,7 @@ impl Anomaly {
         Self::GSingle,
         Self::LongFork,
         Self::GNonadjacent,
+        Self::AntiDependencyCycle,
         Self::Phantom,
         Self::NotExtended,
         Self::SessionOrder,
@@ -72,6 +80,7 @@ impl Anomaly {
     pub const fn name(self) -> &'static str {
         match self {
             Self::NeverWritten => "value never written",
+            Self::IncompatibleOrder => "incompatible order",
             Self::Internal => "internal inconsistency",
             Self::RangeRead => "range read",
             Self::DirtyWrite => "dirty write (G0)",
@@ -83,6 +92,7 @@ impl Anomaly {
             Self::GSingle => "G-single",
             Self::LongFork => "long fork",
             Self::GNonadjacent => "G-nonadjacent",
+            Self::AntiDependencyCycle => "anti-dependency cycle (G2)",
             Self::Phantom => "phantom",
             Self::NotExtended => "history not extended",
             Self::SessionOrder => "session order",
@@ -94,6 +104,7 @@ impl Anomaly {
     pub const fn promise(self) -> &'static str {
         match self {
             Self::NeverWritten => "a value that is read was written, at this key, in full",
+            Self::IncompatibleOrder => "of two reads of a list one begins with the other",
             Self::Internal => "a transaction sees its own writes, and the same value each time",
             Self::RangeRead => "a scan meets each key of its range once, in order, as it is",
             Self::DirtyWrite => "nobody writes over work that is not committed",
@@ -105,6 +116,7 @@ impl Anomaly {
             Self::GSingle => "a snapshot holds all that led to what it holds",
             Self::LongFork => "snapshots are ordered: of two, one holds all that the other holds",
             Self::GNonadjacent => "every snapshot is a state that the database was in",
+            Self::AntiDependencyCycle => "the transactions could have run one after the other",
             Self::Phantom => "a scan meets exactly the keys that its snapshot holds",
             Self::NotExtended => "what was acknowledged before a reopening is there after it",
             Self::SessionOrder => "a session sees its own earlier work",

@@ -7,6 +7,7 @@ use crate::{
     cycle::Component,
     graph::Graph,
     history::{History, Op, Outcome},
+    level::Rule,
     resolve::{Resolved, SetNodes},
 };
 use std::collections::BTreeMap;
@@ -94,7 +95,7 @@ pub fn check(history: &History) -> Result<Report, Malformed> {
         let components = components(&graph);
         unsearched = components.len().saturating_sub(SEARCHED) as u64;
         for txns in components.iter().take(SEARCHED) {
-            Component::new(&all, txns).name(&mut found);
+            Component::new(&all, txns).name(Rule::STRONG, &mut found);
         }
     }
     let seen = seen(&all, &graph);

@@ -7,6 +7,7 @@
 use crate::{
     anomaly::{Anomaly, Edge, Evidence, Found, Why},
     history::{History, Op, Outcome},
+    level::{Anti, Rule},
     resolve::{BY_SCAN, NONE, Resolved},
 };
 use std::collections::VecDeque;
@@ -34,13 +35,14 @@ struct Allowed {
     real_time: bool,
 }
 
-/// How many anti-dependencies a cycle may have: none, one, or any number of which no two are
-/// adjacent.
+/// How many anti-dependencies a cycle may have: none, one, any number of which no two are
+/// adjacent, or any number.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Rw {
     None,
     One,
     Apart,
+    Any,
 }
 
 impl<'a> Component<'a> {
@@ -76,11 +78,27 @@ impl<'a> Component<'a> {
                 }
             }
         }
-        let mut by_begin: Vec<u32> = (0..txns.len() as u32).collect();
-        by_begin.sort_by_key(|&at| std::cmp::Reverse(history.txn(txns[at as usize]).begin));
-        let mut this = Self { history, txns, edges, by_begin };
+        let mut this = Self::with(history, txns, edges);
         this.sets(all);
         this
+    }
+
+    /// A component of a graph that was made of these edges.
+    pub(crate) fn of_edges(history: &'a History, txns: &'a [u32], all: &[Edge]) -> Self {
+        let mut edges = vec![Vec::new(); txns.len()];
+        let place = |txn: u32| txns.binary_search(&txn).ok();
+        for edge in all.iter().filter(|edge| place(edge.to).is_some()) {
+            if let Some(at) = place(edge.from) {
+                edges[at].push(*edge);
+            }
+        }
+        Self::with(history, txns, edges)
+    }
+
+    fn with(history: &'a History, txns: &'a [u32], edges: Vec<Vec<Edge>>) -> Self {
+        let mut by_begin: Vec<u32> = (0..txns.len() as u32).collect();
+        by_begin.sort_by_key(|&at| std::cmp::Reverse(history.txn(txns[at as usize]).begin));
+        Self { history, txns, edges, by_begin }
     }
 
     /// The edges from sets, compared pair by pair: few transactions are left here.
@@ -122,26 +140,40 @@ impl<'a> Component<'a> {
         }
     }
 
-    /// Names the anomalies of the component, each by its shortest cycle. A graver kind hides the
-    /// kinds that its cycles also belong to. Time orders count only where nothing else was found.
-    pub(crate) fn name(&self, found: &mut Found) {
+    /// Names the anomalies of the component that a rule forbids, each by its shortest cycle. A graver
+    /// kind hides the kinds that its cycles also belong to. Time orders count only where nothing else
+    /// was found.
+    pub(crate) fn name(&self, rule: Rule, found: &mut Found) {
         let ww =
             Allowed { wr: false, rw: Rw::None, scans: false, session: false, real_time: false };
         let core = Allowed { wr: true, ..ww };
         let one = Allowed { rw: Rw::One, ..core };
         let apart = Allowed { rw: Rw::Apart, ..core };
-        let scans = Allowed { scans: true, ..apart };
+        let most = match rule.anti {
+            Anti::None => Rw::None,
+            Anti::Apart => Rw::Apart,
+            Anti::Any => Rw::Any,
+        };
+        let wide = Allowed { rw: most, ..core };
+        let scans = Allowed { scans: true, ..wide };
         let session = Allowed { session: true, ..scans };
         let timed = Allowed { real_time: true, ..scans };
-        let groups: [&[(Allowed, Namer)]; 5] = [
+        let groups: [&[(Allowed, Namer)]; 6] = [
             &[(ww, |_| Anomaly::DirtyWrite), (core, |_| Anomaly::CyclicInformationFlow)],
             &[(one, name_of_one), (apart, name_of_several)],
+            &[(wide, |_| Anomaly::AntiDependencyCycle)],
             &[(scans, |_| Anomaly::Phantom)],
             &[(session, |_| Anomaly::SessionOrder)],
             &[(timed, name_of_timed)],
         ];
+        let is_forbidden = |at: usize| match at {
+            0 => true,
+            1 | 3 => rule.anti != Anti::None,
+            2 => rule.anti == Anti::Any,
+            _ => rule.time,
+        };
         let mut any = false;
-        for (at, group) in groups.into_iter().enumerate() {
+        for (at, group) in groups.into_iter().enumerate().filter(|(at, _)| is_forbidden(*at)) {
             if at >= 2 && any {
                 break;
             }
@@ -272,6 +304,7 @@ impl<'s, 'a> Search<'s, 'a> {
             let to = place(edge.to) as u32;
             match edge.why {
                 _ if edge.scan && !allowed.scans => {}
+                Why::Rw if allowed.rw == Rw::Any => steps.push((to, false, edge)),
                 Why::Rw if allowed.rw != Rw::None && !bit => steps.push((to, true, edge)),
                 Why::Wr if allowed.wr => steps.push((to, kept, edge)),
                 Why::Ww => steps.push((to, kept, edge)),

@@ -10,7 +10,12 @@
 //! transaction leads to the barrier of its end. A barrier leads to the next barrier and to the
 //! transactions that began between the two. Nodes and edges stay linear in the history.
 
-use crate::resolve::{BY_SCAN, NONE, Resolved, SetNodes};
+use crate::{
+    anomaly::{Edge, Why},
+    history::History,
+    level::{Anti, Rule},
+    resolve::{BY_SCAN, NONE, Resolved, SetNodes},
+};
 
 /// Adjacency lists in two arrays: the targets of node `n` are at `at[n]..at[n + 1]`.
 #[derive(Debug, Default)]
@@ -97,6 +102,38 @@ impl Barriers {
     }
 }
 
+/// Real-time order, as barriers.
+#[derive(Debug, Default)]
+struct Times {
+    /// For each transaction, the barrier of its end.
+    barrier: Vec<u32>,
+    barriers: u32,
+    /// For each barrier, the transactions that began between it and the next one.
+    begins: Lists,
+}
+
+impl Times {
+    fn new(history: &History, is_visible: &[bool]) -> Self {
+        let txns = history.len() as u32;
+        let visible = || (0..txns).filter(|&txn| is_visible[txn as usize]);
+        let over = |txn| history.over(txn);
+        let barriers = Barriers::new(visible().map(over).filter(|&end| end != NONE));
+        let barrier = (0..txns)
+            .map(|txn| match over(txn) {
+                end if end == NONE || !is_visible[txn as usize] => NONE,
+                end => barriers.before(end),
+            })
+            .collect();
+        let begins = Lists::new(barriers.count, || {
+            visible().filter_map(|txn| {
+                let rank = barriers.before(history.txn(txn).begin);
+                Some((rank.checked_sub(1)?, txn))
+            })
+        });
+        Self { barrier, barriers: barriers.count, begins }
+    }
+}
+
 /// All dependencies of a history.
 ///
 /// Node numbers: `plain(t)` is `t`, `led(t)` is `n + t`, then the barriers, then two nodes for each
@@ -123,20 +160,7 @@ impl Graph {
     pub(crate) fn new(all: &Resolved<'_>, sets: SetNodes) -> Self {
         let txns = all.history.len() as u32;
         let visible = || (0..txns).filter(|&txn| all.visible[txn as usize]);
-        let over = |txn| all.history.over(txn);
-        let barriers = Barriers::new(visible().map(over).filter(|&end| end != NONE));
-        let barrier = (0..txns)
-            .map(|txn| match over(txn) {
-                end if end == NONE || !all.visible[txn as usize] => NONE,
-                end => barriers.before(end),
-            })
-            .collect();
-        let begins = Lists::new(barriers.count, || {
-            visible().filter_map(|txn| {
-                let rank = barriers.before(all.history.txn(txn).begin);
-                Some((rank.checked_sub(1)?, txn))
-            })
-        });
+        let Times { barrier, barriers, begins } = Times::new(all.history, &all.visible);
         let mut lacked: Vec<(u32, u32)> =
             sets.readers.iter().map(|&(at, txn)| (txn, txns + at + 1)).collect();
         lacked.sort_unstable();
@@ -166,8 +190,35 @@ impl Graph {
         let readers = Lists::new(sets.len(), || sets.readers.iter().copied());
         let writers = Lists::new(sets.len(), || sets.writers.iter().copied());
         let last_position = sets.last;
-        let barriers = barriers.count;
         Self { txns, depends, anti, barrier, barriers, begins, last_position, readers, writers }
+    }
+
+    /// A graph of these edges, in which the cycles are those that a rule forbids. Where any
+    /// anti-dependencies make a forbidden cycle, they are like dependencies.
+    pub(crate) fn of_edges(
+        history: &History,
+        visible: &[bool],
+        edges: &[Edge],
+        rule: Rule,
+    ) -> Self {
+        let txns = history.len() as u32;
+        let pair = |edge: &Edge| (edge.from, edge.to);
+        let is_anti = |edge: &&Edge| edge.why == Why::Rw && rule.anti == Anti::Apart;
+        let depends = |edge: &&Edge| edge.why != Why::Rw || rule.anti == Anti::Any;
+        let timeless = Times { barrier: vec![NONE; visible.len()], ..Times::default() };
+        let times = if rule.time { Times::new(history, visible) } else { timeless };
+        let Times { barrier, barriers, begins } = times;
+        Self {
+            txns,
+            depends: Lists::new(txns, || edges.iter().filter(depends).map(pair)),
+            anti: Lists::new(txns, || edges.iter().filter(is_anti).map(pair)),
+            barrier,
+            barriers,
+            begins,
+            last_position: Vec::new(),
+            readers: Lists::default(),
+            writers: Lists::default(),
+        }
     }
 
     /// How many nodes there are.

@@ -2,6 +2,7 @@
 //! that tries every order, and with the crate `adya`. No engine, no threads, no clock.
 
 mod brute;
+mod levels;
 mod play;
 mod reopening;
 mod second;
