@@ -8,7 +8,7 @@ set positional-arguments
 default:
     @"{{ just_executable() }}" --list --unsorted
 
-# Validate the engine: [fast|stress|chaos|all] [threads]
+# Validate the engine: [fast|stress|chaos|all] [threads]; what failed last time alone: --failed
 [group('validate')]
 [no-exit-message]
 prod *args:

@@ -7,6 +7,7 @@ pub mod absorbed;
 pub mod case;
 pub mod detection;
 pub mod document;
+pub mod failing;
 pub mod gate;
 pub mod judge;
 pub mod ledger;

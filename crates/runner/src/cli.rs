@@ -22,12 +22,15 @@ pub(crate) struct Cli {
 pub(crate) enum Command {
     /// Run a layer: fast, stress, chaos, or all of them and the plain engine
     Run {
-        /// fast, stress, chaos or all
-        #[arg(default_value = "fast", value_parser = self::mode)]
-        mode: Mode,
+        /// fast, stress, chaos or all [default: fast; with --failed what the last report is of]
+        #[arg(value_parser = self::mode)]
+        mode: Option<Mode>,
         /// Cases at a time
         #[arg(default_value = "8", allow_hyphen_values = true, value_parser = self::threads)]
         threads: u32,
+        /// Only the cases that failed in the last report, with the seeds they failed with
+        #[arg(long)]
+        failed: bool,
     },
     /// Run the project's own tests and everything that `run all` runs
     Test {

@@ -18,6 +18,9 @@ use std::{
     time::Duration,
 };
 
+/// The binary of what is no case and stands for nextest itself.
+pub(crate) const NEXTEST: &str = "nextest";
+
 /// What is known about a part after it ran.
 pub(crate) struct Facts<'f> {
     pub(crate) part: &'f Part,
@@ -72,7 +75,7 @@ pub(crate) fn judge(facts: Facts<'_>) -> Judged {
     let failed = cases.iter().any(|case| case.outcome.fails());
     if outcome == Outcome::Failed && !failed {
         // Never let our reading of the report overrule nextest's own verdict.
-        let id = CaseId { binary: "nextest".into(), name: part.label.into() };
+        let id = CaseId { binary: NEXTEST.into(), name: part.label.into() };
         let message = format!("nextest failed ({ended}) although no case did");
         cases.push(resultless(id, CaseOutcome::Failed, &message));
     }

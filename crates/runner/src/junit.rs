@@ -128,12 +128,12 @@ pub(crate) fn merged(layers: &[Judged], origin: &Origin, verdicts: &[(String, St
 }
 
 fn suite(judged: &Judged, binary: &str, cases: &[&Case], origin: &Origin) -> TestSuite {
-    let Layer { label, build, .. } = &judged.layer;
+    let Layer { label, build, root_seed, .. } = &judged.layer;
     let name = format!("{label}/{binary}");
     let mut suite = TestSuite::new(name.as_str());
     suite.add_properties([
         ("layer", label.as_str()),
-        ("root_seed", &origin.seed.to_string()),
+        ("root_seed", root_seed),
         ("engine", &origin.engine),
         ("build", build),
     ]);

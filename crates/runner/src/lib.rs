@@ -1,7 +1,9 @@
 //! The runner behind `just prod`: validates, builds, runs the layers with nextest, judges their
 //! reports and returns one exit code. It knows no engine but its name and opens none.
 
+mod again;
 mod alone;
+mod balance;
 mod bootstrap;
 mod budgets;
 mod cli;
@@ -53,11 +55,16 @@ pub fn main() -> ExitCode {
 fn dispatch(cli: &Cli, interrupts: &Interrupts) -> Result<Outcome> {
     let flags = cli.flags.settings()?;
     match &cli.command {
-        Command::Run { mode, threads } => {
+        Command::Run { mode, threads, failed } => {
             let session = Session::open(&flags)?;
-            let parts = part::parts(*mode, session.knobs.get(knob::FEATURES));
-            let complete = *mode == Mode::All;
-            let order = Order { parts, threads: *threads, complete, counts: false };
+            let only = failed.then(|| again::of_last_report(&session, *mode)).transpose()?;
+            let mode = mode.unwrap_or(Mode::Fast);
+            let complete = only.is_none() && mode == Mode::All;
+            let parts = match &only {
+                Some(only) => again::parts(only),
+                None => part::parts(mode, session.knobs.get(knob::FEATURES)),
+            };
+            let order = Order { parts, threads: *threads, complete, counts: false, only };
             run::run(&session, &order, interrupts)
         }
         Command::Test { own, threads } => {
@@ -66,7 +73,8 @@ fn dispatch(cli: &Cli, interrupts: &Interrupts) -> Result<Outcome> {
             if !*own {
                 parts.extend(part::parts(Mode::All, session.knobs.get(knob::FEATURES)));
             }
-            let order = Order { parts, threads: *threads, complete: !own, counts: true };
+            let complete = !own;
+            let order = Order { parts, threads: *threads, complete, counts: true, only: None };
             run::run(&session, &order, interrupts)
         }
         Command::Knobs => {

@@ -3,6 +3,7 @@
 
 use crate::{
     files,
+    origin::Origin,
     part::Part,
     progress::{Progress, Soaking},
     session::Session,
@@ -36,22 +37,80 @@ pub(crate) struct Nextest<'s> {
     pub(crate) archived: Option<&'s Archived>,
     /// Where the soak stands that runs it.
     pub(crate) soaking: Option<Soaking>,
-    /// Only these cases of a part, in nextest's own language.
-    pub(crate) filter: Option<&'s str>,
+    /// Only cases of a part that one of these matches, in nextest's own language; none is all.
+    pub(crate) filters: &'s [String],
+    /// The seed and the settings of an earlier run, in place of the session's.
+    pub(crate) repeats: Option<&'s Repetition>,
     /// End with the first failure.
     pub(crate) fail_fast: bool,
 }
 
-/// Cases that were built elsewhere, and the slice of them that is run here.
+/// Cases that were built elsewhere.
 #[derive(Debug)]
 pub(crate) struct Archived {
     pub(crate) folder: PathBuf,
-    pub(crate) slice: Shard,
+    /// The slice of them that is run here, where nextest deals them out.
+    pub(crate) slice: Option<Shard>,
+}
+
+/// The root seed of an earlier run, and what its cases were set.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Repetition {
+    pub(crate) seed: u64,
+    pub(crate) settings: Vec<(String, String)>,
+}
+
+/// What stands between the name of a part and the seed of a repetition.
+const SEED: &str = ", seed ";
+
+impl Repetition {
+    /// What the reports call cases of a part that run with this seed again.
+    fn label(&self, part: &str) -> String {
+        format!("{part}{SEED}{}", self.seed)
+    }
+
+    /// The part whose cases a layer of the reports holds.
+    pub(crate) fn part_of(label: &str) -> &str {
+        label.split_once(SEED).map_or(label, |(part, _)| part)
+    }
+}
+
+/// Filters that match exactly these cases.
+pub(crate) fn exactly(cases: &Inventory) -> Vec<String> {
+    let filter = |id: &CaseId| format!("binary_id(={}) & test(={})", id.binary, id.name);
+    if cases.is_empty() {
+        // Without a filter nextest runs everything.
+        return vec!["none()".to_owned()];
+    }
+    cases.iter().map(filter).collect()
 }
 
 impl<'s> Nextest<'s> {
     pub(crate) fn new(session: &'s Session, interrupts: &'s Interrupts) -> Self {
-        Self { session, interrupts, archived: None, soaking: None, filter: None, fail_fast: false }
+        Self {
+            session,
+            interrupts,
+            archived: None,
+            soaking: None,
+            filters: &[],
+            repeats: None,
+            fail_fast: false,
+        }
+    }
+
+    /// Where what is run comes from.
+    pub(crate) fn origin(&self) -> Origin {
+        let own = Origin::of(self.session);
+        match self.repeats.cloned() {
+            Some(Repetition { seed, settings }) => Origin { seed, settings, ..own },
+            None => own,
+        }
+    }
+
+    /// What the reports call what is run of a part.
+    pub(crate) fn label(&self, part: &Part) -> String {
+        let own = || part.label.to_owned();
+        self.repeats.map_or_else(own, |repetition| repetition.label(part.label))
     }
 
     /// Builds what `part` needs into an archive.
@@ -102,7 +161,7 @@ impl<'s> Nextest<'s> {
         command.args(["--color", "never"]);
         command.arg(if self.fail_fast { "--fail-fast" } else { "--no-fail-fast" });
         command.args(["--show-progress", "counter", "--final-status-level", "none"]);
-        let mut progress = Progress::new(part.label, total, self.soaking);
+        let mut progress = Progress::new(&self.label(part), total, self.soaking);
         let status = self.interrupts.stream(&mut command, &mut |line| progress.line(line));
         progress.finish();
         status.map_err(|error| cannot_start(&error))
@@ -132,7 +191,9 @@ impl<'s> Nextest<'s> {
             command.arg("--archive-file").arg(folder.join(part.build.archive()));
             let root = manifest.parent().expect("a manifest is in a folder");
             command.arg("--workspace-remap").arg(root);
-            command.args(["--partition", &format!("slice:{slice}")]);
+            if let Some(slice) = slice {
+                command.args(["--partition", &format!("slice:{slice}")]);
+            }
         } else {
             command.arg("--manifest-path").arg(manifest).args(part.build.cargo_args());
             if let Some(target) = target {
@@ -140,7 +201,7 @@ impl<'s> Nextest<'s> {
             }
         }
         command.arg("--config-file").arg(&session.config).args(["--profile", part.profile]);
-        if let Some(filter) = self.filter {
+        for filter in self.filters {
             command.args(["-E", filter]);
         }
         for name in runtime::nextest_variables() {
@@ -151,7 +212,15 @@ impl<'s> Nextest<'s> {
             // A relative path would start elsewhere in the generated workspace.
             command.env(knob::MACE_ENGINE_PATH.name(), path);
         }
-        command.env(knob::MACE_PROD_SEED.name(), session.seed.to_string());
+        let origin = self.origin();
+        if self.repeats.is_some() {
+            // What this run was set, and that one was not, changes its cases.
+            for (name, _) in Origin::of(session).settings {
+                command.env_remove(name);
+            }
+            command.envs(origin.settings);
+        }
+        command.env(knob::MACE_PROD_SEED.name(), origin.seed.to_string());
         command.env("MACE_PROD_INTERNAL_EVIDENCE", &session.evidence);
         command.current_dir(&session.root);
         command

@@ -2,6 +2,7 @@
 //! Documents and their files; decides nothing. Seeds are text, as in every record.
 
 use crate::{
+    balance::Took,
     files,
     nextest::Inventory,
     part::{self, Mode, Part},
@@ -35,6 +36,8 @@ pub(crate) struct Plan {
     pub(crate) settings: Vec<(String, String)>,
     /// The whole inventory of each part, by its slug.
     pub(crate) inventories: BTreeMap<String, Inventory>,
+    /// How long the cases of each part took in the last report, by its slug; empty where it has none.
+    pub(crate) times: BTreeMap<String, Vec<Took>>,
 }
 
 /// What one shard did.
@@ -63,11 +66,11 @@ pub(crate) struct Slice {
 }
 
 impl Document for Plan {
-    const FORMAT: u32 = 2;
+    const FORMAT: u32 = 3;
 }
 
 impl Document for Shard {
-    const FORMAT: u32 = 2;
+    const FORMAT: u32 = 3;
 }
 
 impl Plan {

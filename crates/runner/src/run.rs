@@ -2,10 +2,11 @@
 //! The only module that sees all stages; each does its own work elsewhere.
 
 use crate::{
+    again::{Again, FailingSeeds},
     budgets, exit, files,
     judge::{self, Facts},
     junit, leftovers,
-    nextest::{self, Inventory, Nextest},
+    nextest::{self, Inventory, Nextest, Repetition},
     origin::Origin,
     part::Part,
     record::Judged,
@@ -38,12 +39,55 @@ pub(crate) struct Order {
     pub(crate) complete: bool,
     /// End with the counts alone on a line.
     pub(crate) counts: bool,
+    /// Only these cases that failed before, in parts that are those of the order.
+    pub(crate) only: Option<Vec<Again>>,
+}
+
+/// One call of nextest.
+struct Turn<'t> {
+    part: &'t Part,
+    inventory: Inventory,
+    repeats: Option<&'t Repetition>,
+}
+
+impl Order {
+    /// What of a build is run: in each part what failed before, and then, unless that is all, the parts.
+    fn turns<'t>(
+        &self,
+        group: &'t [Part],
+        listed: &[Inventory],
+        before: &'t [Again],
+    ) -> Vec<Turn<'t>> {
+        let parts = || group.iter().zip(listed);
+        let mut turns = Vec::new();
+        for (part, all) in parts() {
+            for again in before.iter().filter(|again| again.part == *part) {
+                let inventory = again.cases.intersection(all).cloned().collect();
+                turns.push(Turn { part, inventory, repeats: Some(&again.repetition) });
+            }
+        }
+        turns.retain(|turn| !turn.inventory.is_empty());
+        if self.only.is_none() {
+            let whole = |(part, all): (&'t Part, &Inventory)| {
+                let inventory = all.clone();
+                Turn { part, inventory, repeats: None }
+            };
+            turns.extend(parts().map(whole));
+        }
+        turns
+    }
 }
 
 /// Runs the parts of `order`, one after the other, whatever becomes of each.
 pub(crate) fn run(session: &Session, order: &Order, interrupts: &Interrupts) -> Result<Outcome> {
+    let mut failing = FailingSeeds::open(&session.out)?;
+    let before = match &order.only {
+        Some(only) => only.clone(),
+        None => failing.due(&order.parts, &Origin::of(session)),
+    };
     remove_old_reports(&session.out)?;
     nextest::announce(session);
+    announce_first(&before, order);
     let nextest = Nextest::new(session, interrupts);
     let mut layers = Vec::new();
     let mut notes = Vec::new();
@@ -59,9 +103,12 @@ pub(crate) fn run(session: &Session, order: &Order, interrupts: &Interrupts) -> 
                 continue;
             }
         };
-        for (part, inventory) in group.iter().zip(&listed) {
-            match run_part(&nextest, part, inventory, order.threads) {
-                Ok(ran) => layers.push(ran.judged),
+        for (part, all) in group.iter().zip(&listed) {
+            notes.extend(gone(&before, part, all, &mut failing)?);
+        }
+        for turn in order.turns(group, &listed, &before) {
+            match run_turn(&nextest, &turn, order.threads, &mut failing) {
+                Ok(judged) => layers.push(judged),
                 Err(error) => notes.push(Note::broken(&error)),
             }
             if interrupts.outcome().is_some() {
@@ -88,6 +135,55 @@ pub(crate) fn run(session: &Session, order: &Order, interrupts: &Interrupts) -> 
         counts: order.counts,
     };
     conclusion.draw(&layers, notes, interrupts.outcome(), Sharded::default())
+}
+
+/// Says how many cases run first because they failed before, or alone.
+fn announce_first(before: &[Again], order: &Order) {
+    let count: usize = before.iter().map(|again| again.cases.len()).sum();
+    if order.only.is_some() {
+        console::note(&format!(
+            "again      {count} cases that failed in the last report, no others"
+        ));
+    } else if count > 0 {
+        console::note(&format!("first: {count} failing seeds of before"));
+    }
+}
+
+/// A note for each case of a part that failed before and is no more: it may have another name, under which
+/// its seed was not tried.
+fn gone(
+    before: &[Again],
+    part: &Part,
+    all: &Inventory,
+    failing: &mut FailingSeeds,
+) -> Result<Vec<Note>> {
+    let of_part = before.iter().filter(|again| again.part == *part);
+    let gone: Inventory = of_part.flat_map(|again| again.cases.difference(all).cloned()).collect();
+    failing.forget(&gone, part)?;
+    let note = |id: &CaseId| {
+        Note::failed(&format_args!(
+            "{}: `{}` failed before and is no case any more",
+            part.label, id.name
+        ))
+    };
+    Ok(gone.iter().map(note).collect())
+}
+
+/// Runs the cases of a turn, and keeps the seeds of those that fail.
+fn run_turn(
+    nextest: &Nextest<'_>,
+    turn: &Turn<'_>,
+    threads: u32,
+    failing: &mut FailingSeeds,
+) -> Result<Judged> {
+    let Turn { part, inventory, repeats } = turn;
+    let filters = repeats.map_or_else(Vec::new, |_| nextest::exactly(inventory));
+    let filters = filters.as_slice();
+    let alike = Nextest::new(nextest.session, nextest.interrupts);
+    let nextest = Nextest { filters, repeats: *repeats, ..alike };
+    let judged = run_part(&nextest, part, inventory, threads)?.judged;
+    failing.note(&judged, part, &nextest.origin())?;
+    Ok(judged)
 }
 
 /// What failed besides cases, in one line.
@@ -267,7 +363,7 @@ pub(crate) fn run_part(
     let status = nextest.run(part, threads, inventory.len())?;
     let wall = start.elapsed();
     let interrupted = nextest.interrupts.outcome();
-    let origin = Origin::of(session);
+    let origin = nextest.origin();
     let said = |label: &str| {
         let name = |id: &CaseId| id.name.clone();
         let case = inventory.iter().map(name).find(|name| process::scratch::label(name) == label);
@@ -278,9 +374,10 @@ pub(crate) fn run_part(
     leftovers::collect(&session.evidence, interrupted.is_some(), said)?;
     // The plain pass has the profile of the fast layer, and its report the same path.
     let path = nextest.report_path(part);
-    files::copy(&path, &session.out.join(format!("{}.junit.xml", part.slug)))?;
+    let seed = nextest.repeats.map_or_else(String::new, |of| format!("-seed-{}", of.seed));
+    files::copy(&path, &session.out.join(format!("{}{seed}.junit.xml", part.slug)))?;
     let ended = nextest::ended(status);
-    let judged = judge::judge(Facts {
+    let mut judged = judge::judge(Facts {
         part,
         inventory,
         report: junit::read(&path),
@@ -291,6 +388,7 @@ pub(crate) fn run_part(
         ended: ended.clone(),
         wall,
     });
+    judged.layer.label = nextest.label(part);
     Ok(Ran { judged, ended })
 }
 

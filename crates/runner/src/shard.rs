@@ -3,7 +3,7 @@
 //! machines run one run; `merge_shards` merges their results.
 
 use crate::{
-    files,
+    balance, files, junit,
     nextest::{self, Archived, Inventory, Nextest},
     origin::Origin,
     part::{Mode, Part},
@@ -14,7 +14,7 @@ use crate::{
 };
 use knobs::knob;
 use process::{Error, Interrupts, Outcome, Result, console, folder};
-use results::{Document, document, seeds};
+use results::{Document, Layer, document, seeds};
 use std::{
     collections::BTreeSet,
     path::{Path, PathBuf},
@@ -44,7 +44,11 @@ pub(crate) fn archive(
             return Err(Error::new(what, format_args!("layer {}", part.label), remedy));
         }
     }
-    let slugs = parts.iter().map(|part| part.slug.to_owned());
+    let slugs = || parts.iter().map(|part| part.slug.to_owned());
+    let last = last_report(session)?;
+    let times = parts.iter().zip(&inventories);
+    let times = times.map(|(part, inventory)| balance::times(part.label, inventory, &last));
+    let times = slugs().zip(times).collect();
     let origin = Origin::of(session);
     let started = session.started.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
     let plan = Plan {
@@ -57,11 +61,22 @@ pub(crate) fn archive(
         root_seed: session.seed.to_string(),
         started_unix_s: started.as_secs(),
         settings: origin.settings,
-        inventories: slugs.zip(inventories).collect(),
+        inventories: slugs().zip(inventories).collect(),
+        times,
     };
     files::write(&folder.join(plan::PLAN), &document::encode(&plan))?;
     console::page(&format!("{}", folder.display()));
     Ok(Outcome::Passed)
+}
+
+/// The layers of the last report; none where there is none.
+fn last_report(session: &Session) -> Result<Vec<Layer>> {
+    let path = session.out.join("junit.xml");
+    let Some(text) = files::text(&path)? else { return Ok(Vec::new()) };
+    Ok(junit::layers(&text, None).unwrap_or_else(|why| {
+        console::note(&format!("{}: {why}; shards are dealt out without times", path.display()));
+        Vec::new()
+    }))
 }
 
 /// Runs one slice of what `archives` holds and leaves its results in `target/prod/shard`.
@@ -83,12 +98,16 @@ pub(crate) fn shard(
     run::remove_old_reports(&session.out)?;
     let out = fresh(&session.out.join("shard"))?;
     nextest::announce(&session);
-    let archived = Archived { folder: folder.to_owned(), slice };
-    let nextest = Nextest { archived: Some(&archived), ..Nextest::new(&session, interrupts) };
     let mut layers = Vec::new();
     let mut notes = Vec::new();
     let mut record = Shard::new(slice, plan.clone());
     for (part, whole) in plan.parts(&file)? {
+        let own = by_time(&plan, &part, whole, slice);
+        let filters = own.as_ref().map(nextest::exactly).unwrap_or_default();
+        let by_turns = own.is_none().then_some(slice);
+        let archived = Archived { folder: folder.to_owned(), slice: by_turns };
+        let alike = Nextest::new(&session, interrupts);
+        let nextest = Nextest { archived: Some(&archived), filters: &filters, ..alike };
         match run_slice(&nextest, &part, whole, threads, &out) {
             Ok((slice, layer)) => {
                 record.parts.insert(part.slug.to_owned(), slice);
@@ -114,6 +133,14 @@ pub(crate) fn shard(
         counts: false,
     };
     conclusion.draw(&layers, notes, interrupts.outcome(), Sharded::default())
+}
+
+/// The cases of a slice by the times of an earlier run; `None` where there are none, and nextest deals the
+/// cases out by turns.
+fn by_time(plan: &Plan, part: &Part, whole: &Inventory, slice: seeds::Shard) -> Option<Inventory> {
+    let times = plan.times.get(part.slug).filter(|times| !times.is_empty())?;
+    let slices = balance::slices(whole, times, slice.of);
+    Some(slices.into_iter().nth(slice.number as usize - 1).unwrap_or_default())
 }
 
 fn run_slice(

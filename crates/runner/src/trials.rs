@@ -187,9 +187,9 @@ impl<'b> Bench<'b> {
         flags.extend(plan.flags.iter().map(|flag| (flag.0, flag.1.as_str())));
         let session = Session::open_on(&flags, plan.checkout.as_deref(), RESULTS)?;
         console::note(&format!("trying     {}, seed {seed}", trial.name));
-        let filter = plan.cases.as_deref();
+        let filters = plan.cases.as_slice();
         let fail_fast = plan.fail_fast;
-        let nextest = Nextest { filter, fail_fast, ..Nextest::new(&session, self.interrupts) };
+        let nextest = Nextest { filters, fail_fast, ..Nextest::new(&session, self.interrupts) };
         let mut so_far = None;
         for layer in plan.layers {
             let judged = match self.layer(&nextest, layer)? {

@@ -5,6 +5,7 @@
 
 #![cfg(unix)]
 
+mod again;
 mod bad_input;
 mod bootstrap;
 mod checker;

@@ -95,6 +95,46 @@ fn cargo_what_fell_between_shards_is_missing() {
 }
 
 #[test]
+fn cargo_shards_are_balanced_by_the_last_report() {
+    let fixture = Fixture::new();
+    fixture.prod_with(&["run", "fast", "2"], &[SEED]).ended(0, &["passed (exit 0): 5 cases"]);
+    // As if one case had taken as long as all the others together.
+    let report = fixture.read("target/prod/junit.xml");
+    let planted = report.lines().map(|line| match line.split_once(" time=\"") {
+        Some((head, tail)) if line.contains("<testcase ") => {
+            let (_, tail) = tail.split_once('"').unwrap();
+            let time = if line.contains("\"plain_only\"") { "100" } else { "10" };
+            format!("{head} time=\"{time}\"{tail}")
+        }
+        _ => line.to_owned(),
+    });
+    let planted = planted.collect::<Vec<_>>().join("\n");
+    fixture.write("target/prod/junit.xml", &planted);
+    fixture.prod_with(&["archive", "fast"], &[SEED]).ended(0, &["archive"]);
+    let listed = |folder: &str| {
+        let record = fixture.read(&format!("{folder}/shard.json"));
+        let record: serde_json::Value = serde_json::from_str(&record).unwrap();
+        let listed = record["parts"]["fast"]["listed"].as_array().unwrap().clone();
+        listed.iter().map(|id| id[1].as_str().unwrap().to_owned()).collect::<Vec<_>>()
+    };
+    assert_eq!(shard(&fixture, "1/2", "one", &[]), Some(0));
+    assert_eq!(shard(&fixture, "2/2", "two", &[]), Some(0));
+    assert_eq!(listed("one"), ["plain_only"], "it has no other beside it");
+    assert_eq!(listed("two").len(), 4);
+    fixture.prod(&["merge", "one", "two"]).ended(0, &["passed (exit 0): 5 cases"]);
+
+    // Each case has a machine of its own, and one machine has nothing to do.
+    let folders: Vec<_> = (1..=6).map(|number| format!("of-six-{number}")).collect();
+    for (number, folder) in (1..).zip(&folders) {
+        assert_eq!(shard(&fixture, &format!("{number}/6"), folder, &[]), Some(0), "{folder}");
+    }
+    let sizes: Vec<_> = folders.iter().map(|folder| listed(folder).len()).collect();
+    assert_eq!(sizes, [1, 1, 1, 1, 1, 0]);
+    let names: Vec<_> = folders.iter().map(String::as_str).collect();
+    fixture.prod(&[&["merge"], &names[..]].concat()).ended(0, &["passed (exit 0): 5 cases"]);
+}
+
+#[test]
 fn a_shard_needs_an_archive_and_a_slice() {
     let fixture = Fixture::new();
     fixture.prod(&["shard", "3/2"]).refused_at_once_by("prod", &["shard \"3/2\"", "K/N"]);

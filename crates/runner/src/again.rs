@@ -1,0 +1,254 @@
+//! Cases that failed before and are run again with their seeds: those of the last report, and those of all
+//! earlier runs, which a file keeps until they pass. Reads the report, reads and writes that file; runs and
+//! judges nothing.
+
+use crate::{
+    files, judge, junit,
+    nextest::{Inventory, Repetition},
+    origin::Origin,
+    part::{self, Build, Mode, Part},
+    record::Judged,
+    session::Session,
+};
+use knobs::knob;
+use process::{Error, Result, store};
+use results::{
+    Layer, document,
+    failing::{Failing, FailingSeed},
+};
+use std::{
+    collections::BTreeSet,
+    path::{Path, PathBuf},
+};
+
+/// The file of the failing seeds, in the folder of the reports.
+const FILE: &str = "failing-seeds.json";
+
+/// What chooses the engine, or what the runner itself makes of its results: a seed that failed under
+/// another choice waits for a run under that choice.
+const OF_THE_RUN: [&str; 4] = [
+    knob::MACE_ENGINE.name(),
+    knob::MACE_ENGINE_PATH.name(),
+    knob::MACE_PROD_FIXES.name(),
+    knob::MACE_PROD_UNKNOWN.name(),
+];
+
+/// Cases of a part that failed with one seed.
+#[derive(Debug, Clone)]
+pub(crate) struct Again {
+    pub(crate) part: Part,
+    pub(crate) repetition: Repetition,
+    pub(crate) cases: Inventory,
+}
+
+/// What failed in the last report, which has to be of the layers of `mode` where that is given.
+pub(crate) fn of_last_report(session: &Session, mode: Option<Mode>) -> Result<Vec<Again>> {
+    let path = session.out.join("junit.xml");
+    let refused = |what: String| {
+        Error::new(what, path.display(), "`just prod LAYER` runs a layer and leaves a report")
+    };
+    let layers = match files::text(&path)? {
+        None => return Err(refused("there is no report of an earlier run".to_owned())),
+        Some(text) => junit::layers(&text, None)
+            .map_err(|why| refused(format!("the last report is unreadable ({why})")))?,
+    };
+    let features = session.knobs.get(knob::FEATURES);
+    let names: BTreeSet<&str> =
+        layers.iter().map(|layer| Repetition::part_of(&layer.label)).collect();
+    if let Some(mode) = mode {
+        let wanted: BTreeSet<&str> =
+            part::parts(mode, features).iter().map(|part| part.label).collect();
+        if wanted != names {
+            let words = |names: BTreeSet<&str>| names.into_iter().collect::<Vec<_>>().join(", ");
+            let there = words(names);
+            let wanted = words(wanted);
+            return Err(refused(format!("the last report is of {there}, and not of {wanted}")));
+        }
+    }
+    let mut parts = part::parts(Mode::All, features);
+    parts.push(part::own());
+    let settings = settings(&Origin::of(session));
+    let mut found = Vec::new();
+    for layer in &layers {
+        let cases = failed(layer);
+        if cases.is_empty() {
+            continue;
+        }
+        let name = Repetition::part_of(&layer.label);
+        let part = parts.iter().find(|part| part.label == name && part.build.name() == layer.build);
+        let part = part.cloned().ok_or_else(|| {
+            refused(format!("the last report is of {name} in another build ({})", layer.build))
+        })?;
+        let seed = layer.root_seed.parse().map_err(|error| {
+            refused(format!("{name} has the root seed {:?} ({error})", layer.root_seed))
+        })?;
+        let repetition = Repetition { seed, settings: settings.clone() };
+        found.push(Again { part, repetition, cases });
+    }
+    if found.is_empty() {
+        return Err(refused("no case failed in the last report".to_owned()));
+    }
+    Ok(found)
+}
+
+/// The parts of these cases, each once.
+pub(crate) fn parts(all: &[Again]) -> Vec<Part> {
+    let mut parts: Vec<Part> = Vec::new();
+    for Again { part, .. } in all {
+        if !parts.contains(part) {
+            parts.push(part.clone());
+        }
+    }
+    parts
+}
+
+fn failed(layer: &Layer) -> Inventory {
+    let cases = layer.failures().map(|case| case.id.clone());
+    cases.filter(|id| id.binary != judge::NEXTEST).collect()
+}
+
+/// What the cases of a run were set, as a failing seed keeps it. `MACE_PROD_KNOWN` says what a run makes of
+/// its cases and changes none.
+fn settings(origin: &Origin) -> Vec<(String, String)> {
+    let of_cases = |setting: &&(String, String)| setting.0 != knob::MACE_PROD_KNOWN.name();
+    origin.settings.iter().filter(of_cases).cloned().collect()
+}
+
+/// The failing seeds of earlier runs, and the file that keeps them.
+#[derive(Debug)]
+pub(crate) struct FailingSeeds {
+    path: PathBuf,
+    failing: Failing,
+}
+
+impl FailingSeeds {
+    /// Those that earlier runs left in the folder of the reports.
+    pub(crate) fn open(out: &Path) -> Result<Self> {
+        let path = out.join(FILE);
+        let failing = files::parsed(&path, "remove the file", document::decode)?;
+        Ok(Self { path, failing: failing.unwrap_or_default() })
+    }
+
+    /// Those that a run of these parts tries first: those of its engine and builds. A run tries its own
+    /// seed anyway.
+    pub(crate) fn due(&self, parts: &[Part], origin: &Origin) -> Vec<Again> {
+        let own = settings(origin);
+        let of_run = |settings: &[(String, String)]| -> Vec<(String, String)> {
+            let is = |setting: &&(String, String)| OF_THE_RUN.contains(&setting.0.as_str());
+            settings.iter().filter(is).cloned().collect()
+        };
+        let part_of = |seed: &FailingSeed| {
+            let is_it = |part: &&Part| {
+                part.label == seed.layer && part.build == Build::Suite(seed.features.clone())
+            };
+            parts.iter().find(is_it)
+        };
+        let mut due: Vec<Again> = Vec::new();
+        for seed in &self.failing.seeds {
+            let Ok(root) = seed.root_seed.parse() else { continue };
+            let repetition = Repetition { seed: root, settings: seed.settings.clone() };
+            let is_own = root == origin.seed && seed.settings == own;
+            let Some(part) = part_of(seed).filter(|_| !is_own) else { continue };
+            if of_run(&seed.settings) != of_run(&own) {
+                continue;
+            }
+            match due.last_mut() {
+                Some(last) if last.part == *part && last.repetition == repetition => {
+                    last.cases.insert(seed.case.clone());
+                }
+                _ => {
+                    let cases = Inventory::from([seed.case.clone()]);
+                    due.push(Again { part: part.clone(), repetition, cases });
+                }
+            }
+        }
+        due
+    }
+
+    /// Notes how the cases of a part ended; the file says so when this returns. The project's own tests
+    /// follow from no seed.
+    pub(crate) fn note(&mut self, judged: &Judged, part: &Part, origin: &Origin) -> Result<()> {
+        let Build::Suite(features) = &part.build else { return Ok(()) };
+        let before = self.failing.clone();
+        for case in judged.layer.cases.iter().filter(|case| case.attempts > 0) {
+            let seed = FailingSeed {
+                layer: part.label.to_owned(),
+                features: features.clone(),
+                root_seed: origin.seed.to_string(),
+                settings: settings(origin),
+                case: case.id.clone(),
+            };
+            self.failing.note(seed, case.outcome);
+        }
+        self.write(&before)
+    }
+
+    /// Forgets the seeds of cases that are no more.
+    pub(crate) fn forget(&mut self, gone: &Inventory, part: &Part) -> Result<()> {
+        let before = self.failing.clone();
+        self.failing.seeds.retain(|seed| seed.layer != part.label || !gone.contains(&seed.case));
+        self.write(&before)
+    }
+
+    fn write(&self, before: &Failing) -> Result<()> {
+        if *before == self.failing {
+            Ok(())
+        } else if self.failing.seeds.is_empty() {
+            files::remove(&self.path)
+        } else {
+            store::replace(&self.path, &document::encode(&self.failing))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Failing, FailingSeed, FailingSeeds};
+    use crate::{
+        origin::Origin,
+        part::{Mode, parts},
+    };
+    use results::CaseId;
+    use std::time::SystemTime;
+
+    fn owned(settings: &[(&str, &str)]) -> Vec<(String, String)> {
+        settings.iter().map(|(name, value)| ((*name).into(), (*value).into())).collect()
+    }
+
+    /// How many failing seeds of `layer` that were set `then` are due in a run of all layers that is set `now`.
+    fn due(layer: &str, then: &[(&str, &str)], now: &[(&str, &str)]) -> usize {
+        let seed = |root_seed: &str, name: &str| FailingSeed {
+            layer: layer.into(),
+            features: "failpoints".into(),
+            root_seed: root_seed.into(),
+            settings: owned(then),
+            case: CaseId { binary: "b".into(), name: name.into() },
+        };
+        let seeds = [seed("7", "a"), seed("7", "b"), seed("8", "a")].into();
+        let failing = Failing { seeds, ..Failing::default() };
+        let seeds = FailingSeeds { path: "none".into(), failing };
+        let origin = Origin {
+            seed: 8,
+            engine: String::new(),
+            settings: owned(now),
+            knobs: Vec::new(),
+            started: SystemTime::now(),
+        };
+        let due = seeds.due(&parts(Mode::All, "failpoints"), &origin);
+        assert!(due.iter().all(|again| again.repetition.settings == owned(then)));
+        due.iter().map(|again| again.cases.len()).sum()
+    }
+
+    #[test]
+    fn seeds_are_due_on_their_engine_and_in_their_layer() {
+        let fixed = [("MACE_PROD_FIXES", "all")];
+        assert_eq!(due("fast", &[], &[]), 2, "the run's own seed is not");
+        assert_eq!(due("fast", &[], &[("MACE_PROD_PAUSES", "0")]), 3, "its own is set otherwise");
+        assert_eq!(due("fast", &[], &[("MACE_PROD_KNOWN", "fail")]), 2);
+        assert_eq!(due("fast", &fixed, &fixed), 2);
+        assert_eq!(due("fast", &fixed, &[]), 0);
+        assert_eq!(due("fast", &[], &fixed), 0);
+        assert_eq!(due("fast (plain engine)", &[], &[]), 0, "in another build");
+        assert_eq!(due("own", &[], &[]), 0);
+    }
+}
