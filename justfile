@@ -26,6 +26,24 @@ soak *args:
 repro *args:
     @exec cargo run --quiet --package runner -- repro "$@"
 
+# Judge by today's oracles what a case left: FOLDER
+[group('validate')]
+[no-exit-message]
+judge *args:
+    @exec cargo run --quiet --package runner -- judge "$@"
+
+# Say what got better and worse from one engine to another one: OLD NEW [threads] (versions or checkouts)
+[group('validate')]
+[no-exit-message]
+upgrade *args:
+    @exec cargo run --quiet --package runner -- upgrade "$@"
+
+# Judge a history in Elle's EDN or JSON and name the strongest level of isolation: [--level LEVEL] FILE
+[group('validate')]
+[no-exit-message]
+isolation *args:
+    @exec cargo run --quiet --package isolation -- "$@"
+
 # Run the portable cases on other engines: [fjall|redb]
 [group('validate')]
 engines which="redb,fjall" *args:

@@ -17,6 +17,8 @@ pub mod regression;
 pub mod rot;
 pub mod run;
 pub mod slopes;
+pub mod stored;
+pub mod upgrade;
 
 use crate::{
     engine::{Driver, Preset, mace::MaceDriver},

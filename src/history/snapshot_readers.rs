@@ -14,6 +14,7 @@ use crate::{
     },
     workload::TxnId,
 };
+use serde::{Deserialize, Serialize};
 use std::{
     sync::{
         Barrier,
@@ -85,7 +86,7 @@ pub enum Hold {
 }
 
 /// A snapshot that was read more than once.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Snapshot {
     /// Which one, in words.
     pub what: String,

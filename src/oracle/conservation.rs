@@ -9,6 +9,7 @@
 
 use super::{OracleName, Violation};
 use crate::{history::dump::Pairs, workload::value::decode_sum};
+use serde::{Deserialize, Serialize};
 
 /// The oracle's name.
 pub const NAME: OracleName = OracleName::Conservation;
@@ -16,7 +17,7 @@ pub const NAME: OracleName = OracleName::Conservation;
 const PROMISE: &str = "a snapshot shows all of a transaction or nothing of it";
 
 /// The accounts of one snapshot.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Total {
     /// When it was taken, in words.
     pub when: String,

@@ -14,6 +14,7 @@ use super::{
     space::{self, Bound, Sample},
 };
 use crate::history::{History, clients::Share, snapshot_readers::Snapshot};
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
 /// Which commits count.
@@ -48,7 +49,7 @@ pub trait Sound {
 }
 
 /// Commits of clients that had equal work.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Equals {
     /// By client.
     pub commits: BTreeMap<u16, u64>,
@@ -57,7 +58,7 @@ pub struct Equals {
 }
 
 /// Accounts whose total stays.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Accounts {
     /// How many there are.
     pub accounts: u64,
@@ -68,7 +69,7 @@ pub struct Accounts {
 }
 
 /// Sizes and their bound.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Sizes {
     /// After rounds of work and collection.
     pub samples: Vec<Sample>,

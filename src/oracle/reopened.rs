@@ -5,9 +5,10 @@ use crate::{
     engine::EngineOptions,
     history::{Event, History, Milestone, dump::Dump},
 };
+use serde::{Deserialize, Serialize};
 
 /// Which acknowledgements a state must honour.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Promise {
     /// All: the process died, or closed cleanly.
     Acked,
@@ -18,7 +19,7 @@ pub enum Promise {
 }
 
 /// How many log streams a transaction may go to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Streams {
     /// One: what survives is a prefix.
     One,
@@ -27,7 +28,7 @@ pub enum Streams {
 }
 
 /// A state found when the database was opened again.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Reopened {
     /// How many events of the history had happened.
     pub events: usize,

@@ -10,6 +10,7 @@
 //! factor is the case's choice: the engine documents garbage ratios, not a bound.
 
 use super::{OracleName, Violation};
+use serde::{Deserialize, Serialize};
 
 /// The oracle's name.
 pub const NAME: OracleName = OracleName::Space;
@@ -22,7 +23,7 @@ const COLLECTED: &str = "a file without live data is collected";
 const STEADY: usize = 8;
 
 /// A database's files at one moment after collection.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Sample {
     /// Bytes of the keys and values that a reader finds.
     pub live_bytes: u64,
@@ -33,7 +34,7 @@ pub struct Sample {
 }
 
 /// How much the files may take.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Bound {
     /// So many times the live bytes.
     pub factor: u64,

@@ -35,7 +35,7 @@ use crate::{
         space::Bound,
     },
     report::{self, Figures, say},
-    scenario::database::Database,
+    scenario::{database::Database, stored},
     settings::{FindingId, Seed},
     verdict::Verdict,
     workload::bank::{ACCOUNTS, Bank},
@@ -344,14 +344,31 @@ impl<'a> Run<'a> {
         }
         let left = self.left();
         let violations = Verdict::from_violations(self.judged(&left));
-        let Left { history, .. } = left;
-        self.count(&history);
-        if let Some(early) = early {
+        let history = &left.history;
+        self.count(history);
+        let verdict = if let Some(early) = early {
             say(&format!("the run ended early: {early:?}"));
-            return violations.and(early);
+            violations.and(early)
+        } else {
+            let goals = self.goals.iter().map(|goal| goal.verdict(history, &self.evidence));
+            goals.fold(violations, Verdict::and)
+        };
+        if !matches!(verdict, Verdict::Pass | Verdict::Known(_)) {
+            self.store(&left);
         }
-        let goals = self.goals.iter().map(|goal| goal.verdict(&history, &self.evidence));
-        goals.fold(violations, Verdict::and)
+        verdict
+    }
+
+    /// Stores what the oracles were given, for `just judge`.
+    fn store(&self, left: &Left) {
+        let copies = self.copies.iter().map(|(_, copy)| {
+            (&copy.root, oracle::judge::Evidence::new(&copy.history, self.streams, &copy.reopened))
+        });
+        for (root, evidence) in [(&left.root, self.evidence_of(left))].into_iter().chain(copies) {
+            if let Err(error) = stored::store(&evidence, self.excused, root) {
+                say(&format!("evidence for `just judge` is missing: {error}"));
+            }
+        }
     }
 
     /// What is left of the database itself.
@@ -363,16 +380,20 @@ impl<'a> Run<'a> {
         Left { root: self.folder.clone(), history, reopened }
     }
 
-    fn judged(&mut self, left: &Left) -> Vec<Violation> {
+    fn evidence_of<'e>(&'e self, left: &'e Left) -> oracle::judge::Evidence<'e> {
         let Evidence { tally, snapshots, samples, equals, .. } = &self.evidence;
-        let judgement = judge_all(&oracle::judge::Evidence {
+        oracle::judge::Evidence {
             snapshots,
             equals,
             shares: &tally.shares,
             accounts: self.bank.map(|bank| self.accounts(bank, &left.reopened)),
             sizes: self.bound.map(|bound| Sizes { samples: samples.clone(), bound }),
             ..oracle::judge::Evidence::new(&left.history, self.streams, &left.reopened)
-        });
+        }
+    }
+
+    fn judged(&mut self, left: &Left) -> Vec<Violation> {
+        let judgement = judge_all(&self.evidence_of(left));
         let after = if self.processes > 0 { After::Kill } else { After::Work };
         let mut violations = concluded(judgement, after, &left.root, &mut self.figures);
         for (name, Left { root, history, reopened }) in &self.copies {
@@ -388,10 +409,7 @@ impl<'a> Run<'a> {
     }
 
     fn is_excused(&self, violation: &Violation) -> bool {
-        let is_of_engine =
-            [OracleName::Checker, OracleName::Accounting].contains(&violation.oracle);
-        let is_excused =
-            is_of_engine && self.excused.iter().any(|words| violation.witness.contains(words));
+        let is_excused = violation.is_excused(self.excused);
         if is_excused {
             say(&format!("said because of the fault: {}", violation.witness));
         }

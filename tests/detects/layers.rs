@@ -13,10 +13,13 @@ use mace_prod::{
         snapshot_readers::Watch,
     },
     oracle::OracleName,
-    scenario::run::{
-        Run,
-        goals::{conflicts, reached},
-        session::Verbs,
+    scenario::{
+        run::{
+            Run,
+            goals::{conflicts, reached},
+            session::Verbs,
+        },
+        stored,
     },
     settings::Seed,
     testdir::TestDir,
@@ -80,7 +83,23 @@ fn play(defect: Option<Defect>, seed: u64, scene: impl FnOnce(&mut Run<'_>)) -> 
     let dir = TestDir::new("detects-layers").expect("a folder for the journal");
     let mut run = run_of(&driver, &dir, seed);
     scene(&mut run);
-    Played { verdict: run.judge(), defects: driver.defects(&run.dir()) }
+    let verdict = run.judge();
+    says_the_same_again(&verdict, &dir);
+    Played { verdict, defects: driver.defects(&run.dir()) }
+}
+
+/// Whoever judges what a run left finds what the run found; a run that passed leaves nothing to judge.
+fn says_the_same_again(verdict: &Verdict, dir: &TestDir) {
+    let folder = dir.join("run");
+    assert_eq!(folder.join("evidence").exists(), *verdict != Verdict::Pass, "{verdict:?}");
+    let found = match verdict {
+        Verdict::Violated(found) => found.clone(),
+        Verdict::Pass => return,
+        _ => Vec::new(),
+    };
+    let judged = stored::judge(&folder).expect("a run that does not pass leaves its evidence");
+    let again: Vec<_> = judged.into_iter().flat_map(|again| again.violations).collect();
+    assert_eq!(again, found);
 }
 
 fn must_be_caught(defect: Defect, oracle: OracleName, scene: impl Fn(&mut Run<'_>)) {

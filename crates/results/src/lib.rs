@@ -5,6 +5,7 @@
 
 pub mod absorbed;
 pub mod case;
+pub mod contents;
 pub mod detection;
 pub mod document;
 pub mod failing;

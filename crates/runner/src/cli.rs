@@ -97,6 +97,21 @@ pub(crate) enum Command {
         #[arg(required = true)]
         folders: Vec<PathBuf>,
     },
+    /// Say what got better and what got worse from one version of the engine to another one
+    Upgrade {
+        /// A published version such as 0.1.2, or the path of a checkout
+        old: String,
+        /// The same
+        new: String,
+        /// Cases at a time
+        #[arg(default_value = "8", allow_hyphen_values = true, value_parser = self::threads)]
+        threads: u32,
+    },
+    /// Judge what a case left by today's oracles, without running anything
+    Judge {
+        /// What the case left, such as `target/prod/artifacts/CASE`
+        folder: PathBuf,
+    },
     /// Show what the last runs left: one HTML page, Markdown, `OpenMetrics`, Bencher's JSON
     Report {
         /// Where to write; `target/prod` unless said otherwise

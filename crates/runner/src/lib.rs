@@ -34,7 +34,9 @@ mod session;
 mod shard;
 mod soaking;
 mod standing;
+mod stored;
 mod trials;
+mod upgrade;
 
 use cli::{Cli, Command, FixesVerb};
 use knobs::{Knobs, knob};
@@ -99,6 +101,10 @@ fn dispatch(cli: &Cli, interrupts: &Interrupts) -> Result<Outcome> {
             shard::shard(session, *slice, *threads, &folder, interrupts)
         }
         Command::Merge { folders } => merge_shards::merge_shards(&flags, folders),
+        Command::Upgrade { old, new, threads } => {
+            upgrade::upgrade(&flags, [old, new], *threads, interrupts)
+        }
+        Command::Judge { folder } => stored::judge(&flags, folder, interrupts),
         Command::Report { out } => report::write(&flags, out.as_deref()),
         Command::Detection { names, way, resume, threads } => {
             let order = trials::Order { threads: *threads, resume: *resume };

@@ -24,4 +24,5 @@ mod shards;
 mod signals;
 mod soak;
 mod soak_input;
+mod upgrade;
 mod workflows;

@@ -1,0 +1,324 @@
+//! `prod upgrade`: one version of the engine beside another one. The fast layer runs on both with one seed,
+//! each makes a database that the other one opens, and the last `just perf engines` of the two is shown.
+//! Says what got better and what got worse; the layers' cases are judged where they always are.
+
+use crate::{
+    files,
+    nextest::{self, Nextest},
+    part::{self, Mode},
+    record::Judged,
+    run,
+    session::Session,
+    standing,
+};
+use knobs::{
+    Knobs,
+    findings::{Finding, Findings},
+    knob,
+};
+use process::{Error, Interrupts, Outcome, Result, console, engine::Engine, wanted::Wanted};
+use results::{
+    CaseOutcome,
+    contents::{Contents, PROGRAM},
+    document,
+    gate::Comparison,
+    standing::{Standing, Word},
+};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    process::{Command, Stdio},
+};
+
+/// Where everything of it is, below the root.
+const FOLDER: &str = "target/upgrade";
+
+/// How the process ends that makes a database, and what that is called.
+const ENDS: [(&str, &str); 2] = [("close", "closed"), ("die", "killed")];
+
+/// One of the two engines, after its layer ran.
+struct Side {
+    /// `old` or `new`, as its folder is called.
+    name: String,
+    engine: Engine,
+    judged: Judged,
+    standings: Vec<Standing>,
+    /// The suite's program with this engine in it.
+    program: PathBuf,
+}
+
+/// A folder as its maker left it, or why there is none.
+type Made = std::result::Result<Contents, String>;
+
+/// A database that a side made.
+struct Database {
+    dir: PathBuf,
+    contents: Made,
+}
+
+/// What got better, what got worse, and what is as it was.
+#[derive(Default)]
+struct Page {
+    lines: Vec<String>,
+    worse: usize,
+}
+
+impl Page {
+    fn title(&mut self, title: &str) {
+        self.lines.push(format!("\n{title}"));
+    }
+
+    fn say(&mut self, line: &str) {
+        self.lines.push(format!("  {line}"));
+    }
+
+    fn worse(&mut self, line: &str) {
+        self.worse += 1;
+        self.say(&format!("WORSE   {line}"));
+    }
+
+    fn better(&mut self, line: &str) {
+        self.say(&format!("better  {line}"));
+    }
+}
+
+/// Compares the engines that two arguments name.
+pub(crate) fn upgrade(
+    flags: &[(&str, &str)],
+    names: [&str; 2],
+    threads: u32,
+    interrupts: &Interrupts,
+) -> Result<Outcome> {
+    let root = Knobs::load_with(flags)?.root().to_owned();
+    let folder = root.join(FOLDER);
+    let mut flags = flags.to_vec();
+    let seed = Knobs::load_with(&flags)?.get(knob::MACE_PROD_SEED).unwrap_or(1).to_string();
+    flags.push((knob::MACE_PROD_SEED.name(), &seed));
+    let wanted = [Wanted::parse(names[0])?, Wanted::parse(names[1])?];
+    let old = Side::new(&flags, &wanted[0], "old", threads, interrupts)?;
+    let new = Side::new(&flags, &wanted[1], "new", threads, interrupts)?;
+    let mut page = Page::default();
+    page.lines
+        .push(format!("{} -> {}, the fast layer with root seed {seed}", old.engine, new.engine));
+    findings(&mut page, &Findings::load(&root)?, &old, &new);
+    promises(&mut page, &old, &new);
+    folders(&mut page, &folder, [&old, &new], interrupts)?;
+    let compared = root.join(Knobs::load_with(&flags)?.get(knob::MACE_PERF_OUT_DIR));
+    speed(&mut page, &compared.join("compare.json"), &old, &new, names)?;
+    let verdict = match page.worse {
+        0 => Outcome::Passed,
+        _ => Outcome::Failed,
+    };
+    page.lines.push(format!("\nupgrade: {}: {} got worse", verdict.headline(), page.worse));
+    console::page(&page.lines.join("\n"));
+    Ok(verdict)
+}
+
+impl Side {
+    fn new(
+        flags: &[(&str, &str)],
+        wanted: &Wanted,
+        name: &str,
+        threads: u32,
+        interrupts: &Interrupts,
+    ) -> Result<Self> {
+        let (knob, value) = match wanted {
+            Wanted::Path(path) => (knob::MACE_ENGINE_PATH.name(), path.display().to_string()),
+            Wanted::Version(version) => (knob::MACE_ENGINE.name(), version.clone()),
+            Wanted::Locked => unreachable!("an argument names an engine"),
+        };
+        let flags = [flags, &[(knob, value.as_str())]].concat();
+        let session = Session::open_on(&flags, None, &format!("{FOLDER}/{name}"))?;
+        run::remove_old_reports(&session.out)?;
+        nextest::announce(&session);
+        let nextest = Nextest::new(&session, interrupts);
+        let part = part::parts(Mode::Fast, session.knobs.get(knob::FEATURES)).remove(0);
+        let mut listing = nextest.listing(&part)?;
+        interrupts.check()?;
+        run::refuse_empty(&part, &listing.inventory)?;
+        // The next engine's takes its place.
+        let program = session.out.join(PROGRAM);
+        let built = listing.programs.remove(PROGRAM).ok_or_else(|| {
+            let what = format!("the suite has no program `{PROGRAM}`");
+            Error::new(what, session.root.display(), "use a checkout that has it")
+        })?;
+        fs::copy(&built, &program)
+            .map_err(|error| Error::io("keep the program", &built, "make room for it", error))?;
+        let judged = run::run_part(&nextest, &part, &listing.inventory, threads)?.judged;
+        interrupts.check()?;
+        if judged.outcome == Outcome::Broken {
+            let what = format!("nextest could not run the cases on {}", session.engine);
+            return Err(Error::new(what, "layer fast", "see above"));
+        }
+        let layers = std::slice::from_ref(&judged);
+        let standings = standing::standings(&session.findings, &session.engine.version, layers);
+        let Session { engine, .. } = session;
+        Ok(Self { name: name.to_owned(), engine, judged, standings, program })
+    }
+
+    /// Whether a finding shows, where its case did its work.
+    fn shows(&self, finding: &Finding) -> Option<bool> {
+        let cases = &self.judged.layer.cases;
+        if cases.iter().any(|case| case.known.contains(&finding.id)) {
+            return Some(true);
+        }
+        let own = cases.iter().find(|case| case.id.name == finding.case)?;
+        let is_quiet = matches!(own.outcome, CaseOutcome::Passed | CaseOutcome::NotReproduced);
+        is_quiet.then_some(false)
+    }
+
+    fn run(&self, args: &[&str], dir: &Path, interrupts: &Interrupts) -> Result<Made> {
+        let mut command = Command::new(&self.program);
+        command.args(args).arg(dir).stdin(Stdio::null());
+        let (status, output) = interrupts.capture(&mut command).map_err(|error| {
+            Error::io("run the program", &self.program, "make it executable", error)
+        })?;
+        interrupts.check()?;
+        let text = String::from_utf8_lossy(&output);
+        let said = text.lines().last().unwrap_or_default();
+        let failed = || format!("{said} ({status})");
+        // One that is to die has said before what it acknowledged.
+        if !status.success() && args != ["make", ENDS[1].0] {
+            return Ok(Err(failed()));
+        }
+        Ok(document::decode(said).map_err(|_| failed()))
+    }
+}
+
+fn findings(page: &mut Page, known: &Findings, old: &Side, new: &Side) {
+    page.title("findings");
+    let mut both = Vec::new();
+    let mut open = Vec::new();
+    for finding in known.all() {
+        let Finding { id, summary, .. } = finding;
+        match (old.shows(finding), new.shows(finding)) {
+            (Some(true), Some(false)) => page.better(&format!("gone: {id}: {summary}")),
+            (Some(false), Some(true)) => page.worse(&format!("new: {id}: {summary}")),
+            (Some(true), Some(true)) => both.push(id.as_str()),
+            (Some(false), Some(false)) => {}
+            _ => open.push(id.as_str()),
+        }
+    }
+    let list = |ids: &[&str]| if ids.is_empty() { "none".to_owned() } else { ids.join(", ") };
+    page.say(&format!("on both: {}", list(&both)));
+    page.say(&format!("not told apart, since a case was skipped or failed: {}", list(&open)));
+}
+
+fn promises(page: &mut Page, old: &Side, new: &Side) {
+    page.title("promises");
+    // Kept before in doubt before broken; what was not tried says nothing.
+    let rank = |standing: &Standing| match standing.verdict {
+        Word::Kept => Some(0),
+        Word::InDoubt => Some(1),
+        Word::Broken => Some(2),
+        Word::NotTried => None,
+    };
+    for (before, after) in old.standings.iter().zip(&new.standings) {
+        let line = format!("{}: {} -> {}", after.promise.title(), before.said(), after.said());
+        match (rank(before), rank(after)) {
+            (Some(was), Some(is)) if is > was => page.worse(&line),
+            (Some(was), Some(is)) if is < was => page.better(&line),
+            _ => page.say(&line),
+        }
+    }
+}
+
+/// Makes a database with a side's engine in its folder, in place of the one there.
+fn made(side: &Side, folder: &Path, end: &str, interrupts: &Interrupts) -> Result<Database> {
+    let dir = folder.join(&side.name).join(format!("db-{end}"));
+    files::remove_folder(&dir)?;
+    let contents = side.run(&["make", end], &dir, interrupts)?;
+    Ok(Database { dir, contents })
+}
+
+/// What a side's engine finds in a database, which has to be all that its maker acknowledged.
+fn opened(side: &Side, from: &Database, interrupts: &Interrupts) -> Result<Made> {
+    let there = match &from.contents {
+        Ok(there) => there,
+        Err(why) => return Ok(Err(format!("could not be made: {why}"))),
+    };
+    let found = side.run(&["read"], &from.dir, interrupts)?;
+    Ok(found.and_then(|found| {
+        let is_all = found.digest == there.digest;
+        let differs = || format!("{} of {} pairs, or others", found.pairs, there.pairs);
+        if is_all { Ok(found) } else { Err(differs()) }
+    }))
+}
+
+fn folders(
+    page: &mut Page,
+    folder: &Path,
+    [old, new]: [&Side; 2],
+    interrupts: &Interrupts,
+) -> Result<()> {
+    page.title("folders");
+    let mut sizes = Vec::new();
+    for (end, word) in ENDS {
+        let from_old = made(old, folder, end, interrupts)?;
+        let from_new = made(new, folder, end, interrupts)?;
+        sizes.push((word, from_old.contents.clone(), from_new.contents.clone()));
+        let forth = format!("one of the old, {word}, opened by the new");
+        match opened(new, &from_old, interrupts)? {
+            Ok(found) => page.say(&format!("{forth}: all {} pairs", found.pairs)),
+            Err(why) => {
+                // What its own maker cannot open either is not the other one's doing.
+                let again = made(old, folder, end, interrupts)?;
+                match opened(old, &again, interrupts)? {
+                    Ok(_) => page.worse(&format!("{forth}: {why}")),
+                    Err(own) => page.say(&format!("{forth}: {why}; nor by the old: {own}")),
+                }
+            }
+        }
+        let back = format!("one of the new, {word}, opened by the old");
+        match opened(old, &from_new, interrupts)? {
+            Ok(found) => page.say(&format!("{back}: all {} pairs", found.pairs)),
+            Err(why) => page.say(&format!("{back}: {why}")),
+        }
+    }
+    page.title("file sizes, the same work");
+    for (word, was, is) in sizes {
+        match (was, is) {
+            (Ok(Contents { file_bytes: was, .. }), Ok(Contents { file_bytes: is, .. })) => {
+                let percent = (is as f64 - was as f64) / was.max(1) as f64 * 100.0;
+                page.say(&format!("{word}: {was} -> {is} bytes ({percent:+.1} %)"));
+            }
+            _ => page.say(&format!("{word}: not measured")),
+        }
+    }
+    Ok(())
+}
+
+/// The last comparison of the gate, where it is of these engines.
+fn speed(page: &mut Page, path: &Path, old: &Side, new: &Side, names: [&str; 2]) -> Result<()> {
+    page.title("speed");
+    let compared: Option<Comparison> =
+        files::parsed(path, "remove the file", |text| serde_json::from_str(text))?;
+    let is_of = |compared: &Comparison| {
+        compared.base.engine == old.engine.to_string()
+            && compared.head.engine == new.engine.to_string()
+    };
+    let Some(compared) = compared.filter(is_of) else {
+        let [old, new] = names;
+        page.say(&format!("not measured: `just perf engines {old} {new}`, and then this again"));
+        return Ok(());
+    };
+    for case in &compared.cases {
+        let verdict = case.verdict.name();
+        let Some(estimate) = &case.estimate else {
+            page.say(&format!("{}: {verdict}", case.case));
+            continue;
+        };
+        let results::gate::Estimate { base_ns, head_ns, delta_pct, .. } = estimate;
+        page.say(&format!(
+            "{}: {base_ns:.0} -> {head_ns:.0} ns ({delta_pct:+.1} %), {verdict}",
+            case.case
+        ));
+    }
+    let gate = compared.gate.name();
+    if compared.count(results::gate::Verdict::Regressed) > compared.max_regress_cases {
+        page.worse(&format!("the gate says {gate}"));
+    } else {
+        page.say(&format!("the gate says {gate}"));
+    }
+    Ok(())
+}
