@@ -117,6 +117,9 @@ pub(crate) enum Command {
         /// Where to write; `target/prod` unless said otherwise
         #[arg(long, value_name = "FOLDER")]
         out: Option<PathBuf>,
+        /// Print each failure as an annotation of the change, as GitHub takes it
+        #[arg(long)]
+        annotations: bool,
     },
     /// Break the engine on purpose, in one way after the other, and see whether the suite says so
     Detection {

@@ -105,7 +105,7 @@ fn dispatch(cli: &Cli, interrupts: &Interrupts) -> Result<Outcome> {
             upgrade::upgrade(&flags, [old, new], *threads, interrupts)
         }
         Command::Judge { folder } => stored::judge(&flags, folder, interrupts),
-        Command::Report { out } => report::write(&flags, out.as_deref()),
+        Command::Report { out, annotations } => report::write(&flags, out.as_deref(), *annotations),
         Command::Detection { names, way, resume, threads } => {
             let order = trials::Order { threads: *threads, resume: *resume };
             if way.list {

@@ -8,6 +8,7 @@
 //! `metrics`, `bencher`); nothing else reads a file, nothing else knows a format.
 
 mod absorbed;
+mod annotations;
 mod bencher;
 mod coverage;
 mod html;
@@ -22,6 +23,7 @@ mod text;
 mod write;
 
 pub(crate) use absorbed::said;
+pub use annotations::annotations;
 pub use bencher::bencher;
 pub use html::html;
 pub use markdown::markdown;

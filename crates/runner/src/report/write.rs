@@ -3,15 +3,20 @@
 
 use crate::{
     files, origin,
-    report::{Places, bencher, html, markdown, openmetrics, read},
+    report::{Places, annotations, bencher, html, markdown, openmetrics, read},
 };
 use knobs::{Knobs, findings::Findings, knob, runtime};
 use process::{Error, Outcome, Result, console, folder};
 use std::{fs, io::Write, path::Path};
 
 /// Writes the report into `out`, or into `target/prod`. Absent and malformed results are no failure of
-/// it; malformed ones are reported here and on the page.
-pub(crate) fn write(flags: &[(&str, &str)], out: Option<&Path>) -> Result<Outcome> {
+/// it; malformed ones are reported here and on the page. With `annotates`, failures are printed as
+/// annotations.
+pub(crate) fn write(
+    flags: &[(&str, &str)],
+    out: Option<&Path>,
+    annotates: bool,
+) -> Result<Outcome> {
     let knobs = Knobs::load_with(flags)?;
     let findings = Findings::load(knobs.root())?;
     let places = places(&knobs);
@@ -28,6 +33,11 @@ pub(crate) fn write(flags: &[(&str, &str)], out: Option<&Path>) -> Result<Outcom
     files::write(&out.join("report.bencher.json"), &bencher(&model))?;
     if let Some(summary) = runtime::step_summary() {
         append(&summary, &markdown)?;
+    }
+    if annotates {
+        for line in annotations(&model) {
+            console::page(&line);
+        }
     }
     console::page(&format!("{}", page.display()));
     Ok(Outcome::Passed)

@@ -305,6 +305,10 @@ fn cargo_a_run_can_be_shown() {
     shown.ended(0, &["target/prod/report.html"]);
     assert_eq!(shown.stderr.lines().count(), 1, "{shown:#?}");
     assert!(shown.stderr.contains("target/perf_gate/head_snapshot.json: malformed"), "{shown:#?}");
+    let annotated = fixture.prod(&["report", "--annotations"]);
+    let line = "::error title=b_second [fast%3A failed]::the planted failure (";
+    annotated.ended(0, &[line, "%0Arepeat: just repro b_second 40\n"]);
+    assert_eq!(annotated.stdout.lines().count(), 2, "{annotated:#?}");
     let page = fixture.read("target/prod/report.html");
     for part in ["just repro b_second 40", "the planted failure", "lost-page", "FAST_TIMEOUT"] {
         assert!(page.contains(part), "`{part}` is missing");
