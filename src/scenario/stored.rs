@@ -7,6 +7,7 @@ use crate::{
     history::{
         Event, History, Milestone,
         child::{Plan, read_dump},
+        clients::Share,
         journal,
         snapshot_readers::Snapshot,
     },
@@ -41,6 +42,7 @@ struct Stored {
     reopened: Vec<Reopened>,
     snapshots: Vec<Snapshot>,
     equals: Vec<Equals>,
+    shares: Vec<Share>,
     accounts: Option<Accounts>,
     sizes: Option<Sizes>,
     excused: Vec<String>,
@@ -57,6 +59,7 @@ pub fn store(evidence: &Evidence<'_>, excused: &[&str], folder: &Path) -> Result
         reopened: evidence.reopened.to_vec(),
         snapshots: evidence.snapshots.to_vec(),
         equals: evidence.equals.to_vec(),
+        shares: evidence.shares.to_vec(),
         accounts: evidence.accounts.clone(),
         sizes: evidence.sizes.clone(),
         excused: excused.iter().map(|words| (*words).to_owned()).collect(),
@@ -139,6 +142,7 @@ fn judge_stored(path: &Path) -> Result<JudgedAgain> {
     let evidence = Evidence {
         snapshots: &stored.snapshots,
         equals: &stored.equals,
+        shares: &stored.shares,
         accounts: stored.accounts.clone(),
         sizes: stored.sizes.clone(),
         ..Evidence::new(&history, stored.streams, &stored.reopened)

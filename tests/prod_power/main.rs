@@ -51,7 +51,7 @@ fn main() {
         workloads::FEW_CALLS,
     ));
     let cleaned = workloads::CLEANED.iter();
-    trials.extend(cleaned.map(|work| of_work("chaos_cleanup", &MaceDriver, work, fails_to_clean)));
+    trials.extend(cleaned.map(|&work| of_work("chaos_cleanup", &MaceDriver, work, fails_to_clean)));
     trials.extend(rot());
     trials.extend(regressions());
     run(&Arguments::from_args(), trials).exit();

@@ -4,6 +4,7 @@
 //! And each client's share of the turns is noted. Judges nothing.
 
 use crate::history::counters;
+use serde::{Deserialize, Serialize};
 use std::{
     sync::{
         Mutex, PoisonError,
@@ -14,7 +15,7 @@ use std::{
 };
 
 /// What a client did beside others with as much work each.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Share {
     /// The client.
     pub client: u16,
