@@ -44,10 +44,10 @@ upgrade *args:
 isolation *args:
     @exec cargo run --quiet --package isolation -- "$@"
 
-# Run the portable cases on other engines: [fjall|redb]
+# Prove that the cases can fail on other engines: [fjall|redb|surrealkv]; `MACE_PROD_ENGINE=redb just prod all` runs them
 [group('validate')]
-engines which="redb,fjall" *args:
-    @which="$1"; shift; exec cargo nextest run --profile all --ignore-default-filter --package mace-prod --features "$which" --test prod_power --test detects_power -E "test(/_($(echo "$which" | tr , '|'))::/) | binary(detects_power)" "$@"
+engines which="redb,fjall,surrealkv" *args:
+    @which="$1"; shift; exec cargo nextest run --profile own --package mace-prod --features "$which" --test detects --test detects_power -E 'binary(detects_power) | test(/^adapters::/)' "$@"
 
 # List every knob, its value and its source
 [group('set up')]
@@ -136,7 +136,7 @@ lint:
     cargo clippy --workspace --all-targets -- --deny warnings
     cargo clippy --package mace-prod --all-targets --no-default-features -- --deny warnings
     cargo clippy --package mace-prod --all-targets --no-default-features --features extra_check -- --deny warnings
-    cargo clippy --package mace-prod --all-targets --features fjall,redb -- --deny warnings
+    cargo clippy --package mace-prod --all-targets --features fjall,redb,surrealkv -- --deny warnings
 
 # Check the dependencies' licences, sources and advisories, with cargo-deny: [bans|licenses|sources|advisories...]
 [group('develop')]

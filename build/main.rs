@@ -25,6 +25,13 @@ const ENGINE: &str = "mace-kv";
 /// The knob that only the runner and the gate carry out.
 const FIXES: &str = "MACE_PROD_FIXES";
 
+/// The other engines that the suite can be built with: package, cargo feature and version's variable.
+const OTHERS: [(&str, &str, &str); 3] = [
+    ("redb", "CARGO_FEATURE_REDB", "RESOLVED_REDB_VERSION"),
+    ("fjall", "CARGO_FEATURE_FJALL", "RESOLVED_FJALL_VERSION"),
+    ("surrealkv", "CARGO_FEATURE_SURREALKV", "RESOLVED_SURREALKV_VERSION"),
+];
+
 /// The engine as cargo resolved it for this package.
 struct Engine {
     version: String,
@@ -78,6 +85,13 @@ fn run() -> Result<(), String> {
         println!("cargo::rustc-cfg=engine_api=\"0.1\"");
     }
     let lock = metadata["workspace_root"].as_str().map(|root| Path::new(root).join("Cargo.lock"));
+    for (other, feature, variable) in OTHERS {
+        if env::var_os(feature).is_none() {
+            continue;
+        }
+        let lock = lock.as_deref().ok_or("cargo metadata names no workspace")?;
+        println!("cargo::rustc-env={variable}={}", locked(lock, other)?);
+    }
     for path in [Some(engine.source), Some(engine.manifest), lock].into_iter().flatten() {
         println!("cargo::rerun-if-changed={}", path.display());
     }
@@ -158,6 +172,17 @@ fn engine(metadata: &Value, package: &Path) -> Result<Engine, String> {
     let fixes = list(&engine["metadata"]["mace-prod"]["fixes"]);
     let fixes = fixes.iter().filter_map(|id| Some(id.as_str()?.to_owned())).collect();
     Ok(Engine { version, source: source.to_owned(), manifest, fixes })
+}
+
+/// The version that the lock file names of a package. Only one that is built has to be there on the machine,
+/// which `cargo metadata` would want of all.
+fn locked(lock: &Path, package: &str) -> Result<String, String> {
+    let text = fs::read_to_string(lock)
+        .map_err(|error| format!("cannot read {}: {error}", lock.display()))?;
+    let mut lines = text.lines().skip_while(|line| *line != format!("name = \"{package}\""));
+    let version = lines.nth(1).and_then(|line| line.strip_prefix("version = "));
+    let version = version.ok_or_else(|| format!("{} names no {package}", lock.display()))?;
+    Ok(version.trim_matches('"').to_owned())
 }
 
 /// The Rust files below a folder, by their paths from the folder's parent, in order.

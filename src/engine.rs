@@ -2,9 +2,11 @@
 //! An adapter never retries, sleeps or judges; it translates.
 //!
 //! An answer is `Ok` (done) or a [`EngineError`]. An adapter that lacks something says so in its
-//! [`Capabilities`], and the cases that need it skip with that reason.
+//! [`Capabilities`], and the cases that need it skip with that reason ([`Need`]). What it promises stands
+//! there too: cases and oracles ask an engine for no more and no less.
 
 pub mod altered;
+pub mod by_reading;
 pub mod failpoint;
 pub mod faulty;
 #[cfg(feature = "fjall")]
@@ -20,12 +22,16 @@ pub mod rules;
 pub mod serialised_maintenance;
 pub mod silence;
 pub mod spin;
+#[cfg(feature = "surrealkv")]
+pub mod surrealkv;
+pub mod under_test;
 
 pub use options::{
     BucketOptions, EngineOptions, Merge, Preset, SET_ELEMENT, SET_PREFIX, VOID_PREFIX, both_sets,
 };
 pub use rules::{RULES, Rules};
 
+use isolation::Level;
 use std::path::Path;
 
 /// What an engine answers: the thing asked for, or why not.
@@ -67,26 +73,113 @@ pub enum Reason {
     Unsupported,
 }
 
-/// What an engine can do at all.
+/// How transactions that write get on with one another.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Writers {
+    /// The first to write a key wins; the next one is refused at its write, without waiting.
+    FirstWins,
+    /// One at a time in the whole database: the next one waits at its beginning.
+    OneAtATime,
+    /// They go on side by side; one that read what another one changed is refused at its commit.
+    CheckedAtCommit,
+}
+
+/// What an engine can do at all, and what it promises.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[expect(clippy::struct_excessive_bools, reason = "independent yes-or-no facts, not a state")]
 pub struct Capabilities {
+    /// How transactions that write get on with one another.
+    pub writers: Writers,
+    /// What transactions may come to.
+    pub level: Level,
+    /// The longest key, in bytes.
+    pub longest_key: usize,
+    /// A longer one is [`Reason::TooLarge`]; else nobody asks for one.
+    pub refuses_long_keys: bool,
     /// Has failpoints that a crash child can arm.
     pub failpoints: bool,
     /// Has an offline checker.
     pub checker: bool,
     /// Copies itself while open.
     pub copy: bool,
-    /// Merge operands.
-    pub merge: bool,
+    /// Collects files when it is asked to, and counts them.
+    pub collects: bool,
+    /// Has pages, files, logs and caches of the sizes that it is told.
+    pub sized: bool,
+    /// Buckets have options that are stored, are loaded and unloaded, are busy while they are held, and
+    /// count against a quota.
+    pub held_buckets: bool,
     /// Data live in files, so that a process kill and a reopen are possible.
     pub files: bool,
     /// A database can be reopened with another number of writer groups.
     pub resizes: bool,
     /// What must not fail ends in a panic that says so; else in a report and an abort.
     pub stops_by_panic: bool,
+    /// On the relaxed route each writer group has a log of its own, with no promised order between them.
+    pub many_logs: bool,
     /// A commit on the relaxed route survives the death of its process, though no power loss.
     pub outlives: bool,
+}
+
+impl Capabilities {
+    /// An engine on files that promises snapshot isolation and has nothing that only some have: what an
+    /// adapter starts from.
+    pub const LEAST: Self = Self {
+        writers: Writers::FirstWins,
+        level: Level::StrongSnapshotIsolation,
+        longest_key: usize::MAX,
+        refuses_long_keys: true,
+        failpoints: false,
+        checker: false,
+        copy: false,
+        collects: false,
+        sized: false,
+        held_buckets: false,
+        files: true,
+        resizes: false,
+        stops_by_panic: false,
+        many_logs: false,
+        outlives: true,
+    };
+
+    /// Whether a transaction may be refused because of another one.
+    pub fn conflicts(&self) -> bool {
+        self.writers != Writers::OneAtATime
+    }
+
+    /// Whether two transactions may each miss what the other one writes.
+    pub fn skews(&self) -> bool {
+        self.level == Level::StrongSnapshotIsolation && self.conflicts()
+    }
+
+    /// What the engine lacks of this, in the words of a skipped case.
+    pub fn lacks(&self, need: Need) -> Option<&'static str> {
+        let (has, what) = match need {
+            Need::Collection => (self.collects, "no files that it collects when asked"),
+            Need::Copies => (self.copy, "no copies"),
+            Need::Sizes => (self.sized, "no pages, files and logs of the sizes that it is told"),
+            Need::HeldBuckets => {
+                (self.held_buckets, "no buckets, options and limits as mace-kv documents them")
+            }
+            Need::Failpoints => (self.failpoints, "no failpoints"),
+        };
+        (!has).then_some(what)
+    }
+}
+
+/// Something that a case cannot do without and not every engine has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Need {
+    /// [`Capabilities::collects`]
+    Collection,
+    /// [`Capabilities::copy`]
+    Copies,
+    /// [`Capabilities::sized`]
+    Sizes,
+    /// [`Capabilities::held_buckets`]
+    HeldBuckets,
+    /// [`Capabilities::failpoints`]
+    Failpoints,
 }
 
 /// Which engine a verdict speaks of.
@@ -271,8 +364,9 @@ pub trait Bucket: Send + Sync {
         None
     }
 
-    /// The engine's number for this incarnation of the bucket; a successor has another one.
-    fn id(&self) -> u64;
+    /// The engine's number for this incarnation of the bucket, where it has one; a successor has another
+    /// one.
+    fn id(&self) -> Option<u64>;
 }
 
 /// Reading at a snapshot.
@@ -322,27 +416,6 @@ pub trait Txn: Read {
 
     /// Commits. `Ok` is the acknowledgement.
     fn commit(self: Box<Self>) -> Outcome<()>;
-}
-
-/// [`Txn::put`] for an engine that only knows [`Txn::upsert`].
-///
-/// # Errors
-/// Those of `put`.
-pub fn put_by_reading(txn: &impl Txn, key: &[u8], value: &[u8]) -> Outcome<()> {
-    match txn.get(key) {
-        Err(EngineError::Absent) => txn.upsert(key, value),
-        Ok(_) => Err(EngineError::Refused(Reason::Exists)),
-        Err(denial) => Err(denial),
-    }
-}
-
-/// [`Txn::update`] for such an engine.
-///
-/// # Errors
-/// Those of `update`.
-pub fn update_by_reading(txn: &impl Txn, key: &[u8], value: &[u8]) -> Outcome<()> {
-    txn.get(key)?;
-    txn.upsert(key, value)
 }
 
 /// Which keys a scan meets and from which end.

@@ -21,7 +21,7 @@ pub mod stored;
 pub mod upgrade;
 
 use crate::{
-    engine::{Driver, Preset, mace::MaceDriver},
+    engine::{Preset, under_test},
     history::pauses,
     report::{self, Figures},
     settings::{FindingId, Seed, Settings, unknown_regression},
@@ -120,7 +120,7 @@ impl Case {
     pub fn run_named(name: &str, body: impl FnOnce(&mut Case) -> Verdict) {
         let settings = Settings::get();
         let seed = settings.root_seed.derive(name);
-        report::announce(seed, settings.root_seed, name, &MaceDriver.identity());
+        report::announce(seed, settings.root_seed, name, &under_test::driver().identity());
         let dir = TestDir::new(name).unwrap_or_else(|error| panic!("{error}"));
         let mut case = Self { name: name.to_owned(), seed, dir, figures: Figures::default() };
         if let Some(id) = unknown_regression(name) {

@@ -10,7 +10,7 @@ pub use finding::FindingId;
 pub use seed::{Rng, Seed};
 
 use knobs::{
-    Knobs,
+    Knobs, engines,
     findings::{Build, Finding, Findings},
     knob,
 };
@@ -41,7 +41,12 @@ pub const ENGINE_BUILD: Build = if cfg!(feature = "failpoints") {
 /// When there is no such entry, or when the file cannot be used.
 pub fn excludes(id: FindingId) -> bool {
     let finding = finding(id);
-    finding.excludes.is_some() && finding.is_expected(ENGINE_VERSION, ENGINE_BUILD)
+    is_of_mace() && finding.excludes.is_some() && finding.is_expected(ENGINE_VERSION, ENGINE_BUILD)
+}
+
+/// Whether mace-kv is under test, whose findings the entries are.
+pub fn is_of_mace() -> bool {
+    Settings::get().engine == engines::MACE
 }
 
 /// How many tries without this known finding mean that it is gone; see [`Finding::tries`].
@@ -75,6 +80,8 @@ fn findings() -> &'static Findings {
 /// What the knobs mean to a case.
 #[derive(Clone, Debug)]
 pub struct Settings {
+    /// The engine under test, by its word in `MACE_PROD_ENGINE`.
+    pub engine: String,
     /// The root of the tree of seeds: each case derives its own by its name.
     pub root_seed: Seed,
     /// Rounds of the bucket create/delete stress.
@@ -126,6 +133,7 @@ impl Settings {
         let workspace = knobs::runtime::root();
         let evidence = knobs::runtime::internal("MACE_PROD_INTERNAL_EVIDENCE");
         Self {
+            engine: knobs.get(knob::MACE_PROD_ENGINE).to_owned(),
             root_seed: root_seed(knobs.get(knob::MACE_PROD_SEED), knobs::runtime::run_id()),
             bucket_stress_rounds: knobs.get(knob::MACE_PROD_BUCKET_STRESS_ROUNDS),
             bucket_churn_rounds: knobs.get(knob::MACE_PROD_BUCKET_CHURN_ROUNDS),

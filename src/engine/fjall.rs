@@ -1,25 +1,36 @@
-//! The adapter for fjall, a third engine for the cases of `prod_power`, behind the feature of its
-//! name. A bucket is a keyspace, a transaction is fjall's one write transaction at a time, in which
-//! only the bucket's own keyspace is used. Its other kind of transaction is not used: it lets two
-//! blind writers of a key commit in the order in which they arrive at the log, which no stamp of ours
-//! shows. It translates calls and answers; it never retries, sleeps or judges.
+//! The adapter for fjall, behind the feature of its name, in both of its modes: one write transaction at a
+//! time, or any number that are checked for conflicts at their commits. A bucket is a keyspace, and a
+//! transaction uses the bucket's own keyspace only. In the optimistic mode two blind writers of a key commit
+//! in the order in which they arrive at the log, which no stamp of ours shows: clients read what they
+//! write. It translates calls and answers; it never retries, sleeps or judges.
 
 use crate::engine::{
     Bucket, BucketOptions, Capabilities, Driver, Engine, EngineError, EngineOptions, Identity,
-    Keys, Merge, Order, Outcome, Read, Reason, Scan, Txn, put_by_reading, update_by_reading,
+    Keys, Merge, Order, Outcome, Read, Reason, Scan, Txn, Writers, by_reading,
 };
 use fjall::{
-    AbstractTree, Error, Iter, KeyspaceCreateOptions, KvSeparationOptions, PersistMode, Readable,
+    AbstractTree, Conflict, Database, Error, Iter, Keyspace, KeyspaceCreateOptions,
+    KvSeparationOptions, OptimisticTxDatabase, OptimisticWriteTx, PersistMode, Readable,
     SingleWriterTxDatabase, SingleWriterTxKeyspace, SingleWriterWriteTx, Snapshot,
 };
+use isolation::Level;
 use std::{cell::RefCell, ops::Bound, path::Path, thread, time::Duration};
 
 /// How often the end of a checkpoint is looked for.
 const LOOK: Duration = Duration::from_micros(100);
 
-/// Opens fjall.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct FjallDriver;
+/// The longest key, in bytes. "Keys are limited to 65536 bytes" (`fjall`, `lib.rs`), and one of exactly that
+/// length ends in a panic, when it is only read too: `fjall-key-of-65536-bytes`.
+const LONGEST_KEY: usize = u16::MAX as usize;
+
+/// Opens fjall, in one of its modes.
+#[derive(Clone, Copy, Debug)]
+pub enum FjallDriver {
+    /// `SingleWriterTxDatabase`
+    OneWriter,
+    /// `OptimisticTxDatabase`
+    Optimistic,
+}
 
 const UNSUPPORTED: EngineError = EngineError::Refused(Reason::Unsupported);
 
@@ -35,31 +46,43 @@ fn failed(error: Error) -> EngineError {
 impl Driver for FjallDriver {
     fn identity(&self) -> Identity {
         Identity {
-            name: "fjall".to_owned(),
-            version: "3.1".to_owned(),
+            name: match self {
+                Self::OneWriter => "fjall".to_owned(),
+                Self::Optimistic => "fjall-optimistic".to_owned(),
+            },
+            version: env!("RESOLVED_FJALL_VERSION").to_owned(),
             build: crate::settings::ENGINE_BUILD.name().to_owned(),
         }
     }
 
+    /// "Serializable snapshot isolation" in the optimistic mode (README, `OptimisticTxDatabase`).
     fn capabilities(&self) -> Capabilities {
         Capabilities {
-            failpoints: false,
-            checker: false,
-            copy: false,
-            merge: false,
-            files: true,
-            resizes: true,
-            stops_by_panic: false,
-            outlives: true,
+            writers: match self {
+                Self::OneWriter => Writers::OneAtATime,
+                Self::Optimistic => Writers::CheckedAtCommit,
+            },
+            level: Level::Serialisable,
+            longest_key: LONGEST_KEY,
+            refuses_long_keys: false,
+            ..Capabilities::LEAST
         }
     }
 
     fn open(&self, dir: &Path, options: &EngineOptions) -> Outcome<Box<dyn Engine>> {
-        let database = SingleWriterTxDatabase::builder(dir)
-            .cache_size(1 << 20)
-            .worker_threads(1)
-            .open()
-            .map_err(failed)?;
+        let database = match self {
+            Self::OneWriter => SingleWriterTxDatabase::builder(dir)
+                .cache_size(1 << 20)
+                .worker_threads(1)
+                .open()
+                .map(Mode::OneWriter),
+            Self::Optimistic => OptimisticTxDatabase::builder(dir)
+                .cache_size(1 << 20)
+                .worker_threads(1)
+                .open()
+                .map(Mode::Optimistic),
+        };
+        let database = database.map_err(failed)?;
         let durable = options.durable;
         let blob_file_bytes = options.blob_file_bytes;
         Ok(Box::new(FjallEngine { database, durable, blob_file_bytes }))
@@ -70,31 +93,60 @@ impl Driver for FjallDriver {
     }
 }
 
+/// An open database in its mode.
+#[derive(Clone)]
+enum Mode {
+    OneWriter(SingleWriterTxDatabase),
+    Optimistic(OptimisticTxDatabase),
+}
+
+impl Mode {
+    fn inner(&self) -> &Database {
+        match self {
+            Self::OneWriter(database) => database.inner(),
+            Self::Optimistic(database) => database.inner(),
+        }
+    }
+}
+
 struct FjallEngine {
-    database: SingleWriterTxDatabase,
+    database: Mode,
     durable: bool,
     blob_file_bytes: u64,
 }
 
 impl FjallEngine {
-    fn bucket(&self, name: &str, options: KeyspaceCreateOptions) -> Outcome<Box<dyn Bucket>> {
-        let keyspace = self.database.keyspace(name, || options).map_err(failed)?;
+    fn bucket(
+        &self,
+        name: &str,
+        options: KeyspaceCreateOptions,
+        merge: Merge,
+    ) -> Outcome<Box<dyn Bucket>> {
+        let keyspace = self.database.inner().keyspace(name, || options).map_err(failed)?;
         let database = self.database.clone();
+        let writes_to = match &database {
+            Mode::OneWriter(database) => {
+                let again = database.keyspace(name, KeyspaceCreateOptions::default);
+                Some(again.map_err(failed)?)
+            }
+            Mode::Optimistic(_) => None,
+        };
         let persist = if self.durable { PersistMode::SyncAll } else { PersistMode::Buffer };
-        Ok(Box::new(FjallBucket { database, keyspace, persist }))
+        Ok(Box::new(FjallBucket { database, keyspace, writes_to, merge, persist }))
     }
 
-    fn keyspace(&self, name: &str) -> Outcome<SingleWriterTxKeyspace> {
-        if !self.database.keyspace_exists(name) {
+    fn keyspace(&self, name: &str) -> Outcome<Keyspace> {
+        let database = self.database.inner();
+        if !database.keyspace_exists(name) {
             return Err(EngineError::Absent);
         }
-        self.database.keyspace(name, KeyspaceCreateOptions::default).map_err(failed)
+        database.keyspace(name, KeyspaceCreateOptions::default).map_err(failed)
     }
 }
 
 impl Engine for FjallEngine {
     fn create_bucket(&self, name: &str, options: &BucketOptions) -> Outcome<Box<dyn Bucket>> {
-        if self.database.keyspace_exists(name) {
+        if self.database.inner().keyspace_exists(name) {
             return Err(EngineError::Refused(Reason::Exists));
         }
         let blobs = KvSeparationOptions::default()
@@ -103,15 +155,16 @@ impl Engine for FjallEngine {
         let theirs = KeyspaceCreateOptions::default()
             .max_memtable_size(options.checkpoint_bytes)
             .with_kv_separation(Some(blobs));
-        self.bucket(name, theirs)
+        self.bucket(name, theirs, options.merge)
     }
 
-    fn open_bucket(&self, name: &str, _: Merge) -> Outcome<Box<dyn Bucket>> {
+    fn open_bucket(&self, name: &str, merge: Merge) -> Outcome<Box<dyn Bucket>> {
         self.keyspace(name)?;
-        self.bucket(name, KeyspaceCreateOptions::default())
+        self.bucket(name, KeyspaceCreateOptions::default(), merge)
     }
 
-    fn bucket_options(&self, _: &str) -> Outcome<BucketOptions> {
+    fn bucket_options(&self, name: &str) -> Outcome<BucketOptions> {
+        self.keyspace(name)?;
         Err(UNSUPPORTED)
     }
 
@@ -125,7 +178,7 @@ impl Engine for FjallEngine {
 
     fn delete_bucket(&self, name: &str) -> Outcome<()> {
         let keyspace = self.keyspace(name)?;
-        self.database.inner().delete_keyspace(keyspace.inner().clone()).map_err(failed)
+        self.database.inner().delete_keyspace(keyspace).map_err(failed)
     }
 
     fn loaded_buckets(&self) -> Vec<String> {
@@ -133,16 +186,16 @@ impl Engine for FjallEngine {
     }
 
     fn bucket_count(&self) -> u64 {
-        0
+        self.database.inner().keyspace_count() as u64
     }
 
     /// Merges the files of every keyspace, which is when values that nobody needs are dropped. Not
     /// part of fjall's documented interface, which merges when it sees fit.
     fn collect_garbage(&self) {
-        for name in self.database.list_keyspace_names() {
+        for name in self.database.inner().list_keyspace_names() {
             if let Ok(keyspace) = self.keyspace(&name) {
                 // A failed round is for the next call that needs the files to tell.
-                let _ = keyspace.inner().major_compact();
+                let _ = keyspace.major_compact();
             }
         }
     }
@@ -154,7 +207,7 @@ impl Engine for FjallEngine {
     }
 
     fn sync(&self) -> Outcome<()> {
-        self.database.persist(PersistMode::SyncAll).map_err(failed)
+        self.database.inner().persist(PersistMode::SyncAll).map_err(failed)
     }
 
     fn copy_to(&self, _: &Path) -> Outcome<()> {
@@ -163,19 +216,32 @@ impl Engine for FjallEngine {
 }
 
 struct FjallBucket {
-    database: SingleWriterTxDatabase,
-    keyspace: SingleWriterTxKeyspace,
+    database: Mode,
+    keyspace: Keyspace,
+    /// The same, as one writer at a time wants it.
+    writes_to: Option<SingleWriterTxKeyspace>,
+    merge: Merge,
     persist: PersistMode,
 }
 
 impl Bucket for FjallBucket {
     fn begin(&self) -> Outcome<Box<dyn Txn + '_>> {
-        let txn = self.database.write_tx().durability(Some(self.persist));
-        Ok(Box::new(FjallTxn { txn: RefCell::new(txn), keyspace: &self.keyspace }))
+        let persist = Some(self.persist);
+        let txn = match (&self.database, &self.writes_to) {
+            (Mode::OneWriter(database), Some(keyspace)) => {
+                Write::OneWriter(database.write_tx().durability(persist), keyspace)
+            }
+            (Mode::OneWriter(_), None) => return Err(UNSUPPORTED),
+            (Mode::Optimistic(database), _) => {
+                Write::Optimistic(database.write_tx().map_err(failed)?.durability(persist))
+            }
+        };
+        let merge = self.merge;
+        Ok(Box::new(FjallTxn { txn: RefCell::new(txn), keyspace: &self.keyspace, merge }))
     }
 
     fn view(&self) -> Outcome<Box<dyn Read + '_>> {
-        let snapshot = self.database.read_tx();
+        let snapshot = self.database.inner().snapshot();
         Ok(Box::new(FjallView { snapshot, keyspace: &self.keyspace }))
     }
 
@@ -183,45 +249,52 @@ impl Bucket for FjallBucket {
     /// interface, which does so when a memtable is full.
     fn checkpoint(&self) {
         // A failed one is for the next call that needs the files to tell.
-        let _ = self.keyspace.inner().rotate_memtable();
+        let _ = self.keyspace.rotate_memtable();
     }
 
     fn checkpoint_and_wait(&self) {
         // fjall's own `rotate_memtable_and_wait` waits for ever for a worker that a failing disk ended.
         // Asked to persist what is written already, the database says so.
-        let keyspace = self.keyspace.inner();
+        let keyspace = &self.keyspace;
         let rotated = keyspace.rotate_memtable().unwrap_or_default();
         while rotated
             && keyspace.tree.sealed_memtable_count() > 0
-            && self.database.persist(PersistMode::Buffer).is_ok()
+            && self.database.inner().persist(PersistMode::Buffer).is_ok()
         {
             thread::park_timeout(LOOK);
         }
     }
 
-    fn id(&self) -> u64 {
-        self.keyspace.inner().id()
+    fn id(&self) -> Option<u64> {
+        Some(self.keyspace.id())
     }
 }
 
 struct FjallView<'a> {
     snapshot: Snapshot,
-    keyspace: &'a SingleWriterTxKeyspace,
+    keyspace: &'a Keyspace,
+}
+
+/// A write transaction of either mode.
+enum Write<'a> {
+    OneWriter(SingleWriterWriteTx<'a>, &'a SingleWriterTxKeyspace),
+    Optimistic(OptimisticWriteTx),
 }
 
 struct FjallTxn<'a> {
-    txn: RefCell<SingleWriterWriteTx<'a>>,
-    keyspace: &'a SingleWriterTxKeyspace,
+    txn: RefCell<Write<'a>>,
+    keyspace: &'a Keyspace,
+    merge: Merge,
 }
 
-fn get(read: &impl Readable, keyspace: &SingleWriterTxKeyspace, key: &[u8]) -> Outcome<Vec<u8>> {
+fn get(read: &impl Readable, keyspace: &Keyspace, key: &[u8]) -> Outcome<Vec<u8>> {
     let found = read.get(keyspace, key).map_err(failed)?;
     found.map(|value| value.to_vec()).ok_or(EngineError::Absent)
 }
 
 fn scan(
     read: &impl Readable,
-    keyspace: &SingleWriterTxKeyspace,
+    keyspace: &Keyspace,
     scan: &Scan,
 ) -> Outcome<Vec<(Vec<u8>, Vec<u8>)>> {
     let mut met: Iter = match &scan.keys {
@@ -260,45 +333,71 @@ impl Read for FjallView<'_> {
 
 impl Read for FjallTxn<'_> {
     fn get(&self, key: &[u8]) -> Outcome<Vec<u8>> {
-        get(&*self.txn.borrow(), self.keyspace, key)
+        match &*self.txn.borrow() {
+            Write::OneWriter(txn, _) => get(txn, self.keyspace, key),
+            Write::Optimistic(txn) => get(txn, self.keyspace, key),
+        }
     }
 
     fn scan(&self, keys: &Scan) -> Outcome<Vec<(Vec<u8>, Vec<u8>)>> {
-        scan(&*self.txn.borrow(), self.keyspace, keys)
+        match &*self.txn.borrow() {
+            Write::OneWriter(txn, _) => scan(txn, self.keyspace, keys),
+            Write::Optimistic(txn) => scan(txn, self.keyspace, keys),
+        }
+    }
+}
+
+impl FjallTxn<'_> {
+    fn remove(&self, key: &[u8]) {
+        match &mut *self.txn.borrow_mut() {
+            Write::OneWriter(txn, keyspace) => txn.remove(keyspace, key),
+            Write::Optimistic(txn) => txn.remove(self.keyspace, key),
+        }
     }
 }
 
 impl Txn for FjallTxn<'_> {
     fn put(&self, key: &[u8], value: &[u8]) -> Outcome<()> {
-        put_by_reading(self, key, value)
+        by_reading::put(self, key, value)
     }
 
     fn update(&self, key: &[u8], value: &[u8]) -> Outcome<()> {
-        update_by_reading(self, key, value)
+        by_reading::update(self, key, value)
     }
 
     fn upsert(&self, key: &[u8], value: &[u8]) -> Outcome<()> {
-        self.txn.borrow_mut().insert(self.keyspace, key, value);
+        match &mut *self.txn.borrow_mut() {
+            Write::OneWriter(txn, keyspace) => txn.insert(keyspace, key, value),
+            Write::Optimistic(txn) => txn.insert(self.keyspace, key, value),
+        }
         Ok(())
     }
 
     fn del(&self, key: &[u8]) -> Outcome<()> {
         self.get(key)?;
-        self.txn.borrow_mut().remove(self.keyspace, key);
+        self.remove(key);
         Ok(())
     }
 
-    fn merge(&self, _: &[u8], _: &[u8]) -> Outcome<()> {
-        Err(UNSUPPORTED)
+    fn merge(&self, key: &[u8], operand: &[u8]) -> Outcome<()> {
+        by_reading::merge(self, self.merge, key, operand)
     }
 
     fn reset_merge(&self, key: &[u8]) -> Outcome<()> {
-        self.txn.borrow_mut().remove(self.keyspace, key);
+        self.remove(key);
         Ok(())
     }
 
     fn commit(self: Box<Self>) -> Outcome<()> {
-        match self.txn.into_inner().commit() {
+        let answer = match self.txn.into_inner() {
+            Write::OneWriter(txn, _) => txn.commit(),
+            Write::Optimistic(txn) => match txn.commit() {
+                Ok(Err(Conflict)) => return Err(EngineError::Conflict),
+                Ok(Ok(())) => Ok(()),
+                Err(error) => Err(error),
+            },
+        };
+        match answer {
             Ok(()) => Ok(()),
             // An earlier one failed: nothing was written for this one.
             Err(Error::Poisoned) => Err(failed(Error::Poisoned)),

@@ -227,7 +227,7 @@ impl Bucket for Intercepted<Box<dyn Bucket>> {
         self.below.engine_options()
     }
 
-    fn id(&self) -> u64 {
+    fn id(&self) -> Option<u64> {
         self.below.id()
     }
 }

@@ -10,10 +10,11 @@ use crate::{
     engine::{
         Bucket, BucketOptions, Capabilities, Counter, Driver, Engine, EngineError, EngineOptions,
         Identity, Iterated, Keys, Merge, Order, Outcome, Read, Reason, SET_PREFIX, Scan, Txn,
-        VOID_PREFIX, both_sets,
+        VOID_PREFIX, Writers, both_sets, model::MAX_KEY_BYTES,
     },
     settings::{ENGINE_BUILD, ENGINE_VERSION},
 };
+use isolation::Level;
 #[cfg(feature = "extra_check")]
 use mace::observe::{CounterMetric, InMemoryObserver};
 use mace::{Iter, Mace, MergeOperator, OpCode, Options, TxnKV, TxnView};
@@ -43,13 +44,20 @@ impl Driver for MaceDriver {
 
     fn capabilities(&self) -> Capabilities {
         Capabilities {
+            writers: Writers::FirstWins,
+            level: Level::StrongSnapshotIsolation,
+            longest_key: MAX_KEY_BYTES,
+            refuses_long_keys: true,
             failpoints: cfg!(feature = "failpoints"),
             checker: cfg!(not(engine_api = "0.1")),
             copy: cfg!(not(engine_api = "0.1")),
             resizes: cfg!(not(engine_api = "0.1")),
             stops_by_panic: cfg!(engine_api = "0.1"),
-            merge: true,
+            collects: true,
+            sized: true,
+            held_buckets: true,
             files: true,
+            many_logs: true,
             outlives: true,
         }
     }
@@ -399,8 +407,8 @@ impl Bucket for MaceBucket {
         Some(translate_options_back(self.0.options()))
     }
 
-    fn id(&self) -> u64 {
-        self.0.id()
+    fn id(&self) -> Option<u64> {
+        Some(self.0.id())
     }
 }
 

@@ -57,14 +57,15 @@ impl Driver for ModelDriver {
 
     fn capabilities(&self) -> Capabilities {
         Capabilities {
-            failpoints: false,
+            longest_key: MAX_KEY_BYTES,
             checker: true,
             copy: true,
-            merge: true,
+            collects: true,
+            sized: true,
+            held_buckets: true,
             files: false,
             resizes: true,
-            stops_by_panic: false,
-            outlives: true,
+            ..Capabilities::LEAST
         }
     }
 
@@ -212,8 +213,8 @@ impl Bucket for ModelBucket {
 
     fn checkpoint_and_wait(&self) {}
 
-    fn id(&self) -> u64 {
-        self.id
+    fn id(&self) -> Option<u64> {
+        Some(self.id)
     }
 }
 

@@ -1,16 +1,17 @@
-//! The adapter for redb, a second engine for the cases of `prod_power`, behind the feature of its
-//! name. A bucket is a table, a transaction is redb's one write transaction, in which only the
-//! bucket's own table is used. It translates calls and answers; it never retries, sleeps or judges.
+//! The adapter for redb, behind the feature of its name. A bucket is a table, a transaction is redb's one
+//! write transaction, in which only the bucket's own table is used. It translates calls and answers; it
+//! never retries, sleeps or judges.
 
 use crate::engine::{
     Bucket, BucketOptions, Capabilities, Driver, Engine, EngineError, EngineOptions, Identity,
-    Keys, Merge, Order, Outcome, Read, Reason, Scan, Txn, put_by_reading, update_by_reading,
+    Keys, Merge, Order, Outcome, Read, Reason, Scan, Txn, Writers, by_reading,
 };
+use isolation::Level;
 use redb::{
     CommitError, Database, Durability, Error, ReadOnlyTable, ReadableDatabase, ReadableTable,
     TableDefinition, TableError, WriteTransaction,
 };
-use std::{ops::Bound, path::Path, sync::Arc};
+use std::{fs, ops::Bound, path::Path, sync::Arc};
 
 /// The one file of a database.
 const FILE: &str = "redb";
@@ -22,7 +23,10 @@ pub struct RedbDriver;
 type Definition<'a> = TableDefinition<'a, &'static [u8], &'static [u8]>;
 
 fn failed(error: impl Into<Error>) -> EngineError {
-    EngineError::Failed(error.into().to_string())
+    match error.into() {
+        Error::DatabaseAlreadyOpen => EngineError::Refused(Reason::Busy),
+        error => EngineError::Failed(error.to_string()),
+    }
 }
 
 /// What a commit that failed leaves is known at the next opening only.
@@ -42,26 +46,26 @@ impl Driver for RedbDriver {
     fn identity(&self) -> Identity {
         Identity {
             name: "redb".to_owned(),
-            version: "4.6".to_owned(),
+            version: env!("RESOLVED_REDB_VERSION").to_owned(),
             build: crate::settings::ENGINE_BUILD.name().to_owned(),
         }
     }
 
-    /// A commit without durability is kept in memory until one with it (`Durability::None`).
+    /// "Only a single write may be in progress at a time" (`Database::begin_write`), so that transactions are
+    /// serialisable. A commit without durability is kept in memory until one with it (`Durability::None`).
     fn capabilities(&self) -> Capabilities {
         Capabilities {
-            failpoints: false,
+            writers: Writers::OneAtATime,
+            level: Level::Serialisable,
             checker: true,
-            copy: false,
-            merge: false,
-            files: true,
-            resizes: true,
-            stops_by_panic: false,
             outlives: false,
+            ..Capabilities::LEAST
         }
     }
 
     fn open(&self, dir: &Path, options: &EngineOptions) -> Outcome<Box<dyn Engine>> {
+        let made = fs::create_dir_all(dir);
+        made.map_err(|error| EngineError::Failed(format!("create {}: {error}", dir.display())))?;
         let database = Database::builder().set_cache_size(1 << 20).create(dir.join(FILE));
         let durable = options.durable;
         Ok(Box::new(RedbEngine { database: Arc::new(database.map_err(failed)?), durable }))
@@ -86,10 +90,10 @@ impl RedbEngine {
         txn.commit().map_err(|error| unknown(&error))
     }
 
-    fn bucket(&self, name: &str) -> Box<dyn Bucket> {
+    fn bucket(&self, name: &str, merge: Merge) -> Box<dyn Bucket> {
         let database = Arc::clone(&self.database);
         let name = name.to_owned();
-        Box::new(RedbBucket { database, name, durable: self.durable })
+        Box::new(RedbBucket { database, name, merge, durable: self.durable })
     }
 
     fn has(&self, name: &str) -> Outcome<()> {
@@ -101,20 +105,21 @@ impl RedbEngine {
 const UNSUPPORTED: EngineError = EngineError::Refused(Reason::Unsupported);
 
 impl Engine for RedbEngine {
-    fn create_bucket(&self, name: &str, _: &BucketOptions) -> Outcome<Box<dyn Bucket>> {
+    fn create_bucket(&self, name: &str, options: &BucketOptions) -> Outcome<Box<dyn Bucket>> {
         if self.has(name) != Err(EngineError::Absent) {
             return Err(EngineError::Refused(Reason::Exists));
         }
         self.write(|txn| txn.open_table(Definition::new(name)).map(|_| ()).map_err(failed))?;
-        Ok(self.bucket(name))
+        Ok(self.bucket(name, options.merge))
     }
 
-    fn open_bucket(&self, name: &str, _: Merge) -> Outcome<Box<dyn Bucket>> {
+    fn open_bucket(&self, name: &str, merge: Merge) -> Outcome<Box<dyn Bucket>> {
         self.has(name)?;
-        Ok(self.bucket(name))
+        Ok(self.bucket(name, merge))
     }
 
-    fn bucket_options(&self, _: &str) -> Outcome<BucketOptions> {
+    fn bucket_options(&self, name: &str) -> Outcome<BucketOptions> {
+        self.has(name)?;
         Err(UNSUPPORTED)
     }
 
@@ -127,7 +132,10 @@ impl Engine for RedbEngine {
     }
 
     fn delete_bucket(&self, name: &str) -> Outcome<()> {
-        self.write(|txn| txn.delete_table(Definition::new(name)).map(|_| ()).map_err(failed))
+        self.write(|txn| {
+            let was_there = txn.delete_table(Definition::new(name)).map_err(failed)?;
+            if was_there { Ok(()) } else { Err(EngineError::Absent) }
+        })
     }
 
     fn loaded_buckets(&self) -> Vec<String> {
@@ -135,7 +143,8 @@ impl Engine for RedbEngine {
     }
 
     fn bucket_count(&self) -> u64 {
-        0
+        let tables = || self.database.begin_read().ok()?.list_tables().ok().map(Iterator::count);
+        tables().unwrap_or_default() as u64
     }
 
     fn collect_garbage(&self) {}
@@ -159,6 +168,7 @@ impl Engine for RedbEngine {
 struct RedbBucket {
     database: Arc<Database>,
     name: String,
+    merge: Merge,
     durable: bool,
 }
 
@@ -169,7 +179,7 @@ impl Bucket for RedbBucket {
             let set = txn.set_durability(Durability::None);
             set.map_err(|error| EngineError::Failed(error.to_string()))?;
         }
-        Ok(Box::new(RedbTxn { txn, name: &self.name }))
+        Ok(Box::new(RedbTxn { txn, name: &self.name, merge: self.merge }))
     }
 
     fn view(&self) -> Outcome<Box<dyn Read + '_>> {
@@ -182,8 +192,8 @@ impl Bucket for RedbBucket {
 
     fn checkpoint_and_wait(&self) {}
 
-    fn id(&self) -> u64 {
-        0
+    fn id(&self) -> Option<u64> {
+        None
     }
 }
 
@@ -200,6 +210,7 @@ impl RedbView {
 struct RedbTxn<'a> {
     txn: WriteTransaction,
     name: &'a str,
+    merge: Merge,
 }
 
 fn get(table: &impl ReadableTable<&'static [u8], &'static [u8]>, key: &[u8]) -> Outcome<Vec<u8>> {
@@ -267,11 +278,11 @@ impl Read for RedbTxn<'_> {
 
 impl Txn for RedbTxn<'_> {
     fn put(&self, key: &[u8], value: &[u8]) -> Outcome<()> {
-        put_by_reading(self, key, value)
+        by_reading::put(self, key, value)
     }
 
     fn update(&self, key: &[u8], value: &[u8]) -> Outcome<()> {
-        update_by_reading(self, key, value)
+        by_reading::update(self, key, value)
     }
 
     fn upsert(&self, key: &[u8], value: &[u8]) -> Outcome<()> {
@@ -285,8 +296,8 @@ impl Txn for RedbTxn<'_> {
         removed.map(|_| ()).ok_or(EngineError::Absent)
     }
 
-    fn merge(&self, _: &[u8], _: &[u8]) -> Outcome<()> {
-        Err(UNSUPPORTED)
+    fn merge(&self, key: &[u8], operand: &[u8]) -> Outcome<()> {
+        by_reading::merge(self, self.merge, key, operand)
     }
 
     fn reset_merge(&self, key: &[u8]) -> Outcome<()> {

@@ -3,7 +3,7 @@
 //! nothing.
 
 use crate::{
-    engine::{Driver, Engine, EngineOptions, Identity, failpoint, mace::MaceDriver},
+    engine::{Driver, Engine, EngineOptions, Identity, failpoint, under_test},
     error::{Error, Result},
     history::OracleName,
     history::{
@@ -160,8 +160,8 @@ impl Plan {
 /// Which engine a program is built with, and how. Builds put the child program in one place, so that a
 /// test could otherwise meet the child of another one.
 pub fn build() -> String {
-    let Identity { version, build, .. } = MaceDriver.identity();
-    format!("{version} {build} {:016x}", failpoint::source_hash())
+    let Identity { name, version, build } = under_test::driver().identity();
+    format!("{name} {version} {build} {:016x}", failpoint::source_hash())
 }
 
 /// The child program.
@@ -251,7 +251,7 @@ pub fn obey(path: &Path, parent: &str) -> i32 {
     let recorder = Arc::new(recorder.killing(plan.kill));
     die_after_panic(&recorder);
     let _listening = plan.listens.then(|| Listening::begin(&recorder));
-    let code = match carry_out(&MaceDriver, &plan, &recorder) {
+    let code = match carry_out(under_test::driver(), &plan, &recorder) {
         Ok(()) => 0,
         Err(denial) => {
             reach(&recorder, Milestone::Denied(denial));

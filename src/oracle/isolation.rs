@@ -1,5 +1,6 @@
-//! Isolation: the whole history of all clients is snapshot isolated, over all processes. The bridge
-//! to the crate `isolation`, which has the rules and the names.
+//! Isolation: the whole history of all clients is snapshot isolated, over all processes, or serialisable
+//! where the engine promises that ([`Level`]). The bridge to the crate `isolation`, which has the rules and
+//! the names.
 //!
 //! Verifies every anomaly of that crate, from dirty write to real-time order, over what transactions
 //! that asked to commit first read and scanned and what they wrote: single values, lists that grow
@@ -38,7 +39,7 @@ use super::{
 use crate::history::{Event, History};
 use bridge::Bridge;
 use isolation::{
-    Shape, check, elle,
+    Level, Shape, check_at, elle,
     explain::{self},
 };
 use losses::Losses;
@@ -60,16 +61,29 @@ pub struct Judged {
     pub seen: isolation::Seen,
 }
 
+/// What is judged, and by what.
+#[derive(Clone, Copy)]
+pub(super) struct Judging<'a> {
+    /// All that happened.
+    pub(super) history: &'a History,
+    /// States found at reopenings, the oldest first.
+    pub(super) states: &'a [Reopened],
+    /// Over how many streams the log was spread, at the most.
+    pub(super) streams: Streams,
+    /// What the engine promises.
+    pub(super) level: Level,
+}
+
 /// Judges a history and the states found at its reopenings.
 ///
 /// # Panics
 /// When the history is malformed: a bug of ours.
-pub(super) fn judge(history: &History, states: &[Reopened], streams: Streams) -> Judged {
+pub(super) fn judge(of: Judging<'_>) -> Judged {
     let before = |events: &[Event], states: &[Reopened], losses: &Losses<'_>| {
-        let judged = judge_one(events, states, losses);
+        let judged = judge_one(events, states, losses, of.level);
         (!judged.violations.is_empty()).then_some(judged)
     };
-    judge_after(history, states, streams, false, before)
+    judge_after(of, false, before)
 }
 
 /// The same where all that was recorded, with the states before the last one, was judged already:
@@ -77,8 +91,8 @@ pub(super) fn judge(history: &History, states: &[Reopened], streams: Streams) ->
 ///
 /// # Panics
 /// When the history is malformed: a bug of ours.
-pub(super) fn crash_state(history: &History, states: &[Reopened], streams: Streams) -> Judged {
-    judge_after(history, states, streams, false, |_, _, _| None)
+pub(super) fn crash_state(of: Judging<'_>) -> Judged {
+    judge_after(of, false, |_, _, _| None)
 }
 
 /// The same without what commits wrote that were answered with an error: whether those alone are
@@ -86,22 +100,17 @@ pub(super) fn crash_state(history: &History, states: &[Reopened], streams: Strea
 ///
 /// # Panics
 /// When the history is malformed: a bug of ours.
-pub(super) fn apart_from_failed(
-    history: &History,
-    states: &[Reopened],
-    streams: Streams,
-) -> Judged {
-    judge_after(history, states, streams, true, |_, _, _| None)
+pub(super) fn apart_from_failed(of: Judging<'_>) -> Judged {
+    judge_after(of, true, |_, _, _| None)
 }
 
 /// `before` judges what was recorded up to a loss, with the states and losses before it.
 fn judge_after(
-    history: &History,
-    states: &[Reopened],
-    streams: Streams,
+    of: Judging<'_>,
     apart_from_failed: bool,
     before: impl Fn(&[Event], &[Reopened], &Losses<'_>) -> Option<Judged>,
 ) -> Judged {
+    let Judging { history, states, streams, level } = of;
     let events = &history.events;
     let cuts: Vec<usize> = states.iter().map(|state| state.events).collect();
     let ledger = Ledger::new(events, &cuts);
@@ -119,7 +128,7 @@ fn judge_after(
         losses.lost.extend(more.lost);
         losses.places.extend(more.places);
     }
-    let mut judged = judge_one(events, states, &losses);
+    let mut judged = judge_one(events, states, &losses, level);
     let oracle = NAME;
     let sentence = NO_ORDER_BETWEEN_GROUPS;
     let count = losses.lost.len() as u64;
@@ -129,11 +138,11 @@ fn judge_after(
     judged
 }
 
-fn judge_one(events: &[Event], states: &[Reopened], losses: &Losses<'_>) -> Judged {
+fn judge_one(events: &[Event], states: &[Reopened], losses: &Losses<'_>, level: Level) -> Judged {
     let cuts: Vec<usize> = states.iter().map(|state| state.events).collect();
     let ledger = Ledger::new(events, &cuts);
     let bridge = Bridge::new(&ledger, events, states, losses);
-    let report = check(&bridge.history).unwrap_or_else(|error| panic!("{error}"));
+    let report = check_at(&bridge.history, level).unwrap_or_else(|error| panic!("{error}"));
     let mut judged = Judged { seen: report.seen, ..Judged::default() };
     for (number, found) in report.violations.iter().enumerate() {
         let text = explain::text(found, &bridge);

@@ -8,12 +8,14 @@
 use super::{
     Allowance, Judged, OracleName, Violation, accounting,
     conservation::{self, Total},
-    isolation, live, logged, progress, reads,
+    isolation::{self, Judging},
+    live, logged, progress, reads,
     recovery::{self, Expect, Reopened, Streams},
     resources::{self, Series},
     space::{self, Bound, Sample},
 };
 use crate::history::{History, clients::Share, snapshot_readers::Snapshot};
+use ::isolation::Level;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -91,6 +93,8 @@ pub struct Evidence<'a> {
     pub clients_misled: Option<&'static str>,
     /// What of isolation is looked for.
     pub isolation: Isolation<'a>,
+    /// What the engine promises of it.
+    pub level: Level,
     /// Snapshots that were held open beside work.
     pub snapshots: &'a [Snapshot],
     /// Groups of clients with equal work.
@@ -115,6 +119,7 @@ impl<'a> Evidence<'a> {
             commits: Commits::All,
             clients_misled: None,
             isolation: Isolation::Whole,
+            level: Level::StrongSnapshotIsolation,
             snapshots: &[],
             equals: &[],
             shares: &[],
@@ -246,12 +251,13 @@ pub fn judge_all(evidence: &Evidence<'_>) -> Judgement {
 }
 
 fn judge_isolation(evidence: &Evidence<'_>, all: &mut Judgement) {
-    let Evidence { history, reopened, streams, .. } = *evidence;
+    let Evidence { history, reopened, streams, level, .. } = *evidence;
+    let of = Judging { history, states: reopened, streams, level };
     let judged = match (evidence.isolation, evidence.commits) {
         (Isolation::Not(why), _) => return all.skip(&[OracleName::Isolation], why),
-        (_, Commits::ApartFromFailed) => isolation::apart_from_failed(history, reopened, streams),
+        (_, Commits::ApartFromFailed) => isolation::apart_from_failed(of),
         (Isolation::Whole, Commits::All) => {
-            let judged = isolation::judge(history, reopened, streams);
+            let judged = isolation::judge(of);
             all.seen = Some(judged.seen);
             judged
         }
@@ -263,7 +269,7 @@ fn judge_isolation(evidence: &Evidence<'_>, all: &mut Judgement) {
             if let Some(allowances) = sound.known(history, reopened) {
                 isolation::Judged { allowances, ..isolation::Judged::default() }
             } else {
-                let judged = isolation::crash_state(history, reopened, streams);
+                let judged = isolation::crash_state(of);
                 if judged.violations.is_empty() {
                     sound.keep(history, reopened, &judged.allowances);
                 }
@@ -280,7 +286,8 @@ fn judge_isolation(evidence: &Evidence<'_>, all: &mut Judgement) {
 
 /// What a history holds that the oracle of isolation could tell an anomaly by.
 pub fn overlaps(history: &History) -> ::isolation::Seen {
-    isolation::judge(history, &[], Streams::One).seen
+    let level = Level::StrongSnapshotIsolation;
+    isolation::judge(Judging { history, states: &[], streams: Streams::One, level }).seen
 }
 
 #[cfg(test)]

@@ -138,7 +138,7 @@ pub(super) fn cutoff(promise: Promise, events: &[Event]) -> u64 {
 mod tests {
     use super::*;
     use crate::{
-        engine::EngineOptions,
+        engine::{Capabilities, EngineOptions},
         history::{Milestone, dump::Dump},
         oracle::{
             OracleName,
@@ -183,7 +183,8 @@ mod tests {
     #[test]
     fn the_durable_route_has_one_log_whatever_its_width() {
         let options = |durable, writers| EngineOptions { durable, writers, ..Default::default() };
-        let streams = |durable, writers| Expect::of(&options(durable, writers)).streams;
+        let many = Capabilities { many_logs: true, ..Capabilities::LEAST };
+        let streams = |durable, writers| Expect::of(&options(durable, writers), many).streams;
         assert_eq!([streams(true, 8), streams(false, 1)], [Streams::One; 2]);
         assert_eq!(streams(false, 2), Streams::Many);
     }

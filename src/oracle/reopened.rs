@@ -2,7 +2,7 @@
 //! judge.
 
 use crate::{
-    engine::EngineOptions,
+    engine::{Capabilities, EngineOptions},
     history::{Event, History, Milestone, dump::Dump},
 };
 use serde::{Deserialize, Serialize};
@@ -84,8 +84,8 @@ pub struct Expect {
 
 impl Expect {
     /// What an engine opened with these options promises: the durable route shares one stream.
-    pub fn of(options: &EngineOptions) -> Self {
-        let one = options.durable || options.writers <= 1;
+    pub fn of(options: &EngineOptions, can: Capabilities) -> Self {
+        let one = options.durable || options.writers <= 1 || !can.many_logs;
         Self { streams: if one { Streams::One } else { Streams::Many } }
     }
 }

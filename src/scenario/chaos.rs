@@ -12,11 +12,11 @@ pub mod recipes;
 
 use crate::{
     engine::{
-        Driver, Identity,
+        Identity,
         failpoint::{self, Action, Kind, Point},
-        mace::MaceDriver,
+        under_test,
     },
-    scenario::Case,
+    scenario::{Case, run::known_to_lack},
     verdict::Verdict,
 };
 pub(crate) use fault::PREFIX;
@@ -168,14 +168,15 @@ impl ChaosCase {
 
     /// Runs the case.
     pub fn run(&self, case: &mut Case) -> Verdict {
-        let Identity { name, version, .. } = MaceDriver.identity();
+        let driver = under_test::driver();
+        let Identity { name, version, .. } = driver.identity();
         match &self.coverage {
-            _ if !MaceDriver.capabilities().failpoints => {
+            _ if !driver.capabilities().failpoints => {
                 case.skip("this build of the engine has no failpoints")
             }
             Coverage::Recipe(recipe) => {
-                if let Some(what) = recipe.lacking(MaceDriver.capabilities()) {
-                    return case.skip(&format!("{name} {version} knows {what}"));
+                if let Some(what) = recipe.lacking(driver.capabilities()) {
+                    return case.skip(&known_to_lack(driver, what));
                 }
                 let stages = recipe.stages(self.fault.preset());
                 Flow { fault: self.fault, stages }.run(case)

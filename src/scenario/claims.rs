@@ -2,7 +2,7 @@
 //! Asks no engine anything itself, except for the patience of `eventually`.
 
 use crate::{
-    engine::{Bucket, Engine, EngineError, Outcome, Preset, Reason, Scan},
+    engine::{Bucket, Engine, EngineError, Need, Outcome, Preset, Reason, Scan},
     oracle::{
         OracleName, Violation,
         promise::{After, promises},
@@ -116,6 +116,10 @@ pub fn contents(bucket: &dyn Bucket) -> Outcome<Vec<(Vec<u8>, Vec<u8>)>> {
 
 /// Judges what a directed case claims of the engine in the run's preset and folder.
 pub fn judge(run: &mut Run<'_>, promise: &'static str, claim: fn(Preset, &Path, &mut Claims)) {
+    // They are written to mace-kv's own documentation.
+    if run.lacks(&[Need::HeldBuckets]) {
+        return;
+    }
     run.figures.tries(promises([OracleName::Contract], After::Work));
     let mut claims = Claims::new(promise);
     claim(run.preset(), run.folder(), &mut claims);

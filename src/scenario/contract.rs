@@ -19,6 +19,8 @@
 //!   empty values, see `empty-value-is-a-deletion`;
 //! - copies while a checkpoint is under way, see `copy-during-checkpoint`;
 //! - unloading a bucket with no checkpoint before, see `unload-races-the-evictor`;
+//! - transactions that are open at the same time, on an engine where writers wait for one another or are
+//!   checked at their commits ([`within`]): those are judged as histories;
 //! - empty keys: the engine documents them as not allowed and does not check them in the plain
 //!   build;
 //! - values of megabytes: see `scenario::pairs`; those near the limit of 1 GiB take two of memory,
@@ -38,7 +40,9 @@ pub use op::{
 pub use reference::Reference;
 
 use crate::{
-    engine::{Bucket, BucketOptions, Driver, Engine, EngineError, Merge, Outcome},
+    engine::{
+        Bucket, BucketOptions, Capabilities, Driver, Engine, EngineError, Merge, Outcome, Writers,
+    },
     report::Figures,
     scenario::run::goals::Depth,
     settings::{FindingId, excludes},
@@ -93,7 +97,7 @@ pub fn check(
         driver,
         dir,
         reference: start.clone(),
-        ids: [0; 2],
+        ids: [None; 2],
         ops,
         at: 0,
         evidence: File::create(dir.join(EVIDENCE)).expect("the case's folder takes files"),
@@ -146,13 +150,56 @@ pub fn without_drops(ops: &[Op]) -> Vec<Op> {
     rewritten
 }
 
+/// The list for an engine that lacks what only some have. Where writers wait for one another or are checked at
+/// their commits one transaction is open at a time: the one before it is committed. Without held buckets
+/// nobody asks for one that is held, and options stay. Keys beyond the longest are left out where they are not
+/// refused.
+#[must_use]
+pub fn within(ops: Vec<Op>, can: Capabilities) -> Vec<Op> {
+    let mut open = None;
+    let mut rewritten = Vec::new();
+    let is_asked = |op: &Op| can.refuses_long_keys || op.longest_key() <= can.longest_key;
+    for op in ops.into_iter().filter(is_asked) {
+        let op = match op {
+            Op::Held { .. } if !can.held_buckets => Op::Audit,
+            Op::Change(bucket, _) if !can.held_buckets => Op::Reload(bucket),
+            op => op,
+        };
+        let opens = match &op {
+            Op::Begin(txn)
+            | Op::Write { txn, .. }
+            | Op::Commit(txn)
+            | Op::Abort(txn)
+            | Op::Get(Reader::Txn(txn), _)
+            | Op::Scan(Reader::Txn(txn), _) => Some(*txn),
+            _ => None,
+        };
+        // What begins a transaction of its own, or waits for one.
+        let is_alone = matches!(op, Op::Fill(..) | Op::Thin(_) | Op::Sync | Op::Copy);
+        if can.writers != Writers::FirstWins
+            && let Some(before) = open
+            && (is_alone || opens.is_some_and(|txn| txn != before))
+        {
+            rewritten.push(Op::Commit(before));
+            open = None;
+        }
+        open = match &op {
+            Op::Commit(_) | Op::Abort(_) => None,
+            op if op.is_structural() => None,
+            _ => opens.or(open),
+        };
+        rewritten.push(op);
+    }
+    rewritten
+}
+
 /// A list of operations while it is carried out.
 struct Course<'a> {
     driver: &'a dyn Driver,
     dir: &'a Path,
     reference: Reference,
     /// What the engine calls the buckets in this incarnation.
-    ids: [u64; 2],
+    ids: [Option<u64>; 2],
     ops: &'a [Op],
     at: usize,
     evidence: File,
@@ -279,8 +326,8 @@ impl<'a> Course<'a> {
                 "open a deleted bucket",
             )?;
             let successor = said("create its successor", engine.create_bucket(name, options))?;
-            if successor.id() == self.ids[at] {
-                return Err(format!("the successor has its predecessor's number {}", self.ids[at]));
+            if let Some(id) = successor.id().filter(|_| successor.id() == self.ids[at]) {
+                return Err(format!("the successor has its predecessor's number {id}"));
             }
             return Ok(());
         }
@@ -293,6 +340,9 @@ impl<'a> Course<'a> {
         if let Op::Change(_, wanted) = op {
             let changed = Answer::Done(engine.change_bucket_options(name, wanted));
             wants(&changed, &expected, "change the options")?;
+        }
+        if !self.driver.capabilities().held_buckets {
+            return Ok(());
         }
         let stored = said("read the options", engine.bucket_options(name))?;
         let options = BucketOptions { merge: Merge::None, ..options.clone() };

@@ -2,7 +2,7 @@
 //! verdict by itself. Runs nothing and reads no state.
 
 use crate::{
-    engine::{Driver, EngineError, mace::MaceDriver},
+    engine::{EngineError, under_test},
     error,
     history::OracleName,
     history::{
@@ -89,7 +89,7 @@ pub fn met_error(armed: &Database, exit: &Exit, hits: u64, silent: bool) -> Resu
             format!("stopped with a report, {}", report.unwrap_or_default())
         }
         ExitClass::Died(SIGABRT) | ExitClass::Panicked | ExitClass::Hung
-            if MaceDriver.capabilities().stops_by_panic && report.is_some() =>
+            if under_test::driver().capabilities().stops_by_panic && report.is_some() =>
         {
             format!("stopped with a panic, {}", report.unwrap_or_default())
         }

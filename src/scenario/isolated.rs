@@ -4,9 +4,9 @@
 
 use crate::{
     engine::{
-        Driver, Preset,
+        Preset,
         failpoint::{self, Action, Rule},
-        mace::MaceDriver,
+        under_test,
     },
     history::{clients::clients, kill::Mark},
     scenario::{
@@ -73,18 +73,22 @@ impl IsolatedCase {
         };
         let verdict = case.over(self.preset, |run| Self::crash(run, rule.as_ref()));
         let figures = &case.figures;
-        let overlapped =
-            ["overlaps", "write_skews"].map(|what| (what, format!("isolation.{what}")));
-        let overlapped = overlapped.map(|(what, name)| reached(what, figures.get(&name)));
-        let verdict = overlapped.into_iter().fold(verdict, Verdict::and);
-        verdict.and(reached("a conflict", figures.get("conflicts")))
+        let can = under_test::driver().capabilities();
+        let meetings = [
+            ("overlaps", "isolation.overlaps", true),
+            ("write_skews", "isolation.write_skews", can.skews()),
+            ("a conflict", "conflicts", can.conflicts()),
+        ];
+        let meetings = meetings.into_iter().filter(|(_, _, happens)| *happens);
+        let met = meetings.map(|(what, figure, _)| reached(what, figures.get(figure)));
+        met.fold(verdict, Verdict::and)
     }
 
     /// The failpoint that ends each process, where one does; or why there is none in this engine.
     fn rule(&self) -> Result<Option<Rule>, String> {
         let Death::At(point, hit) = self.death else { return Ok(None) };
         let name = format!("{}{point}", chaos::PREFIX);
-        if !MaceDriver.capabilities().failpoints {
+        if !under_test::driver().capabilities().failpoints {
             return Err("this build of the engine has no failpoints".to_owned());
         }
         if !failpoint::points().iter().any(|known| known.name == name) {

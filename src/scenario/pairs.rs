@@ -44,14 +44,16 @@ fn kept(
         txn.put(&key(*len), &placed(*len))?;
         txn.commit()?;
     }
-    let txn = bucket.begin()?;
-    // Nobody reads it, so that it costs no memory where zeros do not.
-    let answer = txn.put(b"k", &vec![0; MAX_PAIR_BYTES]);
-    if answer != Err(EngineError::Refused(Reason::TooLarge)) {
-        found
-            .push(broken(format!("a pair of {} bytes is answered {answer:?}", MAX_PAIR_BYTES + 1)));
+    // Others take more than mace-kv, and more than machines have memory for.
+    if driver.capabilities().held_buckets {
+        let txn = bucket.begin()?;
+        // Nobody reads it, so that it costs no memory where zeros do not.
+        let answer = txn.put(b"k", &vec![0; MAX_PAIR_BYTES]);
+        if answer != Err(EngineError::Refused(Reason::TooLarge)) {
+            let len = MAX_PAIR_BYTES + 1;
+            found.push(broken(format!("a pair of {len} bytes is answered {answer:?}")));
+        }
     }
-    drop(txn);
     drop(bucket);
     found.extend(missing(engine.as_ref(), lens, "in memory")?);
     engine.open_bucket(BUCKET, Merge::None)?.checkpoint_and_wait();

@@ -186,8 +186,7 @@ impl Recorded<'_> {
         let promise = if outlives { Promise::Acked } else { self.promise(&self.history) };
         self.crash_state(&crash, DATABASE, &self.history, promise)?;
         let misled = Some("of a process that met a failing disk, the state counts");
-        let evidence =
-            Evidence { clients_misled: misled, ..Evidence::new(&self.history, self.streams, &[]) };
+        let evidence = Evidence { clients_misled: misled, ..self.evidence(&self.history, &[]) };
         told(&judge_all(&evidence).violations(), None)
     }
 
@@ -261,7 +260,7 @@ impl Recorded<'_> {
                 "the first run was judged; a power loss may take what it was told",
             ),
             isolation: Isolation::OfState(&sound),
-            ..Evidence::new(history, self.streams, &states)
+            ..self.evidence(history, &states)
         });
         self.notes.show(&judgement.files);
         let judged = judgement.judged;
@@ -282,6 +281,12 @@ impl Recorded<'_> {
             violations.extend(more);
         }
         (violations, known)
+    }
+
+    /// A history and states, judged by what the engine promises.
+    fn evidence<'e>(&self, history: &'e History, states: &'e [Reopened]) -> Evidence<'e> {
+        let level = self.driver.capabilities().level;
+        Evidence { level, ..Evidence::new(history, self.streams, states) }
     }
 
     /// A copy that was acknowledged is there; one that is there holds all that was acknowledged
@@ -305,7 +310,7 @@ impl Recorded<'_> {
 
     /// What clients saw while the engine was open.
     pub fn live(&self) -> Judgement {
-        judge_all(&Evidence::new(&self.history, self.streams, &[]))
+        judge_all(&self.evidence(&self.history, &[]))
     }
 }
 

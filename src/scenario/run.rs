@@ -12,8 +12,8 @@ pub mod session;
 
 use crate::{
     engine::{
-        BucketOptions, Driver, EngineError, EngineOptions, Merge, Outcome, Preset,
-        mace::MaceDriver, serialised_maintenance::SerialisedMaintenance,
+        BucketOptions, Driver, EngineError, EngineOptions, Identity, Merge, Need, Outcome, Preset,
+        serialised_maintenance::SerialisedMaintenance, under_test,
     },
     error::Error,
     history::{
@@ -31,7 +31,7 @@ use crate::{
         conservation::Total,
         judge::{Accounts, Judgement, Sizes, judge_all},
         promise::{self, After},
-        recovery::{Expect, Reopened, Streams},
+        recovery::{Expect, Promise, Reopened, Streams},
         space::Bound,
     },
     report::{self, Figures, say},
@@ -65,6 +65,9 @@ struct Left {
     reopened: Vec<Reopened>,
 }
 
+/// Why clients of a database whose process died cannot be blamed for what they miss.
+const MISLED: &str = "relaxed commits of this engine do not outlive their process";
+
 const CARRIED_OUT: &str = "a call within the documented limits is carried out";
 
 /// One database, what is done with it and what is known of it.
@@ -86,6 +89,8 @@ pub struct Run<'a> {
     sessions: u32,
     processes: u32,
     streams: Streams,
+    /// What it acknowledged may have been in memory alone.
+    keeps_to_itself: bool,
     reopened: Vec<Reopened>,
     copies: Vec<(String, Left)>,
     evidence: Evidence,
@@ -100,7 +105,7 @@ pub struct Run<'a> {
 impl Run<'static> {
     /// A run of the engine under test.
     pub fn new(preset: Preset, folder: PathBuf, seed: Seed) -> Self {
-        Self::of(&MaceDriver, preset, folder, seed)
+        Self::of(under_test::driver(), preset, folder, seed)
     }
 
     /// A run that goes on with a database as other processes left it, in its folder, and opens it so.
@@ -134,6 +139,7 @@ impl<'a> Run<'a> {
             sessions: 0,
             processes: 0,
             streams: Streams::One,
+            keeps_to_itself: false,
             reopened: Vec::new(),
             copies: Vec::new(),
             evidence: Evidence::default(),
@@ -188,6 +194,14 @@ impl<'a> Run<'a> {
     pub fn skip(&mut self, reason: &str) {
         report::mark(&Marker::Skip { reason: reason.to_owned() });
         self.early = Some(Verdict::Pass);
+    }
+
+    /// Skips the case on an engine that lacks one of these; whether it does.
+    pub fn lacks(&mut self, needs: &[Need]) -> bool {
+        let can = self.driver.capabilities();
+        let Some(what) = needs.iter().find_map(|need| can.lacks(*need)) else { return false };
+        self.skip(&known_to_lack(self.driver, what));
+        true
     }
 
     /// A process that ends in another way than it was told is no failure where a known finding explains it.
@@ -310,7 +324,11 @@ impl<'a> Run<'a> {
 
     /// Whether the run got there by now; also when it ended early, so that a loop ends.
     pub fn has_reached(&self, goal: &Goal) -> bool {
-        self.early.is_some() || goal.verdict(&self.history(), &self.evidence) == Verdict::Pass
+        self.early.is_some() || self.came_to(goal, &self.history()) == Verdict::Pass
+    }
+
+    fn came_to(&self, goal: &Goal, history: &History) -> Verdict {
+        goal.verdict(history, &self.evidence, self.driver.capabilities())
     }
 
     /// Runs on new databases, each judged at its end, until one has reached its goals or one is
@@ -350,7 +368,7 @@ impl<'a> Run<'a> {
             say(&format!("the run ended early: {early:?}"));
             violations.and(early)
         } else {
-            let goals = self.goals.iter().map(|goal| goal.verdict(history, &self.evidence));
+            let goals = self.goals.iter().map(|goal| self.came_to(goal, history));
             goals.fold(violations, Verdict::and)
         };
         if !matches!(verdict, Verdict::Pass | Verdict::Known(_)) {
@@ -377,6 +395,12 @@ impl<'a> Run<'a> {
         let mut reopened = std::mem::take(&mut self.reopened);
         let dumps = std::mem::take(&mut self.database.dumps);
         reopened.extend(Reopened::at_milestones(&history, dumps));
+        if self.keeps_to_itself {
+            // Of all states, also where some processes were durable: those behind them may not have been.
+            for state in &mut reopened {
+                state.promise = Promise::Synced;
+            }
+        }
         Left { root: self.folder.clone(), history, reopened }
     }
 
@@ -388,6 +412,8 @@ impl<'a> Run<'a> {
             shares: &tally.shares,
             accounts: self.bank.map(|bank| self.accounts(bank, &left.reopened)),
             sizes: self.bound.map(|bound| Sizes { samples: samples.clone(), bound }),
+            level: self.driver.capabilities().level,
+            clients_misled: (self.keeps_to_itself && self.processes > 0).then_some(MISLED),
             ..oracle::judge::Evidence::new(&left.history, self.streams, &left.reopened)
         }
     }
@@ -397,7 +423,11 @@ impl<'a> Run<'a> {
         let after = if self.processes > 0 { After::Kill } else { After::Work };
         let mut violations = concluded(judgement, after, &left.root, &mut self.figures);
         for (name, Left { root, history, reopened }) in &self.copies {
-            let evidence = oracle::judge::Evidence::new(history, self.streams, reopened);
+            let level = self.driver.capabilities().level;
+            let evidence = oracle::judge::Evidence {
+                level,
+                ..oracle::judge::Evidence::new(history, self.streams, reopened)
+            };
             let found = concluded(judge_all(&evidence), after, root, &mut self.figures);
             violations.extend(found.into_iter().map(|violation| {
                 let witness = format!("in `{name}`, {}", violation.witness);
@@ -460,9 +490,11 @@ impl<'a> Run<'a> {
     }
 
     fn note_streams(&mut self, options: &EngineOptions) {
-        if Expect::of(options).streams == Streams::Many {
+        let can = self.driver.capabilities();
+        if Expect::of(options, can).streams == Streams::Many {
             self.streams = Streams::Many;
         }
+        self.keeps_to_itself |= !options.durable && !can.outlives;
     }
 }
 
@@ -532,6 +564,12 @@ fn say_latencies(tally: &Tally) {
             micros(1.0),
         ));
     }
+}
+
+/// Why a case is skipped on an engine that lacks something.
+pub fn known_to_lack(driver: &dyn Driver, what: &str) -> String {
+    let Identity { name, version, .. } = driver.identity();
+    format!("{name} {version} knows {what}")
 }
 
 /// Adds to the figures what a history shows.

@@ -163,7 +163,7 @@ impl Bucket for SinfulBucket {
         self.inner.checkpoint_and_wait();
     }
 
-    fn id(&self) -> u64 {
+    fn id(&self) -> Option<u64> {
         self.inner.id()
     }
 }

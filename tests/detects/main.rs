@@ -2,6 +2,7 @@
 //! charge, and an honest engine must not be flagged, not by any oracle and not once in a thousand
 //! runs. Judges the oracles, never the engine under test.
 
+mod adapters;
 mod aging;
 mod api;
 mod bench;

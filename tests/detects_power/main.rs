@@ -14,14 +14,10 @@ mod power;
 mod rot;
 
 use faultfs::{Outcome as Answer, Step};
-#[cfg(feature = "fjall")]
-use mace_prod::engine::fjall::FjallDriver;
-#[cfg(feature = "redb")]
-use mace_prod::engine::redb::RedbDriver;
 use mace_prod::{
     engine::{
         Driver, Engine, EngineOptions, Merge, Outcome, Preset, interceptor::Intercept,
-        mace::MaceDriver,
+        mace::MaceDriver, under_test,
     },
     scenario::{
         Case,
@@ -53,17 +49,6 @@ impl Intercept for Unsynced<'_> {
     fn options(&self, _: &Path, options: &EngineOptions) -> EngineOptions {
         EngineOptions { durable: false, ..options.clone() }
     }
-}
-
-/// The engines of this build.
-fn engines() -> Vec<&'static dyn Driver> {
-    vec![
-        &MaceDriver,
-        #[cfg(feature = "fjall")]
-        &FjallDriver,
-        #[cfg(feature = "redb")]
-        &RedbDriver,
-    ]
 }
 
 /// Forgets one acknowledged pair whenever it opens a database that holds it.
@@ -238,7 +223,7 @@ fn not_blamed(case: &mut Case, driver: &dyn Driver, faults: &str) -> Verdict {
 fn each(judge: impl Fn(&mut Case, &dyn Driver) -> Verdict) {
     let thread = std::thread::current();
     let test = thread.name().expect("a test thread carries the name of its test");
-    for driver in engines() {
+    for driver in under_test::all() {
         let name = driver.identity().name;
         Case::run_named(&format!("{test}::{name}"), |case| judge(case, driver));
     }
@@ -294,7 +279,7 @@ mod failed {
     fn faults(driver: &dyn Driver) -> Option<&'static str> {
         match &*driver.identity().name {
             "redb" => Some("fdatasync=12*off->return(EIO)"),
-            "fjall" => Some("fsync[jnl]=12*off->return(EIO)"),
+            "fjall" | "fjall-optimistic" => Some("fsync[jnl]=12*off->return(EIO)"),
             _ => None,
         }
     }

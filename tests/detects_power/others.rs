@@ -62,7 +62,7 @@ mod fjall {
     use crate::{Forgetful, power::search::Search};
     use faultfs::{Finding, Outcome, Profile, Step};
     use mace_prod::{
-        engine::{Driver, Preset, fjall::FjallDriver},
+        engine::{Driver, EngineError, Preset, fjall::FjallDriver},
         history::{clients::Traffic, script::Step as Written},
         scenario::{
             Case,
@@ -73,6 +73,7 @@ mod fjall {
         verdict::Verdict,
         workload::Sweep,
     };
+    use std::panic::{AssertUnwindSafe, catch_unwind};
 
     /// On which profiles the first finding is legal that has these words and does without an operation
     /// with that in its name.
@@ -121,7 +122,8 @@ mod fjall {
     fn fjall_loses_a_keyspace_with_its_folders_name() {
         Case::run(|case| {
             let work = Workload { recipe: Recipe::Commits, preset: Preset::OneWriter };
-            let findings = found(case, &FjallDriver, &work.brief(), &[Step::DropAll], "", true);
+            let findings =
+                found(case, &FjallDriver::OneWriter, &work.brief(), &[Step::DropAll], "", true);
             let legal =
                 legality(&findings, "creation of a bucket survives", "create db/keyspaces/2 Dir");
             legal_on(legal, &[Profile::StrictLoss, Profile::PosixWeak, Profile::Hostile])
@@ -133,7 +135,8 @@ mod fjall {
     #[test]
     fn fjall_loses_a_database_with_a_blob_files_name() {
         Case::run(|case| {
-            let findings = found(case, &FjallDriver, &blobs(), &[Step::DropOne], "", true);
+            let findings =
+                found(case, &FjallDriver::OneWriter, &blobs(), &[Step::DropOne], "", true);
             legal_on(
                 legality(&findings, "Unrecoverable", "/blobs/"),
                 &[Profile::PosixWeak, Profile::Hostile],
@@ -150,7 +153,8 @@ mod fjall {
     fn fjall_refuses_a_database_for_an_unfinished_batch() {
         Case::run(|case| {
             let work = Workload { recipe: Recipe::Commits, preset: Preset::OneWriter };
-            let findings = found(case, &FjallDriver, &work.stages(), &[Step::TearOne], "", false);
+            let findings =
+                found(case, &FjallDriver::OneWriter, &work.stages(), &[Step::TearOne], "", false);
             let legal = legality(&findings, &other_engines::TORN_BATCH.to_string(), "the data of");
             let all = [Profile::Ext4Ordered, Profile::Xfs, Profile::PosixWeak, Profile::Hostile];
             legal_on(legal, &all)
@@ -170,8 +174,8 @@ mod fjall {
                 let found = search.run(case);
                 found.unwrap_or_else(|verdict| panic!("{verdict:?}"))
             };
-            let honest = shown(case, &FjallDriver);
-            let faulty = shown(case, &Forgetful(&FjallDriver));
+            let honest = shown(case, &FjallDriver::OneWriter);
+            let faulty = shown(case, &Forgetful(&FjallDriver::OneWriter));
             let is_blamed_for_it =
                 |words: &Outcome| words.to_string().contains("JournalRecovery(ChecksumMismatch)");
             let is_told_apart = honest.is_known(other_engines::TORN_BATCH)
@@ -185,6 +189,34 @@ mod fjall {
         });
     }
 
+    /// `fjall-key-of-65536-bytes`. `Keyspace::insert` says "Keys may be up to 65536 bytes long", and a transaction
+    /// panics when it is given a key of exactly that length: when it writes it, and also when it only reads it.
+    /// One byte less is kept. No database is harmed; the contract of a single client found it.
+    #[test]
+    fn a_key_of_fjalls_documented_length_panics() {
+        Case::run(|case| {
+            let answers = |length: usize, writes: bool| {
+                let dir = case.dir().join(format!("{length}-{writes}"));
+                let engine = FjallDriver::OneWriter.open(&dir, &Preset::Tiny.engine());
+                let engine = engine.expect("a new database opens");
+                let bucket = engine.create_bucket("a", &Preset::Tiny.bucket());
+                let bucket = bucket.expect("a new bucket is made");
+                let key = vec![b'k'; length];
+                let asked = AssertUnwindSafe(|| {
+                    let txn = bucket.begin()?;
+                    if writes { txn.upsert(&key, b"value") } else { txn.get(&key).map(drop) }
+                });
+                catch_unwind(asked).ok()
+            };
+            let found = [65_535, 65_536].map(|length| [true, false].map(|it| answers(length, it)));
+            let right = [Some(Ok(())), Some(Err(EngineError::Absent))];
+            if found == [right, [None, None]] {
+                return Verdict::Pass;
+            }
+            Verdict::Inconclusive(format!("fjall is no more what it was: {found:?}"))
+        });
+    }
+
     /// `fjall-sync-believed-after-failed`. To remove a keyspace writes a new version of fjall's own
     /// keyspace, and maintenance writes another; an error of that is logged and forgotten. When it was
     /// the sync of the folder with the new file `v5` in it, the next version takes the same name, its
@@ -194,7 +226,8 @@ mod fjall {
         Case::run(|case| {
             let work = Workload { recipe: Recipe::Delete, preset: Preset::Tiny };
             let faults = "fsync[keyspaces/0]=29*off->1*return(EIO)";
-            let findings = found(case, &FjallDriver, &work.brief(), &[Step::DropAll], faults, true);
+            let findings =
+                found(case, &FjallDriver::OneWriter, &work.brief(), &[Step::DropAll], faults, true);
             let legal =
                 legality(&findings, "can be opened and serves", "create db/keyspaces/0/v5 File");
             legal_on(legal, &[Profile::StrictLoss, Profile::PosixWeak, Profile::Hostile])

@@ -9,7 +9,7 @@ mod says;
 mod transactions;
 
 use mace_prod::{
-    engine::{Preset, RULES, mace::MaceDriver},
+    engine::{Preset, RULES, under_test},
     scenario::{
         Case,
         contract::strategy::{Effort, judge},
@@ -25,7 +25,7 @@ const EFFORT: Effort = Effort { lists: 4, operations: 160, shrinking: 600, attem
 fn holds(preset: Preset) {
     Case::run(|case| {
         let dir = case.dir().to_owned();
-        judge(&MaceDriver, &dir, preset, case.seed(), EFFORT, &mut case.figures)
+        judge(under_test::driver(), &dir, preset, case.seed(), EFFORT, &mut case.figures)
     });
 }
 
@@ -34,12 +34,12 @@ const LENS: [usize; 2] = [(1 << 20) - 1, (16 << 20) + 1];
 
 #[test]
 fn long_pairs_are_kept_in_defaults() {
-    Case::run(|case| are_kept(case, &MaceDriver, Preset::Defaults, &LENS));
+    Case::run(|case| are_kept(case, under_test::driver(), Preset::Defaults, &LENS));
 }
 
 #[test]
 fn long_pairs_are_kept_in_compressed() {
-    Case::run(|case| are_kept(case, &MaceDriver, Preset::Compressed, &LENS));
+    Case::run(|case| are_kept(case, under_test::driver(), Preset::Compressed, &LENS));
 }
 
 #[track_caller]
@@ -49,7 +49,7 @@ fn is_refused_to_others(preset: Preset) {
             return case.skip("this engine panics where a folder is in use");
         }
         let mut other = OtherProcess::new(case, preset).unwrap_or_else(|error| panic!("{error}"));
-        let verdict = is_exclusive(case, &MaceDriver, preset, &mut other);
+        let verdict = is_exclusive(case, under_test::driver(), preset, &mut other);
         case.figures.join(other.figures);
         verdict
     });

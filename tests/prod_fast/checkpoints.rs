@@ -13,7 +13,7 @@
 
 use mace_prod::{
     case,
-    engine::{BucketOptions, EngineOptions, Merge},
+    engine::{BucketOptions, EngineOptions, Merge, Need},
     history::{
         Event,
         clients::{Clients, Traffic, clients},
@@ -62,6 +62,9 @@ case!(checkpoints_beside_many_clients_survive_kills: [Defaults, OneWriter, ManyW
 // On the engine as it is the folded page is left to the next checkpoint; where a cut waits for those at
 // work it is written with this one.
 case!(a_fold_across_a_checkpoint_survives_a_kill: [Defaults, Relaxed, OneWriter], |run| {
+    if run.lacks(&[Need::Sizes]) {
+        return;
+    }
     if !hold::is_possible() {
         return run.skip("threads can be held on Linux only");
     }
@@ -85,6 +88,9 @@ case!(a_fold_across_a_checkpoint_survives_a_kill: [Defaults, Relaxed, OneWriter]
 });
 
 fn killed_beside_checkpoints(run: &mut Run<'_>, clients: Clients) {
+    if run.lacks(&[Need::Sizes]) {
+        return;
+    }
     let mix = Mix {
         keys: KEYS,
         ops: 8,

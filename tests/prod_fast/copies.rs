@@ -9,7 +9,7 @@
 
 use mace_prod::{
     case,
-    engine::{BucketOptions, Driver, mace::MaceDriver},
+    engine::{BucketOptions, Need},
     history::{
         clients::{Traffic, clients},
         hold::{self, Place},
@@ -83,13 +83,13 @@ case!(copies_beside_collection_are_whole: [
 });
 
 fn is_possible(run: &mut Run<'_>) -> bool {
-    if !MaceDriver.capabilities().copy {
-        run.skip("this engine makes no copies");
-    } else if !hold::is_possible() {
-        run.skip("threads can be held on Linux only");
-    } else {
+    if run.lacks(&[Need::Copies, Need::Sizes]) {
+        return false;
+    }
+    if hold::is_possible() {
         return true;
     }
+    run.skip("threads can be held on Linux only");
     false
 }
 

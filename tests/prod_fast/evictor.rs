@@ -4,6 +4,7 @@
 
 use mace_prod::{
     case,
+    engine::Need,
     history::{
         clients::{Traffic, clients},
         snapshot_readers::Watch,
@@ -21,6 +22,9 @@ const READINGS: u32 = 200;
 const DATABASES: u32 = 8;
 
 case!(evicted_pages_come_back_whole: [Tiny, Compressed, Relaxed, OneWriter, ManyWriters], |run| {
+    if run.lacks(&[Need::Sizes]) {
+        return;
+    }
     run.on_new_databases(DATABASES, "evictor", evicted);
 });
 

@@ -3,7 +3,7 @@
 
 use mace_prod::{
     case,
-    engine::RULES,
+    engine::{Need, RULES},
     history::{clients::Traffic, script::Step, snapshot_readers::Watch},
     oracle::space::Bound,
     scenario::run::{
@@ -54,6 +54,9 @@ fn overwrite_and_collect(
     again: &Sweep,
     wanted_after: impl Fn(u64) -> Wanted,
 ) {
+    if run.lacks(&[Need::Collection]) {
+        return;
+    }
     // A leaf gives garbage once its chain of changes was folded, so the same few keys are written
     // until that is certain to have happened.
     let rewrites = u64::from(run.buckets.consolidate_deltas) / 8 + 4;

@@ -11,47 +11,34 @@ mod regressions;
 use power::rot::Target;
 
 use libtest_mimic::{Arguments, Trial, run};
-#[cfg(feature = "fjall")]
-use mace_prod::engine::fjall::FjallDriver;
-#[cfg(feature = "redb")]
-use mace_prod::engine::redb::RedbDriver;
 use mace_prod::{
-    engine::{Driver, Identity, Preset, mace::MaceDriver},
+    engine::{Driver, Preset, mace::MaceDriver, under_test},
     report::say,
     scenario::{
         Case,
         power::{
-            other_engines::{UNSYNCED_NAMES, unsynced_names},
+            other_engines::{MANY_CALLS, UNSYNCED_NAMES, makes_many_calls, unsynced_names},
             workloads::{self, Workload},
         },
         regression::{Body, Regression},
         rot::files::Kind,
+        run::known_to_lack,
     },
-    settings::FindingId,
+    settings::{FindingId, is_of_mace},
     verdict::Verdict,
 };
 
 fn main() {
-    let mut trials =
-        of_engine("", &MaceDriver, workloads::ALL, workloads::FAULTED, workloads::FAULTED);
-    #[cfg(feature = "redb")]
-    trials.extend(of_engine(
-        "_redb",
-        &RedbDriver,
-        workloads::PORTABLE,
-        workloads::PORTABLE,
-        workloads::PORTABLE,
-    ));
-    #[cfg(feature = "fjall")]
-    trials.extend(of_engine(
-        "_fjall",
-        &FjallDriver,
-        workloads::PORTABLE,
-        workloads::PORTABLE,
-        workloads::FEW_CALLS,
-    ));
+    let faulted = || {
+        let more = workloads::PORTABLE.iter().filter(|work| !workloads::FAULTED.contains(work));
+        workloads::FAULTED.iter().chain(more.filter(|_| !is_of_mace()))
+    };
+    let mut trials = Vec::new();
+    trials.extend(workloads::ALL.iter().map(|work| of_work("chaos_power", *work, judged)));
+    trials.extend(faulted().map(|work| of_work("chaos_faults", *work, met)));
+    trials.extend(faulted().map(|work| of_work("chaos_faults_each", *work, met_each)));
     let cleaned = workloads::CLEANED.iter();
-    trials.extend(cleaned.map(|&work| of_work("chaos_cleanup", &MaceDriver, work, fails_to_clean)));
+    trials.extend(cleaned.map(|work| of_work("chaos_cleanup", *work, fails_to_clean)));
     trials.extend(rot());
     trials.extend(regressions());
     run(&Arguments::from_args(), trials).exit();
@@ -60,22 +47,23 @@ fn main() {
 /// How a work is judged.
 type Judge = fn(&mut Case, &'static dyn Driver, Workload) -> Verdict;
 
-/// The cases of one engine: what a power loss leaves of these works, a failing disk, and one on which
-/// each call fails in turn.
-fn of_engine(
-    suffix: &str,
-    driver: &'static dyn Driver,
-    lost: &'static [Workload],
-    faulted: &'static [Workload],
-    each: &'static [Workload],
-) -> Vec<Trial> {
-    let of = move |kind: &str, &work: &Workload, judge: Judge| {
-        of_work(&format!("{kind}{suffix}"), driver, work, judge)
-    };
-    let power = lost.iter().map(|work| of("chaos_power", work, judged));
-    let disks = faulted.iter().map(|work| of("chaos_faults", work, met));
-    let each = each.iter().map(|work| of("chaos_faults_each", work, met_each));
-    power.chain(disks).chain(each).collect()
+/// What a power loss leaves of a work, or what it leaves on a failing disk, or on one on which each call
+/// fails in turn.
+fn of_work(kind: &'static str, work: Workload, judge: Judge) -> Trial {
+    trial(format!("{kind}::{}", work.name()), move |case| {
+        let driver = under_test::driver();
+        let engine = driver.identity().name;
+        if unsynced_names(&engine).is_some() {
+            say(&format!("names that {engine} never syncs count as synced: {UNSYNCED_NAMES}"));
+        }
+        if let Some(what) = work.lacking(driver.capabilities()) {
+            return case.skip(&known_to_lack(driver, what));
+        }
+        if kind == "chaos_faults_each" && makes_many_calls(&engine, work) {
+            return case.skip(MANY_CALLS);
+        }
+        judge(case, driver, work)
+    })
 }
 
 /// The case of one work.
@@ -118,7 +106,9 @@ fn rot() -> Vec<Trial> {
     let of = |when: &'static str, rows: &[(Kind, Preset)], judge: Rot| -> Vec<Trial> {
         let trials = rows.iter().map(|&(kind, preset)| {
             let name = format!("{when}::{kind}::{}", preset.name());
-            trial(name, move |case| judge(case, kind, preset))
+            trial(name, move |case| {
+                if is_of_mace() { judge(case, kind, preset) } else { case.skip(OTHER_FILES) }
+            })
         });
         trials.collect()
     };
@@ -128,24 +118,11 @@ fn rot() -> Vec<Trial> {
         .collect()
 }
 
+/// Why damage is not tried on other engines.
+const OTHER_FILES: &str = "which files of this engine hold what is not written down here";
+
 /// How a damaged database is judged.
 type Rot = fn(&mut Case, Kind, Preset) -> Verdict;
-
-/// Whether it is the engine that the run gives its verdict on.
-fn is_under_test(driver: &dyn Driver) -> bool {
-    driver.identity().name == MaceDriver.identity().name
-}
-
-/// A case's first line names the engine under test; another one is said apart.
-fn introduce(driver: &dyn Driver) {
-    let Identity { name, version, .. } = driver.identity();
-    if !is_under_test(driver) {
-        say(&format!("this case runs {name} {version}"));
-        if unsynced_names(&name).is_some() {
-            say(&format!("its names that are never synced count as synced: {UNSYNCED_NAMES}"));
-        }
-    }
-}
 
 fn trial(name: String, judge: impl FnOnce(&mut Case) -> Verdict + Send + 'static) -> Trial {
     Trial::test(name.clone(), move || {

@@ -2,7 +2,7 @@
 
 use mace_prod::{
     case,
-    engine::EngineError,
+    engine::{EngineError, Reason},
     history::clients::clients,
     scenario::run::{
         Run,
@@ -85,7 +85,7 @@ fn go_round(s: &mut impl Verbs, round: &Round, others: u64) {
 fn delete_all(run: &mut Run<'_>, rounds: &[Round]) {
     run.keep_one_log_file();
     run.session(|s| {
-        let stays = s.engine().bucket_options("stays").is_ok();
+        let stays = s.engine().bucket_options("stays") != Err(EngineError::Absent);
         (0..NAMES).for_each(|number| delete(s, &format!("churn-{number}")));
         s.reap_to(u64::from(stays));
     });
@@ -98,7 +98,8 @@ fn delete_all(run: &mut Run<'_>, rounds: &[Round]) {
 
 fn delete(session: &mut Session<'_>, name: &str) {
     session.attempt(|s| match s.engine().bucket_options(name) {
-        Ok(_) => {
+        // An engine may have no options to show.
+        Ok(_) | Err(EngineError::Refused(Reason::Unsupported)) => {
             s.delete(name);
             Ok(())
         }

@@ -4,7 +4,7 @@
 
 use mace_prod::{
     case,
-    engine::{Preset, mace::MaceDriver, options::DEEP_KEYS},
+    engine::{Need, Preset, mace::MaceDriver, options::DEEP_KEYS},
     history::{
         clients::{Traffic, clients},
         kill::Mark,
@@ -48,6 +48,9 @@ fn mix() -> Mix {
 }
 
 case!(stress_deep_mixed_work_adds_up: [Deep], |run| {
+    if run.lacks(&[Need::Sizes]) {
+        return;
+    }
     let hot = Mix { keys: 64, access: Access::Zipfian, ..mix() };
     run.keep_one_log_file();
     run.serialise_maintenance();
@@ -68,6 +71,9 @@ case!(stress_deep_mixed_work_adds_up: [Deep], |run| {
 });
 
 case!(stress_deep_pages_leave_and_come_back: [Deep], |run| {
+    if run.lacks(&[Need::Sizes]) {
+        return;
+    }
     let mix = Mix { abort_pct: 0, ..mix() };
     let reader = Watch::throughout("a", 100).seldom();
     let mut reloads = 0;
@@ -99,6 +105,9 @@ case!(stress_deep_pages_leave_and_come_back: [Deep], |run| {
 });
 
 case!(stress_deep_work_survives_kills: [Deep], |run| {
+    if run.lacks(&[Need::Sizes]) {
+        return;
+    }
     run.keep_one_log_file();
     run.closed(fill);
     for mark in [Mark::Acked(60), Mark::Asked(90)] {
@@ -113,6 +122,9 @@ case!(stress_deep_work_survives_kills: [Deep], |run| {
 });
 
 case!(stress_deep_files_are_collected: [Deep], |run| {
+    if run.lacks(&[Need::Sizes]) {
+        return;
+    }
     run.serialise_maintenance();
     run.session(|s| {
         fill(s);
@@ -133,6 +145,9 @@ fn rewritten(s: &mut Session<'_>, again: &Sweep) {
 }
 
 case!(stress_deep_clients_are_snapshot_isolated: [Deep], |run| {
+    if run.lacks(&[Need::Sizes]) {
+        return;
+    }
     let reader = [Watch::throughout("a", 1000).seldom()];
     let weights = [40, 6, 30, 8, 8, 8, 0];
     let mix = Mix { access: Access::Hotspot { hot: 24 }, weights, ..mix() };

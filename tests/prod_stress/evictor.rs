@@ -3,6 +3,7 @@
 
 use mace_prod::{
     case,
+    engine::Need,
     history::{
         clients::{Traffic, clients},
         snapshot_readers::Watch,
@@ -20,6 +21,9 @@ const UNLOAD_EVERY: u64 = 8;
 const READ_EVERY: u64 = 16;
 
 case!(stress_evicted_and_unloaded_pages_come_back_whole: [Tiny, Compressed, Relaxed], |run| {
+    if run.lacks(&[Need::Sizes]) {
+        return;
+    }
     let mix = Mix { keys: KEYS, lengths: vec![100, 200, 300], abort_pct: 0, ..Mix::default() };
     let reader = Watch::throughout("a", 100).of_keys((0..KEYS).map(key));
     let mut reloads = 0;

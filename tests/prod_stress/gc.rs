@@ -2,7 +2,7 @@
 
 use mace_prod::{
     case,
-    engine::RULES,
+    engine::{Need, RULES},
     history::{clients::Traffic, script::Step, snapshot_readers::Watch},
     oracle::space::Bound,
     scenario::run::{goals::collected_blob_files, session::Verbs},
@@ -21,6 +21,9 @@ const REWRITES: u64 = 6;
 const SLACK: u64 = 128 << 10;
 
 case!(stress_blobs_are_collected_for_ever: [Tiny, Compressed, Relaxed, ManyWriters], |run| {
+    if run.lacks(&[Need::Collection]) {
+        return;
+    }
     let fill = Sweep::fill(60, RULES.large, 10);
     run.serialise_maintenance();
     run.session(|s| {

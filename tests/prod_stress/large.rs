@@ -1,7 +1,7 @@
 //! Databases of the size that users have, on a disk: nightly, since they take gigabytes and minutes.
 
 use mace_prod::{
-    engine::{BucketOptions, EngineOptions, mace::MaceDriver},
+    engine::{BucketOptions, EngineOptions, under_test},
     scenario::{Case, large::Large},
     settings::Settings,
     verdict::Verdict,
@@ -25,7 +25,7 @@ fn is_kept(large: &Large) {
         std::fs::create_dir_all(base).expect("the folder of results takes folders");
         match large.lacks(base).and_then(|lacks| match lacks {
             Some(lacks) => Ok(case.skip(&lacks)),
-            None => large.judge(&MaceDriver, base, &mut case.figures),
+            None => large.judge(under_test::driver(), base, &mut case.figures),
         }) {
             Ok(verdict) => verdict,
             Err(error) => Verdict::Crashed(error.to_string()),

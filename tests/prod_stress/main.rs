@@ -24,8 +24,10 @@ static ALLOCATOR: CountingAllocator = CountingAllocator;
 #[test]
 fn stress_long_pairs_are_kept() {
     use mace_prod::{
-        engine::{Preset, mace::MaceDriver},
+        engine::{Preset, under_test},
         scenario::{Case, pairs::are_kept},
     };
-    Case::run(|case| are_kept(case, &MaceDriver, Preset::Defaults, &[64 << 20, 256 << 20]));
+    Case::run(|case| {
+        are_kept(case, under_test::driver(), Preset::Defaults, &[64 << 20, 256 << 20])
+    });
 }

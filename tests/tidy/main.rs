@@ -271,7 +271,7 @@ fn engines_by_default(manifest: &str) -> Vec<String> {
         optional.and_then(toml::Value::as_bool) != Some(true)
             || on.iter().any(|feature| feature == engine || *feature == format!("dep:{engine}"))
     };
-    let there = ["fjall", "redb"].into_iter().filter(there);
+    let there = ["fjall", "redb", "surrealkv", "tokio"].into_iter().filter(there);
     there.map(|engine| format!("Cargo.toml: {engine} is for builds that ask for it")).collect()
 }
 
@@ -282,7 +282,7 @@ fn a_default_build_has_one_engine() {
     let wanted = manifest.replace("default = [\"", "default = [\"redb\", \"");
     assert_eq!(engines_by_default(&wanted).len(), 1);
     let needed = manifest.replace("optional = true", "optional = false");
-    assert_eq!(engines_by_default(&needed).len(), 2);
+    assert_eq!(engines_by_default(&needed).len(), 4);
 }
 
 #[test]

@@ -7,7 +7,7 @@ use crate::{
     cycle::Component,
     graph::Graph,
     history::{History, Op, Outcome},
-    level::Rule,
+    level::{Level, Rule},
     resolve::{Resolved, SetNodes},
 };
 use std::collections::BTreeMap;
@@ -86,19 +86,43 @@ impl Seen {
 /// # Errors
 /// When no recorder that follows the rules of [`History`] could have made it.
 pub fn check(history: &History) -> Result<Report, Malformed> {
+    check_at(history, Level::StrongSnapshotIsolation)
+}
+
+/// Checks a history for strong snapshot isolation, or for that and serialisability. Where it is not snapshot
+/// isolated, nothing more is looked for.
+///
+/// # Errors
+/// Those of [`check`].
+///
+/// # Panics
+/// For another level: [`judge`](crate::judge) knows them all.
+pub fn check_at(history: &History, level: Level) -> Result<Report, Malformed> {
+    let is_known = matches!(level, Level::StrongSnapshotIsolation | Level::Serialisable);
+    assert!(is_known, "histories of this form are not checked for {level}");
     let mut found = Found::default();
     let all = Resolved::new(history, &mut found)?;
     let sets = SetNodes::new(&all, &mut found);
     let graph = Graph::new(&all, sets);
+    let seen = seen(&all, &graph);
     let mut unsearched = 0;
-    if !graph.is_acyclic() {
-        let components = components(&graph);
+    let mut search = |graph: &Graph, rule: Rule, found: &mut Found| {
+        let mut components = components(graph);
+        // Who reads a set and adds to it comes back to itself alone: see `Graph::serialisable`.
+        components.retain(|txns| rule == Rule::STRONG || txns.len() > 1);
         unsearched = components.len().saturating_sub(SEARCHED) as u64;
         for txns in components.iter().take(SEARCHED) {
-            Component::new(&all, txns).name(Rule::STRONG, &mut found);
+            Component::new(&all, txns).name(rule, found);
+        }
+    };
+    if !graph.is_acyclic() {
+        search(&graph, Rule::STRONG, &mut found);
+    } else if level == Level::Serialisable {
+        let graph = graph.serialisable();
+        if !graph.is_acyclic() {
+            search(&graph, level.rule(), &mut found);
         }
     }
-    let seen = seen(&all, &graph);
     let Found { mut kept, counts } = found;
     kept.sort_by_key(|violation| violation.anomaly);
     Ok(Report { violations: kept, counts, unsearched, seen })

@@ -154,6 +154,8 @@ pub(crate) struct Graph {
     last_position: Vec<bool>,
     readers: Lists,
     writers: Lists,
+    /// Every cycle of dependencies counts, and no time.
+    serialisable: bool,
 }
 
 impl Graph {
@@ -190,7 +192,25 @@ impl Graph {
         let readers = Lists::new(sets.len(), || sets.readers.iter().copied());
         let writers = Lists::new(sets.len(), || sets.writers.iter().copied());
         let last_position = sets.last;
-        Self { txns, depends, anti, barrier, barriers, begins, last_position, readers, writers }
+        Self {
+            txns,
+            depends,
+            anti,
+            barrier,
+            barriers,
+            begins,
+            last_position,
+            readers,
+            writers,
+            serialisable: false,
+        }
+    }
+
+    /// The same graph for serialisability: its cycles are all cycles of dependencies. A transaction is
+    /// its node *led to* alone. One that reads a set and adds to it lacks its own element there, and is on a
+    /// cycle with itself that says nothing: two different transactions are on one only by dependencies.
+    pub(crate) fn serialisable(self) -> Self {
+        Self { serialisable: true, ..self }
     }
 
     /// A graph of these edges, in which the cycles are those that a rule forbids. Where any
@@ -218,6 +238,7 @@ impl Graph {
             last_position: Vec::new(),
             readers: Lists::default(),
             writers: Lists::default(),
+            serialisable: false,
         }
     }
 
@@ -250,10 +271,20 @@ impl Graph {
         let positions = self.last_position.len() as u32;
         let holds = 2 * txns + self.barriers;
         let at = cursor as usize;
+        let depended = |to: u32| if to < txns { txns + to } else { holds + to - txns };
+        if self.serialisable && node < 2 * txns {
+            let txn = node.checked_sub(txns)?;
+            let depends = self.depends.of(txn);
+            if let Some(&to) = depends.get(at) {
+                return Some(depended(to));
+            }
+            let to = *self.anti.of(txn).get(at - depends.len())?;
+            return Some(if to < txns { txns + to } else { holds + positions + to - txns });
+        }
         if node < txns {
             let depends = self.depends.of(node);
             if let Some(&to) = depends.get(at) {
-                return Some(if to < txns { txns + to } else { holds + to - txns });
+                return Some(depended(to));
             }
             let barrier = self.barrier[node as usize];
             return (at == depends.len() && barrier != NONE).then(|| 2 * txns + barrier);
@@ -273,7 +304,7 @@ impl Graph {
         let position = node - holds - if lacks { positions } else { 0 };
         let next = (!self.last_position[position as usize]).then_some(node + 1);
         let list = if lacks { self.writers.of(position) } else { self.readers.of(position) };
-        chained(next, list, at).map(|(to, is_txn)| match (is_txn, lacks) {
+        chained(next, list, at).map(|(to, is_txn)| match (is_txn, lacks && !self.serialisable) {
             (true, false) => txns + to,
             (true, true) | (false, _) => to,
         })

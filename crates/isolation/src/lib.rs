@@ -1,5 +1,5 @@
-//! Checks recorded histories of transactions for snapshot isolation, in linear time, and explains
-//! each violation.
+//! Checks recorded histories of transactions for snapshot isolation, or for serialisability
+//! ([`check_at`]), in linear time, and explains each violation.
 //!
 //! A workload that this crate can check gives every written value a unique number and reads a key
 //! before it writes it. Then each write names the version that it replaced, the versions of a key
@@ -43,7 +43,7 @@ pub mod synthetic;
 mod verdict;
 
 pub use anomaly::{Anomaly, Edge, Evidence, Malformed, Violation, Why};
-pub use check::{Report, Seen, check};
+pub use check::{Report, Seen, check, check_at};
 pub use export::{Shape, elle};
 pub use form::Unreadable;
 pub use history::{Direction, History, Items, Key, Op, Outcome, Txn, Version};

@@ -8,6 +8,7 @@
 //! the place it came from; there is no fallback.
 
 pub mod budget;
+pub mod engines;
 mod env;
 mod error;
 pub mod findings;

@@ -2,7 +2,7 @@
 //! Pure but for reading the files below the given root; prints nothing, decides nothing else.
 
 use crate::{
-    Environment, Home, Knob, KnobError, home, runtime,
+    Environment, Home, Knob, KnobError, engines, home, runtime,
     table::{self, KNOBS, knob},
     value::{Handle, Value},
 };
@@ -94,6 +94,14 @@ impl Knobs {
             knobs.settings.push(choose(knob, by_hand, profile, from_file.zip(file))?);
         }
         Ok(knobs)
+    }
+
+    /// The cargo features that the suite is built with: of another engine than mace-kv its own alone.
+    pub fn features(&self) -> &str {
+        match self.get(knob::MACE_PROD_ENGINE) {
+            engines::MACE => self.get(knob::FEATURES),
+            engine => engines::package(engine),
+        }
     }
 
     /// Every knob there is.

@@ -19,10 +19,10 @@ macro_rules! table {
         #[expect(clippy::doc_markdown, reason = "a meaning is printed as plain text too")]
         pub mod knob {
             use super::{Home, LIMIT, POSITIVE};
-            use crate::value::{
+            use crate::{engines, value::{
                 Count, Counts, Handle, List, Location, Percent, Seconds, Seed, Shard, Sizes, Switch,
                 Text, shape,
-            };
+            }};
             $(
                 #[doc = $meaning]
                 pub const $name: Handle<$value> =
@@ -72,6 +72,8 @@ table! {
         "the one fault rule that the cases of a failing disk try instead");
     MACE_POWER_REPLAY: Option<Location> = unset("explore", Home::Nowhere, shape::PATH,
         "a stored finding that a power-loss case judges again instead");
+    MACE_PROD_ENGINE: Text = knob("mace-kv", Home::Prod, shape::choice(engines::NAMES),
+        "the engine to test; another one than mace-kv is built for it, and cases that it cannot run say so");
     MACE_ENGINE_PATH: Option<Location> = unset("the registry's crate", Home::Prod, shape::PATH,
         "a checkout of the engine to test instead of the registry's crate");
     MACE_ENGINE: Option<Text> = unset("the locked version", Home::Prod, shape::VERSION,

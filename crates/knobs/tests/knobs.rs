@@ -60,6 +60,7 @@ fn typed_defaults_match_the_contract() {
     let root = root(&[]);
     let knobs = resolve(root.path(), &[], &[]).unwrap();
     assert_eq!(knobs.get(knob::FEATURES), "failpoints");
+    assert_eq!(knobs.features(), "failpoints");
     assert_eq!(knobs.get(knob::FAST_TIMEOUT), Duration::from_mins(5));
     assert_eq!(knobs.get(knob::STRESS_TIMEOUT), Duration::from_mins(10));
     assert_eq!(knobs.get(knob::CHAOS_TIMEOUT), Duration::from_mins(5));
@@ -77,6 +78,16 @@ fn typed_defaults_match_the_contract() {
     assert_eq!(knobs.get(knob::MACE_BENCH_THREADS), [1, 4]);
     assert_eq!(knobs.get(knob::MACE_BENCH_KV_CASES), [(16, 16), (100, 1024)]);
     assert_eq!(knobs.get(knob::SOAK_DURATION_SECS), Duration::from_hours(6));
+}
+
+#[test]
+fn another_engine_comes_with_its_feature_alone() {
+    let root = root(&[]);
+    for (engine, features) in [("redb", "redb"), ("fjall-optimistic", "fjall")] {
+        let knobs = resolve(root.path(), &[("MACE_PROD_ENGINE", engine)], &[]).unwrap();
+        assert_eq!(knobs.features(), features);
+    }
+    assert!(resolve(root.path(), &[("MACE_PROD_ENGINE", "none")], &[]).is_err());
 }
 
 #[test]

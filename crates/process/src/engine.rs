@@ -2,15 +2,18 @@
 //! git; never builds, never opens the engine.
 
 use crate::{Error, Result};
-use cargo_metadata::{MetadataCommand, Package};
+use cargo_metadata::{CargoOpt, MetadataCommand, Package};
 use std::{
     fmt, fs,
     path::{Path, PathBuf},
     process::Command,
 };
 
-/// The package under test.
+/// The package that the suite is for.
 pub const PACKAGE: &str = "mace-kv";
+
+/// The package of the suite, whose features are the other engines.
+const SUITE: &str = "mace-prod";
 
 /// The table of ours in the manifest of a copy of it, below `package.metadata`.
 pub(crate) const METADATA: &str = "mace-prod";
@@ -18,6 +21,8 @@ pub(crate) const METADATA: &str = "mace-prod";
 /// The engine under test.
 #[derive(Debug, Clone)]
 pub struct Engine {
+    /// Its package.
+    pub package: String,
     /// The version that its manifest says.
     pub version: String,
     /// The checkout, for an engine that is not from a registry.
@@ -54,25 +59,34 @@ impl Engine {
     /// What it is, without where it came from: `mace-kv 0.2.0`, `mace-kv 0.2.0 + 19 fixes`.
     pub fn name(&self) -> String {
         match self.fixes.len() {
-            0 => format!("{PACKAGE} {}", self.version),
-            1 => format!("{PACKAGE} {} + 1 fix", self.version),
-            count => format!("{PACKAGE} {} + {count} fixes", self.version),
+            0 => format!("{} {}", self.package, self.version),
+            1 => format!("{} {} + 1 fix", self.package, self.version),
+            count => format!("{} {} + {count} fixes", self.package, self.version),
         }
     }
 
     /// The engine that the workspace of `manifest` resolves to.
     pub fn resolved(manifest: &Path) -> Result<Self> {
-        let metadata = MetadataCommand::new().manifest_path(manifest).exec().map_err(|error| {
+        Self::resolved_as(manifest, PACKAGE)
+    }
+
+    /// The same of another engine's package, which is behind a cargo feature of the suite.
+    pub fn resolved_as(manifest: &Path, name: &str) -> Result<Self> {
+        let mut command = MetadataCommand::new();
+        if name != PACKAGE {
+            command.features(CargoOpt::SomeFeatures(vec![format!("{SUITE}/{name}")]));
+        }
+        let metadata = command.manifest_path(manifest).exec().map_err(|error| {
             let what = format!("cargo cannot resolve the workspace ({})", gist(&error.to_string()));
             let remedy = "`cargo metadata` there shows why";
             Error::new(what, manifest.display(), remedy).because(error)
         })?;
         let engines: Vec<_> =
-            metadata.packages.iter().filter(|package| package.name.as_str() == PACKAGE).collect();
+            metadata.packages.iter().filter(|package| package.name.as_str() == name).collect();
         match engines.as_slice() {
             [engine] => Ok(Self::of(engine)),
             found => Err(Error::new(
-                format!("{} packages called {PACKAGE} instead of one", found.len()),
+                format!("{} packages called {name} instead of one", found.len()),
                 manifest.display(),
                 "make the suite depend on exactly one",
             )),
@@ -89,7 +103,9 @@ impl Engine {
             .is_none()
             .then(|| Checkout { commit: commit(&folder), path: folder.clone() });
         let version = package.version.to_string();
-        Self { version, checkout, source: folder, fixes: fixes(package) }
+        let package_name = package.name.to_string();
+        let fixes = fixes(package);
+        Self { package: package_name, version, checkout, source: folder, fixes }
     }
 }
 

@@ -1,10 +1,7 @@
 //! Cargo manifests rewritten for another engine: the dependency on it points elsewhere, everything
 //! else stays as it is, features included. Text in, text out; no files.
 
-use crate::{
-    engine::{METADATA, PACKAGE},
-    wanted::Wanted,
-};
+use crate::{engine::METADATA, wanted::Wanted};
 use toml_edit::{Array, DocumentMut, InlineTable, Item, Table, TableLike, Value};
 
 const KINDS: [&str; 3] = ["dependencies", "dev-dependencies", "build-dependencies"];
@@ -13,20 +10,21 @@ const KINDS: [&str; 3] = ["dependencies", "dev-dependencies", "build-dependencie
 const SOURCES: [&str; 9] =
     ["version", "path", "git", "branch", "tag", "rev", "registry", "registry-index", "base"];
 
-/// Points every dependency on the engine at `wanted`; returns the text and how many there were. A
+/// Points every dependency on the package of the engine at `wanted`; returns the text and how many there were. A
 /// workspace leaves the folder `kept_out` out: a dependency below it would be a member otherwise, and
 /// built as members are.
 pub(crate) fn repoint(
     text: &str,
+    engine: &str,
     wanted: &Wanted,
     kept_out: Option<&str>,
 ) -> Result<(String, usize), toml_edit::TomlError> {
     let mut document: DocumentMut = text.parse()?;
     let mut count = 0;
     let root = document.as_table_mut();
-    count += repoint_kinds(root, wanted);
+    count += repoint_kinds(root, engine, wanted);
     if let Some(workspace) = root.get_mut("workspace").and_then(Item::as_table_like_mut) {
-        count += repoint_kinds(workspace, wanted);
+        count += repoint_kinds(workspace, engine, wanted);
         if let Some(folder) = kept_out {
             let exclude = workspace.entry("exclude").or_insert(toml_edit::value(Array::new()));
             if let Some(folders) = exclude.as_array_mut() {
@@ -36,29 +34,30 @@ pub(crate) fn repoint(
     }
     if let Some(targets) = root.get_mut("target").and_then(Item::as_table_like_mut) {
         for (_, target) in targets.iter_mut() {
-            count += target.as_table_like_mut().map_or(0, |target| repoint_kinds(target, wanted));
+            let target = target.as_table_like_mut();
+            count += target.map_or(0, |target| repoint_kinds(target, engine, wanted));
         }
     }
     Ok((document.to_string(), count))
 }
 
-fn repoint_kinds(table: &mut dyn TableLike, wanted: &Wanted) -> usize {
+fn repoint_kinds(table: &mut dyn TableLike, engine: &str, wanted: &Wanted) -> usize {
     let mut count = 0;
     for kind in KINDS {
         let Some(dependencies) = table.get_mut(kind).and_then(Item::as_table_like_mut) else {
             continue;
         };
         for (name, dependency) in dependencies.iter_mut() {
-            count += usize::from(repoint_one(name.get(), dependency, wanted));
+            count += usize::from(repoint_one(name.get(), dependency, engine, wanted));
         }
     }
     count
 }
 
-fn repoint_one(name: &str, dependency: &mut Item, wanted: &Wanted) -> bool {
+fn repoint_one(name: &str, dependency: &mut Item, engine: &str, wanted: &Wanted) -> bool {
     let package = dependency.get("package").and_then(Item::as_str).unwrap_or(name);
     let inherited = dependency.get("workspace").is_some();
-    if package != PACKAGE || inherited {
+    if package != engine || inherited {
         return false;
     }
     if dependency.is_str() {
@@ -95,7 +94,7 @@ pub(crate) fn stand_alone(text: &str) -> Result<String, toml_edit::TomlError> {
 #[cfg(test)]
 mod tests {
     use super::{note_fixes, repoint, stand_alone};
-    use crate::wanted::Wanted;
+    use crate::{engine::PACKAGE, wanted::Wanted};
 
     #[test]
     fn every_dependency_is_repointed_and_keeps_its_use() {
@@ -111,7 +110,8 @@ git = "https://example.com/mace"
 rev = "abc"
 optional = true
 "#;
-        let (path, count) = repoint(text, &Wanted::Path("/checkout".into()), None).unwrap();
+        let (path, count) =
+            repoint(text, PACKAGE, &Wanted::Path("/checkout".into()), None).unwrap();
         assert_eq!(count, 3, "{path}");
         assert!(path.contains("mace-kv = { path = \"/checkout\" }"), "{path}");
         assert!(path.contains("mace-kv.workspace = true") && path.contains("other = \"1\""));
@@ -120,8 +120,13 @@ optional = true
         assert!(path.contains("optional = true\npath = \"/checkout\""), "{path}");
         assert!(!path.contains("0.2") && !path.contains("rev"), "{path}");
 
-        let (version, _) = repoint(text, &Wanted::Version("0.1.2".into()), None).unwrap();
+        let (version, _) = repoint(text, PACKAGE, &Wanted::Version("0.1.2".into()), None).unwrap();
         assert!(version.contains("mace-kv = { version = \"=0.1.2\" }"), "{version}");
+
+        let (other, count) =
+            repoint(text, "other", &Wanted::Version("4.1.0".into()), None).unwrap();
+        assert!(count == 1 && other.contains("other = { version = \"=4.1.0\" }"), "{other}");
+        assert!(other.contains("mace-kv = \"=0.2.0\""), "{other}");
     }
     #[test]
     fn a_workspace_leaves_out_what_it_is_told_to() {
@@ -130,10 +135,11 @@ optional = true
             ("[workspace]\nexclude = [\"a\"]\n", "exclude = [\"a\", \"inside\"]"),
             ("[workspace]\nmembers = []\n", "exclude = [\"inside\"]"),
         ] {
-            let (text, _) = repoint(text, &wanted, Some("inside")).unwrap();
+            let (text, _) = repoint(text, PACKAGE, &wanted, Some("inside")).unwrap();
             assert!(text.contains(out), "{text}");
         }
-        let (member, _) = repoint("[package]\nname = \"a\"\n", &wanted, Some("inside")).unwrap();
+        let text = "[package]\nname = \"a\"\n";
+        let (member, _) = repoint(text, PACKAGE, &wanted, Some("inside")).unwrap();
         assert!(!member.contains("exclude"), "{member}");
     }
 

@@ -5,7 +5,7 @@ use crate::{
     Error, Result,
     engine::{Engine, PACKAGE},
 };
-use knobs::{Kind, Knobs, knob};
+use knobs::{Kind, Knobs, engines, knob};
 use std::{
     fs,
     path::{Path, PathBuf},
@@ -23,12 +23,21 @@ pub enum Wanted {
 }
 
 impl Wanted {
-    /// What the knobs ask for. A path that holds no engine is refused here.
+    /// What the knobs ask for of mace-kv; another engine is refused here.
     pub fn of(knobs: &Knobs) -> Result<Self> {
+        mace_alone(knobs)?;
+        Self::of_any(knobs)
+    }
+
+    /// What the knobs ask for, of whatever engine is to be tested. A path that does not hold it is refused
+    /// here.
+    pub fn of_any(knobs: &Knobs) -> Result<Self> {
+        let package = engines::package(knobs.get(knob::MACE_PROD_ENGINE));
         match (knobs.get(knob::MACE_ENGINE_PATH), knobs.get(knob::MACE_ENGINE)) {
             (None, None) => Ok(Self::Locked),
-            (None, Some(version)) => published("MACE_ENGINE", version),
-            (Some(path), None) => Ok(Self::Path(checkout("MACE_ENGINE_PATH", &path)?)),
+            (None, Some(version)) if package == PACKAGE => published("MACE_ENGINE", version),
+            (None, Some(version)) => Ok(Self::Version(version.to_owned())),
+            (Some(path), None) => Ok(Self::Path(checkout("MACE_ENGINE_PATH", &path, package)?)),
             (Some(_), Some(_)) => Err(Error::new(
                 "two engines were asked for",
                 "MACE_ENGINE_PATH and MACE_ENGINE",
@@ -42,12 +51,12 @@ impl Wanted {
         if Kind::Version.accepts(text) {
             return published("the argument", text);
         }
-        checkout("the argument", Path::new(text)).map(Self::Path)
+        checkout("the argument", Path::new(text), PACKAGE).map(Self::Path)
     }
 
     /// The engine in a folder of ours.
     pub fn checkout(path: &Path) -> Result<Self> {
-        checkout("the copy", path).map(Self::Path)
+        checkout("the copy", path, PACKAGE).map(Self::Path)
     }
 
     /// Refuses an engine that is not the wanted one.
@@ -71,6 +80,18 @@ impl Wanted {
     }
 }
 
+/// Refuses another engine than mace-kv, for what works on that one alone.
+pub fn mace_alone(knobs: &Knobs) -> Result<()> {
+    match knobs.get(knob::MACE_PROD_ENGINE) {
+        engines::MACE => Ok(()),
+        engine => Err(Error::new(
+            format_args!("MACE_PROD_ENGINE = {engine}, and this works on {PACKAGE} alone"),
+            "environment",
+            "unset it; `just prod`, `just shard` and `just repro` run on every engine",
+        )),
+    }
+}
+
 /// A published version. The oldest are refused here, where nothing was built yet; `build.rs` of the suite,
 /// which refuses checkouts of them as well, says why.
 fn published(named: &str, version: &str) -> Result<Wanted> {
@@ -84,13 +105,13 @@ fn published(named: &str, version: &str) -> Result<Wanted> {
     Ok(Wanted::Version(version.to_owned()))
 }
 
-/// The folder itself, proved to hold the engine.
-fn checkout(named: &str, path: &Path) -> Result<PathBuf> {
+/// The folder itself, proved to hold the engine's package.
+fn checkout(named: &str, path: &Path, package: &str) -> Result<PathBuf> {
     let no_engine = |why: &str| {
         Error::new(
             format_args!("{named} is no engine ({why})"),
             path.display(),
-            format_args!("point it at the folder that holds {PACKAGE}'s Cargo.toml"),
+            format_args!("point it at the folder that holds {package}'s Cargo.toml"),
         )
     };
     let text = fs::read_to_string(path.join("Cargo.toml"))
@@ -99,7 +120,7 @@ fn checkout(named: &str, path: &Path) -> Result<PathBuf> {
         toml::from_str(&text).map_err(|error| no_engine(error.message()).because(error.clone()))?;
     let name = manifest.get("package").and_then(|package| package.get("name")?.as_str());
     match name {
-        Some(PACKAGE) => Ok(canonical(path)),
+        Some(name) if name == package => Ok(canonical(path)),
         Some(other) => Err(no_engine(&format!("the package there is `{other}`"))),
         None => Err(no_engine("its Cargo.toml declares no package")),
     }
@@ -118,7 +139,13 @@ mod tests {
     fn engine(version: &str, path: Option<&str>) -> Engine {
         let checkout = |path: &str| Checkout { path: path.into(), commit: None };
         let source = path.unwrap_or_default().into();
-        Engine { version: version.into(), checkout: path.map(checkout), source, fixes: Vec::new() }
+        Engine {
+            package: "mace-kv".into(),
+            version: version.into(),
+            checkout: path.map(checkout),
+            source,
+            fixes: Vec::new(),
+        }
     }
 
     #[test]

@@ -40,19 +40,36 @@ const INSIDE: &str = "engine-under-test";
 /// Generates, or brings up to date, the workspace for `wanted`. What has not changed is not
 /// written, so that cargo rebuilds nothing because of it.
 pub fn generate(root: &Path, wanted: &Wanted) -> Result<Generated> {
-    mirrored(root, &root.join("target/engine").join(id(wanted)), wanted, None)
+    generate_as(root, PACKAGE, wanted)
+}
+
+/// The same for another engine's package.
+fn generate_as(root: &Path, package: &str, wanted: &Wanted) -> Result<Generated> {
+    let id = id(wanted);
+    let id = if package == PACKAGE { id } else { format!("{package}-{id}") };
+    let folder = root.join("target/engine").join(id);
+    mirrored(root, &folder, Asked { package, wanted, inside: None })
 }
 
 /// The engine that is wanted, proved to be the one that cargo resolves, and the workspace for it; none
 /// for the locked engine, which the repository itself resolves to.
 pub fn resolved(root: &Path, wanted: &Wanted) -> Result<(Option<Generated>, Engine)> {
+    resolved_as(root, PACKAGE, wanted)
+}
+
+/// The same for another engine's package, which is behind a cargo feature of the suite.
+pub fn resolved_as(
+    root: &Path,
+    package: &str,
+    wanted: &Wanted,
+) -> Result<(Option<Generated>, Engine)> {
     let generated = match wanted {
         Wanted::Locked => None,
-        wanted => Some(generate(root, wanted)?),
+        wanted => Some(generate_as(root, package, wanted)?),
     };
     let own = root.join("Cargo.toml");
     let manifest = generated.as_ref().map_or(&own, |generated| &generated.manifest);
-    let engine = Engine::resolved(manifest)?;
+    let engine = Engine::resolved_as(manifest, package)?;
     wanted.check(&engine, manifest)?;
     Ok((generated, engine))
 }
@@ -65,7 +82,8 @@ pub fn generate_alike(root: &Path, top: &Path, package: &Path) -> Result<Generat
     let checkout = id(&Wanted::Path(top.to_owned()));
     let folder = root.join("target/engine").join(format!("alike-{checkout}"));
     let inside = Wanted::Path(folder.join(INSIDE).join(package));
-    mirrored(root, &folder, &inside, Some(Inside { name: INSIDE, link: Some(top) }))
+    let inside_it = Some(Inside { name: INSIDE, link: Some(top) });
+    mirrored(root, &folder, Asked { package: PACKAGE, wanted: &inside, inside: inside_it })
 }
 
 /// The same with a copy of `engine`, the wanted one, inside the workspace, to whose sources `chosen`
@@ -83,7 +101,8 @@ fn generate_fixed(
     let name = format!("{INSIDE}-{id}");
     let copy = folder.join(&name);
     copy_fixed(engine, &copy, chosen)?;
-    mirrored(root, &folder, &Wanted::Path(copy), Some(Inside { name: &name, link: None }))
+    let inside = Some(Inside { name: &name, link: None });
+    mirrored(root, &folder, Asked { package: PACKAGE, wanted: &Wanted::Path(copy), inside })
 }
 
 /// Brings a copy of the sources of `engine` up to date to which `chosen` are applied. Its manifest says so.
@@ -190,12 +209,17 @@ struct Inside<'p> {
     link: Option<&'p Path>,
 }
 
-fn mirrored(
-    root: &Path,
-    folder: &Path,
-    wanted: &Wanted,
-    inside: Option<Inside<'_>>,
-) -> Result<Generated> {
+/// What a workspace is to hold.
+#[derive(Debug, Clone, Copy)]
+struct Asked<'a> {
+    /// The engine's package.
+    package: &'a str,
+    wanted: &'a Wanted,
+    /// The engine that is to stand inside the workspace.
+    inside: Option<Inside<'a>>,
+}
+
+fn mirrored(root: &Path, folder: &Path, asked: Asked<'_>) -> Result<Generated> {
     let own = root.join("Cargo.toml");
     let metadata =
         MetadataCommand::new().manifest_path(&own).no_deps().exec().map_err(|error| {
@@ -207,13 +231,13 @@ fn mirrored(
         .iter()
         .filter_map(|package| Some(package.manifest_path.parent()?.as_std_path().to_owned()))
         .collect();
-    let mut mirror = Mirror { members, wanted, inside, repointed: 0 };
+    let mut mirror = Mirror { members, asked, repointed: 0 };
     mirror.folder(root, folder)?;
     if mirror.repointed == 0 {
-        let what = format!("no dependency on {PACKAGE} to replace");
+        let what = format!("no dependency on {} to replace", asked.package);
         return Err(Error::new(what, own.display(), "run this in a checkout of the suite"));
     }
-    if let Some(Inside { name, link: Some(checkout) }) = inside {
+    if let Some(Inside { name, link: Some(checkout) }) = asked.inside {
         link(checkout, &folder.join(name))?;
     }
     seed_lock(root, folder)?;
@@ -240,9 +264,7 @@ fn id(wanted: &Wanted) -> String {
 struct Mirror<'w> {
     /// The folders that hold a package of the workspace.
     members: BTreeSet<PathBuf>,
-    wanted: &'w Wanted,
-    /// The engine that is to stand inside the workspace.
-    inside: Option<Inside<'w>>,
+    asked: Asked<'w>,
     repointed: usize,
 }
 
@@ -268,7 +290,7 @@ impl Mirror<'_> {
             kept.insert(name);
         }
         // A link to what is gone from the repository would be a case that is gone, and yet runs.
-        kept.extend(self.inside.map(|inside| inside.name.into()));
+        kept.extend(self.asked.inside.map(|inside| inside.name.into()));
         for name in names(mirror)? {
             let path = mirror.join(&name);
             if path.is_symlink() && !kept.contains(&name) {
@@ -281,8 +303,9 @@ impl Mirror<'_> {
     fn manifest(&mut self, source: &Path, copy: &Path) -> Result<()> {
         let text = fs::read_to_string(source)
             .map_err(|error| cannot("read the manifest", source, error))?;
-        let kept_out = self.inside.map(|inside| inside.name);
-        let (text, count) = manifest::repoint(&text, self.wanted, kept_out)
+        let Asked { package, wanted, inside } = self.asked;
+        let kept_out = inside.map(|inside| inside.name);
+        let (text, count) = manifest::repoint(&text, package, wanted, kept_out)
             .map_err(|error| malformed(source, &error))?;
         self.repointed += count;
         write_if_changed(copy, text.as_bytes())

@@ -39,7 +39,7 @@ mod trials;
 mod upgrade;
 
 use cli::{Cli, Command, FixesVerb};
-use knobs::{Knobs, knob};
+use knobs::Knobs;
 use part::Mode;
 use process::{Interrupts, Outcome, Result, console};
 use run::Order;
@@ -64,7 +64,7 @@ fn dispatch(cli: &Cli, interrupts: &Interrupts) -> Result<Outcome> {
             let complete = only.is_none() && mode == Mode::All;
             let parts = match &only {
                 Some(only) => again::parts(only),
-                None => part::parts(mode, session.knobs.get(knob::FEATURES)),
+                None => part::parts(mode, session.knobs.features()),
             };
             let order = Order { parts, threads: *threads, complete, counts: false, only };
             run::run(&session, &order, interrupts)
@@ -73,7 +73,7 @@ fn dispatch(cli: &Cli, interrupts: &Interrupts) -> Result<Outcome> {
             let session = Session::open(&flags)?;
             let mut parts = vec![part::own()];
             if !*own {
-                parts.extend(part::parts(Mode::All, session.knobs.get(knob::FEATURES)));
+                parts.extend(part::parts(Mode::All, session.knobs.features()));
             }
             let complete = !own;
             let order = Order { parts, threads: *threads, complete, counts: true, only: None };

@@ -43,7 +43,7 @@ pub(crate) fn compare(flags: &[(&str, &str)], interrupts: &Interrupts) -> Result
     let tests = Tests {
         engine: &engine,
         config: out.join("nextest.toml"),
-        features: knobs.get(knob::FEATURES),
+        features: knobs.features(),
         folder: &out,
         interrupts,
     };

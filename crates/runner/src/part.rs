@@ -96,7 +96,7 @@ pub(crate) fn parts(mode: Mode, features: &str) -> Vec<Part> {
         Mode::All => {
             let mut parts: Vec<_> =
                 ["fast", "stress", "chaos"].map(|name| layer(name, suite())).into();
-            if !features.is_empty() {
+            if EngineBuild::of(features) != EngineBuild::Plain {
                 parts.push(Part {
                     label: "fast (plain engine)",
                     profile: "fast",
@@ -120,6 +120,7 @@ mod tests {
         };
         assert_eq!(labels("failpoints"), ["fast", "stress", "chaos", "fast (plain engine)"]);
         assert_eq!(labels(""), ["fast", "stress", "chaos"]);
+        assert_eq!(labels("redb"), ["fast", "stress", "chaos"], "another engine has one build");
         assert!(!parts(Mode::All, "failpoints")[3].build.has_failpoints());
     }
 

@@ -17,7 +17,7 @@ pub(crate) fn repro(
     plain: bool,
     interrupts: &Interrupts,
 ) -> Result<Outcome> {
-    let features = if plain { "" } else { session.knobs.get(knob::FEATURES) };
+    let features = if plain { "" } else { session.knobs.features() };
     // `all` gives every case the limits of its layer; the name decides which case it is.
     let suite = Part {
         label: "all",

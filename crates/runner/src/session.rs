@@ -2,12 +2,12 @@
 //! engine, the folder to write to. A problem found here ends the run with one line and code 2.
 
 use crate::{bootstrap, config, part::Build};
-use knobs::{Knobs, Source, findings::Findings, knob, runtime};
+use knobs::{Knobs, Source, engines, findings::Findings, knob, runtime};
 use process::{
     Error, Result,
     engine::Engine,
     folder::{self, Claim},
-    wanted::Wanted,
+    wanted::{Wanted, mace_alone},
     workspace::{self, Generated},
 };
 use std::{
@@ -75,10 +75,13 @@ impl Session {
                 "run this inside a checkout of the suite",
             ));
         }
-        let findings = Findings::load(&root)?;
+        let engine = knobs.get(knob::MACE_PROD_ENGINE);
+        // The entries are those of mace-kv.
+        let findings =
+            if engine == engines::MACE { Findings::load(&root)? } else { Findings::default() };
         let wanted = match checkout {
-            Some(checkout) => Wanted::checkout(checkout)?,
-            None => Wanted::of(&knobs)?,
+            Some(checkout) => mace_alone(&knobs).and_then(|()| Wanted::checkout(checkout))?,
+            None => Wanted::of_any(&knobs)?,
         };
         let shared = folder::writable(&root.join(OUT))?;
         let out = folder::writable(&root.join(results))?;
@@ -88,7 +91,8 @@ impl Session {
         let claim = folder::claim(&shared, busy, "wait for its end, or use a checkout of its own")?;
         let config = config::effective(&root, &knobs, &out)?;
         require_nextest()?;
-        let (generated, engine) = workspace::resolved(&root, &wanted)?;
+        let package = engines::package(engine);
+        let (generated, engine) = workspace::resolved_as(&root, package, &wanted)?;
         let choice = knobs.get(knob::MACE_PROD_FIXES);
         let (generated, engine) = match workspace::generate_chosen(&root, &wanted, &engine, choice)?
         {

@@ -12,7 +12,6 @@ use crate::{
     run::{self, Conclusion, Note, Sharded},
     session::Session,
 };
-use knobs::knob;
 use process::{Error, Interrupts, Outcome, Result, console, folder};
 use results::{Document, Layer, document, seeds};
 use std::{
@@ -29,7 +28,7 @@ pub(crate) fn archive(
     interrupts: &Interrupts,
 ) -> Result<Outcome> {
     let folder = folder::writable(folder)?;
-    let features = session.knobs.get(knob::FEATURES);
+    let features = session.knobs.features();
     let parts = crate::part::parts(mode, features);
     nextest::announce(session);
     let nextest = Nextest::new(session, interrupts);

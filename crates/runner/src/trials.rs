@@ -217,7 +217,7 @@ impl<'b> Bench<'b> {
     fn layer(&self, nextest: &Nextest<'_>, profile: &'static str) -> Result<Ended> {
         let session = nextest.session;
         run::remove_old_reports(&session.out)?;
-        let build = Build::Suite(session.knobs.get(knob::FEATURES).to_owned());
+        let build = Build::Suite(session.knobs.features().to_owned());
         let parts = [Part { label: "detection", profile, slug: "detection", build }];
         let listed = run::inventories(nextest, &parts);
         self.interrupts.check()?;

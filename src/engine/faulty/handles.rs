@@ -172,7 +172,7 @@ impl Bucket for LyingBucket {
         }
     }
 
-    fn id(&self) -> u64 {
+    fn id(&self) -> Option<u64> {
         self.inner.id()
     }
 }

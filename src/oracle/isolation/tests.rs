@@ -41,8 +41,12 @@ fn txn(client: u16, begin: u64, reads: &[(&str, Seen)], writes: &[&str]) -> Vec<
     ]
 }
 
+fn judged(history: &History, states: &[Reopened], streams: Streams) -> Judged {
+    judge(Judging { history, states, streams, level: Level::StrongSnapshotIsolation })
+}
+
 fn found(events: Vec<Event>) -> Vec<String> {
-    let judged = judge(&History::ordered(events), &[], Streams::One);
+    let judged = judged(&History::ordered(events), &[], Streams::One);
     assert_eq!(judged.evidence.is_empty(), judged.violations.is_empty());
     judged.violations.into_iter().map(|violation| violation.witness).collect()
 }
@@ -51,9 +55,27 @@ fn found(events: Vec<Event>) -> Vec<String> {
 fn accepts_write_skew_and_counts_it() {
     let both = [("x", Seen::Absent), ("y", Seen::Absent)];
     let events = [txn(1, 1, &both, &["x"]), txn(2, 2, &both, &["y"])].concat();
-    let told = judge(&History::ordered(events), &[], Streams::One);
+    let told = judged(&History::ordered(events), &[], Streams::One);
     assert_eq!(told.violations, []);
     assert_eq!(told.seen.write_skews, 1);
+}
+
+#[test]
+fn rejects_write_skew_of_what_is_to_be_serialisable() {
+    let both = [("x", Seen::Absent), ("y", Seen::Absent)];
+    let events = |then| [txn(1, 1, &both, &["x"]), txn(2, then, &both, &["y"])].concat();
+    let found = |then| {
+        let history = History::ordered(events(then));
+        let level = Level::Serialisable;
+        judge(Judging { history: &history, states: &[], streams: Streams::One, level }).violations
+    };
+    assert!(found(2)[0].witness.starts_with("write skew (G2)"), "{:?}", found(2));
+    let read = [("x", Seen::Version(version(1))), ("y", Seen::Absent)];
+    let serial = [txn(1, 1, &both, &["x"]), txn(2, 100, &read, &["y"])].concat();
+    let history = History::ordered(serial);
+    let level = Level::Serialisable;
+    let judging = Judging { history: &history, states: &[], streams: Streams::One, level };
+    assert_eq!(judge(judging).violations, []);
 }
 
 #[test]
@@ -163,7 +185,7 @@ fn reopened(promise: Promise, streams: Streams, events: Vec<Event>, gone: &[&str
     let dump = Dump { buckets: BTreeMap::from([(BUCKET.to_owned(), pairs)]), ..Dump::default() };
     let state = Reopened { promise, ..Reopened::after(&history, dump) };
     history.events.push(Event::Milestone(Milestone::Started));
-    judge(&history, &[state], streams)
+    judged(&history, &[state], streams)
 }
 
 fn marker(client: u16) -> String {

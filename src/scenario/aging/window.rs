@@ -3,7 +3,9 @@
 //! so that a night of it fits.
 
 use crate::{
-    engine::{BucketOptions, Engine, EngineError, EngineOptions, Outcome},
+    engine::{
+        BucketOptions, Driver, Engine, EngineError, EngineOptions, Outcome, mace::MaceDriver,
+    },
     history::{
         History,
         clients::Traffic,
@@ -58,7 +60,7 @@ impl Window<'_> {
         drop(runner);
         let history = recorder.into_history();
         let state = [Reopened::after(&history, dump)];
-        let streams = Expect::of(self.options).streams;
+        let streams = Expect::of(self.options, MaceDriver.capabilities()).streams;
         let violations = judge_all(&Evidence::new(&history, streams, &state)).violations();
         Ok(violations)
     }

@@ -8,7 +8,7 @@
 
 use crate::{
     engine::{
-        Capabilities, EngineOptions, Preset, RULES,
+        Capabilities, EngineOptions, Need, Preset, RULES,
         failpoint::{Action, Rule},
     },
     history::{clients::Traffic, script::Step},
@@ -228,7 +228,11 @@ impl Recipe {
     /// What this engine cannot do that the recipe needs, if anything.
     pub fn lacking(self, can: Capabilities) -> Option<&'static str> {
         match self {
-            Self::Copy | Self::CopyRefused | Self::CopyUnlinked if !can.copy => Some("no copies"),
+            Self::Copy | Self::CopyRefused | Self::CopyUnlinked => can.lacks(Need::Copies),
+            Self::ObsoleteData | Self::RewriteBlobs | Self::ObsoleteBlobs | Self::Masks => {
+                can.lacks(Need::Collection)
+            }
+            Self::Evict => can.lacks(Need::Sizes),
             Self::SwitchWidth if !can.resizes => Some("no change of its writer groups"),
             _ => None,
         }

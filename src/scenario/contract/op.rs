@@ -91,6 +91,23 @@ impl Op {
     pub const fn is_structural(&self) -> bool {
         matches!(self, Self::Reload(_) | Self::Change(..) | Self::Recreate(_) | Self::Reopen(_))
     }
+
+    /// The length of the longest key that it names, in bytes.
+    pub fn longest_key(&self) -> usize {
+        let bound = |bound: &Bound<Key>| match bound {
+            Bound::Included(key) | Bound::Excluded(key) => key.0.len(),
+            Bound::Unbounded => 0,
+        };
+        match self {
+            Self::Write { key, .. } | Self::Get(_, key) => key.0.len(),
+            Self::Scan(_, sweep) => match &sweep.span {
+                Span::All => 0,
+                Span::Prefix(key) => key.0.len(),
+                Span::Between(low, high) => bound(low).max(bound(high)),
+            },
+            _ => 0,
+        }
+    }
 }
 
 /// A way of writing.

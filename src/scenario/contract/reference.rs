@@ -9,8 +9,9 @@ use super::{
 };
 use crate::{
     engine::{
-        BucketOptions, EngineError, EngineOptions, Merge, Order, Outcome, Preset, RULES, Reason,
-        model::{MAX_KEY_BYTES, clamp, sum},
+        BucketOptions, Capabilities, EngineError, EngineOptions, Merge, Order, Outcome, Preset,
+        RULES, Reason,
+        model::{clamp, sum},
     },
     settings::{FindingId, excludes},
 };
@@ -34,6 +35,7 @@ pub struct Reference {
     /// How the database is open.
     pub(super) engine: EngineOptions,
     rotates: bool,
+    longest_key: usize,
     pub(super) buckets: [Bucket; 2],
     txns: [Option<Txn>; TXNS + 1],
     views: [Option<Arc<Map>>; VIEWS],
@@ -70,7 +72,7 @@ struct Txn {
 impl Reference {
     /// Two empty buckets in this configuration. Where the log does not rotate its files are so
     /// large that one is enough, whatever later operations ask for.
-    pub fn new(preset: Preset, rotates: bool) -> Self {
+    pub fn new(preset: Preset, rotates: bool, can: Capabilities) -> Self {
         let bucket = |merge| Bucket {
             pairs: Arc::default(),
             options: BucketOptions { merge, ..preset.bucket() }.for_empty_pages(),
@@ -85,6 +87,7 @@ impl Reference {
         Self {
             engine,
             rotates,
+            longest_key: can.longest_key,
             buckets: [bucket(Merge::Sum), bucket(Merge::None)],
             txns: Default::default(),
             views: Default::default(),
@@ -251,7 +254,7 @@ impl Reference {
         if how == How::Merge && (bucket.options.merge == Merge::None || value.len == 0) {
             return Some(Err(EngineError::Refused(Reason::Invalid)));
         }
-        if key.len() > MAX_KEY_BYTES {
+        if key.len() > self.longest_key {
             return Some(Err(EngineError::Refused(Reason::TooLarge)));
         }
         match overlap {

@@ -3,7 +3,10 @@
 //! by the tests that the cases' detection is proved with; opens no engine itself.
 
 use crate::{
-    engine::{BucketOptions, Driver, EngineOptions, Order, Preset, RULES, options::DEEP_KEYS},
+    engine::{
+        BucketOptions, Capabilities, Driver, EngineOptions, Order, Preset, RULES,
+        options::DEEP_KEYS,
+    },
     history::OracleName,
     oracle::{
         Violation,
@@ -13,7 +16,7 @@ use crate::{
     scenario::{
         contract::{
             self, BUCKETS, Filling, How, Key, Mismatch, Op, PROMISE, Reader, Reference, Run, Span,
-            Sweep, TXNS, VIEWS, Value, bucket_of_txn, without_drops,
+            Sweep, TXNS, VIEWS, Value, bucket_of_txn, within, without_drops,
         },
         run::goals::Depth,
     },
@@ -81,7 +84,7 @@ pub fn judge(
     let figures = RefCell::new(figures);
     let failed = Cell::new(false);
     let shallowest: Cell<Option<Depth>> = Cell::new(None);
-    let lists = lists(preset, effort.operations, driver.capabilities().copy);
+    let lists = lists(preset, effort.operations, driver.capabilities());
     let outcome = runner.run(&lists, |(start, ops, seen)| {
         // What depends on the engine's own threads does not show each time: once a list has
         // failed, a shorter one is acquitted only after several attempts.
@@ -113,7 +116,7 @@ pub fn judge(
         Ok(()) => Verdict::Pass,
         Err(TestError::Abort(why)) => Verdict::Inconclusive(why.to_string()),
         Err(TestError::Fail(why, (start, ops, _))) => {
-            let (_, list) = carried_out(preset, &start, &ops);
+            let (_, list) = carried_out(preset, &start, &ops, driver.capabilities());
             let list: Vec<String> =
                 list.iter().enumerate().map(|(at, op)| format!("\n    {at} {op:?}")).collect();
             let witness = format!("{preset:?}: {why}{}", list.concat());
@@ -134,7 +137,7 @@ fn attempt(
     // A name of its own each time: the model knows its databases by their path.
     let room = dir.join(format!("list-{}", figures.get("lists")));
     fs::create_dir_all(&room).expect("the case's folder takes files");
-    let (fresh, list) = carried_out(preset, start, ops);
+    let (fresh, list) = carried_out(preset, start, ops, driver.capabilities());
     let result = contract::check(driver, &room, &fresh, &list, figures);
     figures.add("lists", 1);
     if result.is_ok() {
@@ -149,11 +152,16 @@ fn attempt(
 
 /// What is carried out, from a fresh database on: a deep one is filled first, which is not a part of the list that is
 /// shrunk.
-fn carried_out(preset: Preset, start: &Reference, ops: &[Op]) -> (Reference, Vec<Op>) {
-    let fresh = Reference::new(preset, start.rotates());
+fn carried_out(
+    preset: Preset,
+    start: &Reference,
+    ops: &[Op],
+    can: Capabilities,
+) -> (Reference, Vec<Op>) {
+    let fresh = Reference::new(preset, start.rotates(), can);
     let ops = [&prologue(preset), ops].concat();
     let left_out = start.rotates() && excludes(FindingId::ABORTED_ACROSS_LOG_FILES);
-    (fresh, if left_out { without_drops(&ops) } else { ops })
+    (fresh, within(if left_out { without_drops(&ops) } else { ops }, can))
 }
 
 /// What every list begins with.
@@ -173,12 +181,12 @@ fn prologue(preset: Preset) -> Vec<Op> {
 
 type Lists = Sequential<Reference, Op, BoxedStrategy<Reference>, BoxedStrategy<Op>>;
 
-fn lists(preset: Preset, operations: usize, copies: bool) -> Lists {
+fn lists(preset: Preset, operations: usize, can: Capabilities) -> Lists {
     Sequential::new(
         SizeRange::from(operations / 2..=operations),
-        move || any::<bool>().prop_map(move |rotates| filled(preset, rotates)).boxed(),
+        move || any::<bool>().prop_map(move |rotates| filled(preset, rotates, can)).boxed(),
         |_, _| true,
-        move |reference| operation(preset, copies, reference),
+        move |reference| operation(preset, can.copy, reference),
         |mut reference, op| {
             reference.step(op);
             reference
@@ -187,8 +195,8 @@ fn lists(preset: Preset, operations: usize, copies: bool) -> Lists {
 }
 
 /// What lists begin at.
-fn filled(preset: Preset, rotates: bool) -> Reference {
-    let mut reference = Reference::new(preset, rotates);
+fn filled(preset: Preset, rotates: bool, can: Capabilities) -> Reference {
+    let mut reference = Reference::new(preset, rotates, can);
     for op in prologue(preset) {
         reference.step(&op);
     }

@@ -1,7 +1,8 @@
-//! Findings of other engines than the one under test, each taken away by its cause, so that the cases
+//! Findings of other engines than mace-kv, each taken away by its cause, so that the cases
 //! show what is behind it. What each is, how it is legal, and that it is still there, is shown by a
 //! test of its own (`tests/detects_power.rs`); a case says which of them it met.
 
+use super::workloads::{FEW_CALLS, Workload};
 use crate::{error::Result, oracle::Violation, settings::FindingId, testdir};
 use std::{
     fs::{self, File},
@@ -21,6 +22,10 @@ pub const TORN_BATCH: FindingId = FindingId::FJALL_TORN_BATCH;
 /// (`MetaKeyspace::remove_keyspace`), and believes the next one about the same name.
 pub const FAILED_SYNC: FindingId = FindingId::FJALL_SYNC_BELIEVED_AFTER_FAILED;
 
+/// fjall 3.1.13 documents keys of up to 65,536 bytes and panics for one of that length, also where a scan or a
+/// `get` of a transaction only asks for it (lsm-tree 3.1.10, `InternalKey::new`; fjall, `batch/item.rs`).
+pub const LONG_KEY: FindingId = FindingId::FJALL_KEY_OF_65536_BYTES;
+
 /// What ends a batch in fjall's journal: `MAGIC_BYTES` of `file.rs`.
 const TRAILER: &[u8] = b"FJL\x03";
 
@@ -34,18 +39,31 @@ const WORDS: &[&str] = &[
 /// Batches that one barrier may leave behind it, at the most.
 const BATCHES: usize = 64;
 
+/// Why a case in which each call fails in turn is not run.
+pub const MANY_CALLS: &str = "this engine makes tens of thousands of calls in this work";
+
+/// Whether this engine makes so many calls in this work that they cannot fail in turn.
+pub fn makes_many_calls(engine: &str, work: Workload) -> bool {
+    is_fjall(engine) && !FEW_CALLS.contains(&work)
+}
+
+/// In either of its modes.
+fn is_fjall(engine: &str) -> bool {
+    knobs::engines::package(engine) == "fjall"
+}
+
 /// The names that this engine gives and never syncs, by their paths below the recorded folder.
 pub fn unsynced_names(engine: &str) -> Option<fn(&str) -> bool> {
     let of_fjall = |path: &str| {
         let path: Vec<&str> = path.split('/').collect();
         matches!(path[..], [_, "keyspaces", _] | [_, "keyspaces", _, "blobs", _])
     };
-    (engine == "fjall").then_some(of_fjall as fn(&str) -> bool)
+    is_fjall(engine).then_some(of_fjall as fn(&str) -> bool)
 }
 
 /// What it is called when this engine believes a sync after one that failed, if it is known to.
 pub fn failed_sync(engine: &str) -> Option<FindingId> {
-    (engine == "fjall").then_some(FAILED_SYNC)
+    is_fjall(engine).then_some(FAILED_SYNC)
 }
 
 /// Names the finding when it is behind these violations: a database of fjall refuses what a power loss
@@ -59,7 +77,7 @@ pub(super) fn torn_batch(
     judge: impl Fn(&Path) -> Vec<Violation>,
 ) -> Option<FindingId> {
     let is_torn = |violation: &Violation| WORDS.iter().any(|why| violation.witness.contains(why));
-    if engine != "fjall" || violations.is_empty() || !violations.iter().all(is_torn) {
+    if !is_fjall(engine) || violations.is_empty() || !violations.iter().all(is_torn) {
         return None;
     }
     let shortened = with_fewer_batches(database, to, || {

@@ -207,7 +207,7 @@ impl Recorded<'_> {
         let state = [Reopened { events: *before, promise, dump: dump.clone() }];
         let evidence = Evidence {
             clients_misled: (!self.options.durable).then_some(misled),
-            ..Evidence::new(history, self.streams, &state)
+            ..self.evidence(history, &state)
         };
         told(&judge_all(&evidence).violations(), None)
     }

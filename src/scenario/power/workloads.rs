@@ -86,8 +86,7 @@ pub const CLEANED: &[Workload] = &[
     work(Recipe::Orphans, Preset::Tiny),
 ];
 
-/// Those that need no process before the recorded one and nothing that only one engine has, for
-/// other engines.
+/// Those that meet a failing disk on other engines, beside the others that they can carry out.
 pub const PORTABLE: &[Workload] = &[
     work(Recipe::Commits, Preset::Tiny),
     work(Recipe::Commits, Preset::Relaxed),
@@ -97,8 +96,7 @@ pub const PORTABLE: &[Workload] = &[
     work(Recipe::RewriteData, Preset::Tiny),
 ];
 
-/// Those of them in which each call can fail in turn, for an engine that writes many small files: the
-/// others make tens of thousands of calls in brief.
+/// Those in which each call can fail in turn on an engine that writes many small files.
 pub const FEW_CALLS: &[Workload] = &[
     work(Recipe::Commits, Preset::Tiny),
     work(Recipe::Commits, Preset::Relaxed),

@@ -84,7 +84,9 @@ impl Places {
         let mut begins = (0..history.events.len()).filter(|at| started(&history.events[*at]));
         let before = begins.nth(stages.setup.len()).unwrap_or_default();
         let all = stages.setup.iter().chain([&stages.armed]);
-        let many = all.into_iter().any(|stage| Expect::of(&stage.options).streams == Streams::Many);
+        let many = all.into_iter().any(|stage| {
+            Expect::of(&stage.options, driver.capabilities()).streams == Streams::Many
+        });
         let streams = if many { Streams::Many } else { Streams::One };
         let options = stages.armed.options.clone();
         let files =

@@ -226,7 +226,7 @@ fn made<'a>(
         return Err(Verdict::Inconclusive("the database without damage was not read".to_owned()));
     };
     let history = done(base.history());
-    let streams = Expect::of(&second.options).streams;
+    let streams = Expect::of(&second.options, driver.capabilities()).streams;
     let reopened = [Reopened::after(&history, dump.clone())];
     let judgement = judge_all(&Evidence::new(&history, streams, &reopened));
     if !judgement.is_sound() {

@@ -1,7 +1,7 @@
 //! A checker that tries every commit order and every snapshot of every transaction, on very small
 //! histories. The linear checker has to agree with it.
 
-use isolation::{History, Op, Outcome, check};
+use isolation::{History, Level, Op, Outcome, check, check_at};
 use proptest::prelude::{ProptestConfig, Strategy, any, proptest};
 use std::collections::BTreeMap;
 
@@ -64,6 +64,24 @@ fn permutations(order: &mut [u32], from: usize, fits: &mut impl FnMut(&[u32]) ->
     })
 }
 
+/// Whether the transactions, one after the other in some order, read what they did.
+fn is_serial(history: &History) -> bool {
+    let mut order: Vec<u32> = (0..history.len() as u32).collect();
+    permutations(&mut order, 0, &mut |order| {
+        let mut state = State::new();
+        order.iter().all(|&txn| {
+            history.ops(txn).all(|op| match op {
+                Op::Read(key, version) => state.get(&key).copied() == version,
+                Op::Write(key, version) => {
+                    state.insert(key, version);
+                    true
+                }
+                _ => true,
+            })
+        })
+    })
+}
+
 /// Whether this commit order, with some earlier snapshot for each transaction, explains all reads.
 fn explains(history: &History, order: &[u32]) -> bool {
     let mut states = vec![State::new()];
@@ -103,6 +121,14 @@ proptest! {
         let report = check(&history).expect("the plan keeps the rules");
         assert_eq!(report.is_clean(), holds(&history), "{plan:?}: {report:?}");
     }
+
+    #[test]
+    fn serialisability_agrees_with_trying_everything(plan in plans()) {
+        let history = history(&plan);
+        let report = check_at(&history, Level::Serialisable).expect("the plan keeps the rules");
+        let wanted = holds(&history) && is_serial(&history);
+        assert_eq!(report.is_clean(), wanted, "{plan:?}: {report:?}");
+    }
 }
 
 #[test]
@@ -112,4 +138,8 @@ fn trying_everything_tells_both_kinds_apart() {
     let alone = vec![([(true, 0, true), (true, 0, true)], 0, 5)];
     assert!(!holds(&history(&fork)));
     assert!(holds(&history(&alone)));
+    // Each reads what the other one writes, before it does.
+    let skew = |own: bool| [(true, 1, own), (true, 1, !own)];
+    let skew = history(&vec![(skew(true), 0, 5), (skew(false), 0, 5)]);
+    assert!(holds(&skew) && !is_serial(&skew) && is_serial(&history(&alone)));
 }

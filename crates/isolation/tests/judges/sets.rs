@@ -1,7 +1,7 @@
 //! Sets whose additions commute, over several keys. A seed interleaves the steps of the clients.
 //! The store keeps snapshots of all commits, or has one named defect.
 
-use isolation::{Anomaly, History, Outcome, check};
+use isolation::{Anomaly, Evidence, History, Level, Outcome, Violation, check, check_at};
 use rand_core::{Rng, SeedableRng};
 use rand_xoshiro::Xoshiro256PlusPlus;
 use std::collections::BTreeSet;
@@ -244,7 +244,7 @@ fn every_sin_against_a_set_is_caught_by_its_name() {
 /// Two clients read both sets before either of them added to one. Each missed the other's element.
 #[test]
 fn write_skew_between_sets_is_counted() {
-    let told = |second_sees: &[u32]| {
+    let told_at = |second_sees: &[u32], level: Level| {
         let mut history = History::new();
         let mut txn = |session: u16, begin: u32, seen: [&[u32]; 2], adds: Option<(u32, u32)>| {
             history.begin(session, begin);
@@ -259,10 +259,20 @@ fn write_skew_between_sets_is_counted() {
         let begin = if second_sees.is_empty() { 2 } else { 20 };
         txn(1, begin, [second_sees, &[]], Some((1, 1)));
         txn(2, 50, [&[0], &[1]], None);
-        check(&history).expect("it follows the rules")
+        check_at(&history, level).expect("it follows the rules")
     };
+    let told = |second_sees: &[u32]| told_at(second_sees, Level::StrongSnapshotIsolation);
     let skewed = told(&[]);
     assert!(skewed.is_clean(), "{skewed:?}");
     assert_eq!(skewed.seen.write_skews, 1);
     assert_eq!(told(&[0]).seen.write_skews, 0);
+    // The first client reads the set that it adds to, and is on no cycle by that.
+    let serial = told_at(&[0], Level::Serialisable);
+    assert!(serial.is_clean(), "{serial:?}");
+    let forbidden = told_at(&[], Level::Serialisable);
+    let is_cycle = |found: &Violation| {
+        let Evidence::Cycle(cycle) = &found.evidence else { return false };
+        found.anomaly == Anomaly::AntiDependencyCycle && cycle.len() == 2
+    };
+    assert!(forbidden.violations.iter().any(is_cycle), "{forbidden:?}");
 }

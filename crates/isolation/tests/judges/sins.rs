@@ -2,7 +2,7 @@
 //! never accused.
 
 use crate::play::Play;
-use isolation::{Anomaly, check, store::Defect};
+use isolation::{Anomaly, Level, check, check_at, store::Defect};
 
 /// Plays for each defect.
 const PLAYS: u64 = 40;
@@ -82,4 +82,24 @@ fn an_honest_store_is_never_accused() {
         let report = check(&played.history).expect("the play records by the rules");
         assert!(report.is_clean(), "seed {seed}: {:?}", report.violations);
     }
+}
+
+/// A store that keeps snapshot isolation is no serialisable one: its write skew is found, and one client
+/// after the other has none.
+#[test]
+fn write_skew_is_found_where_it_is_forbidden() {
+    let mut skewed = 0;
+    for seed in 0..400 {
+        let lists = seed % 3 == 0;
+        let clients = 1 + (seed % 8) as u16;
+        let played = Play { clients, lists, ..Play::new(None, seed) }.run();
+        let report = check_at(&played.history, Level::Serialisable);
+        let report = report.expect("the play records by the rules");
+        assert!(clients > 1 || report.is_clean(), "seed {seed}: {:?}", report.violations);
+        assert!(report.counts.keys().all(|found| *found == Anomaly::AntiDependencyCycle), "seed {seed}");
+        let skew = report.seen.write_skews > 0;
+        assert!(!skew || report.found(Anomaly::AntiDependencyCycle), "seed {seed}: write skew was missed");
+        skewed += u64::from(skew);
+    }
+    assert!(skewed >= SINNED, "{skewed} plays had write skew");
 }

@@ -133,6 +133,7 @@ fn files_are_read_in_the_order_of_the_fixes() {
     write("a", &format!("{head}after = [\"b\"]\n"));
     write("b", &format!("{head}{edit}text = \"x\\n\"\n"));
     let engine = |version: &str| Engine {
+        package: "mace-kv".to_owned(),
         version: version.to_owned(),
         checkout: None,
         source: folder.clone(),

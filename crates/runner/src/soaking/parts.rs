@@ -10,7 +10,6 @@ use crate::{
     record::Judged,
     run, standing,
 };
-use knobs::knob;
 use process::{Error, Interrupts, Outcome, Result, console};
 use results::{resident::PROGRAM, snapshot::Snapshot};
 use std::{
@@ -45,7 +44,7 @@ impl Layers {
             if mode == Mode::Chaos && plan.chaos_every == 0 {
                 continue;
             }
-            let features = plan.session.knobs.get(knob::FEATURES);
+            let features = plan.session.knobs.features();
             let part = part::parts(mode, features).remove(0);
             let mut listing = nextest.listing(&part)?;
             interrupts.check()?;

@@ -3,7 +3,7 @@
 
 use crate::{files, session::Session};
 use knobs::{Handle, Home, Knobs, knob, value::Seconds};
-use process::{Result, engine::Engine, folder};
+use process::{Result, engine::Engine, folder, wanted::mace_alone};
 use results::{ledger::Subject, limits::Limits, seeds::Shard};
 use std::{path::PathBuf, time::Duration};
 
@@ -44,12 +44,13 @@ impl Plan {
             flags.extend(knobs.setting(ours).value.as_deref().map(|limit| (theirs.name(), limit)));
         }
         let session = Session::open(&flags)?;
+        mace_alone(&session.knobs)?;
         let folder = knobs.get(knob::SOAK_METRICS_DIR);
         let threads = knobs.get(knob::SOAK_THREADS);
         Ok(Self {
             folder: folder::writable(&folder)?,
             limits: limits.unwrap_or_default(),
-            subject: subject(&session.engine, knobs.get(knob::FEATURES)),
+            subject: subject(&session.engine, knobs.features()),
             shard,
             threads: u32::try_from(threads).expect("the knob's kind has a limit"),
             chaos_every: knobs.get(knob::SOAK_CHAOS_EVERY),
