@@ -25,6 +25,8 @@ pub mod spin;
 #[cfg(feature = "surrealkv")]
 pub mod surrealkv;
 pub mod under_test;
+#[cfg(feature = "fjall")]
+pub mod whole_snapshots;
 
 pub use options::{
     BucketOptions, EngineOptions, Merge, Preset, SET_ELEMENT, SET_PREFIX, VOID_PREFIX, both_sets,

@@ -55,6 +55,11 @@ pub trait Interceptor: Send + Sync {
         engine.copy_to(target)
     }
 
+    /// A snapshot is opened.
+    fn view<'b>(&self, bucket: &'b dyn Bucket) -> Outcome<Box<dyn Read + 'b>> {
+        bucket.view()
+    }
+
     /// A checkpoint is asked for.
     fn checkpoint(&self, bucket: &dyn Bucket) {
         bucket.checkpoint();
@@ -211,7 +216,7 @@ impl Bucket for Intercepted<Box<dyn Bucket>> {
 
     fn view(&self) -> Outcome<Box<dyn Read + '_>> {
         let handle: Handle<'_, Box<dyn Read + '_>> =
-            Handle { below: self.below.view()?, layer: self.layer.as_ref() };
+            Handle { below: self.layer.view(self.below.as_ref())?, layer: self.layer.as_ref() };
         Ok(Box::new(handle))
     }
 

@@ -20,6 +20,9 @@ const NAME: u8 = 0;
 /// The longest name of a bucket, in bytes.
 const LONGEST_NAME: usize = u8::MAX as usize;
 
+/// How its words end about a folder that another process has open.
+const LOCKED: &str = "is already locked by another process";
+
 const UNSUPPORTED: EngineError = EngineError::Refused(Reason::Unsupported);
 
 /// Opens surrealkv.
@@ -29,7 +32,8 @@ pub struct SurrealkvDriver;
 fn failed(error: Error) -> EngineError {
     match error {
         Error::TransactionWriteConflict | Error::TransactionRetry => EngineError::Conflict,
-        error if error.is_database_locked() => EngineError::Refused(Reason::Busy),
+        // It has no error of its own for a folder that is in use (`lockfile.rs`).
+        Error::Other(words) if words.ends_with(LOCKED) => EngineError::Refused(Reason::Busy),
         error => EngineError::Failed(error.to_string()),
     }
 }

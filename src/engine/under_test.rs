@@ -1,12 +1,12 @@
 //! The engine that a run gives its verdict on, as `MACE_PROD_ENGINE` names it. Every engine but mace-kv is
 //! behind a cargo feature. Opens nothing.
 
-#[cfg(feature = "fjall")]
-use crate::engine::fjall::FjallDriver;
 #[cfg(feature = "redb")]
 use crate::engine::redb::RedbDriver;
 #[cfg(feature = "surrealkv")]
 use crate::engine::surrealkv::SurrealkvDriver;
+#[cfg(feature = "fjall")]
+use crate::engine::{fjall::FjallDriver, whole_snapshots::WholeSnapshots};
 use crate::{
     engine::{Driver, mace::MaceDriver},
     settings::Settings,
@@ -18,9 +18,9 @@ const ENGINES: &[(&str, &dyn Driver)] = &[
     #[cfg(feature = "redb")]
     ("redb", &RedbDriver),
     #[cfg(feature = "fjall")]
-    ("fjall", &FjallDriver::OneWriter),
+    ("fjall", &WholeSnapshots(FjallDriver::OneWriter)),
     #[cfg(feature = "fjall")]
-    ("fjall-optimistic", &FjallDriver::Optimistic),
+    ("fjall-optimistic", &WholeSnapshots(FjallDriver::Optimistic)),
     #[cfg(feature = "surrealkv")]
     ("surrealkv", &SurrealkvDriver),
 ];

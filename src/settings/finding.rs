@@ -62,6 +62,7 @@ findings!(OF_OTHERS, "Those of the engines that mace-kv is compared with.":
     FJALL_UNSYNCED_NAMES "fjall-unsynced-names",
     FJALL_TORN_BATCH "fjall-torn-batch",
     FJALL_SYNC_BELIEVED_AFTER_FAILED "fjall-sync-believed-after-failed",
+    FJALL_SNAPSHOT_AMID_A_COMMIT "fjall-snapshot-amid-a-commit",
     FJALL_KEY_OF_65536_BYTES "fjall-key-of-65536-bytes",
 );
 

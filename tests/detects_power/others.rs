@@ -62,16 +62,24 @@ mod fjall {
     use crate::{Forgetful, power::search::Search};
     use faultfs::{Finding, Outcome, Profile, Step};
     use mace_prod::{
-        engine::{Driver, EngineError, Preset, fjall::FjallDriver},
-        history::{clients::Traffic, script::Step as Written},
+        engine::{
+            Driver, EngineError, Preset, fjall::FjallDriver, whole_snapshots::WholeSnapshots,
+        },
+        history::{
+            OracleName,
+            clients::{Traffic, clients},
+            script::Step as Written,
+            snapshot_readers::Watch,
+        },
         scenario::{
             Case,
             chaos::recipes::{Recipe, Stages},
             database::Stage,
             power::{other_engines, workloads::Workload},
+            run::{Run, session::Verbs},
         },
         verdict::Verdict,
-        workload::Sweep,
+        workload::{Bank, Sweep},
     };
     use std::panic::{AssertUnwindSafe, catch_unwind};
 
@@ -188,6 +196,52 @@ mod fjall {
             Verdict::Inconclusive(format!("of the honest engine, of the forgetful one: {seen:?}"))
         });
     }
+
+    /// `fjall-snapshot-amid-a-commit`. Clients move money between accounts, readers hold snapshots open and add
+    /// them up, and memtables are written meanwhile, as fjall does by itself when one is full. A reader finds a
+    /// total that never was, or a key that changes under its snapshot. It is a race: databases are tried until
+    /// one shows it. Where no snapshot is opened while a commit is applied
+    /// (`engine::whole_snapshots`) none does.
+    #[test]
+    fn a_snapshot_of_fjall_holds_a_part_of_a_commit() {
+        Case::run(|case| {
+            let bank = Bank { accounts: 6, opening: 100, moves: 2, merged_pct: 40 };
+            let dir = case.dir().to_owned();
+            let seed = case.seed();
+            let shown = |driver: &dyn Driver, name: String| {
+                let mut run = Run::of(driver, Preset::Tiny, dir.join(&name), seed);
+                run.session(|s| {
+                    s.open("a");
+                    s.work("a", clients(0..1).open_accounts(bank));
+                    let auditors = [Watch::renewed("a", 100, 40), Watch::throughout("a", 101)];
+                    for _ in 0..4 {
+                        s.beside_upkeep("a", &auditors, |s| {
+                            s.work("a", clients(1..5).transfer(bank, 25));
+                        });
+                    }
+                });
+                run.conserves(bank);
+                run.judge()
+            };
+            let bare = FjallDriver::OneWriter;
+            let torn = |number: &u32| match shown(&bare, format!("bare-{number}")) {
+                Verdict::Violated(found) => found
+                    .iter()
+                    .any(|it| matches!(it.oracle, OracleName::Reads | OracleName::Conservation)),
+                _ => false,
+            };
+            let Some(number) = (0..TRIES).find(torn) else {
+                return Verdict::Inconclusive("fjall is no more what it was".to_owned());
+            };
+            case.figures.add("databases", u64::from(number) + 1);
+            let whole = WholeSnapshots(FjallDriver::OneWriter);
+            let verdicts = (0..=number).map(|number| shown(&whole, format!("whole-{number}")));
+            verdicts.fold(Verdict::Pass, Verdict::and)
+        });
+    }
+
+    /// Databases that are tried; about every other one showed it.
+    const TRIES: u32 = 24;
 
     /// `fjall-key-of-65536-bytes`. `Keyspace::insert` says "Keys may be up to 65536 bytes long", and a transaction
     /// panics when it is given a key of exactly that length: when it writes it, and also when it only reads it.

@@ -22,6 +22,12 @@ pub const TORN_BATCH: FindingId = FindingId::FJALL_TORN_BATCH;
 /// (`MetaKeyspace::remove_keyspace`), and believes the next one about the same name.
 pub const FAILED_SYNC: FindingId = FindingId::FJALL_SYNC_BELIEVED_AFTER_FAILED;
 
+/// fjall 3.1.13 may open a snapshot in the middle of a commit. A flush or a compaction takes the next sequence
+/// number and makes everything below it visible (lsm-tree 3.1.10, `SuperVersions::upgrade_version_with_seqno`),
+/// while a batch with a smaller number is still being applied (`WriteBatch::commit` publishes its own at its
+/// end): a snapshot of that moment holds a part of the transaction, and more of it when it is read again.
+pub const AMID_A_COMMIT: FindingId = FindingId::FJALL_SNAPSHOT_AMID_A_COMMIT;
+
 /// fjall 3.1.13 documents keys of up to 65,536 bytes and panics for one of that length, also where a scan or a
 /// `get` of a transaction only asks for it (lsm-tree 3.1.10, `InternalKey::new`; fjall, `batch/item.rs`).
 pub const LONG_KEY: FindingId = FindingId::FJALL_KEY_OF_65536_BYTES;
