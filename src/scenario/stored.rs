@@ -3,6 +3,7 @@
 //! processes are there all the same. Reads and writes evidence; the oracles judge it.
 
 use crate::{
+    engine::under_test,
     error::{Error, Result},
     history::{
         Event, History, Milestone,
@@ -17,6 +18,7 @@ use crate::{
         recovery::{Expect, Reopened, Streams},
     },
 };
+use isolation::Level;
 use serde::{Deserialize, Serialize};
 use std::{
     fs, io,
@@ -37,6 +39,8 @@ const VERDICT: &str = "verdict.txt";
 struct Stored {
     format: u32,
     streams: Streams,
+    /// What the engine promises of isolation, by its name.
+    level: String,
     /// The events, as lines of a journal.
     events: Vec<String>,
     reopened: Vec<Reopened>,
@@ -55,6 +59,7 @@ pub fn store(evidence: &Evidence<'_>, excused: &[&str], folder: &Path) -> Result
     let stored = Stored {
         format: FORMAT,
         streams: evidence.streams,
+        level: evidence.level.name().to_owned(),
         events: evidence.history.events.iter().map(line).collect(),
         reopened: evidence.reopened.to_vec(),
         snapshots: evidence.snapshots.to_vec(),
@@ -139,7 +144,9 @@ fn judge_stored(path: &Path) -> Result<JudgedAgain> {
     let events = stored.events.iter().map(|line| serde_json::from_str(line));
     let events: serde_json::Result<Vec<Event>> = events.collect();
     let history = History { events: events.map_err(|error| unusable(error.to_string()))? };
+    let level = Level::parse(&stored.level);
     let evidence = Evidence {
+        level: level.ok_or_else(|| unusable(format!("it has no level `{}`", stored.level)))?,
         snapshots: &stored.snapshots,
         equals: &stored.equals,
         shares: &stored.shares,
@@ -160,7 +167,7 @@ fn judge_journal(path: &Path) -> Result<JudgedAgain> {
     let streams = if let Ok(text) = fs::read(&plan) {
         let plan: Plan =
             serde_json::from_slice(&text).map_err(|error| Error::new("parse", &plan, error))?;
-        Expect::of(&plan.options).streams
+        Expect::of(&plan.options, under_test::driver().capabilities()).streams
     } else {
         lacks.push("how the database was opened: judged as with several streams of its log");
         Streams::Many

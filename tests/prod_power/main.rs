@@ -66,22 +66,6 @@ fn of_work(kind: &'static str, work: Workload, judge: Judge) -> Trial {
     })
 }
 
-/// The case of one work.
-fn of_work(kind: &str, driver: &'static dyn Driver, work: Workload, judge: Judge) -> Trial {
-    trial(format!("{kind}::{}", work.name()), move |case| {
-        introduce(driver);
-        if let Some(what) = work.lacking(driver.capabilities()) {
-            let Identity { name, version, .. } = driver.identity();
-            return case.skip(&format!("{name} {version} knows {what}"));
-        }
-        let verdict = judge(case, driver, work);
-        if !is_under_test(driver) {
-            case.figures.tries_nothing();
-        }
-        verdict
-    })
-}
-
 /// Damage to files of each kind, of a closed database and of an open one.
 const ROT: &[(Kind, Preset)] = &[
     (Kind::Data, Preset::Tiny),

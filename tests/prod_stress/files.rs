@@ -3,7 +3,7 @@
 
 use mace_prod::{
     case,
-    engine::{BucketOptions, EngineOptions},
+    engine::{BucketOptions, EngineOptions, Need},
     history::{clients::Traffic, kill::Mark},
     scenario::run::{Run, goals::counted, session::Verbs},
     workload::Sweep,
@@ -37,6 +37,9 @@ fn files(run: &Run<'_>, folder: &str, name: &str) -> u64 {
 }
 
 case!(stress_ten_thousand_files_are_opened_again: [Tiny], |run| {
+    if run.lacks(&[Need::Sizes]) {
+        return;
+    }
     let usual = run.preset().engine();
     let bucket = BucketOptions { consolidate_deltas: 32, ..run.buckets.clone() };
     run.buckets = bucket;

@@ -96,9 +96,15 @@ fn write_skew_is_found_where_it_is_forbidden() {
         let report = check_at(&played.history, Level::Serialisable);
         let report = report.expect("the play records by the rules");
         assert!(clients > 1 || report.is_clean(), "seed {seed}: {:?}", report.violations);
-        assert!(report.counts.keys().all(|found| *found == Anomaly::AntiDependencyCycle), "seed {seed}");
+        assert!(
+            report.counts.keys().all(|found| *found == Anomaly::AntiDependencyCycle),
+            "seed {seed}"
+        );
         let skew = report.seen.write_skews > 0;
-        assert!(!skew || report.found(Anomaly::AntiDependencyCycle), "seed {seed}: write skew was missed");
+        assert!(
+            !skew || report.found(Anomaly::AntiDependencyCycle),
+            "seed {seed}: write skew was missed"
+        );
         skewed += u64::from(skew);
     }
     assert!(skewed >= SINNED, "{skewed} plays had write skew");
