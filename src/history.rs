@@ -22,6 +22,7 @@ pub mod oracle_name;
 pub mod pauses;
 pub mod script;
 pub mod snapshot_readers;
+pub mod ways;
 
 pub use milestone::Milestone;
 pub use oracle_name::OracleName;

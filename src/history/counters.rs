@@ -55,6 +55,24 @@ pub fn thread_kept_waiting() -> Option<u64> {
     text.split_whitespace().nth(1)?.parse().ok()
 }
 
+/// Whether another thread of this process has something to do: it runs, is about to, or waits for a disk.
+/// Threads that sleep, wait for others or are held have not.
+pub fn is_anyone_at_work() -> Option<bool> {
+    let own = std::fs::read_link("/proc/thread-self").ok()?;
+    for thread in std::fs::read_dir("/proc/self/task").ok()?.flatten() {
+        if Some(thread.file_name().as_os_str()) == own.file_name() {
+            continue;
+        }
+        // One that has ended meanwhile has nothing to do.
+        let Ok(stat) = std::fs::read_to_string(thread.path().join("stat")) else { continue };
+        let state = stat.rsplit_once(") ").map_or("", |(_, rest)| rest);
+        if state.starts_with(['R', 'D']) {
+            return Some(true);
+        }
+    }
+    Some(false)
+}
+
 fn counted(path: &str, name: &str) -> Option<u64> {
     let text = std::fs::read_to_string(path).ok()?;
     let line = text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':'));

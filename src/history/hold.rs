@@ -1,26 +1,48 @@
-//! Holds a thread where it asks for memory: the one lever that moves an engine's own threads against
-//! each other in every build of it, without a word in its source. A page is made in a buffer of its
-//! own size, so that a large allocation on a thread of a certain name is a place in the engine's
-//! code. Linux only, where the kernel says what a thread is called. Judges nothing.
+//! Holds a thread at a place: the one lever that moves an engine's own threads against each other in
+//! every build of it, without a word in its source. A page is made in a buffer of its own size, so that
+//! a large allocation on a thread of a certain name is a place in the engine's code; the way that led
+//! to any request for memory, or a hook of the engine, is a closer one ([`ways`]). Linux only, where the
+//! kernel says what a thread is called. Judges nothing.
 
+use super::ways::{self, Kind, NAME};
 use serde::{Deserialize, Serialize};
 use std::{
+    fmt::Debug,
     sync::{
         Condvar, Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicU64, AtomicUsize, Ordering},
+        atomic::{AtomicU8, AtomicU64, AtomicUsize, Ordering},
     },
     time::Duration,
 };
+
+/// A request for so many bytes or more is one for a page: the smallest pages are not larger.
+pub const PAGE: usize = 1024;
 
 /// Where a thread is held.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Place {
     /// The thread's name, of which the kernel keeps fifteen bytes.
     pub thread: String,
-    /// What it asks for has at least so many bytes.
-    pub bytes: usize,
-    /// How often it has asked for so many, from the arming on; the first is 1.
+    /// What it does there.
+    pub at: At,
+    /// How often it has done so, from the arming on; the first is 1.
     pub nth: u64,
+}
+
+/// What a thread does at a place.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum At {
+    /// It asks for so many bytes or more.
+    Asking(usize),
+    /// It asks for memory, or comes by a hook, at the end of this way.
+    Way(u64),
+}
+
+impl At {
+    /// By a hook of the engine: its name, and the point.
+    pub fn hook(name: &str) -> Self {
+        Self::Way(ways::of_name(name))
+    }
 }
 
 /// Whether a thread can be held here.
@@ -28,13 +50,21 @@ pub const fn is_possible() -> bool {
     cfg!(target_os = "linux")
 }
 
-/// Bytes of a thread's name that the kernel keeps.
-const NAME: usize = 15;
+/// What is done with whoever comes by: nothing, as long as no place is armed and nothing recorded.
+static WATCH: AtomicU8 = AtomicU8::new(NOTHING);
 
-/// The least that has to be asked for; nothing is armed at 0.
+const NOTHING: u8 = 0;
+const ASKING: u8 = 1;
+const WAY: u8 = 2;
+const RECORDING: u8 = 3;
+
+/// The least that has to be asked for.
 static BYTES: AtomicUsize = AtomicUsize::new(0);
 
-/// How many such requests are left until the one that is held.
+/// The way that has to be come.
+static TOWARDS: AtomicU64 = AtomicU64::new(0);
+
+/// How often a thread has to come by until it is held.
 static LEFT: AtomicU64 = AtomicU64::new(0);
 
 static STATE: Mutex<State> = Mutex::new(State { name: [0; NAME], now: Now::Free });
@@ -75,7 +105,17 @@ impl Hold {
         }
         state.now = Now::Armed;
         LEFT.store(place.nth, Ordering::SeqCst);
-        BYTES.store(place.bytes.max(1), Ordering::SeqCst);
+        let watch = match place.at {
+            At::Asking(bytes) => {
+                BYTES.store(bytes, Ordering::SeqCst);
+                ASKING
+            }
+            At::Way(way) => {
+                TOWARDS.store(way, Ordering::SeqCst);
+                WAY
+            }
+        };
+        WATCH.store(watch, Ordering::SeqCst);
         Self(())
     }
 
@@ -88,51 +128,79 @@ impl Hold {
 
 impl Drop for Hold {
     fn drop(&mut self) {
-        BYTES.store(0, Ordering::SeqCst);
+        WATCH.store(NOTHING, Ordering::SeqCst);
         state().now = Now::Free;
         CHANGED.notify_all();
     }
 }
 
+/// While it is there, the ways of all threads are recorded.
+#[derive(Debug)]
+pub struct Recording(());
+
+impl Recording {
+    /// Begins, where nothing is armed.
+    pub fn begin() -> Self {
+        WATCH.store(RECORDING, Ordering::SeqCst);
+        Self(())
+    }
+}
+
+impl Drop for Recording {
+    fn drop(&mut self) {
+        WATCH.store(NOTHING, Ordering::SeqCst);
+    }
+}
+
 /// Says what is about to be asked for; the caller is an allocator, so nothing here asks for memory.
+#[inline]
 pub(super) fn asked_for(bytes: usize) {
-    let least = BYTES.load(Ordering::Relaxed);
-    if least == 0 || bytes < least {
+    let watch = WATCH.load(Ordering::Relaxed);
+    if watch != NOTHING {
+        let local = 0_u8;
+        let from = std::ptr::from_ref(&local).addr();
+        ways::once(|| asked_under(watch, bytes, from));
+    }
+}
+
+#[cold]
+fn asked_under(watch: u8, bytes: usize, from: usize) {
+    match watch {
+        ASKING if bytes >= BYTES.load(Ordering::Relaxed) => hold_here(|| true),
+        WAY => hold_here(|| ways::here(from) == TOWARDS.load(Ordering::Relaxed)),
+        RECORDING if bytes >= PAGE => ways::record_request(Kind::Page, from),
+        RECORDING => ways::record_request(Kind::Small, from),
+        _ => {}
+    }
+}
+
+/// Says that a thread of the engine comes by a hook.
+pub(super) fn hooked(hook: &str, point: &dyn Debug) {
+    match WATCH.load(Ordering::Relaxed) {
+        WAY => ways::once(|| {
+            hold_here(|| ways::of_hook(hook, point) == TOWARDS.load(Ordering::Relaxed));
+        }),
+        RECORDING => ways::once(|| ways::record_hook(hook, point)),
+        _ => {}
+    }
+}
+
+/// Holds the calling thread when it is the armed one, and came by often enough.
+fn hold_here(is_there: impl FnOnce() -> bool) {
+    let name = ways::name();
+    let is_armed = |state: &State| state.now == Now::Armed && name[..NAME] == state.name;
+    if !is_armed(&state()) || !is_there() {
         return;
     }
     let mut state = state();
-    if state.now != Now::Armed || name() != Some(state.name) {
+    if !is_armed(&state) || LEFT.fetch_sub(1, Ordering::SeqCst) != 1 {
         return;
     }
-    if LEFT.fetch_sub(1, Ordering::SeqCst) != 1 {
-        return;
-    }
-    BYTES.store(0, Ordering::SeqCst);
+    WATCH.store(NOTHING, Ordering::SeqCst);
     state.now = Now::Held;
     CHANGED.notify_all();
     let freed = CHANGED.wait_while(state, |state| state.now == Now::Held);
     drop(freed.unwrap_or_else(PoisonError::into_inner));
-}
-
-/// What the kernel calls the calling thread.
-#[cfg(target_os = "linux")]
-pub(super) fn name() -> Option<[u8; NAME]> {
-    use rustix::{
-        fs::{Mode, OFlags, open},
-        io::read,
-    };
-    let file = open(c"/proc/thread-self/comm", OFlags::RDONLY, Mode::empty()).ok()?;
-    // The name and the end of its line.
-    let mut line = [0; NAME + 1];
-    let mut name = [0; NAME];
-    let length = read(&file, &mut line).ok()?.saturating_sub(1);
-    name[..length].copy_from_slice(&line[..length]);
-    Some(name)
-}
-
-#[cfg(not(target_os = "linux"))]
-pub(super) fn name() -> Option<[u8; NAME]> {
-    None
 }
 
 #[cfg(test)]
@@ -143,7 +211,7 @@ mod tests {
 
     #[test]
     fn a_thread_is_held_by_its_name_at_its_nth_request() {
-        let place = Place { thread: "asks-for-memory".to_owned(), bytes: 100, nth: 2 };
+        let place = Place { thread: "asks-for-memory".to_owned(), at: At::Asking(100), nth: 2 };
         let hold = Hold::arm(&place);
         let asks =
             |requests: &'static [usize]| move || requests.iter().copied().for_each(asked_for);

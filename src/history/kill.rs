@@ -80,7 +80,7 @@ fn count_allocation(bytes: usize) {
         }
     }
     hold::asked_for(bytes);
-    if bytes >= pauses::PAGE {
+    if bytes >= hold::PAGE {
         pauses::came_by();
     }
 }

@@ -77,6 +77,16 @@ pub enum Milestone {
         /// Its name.
         thread: String,
     },
+    /// The steps that were taken meanwhile waited for that thread.
+    Blocked {
+        /// Its name.
+        thread: String,
+    },
+    /// The places that threads came by were written down.
+    Recorded {
+        /// How many.
+        places: u64,
+    },
 }
 
 impl Milestone {
@@ -98,6 +108,11 @@ impl Milestone {
     /// Whether a thread was held.
     pub fn is_held(&self) -> bool {
         matches!(self, Self::Held { .. })
+    }
+
+    /// Whether others waited for a thread that was held.
+    pub fn is_blocked(&self) -> bool {
+        matches!(self, Self::Blocked { .. })
     }
 
     /// How many allocations the opening took.

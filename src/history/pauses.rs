@@ -8,7 +8,11 @@
 //! Which places pause a thread follows from the plan's seed, the thread's name and how many places it
 //! came by: the same seed gives the same plan. What it changes is left to the scheduler. Judges nothing.
 
-use crate::{engine::hooks, history::hold, settings::Seed};
+use crate::{
+    engine::hooks,
+    history::{hold, ways},
+    settings::Seed,
+};
 use std::{
     cell::Cell,
     sync::atomic::{AtomicU64, AtomicUsize, Ordering},
@@ -17,9 +21,6 @@ use std::{
 
 /// The variable in which a child process finds its plan's seed.
 pub(super) const VARIABLE: &str = "MACE_PROD_INTERNAL_PAUSES";
-
-/// A request for so many bytes or more is one for a page: the smallest pages are not larger.
-pub(super) const PAGE: usize = 1024;
 
 /// One place in so many pauses a thread.
 const ONE_IN: u64 = 16;
@@ -95,7 +96,7 @@ impl Lot {
         let number = if is_planned { LOT.fetch_add(1, Ordering::SeqCst) + 1 } else { 0 };
         let pauses = is_planned && (number < LOTS || number.is_multiple_of(LOTS));
         if pauses {
-            hooks::listen(|_, _| came_by());
+            listen();
             OPEN.fetch_add(1, Ordering::SeqCst);
         }
         Self(pauses)
@@ -108,6 +109,14 @@ impl Drop for Lot {
             OPEN.fetch_sub(1, Ordering::SeqCst);
         }
     }
+}
+
+/// Has the engine's hooks tell of threads that come by, here and where they may be held.
+pub(super) fn listen() {
+    hooks::listen(|hook, point| {
+        came_by();
+        hold::hooked(hook, point);
+    });
 }
 
 /// The calling thread is this client from now on: threads of clients have no names of their own.
@@ -134,7 +143,7 @@ fn pause_here() {
     if turn.role == 0 {
         // What this asks for may come by here again.
         TURN.set(Turn { role: u64::MAX, ..turn });
-        turn.role = role_of(&hold::name().unwrap_or_default());
+        turn.role = role_of(&ways::name());
     }
     turn.places += 1;
     let length = length(PLAN.load(Ordering::Relaxed), turn).filter(|_| turn.taken < MOST);

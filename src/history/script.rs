@@ -3,6 +3,10 @@
 //! must succeed: one that does not is recorded as wrong.
 
 pub mod held;
+pub mod meet;
+mod step;
+
+pub use step::{Meeting, Step, Then};
 
 use crate::{
     engine::{Bucket, BucketOptions, Engine, EngineError, Merge, Outcome, Reason, Scan},
@@ -10,12 +14,11 @@ use crate::{
     history::{
         BucketChange, Event, History, KeyText, Milestone,
         clients::{Tally, Traffic},
-        hold::Place,
         journal::Recorder,
+        snapshot_readers::{self, Watch},
     },
     settings::Seed,
 };
-use serde::{Deserialize, Serialize};
 use std::{
     collections::{BTreeMap, BTreeSet},
     panic::{AssertUnwindSafe, catch_unwind, resume_unwind},
@@ -29,115 +32,6 @@ use std::{
 /// collection each time, which is what the engine needs to get unbusy. Some of its work waits for
 /// timers of its own (1.3 s were measured), so a number of rounds would say nothing.
 const PATIENCE: Duration = Duration::from_secs(30);
-
-/// One step of a script.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Step {
-    /// Makes a bucket, or opens it when it is there.
-    Open {
-        /// The bucket.
-        bucket: String,
-        /// How it is made.
-        options: BucketOptions,
-    },
-    /// Clients work in a bucket.
-    Traffic {
-        /// The bucket.
-        bucket: String,
-        /// The clients and their work.
-        traffic: Traffic,
-    },
-    /// Clients work in several buckets at once.
-    Parallel {
-        /// The buckets with their clients.
-        parts: Vec<(String, Traffic)>,
-    },
-    /// Clients work in a bucket while steps are taken, again and again until those are done.
-    Beside {
-        /// The clients' bucket.
-        bucket: String,
-        /// The clients and their work.
-        traffic: Traffic,
-        /// The steps.
-        steps: Vec<Step>,
-    },
-    /// Writes a checkpoint of a bucket and waits for it.
-    Checkpoint {
-        /// The bucket.
-        bucket: String,
-    },
-    /// Runs rounds of garbage collection.
-    Collect {
-        /// How many.
-        rounds: u32,
-    },
-    /// Runs rounds of garbage collection until so many files were collected, or `rounds` are up.
-    CollectUntil {
-        /// Data files collected since opening.
-        data: u64,
-        /// Blob files collected since opening.
-        blob: u64,
-        /// How many rounds at the most.
-        rounds: u32,
-    },
-    /// Closes our handle of a bucket and unloads it.
-    Unload {
-        /// The bucket.
-        bucket: String,
-    },
-    /// Deletes a bucket.
-    Delete {
-        /// The bucket.
-        bucket: String,
-    },
-    /// Collects until no deleted bucket counts against the quota any more, when all others are
-    /// loaded.
-    Reap,
-    /// Collects until so many buckets count against the quota.
-    ReapTo {
-        /// How many.
-        buckets: u64,
-    },
-    /// The barrier of the relaxed route.
-    Sync,
-    /// Copies the open database to a folder beside it.
-    Copy {
-        /// The folder's name.
-        name: String,
-    },
-    /// Reads each key of a bucket once, so that pages are loaded, and notes how many there are.
-    ReadAll {
-        /// The bucket.
-        bucket: String,
-    },
-    /// Carries out a step that the engine may deny, and goes on either way.
-    Attempt {
-        /// The step.
-        step: Box<Step>,
-    },
-    /// Opens a snapshot of a bucket, takes steps, and scans the snapshot; in the middle of the
-    /// scan, after the first pair, it takes more steps.
-    ScanAmid {
-        /// The bucket.
-        bucket: String,
-        /// Between the opening of the snapshot and the scan.
-        before: Vec<Step>,
-        /// In the middle of the scan.
-        amid: Vec<Step>,
-    },
-    /// Holds a thread where it asks for memory, takes steps meanwhile, and lets it go when those have
-    /// ended or wait for it. Without a word of it when no thread comes by.
-    Hold {
-        /// Where.
-        place: Place,
-        /// What makes a thread come by, on a thread named [`held::LEAD`].
-        lead: Vec<Step>,
-        /// While it is held.
-        amid: Vec<Step>,
-    },
-    /// Dies without a word, as if killed.
-    Die,
-}
 
 /// Carries out scripts on one open engine.
 pub struct Runner<'a> {
@@ -231,8 +125,14 @@ impl<'a> Runner<'a> {
                 self.reach(Milestone::Read { pairs: pairs as u64 });
                 Ok(())
             }
+            Step::Glance { bucket, reader } => {
+                let watch = Watch::throughout(bucket, *reader);
+                snapshot_readers::glance(&watch, self.bucket(bucket), self.recorder)
+            }
             Step::ScanAmid { bucket, before, amid } => self.scan_amid(bucket, before, amid),
             Step::Hold { place, lead, amid } => self.hold(place, lead, amid, seed),
+            Step::Record { acts } => self.record(acts, seed),
+            Step::Meet(meeting) => self.meet(meeting, seed),
             Step::Die => std::process::abort(),
         }
     }

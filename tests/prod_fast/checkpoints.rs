@@ -17,7 +17,7 @@ use mace_prod::{
     history::{
         Event,
         clients::{Clients, Traffic, clients},
-        hold::{self, Place},
+        hold::{self, At, Place},
         kill::Mark,
         script::{
             Step,
@@ -70,7 +70,7 @@ case!(a_fold_across_a_checkpoint_survives_a_kill: [Defaults, Relaxed, OneWriter]
     }
     run.buckets = BucketOptions { consolidate_deltas: 16, ..BucketOptions::default() };
     let fill = Traffic::sweep(Sweep::fill(FOLDED, 100, 10));
-    let place = Place { thread: LEAD.to_owned(), bytes: LEAF, nth: 1 };
+    let place = Place { thread: LEAD.to_owned(), at: At::Asking(LEAF), nth: 1 };
     let lead = run.script(|s| {
         s.open("a");
         s.work("a", fill);

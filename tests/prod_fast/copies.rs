@@ -12,7 +12,7 @@ use mace_prod::{
     engine::{BucketOptions, Need},
     history::{
         clients::{Traffic, clients},
-        hold::{self, Place},
+        hold::{self, At, Place},
         kill::Mark,
         script::{Step, held::LEAD},
     },
@@ -114,7 +114,7 @@ fn copy(
     amid: impl Fn(&mut Script),
 ) -> Step {
     Step::Hold {
-        place: Place { thread: LEAD.to_owned(), bytes, nth },
+        place: Place { thread: LEAD.to_owned(), at: At::Asking(bytes), nth },
         lead: Script::of(options, |s| s.copy(name)),
         amid: Script::of(options, amid),
     }

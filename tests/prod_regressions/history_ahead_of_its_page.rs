@@ -22,7 +22,7 @@ use mace_prod::{
     engine::{BucketOptions, Preset},
     history::{
         clients::Traffic,
-        hold::{self, Place},
+        hold::{self, At, Place},
         script::Step,
     },
     oracle::{OracleName, Violation},
@@ -98,7 +98,7 @@ fn process(evicting: bool) -> Stage {
     let before = Script::of(&made, |s| {
         (0..5).for_each(|_| overwrite(s, 40));
         if evicting {
-            let place = Place { thread: "evictor".to_owned(), bytes: HISTORY, nth: 1 };
+            let place = Place { thread: "evictor".to_owned(), at: At::Asking(HISTORY), nth: 1 };
             s.step(Step::Hold { place, lead, amid });
         } else {
             overwrite(s, 1);

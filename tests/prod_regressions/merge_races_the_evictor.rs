@@ -20,7 +20,7 @@ use mace_prod::{
     engine::{BucketOptions, Preset},
     history::{
         clients::{Traffic, clients},
-        hold::{self, Place},
+        hold::{self, At, Place},
         script::{
             Step,
             held::{LEAD, LEAF},
@@ -109,7 +109,7 @@ fn merging() -> Stage {
                 s.open("a");
                 s.work("a", elsewhere.clone());
             });
-            let place = Place { thread: LEAD.to_owned(), bytes: LEAF, nth: MERGED };
+            let place = Place { thread: LEAD.to_owned(), at: At::Asking(LEAF), nth: MERGED };
             s.step(Step::Hold { place, lead, amid });
         }
     });

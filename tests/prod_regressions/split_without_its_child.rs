@@ -21,7 +21,7 @@ use mace_prod::{
     history::{
         child::ExitClass,
         clients::Traffic,
-        hold::{self, Place},
+        hold::{self, At, Place},
         script::{
             Step,
             held::{LEAD, LEAF},
@@ -78,7 +78,7 @@ fn checkpoint_at_leaf(nth: u64) -> Stage {
         s.work("a", Traffic::sweep(Sweep::fill(100, 100, 10)));
     });
     let amid = Script::of(&buckets(), |s| s.checkpoint("a"));
-    let place = Place { thread: LEAD.to_owned(), bytes: LEAF, nth };
+    let place = Place { thread: LEAD.to_owned(), at: At::Asking(LEAF), nth };
     let steps = Script::of(&buckets(), |s| {
         s.open("a");
         s.step(Step::Hold { place, lead, amid });

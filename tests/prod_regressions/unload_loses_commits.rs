@@ -29,7 +29,7 @@ use mace_prod::{
     history::{
         Milestone,
         clients::Traffic,
-        hold::{self, Place},
+        hold::{self, At, Place},
         script::{Step, held::LEAF},
     },
     regression,
@@ -111,7 +111,7 @@ fn process(checkpoint: bool) -> Stage {
         }
         s.unload("a");
     });
-    let place = Place { thread: "evictor".to_owned(), bytes: LEAF, nth: 1 };
+    let place = Place { thread: "evictor".to_owned(), at: At::Asking(LEAF), nth: 1 };
     let steps = Script::of(&made, |s| {
         s.open("a");
         // The second pass makes a client fold the leaf, which puts it into the cache.

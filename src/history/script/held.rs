@@ -34,7 +34,7 @@ const COMING: Duration = Duration::from_secs(2);
 const WAITING: u64 = 20;
 
 /// Between two looks at a thread.
-const LOOK: Duration = Duration::from_millis(1);
+pub(super) const LOOK: Duration = Duration::from_millis(1);
 
 impl Runner<'_> {
     /// See [`Step::Hold`].
