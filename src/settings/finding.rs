@@ -56,6 +56,7 @@ findings!(OF_MACE, "Those of mace-kv: one for each entry of `.config/known-findi
     REFUSED_OPENING_DELETES "refused-opening-deletes",
     TRANSACTION_ENDS_EARLY "transaction-ends-early",
     READERS_FILL_THE_LOG "readers-fill-the-log",
+    OPENED_WHILE_CREATED "opened-while-created",
 );
 
 findings!(OF_OTHERS, "Those of the engines that mace-kv is compared with.":

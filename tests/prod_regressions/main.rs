@@ -20,6 +20,7 @@ mod manifest_gone;
 mod merge_admission;
 mod merge_lost_in_recovery;
 mod merge_races_the_evictor;
+mod opened_while_created;
 mod panic_within_a_checkpoint_record;
 mod readers_fill_the_log;
 mod record_of_whole_blocks;
