@@ -9,6 +9,7 @@ pub mod contract;
 pub mod database;
 pub mod exclusive;
 pub mod exits;
+pub mod holds;
 pub mod isolated;
 pub mod large;
 pub mod pairs;

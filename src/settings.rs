@@ -94,6 +94,10 @@ pub struct Settings {
     pub evictor_stress_rounds: u64,
     /// Whether clients that work at once meet pauses.
     pub pauses: bool,
+    /// Schedules that each case of the sweep of holds tries; 0 for all there are.
+    pub holds: u64,
+    /// The one schedule that such a case tries instead.
+    pub hold: Option<String>,
     /// Whether databases of gigabytes are made.
     pub large: bool,
     /// Crash states that a power-loss case judges, about.
@@ -140,6 +144,8 @@ impl Settings {
             bucket_churn_workers: knobs.get(knob::MACE_PROD_BUCKET_CHURN_WORKERS),
             evictor_stress_rounds: knobs.get(knob::MACE_PROD_EVICTOR_STRESS_ROUNDS),
             pauses: knobs.get(knob::MACE_PROD_PAUSES),
+            holds: knobs.get(knob::MACE_PROD_HOLDS),
+            hold: knobs.get(knob::MACE_PROD_HOLD).map(str::to_owned),
             large: knobs.get(knob::MACE_PROD_LARGE),
             power_states: knobs.get(knob::MACE_POWER_STATES),
             power_faults: knobs.get(knob::MACE_POWER_FAULTS),

@@ -12,6 +12,7 @@ mod defect;
 mod disorder;
 mod force;
 mod handles;
+mod racy;
 mod reopening;
 mod shared;
 mod txn;
@@ -26,6 +27,7 @@ use std::{
 };
 
 pub use defect::{Death, Defect, Loss};
+pub use racy::{Race, RacyEngine};
 
 /// An engine that defects, or none that does.
 pub struct FaultyEngine<D> {

@@ -7,7 +7,7 @@
 //! [`Database`], so that a failed case leaves both behind.
 
 pub mod goals;
-mod processes;
+pub mod processes;
 pub mod session;
 
 use crate::{

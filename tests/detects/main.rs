@@ -11,6 +11,7 @@ mod chaos;
 mod charge;
 mod contract;
 mod exclusive;
+mod holds;
 mod isolated;
 mod large;
 mod layers;
@@ -31,7 +32,7 @@ use mace_prod::{
 use stage::{Outcome, Play};
 use std::collections::BTreeSet;
 
-// What a process holds is measured in `slopes`.
+// What a process holds is measured in `slopes`; threads are held where they ask for memory.
 #[global_allocator]
 static ALLOCATOR: CountingAllocator = CountingAllocator;
 

@@ -3,7 +3,7 @@
 //! so that each is a case of its own.
 
 use libtest_mimic::{Arguments, Trial, run};
-use mace_prod::scenario::{Case, chaos, isolated};
+use mace_prod::scenario::{Case, chaos, holds, isolated};
 
 fn main() {
     let mut trials: Vec<Trial> = Vec::new();
@@ -16,6 +16,12 @@ fn main() {
     trials.extend(isolated::cases().into_iter().map(|isolated_case| {
         Trial::test(isolated_case.name(), move || {
             Case::run_named(&isolated_case.name(), |case| isolated_case.run(case));
+            Ok(())
+        })
+    }));
+    trials.extend(holds::cases().into_iter().map(|holds_case| {
+        Trial::test(holds_case.name(), move || {
+            Case::run_named(&holds_case.name(), |case| holds_case.run(case));
             Ok(())
         })
     }));

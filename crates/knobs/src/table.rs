@@ -58,6 +58,10 @@ table! {
         "evict/drop/reload rounds");
     MACE_PROD_PAUSES: Switch = knob("1", Home::Prod, shape::SWITCH,
         "seeded pauses while several clients are at work; 0 = none");
+    MACE_PROD_HOLDS: Count = knob("30", Home::Prod, shape::at_least(0),
+        "schedules that each case of the sweep of holds tries; 0 = all there are");
+    MACE_PROD_HOLD: Option<Text> = unset("a sample, or all", Home::Nowhere, shape::TEXT,
+        "the one schedule that a case of the sweep of holds tries, 20 times");
     MACE_PROD_LARGE: Switch = knob("0", Home::Prod, shape::SWITCH,
         "1 = the stress layer's large databases too: gigabytes, and minutes");
     MACE_POWER_STATES: Count = knob("1200", Home::Prod, POSITIVE,

@@ -11,7 +11,11 @@ use crate::{
         Capabilities, EngineOptions, Need, Preset, RULES,
         failpoint::{Action, Rule},
     },
-    history::{clients::Traffic, script::Step},
+    history::{
+        clients::Traffic,
+        hold::{At, Place},
+        script::{Meeting, Step, Then},
+    },
     scenario::{chaos::deep, database::Stage},
     settings::{FindingId, excludes},
     workload::{Mix, Source, Sweep},
@@ -62,6 +66,8 @@ pub enum Recipe {
     Orphans,
     /// Commits of two keys beside transactions that only look at them.
     Look,
+    /// Commits while a checkpoint is held at one point after the other.
+    Held,
 }
 
 /// A failpoint and its recipe. A filesystem operation may have several, each for paths that contain
@@ -315,6 +321,7 @@ impl Recipe {
             Self::Reopen | Self::SwitchRoute | Self::SwitchWidth | Self::Orphans => {
                 steps.push(mixed(2, 6));
             }
+            Self::Held => steps.extend([mixed(2, 4)].into_iter().chain(held(preset))),
             Self::Look => {
                 let weights = [60, 0, 40, 0, 0, 0, 0];
                 let mix = Mix { keys: 2, ops: 2, lengths: vec![100], weights, ..Mix::default() };
@@ -371,6 +378,35 @@ pub fn without_rotation(options: &EngineOptions) -> EngineOptions {
 
 fn open(bucket: &str, preset: Preset) -> Step {
     Step::Open { bucket: bucket.to_owned(), options: preset.bucket().for_kills() }
+}
+
+/// Checkpoints, each held at another hook of the engine while clients commit. Without hooks nobody is
+/// held, and nothing else is done.
+fn held(preset: Preset) -> Vec<Step> {
+    let points = [
+        "checkpoint/AfterSnapshotBuilt",
+        "checkpoint/AfterResultSync",
+        "gc_stat/CheckpointBeforeManifestCommit",
+    ];
+    let meets = points.into_iter().map(|point| {
+        let place = Place { thread: "checkpointer".to_owned(), at: At::hook(point), nth: 1 };
+        let act = vec![open(BUCKET, preset), checkpoint()];
+        let amid = vec![open(BUCKET, preset), traffic(BUCKET, 1, 3, 0)];
+        let amid = amid.into_iter().map(|step| match step {
+            Step::Traffic { bucket, traffic } => {
+                Step::Traffic { bucket, traffic: Traffic { first_client: 8, ..traffic } }
+            }
+            step => step,
+        });
+        Step::Meet(Box::new(Meeting {
+            acts: vec![act],
+            during: 0,
+            place,
+            amid: amid.collect(),
+            then: Then::GoOn,
+        }))
+    });
+    meets.flat_map(|meet| [mixed(1, 2), meet]).collect()
 }
 
 /// Random transactions in the main bucket, some of them dropped.

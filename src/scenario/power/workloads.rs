@@ -60,6 +60,8 @@ pub const ALL: &[Workload] = &[
     work(Recipe::Orphans, Preset::Tiny),
     work(Recipe::Look, Preset::Tiny),
     work(Recipe::Commits, Preset::Deep),
+    work(Recipe::Held, Preset::Tiny),
+    work(Recipe::Held, Preset::Relaxed),
 ];
 
 /// Those that meet a failing disk.

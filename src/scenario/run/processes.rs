@@ -24,6 +24,41 @@ use std::collections::{BTreeMap, BTreeSet};
 /// No client of equal work in a process of its own may come to this many times less than another.
 const FAIRNESS: u64 = 100;
 
+/// What became of a thread that was to be held.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Met {
+    /// It was held while others did what they were to do.
+    Held,
+    /// It was held, and the others waited for it.
+    Blocked,
+    /// It never came by.
+    Missed,
+}
+
+impl Met {
+    /// By what a history says.
+    pub fn of(history: &History) -> Self {
+        let said = |is_it: fn(&Milestone) -> bool| {
+            let is_it = |event: &Event| matches!(event, Event::Milestone(said) if is_it(said));
+            history.events.iter().any(is_it)
+        };
+        match (said(Milestone::is_held), said(Milestone::is_blocked)) {
+            (true, true) => Self::Blocked,
+            (true, false) => Self::Held,
+            (false, _) => Self::Missed,
+        }
+    }
+
+    /// The figure that counts it.
+    pub const fn figure(self) -> &'static str {
+        match self {
+            Self::Held => "holds.held",
+            Self::Blocked => "holds.blocked",
+            Self::Missed => "holds.missed",
+        }
+    }
+}
+
 /// How often a kill inside of an opening is tried that did not come.
 const TRIES: u32 = 5;
 
@@ -72,6 +107,21 @@ impl Run<'_> {
             }
             Err(unexpected(&run.database, &exit, &format!("before {mark:?}")))
         });
+    }
+
+    /// Runs a process in which a thread is held; one that is to die may do so meanwhile.
+    pub fn meets(&mut self, stage: &Stage) -> Met {
+        let mut met = Met::Missed;
+        self.attempt(|run| {
+            let exit = run.exit_of(stage);
+            met = Met::of(&run.history());
+            let died = stage.end == End::Die && exit.class == ExitClass::Died(SIGABRT);
+            if died && met != Met::Missed && exit.stderr.trim().is_empty() {
+                return Ok(());
+            }
+            ended(stage, &exit, "while a thread was held", &run.database)
+        });
+        met
     }
 
     /// Works in a process that dies at a failpoint.

@@ -138,9 +138,23 @@ pub(crate) fn crash_states<'r>(all: &'r Figures) -> Option<Crashes<'r>> {
     (!states.is_empty() || !facts.is_empty()).then_some(Crashes { states, findings, facts })
 }
 
+/// What became of the threads that were to be held, from the figures `holds.…`; none where there are none.
+pub(crate) fn holds(all: &Figures) -> Named<'static> {
+    const NAMES: [(&str, &str); 6] = [
+        ("holds.tried", "schedules tried"),
+        ("holds.held", "held while others went on"),
+        ("holds.blocked", "held, and others waited"),
+        ("holds.missed", "never came by"),
+        ("holds.places", "places"),
+        ("holds.all", "schedules there are"),
+    ];
+    let named = NAMES.into_iter().filter_map(|(figure, name)| Some((name, *all.get(figure)?)));
+    named.collect()
+}
+
 /// Figures that no chart shows, by layer.
 pub(crate) fn others(results: &Results) -> Vec<(&str, Figures)> {
-    let shown = ["syscalls.", "faults.", "crash_states.", "findings."];
+    let shown = ["syscalls.", "faults.", "crash_states.", "findings.", "holds."];
     let layer = |layer: &'_ Layer| {
         let mut figures = layer.figures();
         let elsewhere = |name: &str| shown.iter().any(|prefix| name.starts_with(prefix));

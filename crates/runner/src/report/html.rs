@@ -68,6 +68,7 @@ fn sections(model: &Model) -> Vec<Section> {
         let figures = crate::report::coverage::figures(results);
         add("calls", "System calls", coverage::calls(&figures));
         add("crashes", "Crash states", coverage::crashes(&figures));
+        add("holds", "Threads that were held", coverage::holds(&figures));
         add("figures", "What was exercised", coverage::figures(results));
         add("skipped", "Skipped", findings::skipped(results));
     }

@@ -158,6 +158,8 @@ fn junit() -> String {
         ("crash_states.distinct", 51_234),
         ("crash_states.left_out", 900),
         ("crash_states.elapsed_ms", 100_000),
+        ("holds.tried", 4_321),
+        ("holds.missed", 1_234),
         ("findings.posix-weak", 61),
         ("syscalls.pwrite64", 123_456),
         ("syscalls.fsync", 3210),

@@ -23,6 +23,7 @@ fn everything_that_is_there_is_on_the_page() {
         "ext4-ordered",
         "<dt>a second, in each case</dt><dd>512</dd>",
         "<dt>posix-weak</dt><dd>61</dd>",
+        "<dt>never came by</dt><dd>1\u{202f}234</dd>",
         "<dt>excluded from random cases</dt><dd>pages that rotate</dd>",
         "over all cycles",
         "<dt>distinct</dt><dd>7\u{202f}123</dd>",

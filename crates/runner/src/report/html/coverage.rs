@@ -102,6 +102,16 @@ pub(super) fn crashes(figures: &Figures) -> Option<Markup> {
     })
 }
 
+pub(super) fn holds(figures: &Figures) -> Option<Markup> {
+    let facts = coverage::holds(figures);
+    (!facts.is_empty()).then(|| {
+        html! {
+            p.note { "Threads that were held at one place until others had done one thing, by what came of it." }
+            (named(&facts))
+        }
+    })
+}
+
 fn named(facts: &[(&str, f64)]) -> Markup {
     html! {
         @if !facts.is_empty() {

@@ -1,0 +1,74 @@
+//! What known findings exclude from the sweep of holds: the meetings that show them, told by who is held
+//! where while what is done. Where a finding's fix is applied nothing is excluded. Decides nothing else.
+
+use super::{
+    deed::Deed::{self, Checkpoint, Collect, Copy, Mix, Open, Read, Renew, Unload},
+    schedule::Schedule,
+    work::Work,
+};
+use crate::{
+    history::script::{Then, held::LEAD},
+    settings::{FindingId, excludes},
+};
+
+/// A thread in one of these makes a page, or puts it into the place of another one.
+const CHANGES: [&str; 12] = [
+    "Node::",
+    "base::",
+    "BaseIter::",
+    "LeafIter::",
+    "Publish::",
+    "Pool::alloc_in",
+    "Pool::transfer_junks",
+    "DeltaView",
+    "Tree::split",
+    "Tree::try_",
+    "Tree::link",
+    "Evictor::evict_bucket",
+];
+
+/// The evictor's thread.
+const EVICTOR: &str = "evictor";
+
+/// Whether a known finding may show in this schedule.
+pub fn excludes_schedule(schedule: &Schedule, work: &Work) -> bool {
+    let Schedule { thread, label, amid, then, .. } = schedule;
+    let act = work.acts[schedule.act];
+    let is_lead = thread == LEAD;
+    let changes = CHANGES.iter().any(|name| label.contains(name));
+    let cuts = matches!(amid, Checkpoint | Renew | Copy | Unload);
+    let shows = |id: FindingId| match id {
+        FindingId::OPENED_WHILE_CREATED => is_lead && act == Open,
+        // What a cut tears apart is seen in a killed process, and in a copy.
+        FindingId::SPLIT_WITHOUT_ITS_CHILD | FindingId::HISTORY_AHEAD_OF_ITS_PAGE => {
+            changes && cuts && (*then == Then::Die || copies(work, *amid))
+        }
+        FindingId::SCAN_OVER_CHECKPOINT | FindingId::READING_A_COLLECTED_FILE => {
+            let reads = is_lead && act.has_handle() || thread == EVICTOR;
+            reads && matches!(amid, Renew | Collect)
+                || is_lead && matches!(act, Read | Mix) && *amid == Checkpoint
+        }
+        FindingId::COPY_DURING_CHECKPOINT => {
+            is_lead && act == Copy && matches!(amid, Checkpoint | Renew | Collect)
+                || *amid == Copy && (act == Checkpoint || thread == "checkpointer")
+        }
+        FindingId::UNLOAD_RACES_THE_EVICTOR => work.evicts && *amid == Unload,
+        _ => false,
+    };
+    OF_MEETINGS.into_iter().any(|id| excludes(id) && shows(id))
+}
+
+fn copies(work: &Work, amid: Deed) -> bool {
+    amid == Copy || work.acts.contains(&Copy)
+}
+
+/// The findings that a meeting shows.
+const OF_MEETINGS: [FindingId; 7] = [
+    FindingId::OPENED_WHILE_CREATED,
+    FindingId::SPLIT_WITHOUT_ITS_CHILD,
+    FindingId::HISTORY_AHEAD_OF_ITS_PAGE,
+    FindingId::SCAN_OVER_CHECKPOINT,
+    FindingId::READING_A_COLLECTED_FILE,
+    FindingId::COPY_DURING_CHECKPOINT,
+    FindingId::UNLOAD_RACES_THE_EVICTOR,
+];
