@@ -196,9 +196,17 @@ impl<'a> Runner<'a> {
             Ok(bucket) => bucket,
             Err(EngineError::Absent) => {
                 self.note(name, BucketChange::Creating);
-                let bucket = self.engine.create_bucket(name, options)?;
-                self.note(name, BucketChange::Created);
-                bucket
+                match self.engine.create_bucket(name, options) {
+                    Ok(bucket) => {
+                        self.note(name, BucketChange::Created);
+                        bucket
+                    }
+                    // Another thread made it meanwhile.
+                    Err(EngineError::Refused(Reason::Exists)) => {
+                        self.engine.open_bucket(name, options.merge)?
+                    }
+                    Err(denial) => return Err(denial),
+                }
             }
             Err(denial) => return Err(denial),
         };
