@@ -76,7 +76,7 @@ pub enum Reason {
 }
 
 /// How transactions that write get on with one another.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub enum Writers {
     /// The first to write a key wins; the next one is refused at its write, without waiting.
     FirstWins,

@@ -9,7 +9,7 @@ use crate::engine::{
 use isolation::Level;
 use redb::{
     CommitError, Database, Durability, Error, ReadOnlyTable, ReadableDatabase, ReadableTable,
-    TableDefinition, TableError, WriteTransaction,
+    TableDefinition, TableError, TableHandle, WriteTransaction,
 };
 use std::{fs, ops::Bound, path::Path, sync::Arc};
 
@@ -138,13 +138,18 @@ impl Engine for RedbEngine {
         })
     }
 
+    /// All of them: none is loaded or unloaded.
     fn loaded_buckets(&self) -> Vec<String> {
-        Vec::new()
+        let tables = || {
+            let txn = self.database.begin_read().ok()?;
+            let tables = txn.list_tables().ok()?;
+            Some(tables.map(|table| table.name().to_owned()).collect())
+        };
+        tables().unwrap_or_default()
     }
 
     fn bucket_count(&self) -> u64 {
-        let tables = || self.database.begin_read().ok()?.list_tables().ok().map(Iterator::count);
-        tables().unwrap_or_default() as u64
+        self.loaded_buckets().len() as u64
     }
 
     fn collect_garbage(&self) {}

@@ -191,16 +191,18 @@ impl Engine for SurrealkvEngine {
         })
     }
 
+    /// All of them: none is loaded or unloaded.
     fn loaded_buckets(&self) -> Vec<String> {
-        Vec::new()
-    }
-
-    fn bucket_count(&self) -> u64 {
         let names = || {
             let txn = self.database.begin(Mode::ReadOnly)?;
             scan(&txn, &[NAME], &Scan::all())
         };
-        names().map_or(0, |names| names.len() as u64)
+        let names = names().unwrap_or_default().into_iter();
+        names.map(|(name, _)| String::from_utf8_lossy(&name).into_owned()).collect()
+    }
+
+    fn bucket_count(&self) -> u64 {
+        self.loaded_buckets().len() as u64
     }
 
     fn collect_garbage(&self) {

@@ -14,7 +14,10 @@ use super::{
     resources::{self, Series},
     space::{self, Bound, Sample},
 };
-use crate::history::{History, clients::Share, snapshot_readers::Snapshot};
+use crate::{
+    engine::Writers,
+    history::{History, clients::Share, snapshot_readers::Snapshot},
+};
 use ::isolation::Level;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -95,6 +98,8 @@ pub struct Evidence<'a> {
     pub isolation: Isolation<'a>,
     /// What the engine promises of it.
     pub level: Level,
+    /// How its writers get on with one another.
+    pub writers: Writers,
     /// Snapshots that were held open beside work.
     pub snapshots: &'a [Snapshot],
     /// Groups of clients with equal work.
@@ -120,6 +125,7 @@ impl<'a> Evidence<'a> {
             clients_misled: None,
             isolation: Isolation::Whole,
             level: Level::StrongSnapshotIsolation,
+            writers: Writers::FirstWins,
             snapshots: &[],
             equals: &[],
             shares: &[],
@@ -208,7 +214,10 @@ pub fn judge_all(evidence: &Evidence<'_>) -> Judgement {
         all.transactions = all.judged.transactions_judged;
     }
     match evidence.clients_misled {
-        None => all.judged = std::mem::take(&mut all.judged).and(live::judge(history)),
+        None => {
+            all.judged =
+                std::mem::take(&mut all.judged).and(live::judge(history, evidence.writers));
+        }
         Some(why) => all.skip(&[OracleName::Reads], why),
     }
     let still = evidence.snapshots.iter();

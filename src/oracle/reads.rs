@@ -13,6 +13,8 @@
 //! - reads of transactions that were dropped: their histories hold no reads;
 //! - reads of a transaction's own writes, and repeated reads: the client checks them on the spot
 //!   (`history/clients/attempt.rs`), because a history holds only first reads;
+//! - that the first writer won over one whose commit was never answered, on an engine that refuses it only
+//!   then ([`Writers::CheckedAtCommit`]);
 //! - two writes of one key of which one never had its commit acknowledged nor seen;
 //! - which of several removals a read of nothing saw: it takes the newest, so it may miss a stale
 //!   one;
@@ -25,6 +27,7 @@ use super::{
     recovered::said,
 };
 use crate::{
+    engine::Writers,
     history::{KeyText, Seen, dump::Pairs},
     workload::{TxnId, Version},
 };
@@ -40,11 +43,17 @@ const SNAPSHOT: &str = "readers see exactly their snapshot";
 const FIRST_WRITER: &str = "lost update refused: the first writer wins";
 
 /// Judges the reads of all transactions.
-pub(super) fn judge(ledger: &Ledger) -> Vec<Violation> {
+pub(super) fn judge(ledger: &Ledger, writers: Writers) -> Vec<Violation> {
     let chains = Chains::new(ledger);
     let asked = ledger.records.iter().filter(|record| record.commit.is_some());
     let asked = asked.filter(|record| record.status != Status::Aborted);
-    asked.filter_map(|record| Reader::new(&chains, record).judge().err()).collect()
+    let judged = asked.filter_map(|record| {
+        let may_be_refused =
+            writers == Writers::CheckedAtCommit && record.status == Status::Unknown;
+        let found = Reader::new(&chains, record).judge().err()?;
+        (!may_be_refused || found.promise != FIRST_WRITER).then_some(found)
+    });
+    judged.collect()
 }
 
 /// Compares two readings of one snapshot.

@@ -20,7 +20,7 @@ pub use notes::{Notes, Passed};
 pub use second_crash::SecondCrashes;
 
 use crate::{
-    engine::{Driver, EngineError, EngineOptions},
+    engine::{Capabilities, Driver, EngineError, EngineOptions},
     history::OracleName,
     history::{BucketChange, Event, History, Milestone, child},
     oracle::{
@@ -285,8 +285,8 @@ impl Recorded<'_> {
 
     /// A history and states, judged by what the engine promises.
     fn evidence<'e>(&self, history: &'e History, states: &'e [Reopened]) -> Evidence<'e> {
-        let level = self.driver.capabilities().level;
-        Evidence { level, ..Evidence::new(history, self.streams, states) }
+        let Capabilities { level, writers, .. } = self.driver.capabilities();
+        Evidence { level, writers, ..Evidence::new(history, self.streams, states) }
     }
 
     /// A copy that was acknowledged is there; one that is there holds all that was acknowledged

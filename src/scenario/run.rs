@@ -12,8 +12,8 @@ pub mod session;
 
 use crate::{
     engine::{
-        BucketOptions, Driver, EngineError, EngineOptions, Identity, Merge, Need, Outcome, Preset,
-        serialised_maintenance::SerialisedMaintenance, under_test,
+        BucketOptions, Capabilities, Driver, EngineError, EngineOptions, Identity, Merge, Need,
+        Outcome, Preset, serialised_maintenance::SerialisedMaintenance, under_test,
     },
     error::Error,
     history::{
@@ -413,6 +413,7 @@ impl<'a> Run<'a> {
             accounts: self.bank.map(|bank| self.accounts(bank, &left.reopened)),
             sizes: self.bound.map(|bound| Sizes { samples: samples.clone(), bound }),
             level: self.driver.capabilities().level,
+            writers: self.driver.capabilities().writers,
             clients_misled: (self.keeps_to_itself && self.processes > 0).then_some(MISLED),
             ..oracle::judge::Evidence::new(&left.history, self.streams, &left.reopened)
         }
@@ -423,9 +424,10 @@ impl<'a> Run<'a> {
         let after = if self.processes > 0 { After::Kill } else { After::Work };
         let mut violations = concluded(judgement, after, &left.root, &mut self.figures);
         for (name, Left { root, history, reopened }) in &self.copies {
-            let level = self.driver.capabilities().level;
+            let Capabilities { level, writers, .. } = self.driver.capabilities();
             let evidence = oracle::judge::Evidence {
                 level,
+                writers,
                 ..oracle::judge::Evidence::new(history, self.streams, reopened)
             };
             let found = concluded(judge_all(&evidence), after, root, &mut self.figures);

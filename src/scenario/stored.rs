@@ -3,7 +3,7 @@
 //! processes are there all the same. Reads and writes evidence; the oracles judge it.
 
 use crate::{
-    engine::under_test,
+    engine::{Writers, under_test},
     error::{Error, Result},
     history::{
         Event, History, Milestone,
@@ -29,7 +29,7 @@ use std::{
 const FILE: &str = "evidence";
 
 /// The form of that file.
-const FORMAT: u32 = 1;
+const FORMAT: u32 = 2;
 
 /// What a judged case says of itself, in the folder that it left.
 const VERDICT: &str = "verdict.txt";
@@ -41,6 +41,8 @@ struct Stored {
     streams: Streams,
     /// What the engine promises of isolation, by its name.
     level: String,
+    /// How the engine's writers get on with one another.
+    writers: Writers,
     /// The events, as lines of a journal.
     events: Vec<String>,
     reopened: Vec<Reopened>,
@@ -60,6 +62,7 @@ pub fn store(evidence: &Evidence<'_>, excused: &[&str], folder: &Path) -> Result
         format: FORMAT,
         streams: evidence.streams,
         level: evidence.level.name().to_owned(),
+        writers: evidence.writers,
         events: evidence.history.events.iter().map(line).collect(),
         reopened: evidence.reopened.to_vec(),
         snapshots: evidence.snapshots.to_vec(),
@@ -147,6 +150,7 @@ fn judge_stored(path: &Path) -> Result<JudgedAgain> {
     let level = Level::parse(&stored.level);
     let evidence = Evidence {
         level: level.ok_or_else(|| unusable(format!("it has no level `{}`", stored.level)))?,
+        writers: stored.writers,
         snapshots: &stored.snapshots,
         equals: &stored.equals,
         shares: &stored.shares,
@@ -265,7 +269,7 @@ mod tests {
         assert_eq!(judged(dir.path()).0, [OracleName::Durability]);
         fs::write(dir.join(FILE), "\u{9}").unwrap();
         let error = judge(dir.path()).unwrap_err().to_string();
-        assert!(error.contains("no evidence of the form 1"), "{error}");
+        assert!(error.contains("no evidence of the form 2"), "{error}");
     }
 
     #[test]
