@@ -210,7 +210,7 @@ fn write_skew_breaks_a_promise_of_serialisability() {
         assert_eq!(honest, Verdict::Pass);
         match contended(case, &Boastful(ModelDriver::default()), "boastful") {
             Verdict::Violated(found)
-                if found.iter().all(|it| it.witness.starts_with("write skew (G2)")) =>
+                if found.iter().all(|it| it.witness.starts_with("anti-dependency cycle (G2)")) =>
             {
                 Verdict::Pass
             }

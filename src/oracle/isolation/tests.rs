@@ -69,7 +69,7 @@ fn rejects_write_skew_of_what_is_to_be_serialisable() {
         let level = Level::Serialisable;
         judge(Judging { history: &history, states: &[], streams: Streams::One, level }).violations
     };
-    assert!(found(2)[0].witness.starts_with("write skew (G2)"), "{:?}", found(2));
+    assert!(found(2)[0].witness.starts_with("anti-dependency cycle (G2)"), "{:?}", found(2));
     let read = [("x", Seen::Version(version(1))), ("y", Seen::Absent)];
     let serial = [txn(1, 1, &both, &["x"]), txn(2, 100, &read, &["y"])].concat();
     let history = History::ordered(serial);
