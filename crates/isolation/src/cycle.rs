@@ -158,11 +158,16 @@ impl<'a> Component<'a> {
         let scans = Allowed { scans: true, ..wide };
         let session = Allowed { session: true, ..scans };
         let timed = Allowed { real_time: true, ..scans };
+        // Where any anti-dependencies count, what a scan did not meet is one of them.
+        let met: Namer = match rule.anti {
+            Anti::Any => |_| Anomaly::AntiDependencyCycle,
+            Anti::None | Anti::Apart => |_| Anomaly::Phantom,
+        };
         let groups: [&[(Allowed, Namer)]; 6] = [
             &[(ww, |_| Anomaly::DirtyWrite), (core, |_| Anomaly::CyclicInformationFlow)],
             &[(one, name_of_one), (apart, name_of_several)],
             &[(wide, |_| Anomaly::AntiDependencyCycle)],
-            &[(scans, |_| Anomaly::Phantom)],
+            &[(scans, met)],
             &[(session, |_| Anomaly::SessionOrder)],
             &[(timed, name_of_timed)],
         ];
