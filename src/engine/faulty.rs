@@ -23,7 +23,7 @@ use handles::LyingEngine;
 use shared::{Books, Shared};
 use std::{
     path::Path,
-    sync::{Arc, Condvar, Mutex, PoisonError},
+    sync::{Arc, Mutex, PoisonError},
 };
 
 pub use defect::{Death, Defect, Loss};
@@ -82,8 +82,7 @@ impl<D: Driver> FaultyEngine<D> {
             let death = self.death;
             let unsure_every = self.unsure_every;
             let book = Book { death, unsure_every, ..Book::default() };
-            let began = Condvar::new();
-            Arc::new(Shared { defect: self.defect, book: Mutex::new(book), began })
+            Arc::new(Shared { defect: self.defect, book: Mutex::new(book) })
         };
         books.entry(dir.to_owned()).or_insert_with(fresh).clone()
     }

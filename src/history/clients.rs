@@ -17,15 +17,10 @@ use crate::{
     workload::{Bank, Lists, Mix, Source, TxnId, TxnPlan},
 };
 use attempt::Attempt;
-use hdrhistogram::Histogram;
 pub use origin::seen;
 use serde::{Deserialize, Serialize};
 use std::{collections::BTreeMap, ops::Range, thread};
-pub use turns::Share;
 use turns::{AtWork, Turns};
-
-/// The longest time of an attempt that is told apart, in nanoseconds: a minute.
-const LONGEST_NS: u64 = 60_000_000_000;
 
 /// Attempts that a client may spend on each planned transaction, on average.
 const ATTEMPTS: u64 = 50;
@@ -44,7 +39,7 @@ pub struct Traffic {
 }
 
 /// What clients came to.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Tally {
     /// Acknowledged commits of each client.
     pub commits: BTreeMap<u16, u64>,
@@ -52,10 +47,6 @@ pub struct Tally {
     pub conflicts: u64,
     /// Commits whose answer left it open.
     pub unknown: u64,
-    /// Each client's share of the turns, each time that it worked.
-    pub shares: Vec<Share>,
-    /// How long the attempts of each client took, in nanoseconds.
-    pub latencies: BTreeMap<u16, Histogram<u64>>,
 }
 
 impl Tally {
@@ -71,11 +62,6 @@ impl Tally {
         }
         self.conflicts += other.conflicts;
         self.unknown += other.unknown;
-        self.shares.extend(other.shares);
-        for (client, latencies) in other.latencies {
-            let all = self.latencies.entry(client).or_insert_with(no_latencies);
-            all.add(latencies).expect("the bounds are the same");
-        }
     }
 }
 
@@ -138,10 +124,9 @@ impl Traffic {
                             plan.own_sums(number);
                         }
                     }
-                    let place = number - self.first_client;
                     scope.spawn(move || {
                         pauses::as_client(number);
-                        client.run(plans, &turns.at_work(place))
+                        client.run(plans, &turns.at_work())
                     })
                 })
                 .collect();
@@ -151,11 +136,6 @@ impl Traffic {
                     Ok(part) => tally.join(part),
                     Err(panic) => std::panic::resume_unwind(panic),
                 }
-            }
-            let planned: u64 = tally.shares.iter().map(|share| share.planned).sum();
-            for (place, share) in tally.shares.iter_mut().enumerate() {
-                share.others = planned - share.planned;
-                share.when_first_done = turns.when_first_done(place).unwrap_or(share.planned);
             }
             tally
         })
@@ -177,10 +157,6 @@ impl Traffic {
     }
 }
 
-fn no_latencies() -> Histogram<u64> {
-    Histogram::new_with_bounds(1, LONGEST_NS, 2).expect("the bounds are right")
-}
-
 struct Client<'a> {
     number: u16,
     name: &'a str,
@@ -198,27 +174,15 @@ enum Ended {
 impl Client<'_> {
     fn run(&self, plans: Vec<TxnPlan>, at_work: &AtWork) -> Tally {
         let mut tally = Tally::default();
-        let planned = plans.len() as u64;
-        let mut share = Share {
-            client: self.number,
-            planned,
-            others: 0,
-            when_first_done: planned,
-            overtaken: None,
-        };
-        let mut latencies = no_latencies();
         let commits = tally.commits.entry(self.number).or_default();
         let mut budget = plans.len() as u64 * ATTEMPTS;
-        'work: for plan in plans {
+        for plan in plans {
             loop {
                 if budget == 0 {
-                    break 'work;
+                    return tally;
                 }
                 budget -= 1;
-                let underway = at_work.begins();
-                let ended = self.attempt(&plan);
-                latencies.saturating_record(at_work.ends(&underway, &mut share));
-                match ended {
+                match self.attempt(&plan) {
                     Ended::Committed => *commits += 1,
                     Ended::Aborted => {}
                     Ended::Unknown => tally.unknown += 1,
@@ -228,13 +192,10 @@ impl Client<'_> {
                         continue;
                     }
                 }
-                at_work.did();
+                at_work.ended();
                 break;
             }
         }
-        at_work.did_all();
-        tally.shares.push(share);
-        tally.latencies.insert(self.number, latencies);
         tally
     }
 

@@ -49,12 +49,6 @@ pub fn descriptors() -> Option<Descriptors> {
     Some(open)
 }
 
-/// Nanoseconds for which the calling thread could have run and waited for a processor.
-pub fn thread_kept_waiting() -> Option<u64> {
-    let text = std::fs::read_to_string("/proc/thread-self/schedstat").ok()?;
-    text.split_whitespace().nth(1)?.parse().ok()
-}
-
 /// Whether another thread of this process has something to do: it runs, is about to, or waits for a disk.
 /// Threads that sleep, wait for others or are held have not.
 pub fn is_anyone_at_work() -> Option<bool> {

@@ -16,7 +16,7 @@ use super::{
 };
 use crate::{
     engine::Writers,
-    history::{History, clients::Share, snapshot_readers::Snapshot},
+    history::{History, snapshot_readers::Snapshot},
 };
 use ::isolation::Level;
 use serde::{Deserialize, Serialize};
@@ -104,8 +104,6 @@ pub struct Evidence<'a> {
     pub snapshots: &'a [Snapshot],
     /// Groups of clients with equal work.
     pub equals: &'a [Equals],
-    /// What share of the turns each client had.
-    pub shares: &'a [Share],
     /// Accounts whose total stays.
     pub accounts: Option<Accounts>,
     /// Sizes that are bounded.
@@ -128,7 +126,6 @@ impl<'a> Evidence<'a> {
             writers: Writers::FirstWins,
             snapshots: &[],
             equals: &[],
-            shares: &[],
             accounts: None,
             sizes: None,
             resources: &[],
@@ -226,10 +223,9 @@ pub fn judge_all(evidence: &Evidence<'_>) -> Judgement {
             .filter_map(|Snapshot { what, first, last, .. }| reads::still(what, first, last))
             .collect(),
     );
-    if evidence.equals.is_empty() && !evidence.shares.iter().any(progress::is_in_a_crowd) {
+    if evidence.equals.is_empty() {
         all.skip(&[OracleName::Progress], "no clients had equal work");
     }
-    all.judged.add(evidence.shares.iter().flat_map(progress::judge_share).collect());
     for Equals { commits, most_times } in evidence.equals {
         all.judged.add(progress::judge(commits, *most_times));
     }

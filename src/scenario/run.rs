@@ -19,7 +19,6 @@ use crate::{
     history::{
         Event, History, Milestone,
         accounting::account,
-        clients::Tally,
         dump::Dump,
         journal::{self, Recorder},
         listen::Listening,
@@ -405,11 +404,10 @@ impl<'a> Run<'a> {
     }
 
     fn evidence_of<'e>(&'e self, left: &'e Left) -> oracle::judge::Evidence<'e> {
-        let Evidence { tally, snapshots, samples, equals, .. } = &self.evidence;
+        let Evidence { snapshots, samples, equals, .. } = &self.evidence;
         oracle::judge::Evidence {
             snapshots,
             equals,
-            shares: &tally.shares,
             accounts: self.bank.map(|bank| self.accounts(bank, &left.reopened)),
             sizes: self.bound.map(|bound| Sizes { samples: samples.clone(), bound }),
             level: self.driver.capabilities().level,
@@ -471,8 +469,7 @@ impl<'a> Run<'a> {
             figures.add("commits_in_flight", open as u64);
             return;
         }
-        let Evidence { tally, snapshots, samples, data_files, blob_files, .. } = &self.evidence;
-        say_latencies(tally);
+        let Evidence { snapshots, samples, data_files, blob_files, .. } = &self.evidence;
         figures.add("snapshots", snapshots.len() as u64);
         figures.add("readings", snapshots.iter().map(|snapshot| snapshot.readings).sum());
         figures.add("data_files_collected", *data_files);
@@ -548,24 +545,6 @@ pub fn concluded(
         figures.add("isolation.ambiguous", seen.ambiguous);
     }
     judgement.violations()
-}
-
-/// Says how long the attempts of each client took.
-fn say_latencies(tally: &Tally) {
-    for (client, latencies) in &tally.latencies {
-        let own = tally.shares.iter().filter(|share| share.client == *client);
-        let overtaken = own.filter_map(|share| share.overtaken).max();
-        let meanwhile = overtaken.map_or("not counted".to_owned(), |most| most.to_string());
-        let micros = |quantile| latencies.value_at_quantile(quantile) / 1000;
-        say(&format!(
-            "client {client}: {} attempts, p50 {} us, p99 {} us, max {} us; most transactions of others \
-             meanwhile: {meanwhile}",
-            latencies.len(),
-            micros(0.5),
-            micros(0.99),
-            micros(1.0),
-        ));
-    }
 }
 
 /// Why a case is skipped on an engine that lacks something.

@@ -8,7 +8,6 @@ use crate::{
     history::{
         Event, History, Milestone,
         child::{Plan, read_dump},
-        clients::Share,
         journal,
         snapshot_readers::Snapshot,
     },
@@ -48,7 +47,6 @@ struct Stored {
     reopened: Vec<Reopened>,
     snapshots: Vec<Snapshot>,
     equals: Vec<Equals>,
-    shares: Vec<Share>,
     accounts: Option<Accounts>,
     sizes: Option<Sizes>,
     excused: Vec<String>,
@@ -67,7 +65,6 @@ pub fn store(evidence: &Evidence<'_>, excused: &[&str], folder: &Path) -> Result
         reopened: evidence.reopened.to_vec(),
         snapshots: evidence.snapshots.to_vec(),
         equals: evidence.equals.to_vec(),
-        shares: evidence.shares.to_vec(),
         accounts: evidence.accounts.clone(),
         sizes: evidence.sizes.clone(),
         excused: excused.iter().map(|words| (*words).to_owned()).collect(),
@@ -153,7 +150,6 @@ fn judge_stored(path: &Path) -> Result<JudgedAgain> {
         writers: stored.writers,
         snapshots: &stored.snapshots,
         equals: &stored.equals,
-        shares: &stored.shares,
         accounts: stored.accounts.clone(),
         sizes: stored.sizes.clone(),
         ..Evidence::new(&history, stored.streams, &stored.reopened)

@@ -66,9 +66,6 @@ pub(crate) fn charge(defect: Defect) -> Charge {
         Defect::FileGrows => (stage::files, OracleName::Space, "garbage ratio"),
         Defect::AccountsDiffer => (stage::checked, OracleName::Accounting, "physically reachable"),
         Defect::ErrorLogged => (stage::checked, OracleName::Logged, "no error"),
-        Defect::ClientStalls | Defect::ClientStarves => {
-            (stage::crowd, OracleName::Progress, "nobody waits for others")
-        }
         Defect::LockLeaks => (stage::threads, OracleName::Progress, "succeeds"),
     };
     Charge { play, oracle, promise }

@@ -115,8 +115,6 @@ defects! {
     detects_a_file_that_stays: FileStays,
     detects_a_file_that_grows: FileGrows,
     detects_a_stuck_client: LockLeaks,
-    detects_a_client_that_stalls: ClientStalls,
-    detects_a_client_that_starves: ClientStarves,
     detects_an_account_that_differs: AccountsDiffer,
     detects_an_error_that_is_only_logged: ErrorLogged,
 }
@@ -231,7 +229,6 @@ fn honest_operations_are_never_flagged() {
     must_be_silent("bank", 50, |play, _| stage::bank(play));
     must_be_silent("files", 3, |play, _| stage::files(play));
     must_be_silent("threads", 50, |play, _| stage::threads(play));
-    must_be_silent("crowd", 5, |play, _| stage::crowd(play));
     must_be_silent("checked", 50, |play, _| stage::checked(play));
 }
 

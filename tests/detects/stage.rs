@@ -20,7 +20,6 @@ use mace_prod::{
         Judged, Violation,
         conservation::Total,
         judge::{Accounts, Equals, Evidence, Isolation, Sizes, judge_all},
-        progress::CROWD,
         recovery::{Promise, Reopened, Streams},
         scan,
         space::{Bound, Sample},
@@ -427,20 +426,6 @@ pub(crate) fn threads(play: Play) -> Outcome {
     let mut outcome = stage.judged();
     outcome.judged.add(judge_all(&Evidence { equals: &equals, ..bare() }).violations());
     outcome
-}
-
-/// Clients on threads with so much work that their shares of the turns are judged.
-pub(crate) fn crowd(play: Play) -> Outcome {
-    let mut stage = Stage::new(play, None);
-    let mut shares = Vec::new();
-    stage.process(|engine, recorder| {
-        let bucket = open(engine, "b", recorder);
-        let weights = [20, 0, 60, 10, 10, 0, 0];
-        let mix = Mix { keys: 400, ops: 4, lengths: vec![40], weights, ..Mix::default() };
-        let traffic = clients(0..4).mix(&mix, CROWD.div_ceil(3) + 1);
-        shares = traffic.run("b", bucket.as_ref(), recorder, play.seed).shares;
-    });
-    stage.judged_with(&Evidence { shares: &shares, ..bare() })
 }
 
 /// A session, a reopening and a check, as a case has them.

@@ -4,7 +4,7 @@ use mace_prod::{
     case,
     history::{clients::clients, snapshot_readers::Watch},
     scenario::run::{
-        goals::{commits_beside_snapshots, conflicts, crowds},
+        goals::{commits_beside_snapshots, conflicts},
         session::Verbs,
     },
     settings::FindingId,
@@ -33,23 +33,6 @@ case!(stress_hot_keys_stay_exact: [Defaults, Tiny, Relaxed, ManyWriters], |run| 
         run.reopen();
     }
     run.check();
-    run.must_reach(conflicts(1));
-});
-
-case!(stress_no_client_starves: [Tiny, Relaxed], |run| {
-    // What each client does is counted in turns: scans would make these long, and the history large.
-    let weights = [20, 0, 45, 15, 15, 5, 10];
-    let access = Access::Hotspot { hot: 3 };
-    let mix = Mix { keys: 400, access, ops: 4, lengths: vec![40], weights, ..Mix::default() };
-    let buckets = run.preset().bucket();
-    run.keep_one_log_file();
-    run.buckets = buckets.checkpoints_when_asked_while(FindingId::SCAN_OVER_CHECKPOINT);
-    run.session(|s| {
-        s.open("a");
-        s.fairly(|s| s.work("a", clients(0..4).mix(&mix, 700)));
-    });
-    run.reopen();
-    run.must_reach(crowds(4));
     run.must_reach(conflicts(1));
 });
 

@@ -3,10 +3,7 @@
 
 use super::defect::{Death, Loss};
 use crate::engine::model;
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    thread::ThreadId,
-};
+use std::collections::{BTreeMap, BTreeSet};
 
 /// The state of one bucket.
 pub(super) type Pairs = BTreeMap<Vec<u8>, Vec<u8>>;
@@ -49,8 +46,6 @@ pub(super) struct Book {
     pub(super) died: bool,
     pub(super) asked: u64,
     pub(super) begun: u64,
-    /// The thread that is kept waiting, and how often it was.
-    pub(super) kept_waiting: Option<(ThreadId, u64)>,
     /// In the order of commits.
     pub(super) committed: Vec<Work>,
     /// Those of them that were never acknowledged.

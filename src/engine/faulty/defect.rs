@@ -83,10 +83,6 @@ pub enum Defect {
     FileGrows,
     /// A key stays locked after its writer committed, so its next writer never gets on.
     LockLeaks,
-    /// A client waits once until the others have begun most of their work.
-    ClientStalls,
-    /// A client waits at each transaction until the others have begun many times as many.
-    ClientStarves,
     /// The engine's account of its files is not what the files hold.
     AccountsDiffer,
     /// An error is logged, and the call answered as if nothing had been.
@@ -95,7 +91,7 @@ pub enum Defect {
 
 impl Defect {
     /// All of them.
-    pub const ALL: [Self; 44] = [
+    pub const ALL: [Self; 42] = [
         Self::AcknowledgedDropped,
         Self::LastWriteDropped,
         Self::FirstWriteDropped,
@@ -136,8 +132,6 @@ impl Defect {
         Self::FileStays,
         Self::FileGrows,
         Self::LockLeaks,
-        Self::ClientStalls,
-        Self::ClientStarves,
         Self::AccountsDiffer,
         Self::ErrorLogged,
     ];

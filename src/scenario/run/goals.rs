@@ -5,7 +5,7 @@ use super::session::Evidence;
 use crate::{
     engine::{Capabilities, EngineError},
     history::{Event, History, Milestone},
-    oracle::{judge::overlaps, progress},
+    oracle::judge::overlaps,
     report::Figures,
     verdict::Verdict,
 };
@@ -28,8 +28,6 @@ enum Count {
     BesideCopies(Beside),
     DataFiles,
     BlobFiles,
-    /// Clients whose share of the turns says something.
-    Crowds,
     /// Each way in which transactions get in one another's way.
     Overlaps,
     /// What the case counted itself.
@@ -90,11 +88,6 @@ pub const fn collected_data_files(least: u64) -> Goal {
 /// So many blob files were collected.
 pub const fn collected_blob_files(least: u64) -> Goal {
     Goal { what: "a collected blob file", least, count: Count::BlobFiles }
-}
-
-/// So many clients had others with so much work beside them that their share of the turns was judged.
-pub const fn crowds(least: u64) -> Goal {
-    Goal { what: "a client in a crowd", least, count: Count::Crowds }
 }
 
 /// A conflict, an overlap and a write skew were there, as the checker of isolation sees them, as far as the
@@ -203,10 +196,6 @@ impl Goal {
                 work.start < written.start && work.end > written.end
             }),
             Count::BesideCopies(beside) => beside_copies(history, beside),
-            Count::Crowds => {
-                let shares = evidence.tally.shares.iter();
-                shares.filter(|share| progress::is_in_a_crowd(share)).count() as u64
-            }
             Count::DataFiles => evidence.data_files,
             Count::BlobFiles => evidence.blob_files,
             Count::Counted(count) => count,
