@@ -60,8 +60,7 @@ impl<'a> Frame<'a> {
             Op::View(slot) => self.view(*slot)?,
             Op::Close(slot) => self.views[*slot] = None,
             Op::Fill(run, value) => {
-                let values = (value.number..).map(|number| Value { number, ..*value });
-                return self.bulk(run.bucket, How::Upsert, run.keys().zip(values));
+                return self.bulk(run.bucket, How::Upsert, run.pairs(*value));
             }
             Op::Thin(run) => {
                 let keys = run.keys().map(|key| (key, Value::NONE));

@@ -230,6 +230,14 @@ impl Run {
         let numbers = (0..self.count).map(move |at| self.first + at * self.step.max(1));
         numbers.map(|number| format!("run/{number:05}").into_bytes())
     }
+
+    /// The keys, each with its value: those behind `first` are numbered on, from the greatest
+    /// number to nought.
+    pub fn pairs(self, first: Value) -> impl Iterator<Item = (Vec<u8>, Value)> {
+        let values =
+            (0_u64..).map(move |at| Value { number: first.number.wrapping_add(at), ..first });
+        self.keys().zip(values)
+    }
 }
 
 /// A scan whose keys print as text.
@@ -264,5 +272,22 @@ impl Sweep {
             Span::Between(low, high) => Keys::Range(bytes(low), bytes(high)),
         };
         Scan { keys, order: self.order, limit: self.limit }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_run_is_numbered_past_the_greatest_number() {
+        let run = Run { bucket: 0, first: 7, count: 3, step: 2 };
+        let first = Value { number: u64::MAX - 1, ..Value::NONE };
+        let found: Vec<_> = run.pairs(first).map(|(key, value)| (key, value.number)).collect();
+        let wanted = [(7, u64::MAX - 1), (9, u64::MAX), (11, 0)];
+        assert_eq!(
+            found,
+            wanted.map(|(key, number)| (format!("run/{key:05}").into_bytes(), number))
+        );
     }
 }

@@ -336,8 +336,7 @@ impl Reference {
     fn bulk(&mut self, run: Run, how: How, value: &Value) -> Answer {
         self.begin(BULK, run.bucket);
         let mut steps = Vec::new();
-        for (number, key) in (value.number..).zip(run.keys()) {
-            let value = Value { number, ..*value };
+        for (key, value) in run.pairs(*value) {
             let Some(outcome) = self.write(BULK, how, &key.into(), &value) else {
                 self.txns[BULK] = None;
                 return Answer::LeftOut;
