@@ -54,6 +54,11 @@ pub enum EngineError {
     Unknown(String),
 }
 
+impl EngineError {
+    /// The answer to a call that the adapter has not.
+    pub const UNSUPPORTED: Self = Self::Refused(Reason::Unsupported);
+}
+
 /// Why an engine declined.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub enum Reason {
@@ -100,6 +105,8 @@ pub struct Capabilities {
     pub refuses_long_keys: bool,
     /// Has failpoints that a crash child can arm.
     pub failpoints: bool,
+    /// Has hooks at which a thread of it can be held.
+    pub hooks: bool,
     /// Has an offline checker.
     pub checker: bool,
     /// Copies itself while open.
@@ -124,14 +131,14 @@ pub struct Capabilities {
 }
 
 impl Capabilities {
-    /// An engine on files that promises snapshot isolation and has nothing that only some have: what an
-    /// adapter starts from.
+    /// What most engines on files promise, and none of what only some have: an adapter says what differs.
     pub const LEAST: Self = Self {
         writers: Writers::FirstWins,
         level: Level::StrongSnapshotIsolation,
         longest_key: usize::MAX,
         refuses_long_keys: true,
         failpoints: false,
+        hooks: false,
         checker: false,
         copy: false,
         collects: false,
@@ -164,6 +171,7 @@ impl Capabilities {
                 (self.held_buckets, "no buckets, options and limits as mace-kv documents them")
             }
             Need::Failpoints => (self.failpoints, "no failpoints"),
+            Need::Hooks => (self.hooks, "no hooks in this build"),
         };
         (!has).then_some(what)
     }
@@ -182,6 +190,8 @@ pub enum Need {
     HeldBuckets,
     /// [`Capabilities::failpoints`]
     Failpoints,
+    /// [`Capabilities::hooks`]
+    Hooks,
 }
 
 /// Which engine a verdict speaks of.
@@ -343,7 +353,7 @@ pub trait Engine: Send + Sync {
     /// else goes on: the first difference, if there is one. An engine that cannot is
     /// [`Reason::Unsupported`].
     fn accounting(&self) -> Outcome<Option<String>> {
-        Err(EngineError::Refused(Reason::Unsupported))
+        Err(EngineError::UNSUPPORTED)
     }
 }
 
@@ -387,12 +397,12 @@ pub trait Read {
 
     /// The same with the language's own iterators, which have no errors: a scan that meets one ends there.
     fn iterate(&self, _: &Scan) -> Outcome<Iterated> {
-        Err(EngineError::Refused(Reason::Unsupported))
+        Err(EngineError::UNSUPPORTED)
     }
 
     /// The number of the writer group that wrote what is at `key`.
     fn writer_group(&self, _: &[u8]) -> Outcome<u64> {
-        Err(EngineError::Refused(Reason::Unsupported))
+        Err(EngineError::UNSUPPORTED)
     }
 }
 

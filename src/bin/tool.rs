@@ -30,6 +30,10 @@ fn judge(folder: &Path) {
         let _ = writeln!(std::io::stderr(), "judge: {error}");
         exit(2)
     });
+    if judged.iter().all(|again| again.events == 0) {
+        let _ = writeln!(std::io::stderr(), "judge: {} has no event to judge", folder.display());
+        exit(2);
+    }
     for again in &judged {
         say(&again.to_string());
     }

@@ -32,8 +32,6 @@ pub enum FjallDriver {
     Optimistic,
 }
 
-const UNSUPPORTED: EngineError = EngineError::Refused(Reason::Unsupported);
-
 fn failed(error: Error) -> EngineError {
     match error {
         Error::Locked => EngineError::Refused(Reason::Busy),
@@ -89,7 +87,7 @@ impl Driver for FjallDriver {
     }
 
     fn check(&self, _: &Path) -> Outcome<Vec<String>> {
-        Err(UNSUPPORTED)
+        Err(EngineError::UNSUPPORTED)
     }
 }
 
@@ -165,11 +163,11 @@ impl Engine for FjallEngine {
 
     fn bucket_options(&self, name: &str) -> Outcome<BucketOptions> {
         self.keyspace(name)?;
-        Err(UNSUPPORTED)
+        Err(EngineError::UNSUPPORTED)
     }
 
     fn change_bucket_options(&self, _: &str, _: &BucketOptions) -> Outcome<()> {
-        Err(UNSUPPORTED)
+        Err(EngineError::UNSUPPORTED)
     }
 
     fn unload_bucket(&self, _: &str) -> Outcome<()> {
@@ -213,7 +211,7 @@ impl Engine for FjallEngine {
     }
 
     fn copy_to(&self, _: &Path) -> Outcome<()> {
-        Err(UNSUPPORTED)
+        Err(EngineError::UNSUPPORTED)
     }
 }
 
@@ -233,7 +231,7 @@ impl Bucket for FjallBucket {
             (Mode::OneWriter(database), Some(keyspace)) => {
                 Write::OneWriter(database.write_tx().durability(persist), keyspace)
             }
-            (Mode::OneWriter(_), None) => return Err(UNSUPPORTED),
+            (Mode::OneWriter(_), None) => return Err(EngineError::UNSUPPORTED),
             (Mode::Optimistic(database), _) => {
                 Write::Optimistic(database.write_tx().map_err(failed)?.durability(persist))
             }

@@ -49,6 +49,7 @@ impl Driver for MaceDriver {
             longest_key: MAX_KEY_BYTES,
             refuses_long_keys: true,
             failpoints: cfg!(feature = "failpoints"),
+            hooks: cfg!(feature = "extra_check"),
             checker: cfg!(not(engine_api = "0.1")),
             copy: cfg!(not(engine_api = "0.1")),
             resizes: cfg!(not(engine_api = "0.1")),
@@ -71,7 +72,7 @@ impl Driver for MaceDriver {
 
     #[cfg(engine_api = "0.1")]
     fn check(&self, _: &Path) -> Outcome<Vec<String>> {
-        Err(EngineError::Refused(Reason::Unsupported))
+        Err(EngineError::UNSUPPORTED)
     }
 
     #[cfg(not(engine_api = "0.1"))]
@@ -348,7 +349,7 @@ impl Engine for MaceEngine {
 
     #[cfg(engine_api = "0.1")]
     fn copy_to(&self, _: &Path) -> Outcome<()> {
-        Err(EngineError::Refused(Reason::Unsupported))
+        Err(EngineError::UNSUPPORTED)
     }
 
     #[cfg(not(engine_api = "0.1"))]

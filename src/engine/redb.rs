@@ -102,12 +102,12 @@ impl RedbEngine {
     }
 }
 
-const UNSUPPORTED: EngineError = EngineError::Refused(Reason::Unsupported);
-
 impl Engine for RedbEngine {
     fn create_bucket(&self, name: &str, options: &BucketOptions) -> Outcome<Box<dyn Bucket>> {
-        if self.has(name) != Err(EngineError::Absent) {
-            return Err(EngineError::Refused(Reason::Exists));
+        match self.has(name) {
+            Err(EngineError::Absent) => {}
+            Ok(()) => return Err(EngineError::Refused(Reason::Exists)),
+            Err(denial) => return Err(denial),
         }
         self.write(|txn| txn.open_table(Definition::new(name)).map(|_| ()).map_err(failed))?;
         Ok(self.bucket(name, options.merge))
@@ -120,11 +120,11 @@ impl Engine for RedbEngine {
 
     fn bucket_options(&self, name: &str) -> Outcome<BucketOptions> {
         self.has(name)?;
-        Err(UNSUPPORTED)
+        Err(EngineError::UNSUPPORTED)
     }
 
     fn change_bucket_options(&self, _: &str, _: &BucketOptions) -> Outcome<()> {
-        Err(UNSUPPORTED)
+        Err(EngineError::UNSUPPORTED)
     }
 
     fn unload_bucket(&self, _: &str) -> Outcome<()> {
@@ -166,7 +166,7 @@ impl Engine for RedbEngine {
     }
 
     fn copy_to(&self, _: &Path) -> Outcome<()> {
-        Err(UNSUPPORTED)
+        Err(EngineError::UNSUPPORTED)
     }
 }
 

@@ -23,8 +23,6 @@ const LONGEST_NAME: usize = u8::MAX as usize;
 /// How its words end about a folder that another process has open.
 const LOCKED: &str = "is already locked by another process";
 
-const UNSUPPORTED: EngineError = EngineError::Refused(Reason::Unsupported);
-
 /// Opens surrealkv.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct SurrealkvDriver;
@@ -82,7 +80,7 @@ impl Driver for SurrealkvDriver {
     }
 
     fn check(&self, _: &Path) -> Outcome<Vec<String>> {
-        Err(UNSUPPORTED)
+        Err(EngineError::UNSUPPORTED)
     }
 }
 
@@ -156,8 +154,10 @@ impl Engine for SurrealkvEngine {
         if name.is_empty() || name.len() > LONGEST_NAME {
             return Err(EngineError::Refused(Reason::TooLarge));
         }
-        if self.has(name) != Err(EngineError::Absent) {
-            return Err(EngineError::Refused(Reason::Exists));
+        match self.has(name) {
+            Err(EngineError::Absent) => {}
+            Ok(()) => return Err(EngineError::Refused(Reason::Exists)),
+            Err(denial) => return Err(denial),
         }
         self.write(|txn| txn.set(name_key(name), Vec::new()))?;
         Ok(self.bucket(name, options.merge))
@@ -170,11 +170,11 @@ impl Engine for SurrealkvEngine {
 
     fn bucket_options(&self, name: &str) -> Outcome<BucketOptions> {
         self.has(name)?;
-        Err(UNSUPPORTED)
+        Err(EngineError::UNSUPPORTED)
     }
 
     fn change_bucket_options(&self, _: &str, _: &BucketOptions) -> Outcome<()> {
-        Err(UNSUPPORTED)
+        Err(EngineError::UNSUPPORTED)
     }
 
     fn unload_bucket(&self, _: &str) -> Outcome<()> {
@@ -220,7 +220,7 @@ impl Engine for SurrealkvEngine {
     }
 
     fn copy_to(&self, _: &Path) -> Outcome<()> {
-        Err(UNSUPPORTED)
+        Err(EngineError::UNSUPPORTED)
     }
 }
 

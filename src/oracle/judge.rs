@@ -239,8 +239,8 @@ pub fn judge_all(evidence: &Evidence<'_>) -> Judgement {
         Some(Sizes { samples, bound }) => all.judged.add(space::judge(samples, *bound)),
         None => all.skip(&[OracleName::Space], "no sizes were sampled"),
     }
-    if evidence.resources.is_empty() {
-        all.skip(&[OracleName::Resources], "no resources were read");
+    if !evidence.resources.iter().any(Series::is_long) {
+        all.skip(&[OracleName::Resources], "no resources were read, or too seldom");
     }
     all.judged.add(evidence.resources.iter().filter_map(resources::judge).collect());
     match accounting::judge(history) {

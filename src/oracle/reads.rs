@@ -47,13 +47,7 @@ pub(super) fn judge(ledger: &Ledger, writers: Writers) -> Vec<Violation> {
     let chains = Chains::new(ledger);
     let asked = ledger.records.iter().filter(|record| record.commit.is_some());
     let asked = asked.filter(|record| record.status != Status::Aborted);
-    let judged = asked.filter_map(|record| {
-        let may_be_refused =
-            writers == Writers::CheckedAtCommit && record.status == Status::Unknown;
-        let found = Reader::new(&chains, record).judge().err()?;
-        (!may_be_refused || found.promise != FIRST_WRITER).then_some(found)
-    });
-    judged.collect()
+    asked.filter_map(|record| Reader::new(&chains, record, writers).judge().err()).collect()
 }
 
 /// Compares two readings of one snapshot.
@@ -126,16 +120,20 @@ struct Reader<'a> {
     chains: &'a Chains<'a>,
     record: &'a Record<'a>,
     commit: u64,
+    /// Its commit was not answered, and may be one that an engine refuses because of another writer.
+    may_be_refused: bool,
     after: (u64, String),
     before: (u64, String),
 }
 
 impl<'a> Reader<'a> {
-    fn new(chains: &'a Chains<'a>, record: &'a Record<'a>) -> Self {
+    fn new(chains: &'a Chains<'a>, record: &'a Record<'a>, writers: Writers) -> Self {
         let commit = record.commit.expect("only those that asked to commit are judged");
         let after = (record.begin, "it began".to_owned());
         let before = (record.begun, "its begin had returned".to_owned());
-        Self { chains, record, commit, after, before }
+        let may_be_refused =
+            writers == Writers::CheckedAtCommit && record.status == Status::Unknown;
+        Self { chains, record, commit, may_be_refused, after, before }
     }
 
     fn judge(mut self) -> Result<(), Violation> {
@@ -179,7 +177,9 @@ impl<'a> Reader<'a> {
                 }
             }
         }
-        self.blind_writes()?;
+        if !self.may_be_refused {
+            self.blind_writes()?;
+        }
         let (after, what) = &self.after;
         let (before, until) = &self.before;
         if after < before {
@@ -282,7 +282,7 @@ impl<'a> Reader<'a> {
                 self.before = (newer.visible, format!("{} was visible", newer.id));
             }
         }
-        let wrote = self.chains.effects[&self.record.id].contains_key(key);
+        let wrote = !self.may_be_refused && self.chains.effects[&self.record.id].contains_key(key);
         let mut between =
             others.filter(|link| link.commit < self.commit && link.visible < u64::MAX && wrote);
         match between.next() {

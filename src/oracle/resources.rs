@@ -110,6 +110,13 @@ pub struct Series {
     pub readings: Vec<i64>,
 }
 
+impl Series {
+    /// Whether it has enough readings to show something.
+    pub fn is_long(&self) -> bool {
+        self.readings.len() >= LEAST
+    }
+}
+
 /// Judges a series; one with fewer readings than [`LEAST`] shows nothing.
 pub(super) fn judge(series: &Series) -> Option<Violation> {
     let Series { operation, resource, round, writes, readings } = series;
@@ -138,9 +145,12 @@ mod tests {
     use super::*;
 
     fn is_found(resource: Resource, reading: impl Fn(i64) -> i64) -> bool {
+        is_found_of(resource, false, reading)
+    }
+
+    fn is_found_of(resource: Resource, writes: bool, reading: impl Fn(i64) -> i64) -> bool {
         let readings = (0..24).map(reading).collect();
-        let series =
-            Series { operation: "an operation", resource, round: 1000, writes: false, readings };
+        let series = Series { operation: "an operation", resource, round: 1000, writes, readings };
         judge(&series).is_some()
     }
 
@@ -157,6 +167,7 @@ mod tests {
         for resource in [Resource::Descriptors, Resource::Logs, Resource::Data] {
             assert!(!is_found(resource, |at| 9 + at % 4), "{resource:?}");
         }
+        assert!(!is_found_of(Resource::Memory, true, |at| at * 60_000));
         assert!(!is_found(Resource::Data, |at| 2 + at % 15));
         assert!(!is_found(Resource::Manifest, |at| 65_536 + at % 3 * 16_384));
     }
@@ -166,6 +177,8 @@ mod tests {
         assert!(is_found(Resource::Memory, |at| at * 16 * 1000 + noise(at)));
         assert!(is_found(Resource::Descriptors, |at| 9 + at / 2));
         assert!(is_found(Resource::Data, |at| 9 + at * 2));
+        assert!(is_found_of(Resource::Memory, true, |at| at * 200_000));
+        assert!(is_found(Resource::Logs, |at| at));
         assert!(is_found(Resource::Deleted, |at| at));
         assert!(is_found(Resource::Staged, |at| at));
         assert!(is_found(Resource::Manifest, |at| 65_536 + at * 40_000));

@@ -378,9 +378,7 @@ impl<'a> Run<'a> {
 
     /// Stores what the oracles were given, for `just judge`.
     fn store(&self, left: &Left) {
-        let copies = self.copies.iter().map(|(_, copy)| {
-            (&copy.root, oracle::judge::Evidence::new(&copy.history, self.streams, &copy.reopened))
-        });
+        let copies = self.copies.iter().map(|(_, copy)| (&copy.root, self.evidence_alone(copy)));
         for (root, evidence) in [(&left.root, self.evidence_of(left))].into_iter().chain(copies) {
             if let Err(error) = stored::store(&evidence, self.excused, root) {
                 say(&format!("evidence for `just judge` is missing: {error}"));
@@ -403,6 +401,16 @@ impl<'a> Run<'a> {
         Left { root: self.folder.clone(), history, reopened }
     }
 
+    /// What a history and the states of a database show alone, by what its engine promises.
+    fn evidence_alone<'e>(&self, copy: &'e Left) -> oracle::judge::Evidence<'e> {
+        let Capabilities { level, writers, .. } = self.driver.capabilities();
+        oracle::judge::Evidence {
+            level,
+            writers,
+            ..oracle::judge::Evidence::new(&copy.history, self.streams, &copy.reopened)
+        }
+    }
+
     fn evidence_of<'e>(&'e self, left: &'e Left) -> oracle::judge::Evidence<'e> {
         let Evidence { snapshots, samples, equals, .. } = &self.evidence;
         oracle::judge::Evidence {
@@ -410,10 +418,8 @@ impl<'a> Run<'a> {
             equals,
             accounts: self.bank.map(|bank| self.accounts(bank, &left.reopened)),
             sizes: self.bound.map(|bound| Sizes { samples: samples.clone(), bound }),
-            level: self.driver.capabilities().level,
-            writers: self.driver.capabilities().writers,
             clients_misled: (self.keeps_to_itself && self.processes > 0).then_some(MISLED),
-            ..oracle::judge::Evidence::new(&left.history, self.streams, &left.reopened)
+            ..self.evidence_alone(left)
         }
     }
 
@@ -421,14 +427,13 @@ impl<'a> Run<'a> {
         let judgement = judge_all(&self.evidence_of(left));
         let after = if self.processes > 0 { After::Kill } else { After::Work };
         let mut violations = concluded(judgement, after, &left.root, &mut self.figures);
-        for (name, Left { root, history, reopened }) in &self.copies {
-            let Capabilities { level, writers, .. } = self.driver.capabilities();
-            let evidence = oracle::judge::Evidence {
-                level,
-                writers,
-                ..oracle::judge::Evidence::new(history, self.streams, reopened)
-            };
-            let found = concluded(judge_all(&evidence), after, root, &mut self.figures);
+        let of_copies: Vec<_> = self
+            .copies
+            .iter()
+            .map(|(name, copy)| (name, &copy.root, judge_all(&self.evidence_alone(copy))))
+            .collect();
+        for (name, root, judgement) in of_copies {
+            let found = concluded(judgement, after, root, &mut self.figures);
             violations.extend(found.into_iter().map(|violation| {
                 let witness = format!("in `{name}`, {}", violation.witness);
                 Violation { witness, ..violation }

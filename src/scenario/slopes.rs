@@ -3,7 +3,7 @@
 //! `oracle::resources` judges.
 //!
 //! What it does not verify, and why: what operations of several clients leave (the soak reads that); log files
-//! where transactions only look, whose records stay until somebody writes (docs/open-findings.md).
+//! where transactions only look, as long as the finding `readers-fill-the-log` holds.
 
 use crate::{
     engine::{
@@ -18,6 +18,7 @@ use crate::{
         resources::{Resource, Series},
     },
     scenario::{Case, claims::store, run::denied},
+    settings::{FindingId, excludes},
     testdir::copy_tree,
     verdict::Verdict,
 };
@@ -107,7 +108,7 @@ impl Operation {
         }
     }
 
-    /// Whether it commits what it writes.
+    /// Whether it writes: the engine holds replaced pages back then.
     const fn writes(self) -> bool {
         matches!(
             self,
@@ -122,7 +123,8 @@ impl Operation {
 
     /// Whether this resource is to stay as it is.
     fn gives_back(self, resource: Resource) -> bool {
-        !(self == Self::Look && resource == Resource::Logs)
+        let keeps_log = self == Self::Look && resource == Resource::Logs;
+        !(keeps_log && excludes(FindingId::READERS_FILL_THE_LOG))
     }
 
     fn once(self, at: &Open<'_>, number: u64) -> Outcome<()> {
@@ -213,6 +215,9 @@ pub fn leaves_nothing(
             Some(Series { operation: operation.name(), resource, round, writes, readings })
         })
         .collect();
+    if series.is_empty() || !series.iter().all(Series::is_long) {
+        return Verdict::Inconclusive("the resources were not read".to_owned());
+    }
     let history = History::default();
     let evidence = Evidence { resources: &series, ..Evidence::new(&history, Streams::One, &[]) };
     Verdict::from_violations(judge_all(&evidence).violations())

@@ -3,7 +3,7 @@
 //! processes are there all the same. Reads and writes evidence; the oracles judge it.
 
 use crate::{
-    engine::{Writers, under_test},
+    engine::{Capabilities, Writers, under_test},
     error::{Error, Result},
     history::{
         Event, History, Milestone,
@@ -28,7 +28,7 @@ use std::{
 const FILE: &str = "evidence";
 
 /// The form of that file.
-const FORMAT: u32 = 2;
+const FORMAT: u32 = 3;
 
 /// What a judged case says of itself, in the folder that it left.
 const VERDICT: &str = "verdict.txt";
@@ -42,6 +42,8 @@ struct Stored {
     level: String,
     /// How the engine's writers get on with one another.
     writers: Writers,
+    /// Clients could not rely on what they were told.
+    misled: bool,
     /// The events, as lines of a journal.
     events: Vec<String>,
     reopened: Vec<Reopened>,
@@ -61,6 +63,7 @@ pub fn store(evidence: &Evidence<'_>, excused: &[&str], folder: &Path) -> Result
         streams: evidence.streams,
         level: evidence.level.name().to_owned(),
         writers: evidence.writers,
+        misled: evidence.clients_misled.is_some(),
         events: evidence.history.events.iter().map(line).collect(),
         reopened: evidence.reopened.to_vec(),
         snapshots: evidence.snapshots.to_vec(),
@@ -148,6 +151,9 @@ fn judge_stored(path: &Path) -> Result<JudgedAgain> {
     let evidence = Evidence {
         level: level.ok_or_else(|| unusable(format!("it has no level `{}`", stored.level)))?,
         writers: stored.writers,
+        clients_misled: stored
+            .misled
+            .then_some("the clients of the case could not rely on what they were told"),
         snapshots: &stored.snapshots,
         equals: &stored.equals,
         accounts: stored.accounts.clone(),
@@ -183,7 +189,9 @@ fn judge_journal(path: &Path) -> Result<JudgedAgain> {
     }
     let dumps = dumps.iter().map(|path| read_dump(path)).collect::<Result<_>>()?;
     let reopened = Reopened::at_milestones(&history, dumps);
-    Ok(again(path, &Evidence::new(&history, streams, &reopened), lacks))
+    let Capabilities { level, writers, .. } = under_test::driver().capabilities();
+    let evidence = Evidence { level, writers, ..Evidence::new(&history, streams, &reopened) };
+    Ok(again(path, &evidence, lacks))
 }
 
 /// The dumps of processes, in the order of these.
@@ -265,7 +273,7 @@ mod tests {
         assert_eq!(judged(dir.path()).0, [OracleName::Durability]);
         fs::write(dir.join(FILE), "\u{9}").unwrap();
         let error = judge(dir.path()).unwrap_err().to_string();
-        assert!(error.contains("no evidence of the form 2"), "{error}");
+        assert!(error.contains("no evidence of the form 3"), "{error}");
     }
 
     #[test]

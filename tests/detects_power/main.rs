@@ -244,12 +244,9 @@ fn an_engine_that_syncs_is_not_blamed() {
 #[cfg(any(feature = "fjall", feature = "redb"))]
 mod failed {
     use super::{caught, each, not_blamed};
-    use mace_prod::{
-        engine::{
-            Driver, Outcome, Txn,
-            interceptor::{Intercept, Interceptor},
-        },
-        verdict::Verdict,
+    use mace_prod::engine::{
+        Driver, Outcome, Txn,
+        interceptor::{Intercept, Interceptor},
     };
     use std::{path::Path, sync::Arc};
 
@@ -275,6 +272,8 @@ mod failed {
         }
     }
 
+    const NO_FAULTS: &str = "which syncs are behind this engine's commits is not written down";
+
     /// The syncs behind this engine's commits fail after a while, and from then on.
     fn faults(driver: &dyn Driver) -> Option<&'static str> {
         match &*driver.identity().name {
@@ -288,7 +287,7 @@ mod failed {
     fn acknowledged_commits_that_failed_are_missed() {
         each(|case, driver| match faults(driver) {
             Some(faults) => caught(case, &Deaf(driver), faults),
-            None => Verdict::Pass,
+            None => case.skip(NO_FAULTS),
         });
     }
 
@@ -296,7 +295,7 @@ mod failed {
     fn an_engine_that_reports_failures_is_not_blamed() {
         each(|case, driver| match faults(driver) {
             Some(faults) => not_blamed(case, driver, faults),
-            None => Verdict::Pass,
+            None => case.skip(NO_FAULTS),
         });
     }
 }

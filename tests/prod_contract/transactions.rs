@@ -1,7 +1,7 @@
 //! What single transactions promise where random lists of operations seldom come: deletions without end, versions
 //! deep in a key's history, many adders that are open at once, long scans from the back, and transactions
 //! that only look or are dropped. One thread; which transaction is open when is written down. What those that
-//! only look leave in the log is not compared: docs/open-findings.md.
+//! only look leave in the log is not compared: the finding `readers-fill-the-log`.
 
 use mace_prod::{
     case,

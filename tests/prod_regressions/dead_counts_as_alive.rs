@@ -24,7 +24,7 @@
 
 use mace_prod::{
     engine::{
-        Bucket, BucketOptions, Driver, EngineError, EngineOptions, Outcome, Preset, Reason, Txn,
+        Bucket, BucketOptions, Driver, EngineError, EngineOptions, Outcome, Preset, Txn,
         mace::MaceDriver,
     },
     history::accounting::settled,
@@ -69,7 +69,7 @@ regression!(DEAD_COUNTS_AS_ALIVE: a_division_gives_up_what_it_copied, |finding| 
             .and_then(|()| settled(engine.as_ref(), &BTreeSet::from(["b".to_owned()])));
         accounts.push(account);
     }
-    let has_account = accounts[0] != Err(EngineError::Refused(Reason::Unsupported));
+    let has_account = accounts[0] != Err(EngineError::UNSUPPORTED);
     finding.needs(has_account, "only an engine with its own assertions can be asked for its account")?;
     finding.expects(accounts[0] == Ok(None), &accounts)?;
     let shows = matches!(&accounts[1], Ok(Some(difference)) if difference.contains(SYMPTOM));

@@ -39,6 +39,11 @@ const REQUESTS: u64 = 300;
 
 regression!(OPENED_WHILE_CREATED: commits_of_who_opens_a_new_bucket_stay, |finding| {
     finding.needs(hold::is_possible(), "threads can be held on Linux only")?;
+    let mut control = finding.database("control");
+    let ended = finding.process(&mut control, &opened_behind());
+    finding.expects(ended.is_done(), &ended)?;
+    let found = finding.judged(control, &Preset::Defaults.engine());
+    finding.expects(found == Verdict::Pass, &found)?;
     for nth in (1..=REQUESTS).step_by(STEP) {
         let mut database = finding.database(&format!("request-{nth}"));
         let ended = finding.process(&mut database, &opened_at(nth));
@@ -66,16 +71,29 @@ fn is_lost(found: &Verdict) -> bool {
 /// The process whose second thread opens a bucket that is being created, and commits; it dies then.
 fn opened_at(nth: u64) -> Stage {
     let made = Preset::Defaults.bucket();
-    let work = Traffic { first_client: 8, ..Traffic::sweep(Sweep::fill(20, 100, 5)) };
     let meeting = Meeting {
         acts: vec![Script::of(&made, |s| s.open("a"))],
         during: 0,
         place: Place { thread: LEAD.to_owned(), at: At::Asking(PAGE), nth },
         amid: Script::of(&made, |s| {
             s.open("a");
-            s.work("a", work);
+            s.work("a", work());
         }),
         then: Then::Die,
     };
     Stage::dying(&Preset::Defaults.engine(), vec![Step::Meet(Box::new(meeting))])
+}
+
+/// The same work, once the creation has returned.
+fn opened_behind() -> Stage {
+    let made = Preset::Defaults.bucket();
+    let steps = Script::of(&made, |s| {
+        s.open("a");
+        s.work("a", work());
+    });
+    Stage::dying(&Preset::Defaults.engine(), steps)
+}
+
+fn work() -> Traffic {
+    Traffic { first_client: 8, ..Traffic::sweep(Sweep::fill(20, 100, 5)) }
 }

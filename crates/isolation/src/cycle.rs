@@ -163,26 +163,31 @@ impl<'a> Component<'a> {
             Anti::Any => |_| Anomaly::AntiDependencyCycle,
             Anti::None | Anti::Apart => |_| Anomaly::Phantom,
         };
-        let groups: [&[(Allowed, Namer)]; 6] = [
-            &[(ww, |_| Anomaly::DirtyWrite), (core, |_| Anomaly::CyclicInformationFlow)],
-            &[(one, name_of_one), (apart, name_of_several)],
-            &[(wide, |_| Anomaly::AntiDependencyCycle)],
-            &[(scans, met)],
-            &[(session, |_| Anomaly::SessionOrder)],
-            &[(timed, name_of_timed)],
-        ];
-        let is_forbidden = |at: usize| match at {
-            0 => true,
-            1 | 3 => rule.anti != Anti::None,
-            2 => rule.anti == Anti::Any,
-            _ => rule.time,
+        let reads = rule.anti != Anti::None;
+        let group = |is_forbidden, is_grave, kinds: Vec<(Allowed, Namer)>| Group {
+            is_forbidden,
+            is_grave,
+            kinds,
         };
+        let groups = [
+            group(
+                true,
+                true,
+                vec![(ww, |_| Anomaly::DirtyWrite), (core, |_| Anomaly::CyclicInformationFlow)],
+            ),
+            group(reads, true, vec![(one, name_of_one), (apart, name_of_several)]),
+            group(rule.anti == Anti::Any, false, vec![(wide, |_| Anomaly::AntiDependencyCycle)]),
+            group(reads, false, vec![(scans, met)]),
+            group(rule.time, false, vec![(session, |_| Anomaly::SessionOrder)]),
+            group(rule.time, false, vec![(timed, name_of_timed)]),
+        ];
         let mut any = false;
-        for (at, group) in groups.into_iter().enumerate().filter(|(at, _)| is_forbidden(*at)) {
-            if at >= 2 && any {
+        for group in groups.into_iter().filter(|group| group.is_forbidden) {
+            if any && !group.is_grave {
                 break;
             }
-            let cycles = group.iter().map(|&(allowed, name)| Some((name, self.shortest(allowed)?)));
+            let cycles = group.kinds.iter();
+            let cycles = cycles.map(|&(allowed, name)| Some((name, self.shortest(allowed)?)));
             if let Some((name, cycle)) = cycles.flatten().next() {
                 any = true;
                 found.add(name(&cycle), Evidence::Cycle(cycle));
@@ -231,6 +236,15 @@ impl<'a> Component<'a> {
 }
 
 type Namer = fn(&[Edge]) -> Anomaly;
+
+/// Kinds of cycles, of which the first that is found counts.
+struct Group {
+    /// Whether the rule forbids them.
+    is_forbidden: bool,
+    /// Whether they count beside others that were found.
+    is_grave: bool,
+    kinds: Vec<(Allowed, Namer)>,
+}
 
 fn name_of_one(cycle: &[Edge]) -> Anomaly {
     if cycle.len() == 2 { Anomaly::FracturedRead } else { Anomaly::GSingle }

@@ -26,7 +26,8 @@ const FILE: &str = "failing-seeds.json";
 
 /// What chooses the engine, or what the runner itself makes of its results: a seed that failed under
 /// another choice waits for a run under that choice.
-const OF_THE_RUN: [&str; 4] = [
+const OF_THE_RUN: [&str; 5] = [
+    knob::MACE_PROD_ENGINE.name(),
     knob::MACE_ENGINE.name(),
     knob::MACE_ENGINE_PATH.name(),
     knob::MACE_PROD_FIXES.name(),
@@ -52,7 +53,7 @@ pub(crate) fn of_last_report(session: &Session, mode: Option<Mode>) -> Result<Ve
         Some(text) => junit::layers(&text, None)
             .map_err(|why| refused(format!("the last report is unreadable ({why})")))?,
     };
-    let features = session.knobs.get(knob::FEATURES);
+    let features = session.knobs.features();
     let names: BTreeSet<&str> =
         layers.iter().map(|layer| Repetition::part_of(&layer.label)).collect();
     if let Some(mode) = mode {

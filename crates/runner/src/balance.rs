@@ -24,8 +24,8 @@ pub(crate) fn times(label: &str, cases: &Inventory, layers: &[Layer]) -> Vec<Too
     ran.map(took).collect()
 }
 
-/// The cases of each of so many shards, of no more than there are cases: the longest first, each to the shard that has least to do. A case
-/// without a time takes the median.
+/// Deals the cases out: the longest first, each to the shard that has least to do. A case without a time takes
+/// the median. Gives one slice for each shard, but no more slices than cases.
 pub(crate) fn slices(cases: &Inventory, times: &[Took], shards: u32) -> Vec<Inventory> {
     let times: BTreeMap<&CaseId, u64> =
         times.iter().map(|Took { case, time_ms }| (case, *time_ms)).collect();

@@ -5,7 +5,7 @@ use crate::{
     part::{Build, Part},
     session::Session,
 };
-use knobs::{Home, Knobs, Source, knob};
+use knobs::{Home, Knobs, Source, engines, knob};
 use process::wanted::Wanted;
 use results::run::Setting;
 use std::{fmt::Write, time::SystemTime};
@@ -54,17 +54,22 @@ impl Origin {
     /// The one command that runs a case again as it ran.
     pub(crate) fn repro(&self, part: &Part, case: &str) -> String {
         let mut command = String::new();
+        // The knob of another engine says how the suite is built.
+        let is_engine = |knob: &&Setting| knob.name == knob::MACE_PROD_ENGINE.name();
+        let engine = self.knobs.iter().find(is_engine).and_then(|knob| knob.value.as_deref());
+        let is_other = engine.is_some_and(|engine| engine != engines::MACE);
         for (name, value) in &self.settings {
             let _ = write!(command, "{name}={} ", quoted(value));
         }
         if let Build::Suite(features) = &part.build
             && features != "failpoints"
             && !features.is_empty()
+            && !is_other
         {
             let _ = write!(command, "FEATURES={} ", quoted(features));
         }
         let _ = write!(command, "just repro {} {}", quoted(case), self.seed);
-        if !part.build.has_failpoints() {
+        if !is_other && !part.build.has_failpoints() {
             command.push_str(" --plain");
         }
         command

@@ -145,7 +145,7 @@ fn announce_first(before: &[Again], order: &Order) {
             "again      {count} cases that failed in the last report, no others"
         ));
     } else if count > 0 {
-        console::note(&format!("first: {count} failing seeds of before"));
+        console::note(&format!("first: {count} failing seeds of earlier runs"));
     }
 }
 

@@ -1,7 +1,7 @@
 //! `prod judge`: today's oracles over what a case left. The suite's own program knows them; this builds and
 //! starts it.
 
-use knobs::{Knobs, knob};
+use knobs::Knobs;
 use process::{Error, Interrupts, Outcome, Result};
 use results::contents::PROGRAM;
 use std::{
@@ -23,7 +23,7 @@ pub(crate) fn judge(
     let cargo = |verb: &str| {
         let mut command = Command::new("cargo");
         command.args([verb, "--quiet", "--bin", PROGRAM, "--no-default-features"]);
-        command.args(["--features", knobs.get(knob::FEATURES)]).current_dir(knobs.root());
+        command.args(["--features", knobs.features()]).current_dir(knobs.root());
         command
     };
     // Apart from the run: what cargo ends with then means the build.

@@ -16,7 +16,11 @@ use knobs::{
     findings::{Finding, Findings},
     knob,
 };
-use process::{Error, Interrupts, Outcome, Result, console, engine::Engine, wanted::Wanted};
+use process::{
+    Error, Interrupts, Outcome, Result, console,
+    engine::Engine,
+    wanted::{Wanted, mace_alone},
+};
 use results::{
     CaseOutcome,
     contents::{Contents, PROGRAM},
@@ -25,6 +29,7 @@ use results::{
     standing::{Standing, Word},
 };
 use std::{
+    collections::BTreeSet,
     fs,
     path::{Path, PathBuf},
     process::{Command, Stdio},
@@ -89,21 +94,23 @@ pub(crate) fn upgrade(
     threads: u32,
     interrupts: &Interrupts,
 ) -> Result<Outcome> {
-    let root = Knobs::load_with(flags)?.root().to_owned();
+    let knobs = Knobs::load_with(flags)?;
+    mace_alone(&knobs)?;
+    let root = knobs.root();
     let folder = root.join(FOLDER);
-    let mut flags = flags.to_vec();
-    let seed = Knobs::load_with(&flags)?.get(knob::MACE_PROD_SEED).unwrap_or(1).to_string();
-    flags.push((knob::MACE_PROD_SEED.name(), &seed));
+    let seed = knobs.get(knob::MACE_PROD_SEED).unwrap_or(1).to_string();
+    let flags = [flags, &[(knob::MACE_PROD_SEED.name(), seed.as_str())]].concat();
     let wanted = [Wanted::parse(names[0])?, Wanted::parse(names[1])?];
     let old = Side::new(&flags, &wanted[0], "old", threads, interrupts)?;
     let new = Side::new(&flags, &wanted[1], "new", threads, interrupts)?;
     let mut page = Page::default();
     page.lines
         .push(format!("{} -> {}, the fast layer with root seed {seed}", old.engine, new.engine));
-    findings(&mut page, &Findings::load(&root)?, &old, &new);
+    findings(&mut page, &Findings::load(root)?, &old, &new);
     promises(&mut page, &old, &new);
+    cases(&mut page, &old, &new);
     folders(&mut page, &folder, [&old, &new], interrupts)?;
-    let compared = root.join(Knobs::load_with(&flags)?.get(knob::MACE_PERF_OUT_DIR));
+    let compared = root.join(knobs.get(knob::MACE_PERF_OUT_DIR));
     speed(&mut page, &compared.join("compare.json"), &old, &new, names)?;
     let verdict = match page.worse {
         0 => Outcome::Passed,
@@ -223,6 +230,22 @@ fn promises(page: &mut Page, old: &Side, new: &Side) {
     }
 }
 
+/// Cases that fail with one of the two alone. A known finding that does not show is no failure of that kind:
+/// [`findings`] has it.
+fn cases(page: &mut Page, old: &Side, new: &Side) {
+    page.title("cases");
+    let failing = |side: &Side| -> BTreeSet<String> {
+        let failed = side.judged.layer.failures();
+        let failed = failed.filter(|case| case.outcome != CaseOutcome::NotReproduced);
+        failed.map(|case| case.id.name.clone()).collect()
+    };
+    let was = failing(old);
+    let is = failing(new);
+    is.difference(&was).for_each(|name| page.worse(&format!("fails: {name}")));
+    was.difference(&is).for_each(|name| page.better(&format!("fails no longer: {name}")));
+    page.say(&format!("failing on both: {}", is.intersection(&was).count()));
+}
+
 /// Makes a database with a side's engine in its folder, in place of the one there.
 fn made(side: &Side, folder: &Path, end: &str, interrupts: &Interrupts) -> Result<Database> {
     let dir = folder.join(&side.name).join(format!("db-{end}"));
@@ -256,6 +279,9 @@ fn folders(
     for (end, word) in ENDS {
         let from_old = made(old, folder, end, interrupts)?;
         let from_new = made(new, folder, end, interrupts)?;
+        if let (Ok(_), Err(why)) = (&from_old.contents, &from_new.contents) {
+            page.worse(&format!("the new makes none that is {word}: {why}"));
+        }
         sizes.push((word, from_old.contents.clone(), from_new.contents.clone()));
         let forth = format!("one of the old, {word}, opened by the new");
         match opened(new, &from_old, interrupts)? {
@@ -273,6 +299,13 @@ fn folders(
         match opened(old, &from_new, interrupts)? {
             Ok(found) => page.say(&format!("{back}: all {} pairs", found.pairs)),
             Err(why) => page.say(&format!("{back}: {why}")),
+        }
+        let again = made(new, folder, end, interrupts)?;
+        let own = format!("one of the new, {word}, opened by the new");
+        match opened(new, &again, interrupts)? {
+            Ok(found) => page.say(&format!("{own}: all {} pairs", found.pairs)),
+            Err(why) if again.contents.is_ok() => page.worse(&format!("{own}: {why}")),
+            Err(why) => page.say(&format!("{own}: {why}")),
         }
     }
     page.title("file sizes, the same work");

@@ -136,15 +136,23 @@ impl<'a> Runner<'a> {
             if is_blocked {
                 self.reach(Milestone::Blocked { thread: place.thread.clone() });
             } else if *then == Then::Die {
-                std::process::abort();
+                self.dies();
             }
             drop(hold);
             joined(other).and(joined(lead))?;
             if *then == Then::Die {
-                std::process::abort();
+                self.dies();
             }
             Ok(false)
         })
+    }
+}
+
+impl Runner<'_> {
+    /// Ends the process, as it was told.
+    fn dies(&self) -> ! {
+        self.reach(Milestone::Scripted { commits: self.tally.committed() });
+        std::process::abort();
     }
 }
 

@@ -144,4 +144,9 @@ fn accepts_an_unanswered_commit_that_would_be_refused() {
     assert_eq!(found(&asked, Writers::CheckedAtCommit), 0);
     assert_eq!(found(&asked, Writers::FirstWins), 1);
     assert_eq!(found(&asked.ok(1), Writers::CheckedAtCommit), 1);
+    // What else it read is judged all the same.
+    let stale = Script::new().txn("b", 0, &[("z", W::Set)]).begin("b", 1);
+    let stale = stale.txn("b", 0, &[("a", W::Set)]);
+    let stale = stale.reading(&[saw_nothing("a"), saw_nothing("z")]).commit(1, &[("a", W::Set)]);
+    assert_eq!(found(&stale, Writers::CheckedAtCommit), 1);
 }

@@ -47,14 +47,14 @@ const DATABASE: &str = "db";
 /// Where it is copied to, below that folder, with what a copy that was cut off left.
 const COPIES: &str = "copies";
 
-/// The stretch behind which the bucket is unloaded and the database at rest is copied: early, so that what that makes a
-/// process hold is there before it is judged what grows.
+/// The stretch behind which the bucket is unloaded and the database at rest is copied: early, so that the
+/// memory it takes is there before growth is judged.
 const EARLY: u64 = 1;
 
 /// The stretch beside which the database at work is copied.
 const COPIED: u64 = 2;
 
-/// Rounds of collection while the bucket is unloaded: what is left to clean up in it must not be done without it.
+/// Rounds of collection while the bucket is unloaded: garbage of an unloaded bucket must wait until it is loaded.
 const WHILE_UNLOADED: u32 = 8;
 
 /// Stretches of work in a life, each with a rest at its end.
@@ -185,7 +185,7 @@ impl Life {
 
 impl Living<'_> {
     fn bucket(&self) -> &dyn Bucket {
-        self.bucket.as_deref().expect("it is unloaded while nobody works only")
+        self.bucket.as_deref().expect("it is unloaded only while nobody works")
     }
 
     fn verifier(&self) -> Verifier<'_> {
@@ -293,7 +293,7 @@ impl Living<'_> {
 
     /// Copies the database while nobody works and judges the copy. Whether it is sound.
     fn copied_at_rest(&self) -> Outcome<bool> {
-        // The wait of the one before it ended before its record was in the log.
+        // The checkpoint before may have returned with its record not yet in the log.
         self.bucket().checkpoint_and_wait();
         let words = match self.copied()? {
             Some(promised) => self.of_copy(&promised),

@@ -239,6 +239,7 @@ impl Recipe {
                 can.lacks(Need::Collection)
             }
             Self::Evict => can.lacks(Need::Sizes),
+            Self::Held => can.lacks(Need::Hooks),
             Self::SwitchWidth if !can.resizes => Some("no change of its writer groups"),
             _ => None,
         }
@@ -380,31 +381,22 @@ fn open(bucket: &str, preset: Preset) -> Step {
     Step::Open { bucket: bucket.to_owned(), options: preset.bucket().for_kills() }
 }
 
-/// Checkpoints, each held at another hook of the engine while clients commit. Without hooks nobody is
-/// held, and nothing else is done.
+/// The hooks of the engine at which checkpoints are held.
+pub const HELD_POINTS: [&str; 3] = [
+    "checkpoint/AfterSnapshotBuilt",
+    "checkpoint/AfterResultSync",
+    "gc_stat/CheckpointBeforeManifestCommit",
+];
+
+/// Checkpoints, each held at another hook of the engine while clients commit.
 fn held(preset: Preset) -> Vec<Step> {
-    let points = [
-        "checkpoint/AfterSnapshotBuilt",
-        "checkpoint/AfterResultSync",
-        "gc_stat/CheckpointBeforeManifestCommit",
-    ];
-    let meets = points.into_iter().map(|point| {
+    let meets = HELD_POINTS.into_iter().map(|point| {
         let place = Place { thread: "checkpointer".to_owned(), at: At::hook(point), nth: 1 };
         let act = vec![open(BUCKET, preset), checkpoint()];
-        let amid = vec![open(BUCKET, preset), traffic(BUCKET, 1, 3, 0)];
-        let amid = amid.into_iter().map(|step| match step {
-            Step::Traffic { bucket, traffic } => {
-                Step::Traffic { bucket, traffic: Traffic { first_client: 8, ..traffic } }
-            }
-            step => step,
-        });
-        Step::Meet(Box::new(Meeting {
-            acts: vec![act],
-            during: 0,
-            place,
-            amid: amid.collect(),
-            then: Then::GoOn,
-        }))
+        let source = Source::Mix(Mix { keys: 24, abort_pct: 0, ..Mix::default() });
+        let traffic = Traffic { first_client: 8, clients: 1, source, txns: 3 };
+        let amid = vec![open(BUCKET, preset), Step::Traffic { bucket: BUCKET.to_owned(), traffic }];
+        Step::Meet(Box::new(Meeting { acts: vec![act], during: 0, place, amid, then: Then::GoOn }))
     });
     meets.flat_map(|meet| [mixed(1, 2), meet]).collect()
 }

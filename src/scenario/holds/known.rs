@@ -33,12 +33,17 @@ const EVICTOR: &str = "evictor";
 /// Whether a known finding may show in this schedule.
 pub fn excludes_schedule(schedule: &Schedule, work: &Work) -> bool {
     let Schedule { thread, label, amid, then, .. } = schedule;
+    if *then == Then::Close {
+        // Nothing is done amid it.
+        return false;
+    }
     let act = work.acts[schedule.act];
     let is_lead = thread == LEAD;
     let changes = CHANGES.iter().any(|name| label.contains(name));
     let cuts = matches!(amid, Checkpoint | Renew | Copy | Unload);
     let shows = |id: FindingId| match id {
-        FindingId::OPENED_WHILE_CREATED => is_lead && act == Open,
+        // Who has a handle has opened the bucket that is being created.
+        FindingId::OPENED_WHILE_CREATED => is_lead && act == Open && amid.has_handle(),
         // What a cut tears apart is seen in a killed process, and in a copy.
         FindingId::SPLIT_WITHOUT_ITS_CHILD | FindingId::HISTORY_AHEAD_OF_ITS_PAGE => {
             changes && cuts && (*then == Then::Die || copies(work, *amid))
@@ -52,7 +57,7 @@ pub fn excludes_schedule(schedule: &Schedule, work: &Work) -> bool {
             is_lead && act == Copy && matches!(amid, Checkpoint | Renew | Collect)
                 || *amid == Copy && (act == Checkpoint || thread == "checkpointer")
         }
-        FindingId::UNLOAD_RACES_THE_EVICTOR => work.evicts && *amid == Unload,
+        FindingId::UNLOAD_RACES_THE_EVICTOR => work.is_evicting() && *amid == Unload,
         _ => false,
     };
     OF_MEETINGS.into_iter().any(|id| excludes(id) && shows(id))

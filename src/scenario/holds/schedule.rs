@@ -194,7 +194,10 @@ impl Schedule {
             acts: acts(work),
             during: self.act,
             place,
-            amid: attempted(self.amid.steps(Who::Other, &options)),
+            amid: match self.then {
+                Then::Close => Vec::new(),
+                Then::GoOn | Then::Die => attempted(self.amid.steps(Who::Other, &options)),
+            },
             then: self.then,
         }))
     }

@@ -96,12 +96,17 @@ pub const ALL: &[Work] = &[
 ];
 
 impl Work {
+    /// Whether pages leave memory: where some become empty, only on an engine that can merge those meanwhile.
+    pub fn is_evicting(&self) -> bool {
+        let empties = self.acts.contains(&Thin);
+        self.evicts && !(empties && excludes(FindingId::MERGE_RACES_THE_EVICTOR))
+    }
+
     /// How its buckets are made: checkpoints are written when they are asked for.
     pub fn bucket(&self) -> BucketOptions {
         let made = BucketOptions { split_keys: 64, consolidate_deltas: 16, ..self.preset.bucket() };
         let made = made.checkpoints_when_asked();
-        let empties = self.acts.contains(&Thin);
-        if self.evicts && !(empties && excludes(FindingId::MERGE_RACES_THE_EVICTOR)) {
+        if self.is_evicting() {
             BucketOptions { cache_bytes: 16 << 10, evict_pct: 80, ..made }
         } else {
             BucketOptions { cache_bytes: 1 << 30, ..made }

@@ -10,6 +10,7 @@ use faultfs::{Case as State, Explore, Finding, Outcome, Plan, Report, Trace};
 use knobs::budget::Unit;
 use mace_prod::{
     engine::{Driver, Preset},
+    history::Event,
     oracle::{
         OracleName, Violation,
         judge::of_crash_states,
@@ -18,6 +19,7 @@ use mace_prod::{
     report::{Figures, say},
     scenario::{
         Case,
+        chaos::recipes::{HELD_POINTS, Recipe},
         power::{
             DATABASE, Recorded, SecondCrashes,
             known::{REVIVED_COMMIT, UNSYNCED_LOG_NAME},
@@ -58,7 +60,20 @@ pub(crate) fn power_loss(case: &mut Case, driver: &dyn Driver, work: Workload) -
     case.figures.tries(promises(of_crash_states(), after));
     let mut violations = concluded(run.live(), after, places.root(), &mut case.figures);
     violations.extend(found(case, &report));
-    Verdict::from_violations(violations).and(enough(&report, states)).and(depth(case, work, &run))
+    Verdict::from_violations(violations)
+        .and(enough(&report, states))
+        .and(depth(case, work, &run))
+        .and(held(work, &run))
+}
+
+/// A work in which checkpoints are held says nothing when they were not.
+fn held(work: Workload, run: &Recorded<'_>) -> Verdict {
+    let is_held = |event: &&Event| matches!(event, Event::Milestone(it) if it.is_held());
+    let times = run.history.events.iter().filter(is_held).count();
+    if work.recipe != Recipe::Held || times >= HELD_POINTS.len() {
+        return Verdict::Pass;
+    }
+    Verdict::Inconclusive(format!("{times} of {} checkpoints were held", HELD_POINTS.len()))
 }
 
 /// A deep work whose database was not deep says nothing.

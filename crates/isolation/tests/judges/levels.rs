@@ -223,7 +223,7 @@ fn an_honest_store_is_snapshot_isolated_to_both() {
     let mut skewed = 0;
     for seed in 0..20 {
         let lists = seed % 2 == 0;
-        let unknown = [0, 10][seed as usize % 2];
+        let unknown = [0, 10][seed as usize / 2 % 2];
         let shape = if lists { Shape::Lists } else { Shape::Registers };
         let play = Play { clients: 6, lists, unknown, ..Play::new(None, seed) };
         let text = elle(&play.run().history, shape).expect("recorded by the rules");

@@ -58,7 +58,7 @@ fn cargo_what_failed_is_run_again() {
 fn cargo_failing_seeds_come_first() {
     let fixture = Fixture::new();
     let first = |run: &Run, count: usize| {
-        let line = format!("first: {count} failing seeds of before\n");
+        let line = format!("first: {count} failing seeds of earlier runs\n");
         let said = run.stderr.contains("first: ");
         assert_eq!((said, run.stderr.contains(&line)), (count > 0, count > 0), "{run:#?}");
     };
