@@ -57,6 +57,7 @@ findings!(OF_MACE, "Those of mace-kv: one for each entry of `.config/known-findi
     TRANSACTION_ENDS_EARLY "transaction-ends-early",
     READERS_FILL_THE_LOG "readers-fill-the-log",
     OPENED_WHILE_CREATED "opened-while-created",
+    SCAN_FROM_AN_OLDER_VERSION "scan-from-an-older-version",
 );
 
 findings!(OF_OTHERS, "Those of the engines that mace-kv is compared with.":

@@ -20,7 +20,8 @@
 //! Broken promise: `protocol.persist_stat_matches_payload_relocations`: a record that is not marked inactive is
 //! reachable; else "durable junk looks live forever".
 //!
-//! Ruled out: without the view, without the dropped transaction, and without the last write the account is right.
+//! Ruled out: without the view, without the dropped transaction, and without the last write the account is right, but
+//! for the race: once in some dozen runs beside other cases.
 
 use mace_prod::{
     engine::{
@@ -71,10 +72,14 @@ regression!(DEAD_COUNTS_AS_ALIVE: a_division_gives_up_what_it_copied, |finding| 
     }
     let has_account = accounts[0] != Err(EngineError::UNSUPPORTED);
     finding.needs(has_account, "only an engine with its own assertions can be asked for its account")?;
-    finding.expects(accounts[0] == Ok(None), &accounts)?;
-    let shows = matches!(&accounts[1], Ok(Some(difference)) if difference.contains(SYMPTOM));
-    finding.shows(shows)?;
-    finding.keeps(accounts[1] == Ok(None), "what is dead counts as dead", &accounts)?;
+    let shows = |account: &Outcome<Option<String>>| {
+        matches!(account, Ok(Some(difference)) if difference.contains(SYMPTOM))
+    };
+    // The evictor may have shown it by the race, without the view.
+    finding.expects(accounts[0] == Ok(None) || shows(&accounts[0]), &accounts)?;
+    finding.shows(accounts.iter().any(shows))?;
+    let are_right = accounts.iter().all(|account| *account == Ok(None));
+    finding.keeps(are_right, "what is dead counts as dead", &accounts)?;
     finding.came_to("a division of a leaf with older versions", 1);
     Ok(())
 });

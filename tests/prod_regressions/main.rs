@@ -25,6 +25,7 @@ mod panic_within_a_checkpoint_record;
 mod readers_fill_the_log;
 mod record_of_whole_blocks;
 mod refused_opening_deletes;
+mod scan_from_an_older_version;
 mod scan_over_checkpoint;
 mod split_without_its_child;
 mod transaction_ends_early;

@@ -263,6 +263,14 @@ pub enum Span {
 }
 
 impl Sweep {
+    /// The key that the engine looks for first, when it is one that may be there.
+    pub fn begins_at(&self) -> Option<&Key> {
+        match &self.span {
+            Span::Prefix(key) | Span::Between(Bound::Included(key), _) => Some(key),
+            Span::All | Span::Between(..) => None,
+        }
+    }
+
     /// The scan to ask the engine for.
     pub fn scan(&self) -> Scan {
         let bytes = |bound: &Bound<Key>| bound.as_ref().map(|key| key.0.to_vec());

@@ -15,10 +15,7 @@ use crate::{
     },
     settings::{FindingId, excludes},
 };
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    sync::Arc,
-};
+use std::{collections::BTreeMap, sync::Arc};
 
 /// An ordered map whose copies share their bytes.
 pub(super) type Map = BTreeMap<Arc<[u8]>, Arc<[u8]>>;
@@ -51,7 +48,7 @@ pub(super) struct Bucket {
     /// `Busy` until it has cleaned up.
     pub(super) aborted: bool,
     /// Every key that was ever written.
-    pub(super) keys: BTreeSet<Arc<[u8]>>,
+    pub(super) keys: BTreeMap<Arc<[u8]>, u32>,
     /// When each key was last committed, by plain writes and by merges.
     commits: BTreeMap<Arc<[u8]>, Commits>,
 }
@@ -77,7 +74,7 @@ impl Reference {
             pairs: Arc::default(),
             options: BucketOptions { merge, ..preset.bucket() }.for_empty_pages(),
             aborted: false,
-            keys: BTreeSet::new(),
+            keys: BTreeMap::new(),
             commits: BTreeMap::new(),
         };
         let mut engine = preset.engine();
@@ -284,7 +281,7 @@ impl Reference {
                 txn.operands.entry(key.clone()).or_default().push(value.bytes());
             }
         }
-        bucket.keys.insert(key.clone());
+        *bucket.keys.entry(key.clone()).or_default() += 1;
         let touched = txn.touched.entry(key.clone()).or_default();
         touched.add(txn.number, how == How::Merge);
         Some(Ok(()))
@@ -351,7 +348,7 @@ impl Reference {
     }
 }
 
-fn scan(map: &Map, sweep: &Sweep) -> Vec<(Vec<u8>, Vec<u8>)> {
+pub(super) fn scan(map: &Map, sweep: &Sweep) -> Vec<(Vec<u8>, Vec<u8>)> {
     let keys = sweep.scan().keys;
     let mut left = map.iter().filter(|(key, _)| keys.contains(key));
     let mut pairs = Vec::new();

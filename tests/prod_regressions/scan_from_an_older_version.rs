@@ -1,0 +1,63 @@
+//! Cause: what changed in a page since it was folded is kept in a tree whose entries are sorted by key, and by version
+//! within a key, the newest first. A leaf of 64 entries is divided in the middle; the separator is the first
+//! entry of the right half, with its version. `Cursor::seek_to_key` (`src/utils/imtree.rs`) looks for the
+//! beginning of a scan by the key alone, and where a separator has that key it goes to the right of it. Newer
+//! versions of the key stand on the left.
+//!
+//! Sequence: default options, one client. A hundred keys are written, and each is updated once. The page folds
+//! behind 256 changes, so its tree has leaves to divide.
+//!
+//! Symptom: a scan that begins at a key which is a separator meets the value before the update, or a key that was
+//! deleted; a read of the key in the same view gives the new value. It stays so until the page is folded.
+//!
+//! Broken promise: "a transaction or view sees a consistent snapshot": what it reads of a key does not depend on how
+//! it asks.
+//!
+//! Ruled out: a scan over all keys, and one that begins between two keys, meets the new value of each; with
+//! `consolidate_threshold` below 64 nothing is divided.
+
+use mace_prod::{
+    engine::{Driver, Keys, Order, Preset, Read, Scan, mace::MaceDriver},
+    regression,
+    scenario::claims::store,
+};
+use std::ops::Bound::{Included, Unbounded};
+
+const KEYS: u64 = 100;
+
+fn key(number: u64) -> Vec<u8> {
+    format!("{number:04}").into_bytes()
+}
+
+/// Whether the first pair, in key order, of what begins at `from` is `wanted` with its new value.
+fn meets(view: &dyn Read, from: Vec<u8>, order: Order, wanted: u64) -> bool {
+    let keys = Keys::Range(Included(from), Unbounded);
+    let mut pairs = view.scan(&Scan { keys, order, limit: usize::MAX }).expect("a healthy bucket");
+    pairs.sort_unstable();
+    pairs.first() == Some(&(key(wanted), b"new".to_vec()))
+}
+
+regression!(SCAN_FROM_AN_OLDER_VERSION: a_scan_meets_what_a_read_does, |finding| {
+    let options = Preset::Defaults.engine();
+    let engine = MaceDriver.open(&finding.dir("db"), &options).expect("a fresh database opens");
+    let bucket = engine.create_bucket("a", &Preset::Defaults.bucket()).expect("a fresh bucket");
+    for value in ["old", "new"] {
+        (0..KEYS).for_each(|number| {
+            store(bucket.as_ref(), &key(number), value.as_bytes()).expect("a healthy bucket");
+        });
+    }
+    let view = bucket.view().expect("a healthy bucket");
+    let mut stale = Vec::new();
+    for number in 0..KEYS {
+        let before = number.checked_sub(1).map_or_else(Vec::new, |last| [&key(last)[..], b"-"].concat());
+        let control = meets(view.as_ref(), before, Order::Forward, number);
+        finding.expects(control && view.get(&key(number)) == Ok(b"new".to_vec()), &number)?;
+        let orders = [Order::Forward, Order::Backward];
+        if !orders.into_iter().all(|order| meets(view.as_ref(), key(number), order, number)) {
+            stale.push(number);
+        }
+    }
+    finding.came_to("a scan that begins at an updated key", KEYS);
+    finding.shows(!stale.is_empty())?;
+    finding.keeps(stale.is_empty(), "a scan from a key meets its newest value", &stale)
+});
