@@ -51,7 +51,8 @@ use std::{
 /// });
 /// ```
 ///
-/// With `in` before the presets the tests are called `in_defaults`, `in_tiny` and so on.
+/// Presets behind `stress` are cases of the stress layer, and of the pass over the plain engine: the fast layer has
+/// twelve seconds. With `in` before the presets the tests are called `in_defaults`, `in_tiny` and so on.
 #[macro_export]
 macro_rules! case {
     ($promise:ident: [$($preset:ident),+ $(,)?], |$run:ident| $body:block) => {
@@ -61,6 +62,21 @@ macro_rules! case {
             fn body($run: &mut $crate::scenario::run::Run<'_>) $body
 
             $($crate::case!(@test $preset);)+
+        }
+    };
+    ($promise:ident: [$($preset:ident),+], stress: [$($more:ident),+], |$run:ident| $body:block) => {
+        mod $promise {
+            use super::*;
+
+            fn body($run: &mut $crate::scenario::run::Run<'_>) $body
+
+            $($crate::case!(@test $preset);)+
+
+            mod stress_too {
+                use super::body;
+
+                $($crate::case!(@test $more);)+
+            }
         }
     };
     ($promise:ident: in [$($preset:ident),+ $(,)?], |$run:ident| $body:block) => {

@@ -13,3 +13,40 @@ fn main() {
     let build = args.next().expect("the second argument is the build of who wrote it");
     exit(child::obey(Path::new(&plan), &build.to_string_lossy()));
 }
+
+/// Between an engine and the C library: a thread that has woken another one may be held
+/// (`mace_prod::history::hold::At::Waking`).
+#[cfg(all(target_os = "linux", target_env = "gnu"))]
+mod wakes {
+    use libc::{FUTEX_CMD_MASK, FUTEX_WAKE, RTLD_NEXT, SYS_futex, c_int, c_long, dlsym};
+    use mace_prod::history::hold;
+    use std::{mem::transmute, sync::OnceLock};
+
+    type Syscall =
+        unsafe extern "C" fn(c_long, c_long, c_long, c_long, c_long, c_long, c_long) -> c_long;
+
+    /// The C library's own.
+    static NEXT: OnceLock<Syscall> = OnceLock::new();
+
+    /// Integers are passed alike where a function takes any number of arguments.
+    // SAFETY: it does what the function of this name in the C library does, which is called.
+    #[unsafe(no_mangle)]
+    unsafe extern "C" fn syscall(
+        number: c_long,
+        a: c_long,
+        b: c_long,
+        c: c_long,
+        d: c_long,
+        e: c_long,
+        f: c_long,
+    ) -> c_long {
+        // SAFETY: the name is a C string, and what is found has this type.
+        let next = NEXT.get_or_init(|| unsafe { transmute(dlsym(RTLD_NEXT, c"syscall".as_ptr())) });
+        // SAFETY: the caller's own arguments.
+        let answer = unsafe { next(number, a, b, c, d, e, f) };
+        if number == SYS_futex && b as c_int & FUTEX_CMD_MASK == FUTEX_WAKE && answer > 0 {
+            hold::woke();
+        }
+        answer
+    }
+}

@@ -12,7 +12,7 @@ mod turns;
 
 use crate::{
     engine::{Bucket, EngineError, Outcome},
-    history::{Event, KeyText, Write, journal::Recorder, pauses},
+    history::{Event, KeyText, Write, hold, journal::Recorder, pauses},
     settings::{FindingId, Rng, Seed, excludes},
     workload::{Bank, Lists, Mix, Source, TxnId, TxnPlan},
 };
@@ -214,7 +214,7 @@ impl Client<'_> {
             // otherwise hardly ever overlap.
             thread::yield_now();
             pauses::came_by();
-            attempt.apply(txn.as_ref(), op)
+            hold::operating(|| attempt.apply(txn.as_ref(), op))
         });
         // Who wrote nothing leaves no marker: what he saw has to survive all the same.
         let marks = plan.commits && !attempt.writes.is_empty();

@@ -7,6 +7,7 @@
 use super::ways::{self, Kind, NAME};
 use serde::{Deserialize, Serialize};
 use std::{
+    cell::Cell,
     fmt::Debug,
     sync::{
         Condvar, Mutex, MutexGuard, PoisonError,
@@ -36,6 +37,9 @@ pub enum At {
     Asking(usize),
     /// It asks for memory, or comes by a hook, at the end of this way.
     Way(u64),
+    /// Amid an operation of a transaction it has woken a thread that waited for it, as who gives back a
+    /// lock does. In children only: what is between an engine and the C library is theirs.
+    Waking,
 }
 
 impl At {
@@ -57,6 +61,7 @@ const NOTHING: u8 = 0;
 const ASKING: u8 = 1;
 const WAY: u8 = 2;
 const RECORDING: u8 = 3;
+const WAKING: u8 = 4;
 
 /// The least that has to be asked for.
 static BYTES: AtomicUsize = AtomicUsize::new(0);
@@ -66,6 +71,10 @@ static TOWARDS: AtomicU64 = AtomicU64::new(0);
 
 /// How often a thread has to come by until it is held.
 static LEFT: AtomicU64 = AtomicU64::new(0);
+
+thread_local! {
+    static OPERATING: Cell<bool> = const { Cell::new(false) };
+}
 
 static STATE: Mutex<State> = Mutex::new(State { name: [0; NAME], now: Now::Free });
 
@@ -114,6 +123,7 @@ impl Hold {
                 TOWARDS.store(way, Ordering::SeqCst);
                 WAY
             }
+            At::Waking => WAKING,
         };
         WATCH.store(watch, Ordering::SeqCst);
         Self(())
@@ -183,6 +193,22 @@ pub(super) fn hooked(hook: &str, point: &dyn Debug) {
         RECORDING => ways::once(|| ways::record_hook(hook, point)),
         _ => {}
     }
+}
+
+/// Says that the calling thread has woken another one.
+#[cfg(all(target_os = "linux", target_env = "gnu"))]
+pub fn woke() {
+    if WATCH.load(Ordering::Relaxed) == WAKING && OPERATING.get() {
+        ways::once(|| hold_here(|| true));
+    }
+}
+
+/// Does an operation of a transaction, which is neither its begin nor its end.
+pub(super) fn operating<T>(operation: impl FnOnce() -> T) -> T {
+    OPERATING.set(true);
+    let done = operation();
+    OPERATING.set(false);
+    done
 }
 
 /// Holds the calling thread when it is the armed one, and came by often enough.

@@ -58,6 +58,7 @@ findings!(OF_MACE, "Those of mace-kv: one for each entry of `.config/known-findi
     READERS_FILL_THE_LOG "readers-fill-the-log",
     OPENED_WHILE_CREATED "opened-while-created",
     SCAN_FROM_AN_OLDER_VERSION "scan-from-an-older-version",
+    WRITTEN_BEHIND_THE_CUT "written-behind-the-cut",
 );
 
 findings!(OF_OTHERS, "Those of the engines that mace-kv is compared with.":

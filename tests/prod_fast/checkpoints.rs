@@ -8,6 +8,9 @@
 //! until the next fold and gets fewer. All else that a checkpoint can do wrong beside clients shows. Where
 //! all clients share one writer group, open transactions lie behind what was written of others.
 //!
+//! A third one loses what is written beside a cut by clients that share a bucket and a writer group
+//! (`written-behind-the-cut`): on an engine that has it each client has a bucket to itself.
+//!
 //! In one case a client is held while it folds a page, so that a checkpoint leaves the page to the next
 //! one, which never comes.
 
@@ -16,7 +19,7 @@ use mace_prod::{
     engine::{BucketOptions, EngineOptions, Merge, Need},
     history::{
         Event,
-        clients::{Clients, Traffic, clients},
+        clients::{Traffic, clients},
         hold::{self, At, Place},
         kill::Mark,
         script::{
@@ -29,8 +32,10 @@ use mace_prod::{
         goals::{commits_beside_checkpoints, counted, open_across_checkpoints},
         session::{Script, Verbs},
     },
+    settings::{FindingId, excludes},
     workload::{Mix, Sweep},
 };
+use std::ops::Range;
 
 /// Keys that each client has to itself.
 const KEYS: u64 = 512;
@@ -49,14 +54,16 @@ const CHECKPOINTS: usize = 2000;
 /// Keys of the leaf that is folded across a cut.
 const FOLDED: u64 = 40;
 
-case!(checkpoints_beside_clients_survive_kills: [
-    Defaults, Tiny, Relaxed, OneWriter, ManyWriters,
+case!(checkpoints_beside_clients_survive_kills: [Tiny, Relaxed], stress: [
+    Defaults, OneWriter, ManyWriters
 ], |run| {
-    killed_beside_checkpoints(run, clients(1..4));
+    killed_beside_checkpoints(run, 1..4);
 });
 
-case!(checkpoints_beside_many_clients_survive_kills: [Defaults, OneWriter, ManyWriters], |run| {
-    killed_beside_checkpoints(run, clients(1..9));
+case!(checkpoints_beside_many_clients_survive_kills: [ManyWriters], stress: [
+    Defaults, OneWriter
+], |run| {
+    killed_beside_checkpoints(run, 1..9);
 });
 
 // On the engine as it is the folded page is left to the next checkpoint; where a cut waits for those at
@@ -87,10 +94,39 @@ case!(a_fold_across_a_checkpoint_survives_a_kill: [Defaults, Relaxed, OneWriter]
     run.must_reach(counted("a fold that is held across a checkpoint", held));
 });
 
-fn killed_beside_checkpoints(run: &mut Run<'_>, clients: Clients) {
+fn killed_beside_checkpoints(run: &mut Run<'_>, numbers: Range<u16>) {
     if run.lacks(&[Need::Sizes]) {
         return;
     }
+    let parts = parts(numbers);
+    run.keep_one_log_file();
+    run.options.file_handles = EngineOptions::default().file_handles;
+    run.buckets = BucketOptions { merge: Merge::Sum, ..BucketOptions::default() };
+    run.closed(|s| {
+        for (bucket, traffic) in &parts {
+            let first = u64::from(traffic.first_client);
+            let end = first + u64::from(traffic.clients);
+            let fill = Sweep { first: first * KEYS, ..Sweep::fill(end * KEYS, 100, FILLED) };
+            s.open(bucket);
+            s.work(bucket, Traffic::sweep(fill));
+            s.checkpoint(bucket);
+        }
+    });
+    for mark in [Mark::Acked(COMMITS), Mark::Asked(COMMITS), Mark::Acked(COMMITS / 2)] {
+        run.killed(mark, |s| {
+            parts.iter().for_each(|(bucket, _)| s.open(bucket));
+            work(s, &parts, &parts);
+        });
+    }
+    run.reopen();
+    run.check();
+    run.must_reach(commits_beside_checkpoints(COMMITS));
+    run.must_reach(open_across_checkpoints(3));
+}
+
+/// The buckets and who works in each: one for all, or, where the engine loses what is written beside a cut by
+/// several clients of one bucket, one for each.
+fn parts(numbers: Range<u16>) -> Vec<(String, Traffic)> {
     let mix = Mix {
         keys: KEYS,
         ops: 8,
@@ -101,29 +137,18 @@ fn killed_beside_checkpoints(run: &mut Run<'_>, clients: Clients) {
         apart: true,
         ..Mix::default()
     };
-    let traffic = clients.mix(&mix, 4);
-    let filled = KEYS * (u64::from(traffic.clients) + 1);
-    run.keep_one_log_file();
-    run.options.file_handles = EngineOptions::default().file_handles;
-    run.buckets = BucketOptions { merge: Merge::Sum, ..BucketOptions::default() };
-    run.closed(|s| {
-        s.open("a");
-        s.work("a", Traffic::sweep(Sweep::fill(filled, 100, FILLED)));
-        s.checkpoint("a");
-    });
-    for mark in [Mark::Acked(COMMITS), Mark::Asked(COMMITS), Mark::Acked(COMMITS / 2)] {
-        run.killed(mark, |s| work(s, &traffic));
+    if !excludes(FindingId::WRITTEN_BEHIND_THE_CUT) {
+        return vec![("a".to_owned(), clients(numbers).mix(&mix, 4))];
     }
-    run.reopen();
-    run.check();
-    run.must_reach(commits_beside_checkpoints(COMMITS));
-    run.must_reach(open_across_checkpoints(3));
+    let alone = |number| (format!("a{number}"), clients(number..number + 1).mix(&mix, 4));
+    numbers.map(alone).collect()
 }
 
-fn work(s: &mut Script, traffic: &Traffic) {
-    s.open("a");
-    s.work_beside("a", traffic.clone(), |script| {
-        let bucket = || "a".to_owned();
-        script.steps((0..CHECKPOINTS).map(|_| Step::Checkpoint { bucket: bucket() }).collect());
-    });
+/// Work in the buckets of `left`, beside checkpoints of all.
+fn work(s: &mut Script, left: &[(String, Traffic)], all: &[(String, Traffic)]) {
+    if let [(bucket, traffic), rest @ ..] = left {
+        return s.work_beside(bucket, traffic.clone(), |s| work(s, rest, all));
+    }
+    let checkpoint = |(bucket, _): &(String, Traffic)| Step::Checkpoint { bucket: bucket.clone() };
+    s.steps((0..CHECKPOINTS).flat_map(|_| all.iter().map(checkpoint)).collect());
 }

@@ -17,7 +17,9 @@ const ROUNDS: u32 = 20;
 const BANK: Bank = Bank { accounts: 6, opening: 100, moves: 2, merged_pct: 40 };
 
 // Transfers that meet, merged and written back, auditors that add up every snapshot.
-case!(money_is_conserved: [Defaults, Tiny, Compressed, Relaxed, OneWriter, ManyWriters], |run| {
+case!(money_is_conserved: [Defaults, OneWriter, ManyWriters], stress: [
+    Tiny, Compressed, Relaxed
+], |run| {
     run.keep_one_log_file();
     run.serialise_maintenance();
     run.session(|s| {
@@ -39,7 +41,9 @@ case!(money_is_conserved: [Defaults, Tiny, Compressed, Relaxed, OneWriter, ManyW
 });
 
 // Views held open across others' commits, checkpoints, collection and eviction.
-case!(a_snapshot_stands_still: [Defaults, Tiny, Compressed, Relaxed, OneWriter, ManyWriters], |run| {
+case!(a_snapshot_stands_still: [Tiny, Compressed, OneWriter], stress: [
+    Defaults, Relaxed, ManyWriters
+], |run| {
     let mix = Mix { keys: 48, ..Mix::default() };
     let readers = [Watch::throughout("a", 100), Watch::renewed("a", 101, 60)]
         .map(|reader| reader.of_keys((0..mix.keys).map(key)));
@@ -61,8 +65,8 @@ case!(a_snapshot_stands_still: [Defaults, Tiny, Compressed, Relaxed, OneWriter, 
 });
 
 // Clients that read and write back the same few keys.
-case!(a_lost_update_is_refused_and_everybody_gets_on: [
-    Defaults, Tiny, Relaxed, OneWriter, ManyWriters,
+case!(a_lost_update_is_refused_and_everybody_gets_on: [Tiny, OneWriter, ManyWriters], stress: [
+    Defaults, Relaxed
 ], |run| {
     let mix = Mix {
         keys: 12,

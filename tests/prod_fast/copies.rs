@@ -37,8 +37,8 @@ const END_OF_LOG: usize = 1 << 20;
 /// Acknowledged commits after which a process is killed: some of its copies are made then.
 const COMMITS: u64 = 60;
 
-case!(copies_beside_clients_are_whole: [
-    Defaults, Tiny, Relaxed, OneWriter, ManyWriters,
+case!(copies_beside_clients_are_whole: [Tiny], stress: [
+    Defaults, Relaxed, OneWriter, ManyWriters
 ], |run| {
     let mix = Mix { abort_pct: 20, ..Mix::default() };
     let work = clients(0..4).mix(&mix, 4);
@@ -60,8 +60,8 @@ case!(copies_beside_clients_are_whole: [
 });
 
 // Clients that drop nothing and meet no conflict, so that the log may rotate and files may be collected.
-case!(copies_beside_collection_are_whole: [
-    Tiny, Compressed, Relaxed, OneWriter, ManyWriters,
+case!(copies_beside_collection_are_whole: [Compressed], stress: [
+    Tiny, Relaxed, OneWriter, ManyWriters
 ], |run| {
     let mix = Mix { abort_pct: 0, apart: true, ..Mix::default() };
     let work = clients(0..3).mix(&mix, 5);

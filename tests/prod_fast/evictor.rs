@@ -21,7 +21,9 @@ const KEYS: u64 = 900;
 const READINGS: u32 = 200;
 const DATABASES: u32 = 8;
 
-case!(evicted_pages_come_back_whole: [Tiny, Compressed, Relaxed, OneWriter, ManyWriters], |run| {
+case!(evicted_pages_come_back_whole: [Tiny, Compressed], stress: [
+    Relaxed, OneWriter, ManyWriters
+], |run| {
     if run.lacks(&[Need::Sizes]) {
         return;
     }

@@ -23,8 +23,8 @@ const COLLECTIONS: u32 = 400;
 /// Bytes for pages that are not full and for the tables of each file.
 const SLACK: u64 = 128 << 10;
 
-case!(data_files_are_collected_beside_readers: [
-    Defaults, Tiny, Compressed, Relaxed, OneWriter, ManyWriters,
+case!(data_files_are_collected_beside_readers: [Tiny, Compressed, Relaxed], stress: [
+    Defaults, OneWriter, ManyWriters
 ], |run| {
     let fill = Sweep::fill(400, 100, 50);
     let again = Sweep { step: 40, per_txn: 15, ..fill.clone() };
@@ -32,8 +32,8 @@ case!(data_files_are_collected_beside_readers: [
     run.must_reach(collected_data_files(1));
 });
 
-case!(blob_files_are_collected_beside_readers: [
-    Defaults, Tiny, Compressed, Relaxed, OneWriter, ManyWriters,
+case!(blob_files_are_collected_beside_readers: [Tiny, Compressed, OneWriter], stress: [
+    Defaults, Relaxed, ManyWriters
 ], |run| {
     let fill = Sweep::fill(40, RULES.large, 10);
     let again = Sweep { step: 4, per_txn: 5, ..fill.clone() };

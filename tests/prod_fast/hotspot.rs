@@ -7,7 +7,7 @@ use mace_prod::{
     workload::{Access, Mix},
 };
 
-case!(hot_keys_stay_exact: [Defaults, Tiny, Compressed, Relaxed, ManyWriters], |run| {
+case!(hot_keys_stay_exact: [Defaults, Tiny], stress: [Compressed, Relaxed, ManyWriters], |run| {
     let lengths = vec![32, 100, 255, 1024, 1500];
     let mix = Mix { keys: 200, access: Access::Hotspot { hot: 3 }, lengths, ..Mix::default() };
     run.keep_one_log_file();

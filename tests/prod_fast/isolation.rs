@@ -15,8 +15,8 @@ const ROUNDS: u16 = 10;
 /// Numbers of the clients of one round.
 const CLIENTS: u16 = 64;
 
-case!(what_clients_saw_is_snapshot_isolated: [
-    Defaults, Tiny, Compressed, OneWriter, ManyWriters,
+case!(what_clients_saw_is_snapshot_isolated: [Defaults, Tiny], stress: [
+    Compressed, OneWriter, ManyWriters
 ], |run| {
     run.keep_one_log_file();
     run.serialise_maintenance();

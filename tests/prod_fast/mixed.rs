@@ -9,8 +9,8 @@ use mace_prod::{
     workload::{Mix, Sweep},
 };
 
-case!(mixed_work_in_two_buckets_survives_a_clean_close: [
-    Defaults, Tiny, Compressed, Relaxed, OneWriter, ManyWriters,
+case!(mixed_work_in_two_buckets_survives_a_clean_close: [Tiny, Relaxed], stress: [
+    Defaults, Compressed, OneWriter, ManyWriters
 ], |run| {
     let mix = Mix { keys: 120, ops: 6, ..Mix::default() }.under_checkpoints();
     let both = [("a", clients(0..2).mix(&mix, 30)), ("b", clients(10..12).mix(&mix, 30))];
@@ -37,7 +37,9 @@ case!(mixed_work_in_two_buckets_survives_a_clean_close: [
 });
 
 // One client in each bucket that drops nothing, so that the log may rotate under it.
-case!(mixed_work_survives_a_rotating_log: [Tiny, Compressed, Relaxed, OneWriter, ManyWriters], |run| {
+case!(mixed_work_survives_a_rotating_log: [Tiny, Compressed, OneWriter], stress: [
+    Relaxed, ManyWriters
+], |run| {
     let mix = Mix { keys: 80, abort_pct: 0, ..Mix::default() }.under_checkpoints();
     let both = [("a", clients(0..1).mix(&mix, 50)), ("b", clients(10..11).mix(&mix, 50))];
     for _ in 0..2 {

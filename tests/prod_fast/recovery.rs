@@ -17,8 +17,8 @@ const KEYS: u64 = 120;
 
 // Killed after the first commit, in the middle of traffic with a checkpoint behind it, and when a
 // commit was just about to be asked for.
-case!(acknowledged_work_survives_kills: [
-    Defaults, Tiny, Compressed, Relaxed, OneWriter, ManyWriters,
+case!(acknowledged_work_survives_kills: [Defaults, Tiny], stress: [
+    Compressed, Relaxed, OneWriter, ManyWriters
 ], |run| {
     run.keep_one_log_file();
     for mark in [Mark::Acked(1), Mark::Acked(57), Mark::Asked(100)] {
@@ -28,8 +28,8 @@ case!(acknowledged_work_survives_kills: [
 });
 
 // Killed in its work, then three times in the opening that follows.
-case!(recovery_survives_being_killed: [
-    Defaults, Tiny, Compressed, Relaxed, OneWriter, ManyWriters,
+case!(recovery_survives_being_killed: [Defaults, Relaxed], stress: [
+    Tiny, Compressed, OneWriter, ManyWriters
 ], |run| {
     run.keep_one_log_file();
     killed(run, Mark::Acked(90), 40);
@@ -37,14 +37,18 @@ case!(recovery_survives_being_killed: [
     reopen_and_check(run);
 });
 
-case!(a_closed_database_reopens_to_the_same_state_twice: [Defaults, Tiny, ManyWriters], |run| {
+case!(a_closed_database_reopens_to_the_same_state_twice: [Tiny], stress: [
+    Defaults, ManyWriters
+], |run| {
     run.keep_one_log_file();
     closed(run, 30);
     reopen_and_check(run);
 });
 
 // Durable, relaxed and back, after a kill and after a clean close, and killed while it changes.
-case!(the_durability_route_may_change_at_every_reopening: [Defaults, Tiny, Compressed], |run| {
+case!(the_durability_route_may_change_at_every_reopening: [Defaults, Tiny], stress: [
+    Compressed
+], |run| {
     run.keep_one_log_file();
     run.options.durable = true;
     killed(run, Mark::Acked(40), 25);
@@ -59,7 +63,7 @@ case!(the_durability_route_may_change_at_every_reopening: [Defaults, Tiny, Compr
 
 // One writer group, four, thirty-two and one again, with a kill in between each, and killed while
 // it changes.
-case!(writers_may_change_at_every_reopening: [Defaults, Tiny, Relaxed], |run| {
+case!(writers_may_change_at_every_reopening: [Defaults, Tiny], stress: [Relaxed], |run| {
     if !RULES.writers_change {
         return run.skip("this engine refuses another number of writer groups");
     }
@@ -76,7 +80,9 @@ case!(writers_may_change_at_every_reopening: [Defaults, Tiny, Relaxed], |run| {
 });
 
 // One client in each of two buckets that drops nothing, so that the log may rotate under it.
-case!(a_rotating_log_survives_kills: [Tiny, Compressed, Relaxed, OneWriter, ManyWriters], |run| {
+case!(a_rotating_log_survives_kills: [Tiny, OneWriter], stress: [
+    Compressed, Relaxed, ManyWriters
+], |run| {
     let mix = Mix { keys: KEYS, abort_pct: 0, ..Mix::default() };
     let both = [("a", clients(0..1).mix(&mix, 80)), ("b", clients(10..11).mix(&mix, 80))];
     for mark in [Mark::Acked(70), Mark::Asked(250)] {

@@ -46,7 +46,7 @@ const HISTORY: usize = 120 << 10;
 /// Processes of which one has to be held: on an idle machine about half are, on a busy one nearly all.
 const TRIES: u32 = 16;
 
-regression!(HISTORY_AHEAD_OF_ITS_PAGE: a_checkpoint_within_a_fold_keeps_its_commits, |finding| {
+regression!(HISTORY_AHEAD_OF_ITS_PAGE: stress_a_checkpoint_in_a_fold_keeps_its_commits, |finding| {
     finding.needs(hold::is_possible(), "threads can be held on Linux only")?;
     let control = found_after_kill(finding, false)?;
     let found = found_after_kill(finding, true)?;

@@ -30,3 +30,4 @@ mod scan_over_checkpoint;
 mod split_without_its_child;
 mod transaction_ends_early;
 mod unload_loses_commits;
+mod written_behind_the_cut;

@@ -99,7 +99,7 @@ pub(crate) fn parts(mode: Mode, features: &str) -> Vec<Part> {
             if EngineBuild::of(features) != EngineBuild::Plain {
                 parts.push(Part {
                     label: "fast (plain engine)",
-                    profile: "fast",
+                    profile: "plain",
                     slug: "fast-plain",
                     build: Build::Suite(String::new()),
                 });

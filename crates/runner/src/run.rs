@@ -372,7 +372,6 @@ pub(crate) fn run_part(
         format!("the case was killed before it could judge{again}\n")
     };
     leftovers::collect(&session.evidence, interrupted.is_some(), said)?;
-    // The plain pass has the profile of the fast layer, and its report the same path.
     let path = nextest.report_path(part);
     let seed = nextest.repeats.map_or_else(String::new, |of| format!("-seed-{}", of.seed));
     files::copy(&path, &session.out.join(format!("{}{seed}.junit.xml", part.slug)))?;

@@ -52,7 +52,7 @@ fn results(reader: &mut Reader<'_>) -> Option<Results> {
         return Some(results);
     }
     let mut layers = Vec::new();
-    for profile in ["fast", "stress", "chaos", "all", "default"] {
+    for profile in ["fast", "plain", "stress", "chaos", "all", "default"] {
         let path = reader.places.nextest.join(profile).join("junit.xml");
         layers.extend(junit(reader, &path, Some(profile)).unwrap_or_default());
     }
