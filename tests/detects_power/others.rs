@@ -245,7 +245,8 @@ mod fjall {
 
     /// `fjall-key-of-65536-bytes`. `Keyspace::insert` says "Keys may be up to 65536 bytes long", and a transaction
     /// panics when it is given a key of exactly that length: when it writes it, and also when it only reads it.
-    /// One byte less is kept. No database is harmed; the contract of a single client found it.
+    /// One byte less is kept. `Keyspace::insert` panics with the journal locked: every later write is answered with
+    /// `Poisoned` until the database is opened again. No database is harmed; the contract of a single client found it.
     #[test]
     fn a_key_of_fjalls_documented_length_panics() {
         Case::run(|case| {

@@ -6,7 +6,26 @@ pub const MACE: &str = "mace-kv";
 /// All of them. Each but the first is behind the cargo feature of the suite that is called as its package.
 pub const NAMES: &[&str] = &[MACE, "redb", "fjall", "fjall-optimistic", "surrealkv"];
 
+/// The package of the engine that a finding is in: its id begins with the name of any but the first.
+pub fn of_finding(id: &str) -> &str {
+    let is_of =
+        |package: &&str| id.strip_prefix(*package).is_some_and(|rest| rest.starts_with('-'));
+    NAMES[1..].iter().map(|engine| package(engine)).find(is_of).unwrap_or(MACE)
+}
+
 /// The package of an engine; two words may stand for two ways to use one.
 pub fn package(engine: &str) -> &str {
     engine.strip_suffix("-optimistic").unwrap_or(engine)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{MACE, of_finding};
+
+    #[test]
+    fn a_finding_is_in_the_engine_that_its_id_begins_with() {
+        assert_eq!(of_finding("fjall-torn-batch"), "fjall");
+        assert_eq!(of_finding("fjallish-batch"), MACE);
+        assert_eq!(of_finding("log-files-swapped"), MACE);
+    }
 }

@@ -10,7 +10,7 @@ use crate::{
     fixes::{self, read},
 };
 use knobs::{
-    Knobs,
+    Knobs, engines,
     findings::{Finding, Findings, Severity},
 };
 use process::{
@@ -21,12 +21,12 @@ use process::{
     workspace,
 };
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     fmt::Write,
     fs,
     path::{Path, PathBuf},
 };
-use story::{Other, PROGRAMS, Program, Story, capitalised};
+use story::{Other, PROGRAMS, Program, Shown, Story, capitalised};
 pub(crate) use story::{REGRESSIONS, head};
 
 /// Where the pages are, relative to the root.
@@ -63,17 +63,27 @@ struct Sources {
     fixes: Fixes,
     engine: Engine,
     others: Vec<Other>,
+    /// The engines that these are found in.
+    theirs: Vec<Engine>,
 }
 
 impl Sources {
     fn read(root: &Path) -> Result<Self> {
         let (_, engine) = workspace::resolved(root, &Wanted::Locked)?;
+        let others = story::others(root)?;
+        let packages: BTreeSet<_> =
+            others.iter().map(|other| engines::of_finding(&other.id)).collect();
+        let theirs = packages.into_iter().map(|package| {
+            let (_, engine) = workspace::resolved_as(root, package, &Wanted::Locked)?;
+            Ok(engine)
+        });
         Ok(Self {
             root: root.to_owned(),
             findings: Findings::load(root)?,
             fixes: Fixes::load(root, &engine)?,
+            theirs: theirs.collect::<Result<_>>()?,
             engine,
-            others: story::others(root)?,
+            others,
         })
     }
 
@@ -84,10 +94,10 @@ impl Sources {
             pages.insert(format!("{}.md", finding.id), self.page(finding)?);
         }
         for other in &self.others {
-            pages.insert(
-                format!("{}.md", other.id),
-                of_other(marked(&title_of_other(other)), other),
-            );
+            let mut text = marked(&title_of_other(other));
+            let how = self.reproduction(&other.id, &story::program(&self.root, &other.id)?);
+            push_other(&mut text, other, &how);
+            pages.insert(format!("{}.md", other.id), text);
         }
         Ok(pages)
     }
@@ -115,7 +125,7 @@ impl Sources {
             text,
             "Confirmed defects of {engine}, {count} of them, and what turned up in the engines it is\n\
              compared with. Each has a page: the promise that is broken, how it comes about, how to see it, its\n\
-             cause, and our fix. A program of one file, in the last column, needs nothing but std and the engine.\n\n\
+             cause, and our fix. Its program of one file needs nothing but std and the engine.\n\n\
              ```sh\njust findings                            # write these pages anew\n\
              just findings issue {example}    # one of them as the text of an issue, with its patch\n\
              just fixes show {example}        # the patch alone\n```",
@@ -132,26 +142,31 @@ impl Sources {
             text.push_str("| --- | --- | --- | --- | --- |\n");
             for finding in rows {
                 let Finding { id, summary, promise, .. } = finding;
-                let program = story::program(&self.root, id)?;
-                let program = program.map_or_else(String::new, |program| {
-                    let rate = program.measured.split('.').next().unwrap_or_default();
-                    format!("[{rate}](repro/{id}.rs)")
-                });
                 let _ = writeln!(
                     text,
-                    "| [{}]({id}.md) | {} | {} | {} | {program} |",
+                    "| [{}]({id}.md) | {} | {} | {} | {} |",
                     capitalised(summary),
                     promise.title(),
                     finding.takes(),
                     finding.since.as_deref().unwrap_or_default(),
+                    self.rate(id)?,
                 );
             }
         }
         text.push_str("\n## In other engines\n\n");
+        text.push_str("| finding | what it is | program |\n| --- | --- | --- |\n");
         for Other { id, summary, .. } in &self.others {
-            let _ = writeln!(text, "- [{}]({id}.md): {}", plain(id), one_line(summary));
+            let [title, summary] = [capitalised(&plain(id)), one_line(summary)];
+            let _ = writeln!(text, "| [{title}]({id}.md) | {summary} | {} |", self.rate(id)?);
         }
         Ok(text)
+    }
+
+    /// How often the program of a finding shows it, as a link to it.
+    fn rate(&self, id: &str) -> Result<String> {
+        let program = story::program(&self.root, id)?;
+        let rate = program.measured.split('.').next().unwrap_or_default();
+        Ok(format!("[{rate}](repro/{id}.rs)"))
     }
 
     fn page(&self, finding: &Finding) -> Result<String> {
@@ -160,7 +175,7 @@ impl Sources {
         let story = story::of_case(&self.root, &finding.case)?;
         let program = story::program(&self.root, &finding.id)?;
         push_told(&mut text, &story);
-        push(&mut text, "Reproduction", &self.reproduction(finding, program.as_ref()));
+        push(&mut text, "Reproduction", &self.reproduction(&finding.id, &program));
         push(&mut text, "Cause", &story.cause);
         let Finding { id, case, .. } = finding;
         let mut mended = self.mended(finding)?;
@@ -178,7 +193,9 @@ impl Sources {
     /// The finding, or that in another engine, as the text of an issue.
     fn issue(&self, id: &str) -> Result<String> {
         if let Some(other) = self.others.iter().find(|other| other.id == id) {
-            return Ok(of_other(format!("{}\n\n", title_of_other(other)), other));
+            let mut text = format!("{}\n\n", title_of_other(other));
+            push_other(&mut text, other, &self.whole_program(id)?);
+            return Ok(text);
         }
         let Some(finding) = self.findings.find(id) else {
             let remedy = format!("{FOLDER}/README.md lists them");
@@ -187,15 +204,7 @@ impl Sources {
         let story = story::of_case(&self.root, &finding.case)?;
         let mut text = format!("{}\n\n{}", capitalised(&finding.summary), Self::facts(finding));
         push_told(&mut text, &story);
-        if let Some(program) = story::program(&self.root, id)? {
-            let Program { about, features, measured, text: source } = &program;
-            let how = format!(
-                "{about}\n\n```sh\n{}cargo run --release    # the program below as src/main.rs\n```\n\n\
-                 Measured: {measured}\n\n```rust\n{source}```",
-                new_package(&self.engine, features),
-            );
-            push(&mut text, "Reproduction", &how);
-        }
+        push(&mut text, "Reproduction", &self.whole_program(id)?);
         push(&mut text, "Cause", &story.cause);
         push(&mut text, "Ruled out", &story.ruled_out);
         if let Some(fix) = self.fixes.find(id) {
@@ -223,21 +232,32 @@ impl Sources {
         text
     }
 
-    fn reproduction(&self, finding: &Finding, program: Option<&Program>) -> String {
-        let Finding { id, case, .. } = finding;
-        let Some(Program { about, features, measured, .. }) = program else {
-            return format!(
-                "There is no program of one file. The suite's own case shows it:\n\n\
-                 ```sh\njust repro {case} 1\n```"
-            );
-        };
+    /// The engine that a finding is in.
+    fn engine_of(&self, id: &str) -> &Engine {
+        let package = engines::of_finding(id);
+        self.theirs.iter().find(|engine| engine.package == package).unwrap_or(&self.engine)
+    }
+
+    /// How a page says how to see a finding: by the file of its program.
+    fn reproduction(&self, id: &str, program: &Program) -> String {
+        let Program { about, features, measured, .. } = program;
         format!(
             "[repro/{id}.rs](repro/{id}.rs) needs std and the engine, not this suite.\n{about}\n\n\
              ```sh\n{}cp SUITE/{PROGRAMS}/{id}.rs src/main.rs    # SUITE: this repository\n\
              cargo run --release\n```\n\nMeasured: {measured} When the promise is broken its last line\n\
              begins with `broken:` and it ends with 1, otherwise with `kept:` and 0.",
-            new_package(&self.engine, features),
+            new_package(self.engine_of(id), features),
         )
+    }
+
+    /// How an issue says it: with the program in it.
+    fn whole_program(&self, id: &str) -> Result<String> {
+        let Program { about, features, measured, text } = story::program(&self.root, id)?;
+        Ok(format!(
+            "{about}\n\n```sh\n{}cargo run --release    # the program below as src/main.rs\n```\n\n\
+             Measured: {measured}\n\n```rust\n{text}```",
+            new_package(self.engine_of(id), &features),
+        ))
     }
 
     /// What our fix changes, where, and what it costs.
@@ -277,28 +297,22 @@ fn title_of_other(other: &Other) -> String {
     capitalised(&plain(&other.id))
 }
 
-/// What is known of a finding in another engine, behind this beginning.
-fn of_other(mut text: String, other: &Other) -> String {
-    let _ = writeln!(text, "{}", other.summary);
-    for shown in &other.shown {
-        push(&mut text, "Seen", &format!("{}\n\nTest: `{}`.", shown.said, shown.test));
+/// What is known of a finding in another engine; `how` is how to see it.
+fn push_other(text: &mut String, other: &Other, how: &str) {
+    let Other { summary, fix, shown, .. } = other;
+    let _ = writeln!(text, "{summary}");
+    for Shown { said, test } in shown {
+        push(text, "Seen", &format!("{said}\n\nTest: `{test}`."));
     }
-    let engine = other.id.split('-').next().unwrap_or_default();
-    push(
-        &mut text,
-        "Reproduction",
-        &format!(
-            "There is no program of one file. The suite's own tests show it: `just engines {engine}`."
-        ),
-    );
-    text
+    push(text, "Reproduction", how);
+    push(text, "A fix", fix);
 }
 
 /// The commands that make a package which depends on the engine with these features.
 fn new_package(engine: &Engine, features: &str) -> String {
-    let Engine { version, .. } = engine;
+    let Engine { package, version, .. } = engine;
     let with = if features.is_empty() { "" } else { " --features " };
-    format!("cargo new repro && cd repro && cargo add {PACKAGE}@={version}{with}{features}\n")
+    format!("cargo new repro && cd repro && cargo add {package}@={version}{with}{features}\n")
 }
 
 /// The beginning of a page.
@@ -382,6 +396,9 @@ mod tests {
         }
         let other = sources().issue("fjall-torn-batch").unwrap();
         assert!(other.starts_with("Fjall torn batch\n"), "an issue is no page:\n{other}");
+        for part in ["fn main() {", "## A fix", "cargo add fjall@="] {
+            assert!(other.contains(part), "`{part}` is missing in:\n{other}");
+        }
         assert!(sources().issue("typo").unwrap_err().to_string().contains("`typo`"));
     }
 }

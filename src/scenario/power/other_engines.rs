@@ -12,24 +12,48 @@ use std::{
 /// fjall 3.1.13 does not sync the folder in which it makes the folder of a keyspace
 /// (`Keyspace::create_new`), nor the one in which it makes a file of blobs (lsm-tree 3.1.10,
 /// `vlog/blob_file/writer.rs`; that of tables is synced, `table/writer/mod.rs`).
+///
+/// Fix: a line in each place. `Keyspace::create_new` syncs the folder `keyspaces` behind `base_config.open()`,
+/// which also keeps the name of fjall's own keyspace in it; `Writer::finish` of blob files syncs its file's folder
+/// behind the file, as that of tables does. With both the program says `kept:`.
 pub const UNSYNCED_NAMES: FindingId = FindingId::FJALL_UNSYNCED_NAMES;
 
 /// fjall 3.1.13 takes a batch at the end of its journal that is there in part, and whose length is
 /// right, for a damaged database and refuses to open it (`journal/batch_reader.rs`).
+///
+/// Fix: in `JournalBatchReader::next` the three errors of a batch (a wrong checksum, an end too soon, one too late)
+/// drop it, with `truncate_to(last_valid_pos)` and `None`, as is done for a batch without an end. With that the
+/// program says `kept:`. It is right for the last batch of the active journal only: in front of a batch that is
+/// whole, and in a sealed journal, which was synced when it was left, the same damage has to stay an error, or
+/// acknowledged commits are lost without a word.
 pub const TORN_BATCH: FindingId = FindingId::FJALL_TORN_BATCH;
 
 /// fjall 3.1.13 goes on when the sync of its own keyspace's folder failed in maintenance
-/// (`MetaKeyspace::remove_keyspace`), and believes the next one about the same name.
+/// (`MetaKeyspace::remove_keyspace`), and believes the next one about the same name; so it does when the sync
+/// failed before maintenance and the error was returned.
+///
+/// Fix: poison the database, as a failed sync of the journal and a failed flush do. `MetaKeyspace` gets the
+/// `PoisonSignal`; `remove_keyspace` and `create_keyspace` set it when `ingestion.finish()` or maintenance fails,
+/// and return `Error::Poisoned` at their beginning when it is set. With that the program says `kept:`.
 pub const FAILED_SYNC: FindingId = FindingId::FJALL_SYNC_BELIEVED_AFTER_FAILED;
 
 /// fjall 3.1.13 may open a snapshot in the middle of a commit. A flush or a compaction takes the next sequence
 /// number and makes everything below it visible (lsm-tree 3.1.10, `SuperVersions::upgrade_version_with_seqno`),
 /// while a batch with a smaller number is still being applied (`WriteBatch::commit` publishes its own at its
 /// end): a snapshot of that moment holds a part of the transaction, and more of it when it is read again.
+///
+/// Fix: about fifteen lines. One batch at a time holds the journal, so that one number says what is being applied:
+/// `SnapshotTracker` gets an atomic, set to `seqno.get()` in front of each `seqno.next()` under the journal's lock,
+/// and to `SeqNo::MAX` at the end of `publish`. `open`, `gc` and `pullup` take the smaller of the visible number
+/// and that one, the visible one read first. With that the program says `kept:`. Writers wait for nothing.
 pub const AMID_A_COMMIT: FindingId = FindingId::FJALL_SNAPSHOT_AMID_A_COMMIT;
 
 /// fjall 3.1.13 documents keys of up to 65,536 bytes and panics for one of that length, also where a scan or a
 /// `get` of a transaction only asks for it (lsm-tree 3.1.10, `InternalKey::new`; fjall, `batch/item.rs`).
+///
+/// Fix: say 65,535 where 65,536 is said (the format has 16 bits for a length), and answer a longer key with an
+/// error, in `Keyspace::insert` and `remove` before the journal is locked. With such a check in `insert` the
+/// program says `kept:`.
 pub const LONG_KEY: FindingId = FindingId::FJALL_KEY_OF_65536_BYTES;
 
 /// What ends a batch in fjall's journal: `MAGIC_BYTES` of `file.rs`.

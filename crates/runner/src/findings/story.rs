@@ -24,6 +24,9 @@ const FEATURES: &str = "Features: ";
 /// How a program's header says how often it showed its finding.
 const MEASURED: &str = "Measured: ";
 
+/// How the comment on a finding in another engine says what would mend it.
+const FIX: &str = "Fix: ";
+
 /// The story of a finding.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Story {
@@ -55,6 +58,8 @@ pub(super) struct Program {
 pub(super) struct Other {
     pub(super) id: String,
     pub(super) summary: String,
+    /// What would mend it, in words.
+    pub(super) fix: String,
     /// What was seen, and the test that shows it.
     pub(super) shown: Vec<Shown>,
 }
@@ -105,10 +110,13 @@ fn opened<'p>(paragraph: &'p str, part: &str) -> Option<&'p str> {
     rest.strip_prefix(": ").or_else(|| rest.strip_prefix("s: "))
 }
 
-/// The program that shows the finding `id`; none where there is no such file.
-pub(super) fn program(root: &Path, id: &str) -> Result<Option<Program>> {
+/// The program that shows the finding `id`.
+pub(super) fn program(root: &Path, id: &str) -> Result<Program> {
     let file = format!("{PROGRAMS}/{id}.rs");
-    let Some(text) = files::text(&root.join(&file))? else { return Ok(None) };
+    let Some(text) = files::text(&root.join(&file))? else {
+        let what = format!("no program of one file shows `{id}`");
+        return Err(Error::new(what, file, "write it: CONTRIBUTING.md, \"Keeping a finding\""));
+    };
     let header = head(&text);
     let Some((about, measured)) = header.split_once(&format!("\n\n{MEASURED}")) else {
         let what = format!("the header does not end in `{MEASURED}…`");
@@ -117,7 +125,7 @@ pub(super) fn program(root: &Path, id: &str) -> Result<Option<Program>> {
     let with_features = about.split_once(&format!("\n\n{FEATURES}"));
     let (about, features) = with_features.unwrap_or((about, ""));
     let [about, features, measured] = [about, features, measured].map(str::to_owned);
-    Ok(Some(Program { about, features, measured, text }))
+    Ok(Program { about, features, measured, text })
 }
 
 /// The findings in other engines, as the tests that show them tell of them.
@@ -132,7 +140,12 @@ pub(super) fn others(root: &Path) -> Result<Vec<Other>> {
         let of_id = |rest: &str| rest.strip_suffix(';').map(str::to_owned);
         let Some(name) = noted.item.split("FindingId::").nth(1).and_then(of_id) else { continue };
         let id = name.to_lowercase().replace('_', "-");
-        found.push(Other { id, summary: noted.text, shown: Vec::new() });
+        let Some((summary, fix)) = noted.text.split_once(&format!("\n\n{FIX}")) else {
+            let what = format!("the comment on `{name}` does not end in `{FIX}…`");
+            return Err(Error::new(what, names, "say there what would mend it"));
+        };
+        let [summary, fix] = [summary.to_owned(), capitalised(fix)];
+        found.push(Other { id, summary, fix, shown: Vec::new() });
     }
     for noted in notes(&read(tests)?) {
         for other in &mut found {
@@ -157,8 +170,8 @@ fn notes(source: &str) -> Vec<Noted> {
     let mut found = Vec::new();
     let mut text: Vec<&str> = Vec::new();
     for line in source.lines().map(str::trim) {
-        if let Some(comment) = line.strip_prefix("/// ") {
-            text.push(comment);
+        if let Some(comment) = line.strip_prefix("///") {
+            text.push(comment.strip_prefix(' ').unwrap_or(comment));
         } else if !line.starts_with("#[") && !text.is_empty() {
             let item = line.trim_start_matches("pub ").to_owned();
             found.push(Noted { text: text.join("\n"), item });
@@ -202,6 +215,22 @@ mod tests {
         let text = "//! Cause: a.\n//!\n//! Sequence: c.\n//!\n//! Symptom: d.\n";
         let error = told("f.rs", text).unwrap_err().to_string();
         assert!(error.contains("f.rs") && error.contains("Broken promise"), "{error}");
+    }
+
+    #[test]
+    fn a_finding_without_a_program_is_refused() {
+        let root = knobs::runtime::root();
+        assert!(program(&root, "empty-bucket-name").is_ok());
+        let error = program(&root, "no-such-finding").unwrap_err().to_string();
+        assert!(error.contains("docs/findings/repro/no-such-finding.rs"), "{error}");
+    }
+
+    #[test]
+    fn a_comment_on_a_finding_may_have_paragraphs() {
+        let found = notes("/// One.\n///\n/// Fix: two.\n#[test]\npub const X: u8 = 1;\n");
+        assert_eq!(found.len(), 1);
+        assert_eq!(found[0].text, "One.\n\nFix: two.");
+        assert_eq!(found[0].item, "const X: u8 = 1;");
     }
 
     #[test]

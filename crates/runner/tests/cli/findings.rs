@@ -1,7 +1,8 @@
 //! The programs of docs/findings/repro, as a maintainer of the engine runs them: built against the engine
-//! of the lock file and nothing else. One that showed its finding in every run has to show it here, and to
-//! see the promise kept by the engine with our fixes.
+//! of the lock file, or the other engine that their finding is in, and nothing else. One that showed its finding in
+//! every run has to show it here, and to see the promise kept by the engine with our fixes.
 
+use knobs::engines;
 use process::{
     engine::{Engine, PACKAGE},
     fixes::Fixes,
@@ -15,15 +16,16 @@ use std::{
     path::{Path, PathBuf},
 };
 
-/// The programs by their names.
-fn programs(root: &Path) -> BTreeMap<String, String> {
+/// The programs of the findings in an engine, by their names.
+fn programs(root: &Path, package: &str) -> BTreeMap<String, String> {
     let entries = fs::read_dir(root.join("docs/findings/repro")).unwrap();
     let program = |entry: fs::DirEntry| {
         let path = entry.path();
         let name = path.file_stem().unwrap().to_str().unwrap().to_owned();
         (name, fs::read_to_string(path).unwrap())
     };
-    entries.map(|entry| program(entry.unwrap())).collect()
+    let programs = entries.map(|entry| program(entry.unwrap()));
+    programs.filter(|(name, _)| engines::of_finding(name) == package).collect()
 }
 
 /// Which feature of the engine a program says that it needs.
@@ -61,16 +63,23 @@ pub(crate) fn build(folder: &Path, target: &Path, arguments: &[&str]) {
 /// The programs, built as `PREFIX` and their names in a package that depends on one engine and on nothing else.
 struct Built {
     prefix: &'static str,
+    package: &'static str,
     programs: BTreeMap<String, String>,
     /// Where cargo put them; what all packages share is built once.
     target: PathBuf,
 }
 
 impl Built {
-    /// Builds them with the engine that a manifest names so.
-    fn with(root: &Path, prefix: &'static str, engine: &str) -> Self {
-        let built =
-            Self { prefix, programs: programs(root), target: root.join("target/findings/target") };
+    /// Builds them with the engine of the lock file.
+    fn locked(root: &Path, prefix: &'static str, package: &'static str) -> Self {
+        let engine = Engine::resolved_as(&root.join("Cargo.toml"), package).unwrap();
+        Self::with(root, prefix, package, &format!("\"={}\"", engine.version))
+    }
+
+    /// Builds them with the package that a manifest names so.
+    fn with(root: &Path, prefix: &'static str, package: &'static str, engine: &str) -> Self {
+        let target = root.join("target/findings/target");
+        let built = Self { prefix, package, programs: programs(root, package), target };
         let folder = root.join("target/findings").join(prefix);
         fs::create_dir_all(&folder).unwrap();
         fs::write(folder.join("Cargo.toml"), built.manifest(root, engine)).unwrap();
@@ -86,12 +95,12 @@ impl Built {
     }
 
     fn manifest(&self, root: &Path, engine: &str) -> String {
-        let Self { prefix, programs, .. } = self;
+        let Self { prefix, package, programs, .. } = self;
         let mut text = format!("[workspace]\n[package]\nname = \"{prefix}\"\nedition = \"2024\"\n");
-        let _ = writeln!(text, "[dependencies]\n{PACKAGE} = {engine}\n[features]");
+        let _ = writeln!(text, "[dependencies]\n{package} = {engine}\n[features]");
         let features: BTreeSet<_> = programs.values().filter_map(|text| feature(text)).collect();
         for feature in features {
-            let _ = writeln!(text, "{feature} = [\"{PACKAGE}/{feature}\"]");
+            let _ = writeln!(text, "{feature} = [\"{package}/{feature}\"]");
         }
         for (name, program) in programs {
             let path = format!("{}/docs/findings/repro/{name}.rs", root.display());
@@ -112,17 +121,27 @@ impl Built {
     }
 }
 
-#[test]
+/// Runs the programs with the engine of the lock file.
 #[cfg(target_os = "linux")]
-fn cargo_programs_show_what_their_pages_say() {
-    let root = knobs::runtime::root();
-    let engine = Engine::resolved(&root.join("Cargo.toml")).unwrap();
-    let built = Built::with(&root, "stock", &format!("\"={}\"", engine.version));
+fn show_what_their_pages_say(prefix: &'static str, package: &'static str) {
+    let built = Built::locked(&knobs::runtime::root(), prefix, package);
     let ends = built.ends();
     assert!(!ends.is_empty(), "no program shows its finding in every run");
     for (name, run) in ends {
         assert!(is_broken(&run), "{name} shows nothing any more: {run:#?}");
     }
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn cargo_programs_show_what_their_pages_say() {
+    show_what_their_pages_say("stock", PACKAGE);
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn cargo_programs_show_what_fjalls_pages_say() {
+    show_what_their_pages_say("other", "fjall");
 }
 
 #[test]
@@ -133,7 +152,8 @@ fn cargo_programs_see_our_fixes_keep_the_promise() {
     let fixes = Fixes::load(&root, &engine).unwrap();
     let copy = root.join("target/findings/engine");
     workspace::copy_alone(&engine, &copy, &fixes.select("all").unwrap()).unwrap();
-    let built = Built::with(&root, "fixed", &format!("{{ path = \"{}\" }}", copy.display()));
+    let built =
+        Built::with(&root, "fixed", PACKAGE, &format!("{{ path = \"{}\" }}", copy.display()));
     for (name, run) in built.ends() {
         assert!(is_kept(&run), "{name} does not say that the promise is kept: {run:#?}");
     }
