@@ -33,18 +33,18 @@ mod wakes {
     #[unsafe(no_mangle)]
     unsafe extern "C" fn syscall(
         number: c_long,
-        a: c_long,
-        b: c_long,
-        c: c_long,
-        d: c_long,
-        e: c_long,
-        f: c_long,
+        first: c_long,
+        second: c_long,
+        third: c_long,
+        fourth: c_long,
+        fifth: c_long,
+        sixth: c_long,
     ) -> c_long {
         // SAFETY: the name is a C string, and what is found has this type.
         let next = NEXT.get_or_init(|| unsafe { transmute(dlsym(RTLD_NEXT, c"syscall".as_ptr())) });
         // SAFETY: the caller's own arguments.
-        let answer = unsafe { next(number, a, b, c, d, e, f) };
-        if number == SYS_futex && b as c_int & FUTEX_CMD_MASK == FUTEX_WAKE && answer > 0 {
+        let answer = unsafe { next(number, first, second, third, fourth, fifth, sixth) };
+        if number == SYS_futex && second as c_int & FUTEX_CMD_MASK == FUTEX_WAKE && answer > 0 {
             hold::woke();
         }
         answer

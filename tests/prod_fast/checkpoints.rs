@@ -114,7 +114,9 @@ fn killed_beside_checkpoints(run: &mut Run<'_>, numbers: Range<u16>) {
     });
     for mark in [Mark::Acked(COMMITS), Mark::Asked(COMMITS), Mark::Acked(COMMITS / 2)] {
         run.killed(mark, |s| {
-            parts.iter().for_each(|(bucket, _)| s.open(bucket));
+            for (bucket, _) in &parts {
+                s.open(bucket);
+            }
             work(s, &parts, &parts);
         });
     }

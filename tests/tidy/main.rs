@@ -249,7 +249,7 @@ fn strangers_first(config: &str) -> Vec<String> {
 fn what_begins_first_is_there() {
     let config = fs::read_to_string(root().join(".config/nextest.toml")).expect("it is there");
     assert_eq!(strangers_first(&config), [""; 0]);
-    let renamed = config.replace("history_ahead_of_its_page", "history_of_a_page");
+    let renamed = config.replace("log_behind_a_cut", "log_before_a_cut");
     assert_eq!(strangers_first(&renamed).len(), 1);
 }
 
