@@ -115,6 +115,17 @@ pub struct Capabilities {
     pub collects: bool,
     /// Has pages, files, logs and caches of the sizes that it is told.
     pub sized: bool,
+    /// Writes a checkpoint, or what it has of that kind, when it is asked to.
+    pub checkpoints: bool,
+    /// Keeps merge operands as what they are, so that those of open transactions add up; else they are emulated
+    /// ([`by_reading`]).
+    pub operands: bool,
+    /// Has iterators of the language's own.
+    pub iterates: bool,
+    /// Says of a value which writer group wrote it.
+    pub groups: bool,
+    /// Counts what it did.
+    pub counts: bool,
     /// Buckets have options that are stored, are loaded and unloaded, are busy while they are held, and
     /// count against a quota.
     pub held_buckets: bool,
@@ -143,6 +154,11 @@ impl Capabilities {
         copy: false,
         collects: false,
         sized: false,
+        checkpoints: false,
+        operands: false,
+        iterates: false,
+        groups: false,
+        counts: false,
         held_buckets: false,
         files: true,
         resizes: false,
@@ -164,13 +180,24 @@ impl Capabilities {
     /// What the engine lacks of this, in the words of a skipped case.
     pub fn lacks(&self, need: Need) -> Option<&'static str> {
         let (has, what) = match need {
-            Need::Collection => (self.collects, "no files that it collects when asked"),
+            Need::Collection => (self.collects, "no files that it collects when asked, and counts"),
             Need::Copies => (self.copy, "no copies"),
             Need::Sizes => (self.sized, "no pages, files and logs of the sizes that it is told"),
+            Need::Checkpoints => (self.checkpoints, "no checkpoints that it writes when asked"),
+            Need::Operands => {
+                (self.operands, "no merge operands of transactions that are open together")
+            }
+            Need::Iterators => (self.iterates, "no iterators of the language's own"),
+            Need::Groups => (self.groups, "no writer groups that values name"),
+            Need::Counters => (self.counts, "no counters in this build"),
+            Need::ConflictAtWrite => (
+                self.writers == Writers::FirstWins,
+                "no write that another open writer has refused",
+            ),
             Need::HeldBuckets => {
                 (self.held_buckets, "no buckets, options and limits as mace-kv documents them")
             }
-            Need::Failpoints => (self.failpoints, "no failpoints"),
+            Need::Failpoints => (self.failpoints, "no failpoints in this build"),
             Need::Hooks => (self.hooks, "no hooks in this build"),
         };
         (!has).then_some(what)
@@ -186,6 +213,18 @@ pub enum Need {
     Copies,
     /// [`Capabilities::sized`]
     Sizes,
+    /// [`Capabilities::checkpoints`]
+    Checkpoints,
+    /// [`Capabilities::operands`]
+    Operands,
+    /// [`Capabilities::iterates`]
+    Iterators,
+    /// [`Capabilities::groups`]
+    Groups,
+    /// [`Capabilities::counts`]
+    Counters,
+    /// [`Writers::FirstWins`]
+    ConflictAtWrite,
     /// [`Capabilities::held_buckets`]
     HeldBuckets,
     /// [`Capabilities::failpoints`]
@@ -475,6 +514,26 @@ impl Scan {
         self.order = order;
         self
     }
+
+    /// What this scan meets with an iterator over its keys, and how often that has more at its end.
+    pub fn iterated(
+        &self,
+        mut keys: impl DoubleEndedIterator<Item = Outcome<(Vec<u8>, Vec<u8>)>>,
+    ) -> Outcome<Iterated> {
+        let mut pairs = Vec::new();
+        while pairs.len() < self.limit {
+            let back = match self.order {
+                Order::Forward => false,
+                Order::Backward => true,
+                Order::Alternating => pairs.len() % 2 == 1,
+            };
+            let next = if back { keys.next_back() } else { keys.next() };
+            let Some(pair) = next else { break };
+            pairs.push(pair?);
+        }
+        let beyond = [keys.next(), keys.next_back(), keys.next()];
+        Ok(Iterated { pairs, beyond: beyond.iter().flatten().count() })
+    }
 }
 
 impl Keys {
@@ -502,5 +561,25 @@ impl std::fmt::Display for EngineError {
             Self::Failed(code) => write!(f, "failed ({code})"),
             Self::Unknown(code) => write!(f, "unknown ({code})"),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_an_iterator_has_beyond_is_counted() {
+        let pair = |number: u8| Ok((vec![number], vec![number]));
+        let iterated = |order| Scan::all().order(order).iterated((0..4).map(pair)).unwrap();
+        let keys = |order| iterated(order).pairs.iter().map(|(key, _)| key[0]).collect::<Vec<_>>();
+        assert_eq!(keys(Order::Backward), [3, 2, 1, 0]);
+        assert_eq!(keys(Order::Alternating), [0, 3, 1, 2]);
+        assert_eq!(iterated(Order::Forward).beyond, 0);
+        let limited = Scan { limit: 2, ..Scan::all() };
+        assert_eq!(limited.iterated((0..4).map(pair)).unwrap().beyond, 2);
+        let failing =
+            (0..4).map(|number| if number < 2 { pair(number) } else { Err(EngineError::Absent) });
+        assert_eq!(Scan::all().iterated(failing), Err(EngineError::Absent));
     }
 }

@@ -6,7 +6,7 @@
 
 use crate::engine::{
     Bucket, BucketOptions, Capabilities, Driver, Engine, EngineError, EngineOptions, Identity,
-    Keys, Merge, Order, Outcome, Read, Reason, Scan, Txn, Writers, by_reading,
+    Iterated, Keys, Merge, Outcome, Read, Reason, Scan, Txn, Writers, by_reading,
 };
 use fjall::{
     AbstractTree, Conflict, Database, Error, Iter, Keyspace, KeyspaceCreateOptions,
@@ -63,6 +63,8 @@ impl Driver for FjallDriver {
             level: Level::Serialisable,
             longest_key: LONGEST_KEY,
             refuses_long_keys: false,
+            checkpoints: true,
+            iterates: true,
             ..Capabilities::LEAST
         }
     }
@@ -292,12 +294,8 @@ fn get(read: &impl Readable, keyspace: &Keyspace, key: &[u8]) -> Outcome<Vec<u8>
     found.map(|value| value.to_vec()).ok_or(EngineError::Absent)
 }
 
-fn scan(
-    read: &impl Readable,
-    keyspace: &Keyspace,
-    scan: &Scan,
-) -> Outcome<Vec<(Vec<u8>, Vec<u8>)>> {
-    let mut met: Iter = match &scan.keys {
+fn iterate(read: &impl Readable, keyspace: &Keyspace, scan: &Scan) -> Outcome<Iterated> {
+    let met: Iter = match &scan.keys {
         Keys::All => read.iter(keyspace),
         Keys::Prefix(prefix) => read.prefix(keyspace, prefix),
         Keys::Range(low, high) => {
@@ -306,19 +304,10 @@ fn scan(
             read.range::<&[u8], _>(keyspace, bounds)
         }
     };
-    let mut pairs = Vec::new();
-    while pairs.len() < scan.limit {
-        let back = match scan.order {
-            Order::Forward => false,
-            Order::Backward => true,
-            Order::Alternating => pairs.len() % 2 == 1,
-        };
-        let next = if back { met.next_back() } else { met.next() };
-        let Some(entry) = next else { break };
+    scan.iterated(met.map(|entry| {
         let (key, value) = entry.into_inner().map_err(failed)?;
-        pairs.push((key.to_vec(), value.to_vec()));
-    }
-    Ok(pairs)
+        Ok((key.to_vec(), value.to_vec()))
+    }))
 }
 
 impl Read for FjallView<'_> {
@@ -326,8 +315,12 @@ impl Read for FjallView<'_> {
         get(&self.snapshot, self.keyspace, key)
     }
 
-    fn scan(&self, keys: &Scan) -> Outcome<Vec<(Vec<u8>, Vec<u8>)>> {
-        scan(&self.snapshot, self.keyspace, keys)
+    fn scan(&self, scan: &Scan) -> Outcome<Vec<(Vec<u8>, Vec<u8>)>> {
+        self.iterate(scan).map(|met| met.pairs)
+    }
+
+    fn iterate(&self, scan: &Scan) -> Outcome<Iterated> {
+        iterate(&self.snapshot, self.keyspace, scan)
     }
 }
 
@@ -339,10 +332,14 @@ impl Read for FjallTxn<'_> {
         }
     }
 
-    fn scan(&self, keys: &Scan) -> Outcome<Vec<(Vec<u8>, Vec<u8>)>> {
+    fn scan(&self, scan: &Scan) -> Outcome<Vec<(Vec<u8>, Vec<u8>)>> {
+        self.iterate(scan).map(|met| met.pairs)
+    }
+
+    fn iterate(&self, scan: &Scan) -> Outcome<Iterated> {
         match &*self.txn.borrow() {
-            Write::OneWriter(txn, _) => scan(txn, self.keyspace, keys),
-            Write::Optimistic(txn) => scan(txn, self.keyspace, keys),
+            Write::OneWriter(txn, _) => iterate(txn, self.keyspace, scan),
+            Write::Optimistic(txn) => iterate(txn, self.keyspace, scan),
         }
     }
 }

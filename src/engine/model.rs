@@ -62,6 +62,8 @@ impl Driver for ModelDriver {
             copy: true,
             collects: true,
             sized: true,
+            checkpoints: true,
+            operands: true,
             held_buckets: true,
             files: false,
             resizes: true,

@@ -4,7 +4,7 @@
 
 use crate::engine::{
     Bucket, BucketOptions, Capabilities, Driver, Engine, EngineError, EngineOptions, Identity,
-    Keys, Merge, Order, Outcome, Read, Reason, Scan, Txn, Writers, by_reading,
+    Iterated, Keys, Merge, Outcome, Read, Reason, Scan, Txn, Writers, by_reading,
 };
 use isolation::Level;
 use redb::{
@@ -58,6 +58,7 @@ impl Driver for RedbDriver {
             writers: Writers::OneAtATime,
             level: Level::Serialisable,
             checker: true,
+            iterates: true,
             outlives: false,
             ..Capabilities::LEAST
         }
@@ -223,30 +224,21 @@ fn get(table: &impl ReadableTable<&'static [u8], &'static [u8]>, key: &[u8]) -> 
     found.map(|value| value.value().to_vec()).ok_or(EngineError::Absent)
 }
 
-fn scan(
+fn iterate(
     table: &impl ReadableTable<&'static [u8], &'static [u8]>,
     scan: &Scan,
-) -> Outcome<Vec<(Vec<u8>, Vec<u8>)>> {
+) -> Outcome<Iterated> {
     let (low, high) = match &scan.keys {
         Keys::All => (Bound::Unbounded, Bound::Unbounded),
         Keys::Prefix(prefix) => (Bound::Included(prefix.clone()), behind(prefix)),
         Keys::Range(low, high) => (low.clone(), high.clone()),
     };
     let bounds = (low.as_ref().map(Vec::as_slice), high.as_ref().map(Vec::as_slice));
-    let mut range = table.range::<&[u8]>(bounds).map_err(failed)?;
-    let mut pairs = Vec::new();
-    while pairs.len() < scan.limit {
-        let back = match scan.order {
-            Order::Forward => false,
-            Order::Backward => true,
-            Order::Alternating => pairs.len() % 2 == 1,
-        };
-        let next = if back { range.next_back() } else { range.next() };
-        let Some(entry) = next else { break };
+    let range = table.range::<&[u8]>(bounds).map_err(failed)?;
+    scan.iterated(range.map(|entry| {
         let (key, value) = entry.map_err(failed)?;
-        pairs.push((key.value().to_vec(), value.value().to_vec()));
-    }
-    Ok(pairs)
+        Ok((key.value().to_vec(), value.value().to_vec()))
+    }))
 }
 
 /// The bound behind all keys that start with these bytes.
@@ -266,8 +258,12 @@ impl Read for RedbView {
         get(self.table()?, key)
     }
 
-    fn scan(&self, keys: &Scan) -> Outcome<Vec<(Vec<u8>, Vec<u8>)>> {
-        scan(self.table()?, keys)
+    fn scan(&self, scan: &Scan) -> Outcome<Vec<(Vec<u8>, Vec<u8>)>> {
+        self.iterate(scan).map(|met| met.pairs)
+    }
+
+    fn iterate(&self, scan: &Scan) -> Outcome<Iterated> {
+        iterate(self.table()?, scan)
     }
 }
 
@@ -276,8 +272,12 @@ impl Read for RedbTxn<'_> {
         get(&self.txn.open_table(Definition::new(self.name)).map_err(absent)?, key)
     }
 
-    fn scan(&self, keys: &Scan) -> Outcome<Vec<(Vec<u8>, Vec<u8>)>> {
-        scan(&self.txn.open_table(Definition::new(self.name)).map_err(absent)?, keys)
+    fn scan(&self, scan: &Scan) -> Outcome<Vec<(Vec<u8>, Vec<u8>)>> {
+        self.iterate(scan).map(|met| met.pairs)
+    }
+
+    fn iterate(&self, scan: &Scan) -> Outcome<Iterated> {
+        iterate(&self.txn.open_table(Definition::new(self.name)).map_err(absent)?, scan)
     }
 }
 

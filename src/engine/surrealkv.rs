@@ -60,7 +60,7 @@ impl Driver for SurrealkvDriver {
     /// "Snapshot Isolation: Multi-version concurrency control", with "optimistic concurrency control" (README):
     /// two writers of a key meet at the commit of the second.
     fn capabilities(&self) -> Capabilities {
-        Capabilities { writers: Writers::CheckedAtCommit, ..Capabilities::LEAST }
+        Capabilities { writers: Writers::CheckedAtCommit, checkpoints: true, ..Capabilities::LEAST }
     }
 
     fn open(&self, dir: &Path, options: &EngineOptions) -> Outcome<Box<dyn Engine>> {

@@ -12,7 +12,7 @@ pub mod recipes;
 
 use crate::{
     engine::{
-        Identity,
+        Identity, Need,
         failpoint::{self, Action, Kind, Point},
         under_test,
     },
@@ -170,10 +170,10 @@ impl ChaosCase {
     pub fn run(&self, case: &mut Case) -> Verdict {
         let driver = under_test::driver();
         let Identity { name, version, .. } = driver.identity();
+        if let Some(what) = driver.capabilities().lacks(Need::Failpoints) {
+            return case.skip(&known_to_lack(driver, what));
+        }
         match &self.coverage {
-            _ if !driver.capabilities().failpoints => {
-                case.skip("this build of the engine has no failpoints")
-            }
             Coverage::Recipe(recipe) => {
                 if let Some(what) = recipe.lacking(driver.capabilities()) {
                     return case.skip(&known_to_lack(driver, what));

@@ -2,7 +2,7 @@
 //! Asks no engine anything itself, except for the patience of `eventually`.
 
 use crate::{
-    engine::{Bucket, Engine, EngineError, Need, Outcome, Preset, Reason, Scan},
+    engine::{Bucket, Capabilities, Engine, EngineError, Need, Outcome, Preset, Reason, Scan},
     oracle::{
         OracleName, Violation,
         promise::{After, promises},
@@ -79,13 +79,13 @@ impl Claims {
         self.depth = Some(depth);
     }
 
-    /// The verdict; a case that claimed nothing proves nothing.
-    pub fn verdict(self) -> Verdict {
+    /// The verdict on an engine that can do this; a case that claimed nothing proves nothing.
+    fn verdict(self, can: Capabilities) -> Verdict {
         match self.stuck {
             Some(how) => Verdict::Stuck(how),
             None if self.made == 0 => Verdict::Inconclusive("nothing was claimed".to_owned()),
             None => {
-                let depth = self.depth.map_or(Verdict::Pass, Depth::verdict);
+                let depth = self.depth.map_or(Verdict::Pass, |depth| depth.verdict(can));
                 Verdict::from_violations(self.broken).and(depth)
             }
         }
@@ -114,17 +114,22 @@ pub fn contents(bucket: &dyn Bucket) -> Outcome<Vec<(Vec<u8>, Vec<u8>)>> {
     bucket.view()?.scan(&Scan::all())
 }
 
-/// Judges what a directed case claims of the engine in the run's preset and folder.
-pub fn judge(run: &mut Run<'_>, promise: &'static str, claim: fn(Preset, &Path, &mut Claims)) {
-    // They are written to mace-kv's own documentation.
-    if run.lacks(&[Need::HeldBuckets]) {
+/// Judges what a directed case claims of an engine that has what it needs, in the run's preset and folder.
+pub fn judge(
+    run: &mut Run<'_>,
+    needs: &[Need],
+    promise: &'static str,
+    claim: fn(Preset, &Path, &mut Claims),
+) {
+    if run.lacks(needs) {
         return;
     }
     run.figures.tries(promises([OracleName::Contract], After::Work));
+    let can = run.can();
     let mut claims = Claims::new(promise);
     claim(run.preset(), run.folder(), &mut claims);
     if let Some(depth) = claims.depth {
-        depth.count(&mut run.figures);
+        depth.count(&mut run.figures, can);
     }
-    run.conclude(claims.verdict());
+    run.conclude(claims.verdict(can));
 }

@@ -4,7 +4,7 @@
 
 use crate::{
     engine::{
-        Preset,
+        Need, Preset,
         failpoint::{self, Action, Rule},
         under_test,
     },
@@ -14,6 +14,7 @@ use crate::{
         run::{
             Run,
             goals::reached,
+            known_to_lack,
             session::{Script, Verbs},
         },
     },
@@ -88,8 +89,9 @@ impl IsolatedCase {
     fn rule(&self) -> Result<Option<Rule>, String> {
         let Death::At(point, hit) = self.death else { return Ok(None) };
         let name = format!("{}{point}", chaos::PREFIX);
-        if !under_test::driver().capabilities().failpoints {
-            return Err("this build of the engine has no failpoints".to_owned());
+        let driver = under_test::driver();
+        if let Some(what) = driver.capabilities().lacks(Need::Failpoints) {
+            return Err(known_to_lack(driver, what));
         }
         if !failpoint::points().iter().any(|known| known.name == name) {
             return Err(format!("this engine has no failpoint {point}"));

@@ -156,6 +156,11 @@ impl<'a> Run<'a> {
         self.preset
     }
 
+    /// What the engine can do, and what it promises.
+    pub fn can(&self) -> Capabilities {
+        self.driver.capabilities()
+    }
+
     /// The run's seed.
     pub fn seed(&self) -> Seed {
         self.seed
@@ -197,7 +202,7 @@ impl<'a> Run<'a> {
 
     /// Skips the case on an engine that lacks one of these; whether it does.
     pub fn lacks(&mut self, needs: &[Need]) -> bool {
-        let can = self.driver.capabilities();
+        let can = self.can();
         let Some(what) = needs.iter().find_map(|need| can.lacks(*need)) else { return false };
         self.skip(&known_to_lack(self.driver, what));
         true
@@ -269,7 +274,7 @@ impl<'a> Run<'a> {
     }
 
     fn checked(&mut self) -> Judging<()> {
-        if !self.driver.capabilities().checker {
+        if !self.can().checker {
             return Ok(());
         }
         let complaints = self.driver.check(&self.dir());
@@ -313,8 +318,9 @@ impl<'a> Run<'a> {
         let pairs = states.last().and_then(|dump| dump.buckets.values().map(BTreeMap::len).max());
         let pairs = pairs.unwrap_or_default() as u64;
         let depth = Depth::of_database(pairs, self.buckets.split_keys, &self.dir());
-        depth.count(&mut self.figures);
-        self.goals.extend(depth.goals());
+        let can = self.can();
+        depth.count(&mut self.figures, can);
+        self.goals.extend(depth.goals(can));
         if let Some(splits) = self.evidence.splits {
             self.figures.add("deep.splits", splits);
             self.must_reach(counted("a page that was divided", splits).times(goals::DEEP_SPLITS));
@@ -327,7 +333,7 @@ impl<'a> Run<'a> {
     }
 
     fn came_to(&self, goal: &Goal, history: &History) -> Verdict {
-        goal.verdict(history, &self.evidence, self.driver.capabilities())
+        goal.verdict(history, &self.evidence, self.can())
     }
 
     /// Runs on new databases, each judged at its end, until one has reached its goals or one is
@@ -403,7 +409,7 @@ impl<'a> Run<'a> {
 
     /// What a history and the states of a database show alone, by what its engine promises.
     fn evidence_alone<'e>(&self, copy: &'e Left) -> oracle::judge::Evidence<'e> {
-        let Capabilities { level, writers, .. } = self.driver.capabilities();
+        let Capabilities { level, writers, .. } = self.can();
         oracle::judge::Evidence {
             level,
             writers,
@@ -494,7 +500,7 @@ impl<'a> Run<'a> {
     }
 
     fn note_streams(&mut self, options: &EngineOptions) {
-        let can = self.driver.capabilities();
+        let can = self.can();
         if Expect::of(options, can).streams == Streams::Many {
             self.streams = Streams::Many;
         }

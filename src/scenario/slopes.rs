@@ -7,8 +7,8 @@
 
 use crate::{
     engine::{
-        Bucket, BucketOptions, Driver, Engine, EngineError, EngineOptions, Keys, Merge, Order,
-        Outcome, Preset, Reason, Scan,
+        Bucket, BucketOptions, Capabilities, Driver, Engine, EngineError, EngineOptions, Keys,
+        Merge, Need, Order, Outcome, Preset, Reason, Scan,
     },
     history::{History, OracleName, counters, memory::Measuring},
     oracle::{
@@ -121,10 +121,27 @@ impl Operation {
         )
     }
 
-    /// Whether this resource is to stay as it is.
-    fn gives_back(self, resource: Resource) -> bool {
+    /// What this engine cannot do that the operation needs, if anything.
+    pub fn lacking(self, can: Capabilities) -> Option<&'static str> {
+        let need = match self {
+            Self::Conflict => Need::ConflictAtWrite,
+            Self::Checkpoint => Need::Checkpoints,
+            Self::Unload => Need::HeldBuckets,
+            Self::Copy | Self::RefusedCopy => Need::Copies,
+            // Of the log's files.
+            Self::RefusedOpening => Need::Sizes,
+            _ => return None,
+        };
+        can.lacks(need)
+    }
+
+    /// Whether this resource is to stay as it is. How many files an engine keeps that takes no sizes for them is
+    /// not known.
+    fn gives_back(self, resource: Resource, can: Capabilities) -> bool {
         let keeps_log = self == Self::Look && resource == Resource::Logs;
-        !(keeps_log && excludes(FindingId::READERS_FILL_THE_LOG))
+        let is_known = can.sized
+            || matches!(resource, Resource::Memory | Resource::Descriptors | Resource::Deleted);
+        is_known && !(keeps_log && excludes(FindingId::READERS_FILL_THE_LOG))
     }
 
     fn once(self, at: &Open<'_>, number: u64) -> Outcome<()> {
@@ -207,7 +224,7 @@ pub fn leaves_nothing(
     case.figures.add("resources.operations", ROUNDS * round);
     let series: Vec<Series> = Resource::ALL
         .into_iter()
-        .filter(|resource| operation.gives_back(*resource))
+        .filter(|resource| operation.gives_back(*resource, driver.capabilities()))
         .filter_map(|resource| {
             let readings = readings.iter().map(|reading| reading.of(resource));
             let readings = readings.collect::<Option<Vec<i64>>>()?;

@@ -3,7 +3,7 @@
 
 use mace_prod::{
     engine::{
-        Driver, Engine, EngineOptions, Outcome, Preset, Read,
+        Capabilities, Driver, Engine, EngineOptions, Outcome, Preset, Read,
         interceptor::{Intercept, Interceptor},
         mace::MaceDriver,
     },
@@ -140,19 +140,22 @@ leaks! {
 }
 
 /// An opening that keeps a file.
-struct KeepsAFile(Mutex<Vec<File>>);
+struct KeepsAFile {
+    kept: Mutex<Vec<File>>,
+    can: Capabilities,
+}
 
 impl Driver for KeepsAFile {
     fn identity(&self) -> mace_prod::engine::Identity {
         MaceDriver.identity()
     }
 
-    fn capabilities(&self) -> mace_prod::engine::Capabilities {
-        MaceDriver.capabilities()
+    fn capabilities(&self) -> Capabilities {
+        self.can
     }
 
     fn open(&self, dir: &Path, options: &EngineOptions) -> Outcome<Box<dyn Engine>> {
-        self.0.lock().expect("nobody panics while holding this").extend(File::open(dir));
+        self.kept.lock().expect("nobody panics while holding this").extend(File::open(dir));
         MaceDriver.open(dir, options)
     }
 
@@ -164,15 +167,28 @@ impl Driver for KeepsAFile {
 #[test]
 fn a_descriptor_of_each_refused_opening_is_found() {
     let name = "a_descriptor_of_each_refused_opening_is_found";
+    keeps_descriptors(name, Operation::RefusedOpening, MaceDriver.capabilities());
+}
+
+#[test]
+fn a_descriptor_is_found_on_an_engine_without_sizes() {
+    let name = "a_descriptor_is_found_on_an_engine_without_sizes";
+    let can = Capabilities { sized: false, ..MaceDriver.capabilities() };
+    assert!(Operation::RefusedOpening.lacking(can).is_some());
+    keeps_descriptors(name, Operation::Opening, can);
+}
+
+/// An engine that can do this and keeps a descriptor of each opening is found out.
+fn keeps_descriptors(name: &str, operation: Operation, can: Capabilities) {
     Case::run_named(name, |case| {
-        let keeps = KeepsAFile(Mutex::default());
-        let operation = Operation::RefusedOpening;
+        let keeps = KeepsAFile { kept: Mutex::default(), can };
         let Verdict::Violated(found) = leaves_nothing(case, &keeps, Preset::Tiny, operation, PART)
         else {
             panic!("it is not found");
         };
         let all: Vec<String> = found.into_iter().map(|it| it.witness).collect();
-        assert!(all.len() == 1 && all[0].starts_with("a refused opening: descriptors"), "{all:?}");
+        let words = format!("{}: descriptors", operation.name());
+        assert!(all.len() == 1 && all[0].starts_with(&words), "{all:?}");
         Verdict::Pass
     });
 }

@@ -4,8 +4,8 @@
 use mace_prod::{
     case,
     engine::{
-        Bucket, BucketOptions, Driver, Engine, EngineError, EngineOptions, Merge, Preset, RULES,
-        Reason, mace::MaceDriver,
+        Bucket, BucketOptions, Driver, Engine, EngineError, EngineOptions, Merge, Need, Preset,
+        RULES, Reason, mace::MaceDriver,
     },
     scenario::claims::{Claims, contents, judge, store},
 };
@@ -14,25 +14,25 @@ use std::path::Path;
 const PROMISE: &str = "options are kept, and changes of them do no harm";
 
 case!(bucket_options_outlive_the_process: in [Defaults, Tiny], |run| {
-    judge(run, PROMISE, bucket_options_outlive_the_process);
+    judge(run, &[Need::HeldBuckets], PROMISE, bucket_options_outlive_the_process);
 });
 case!(bucket_options_are_brought_into_range: in [Defaults, OneWriter], |run| {
-    judge(run, PROMISE, bucket_options_are_brought_into_range);
+    judge(run, &[Need::HeldBuckets], PROMISE, bucket_options_are_brought_into_range);
 });
 case!(bucket_options_change_only_while_unloaded: in [Tiny, Compressed], |run| {
-    judge(run, PROMISE, bucket_options_change_only_while_unloaded);
+    judge(run, &[Need::HeldBuckets], PROMISE, bucket_options_change_only_while_unloaded);
 });
 case!(engine_options_change_at_every_opening: in [Tiny, Defaults], |run| {
-    judge(run, PROMISE, engine_options_change_at_every_opening);
+    judge(run, &[Need::HeldBuckets], PROMISE, engine_options_change_at_every_opening);
 });
 case!(an_open_database_says_how_it_was_opened: in [Tiny, Defaults], |run| {
-    judge(run, PROMISE, an_open_database_says_how_it_was_opened);
+    judge(run, &[Need::HeldBuckets], PROMISE, an_open_database_says_how_it_was_opened);
 });
 case!(options_have_their_effect: in [Defaults, OneWriter], |run| {
-    judge(run, PROMISE, options_have_their_effect);
+    judge(run, &[Need::HeldBuckets], PROMISE, options_have_their_effect);
 });
 case!(operands_need_their_operator: in [Relaxed, Defaults], |run| {
-    judge(run, PROMISE, operands_need_their_operator);
+    judge(run, &[Need::HeldBuckets], PROMISE, operands_need_their_operator);
 });
 
 const INVALID: EngineError = EngineError::Refused(Reason::Invalid);

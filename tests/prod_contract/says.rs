@@ -4,8 +4,8 @@
 use mace_prod::{
     case,
     engine::{
-        Bucket, CopyInfo, Counter, Driver, Engine, EngineError, EngineOptions, Frontier, Keys,
-        Merge, Need, Order, Preset, Reason, Scan, VOID_PREFIX, mace::MaceDriver,
+        Bucket, CopyInfo, Counter, Engine, EngineError, EngineOptions, Frontier, Keys, Merge, Need,
+        Order, Preset, Reason, Scan, VOID_PREFIX, under_test,
     },
     scenario::claims::{Claims, contents, judge, store},
 };
@@ -14,30 +14,25 @@ use std::{ops::Bound, path::Path};
 const PROMISE: &str = "what the engine says of itself is so";
 
 case!(a_copy_says_how_far_it_is_complete: in [Tiny, Relaxed], |run| {
-    if !run.lacks(&[Need::Copies]) {
-        judge(run, PROMISE, a_copy_says_how_far_it_is_complete);
-    }
+    judge(run, &[Need::Copies], PROMISE, a_copy_says_how_far_it_is_complete);
 });
 case!(an_iterator_stays_at_its_end: in [Tiny, Compressed], |run| {
-    judge(run, PROMISE, an_iterator_stays_at_its_end);
+    judge(run, &[Need::Iterators], PROMISE, an_iterator_stays_at_its_end);
 });
 case!(operands_that_come_to_nothing_are_refused: in [Tiny, Defaults], |run| {
-    judge(run, PROMISE, operands_that_come_to_nothing_are_refused);
+    judge(run, &[Need::Operands], PROMISE, operands_that_come_to_nothing_are_refused);
 });
 case!(a_value_names_the_group_that_wrote_it: in [OneWriter, ManyWriters], |run| {
-    judge(run, PROMISE, a_value_names_the_group_that_wrote_it);
+    judge(run, &[Need::Groups], PROMISE, a_value_names_the_group_that_wrote_it);
 });
 case!(the_engine_counts_what_it_did: in [Tiny, Relaxed], |run| {
-    if !cfg!(feature = "extra_check") {
-        return run.skip("this build of the engine counts nothing");
-    }
-    judge(run, PROMISE, the_engine_counts_what_it_did);
+    judge(run, &[Need::Counters], PROMISE, the_engine_counts_what_it_did);
 });
 
 const NOTHING: EngineError = EngineError::Refused(Reason::MergeContract);
 
 fn open(options: &EngineOptions, dir: &Path, claims: &mut Claims) -> Box<dyn Engine> {
-    let engine = claims.granted("open", MaceDriver.open(dir, options));
+    let engine = claims.granted("open", under_test::driver().open(dir, options));
     engine.expect("a case cannot go on without its database")
 }
 
@@ -282,7 +277,7 @@ fn the_engine_counts_what_it_did(preset: Preset, dir: &Path, claims: &mut Claims
         claims.same("commit", &first.commit(), &Ok(()));
     }
     bucket.checkpoint_and_wait();
-    let copies = MaceDriver.capabilities().copy;
+    let copies = under_test::driver().capabilities().copy;
     if copies {
         claims.granted("copy", engine.copy_to(&dir.join("copy")));
         let exists = EngineError::Refused(Reason::Exists);

@@ -5,7 +5,7 @@
 
 use mace_prod::{
     case,
-    engine::{Bucket, Driver, Engine, EngineError, Keys, Order, Preset, Scan, mace::MaceDriver},
+    engine::{Bucket, Engine, EngineError, Keys, Need, Order, Preset, Scan, under_test},
     scenario::claims::{Claims, contents, judge, store},
 };
 use std::{ops::Bound, path::Path};
@@ -14,22 +14,22 @@ const PROMISE: &str =
     "a transaction sees its snapshot and its own writes, and leaves what it committed";
 
 case!(a_conflict_is_met_by_every_write: in [Defaults, OneWriter], |run| {
-    judge(run, PROMISE, a_conflict_is_met_by_every_write);
+    judge(run, &[Need::ConflictAtWrite], PROMISE, a_conflict_is_met_by_every_write);
 });
 case!(old_versions_stay_for_their_views: in [Tiny, Compressed], |run| {
-    judge(run, PROMISE, old_versions_stay_for_their_views);
+    judge(run, &[], PROMISE, old_versions_stay_for_their_views);
 });
 case!(many_open_adders_add_up: in [Tiny, ManyWriters], |run| {
-    judge(run, PROMISE, many_open_adders_add_up);
+    judge(run, &[Need::Operands], PROMISE, many_open_adders_add_up);
 });
 case!(a_key_is_deleted_again_and_again: in [Tiny, Relaxed], |run| {
-    judge(run, PROMISE, a_key_is_deleted_again_and_again);
+    judge(run, &[], PROMISE, a_key_is_deleted_again_and_again);
 });
 case!(long_scans_from_the_back_are_whole: in [Tiny, Compressed], |run| {
-    judge(run, PROMISE, long_scans_from_the_back_are_whole);
+    judge(run, &[], PROMISE, long_scans_from_the_back_are_whole);
 });
 case!(who_looks_or_drops_changes_nothing: in [Defaults, Relaxed], |run| {
-    judge(run, PROMISE, who_looks_or_drops_changes_nothing);
+    judge(run, &[], PROMISE, who_looks_or_drops_changes_nothing);
 });
 
 /// An open database with one bucket, which is given back first.
@@ -40,7 +40,7 @@ struct Database {
 
 /// It has one log file, because some of its transactions are dropped.
 fn open(preset: Preset, dir: &Path, claims: &mut Claims) -> Database {
-    let engine = MaceDriver.open(&dir.join("db"), &preset.engine().one_log_file());
+    let engine = under_test::driver().open(&dir.join("db"), &preset.engine().one_log_file());
     let engine = claims.granted("open", engine).expect("a case cannot go on without its database");
     let bucket = engine.create_bucket("b", &preset.bucket().checkpoints_when_asked());
     let bucket = claims.granted("create", bucket).expect("a case cannot go on without it");

@@ -3,7 +3,7 @@
 
 use mace_prod::{
     case,
-    engine::{Need, options::DEEP_KEYS},
+    engine::options::DEEP_KEYS,
     history::clients::{Traffic, clients},
     scenario::run::session::Verbs,
     workload::{Mix, Sweep},
@@ -61,9 +61,6 @@ case!(mixed_work_survives_a_rotating_log: [Tiny, Compressed, OneWriter], stress:
 
 // Three levels and a hundred files; more is done to them in the stress layer.
 case!(a_deep_tree_is_read_whole_after_a_reopening: [Deep], |run| {
-    if run.lacks(&[Need::Sizes]) {
-        return;
-    }
     run.session(|s| {
         s.open("a");
         s.work("a", Traffic::sweep(Sweep::fill(DEEP_KEYS, 40, 60)));

@@ -4,8 +4,8 @@
 use mace_prod::{
     case,
     engine::{
-        Bucket, BucketOptions, Counter, Driver, Engine, EngineError, EngineOptions, Keys, Merge,
-        Order, Preset, Scan, mace::MaceDriver, options::DEEP_KEYS,
+        Bucket, BucketOptions, Counter, Engine, EngineError, EngineOptions, Keys, Merge, Need,
+        Order, Preset, Scan, options::DEEP_KEYS, under_test,
     },
     history::counters,
     scenario::{
@@ -35,38 +35,38 @@ const BLOCK: usize = 128 << 10;
 const RECORD_HEAD: usize = 69;
 
 case!(stress_a_transaction_ends_at_its_checkpoints: in [Tiny, Relaxed], |run| {
-    judge(run, PROMISE, a_transaction_ends_at_its_checkpoints);
+    judge(run, &[Need::HeldBuckets], PROMISE, a_transaction_ends_at_its_checkpoints);
 });
 case!(stress_only_eager_rounds_rewrite_small_files: in [Tiny, Compressed], |run| {
-    judge(run, PROMISE, only_eager_rounds_rewrite_small_files);
+    judge(run, &[Need::HeldBuckets], PROMISE, only_eager_rounds_rewrite_small_files);
 });
 case!(stress_a_torn_log_is_cut_or_refused: in [Tiny, OneWriter], |run| {
-    judge(run, PROMISE, a_torn_log_is_cut_or_refused);
+    judge(run, &[Need::HeldBuckets], PROMISE, a_torn_log_is_cut_or_refused);
 });
 case!(stress_the_log_may_have_a_folder_of_its_own: in [Tiny, Relaxed], |run| {
-    judge(run, PROMISE, the_log_may_have_a_folder_of_its_own);
+    judge(run, &[Need::HeldBuckets], PROMISE, the_log_may_have_a_folder_of_its_own);
 });
 case!(stress_a_temporary_folder_goes_at_its_close: in [Tiny, Defaults], |run| {
-    judge(run, PROMISE, a_temporary_folder_goes_at_its_close);
+    judge(run, &[Need::HeldBuckets], PROMISE, a_temporary_folder_goes_at_its_close);
 });
 case!(stress_commits_share_a_sync_within_the_window: in [Tiny, Defaults], |run| {
-    judge(run, PROMISE, commits_share_a_sync_within_the_window);
+    judge(run, &[Need::HeldBuckets], PROMISE, commits_share_a_sync_within_the_window);
 });
 case!(stress_timers_collect_and_write_checkpoints: in [Tiny], |run| {
-    judge(run, PROMISE, timers_collect_and_write_checkpoints);
+    judge(run, &[Need::HeldBuckets], PROMISE, timers_collect_and_write_checkpoints);
 });
 case!(stress_writers_wait_only_with_backpressure: in [Tiny], |run| {
-    judge(run, PROMISE, writers_wait_only_with_backpressure);
+    judge(run, &[Need::HeldBuckets], PROMISE, writers_wait_only_with_backpressure);
 });
 case!(stress_records_of_whole_blocks_are_kept: in [Compressed, Defaults], |run| {
-    judge(run, PROMISE, records_of_whole_blocks_are_kept);
+    judge(run, &[], PROMISE, records_of_whole_blocks_are_kept);
 });
 case!(stress_the_last_key_is_found_either_way: in [Deep], |run| {
-    judge(run, PROMISE, the_last_key_is_found_either_way);
+    judge(run, &[], PROMISE, the_last_key_is_found_either_way);
 });
 
 fn open(options: &EngineOptions, dir: &Path, claims: &mut Claims) -> Box<dyn Engine> {
-    let engine = claims.granted("open", MaceDriver.open(dir, options));
+    let engine = claims.granted("open", under_test::driver().open(dir, options));
     engine.expect("a case cannot go on without its database")
 }
 
@@ -201,7 +201,7 @@ fn a_torn_log_is_cut_or_refused(preset: Preset, dir: &Path, claims: &mut Claims)
     let file = fs::OpenOptions::new().write(true).open(&log);
     file.and_then(|file| file.set_len(len)).expect("the case's own file can be cut");
     let refused = EngineError::Failed("Corruption".to_owned());
-    claims.declined("a torn log", MaceDriver.open(&dir.join("torn"), &strict), &refused);
+    claims.declined("a torn log", under_test::driver().open(&dir.join("torn"), &strict), &refused);
     claims.same("it is not touched", &fs::metadata(&log).map_or(0, |meta| meta.len()), &len);
     let torn = open(&cuts, &dir.join("torn"), claims);
     let there = contents(found(torn.as_ref(), claims).as_ref());

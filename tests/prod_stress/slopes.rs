@@ -3,7 +3,7 @@
 //! leave something that is not explained yet: docs/open-findings.md.
 
 use mace_prod::{
-    engine::{Need, Preset, under_test},
+    engine::{Preset, under_test},
     scenario::{
         Case,
         run::known_to_lack,
@@ -17,8 +17,7 @@ macro_rules! slopes {
         fn $promise() {
             Case::run(|case| {
                 let driver = under_test::driver();
-                // What may stay is measured in files of these sizes.
-                if let Some(what) = driver.capabilities().lacks(Need::Sizes) {
+                if let Some(what) = Operation::$operation.lacking(driver.capabilities()) {
                     return case.skip(&known_to_lack(driver, what));
                 }
                 leaves_nothing(case, driver, Preset::$preset, Operation::$operation, 1)

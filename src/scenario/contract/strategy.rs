@@ -109,9 +109,10 @@ pub fn judge(
     match outcome {
         Ok(()) if preset == Preset::Deep => {
             let depth = shallowest.get().expect("a list was carried out");
-            depth.count(&mut figures.borrow_mut());
+            let can = driver.capabilities();
+            depth.count(&mut figures.borrow_mut(), can);
             // Lists change how large files are, and collect them: how many there are says nothing here.
-            Depth { files: Depth::LEAST.files, ..depth }.verdict()
+            Depth { files: Depth::LEAST.files, ..depth }.verdict(can)
         }
         Ok(()) => Verdict::Pass,
         Err(TestError::Abort(why)) => Verdict::Inconclusive(why.to_string()),

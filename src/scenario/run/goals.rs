@@ -3,7 +3,7 @@
 
 use super::session::Evidence;
 use crate::{
-    engine::{Capabilities, EngineError},
+    engine::{Capabilities, EngineError, options::DEEP_KEYS},
     history::{Event, History, Milestone},
     oracle::judge::overlaps,
     report::Figures,
@@ -104,6 +104,8 @@ pub const fn counted(what: &'static str, count: u64) -> Goal {
 /// How deep a bucket is, by what a reopening found and by the files that are there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Depth {
+    /// Pairs.
+    pub pairs: u64,
     /// Levels of the tree, at the least.
     pub levels: u64,
     /// Pages, at the least.
@@ -136,7 +138,7 @@ impl Depth {
 
     /// Of so many keys, when a node holds so many and no more (`BucketOptions::split_elems`).
     pub fn of(keys: u64, in_a_node: u64, files: u64) -> Self {
-        let mut depth = Self { levels: 1, pages: keys.div_ceil(in_a_node), files };
+        let mut depth = Self { pairs: keys, levels: 1, pages: keys.div_ceil(in_a_node), files };
         let mut nodes = depth.pages;
         while nodes > 1 {
             nodes = nodes.div_ceil(in_a_node);
@@ -147,11 +149,14 @@ impl Depth {
     }
 
     /// What a case has to reach that is told to be deep.
-    pub const LEAST: Self = Self { levels: 3, pages: 350, files: 60 };
+    pub const LEAST: Self = Self { pairs: DEEP_KEYS / 2, levels: 3, pages: 350, files: 60 };
 
-    /// That it reached it.
-    pub const fn goals(self) -> [Goal; 3] {
-        [
+    /// That it reached it. How an engine divides its pairs that takes no sizes is not known: of it there are so many.
+    pub fn goals(self, can: Capabilities) -> Vec<Goal> {
+        if !can.sized {
+            return vec![counted("a pair", self.pairs).times(Self::LEAST.pairs)];
+        }
+        vec![
             counted("a level of the tree", self.levels).times(Self::LEAST.levels),
             counted("a page", self.pages).times(Self::LEAST.pages),
             counted("a data file", self.files).times(Self::LEAST.files),
@@ -159,15 +164,17 @@ impl Depth {
     }
 
     /// Whether it reached it, where no run has the goals.
-    pub fn verdict(self) -> Verdict {
-        let goals = self.goals();
-        let can = Capabilities::LEAST;
+    pub fn verdict(self, can: Capabilities) -> Verdict {
+        let goals = self.goals(can);
         let verdict = |goal: &Goal| goal.verdict(&History::default(), &Evidence::default(), can);
         goals.iter().map(verdict).fold(Verdict::Pass, Verdict::and)
     }
 
     /// Adds it to what a case counted.
-    pub fn count(self, figures: &mut Figures) {
+    pub fn count(self, figures: &mut Figures, can: Capabilities) {
+        if !can.sized {
+            return figures.add("deep.pairs", self.pairs);
+        }
         for (name, count) in
             [("deep.levels", self.levels), ("deep.pages", self.pages), ("deep.files", self.files)]
         {
@@ -294,12 +301,23 @@ fn overtaken(history: &History, evidence: &Evidence) -> u64 {
 
 #[cfg(test)]
 mod tests {
-    use super::Depth;
+    use super::*;
 
     #[test]
     fn a_tree_has_as_many_levels_as_its_nodes_force() {
         let levels = |keys| Depth::of(keys, 64, 0).levels;
         assert_eq!([0, 1, 64, 65, 4096, 4097].map(levels), [1, 1, 1, 2, 2, 3]);
-        assert_eq!(Depth::of(36_000, 64, 7), Depth { levels: 3, pages: 563 + 9 + 1, files: 7 });
+        let depth = Depth { pairs: 36_000, levels: 3, pages: 563 + 9 + 1, files: 7 };
+        assert_eq!(Depth::of(36_000, 64, 7), depth);
+    }
+
+    #[test]
+    fn an_engine_without_sizes_needs_the_pairs_alone() {
+        let sized = Capabilities { sized: true, ..Capabilities::LEAST };
+        let flat = Depth::of(DEEP_KEYS, 64, 0);
+        assert_eq!(flat.verdict(Capabilities::LEAST), Verdict::Pass);
+        assert!(matches!(flat.verdict(sized), Verdict::Inconclusive(_)));
+        let few = Depth::of(100, 64, 60);
+        assert!(matches!(few.verdict(Capabilities::LEAST), Verdict::Inconclusive(_)));
     }
 }

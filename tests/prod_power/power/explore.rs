@@ -83,8 +83,9 @@ fn depth(case: &mut Case, work: Workload, run: &Recorded<'_>) -> Verdict {
     }
     let dir = Places::new(case.dir()).disk().join(DATABASE);
     let depth = Depth::as_told(&run.history, work.preset.bucket().split_keys, &dir);
-    depth.count(&mut case.figures);
-    depth.verdict()
+    let can = run.driver.capabilities();
+    depth.count(&mut case.figures, can);
+    depth.verdict(can)
 }
 
 /// A case that judged too few states says nothing.
