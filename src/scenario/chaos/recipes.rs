@@ -68,6 +68,8 @@ pub enum Recipe {
     Look,
     /// Commits while a checkpoint is held at one point after the other.
     Held,
+    /// So many long values that files grow again and again.
+    Grow,
 }
 
 /// A failpoint and its recipe. A filesystem operation may have several, each for paths that contain
@@ -235,10 +237,8 @@ impl Recipe {
     pub fn lacking(self, can: Capabilities) -> Option<&'static str> {
         match self {
             Self::Copy | Self::CopyRefused | Self::CopyUnlinked => can.lacks(Need::Copies),
-            Self::ObsoleteData | Self::RewriteBlobs | Self::ObsoleteBlobs | Self::Masks => {
-                can.lacks(Need::Collection)
-            }
-            Self::Evict => can.lacks(Need::Sizes),
+            // The one that waits until files were collected; the others go on.
+            Self::RewriteBlobs => can.lacks(Need::Collection),
             Self::Held => can.lacks(Need::Hooks),
             Self::SwitchWidth if !can.resizes => Some("no change of its writer groups"),
             _ => None,
@@ -323,6 +323,10 @@ impl Recipe {
                 steps.push(mixed(2, 6));
             }
             Self::Held => steps.extend([mixed(2, 4)].into_iter().chain(held(preset))),
+            Self::Grow => {
+                // redb 4.1.0 begins with a file of a mebibyte; a value takes more than a page of four KiB.
+                steps.extend([mixed(2, 4), fill(180, 4200), checkpoint(), mixed(2, 4)]);
+            }
             Self::Look => {
                 let weights = [60, 0, 40, 0, 0, 0, 0];
                 let mix = Mix { keys: 2, ops: 2, lengths: vec![100], weights, ..Mix::default() };

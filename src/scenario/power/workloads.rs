@@ -62,6 +62,7 @@ pub const ALL: &[Workload] = &[
     work(Recipe::Commits, Preset::Deep),
     work(Recipe::Held, Preset::Tiny),
     work(Recipe::Held, Preset::Relaxed),
+    work(Recipe::Grow, Preset::Tiny),
 ];
 
 /// Those that meet a failing disk.
@@ -96,6 +97,7 @@ pub const PORTABLE: &[Workload] = &[
     work(Recipe::Delete, Preset::Tiny),
     work(Recipe::Rotate, Preset::Relaxed),
     work(Recipe::RewriteData, Preset::Tiny),
+    work(Recipe::Grow, Preset::Tiny),
 ];
 
 /// Those in which each call can fail in turn on an engine that writes many small files.
