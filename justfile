@@ -49,6 +49,12 @@ isolation *args:
 engines which="redb,fjall,surrealkv" *args:
     @which="$1"; shift; exec cargo nextest run --profile own --package mace-prod --features "$which" --test detects --test detects_power -E 'binary(detects_power) | test(/^adapters::/)' "$@"
 
+# Write docs/engines.md, which cases run on which engine, from merged reports of runs: REPORT...
+[group('develop')]
+[no-exit-message]
+by-engine *args:
+    @exec cargo run --quiet --package runner -- by-engine "$@"
+
 # List every knob, its value and its source
 [group('set up')]
 [no-exit-message]

@@ -107,6 +107,12 @@ pub(crate) enum Command {
         #[arg(default_value = "8", allow_hyphen_values = true, value_parser = self::threads)]
         threads: u32,
     },
+    /// Write docs/engines.md: which cases ran on which engine, from the merged reports of runs
+    ByEngine {
+        /// Merged reports, `target/prod/junit.xml` of a run; of a case that is in two the later one counts
+        #[arg(required = true)]
+        reports: Vec<PathBuf>,
+    },
     /// Judge what a case left by today's oracles, without running anything
     Judge {
         /// What the case left, such as `target/prod/artifacts/CASE`

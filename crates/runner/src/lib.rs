@@ -6,6 +6,7 @@ mod alone;
 mod balance;
 mod bootstrap;
 mod budgets;
+mod by_engine;
 mod cli;
 mod config;
 mod detection;
@@ -104,6 +105,7 @@ fn dispatch(cli: &Cli, interrupts: &Interrupts) -> Result<Outcome> {
         Command::Upgrade { old, new, threads } => {
             upgrade::upgrade(&flags, [old, new], *threads, interrupts)
         }
+        Command::ByEngine { reports } => by_engine::by_engine(&flags, reports),
         Command::Judge { folder } => stored::judge(&flags, folder, interrupts),
         Command::Report { out, annotations } => report::write(&flags, out.as_deref(), *annotations),
         Command::Detection { names, way, resume, threads } => {
