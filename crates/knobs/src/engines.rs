@@ -18,14 +18,26 @@ pub fn package(engine: &str) -> &str {
     engine.strip_suffix("-optimistic").unwrap_or(engine)
 }
 
+/// A description that begins with an engine's package, with the word that was chosen in its place.
+pub fn named(engine: &str, description: &str) -> String {
+    description.replacen(package(engine), engine, 1)
+}
+
 #[cfg(test)]
 mod tests {
-    use super::{MACE, of_finding};
+    use super::{MACE, named, of_finding};
 
     #[test]
     fn a_finding_is_in_the_engine_that_its_id_begins_with() {
         assert_eq!(of_finding("fjall-torn-batch"), "fjall");
         assert_eq!(of_finding("fjallish-batch"), MACE);
         assert_eq!(of_finding("log-files-swapped"), MACE);
+    }
+
+    #[test]
+    fn two_ways_to_use_a_package_have_two_names() {
+        let named = |engine| named(engine, "fjall 3.1.13 (registry)");
+        assert_eq!(named("fjall"), "fjall 3.1.13 (registry)");
+        assert_eq!(named("fjall-optimistic"), "fjall-optimistic 3.1.13 (registry)");
     }
 }

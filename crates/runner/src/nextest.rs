@@ -261,6 +261,6 @@ fn parse_listing(text: &str) -> std::result::Result<Listing, serde_json::Error> 
 /// Says which engine, seed and knobs hold, before anything else is said.
 pub(crate) fn announce(session: &Session) {
     console::note(&session.knobs.render_of(&[Home::Nextest, Home::Prod]));
-    console::note(&format!("engine     {}", session.engine));
+    console::note(&format!("engine     {}", session.engine_name()));
     console::note(&format!("root seed  {}", session.seed));
 }

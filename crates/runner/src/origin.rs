@@ -44,7 +44,7 @@ impl Origin {
         }
         Self {
             seed: session.seed,
-            engine: session.engine.to_string(),
+            engine: session.engine_name(),
             settings,
             knobs: effective(&session.knobs),
             started: session.started,

@@ -32,7 +32,7 @@ pub(crate) fn repro(
         let mut all = nextest.inventory(&part)?;
         interrupts.check()?;
         if all.iter().any(|case| case.name == name) {
-            console::note(&format!("engine     {}", session.engine));
+            console::note(&format!("engine     {}", session.engine_name()));
             console::note(&format!("root seed  {}", session.seed));
             let status = nextest.repeat(&part, name)?;
             return Ok(interrupts.outcome().unwrap_or(exit::of_nextest(status.code())));

@@ -49,6 +49,11 @@ const OUT: &str = "target/prod";
 const ARTIFACTS: &str = "artifacts";
 
 impl Session {
+    /// Which engine a verdict speaks of: by the word that was chosen, its version and where it is from.
+    pub(crate) fn engine_name(&self) -> String {
+        engines::named(self.knobs.get(knob::MACE_PROD_ENGINE), &self.engine.to_string())
+    }
+
     /// Validates the surroundings and resolves the engine.
     pub(crate) fn open(flags: &[(&str, &str)]) -> Result<Self> {
         Self::open_on(flags, None, OUT)

@@ -88,7 +88,7 @@ pub(crate) fn shard(
 ) -> Result<Outcome> {
     let plan = Plan::read(folder)?;
     let file = folder.join(plan::PLAN);
-    let engine = session.engine.to_string();
+    let engine = session.engine_name();
     if engine != plan.engine {
         let what = format!("the archives are for {}, and this is {engine}", plan.engine);
         return Err(Error::new(what, file.display(), "check out the same commit on all machines"));
