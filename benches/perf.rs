@@ -57,7 +57,7 @@ fn main() -> ExitCode {
     control(&mut criterion(&profile, Work::Get));
     for work in Work::ALL {
         let mut criterion = criterion(&profile, work);
-        for bench in cases(&profile, work) {
+        for bench in Bench::of(&profile, work) {
             let slow = |steps| Alteration::Slow { steps, every: bench.calls() };
             let driver = Altered { driver: MaceDriver, alteration: steps.map(slow) };
             run(&mut criterion, bench, &driver, &place);
@@ -77,28 +77,11 @@ fn profile() -> Result<BenchProfile, String> {
     let knobs = Knobs::load().map_err(|error| error.to_string())?;
     let profile = BenchProfile::from_knobs(&knobs);
     for work in Work::ALL {
-        for bench in cases(&profile, work) {
+        for bench in Bench::of(&profile, work) {
             bench.records().map_err(|wrong| format!("{}: {wrong}", bench.name()))?;
         }
     }
     Ok(profile)
-}
-
-fn cases(profile: &BenchProfile, work: Work) -> Vec<Bench> {
-    let threads: &[u64] = if work.is_shared() { &profile.threads } else { &[1] };
-    let mut cases = Vec::new();
-    for (key, value) in &profile.sizes {
-        for clients in threads {
-            cases.push(Bench {
-                work,
-                key_bytes: *key as usize,
-                value_bytes: *value as usize,
-                clients: *clients as usize,
-                total: profile.total,
-            });
-        }
-    }
-    cases
 }
 
 /// Criterion with the profile's times for this work; its own flags win over them.

@@ -48,10 +48,19 @@ pub(crate) struct Plant {
 /// program with either measures an engine that nobody ships.
 const NOT_PLAIN: [&[u8]; 2] = [b"assertion failed: k >= self.lo()", b"failpoint lock poisoned"];
 
+/// A bench program of a tree, by its name.
+pub(crate) struct Kind(&'static str);
+
+/// What is timed.
+const PERF: Kind = Kind("perf");
+
+/// What is counted.
+pub(crate) const COSTS: Kind = Kind("costs");
+
 impl Tree {
-    fn command(&self, verb: &str) -> Command {
+    fn command(&self, verb: &str, kind: &Kind) -> Command {
         let mut command = Command::new("cargo");
-        command.args([verb, "--package", "mace-prod", "--bench", "perf"]);
+        command.args([verb, "--package", "mace-prod", "--bench", kind.0]);
         command.args(["--profile", "bench", "--no-default-features", "--quiet"]);
         command.args(["--message-format", "json-render-diagnostics"]);
         command.arg("--manifest-path").arg(&self.manifest);
@@ -65,7 +74,7 @@ impl Tree {
     }
 
     fn shuffled(&self, seed: usize, log: &Path) -> Result<Command> {
-        let mut command = self.command("rustc");
+        let mut command = self.command("rustc", &PERF);
         let flag = format!("link-arg=-Wl,--shuffle-sections=.text*={seed}");
         command.args(["--", "-C", "link-arg=-fuse-ld=lld", "-C", &flag]);
         let log = fs::File::create(log)
@@ -76,12 +85,17 @@ impl Tree {
 }
 
 impl Program {
-    /// Builds the tree's program in the default layout; its log begins anew.
+    /// Builds the tree's program of what is timed in the default layout; its log begins anew.
     pub(crate) fn build(tree: Tree, log: &str, session: &Session) -> Result<Self> {
+        Self::of(&PERF, tree, log, session)
+    }
+
+    /// The same for any program.
+    pub(crate) fn of(kind: &Kind, tree: Tree, log: &str, session: &Session) -> Result<Self> {
         let log = session.file(&format!("{log}.bench.log"));
         store::remove(&log)?;
-        let exe = cargo(&mut tree.command("build"), session)?.ok_or_else(|| {
-            let remedy = "see cargo's messages above; the benches are in benches/perf.rs";
+        let exe = cargo(&mut tree.command("build", kind), kind, session)?.ok_or_else(|| {
+            let remedy = format!("see cargo's messages above; the bench is benches/{}.rs", kind.0);
             let what = format!("cannot build the benches of {}", tree.name);
             Error::new(what, tree.manifest.display(), remedy)
         })?;
@@ -111,7 +125,7 @@ impl Program {
             if there + 1 == count {
                 return Ok(None);
             }
-            built = cargo(&mut self.tree.shuffled(there + 1, &log)?, session)?;
+            built = cargo(&mut self.tree.shuffled(there + 1, &log)?, &PERF, session)?;
         }
         let said = fs::read_to_string(&log).unwrap_or_default();
         Ok(Some(lacking(&said, name, self.layouts.len(), count, &log)))
@@ -134,7 +148,7 @@ fn lacking(said: &str, side: &str, there: usize, wanted: usize, log: &Path) -> S
 }
 
 /// Runs cargo and returns the program that it made; `None` when it made none.
-fn cargo(command: &mut Command, session: &Session) -> Result<Option<PathBuf>> {
+fn cargo(command: &mut Command, kind: &Kind, session: &Session) -> Result<Option<PathBuf>> {
     let (status, output) = session.interrupts.capture(command).map_err(|error| {
         Error::new(format_args!("cannot run cargo ({error})"), "PATH", "install it with rustup")
     })?;
@@ -142,7 +156,7 @@ fn cargo(command: &mut Command, session: &Session) -> Result<Option<PathBuf>> {
     let mut found = None;
     for message in Message::parse_stream(output.as_slice()).flatten() {
         if let Message::CompilerArtifact(artifact) = message
-            && artifact.target.name == "perf"
+            && artifact.target.name == kind.0
             && artifact.target.is_bench()
         {
             found = artifact.executable.map(Utf8PathBuf::into_std_path_buf);

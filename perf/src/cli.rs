@@ -2,6 +2,7 @@
 
 use clap::{Parser, Subcommand};
 use process::cli::Flags;
+use std::path::PathBuf;
 
 /// Measures the engine, compares two versions of it, and proves that the comparison can be believed.
 #[derive(Debug, Parser)]
@@ -36,6 +37,20 @@ pub(crate) enum Command {
         /// Show an inconclusive comparison as a warning of GitHub's and exit with 0: a hosted runner's noise is nobody's change
         #[arg(long)]
         warn_inconclusive: bool,
+    },
+    /// Count what an operation of each bench costs: file calls, bytes and memory
+    ///
+    /// With one client, and nothing in the background. The same code has the same counts, so that no quiet
+    /// machine is needed. Writes `costs.json` in `MACE_PERF_OUT_DIR`; `compare` counts both of its sides.
+    Costs {
+        /// Compare with the file of an earlier count; ends with 1 when something costs more than
+        /// `MACE_PERF_COSTS_…_PCT` allow
+        #[arg(long, value_name = "FILE")]
+        against: Option<PathBuf>,
+        /// Prove it instead: count this tree so many times more, and each engine of `.config/costs`, which costs
+        /// more in one way, five times
+        #[arg(long, value_name = "RUNS", conflicts_with = "against", value_parser = clap::value_parser!(u32).range(1..))]
+        prove: Option<u32>,
     },
     /// Compare two engines with these benches
     Engines {

@@ -4,7 +4,7 @@
 use crate::{
     bench::{self, Pair},
     build::{Program, Tree},
-    criterion,
+    costs, criterion,
     estimate::best,
     files, gate, identical, instructions, machine, render,
     revisions::Revisions,
@@ -48,6 +48,7 @@ pub(crate) fn compare(
         cpu_pressure_pct: machine::pressure_pct(),
         cases: Vec::new(),
         instructions: Vec::new(),
+        costs: None,
     };
     if !result.identical || measure {
         let cases = common(session, Pair { base: &base, head: &head }, &mut result.notes)?;
@@ -80,6 +81,9 @@ fn measured(
     if session.knobs.get(knob::MACE_PERF_INSTRUCTIONS) {
         result.instructions = instructions::count(session, pair, cases, &mut result.notes);
     }
+    if session.knobs.get(knob::MACE_PERF_COSTS) {
+        result.costs = costs::compared(session, pair, &mut result.notes)?;
+    }
     let more = result.instructions.iter().filter(|counted| instructions::is_more(counted));
     let more: Vec<&str> = more.map(|counted| counted.case.as_str()).collect();
     result.cases = bench::compare(session, pair, cases, &more, result.seed)?;
@@ -99,6 +103,10 @@ fn measured(
         }
     }
     result.gate = gate::gate(&result.cases, limits);
+    if result.costs.as_ref().is_some_and(|costs| costs.beyond().next().is_some()) {
+        // Counts are no times: what costs more is known, however noisy the machine is.
+        result.gate = Gate::Failed;
+    }
     Ok(())
 }
 

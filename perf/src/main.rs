@@ -6,6 +6,7 @@ mod build;
 mod calibrate;
 mod cli;
 mod compare;
+mod costs;
 mod criterion;
 mod estimate;
 mod export;
@@ -44,6 +45,8 @@ fn dispatch(cli: &Cli, interrupts: &Interrupts) -> Result<Outcome> {
             let outcome = compare::compare(session, *measure, based)?;
             Ok(if *warn_inconclusive { gate::warned(outcome) } else { outcome })
         }
+        Command::Costs { prove: Some(runs), .. } => costs::prove(session, *runs),
+        Command::Costs { against, .. } => costs::costs(session, against.as_deref()),
         Command::Engines { base, head } => {
             compare::compare(session, false, || Revisions::engines(session, base, head))
         }

@@ -3,10 +3,12 @@
 
 use crate::gate;
 use results::{
+    costs::{Change, Compared, Costs, Figure},
     gate::{Comparison, Counted, Gate, InTime, Judged, Origin, Proof, Summary, Verdict},
     snapshot::Snapshot,
     stats,
 };
+use std::collections::BTreeMap;
 
 /// Rows of a comparison that come first: those with the largest deltas.
 const LARGEST: usize = 12;
@@ -80,6 +82,7 @@ pub(crate) fn comparison(comparison: &Comparison, proofs: &[Proof]) -> String {
         lines.extend(table);
     }
     lines.extend(comparison.instructions.iter().flat_map(instructions));
+    lines.extend(comparison.costs.iter().flat_map(compared_costs));
     lines.extend([String::new(), verdict(comparison)]);
     let proof = |proof: &Proof| format!("selftest {}: {}", proof_age(proof, head), proved(proof));
     lines.extend(proofs.iter().map(proof));
@@ -119,6 +122,64 @@ fn instructions(counted: &Counted) -> Vec<String> {
     [line].into_iter().chain(grown).collect()
 }
 
+/// The table of what an operation costs, by case.
+pub(crate) fn costs(cases: &BTreeMap<String, Costs>) -> String {
+    let names = Figure::ALL.map(|figure| figure.name().to_owned());
+    let [calls, syncs, written, synced, allocations, allocated, peak] = names;
+    let header = ["case".to_owned(), "operations".to_owned(), calls, syncs, written, synced];
+    let header = header.into_iter().chain([allocations, allocated, peak, "by call".to_owned()]);
+    let header = header.collect::<Vec<_>>().try_into().expect("ten columns");
+    let row = |(case, costs): (&String, &Costs)| {
+        let each = |count: u64| format!("{:.2}", count as f64 / costs.operations.max(1) as f64);
+        let shown = |figure: Figure| match figure {
+            // The most at a time is of the whole work.
+            Figure::PeakBytes => costs.peak_bytes.to_string(),
+            figure => each(figure.of(costs)),
+        };
+        let [calls, syncs, written, synced, allocations, allocated, peak] = Figure::ALL.map(shown);
+        let by_call = costs.calls.iter().map(|(call, count)| format!("{call} {}", each(*count)));
+        let by_call = by_call.collect::<Vec<_>>().join(", ");
+        let operations = costs.operations.to_string();
+        [
+            case.clone(),
+            operations,
+            calls,
+            syncs,
+            written,
+            synced,
+            allocations,
+            allocated,
+            peak,
+            by_call,
+        ]
+    };
+    table::<10>([header].into_iter().chain(cases.iter().map(row))).join("\n")
+}
+
+/// What costs more or less, and how many cases cost the same.
+pub(crate) fn compared_costs(compared: &Compared) -> Vec<String> {
+    let counted = format!(
+        "costs: {} of the counts of {} cases grew beyond their limits",
+        compared.beyond().count(),
+        compared.cases()
+    );
+    compared.changes.iter().map(change).chain([counted]).collect()
+}
+
+/// A count that is another one in head, in a line.
+pub(crate) fn change(change: &Change) -> String {
+    let Change { case, figure, base, head, delta_pct, limit_pct } = change;
+    let says = match (change.is_beyond(), *delta_pct > 0.0) {
+        (true, _) => "COSTS MORE",
+        (false, true) => "allowed",
+        (false, false) => "less",
+    };
+    let figure = figure.name();
+    format!(
+        "costs {case}: {figure} {base} to {head}, {delta_pct:+.2} % (limit {limit_pct} %): {says}"
+    )
+}
+
 fn verdict(comparison: &Comparison) -> String {
     let Comparison { threshold_pct, max_regress_cases, load, .. } = comparison;
     let why = match comparison.gate {
@@ -127,9 +188,13 @@ fn verdict(comparison: &Comparison) -> String {
         }
         Gate::Passed | Gate::Failed => format!(
             "{} of {} cases slower by more than {threshold_pct} %, {max_regress_cases} allowed; \
-             load {load}",
+             load {load}{}",
             comparison.count(Verdict::Regressed),
-            comparison.cases.len()
+            comparison.cases.len(),
+            match comparison.costs.as_ref().map_or(0, |costs| costs.beyond().count()) {
+                0 => String::new(),
+                more => format!("; costs beyond their limits: {more}"),
+            }
         ),
         Gate::TooFewCases => "too few comparable cases: see MACE_PERF_COMPARE_FILTERS, \
              MACE_PERF_MIN_COMPARE_CASES and MACE_PERF_MIN_BASE_NS"
@@ -235,6 +300,7 @@ mod tests {
                 cpu_pressure_pct: None,
                 cases: (0..count).map(case).collect(),
                 instructions: Vec::new(),
+                costs: None,
             };
             comparison(&found, &[])
         };

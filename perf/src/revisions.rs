@@ -11,6 +11,7 @@ use knobs::knob;
 use process::{
     Error, Result,
     engine::{self, Engine},
+    fixes::Fix,
     wanted::Wanted,
     workspace,
 };
@@ -211,6 +212,21 @@ fn with_engine(session: &Session, name: &'static str, asked: &Asked<'_>) -> Resu
         Some(generated) => tree(session, name, generated.manifest, None, commit(root)),
         None => tree(session, name, root.join("Cargo.toml"), Some(wanted), commit(root)),
     }
+}
+
+/// This tree with `change` planted in the engine that it has. All such trees have one place.
+pub(crate) fn planted(session: &Session, engine: &Engine, change: &Fix) -> Result<Tree> {
+    let copy = session.file("planted");
+    workspace::copy_planted(engine, &copy, &[change])?;
+    let generated = workspace::generate_alike(session.knobs.root(), &copy, Path::new(""))?;
+    let wanted = Wanted::checkout(&copy)?;
+    let commit = format!("with {}", change.id);
+    tree(session, "planted", generated.manifest, Some(&wanted), commit)
+}
+
+/// The engine that the knobs ask for, and where its sources are.
+pub(crate) fn engine(session: &Session) -> Result<Engine> {
+    Ok(workspace::resolved(session.knobs.root(), &Wanted::of(&session.knobs)?)?.1)
 }
 
 /// This tree alone, for what measures one revision.

@@ -73,6 +73,7 @@ static ALLOCATIONS: AtomicU64 = AtomicU64::new(0);
 static LAST_ALLOCATION: AtomicU64 = AtomicU64::new(0);
 
 fn count_allocation(bytes: usize) {
+    memory::asked(bytes);
     if COUNTS.load(Ordering::Relaxed) {
         let number = ALLOCATIONS.fetch_add(1, Ordering::Relaxed) + 1;
         if number == LAST_ALLOCATION.load(Ordering::Relaxed) {

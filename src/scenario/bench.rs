@@ -10,7 +10,7 @@ pub mod serving;
 mod slices;
 mod work;
 
-pub use batch::Batch;
+pub use batch::{Batch, Meter};
 pub use database::Place;
 pub use reopen::{die_filled, kill_order};
 pub use slices::shorten as shorten_slices;

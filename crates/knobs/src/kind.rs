@@ -20,6 +20,8 @@ pub enum Kind {
     },
     /// A finite number above zero, in per cent.
     Percent,
+    /// A finite number of at least zero, in per cent.
+    Allowance,
     /// `1` or `0`.
     Switch,
     /// One of the listed words.
@@ -54,6 +56,7 @@ impl Kind {
             Self::Count { min, max } => whole(text).is_some_and(|n| (min..=max).contains(&n)),
             Self::Seconds { min } => whole(text).is_some_and(|n| (min..=YEAR_SECS).contains(&n)),
             Self::Percent => f64::from_str(text).is_ok_and(|n| n.is_finite() && n > 0.0),
+            Self::Allowance => f64::from_str(text).is_ok_and(|n| n.is_finite() && n >= 0.0),
             Self::Switch => matches!(text, "0" | "1"),
             Self::Choice(words) => words.contains(&text),
             Self::Seed => seed(text).is_some(),
@@ -78,6 +81,7 @@ impl Kind {
                 format!("a whole number of seconds from {min} to {YEAR_SECS}")
             }
             Self::Percent => "a number of per cent above 0".into(),
+            Self::Allowance => "a number of per cent, 0 or more".into(),
             Self::Switch => "1 or 0".into(),
             Self::Choice(words) => format!("one of {}", words.join(", ")),
             Self::Seed => "a 64-bit number, decimal or 0x and hexadecimal".into(),
@@ -142,7 +146,7 @@ mod tests {
     #[test]
     fn each_kind_accepts_exactly_its_range() {
         let year = "31536000";
-        let table: [(Kind, &[&str], &[&str]); 14] = [
+        let table: [(Kind, &[&str], &[&str]); 15] = [
             (
                 Kind::Count { min: 1, max: 9 },
                 &["1", "9"],
@@ -150,6 +154,7 @@ mod tests {
             ),
             (Kind::Seconds { min: 0 }, &["0", year], &["31536001", "1s", "1.5"]),
             (Kind::Percent, &["5", "0.5", "1e1"], &["0", "-1", "inf", "nan", "5%"]),
+            (Kind::Allowance, &["0", "0.5", "5"], &["-1", "inf", "nan", "5%"]),
             (Kind::Switch, &["0", "1"], &["2", "true", ""]),
             (Kind::Choice(&["fail", "pass"]), &["fail", "pass"], &["Fail", ""]),
             (Kind::Seed, &["0", "18446744073709551615", "0xfF"], &["0x", "0xg", "-1", "0x+1"]),

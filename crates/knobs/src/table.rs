@@ -118,6 +118,16 @@ table! {
         "seconds of measuring in a comparison; what is open then is inconclusive");
     MACE_PERF_INSTRUCTIONS: Switch = knob("1", Home::Perf, shape::SWITCH,
         "1 = a comparison counts instructions where valgrind is installed");
+    MACE_PERF_COSTS: Switch = knob("1", Home::Perf, shape::SWITCH,
+        "1 = a comparison counts what operations cost: file calls, bytes and memory");
+    MACE_PERF_COSTS_CALLS_PCT: Percent = knob("0", Home::Perf, shape::ALLOWANCE,
+        "file calls and syncs of a case may grow by so many per cent");
+    MACE_PERF_COSTS_BYTES_PCT: Percent = knob("0", Home::Perf, shape::ALLOWANCE,
+        "bytes that a case writes and syncs may grow by so many per cent");
+    MACE_PERF_COSTS_ALLOCATIONS_PCT: Percent = knob("0", Home::Perf, shape::ALLOWANCE,
+        "a case's requests for memory and their bytes may grow by so many per cent");
+    MACE_PERF_COSTS_PEAK_PCT: Percent = knob("10", Home::Perf, shape::ALLOWANCE,
+        "the most that a case's client holds at a time may grow by so many per cent");
     MACE_PERF_OUT_DIR: Location = knob("target/perf_gate", Home::Perf, shape::PATH, "where the gate writes");
     MACE_PERF_OUTPUT: Option<Location> = unset("head_snapshot.json in MACE_PERF_OUT_DIR", Home::Perf, shape::PATH,
         "the file that a snapshot is written to");

@@ -140,6 +140,7 @@ pub(crate) mod shape {
     pub(crate) const VERSION: Shape<Text> = of(Kind::Version);
     pub(crate) const PATH: Shape<Location> = of(Kind::Path);
     pub(crate) const PERCENT: Shape<Percent> = of(Kind::Percent);
+    pub(crate) const ALLOWANCE: Shape<Percent> = of(Kind::Allowance);
     pub(crate) const SWITCH: Shape<Switch> = of(Kind::Switch);
     pub(crate) const SEED: Shape<Seed> = of(Kind::Seed);
     pub(crate) const LIST: Shape<List> = of(Kind::List);

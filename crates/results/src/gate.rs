@@ -6,7 +6,7 @@ mod history;
 
 pub use history::{CONTROL, Compared, Entry, Kind, Series, Setup};
 
-use crate::document::words;
+use crate::{costs, document::words};
 use serde::{Deserialize, Serialize};
 use std::{
     collections::BTreeMap,
@@ -119,6 +119,17 @@ impl Summary {
     pub fn new(cases: BTreeMap<String, Sampled>, origin: Origin) -> Self {
         Self { format: FORMAT, count: cases.len(), cases, origin }
     }
+}
+
+/// The costs of one revision, by case: `costs.json`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Costed {
+    /// [`FORMAT`].
+    pub format: u32,
+    /// What was counted.
+    pub origin: Origin,
+    /// The cases.
+    pub cases: BTreeMap<String, costs::Costs>,
 }
 
 /// One of the two versions that are compared.
@@ -311,8 +322,11 @@ pub struct Comparison {
     pub cpu_pressure_pct: Option<f64>,
     /// The cases.
     pub cases: Vec<Judged>,
-    /// Instructions of the cases of one client, where valgrind is there.
+    /// Instructions, where valgrind is there.
     pub instructions: Vec<Counted>,
+    /// What operations cost in file calls, bytes and memory, where that was counted.
+    #[serde(default)]
+    pub costs: Option<costs::Compared>,
 }
 
 impl Comparison {

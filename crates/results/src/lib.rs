@@ -6,6 +6,7 @@
 pub mod absorbed;
 pub mod case;
 pub mod contents;
+pub mod costs;
 pub mod detection;
 pub mod document;
 pub mod failing;

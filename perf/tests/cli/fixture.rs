@@ -66,6 +66,7 @@ impl Fixture {
         fixture.write(".gitignore", "target\n");
         let gate = "MACE_PERF_COMPARE_FILTERS = \"Put/a/1,Get/a/1\"\n\
                     MACE_PERF_MIN_COMPARE_CASES = 2\nMACE_PERF_LAYOUTS = 1\nMACE_PERF_INSTRUCTIONS = 0\n\
+                    MACE_PERF_COSTS = 0\n\
                     MACE_PERF_SCREEN_ROUNDS = 2\nMACE_PERF_CONFIRM_ROUNDS = 8\n";
         fixture.write(".config/perf.toml", gate);
         fixture.bench(HONEST);

@@ -2,6 +2,7 @@
 //! times instead of taking them, so that the whole path runs and nothing is measured. Cases named
 //! `cargo_…` build something, and so run one at a time.
 
+mod costs;
 #[cfg(unix)]
 mod counting;
 mod drop_in;

@@ -80,6 +80,11 @@ impl Database {
         Ok(Self { bucket, engine: Some(engine), dir, buckets: 1 })
     }
 
+    /// Where it is.
+    pub(super) fn folder(&self) -> &Path {
+        self.dir.path()
+    }
+
     /// What a scan of everything meets.
     pub(super) fn contents(&self) -> std::result::Result<Tally, Wrong> {
         let mut tally = Tally::default();

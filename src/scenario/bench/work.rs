@@ -3,7 +3,7 @@
 use crate::{
     engine::EngineError,
     error::Error,
-    settings::Seed,
+    settings::{BenchProfile, Seed},
     workload::records::{Records, Tally},
 };
 use std::fmt;
@@ -86,6 +86,21 @@ pub struct Bench {
 }
 
 impl Bench {
+    /// The profile's cases of this work.
+    pub fn of(profile: &BenchProfile, work: Work) -> Vec<Self> {
+        let threads: &[u64] = if work.is_shared() { &profile.threads } else { &[1] };
+        let sizes = profile.sizes.iter();
+        let pairs = sizes.flat_map(|size| threads.iter().map(move |clients| (size, *clients)));
+        let case = |((key, value), clients): (&(u64, u64), u64)| Self {
+            work,
+            key_bytes: *key as usize,
+            value_bytes: *value as usize,
+            clients: clients as usize,
+            total: profile.total,
+        };
+        pairs.map(case).collect()
+    }
+
     /// The middle and last part of the case's name: `K16-V16` and `4`, or `clean`.
     pub fn parameters(&self) -> (String, String) {
         let last = match self.work {
@@ -109,6 +124,14 @@ impl Bench {
         Records::draw(Seed::new(1), items, self.key_bytes, self.value_bytes).ok_or_else(|| {
             Wrong(format!("keys of {} bytes cannot name {items} records", self.key_bytes))
         })
+    }
+
+    /// Operations of a batch: what its cost is divided by. An opening is one.
+    pub fn operations(&self) -> u64 {
+        match self.work {
+            Work::ReopenClean | Work::ReopenKilled => 1,
+            _ => self.work.items(self.total),
+        }
     }
 
     /// How many calls each client makes in a batch, as an alteration counts them.

@@ -1,6 +1,7 @@
 //! Defects that are planted in the engine to see whether the suite catches them:
-//! `.config/defects/<version>/<name>.toml`, what each changes and which failure counts as its detection.
-//! Reads files; applies nothing and runs nothing.
+//! `.config/defects/<version>/<name>.toml`, what each changes and which failure counts as its detection; and
+//! in `.config/costs`, in the same form, what makes it cost more and nothing else. Reads files; applies
+//! nothing and runs nothing.
 
 use super::{Edit, Fix, Fixes, Kind, apply, hash, names, of_version};
 use crate::{Error, Result, engine::Engine};
@@ -10,6 +11,9 @@ use std::{fs, path::Path};
 /// Where the defects are, relative to the workspace root: a folder for each version of the engine.
 const FOLDER: &str = ".config/defects";
 
+/// Where those are that cost more and do nothing wrong.
+const COSTLY: &str = ".config/costs";
+
 /// A defect that can be planted.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
@@ -18,7 +22,7 @@ pub struct Defect {
     pub change: Fix,
     /// The failures that count. Any of them is enough.
     pub expect: Vec<Expected>,
-    /// The root seed of its run.
+    /// The root seed of its run, 0 unless it says one.
     pub seed: u64,
     /// The cases to run, as a filter of nextest; without one the fast layer is run.
     pub cases: Option<String>,
@@ -36,7 +40,7 @@ pub struct Defect {
 pub struct Expected {
     /// How the case's name begins.
     pub case: String,
-    /// What the failure says.
+    /// What the failure says, or which cost grows.
     pub words: String,
 }
 
@@ -44,6 +48,7 @@ pub struct Expected {
 #[serde(deny_unknown_fields)]
 struct Document {
     what: String,
+    #[serde(default)]
     seed: u64,
     cases: Option<String>,
     fixes: Option<String>,
@@ -54,7 +59,17 @@ struct Document {
 /// Reads the defects for `engine`, by their names: those of its version, or of the newest version that
 /// has some. `root` is the workspace's.
 pub fn load(root: &Path, engine: &Engine) -> Result<Vec<Defect>> {
-    let Some(folder) = of_version(&root.join(FOLDER), engine)? else {
+    below(&root.join(FOLDER), engine)
+}
+
+/// The same for what makes the engine cost more: what is expected is a case of the benches, and which of its
+/// costs grows.
+pub fn costly(root: &Path, engine: &Engine) -> Result<Vec<Defect>> {
+    below(&root.join(COSTLY), engine)
+}
+
+fn below(folder: &Path, engine: &Engine) -> Result<Vec<Defect>> {
+    let Some(folder) = of_version(folder, engine)? else {
         return Ok(Vec::new());
     };
     let read = |name: String| {

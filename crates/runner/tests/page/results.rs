@@ -282,6 +282,7 @@ fn compared() -> String {
             judged("Get/K16-V16/1", Verdict::TooSmall, None),
         ],
         instructions: Vec::new(),
+        costs: None,
     };
     serde_json::to_string(&comparison).unwrap()
 }
