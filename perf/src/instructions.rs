@@ -1,6 +1,7 @@
 //! The second signal: how many instructions a case takes, counted by callgrind where valgrind is
 //! there. Nearly free of noise, and blind to caches, locks and the kernel. It explains a verdict and
-//! never overrules one. Whatever is not counted is said, with its reason.
+//! never overrules one. Whatever is not counted is said, with its reason. Clients are counted on their
+//! own threads, which callgrind runs in turn: one that tries again until another is done takes more then.
 
 mod callgrind;
 
@@ -23,8 +24,7 @@ const ITEMS: u64 = 500;
 /// A count that grew by fewer instructions says nothing.
 const LEAST: u64 = 150;
 
-/// Counts the cases of one client, base twice and head once. A note for each that has no count, and
-/// one for all that cannot have any.
+/// Counts the cases, base twice and head once. A note for each that has no count.
 pub(crate) fn count(
     session: &Session,
     pair: Pair<'_>,
@@ -35,10 +35,8 @@ pub(crate) fn count(
         notes.push("valgrind is not installed: instructions are not counted".to_owned());
         return Vec::new();
     }
-    let (several, alone): (Vec<_>, Vec<_>) =
-        cases.iter().map(String::as_str).partition(|case| has_several_clients(case));
     let mut counted = Vec::new();
-    for case in alone {
+    for case in cases {
         let run = |program: &Program| {
             let counts = one(session, program, case);
             let side = program.tree.name;
@@ -55,21 +53,7 @@ pub(crate) fn count(
             Err(why) => notes.push(why),
         }
     }
-    if !several.is_empty() {
-        notes.push(format!(
-            "instructions of {} are not counted: callgrind does not follow the threads of several \
-             clients",
-            several.join(", ")
-        ));
-    }
     counted
-}
-
-/// The last part of a name is the number of clients, or how a database was left; that one is opened
-/// by one thread.
-fn has_several_clients(case: &str) -> bool {
-    let last = case.rsplit('/').next().unwrap_or_default();
-    last.parse::<u64>().is_ok_and(|clients| clients > 1)
 }
 
 fn one(session: &Session, program: &Program, case: &str) -> Result<Counts, String> {
@@ -126,7 +110,7 @@ pub(crate) fn meaning(counted: &Counted, case: &Judged, limits: &Limits) -> &'st
 
 #[cfg(test)]
 mod tests {
-    use super::{Counted, Counts, has_several_clients, meaning};
+    use super::{Counted, Counts, meaning};
     use crate::gate::Limits;
     use results::gate::{Judged, Place, Run, Side, Verdict};
 
@@ -149,16 +133,6 @@ mod tests {
 
     fn counts(get: u64, hash: u64) -> Counts {
         [("get", get), ("hash", hash)].map(|(name, count)| (name.to_owned(), count)).into()
-    }
-
-    #[test]
-    fn cases_of_one_thread_are_those_that_can_be_counted() {
-        for case in ["Put/K16-V16/1", "Reopen/K16-V16/clean", "Reopen/K16-V16/killed"] {
-            assert!(!has_several_clients(case), "{case}");
-        }
-        for case in ["Put/K16-V16/4", "Get/K100-V1024/16"] {
-            assert!(has_several_clients(case), "{case}");
-        }
     }
 
     #[test]
