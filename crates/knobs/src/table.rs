@@ -124,7 +124,7 @@ table! {
         "file calls and syncs of a case may grow by so many per cent");
     MACE_PERF_COSTS_BYTES_PCT: Percent = knob("0", Home::Perf, shape::ALLOWANCE,
         "bytes that a case writes and syncs may grow by so many per cent");
-    MACE_PERF_COSTS_ALLOCATIONS_PCT: Percent = knob("0", Home::Perf, shape::ALLOWANCE,
+    MACE_PERF_COSTS_ALLOCATIONS_PCT: Percent = knob("0.1", Home::Perf, shape::ALLOWANCE,
         "a case's requests for memory and their bytes may grow by so many per cent");
     MACE_PERF_COSTS_PEAK_PCT: Percent = knob("10", Home::Perf, shape::ALLOWANCE,
         "the most that a case's client holds at a time may grow by so many per cent");
