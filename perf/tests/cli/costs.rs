@@ -108,7 +108,8 @@ fn cargo_a_proof_needs_every_plant_and_no_noise() {
         .replace("\\\"peak_bytes\\\": 500}}\"", "\\\"peak_bytes\\\": 500}}\", std::process::id()");
     assert_ne!(noisy, FORGER);
     fixture.write("benches/costs.rs", &noisy);
-    prove().ended(
+    let exact = ["--set", "MACE_PERF_COSTS_ALLOCATIONS_PCT=0"];
+    fixture.perf(&[&["costs", "--prove", "2"], exact.as_slice()].concat()).ended(
         1,
         &["the same code: 2 of 2 runs flagged", "another count in 2 runs: Get/a/1 allocations"],
     );

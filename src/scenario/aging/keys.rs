@@ -3,12 +3,14 @@
 
 use crate::{
     history::expected::{CLIENTS, Entry},
+    settings::{FindingId, excludes},
     workload::{
         TxnId, Version,
         plan::{SUM_PREFIX, key},
         value::{MIN_VALUE, decode_sum, marker_key},
     },
 };
+use std::ops::Bound;
 
 /// One in so many of a client's keys is a sum.
 const SUM_EVERY: u64 = 16;
@@ -43,6 +45,19 @@ pub(super) fn number(name: &[u8]) -> Option<u64> {
 pub(super) fn bounds(low: u64, high: u64) -> [[Vec<u8>; 2]; 2] {
     let sum = |number: u64| [SUM_PREFIX, format!("{number:08}").as_bytes()].concat();
     [[key(low), key(high)], [sum(low), sum(high)]]
+}
+
+/// Where a scan begins that is to meet this name and none before it: in front of it where one that begins at
+/// it may meet an older version (`scan-from-an-older-version`).
+pub(super) fn beginning(mut name: Vec<u8>) -> Bound<Vec<u8>> {
+    if !excludes(FindingId::SCAN_FROM_AN_OLDER_VERSION) {
+        return Bound::Included(name);
+    }
+    // Names end in a digit, and no name has what comes before the digits.
+    let last = name.last_mut().expect("no name is empty");
+    *last = last.checked_sub(1).expect("a digit");
+    name.push(u8::MAX);
+    Bound::Excluded(name)
 }
 
 /// What a transaction's write of a value leaves.
@@ -128,5 +143,20 @@ pub(super) fn bytes(number: u64, entry: Entry) -> u64 {
         (_, 0) => 0,
         (true, _) => 10 + 8,
         (false, what) => 10 + u64::from(what & 0xFFFF),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_scan_begins_in_front_of_its_first_key_and_behind_the_one_before() {
+        for number in [1, 9, 10, 700, 999_999] {
+            let (Bound::Included(from) | Bound::Excluded(from)) = beginning(key(number)) else {
+                panic!("it begins somewhere");
+            };
+            assert!(from > key(number - 1) && from <= key(number), "{number}");
+        }
     }
 }

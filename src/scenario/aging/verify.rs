@@ -144,7 +144,7 @@ impl Verifier<'_> {
         {
             let view = self.bucket.view()?;
             for [from, to] in keys::bounds(low, high) {
-                let keys = Keys::Range(Bound::Included(from), Bound::Excluded(to));
+                let keys = Keys::Range(keys::beginning(from), Bound::Excluded(to));
                 let scan = Scan { keys, order, limit: usize::MAX };
                 view.visit(&scan, &mut |name, value| batch.meet(name, value))?;
             }
