@@ -304,7 +304,12 @@ fn folders(
         let own = format!("one of the new, {word}, opened by the new");
         match opened(new, &again, interrupts)? {
             Ok(found) => page.say(&format!("{own}: all {} pairs", found.pairs)),
-            Err(why) if again.contents.is_ok() => page.worse(&format!("{own}: {why}")),
+            Err(why)
+                if again.contents.is_ok()
+                    && opened(old, &made(old, folder, end, interrupts)?, interrupts)?.is_ok() =>
+            {
+                page.worse(&format!("{own}: {why}"));
+            }
             Err(why) => page.say(&format!("{own}: {why}")),
         }
     }
