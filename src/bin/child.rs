@@ -18,15 +18,19 @@ fn main() {
 /// (`mace_prod::history::hold::At::Waking`).
 #[cfg(all(target_os = "linux", target_env = "gnu"))]
 mod wakes {
-    use libc::{FUTEX_CMD_MASK, FUTEX_WAKE, RTLD_NEXT, SYS_futex, c_int, c_long, dlsym};
+    use libc::{FUTEX_CMD_MASK, FUTEX_WAKE, RTLD_NEXT, SYS_futex, c_int, c_long, c_void, dlsym};
     use mace_prod::history::hold;
-    use std::{mem::transmute, sync::OnceLock};
+    use std::{
+        mem::transmute,
+        ptr::null_mut,
+        sync::atomic::{AtomicPtr, Ordering},
+    };
 
     type Syscall =
         unsafe extern "C" fn(c_long, c_long, c_long, c_long, c_long, c_long, c_long) -> c_long;
 
     /// The C library's own.
-    static NEXT: OnceLock<Syscall> = OnceLock::new();
+    static NEXT: AtomicPtr<c_void> = AtomicPtr::new(null_mut());
 
     /// Integers are passed alike where a function takes any number of arguments.
     // SAFETY: it does what the function of this name in the C library does, which is called.
@@ -40,8 +44,15 @@ mod wakes {
         fifth: c_long,
         sixth: c_long,
     ) -> c_long {
-        // SAFETY: the name is a C string, and what is found has this type.
-        let next = NEXT.get_or_init(|| unsafe { transmute(dlsym(RTLD_NEXT, c"syscall".as_ptr())) });
+        // Who waits for another thread here comes here again: so each looks for itself.
+        let mut next = NEXT.load(Ordering::Relaxed);
+        if next.is_null() {
+            // SAFETY: the name is a C string.
+            next = unsafe { dlsym(RTLD_NEXT, c"syscall".as_ptr()) };
+            NEXT.store(next, Ordering::Relaxed);
+        }
+        // SAFETY: what is found has this type.
+        let next = unsafe { transmute::<*mut c_void, Syscall>(next) };
         // SAFETY: the caller's own arguments.
         let answer = unsafe { next(number, first, second, third, fourth, fifth, sixth) };
         if number == SYS_futex && second as c_int & FUTEX_CMD_MASK == FUTEX_WAKE && answer > 0 {
