@@ -103,7 +103,7 @@ shard *args:
 merge *args:
     @exec cargo run --quiet --package runner -- merge "$@"
 
-# Measure and compare: snapshot, compare, engines, selftest, calibrate, history, export
+# Measure and compare: snapshot, compare, costs, engines, selftest, calibrate, history, export
 [group('measure')]
 [no-exit-message]
 perf *args:

@@ -5,7 +5,7 @@
 //!
 //! `costs` alone prints the cases' names, `costs CASE` one line of JSON. Nothing is judged here.
 
-use faultfs::{Call, Op, Recording, Scope, Session, Trace};
+use faultfs::{Call, Ino, Op, Recording, Scope, Session, Trace};
 use knobs::Knobs;
 use mace_prod::{
     engine::mace::MaceDriver,
@@ -58,7 +58,7 @@ fn told() -> Result<String, String> {
         Bench::of(&profile, work)
     };
     let mut cases = Work::ALL.into_iter().flat_map(cases);
-    // Cargo passes `--bench` to all of them.
+    // Cargo passes `--bench` to every bench program.
     let Some(wanted) = std::env::args().skip(1).find(|arg| arg != "--bench") else {
         return Ok(cases.map(|bench| bench.name()).collect::<Vec<_>>().join("\n"));
     };
@@ -150,7 +150,7 @@ fn of_trace(trace: &Trace) -> Costs {
                 costs.syncs += 1;
                 costs.synced_bytes += match scope {
                     Scope::Ino(ino) => dirty.remove(ino).unwrap_or(0),
-                    Scope::Write(_) => 0,
+                    Scope::Write(at) => synced_by(&trace.events()[*at as usize].op, &mut dirty),
                     Scope::All => dirty.drain().map(|(_, bytes)| bytes).sum(),
                 };
             }
@@ -158,6 +158,19 @@ fn of_trace(trace: &Trace) -> Costs {
         }
     }
     costs
+}
+
+/// The bytes of a write that syncs what it writes; they are dirty no longer.
+fn synced_by(write: &Op, dirty: &mut HashMap<Ino, u64>) -> u64 {
+    let written = match write {
+        Op::Write { ino, data, .. } => (*ino, data.len() as u64),
+        Op::Zero { ino, len, .. } => (*ino, *len),
+        _ => return 0,
+    };
+    let left = dirty.entry(written.0).or_default();
+    let synced = written.1.min(*left);
+    *left -= synced;
+    synced
 }
 
 fn is_room(call: Call) -> bool {

@@ -55,7 +55,7 @@ pub enum EngineError {
 }
 
 impl EngineError {
-    /// The answer to a call that the adapter has not.
+    /// The answer to a call that the engine does not have.
     pub const UNSUPPORTED: Self = Self::Refused(Reason::Unsupported);
 }
 
@@ -522,17 +522,24 @@ impl Scan {
     ) -> Outcome<Iterated> {
         let mut pairs = Vec::new();
         while pairs.len() < self.limit {
-            let back = match self.order {
-                Order::Forward => false,
-                Order::Backward => true,
-                Order::Alternating => pairs.len() % 2 == 1,
-            };
+            let back = self.order.is_from_back(pairs.len());
             let next = if back { keys.next_back() } else { keys.next() };
             let Some(pair) = next else { break };
             pairs.push(pair?);
         }
-        let beyond = [keys.next(), keys.next_back(), keys.next()];
-        Ok(Iterated { pairs, beyond: beyond.iter().flatten().count() })
+        let beyond = (0..3).flat_map(|_| [keys.next(), keys.next_back()]).flatten().count();
+        Ok(Iterated { pairs, beyond })
+    }
+}
+
+impl Order {
+    /// Whether the next pair is taken from the back, when so many were met.
+    pub const fn is_from_back(self, met: usize) -> bool {
+        match self {
+            Self::Forward => false,
+            Self::Backward => true,
+            Self::Alternating => met % 2 == 1,
+        }
     }
 }
 

@@ -40,8 +40,8 @@ pub(crate) enum Command {
     },
     /// Count what an operation of each bench costs: file calls, bytes and memory
     ///
-    /// With one client, and nothing in the background. The same code has the same counts, so that no quiet
-    /// machine is needed. Writes `costs.json` in `MACE_PERF_OUT_DIR`; `compare` counts both of its sides.
+    /// With one client, and nothing in the background. The same code has the same counts of calls and
+    /// bytes, and nearly the same of memory: no quiet machine is needed. Writes `costs.json` in `MACE_PERF_OUT_DIR`; `compare` counts both of its sides.
     Costs {
         /// Compare with the file of an earlier count; ends with 1 when something costs more than
         /// `MACE_PERF_COSTS_…_PCT` allow

@@ -1,5 +1,6 @@
 //! `perf costs`, and the same in a comparison: what an operation costs in file calls, bytes and memory, as
-//! the bench program `costs` counts it. The same code has the same counts, so that one run of each side decides.
+//! the bench program `costs` counts it. The same code has the same counts of calls and
+//! bytes, and of memory within the limits: one run of each side decides.
 
 use crate::{
     bench::Pair,
@@ -8,7 +9,11 @@ use crate::{
     session::Session,
 };
 use knobs::knob;
-use process::{Error, Outcome, Result, console, fixes::defects, store};
+use process::{
+    Error, Outcome, Result, console,
+    fixes::{Fixes, defects},
+    store, workspace,
+};
 use results::{
     costs::{Allowed, Change, Compared, Costs},
     gate::{Costed, FORMAT},
@@ -55,6 +60,15 @@ pub(crate) fn prove(session: &Session, runs: u32) -> Result<Outcome> {
     if plants.is_empty() {
         let what = "no defect of .config/costs can be planted: nothing would be proved";
         return Err(Error::new(what, engine, "count an engine that has some"));
+    }
+    if session.knobs.get(knob::MACE_PROD_FIXES) != "none" {
+        let what = "the plants are of the engine without our fixes";
+        return Err(Error::new(what, knob::MACE_PROD_FIXES.name(), "leave it out"));
+    }
+    // Before anything is counted: one that does not apply would be found a hundred counts later.
+    let fixes = Fixes::load(session.knobs.root(), &engine)?;
+    for plant in &plants {
+        plant.check(&fixes, |file| workspace::source(&engine, file))?;
     }
     let program = Program::of(&COSTS, revisions::this_tree(session)?, "costs", session)?;
     let first = count(session, &program)?;
@@ -107,7 +121,7 @@ fn repeated(
         flagged += u32::from(there.beyond().chain(back.beyond()).next().is_some());
     }
     let cases = first.len();
-    let line = format!("the same code: {flagged} of {runs} runs flagged, {cases} cases each");
+    let line = format!("the same program: {flagged} of {runs} runs flagged, {cases} cases each");
     let others =
         differ.iter().map(|(name, times)| format!("another count in {times} runs: {name}"));
     Ok((flagged, [line].into_iter().chain(others).collect()))
@@ -134,10 +148,6 @@ pub(crate) fn compared(
     };
     let [base, head] = sides;
     let compared = Compared::new(counted(base)?, counted(head)?, &allowed(session));
-    let alone = compared
-        .alone()
-        .map(|case| format!("costs of {case} are not compared: one side has not the same work"));
-    notes.extend(alone);
     Ok(Some(compared))
 }
 

@@ -124,11 +124,9 @@ fn instructions(counted: &Counted) -> Vec<String> {
 
 /// The table of what an operation costs, by case.
 pub(crate) fn costs(cases: &BTreeMap<String, Costs>) -> String {
-    let names = Figure::ALL.map(|figure| figure.name().to_owned());
-    let [calls, syncs, written, synced, allocations, allocated, peak] = names;
-    let header = ["case".to_owned(), "operations".to_owned(), calls, syncs, written, synced];
-    let header = header.into_iter().chain([allocations, allocated, peak, "by call".to_owned()]);
-    let header = header.collect::<Vec<_>>().try_into().expect("ten columns");
+    let cells = |cells: Vec<String>| -> [String; 10] { cells.try_into().expect("ten columns") };
+    let names = ["case", "operations"].into_iter().chain(Figure::ALL.map(Figure::name));
+    let header = cells(names.chain(["by call"]).map(str::to_owned).collect());
     let row = |(case, costs): (&String, &Costs)| {
         let each = |count: u64| format!("{:.2}", count as f64 / costs.operations.max(1) as f64);
         let shown = |figure: Figure| match figure {
@@ -136,22 +134,10 @@ pub(crate) fn costs(cases: &BTreeMap<String, Costs>) -> String {
             Figure::PeakBytes => costs.peak_bytes.to_string(),
             figure => each(figure.of(costs)),
         };
-        let [calls, syncs, written, synced, allocations, allocated, peak] = Figure::ALL.map(shown);
         let by_call = costs.calls.iter().map(|(call, count)| format!("{call} {}", each(*count)));
         let by_call = by_call.collect::<Vec<_>>().join(", ");
-        let operations = costs.operations.to_string();
-        [
-            case.clone(),
-            operations,
-            calls,
-            syncs,
-            written,
-            synced,
-            allocations,
-            allocated,
-            peak,
-            by_call,
-        ]
+        let ahead = [case.clone(), costs.operations.to_string()];
+        cells(ahead.into_iter().chain(Figure::ALL.map(shown)).chain([by_call]).collect())
     };
     table::<10>([header].into_iter().chain(cases.iter().map(row))).join("\n")
 }
@@ -163,7 +149,10 @@ pub(crate) fn compared_costs(compared: &Compared) -> Vec<String> {
         compared.beyond().count(),
         compared.cases()
     );
-    compared.changes.iter().map(change).chain([counted]).collect()
+    let alone = compared
+        .alone()
+        .map(|case| format!("costs {case}: not compared, one side has not the same work"));
+    compared.changes.iter().map(change).chain(alone).chain([counted]).collect()
 }
 
 /// A count that is another one in head, in a line.

@@ -30,7 +30,7 @@ fn judge(folder: &Path) {
         let _ = writeln!(std::io::stderr(), "judge: {error}");
         exit(2)
     });
-    if judged.iter().all(|again| again.events == 0) {
+    if judged.iter().all(|again| again.events == 0 && again.violations.is_empty()) {
         let _ = writeln!(std::io::stderr(), "judge: {} has no event to judge", folder.display());
         exit(2);
     }

@@ -9,8 +9,8 @@ use crate::engine::{CopyInfo, Frontier, LogPlace};
 use crate::{
     engine::{
         Bucket, BucketOptions, Capabilities, Counter, Driver, Engine, EngineError, EngineOptions,
-        Identity, Iterated, Keys, Merge, Order, Outcome, Read, Reason, SET_PREFIX, Scan, Txn,
-        VOID_PREFIX, Writers, both_sets, model::MAX_KEY_BYTES,
+        Identity, Iterated, Keys, Merge, Outcome, Read, Reason, SET_PREFIX, Scan, Txn, VOID_PREFIX,
+        Writers, both_sets, model::MAX_KEY_BYTES,
     },
     settings::{ENGINE_BUILD, ENGINE_VERSION},
 };
@@ -436,7 +436,7 @@ impl Read for MaceView<'_> {
     }
 
     fn iterate(&self, scan: &Scan) -> Outcome<Iterated> {
-        Ok(iterated(self.iter(&scan.keys), scan))
+        iterated(self.iter(&scan.keys), scan)
     }
 
     fn writer_group(&self, key: &[u8]) -> Outcome<u64> {
@@ -487,7 +487,7 @@ impl Read for MaceTxn<'_> {
     }
 
     fn iterate(&self, scan: &Scan) -> Outcome<Iterated> {
-        Ok(iterated(self.iter(&scan.keys), scan))
+        iterated(self.iter(&scan.keys), scan)
     }
 
     fn writer_group(&self, key: &[u8]) -> Outcome<u64> {
@@ -546,34 +546,14 @@ fn bounds(low: &Bound<Vec<u8>>, high: &Bound<Vec<u8>>) -> Bounds {
     (low.clone(), high.clone())
 }
 
-/// Whether the next pair is taken from the back, when so many were met.
-const fn is_from_back(scan: &Scan, met: usize) -> bool {
-    match scan.order {
-        Order::Forward => false,
-        Order::Backward => true,
-        Order::Alternating => met % 2 == 1,
-    }
-}
-
-/// How often an iterator is asked again at its end, from either end.
-const ASKED_AT_END: usize = 3;
-
-fn iterated(mut iter: Iter<'_>, scan: &Scan) -> Iterated {
-    let mut pairs = Vec::new();
-    while pairs.len() < scan.limit {
-        let from_back = is_from_back(scan, pairs.len());
-        let item = if from_back { iter.next_back() } else { iter.next() };
-        let Some(item) = item else { break };
-        pairs.push((item.key().to_vec(), item.val().to_vec()));
-    }
-    let more = |_: &usize| iter.next().is_some() || iter.next_back().is_some();
-    let beyond = (0..ASKED_AT_END).filter(more).count();
-    Iterated { pairs, beyond }
+fn iterated(iter: Iter<'_>, scan: &Scan) -> Outcome<Iterated> {
+    scan.iterated(iter.map(|item| Ok((item.key().to_vec(), item.val().to_vec()))))
 }
 
 fn walk(mut iter: Iter<'_>, scan: &Scan, mut visit: impl FnMut(&[u8], &[u8])) -> Outcome<()> {
     for met in 0..scan.limit {
-        let step = if is_from_back(scan, met) { iter.try_next_back() } else { iter.try_next() };
+        let step =
+            if scan.order.is_from_back(met) { iter.try_next_back() } else { iter.try_next() };
         match step.map_err(deny)? {
             Some(item) => visit(item.key(), item.val()),
             None => break,

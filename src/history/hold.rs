@@ -1,7 +1,8 @@
 //! Holds a thread at a place: the one lever that moves an engine's own threads against each other in
 //! every build of it, without a word in its source. A page is made in a buffer of its own size, so that
 //! a large allocation on a thread of a certain name is a place in the engine's code; the way that led
-//! to any request for memory, or a hook of the engine, is a closer one ([`ways`]). Linux only, where the
+//! to any request for memory, or a hook of the engine, is a closer one ([`ways`]). In a child with glibc so is
+//! the waking of another thread. Linux only, where the
 //! kernel says what a thread is called. Judges nothing.
 
 use super::ways::{self, Kind, NAME};

@@ -60,7 +60,7 @@ pub fn die() {
 /// The system's allocator, counting. The child program uses it, so that an opening can be killed at
 /// a counted point of whatever it does, on whichever thread, in every build of an engine, and so that
 /// a thread can be held ([`hold`]); and so do the programs whose clients meet pauses ([`pauses`]), or that
-/// measure what they hold ([`memory`]).
+/// measure what they hold and ask for ([`memory`]).
 #[derive(Debug)]
 pub struct CountingAllocator;
 

@@ -74,7 +74,7 @@ impl Measuring {
         Self::of(false)
     }
 
-    /// The same, and what this thread asks for and gives back alone counts.
+    /// The same for this thread alone: what it asks for and gives back.
     ///
     /// # Panics
     /// When somebody measures already.
@@ -109,7 +109,7 @@ impl Measuring {
         Asked {
             allocations: ALLOCATIONS.load(Ordering::SeqCst),
             bytes: ALLOCATED.load(Ordering::SeqCst),
-            peak_bytes: PEAK.load(Ordering::SeqCst).unsigned_abs(),
+            peak_bytes: PEAK.load(Ordering::SeqCst).max(0).cast_unsigned(),
         }
     }
 }

@@ -18,7 +18,7 @@ pub enum Milestone {
     Dumped,
     /// All steps of the script were carried out.
     Scripted {
-        /// Commits of its clients.
+        /// Commits of its clients, without those of threads of their own.
         commits: u64,
     },
     /// The database was closed.

@@ -99,12 +99,11 @@ impl HoldsCase {
         let tried: Vec<Tried> =
             (1..=REPEATS).map(|number| sweep.tries(number, &schedule)).collect();
         let met = tried.iter().filter(|it| it.met != Met::Missed).count();
-        let mut shown = tried.into_iter().map(|it| it.verdict).filter(|it| *it != Verdict::Pass);
-        let first = shown.next();
-        let times = usize::from(first.is_some()) + shown.count();
-        say(&format!("it showed in {times} of {REPEATS}; the thread was held in {met}"));
+        let shown: Vec<Verdict> =
+            tried.into_iter().map(|it| it.verdict).filter(|it| *it != Verdict::Pass).collect();
+        say(&format!("it showed in {} of {REPEATS}; the thread was held in {met}", shown.len()));
         let nothing = if met > 0 { Verdict::Pass } else { enough(&sweep.figures, self.0.meets) };
-        Ok(first.unwrap_or(nothing))
+        Ok(shown.into_iter().next().unwrap_or(nothing))
     }
 }
 

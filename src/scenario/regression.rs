@@ -205,6 +205,13 @@ impl<'a> Regression<'a> {
     }
 }
 
+/// Whether commits are gone; with luck the last transaction is torn, and not lost whole.
+pub fn loses_commits(found: &Verdict) -> bool {
+    let lost = [OracleName::Durability, OracleName::Atomicity];
+    let of_commits = |violation: &Violation| lost.contains(&violation.oracle);
+    matches!(found, Verdict::Violated(found) if found.iter().any(of_commits))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

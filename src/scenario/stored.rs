@@ -191,6 +191,9 @@ fn judge_journal(path: &Path) -> Result<JudgedAgain> {
     let reopened = Reopened::at_milestones(&history, dumps);
     let Capabilities { level, writers, .. } = under_test::driver().capabilities();
     let evidence = Evidence { level, writers, ..Evidence::new(&history, streams, &reopened) };
+    if !under_test::driver().capabilities().outlives {
+        lacks.push("which commits were relaxed: all are judged as if they outlived their process");
+    }
     Ok(again(path, &evidence, lacks))
 }
 

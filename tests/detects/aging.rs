@@ -324,8 +324,8 @@ fn a_power_loss_is_judged_in_its_states() {
     assert!(answer.ended.starts_with("PowerLoss"), "{answer:?}");
     assert!(answer.states > 5, "{answer:?}");
     if let Some(found) = &answer.found {
-        let is_open =
-            found.contains("after a power loss: ") && found.contains("an old version is back");
+        let is_open = found.contains("after a power loss: ")
+            && found.contains("a torn transaction, an old version is back");
         assert!(is_open, "{answer:?}");
     }
 }

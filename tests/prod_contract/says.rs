@@ -139,6 +139,8 @@ fn an_iterator_stays_at_its_end(preset: Preset, dir: &Path, claims: &mut Claims)
             claims.same("delete the last", &txn.del(&number(keys - 1)), &Ok(()));
             claims.same("commit", &txn.commit(), &Ok(()));
         }
+        let left = if keys > 2 { keys - 1 } else { keys };
+        let there: Vec<_> = (0..left).map(|at| (number(at), vec![at as u8; 60])).collect();
         let view = begun(bucket.view());
         let txn = begun(bucket.begin());
         for order in [Order::Forward, Order::Backward, Order::Alternating] {
@@ -155,6 +157,12 @@ fn an_iterator_stays_at_its_end(preset: Preset, dir: &Path, claims: &mut Claims)
                         |iterated| (Ok(iterated.pairs), iterated.beyond),
                     );
                     claims.same("pairs of an iterator", &pairs, &view.scan(&scan));
+                    let wanted = there.iter().filter(|(key, _)| scan.keys.contains(key));
+                    let sorted = pairs.map(|mut pairs| {
+                        pairs.sort_unstable();
+                        pairs
+                    });
+                    claims.same("all pairs", &sorted, &Ok(wanted.cloned().collect()));
                     claims.same("pairs beyond its end", &beyond, &0);
                 }
             }

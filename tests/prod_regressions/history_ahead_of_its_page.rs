@@ -25,11 +25,10 @@ use mace_prod::{
         hold::{self, At, Place},
         script::Step,
     },
-    oracle::{OracleName, Violation},
     regression,
     scenario::{
         database::Stage,
-        regression::Regression,
+        regression::{Regression, loses_commits},
         run::{
             Judging,
             session::{Script, Verbs},
@@ -52,18 +51,11 @@ regression!(HISTORY_AHEAD_OF_ITS_PAGE: stress_a_checkpoint_in_a_fold_keeps_its_c
     let found = found_after_kill(finding, true)?;
     let is_caused = control == Verdict::Pass;
     finding.breaks(control);
-    finding.shows(is_caused && is_lost(&found))?;
+    finding.shows(is_caused && loses_commits(&found))?;
     finding.breaks(found);
     finding.came_to("an evictor that was held within a fold", 1);
     Ok(())
 });
-
-/// Whether commits are gone; with luck the last transaction is torn, and not lost whole.
-fn is_lost(found: &Verdict) -> bool {
-    let lost = [OracleName::Durability, OracleName::Atomicity];
-    let of_commits = |violation: &Violation| lost.contains(&violation.oracle);
-    matches!(found, Verdict::Violated(found) if found.iter().any(of_commits))
-}
 
 /// What a killed process left that wrote a checkpoint while the evictor folded the only leaf, or, as a
 /// control, without an evictor at work. The evictor may be done before it could be held; then all is

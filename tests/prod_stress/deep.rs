@@ -27,7 +27,7 @@ use mace_prod::{
 /// Collections after which what was not collected will not be.
 const COLLECTIONS: u32 = 400;
 
-/// Fills the bucket, a few hundred pairs in a transaction.
+/// Fills the bucket, twenty pairs in a transaction.
 fn fill(s: &mut impl Verbs) {
     filled(s, 20);
 }

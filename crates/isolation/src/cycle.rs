@@ -241,7 +241,7 @@ type Namer = fn(&[Edge]) -> Anomaly;
 struct Group {
     /// Whether the rule forbids them.
     is_forbidden: bool,
-    /// Whether they count beside others that were found.
+    /// Whether they are looked for when a graver group has found something.
     is_grave: bool,
     kinds: Vec<(Allowed, Namer)>,
 }

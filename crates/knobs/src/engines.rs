@@ -6,7 +6,7 @@ pub const MACE: &str = "mace-kv";
 /// All of them. Each but the first is behind the cargo feature of the suite that is called as its package.
 pub const NAMES: &[&str] = &[MACE, "redb", "fjall", "fjall-optimistic", "surrealkv"];
 
-/// The package of the engine that a finding is in: its id begins with the name of any but the first.
+/// The package of the engine that a finding is in. Its id begins with that name; mace-kv's begin with none.
 pub fn of_finding(id: &str) -> &str {
     let is_of =
         |package: &&str| id.strip_prefix(*package).is_some_and(|rest| rest.starts_with('-'));

@@ -14,9 +14,9 @@ pub struct Costs {
     pub calls: BTreeMap<String, u64>,
     /// Bytes that they wrote.
     pub written_bytes: u64,
-    /// Those of them that wait for a disk.
+    /// Calls that wait for a disk: syncs, and writes that sync what they write.
     pub syncs: u64,
-    /// Bytes that had been written and not synced when such a call began, of the file that it named.
+    /// Bytes written and not yet synced that such calls found in what they sync.
     pub synced_bytes: u64,
     /// Requests for memory by the client's thread.
     pub allocations: u64,
@@ -127,9 +127,9 @@ pub struct Change {
 }
 
 impl Change {
-    /// Whether head costs more than it may.
+    /// Whether head costs more than it may: what was nothing may not grow.
     pub fn is_beyond(&self) -> bool {
-        self.delta_pct > self.limit_pct
+        self.delta_pct > self.limit_pct || (self.base == 0 && self.head > 0)
     }
 }
 

@@ -231,9 +231,9 @@ impl Verdict {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Gate {
-    /// No more cases regressed than are allowed.
+    /// No more cases regressed than are allowed, and no cost grew beyond its limit.
     Passed,
-    /// More cases regressed than are allowed.
+    /// More cases regressed than are allowed, or a cost grew beyond its limit.
     Failed,
     /// Fewer cases are comparable than are demanded; this fails.
     TooFewCases,

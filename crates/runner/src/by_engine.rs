@@ -32,13 +32,23 @@ pub(crate) fn by_engine(flags: &[(&str, &str)], reports: &[PathBuf]) -> Result<O
     Ok(Outcome::Passed)
 }
 
-/// Adds the cases of a report; of a case that is there twice the later one stays.
+/// Adds the cases of a report. Of a case in several of its layers one that failed stays, before one that ran; of
+/// one in two reports that of the later.
 fn add(engines: &mut Engines, layers: Vec<Layer>) {
+    let rank = |case: &Case| (case.outcome.fails(), case.outcome != CaseOutcome::Skipped);
+    let mut report = Engines::new();
     for Layer { engine, cases, .. } in layers {
-        let cases = cases.into_iter().map(|case| (case.id.clone(), case));
         // Without where its source is from.
         let engine = engine.split(" (").next().unwrap_or_default();
-        engines.entry(engine.to_owned()).or_default().extend(cases);
+        let there = report.entry(engine.to_owned()).or_default();
+        for case in cases {
+            if there.get(&case.id).is_none_or(|kept| rank(kept) <= rank(&case)) {
+                there.insert(case.id.clone(), case);
+            }
+        }
+    }
+    for (engine, cases) in report {
+        engines.entry(engine).or_default().extend(cases);
     }
 }
 
@@ -49,7 +59,8 @@ fn page(engines: &Engines) -> String {
         "<!-- Written by `just by-engine REPORT...`: run the layers on each engine, keep `target/prod/junit.xml`, and \
          run that. -->\n\n# Which cases run on which engine\n\n\
          A number alone: all cases of the row ran. In brackets why the others did not, as the list below has it. A \
-         dash: no report has such cases.\n\n\
+         dash: no report of that engine has such cases, so compare the last row only between engines with the same \
+         layers.\n\n\
          | cases | {} |\n| --- |{}\n",
         engines.keys().cloned().collect::<Vec<_>>().join(" | "),
         " --- |".repeat(engines.len()),
@@ -212,6 +223,18 @@ mod tests {
         cases[1].outcome = CaseOutcome::Passed;
         let page = super::page(&engines);
         assert!(page.contains("| prod_fast::copies | 0 of 2 (1) | 2, 1 failed |"), "{page}");
+    }
+
+    #[test]
+    fn a_case_that_fails_in_one_layer_has_failed() {
+        let [mut failed, passed] = [(); 2].map(|()| case("prod_fast", "copies::tiny", None));
+        failed.outcome = CaseOutcome::Failed;
+        let mut engines = Engines::new();
+        add(
+            &mut engines,
+            vec![layer("redb 4.6.0", vec![failed]), layer("redb 4.6.0", vec![passed])],
+        );
+        assert!(page(&engines).contains("| 1, 1 failed |"));
     }
 
     #[test]

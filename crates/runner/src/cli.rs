@@ -109,7 +109,7 @@ pub(crate) enum Command {
     },
     /// Write docs/engines.md: which cases ran on which engine, from the merged reports of runs
     ByEngine {
-        /// Merged reports, `target/prod/junit.xml` of a run; of a case that is in two the later one counts
+        /// Merged reports, `target/prod/junit.xml` of a run; of a case that is in two reports that of the later one counts
         #[arg(required = true)]
         reports: Vec<PathBuf>,
     },

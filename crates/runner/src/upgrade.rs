@@ -24,8 +24,9 @@ use process::{
 use results::{
     CaseOutcome,
     contents::{Contents, PROGRAM},
+    costs::{Change, Compared},
     document,
-    gate::Comparison,
+    gate::{Comparison, Gate},
     standing::{Standing, Word},
 };
 use std::{
@@ -277,6 +278,8 @@ fn folders(
     page.title("folders");
     let mut sizes = Vec::new();
     for (end, word) in ENDS {
+        let by_maker =
+            |side: &Side| opened(side, &made(side, folder, end, interrupts)?, interrupts);
         let from_old = made(old, folder, end, interrupts)?;
         let from_new = made(new, folder, end, interrupts)?;
         if let (Ok(_), Err(why)) = (&from_old.contents, &from_new.contents) {
@@ -288,8 +291,7 @@ fn folders(
             Ok(found) => page.say(&format!("{forth}: all {} pairs", found.pairs)),
             Err(why) => {
                 // What its own maker cannot open either is not the other one's doing.
-                let again = made(old, folder, end, interrupts)?;
-                match opened(old, &again, interrupts)? {
+                match by_maker(old)? {
                     Ok(_) => page.worse(&format!("{forth}: {why}")),
                     Err(own) => page.say(&format!("{forth}: {why}; nor by the old: {own}")),
                 }
@@ -300,14 +302,10 @@ fn folders(
             Ok(found) => page.say(&format!("{back}: all {} pairs", found.pairs)),
             Err(why) => page.say(&format!("{back}: {why}")),
         }
-        let again = made(new, folder, end, interrupts)?;
         let own = format!("one of the new, {word}, opened by the new");
-        match opened(new, &again, interrupts)? {
+        match by_maker(new)? {
             Ok(found) => page.say(&format!("{own}: all {} pairs", found.pairs)),
-            Err(why)
-                if again.contents.is_ok()
-                    && opened(old, &made(old, folder, end, interrupts)?, interrupts)?.is_ok() =>
-            {
+            Err(why) if from_new.contents.is_ok() && by_maker(old)?.is_ok() => {
                 page.worse(&format!("{own}: {why}"));
             }
             Err(why) => page.say(&format!("{own}: {why}")),
@@ -352,11 +350,15 @@ fn speed(page: &mut Page, path: &Path, old: &Side, new: &Side, names: [&str; 2])
             case.case
         ));
     }
-    let gate = compared.gate.name();
-    if compared.count(results::gate::Verdict::Regressed) > compared.max_regress_cases {
-        page.worse(&format!("the gate says {gate}"));
+    for change in compared.costs.iter().flat_map(Compared::beyond) {
+        let Change { case, figure, base, head, .. } = change;
+        page.say(&format!("costs {case}: {} {base} -> {head}", figure.name()));
+    }
+    let gate = format!("the gate says {}", compared.gate.name());
+    if compared.gate == Gate::Failed {
+        page.worse(&gate);
     } else {
-        page.say(&format!("the gate says {gate}"));
+        page.say(&gate);
     }
     Ok(())
 }

@@ -74,6 +74,7 @@ fn main() {
     other.insert("key", "value").unwrap();
     other.rotate_memtable_and_wait().unwrap();
     commit(&db, &accounts, [1000, 1000]);
+    let mut held = 0;
     let mut torn = Vec::new();
     for nth in 1..=64 {
         REQUESTS.store(0, SeqCst);
@@ -85,6 +86,7 @@ fn main() {
             while !IS_HELD.load(SeqCst) && !client.is_finished() {
                 thread::yield_now();
             }
+            held += u64::from(IS_HELD.load(SeqCst));
             other.major_compact().unwrap();
             let snapshot = db.snapshot();
             let first = read(&snapshot, &accounts);
@@ -105,6 +107,7 @@ fn main() {
         );
         process::exit(1);
     }
+    assert!((1..64).contains(&held), "a commit was held at {held} requests");
     println!("kept: snapshots amid a commit, held at each of its requests for memory, are whole");
     process::exit(0);
 }

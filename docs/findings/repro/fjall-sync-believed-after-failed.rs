@@ -129,12 +129,14 @@ fn main() {
         }
         fs::remove_dir_all(&base).unwrap();
         if is_over {
+            assert!(nth > 1, "no sync of the folder failed");
             break;
         }
     }
     if is_broken {
         println!(
-            "broken: a sync failed, later ones were believed, and after a power loss the database is refused"
+            "broken: a sync failed, later ones were believed, and after a power loss the database is refused, or \
+             the pair is gone"
         );
         process::exit(1);
     }

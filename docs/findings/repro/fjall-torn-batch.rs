@@ -101,6 +101,7 @@ fn main() {
     commit("first");
     *FAILS.lock().unwrap() = Some((live.clone(), lost.clone()));
     commit("second");
+    assert!(FAILS.lock().unwrap().is_none(), "the second commit did not sync the journal");
     let there = count(&lost);
     let again = count(&lost);
     let _ = fs::remove_dir_all(&base);

@@ -74,6 +74,8 @@ fn pair_behind(base: &Path, weak: &str) -> Result<Option<usize>, Error> {
 fn main() {
     let base =
         fs::canonicalize(env::temp_dir()).unwrap().join(format!("fjall-repro-{}", process::id()));
+    let control = pair_behind(&base, "none");
+    assert!(matches!(control, Ok(Some(6000))), "without a loss, as a control: {control:?}");
     let read = ["keyspaces", "blobs"].map(|weak| {
         let read = pair_behind(&base, weak);
         println!("without names in {weak} that were not synced, reading the pair answers {read:?}");

@@ -123,8 +123,9 @@ fn reads(folder: &Path) -> bool {
     } else {
         child.kill().unwrap();
     }
-    child.wait().unwrap();
-    is_over.is_ok_and(|text| text.contains("read all"))
+    let status = child.wait().unwrap();
+    assert!(is_over.is_err() || status.success(), "the reader ended with {status}");
+    is_over.is_ok()
 }
 
 fn main() {
@@ -135,6 +136,7 @@ fn main() {
         _ => {}
     }
     let base = env::temp_dir().join(format!("mace-repro-{}", process::id()));
+    let mut held = 0;
     for nth in 1..=16 {
         let folder = base.join(nth.to_string());
         let mut child = Command::new(env::current_exe().unwrap());
@@ -142,6 +144,8 @@ fn main() {
         if status.code() == Some(NOT_HELD) {
             break;
         }
+        assert_eq!(status.code(), None, "the process ended with {status}");
+        held += 1;
         if !reads(&folder) {
             let report = check_database(&Options::new(&folder));
             println!("the offline checker says: {:?}", report.summary());
@@ -151,6 +155,7 @@ fn main() {
         }
     }
     let _ = fs::remove_dir_all(&base);
+    assert!((1..16).contains(&held), "the client was held at {held} pages");
     println!("kept: killed at each page, the recovered database is read");
     process::exit(0);
 }

@@ -14,11 +14,8 @@ use std::{
     fs,
     mem::transmute,
     path::Path,
-    process::{self, Command},
-    sync::{
-        OnceLock,
-        atomic::{AtomicU8, Ordering::SeqCst},
-    },
+    process::{self, Command, Stdio},
+    sync::atomic::{AtomicU8, Ordering::SeqCst},
     thread,
     time::{Duration, Instant},
 };
@@ -27,6 +24,11 @@ const ROUNDS: usize = 5;
 const CLIENTS: u64 = 6;
 const WRITES: u64 = 6;
 const KEYS: u64 = 512;
+
+/// How the process ends in which no client came by.
+const NOT_HELD: i32 = 3;
+/// What it says when all commits have returned.
+const RETURNED: &str = "all commits have returned";
 
 const IDLE: u8 = 0;
 const ARMED: u8 = 1;
@@ -46,6 +48,7 @@ type Syscall = unsafe extern "C" fn(c_long, c_long, c_long, c_long, c_long, c_lo
 const FUTEX: c_long = if cfg!(target_arch = "aarch64") { 98 } else { 202 };
 const WAKE: c_long = 1;
 
+// SAFETY: it does what the C library's function of this name does, which is called.
 #[unsafe(no_mangle)]
 unsafe extern "C" fn syscall(
     number: c_long,
@@ -56,8 +59,9 @@ unsafe extern "C" fn syscall(
     e: c_long,
     f: c_long,
 ) -> c_long {
-    static NEXT: OnceLock<Syscall> = OnceLock::new();
-    let next = NEXT.get_or_init(|| unsafe { transmute(dlsym(-1_isize as *mut c_void, c"syscall".as_ptr())) });
+    // SAFETY: -1 asks for the next function of this name, and what is found has this type.
+    let next: Syscall = unsafe { transmute(dlsym(-1_isize as *mut c_void, c"syscall".as_ptr())) };
+    // SAFETY: the caller's own arguments.
     let answer = unsafe { next(number, a, b, c, d, e, f) };
     if number == FUTEX
         && b & 127 == WAKE
@@ -65,7 +69,7 @@ unsafe extern "C" fn syscall(
         && WRITING.get()
         && HOLD.compare_exchange(ARMED, HELD, SeqCst, SeqCst).is_ok()
     {
-        // A checkpoint that waits for this thread is let go on.
+        // A checkpoint may wait for this thread, which goes on after a second.
         let held = Instant::now();
         while HOLD.load(SeqCst) == HELD && held.elapsed() < Duration::from_secs(1) {
             thread::yield_now();
@@ -115,13 +119,16 @@ fn commit(folder: &Path) {
         while HOLD.load(SeqCst) != HELD && asked.elapsed() < Duration::from_secs(1) {
             thread::yield_now();
         }
+        if HOLD.load(SeqCst) != HELD {
+            process::exit(NOT_HELD);
+        }
         let txn = bucket.begin().unwrap();
         txn.upsert(key(0, 0), "quick").unwrap();
         txn.commit().unwrap();
         bucket.checkpoint_and_wait();
         HOLD.store(IDLE, SeqCst);
     });
-    // All commits have returned.
+    println!("{RETURNED}");
     process::abort();
 }
 
@@ -130,9 +137,17 @@ fn main() {
         return commit(Path::new(&folder));
     }
     let own = env::current_exe().unwrap();
+    let mut held = 0;
     for round in 1..=ROUNDS {
-        let folder = env::temp_dir().join(format!("mace-cut-{}-{round}", process::id()));
-        Command::new(&own).arg(&folder).status().unwrap();
+        let folder = env::temp_dir().join(format!("mace-repro-{}-{round}", process::id()));
+        let child = Command::new(&own).arg(&folder).stderr(Stdio::inherit()).output().unwrap();
+        if child.status.code() == Some(NOT_HELD) {
+            let _ = fs::remove_dir_all(&folder);
+            continue;
+        }
+        let said = String::from_utf8_lossy(&child.stdout);
+        assert_eq!(said.trim_end(), RETURNED, "the process ended with {}", child.status);
+        held += 1;
         let mace = open(&folder);
         let bucket = mace.open_bucket("b").unwrap();
         let view = bucket.view().unwrap();
@@ -148,5 +163,6 @@ fn main() {
             process::exit(1);
         }
     }
-    println!("kept: every acknowledged commit of {ROUNDS} processes is there");
+    assert!(held > 0, "no client was held in {ROUNDS} processes");
+    println!("kept: every acknowledged commit of {held} processes is there");
 }

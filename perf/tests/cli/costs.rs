@@ -76,6 +76,10 @@ fn cargo_costs_are_compared_with_an_earlier_count() {
     fixture.write("earlier.json", &earlier);
     fixture.engine("engine", 1.0);
     against("earlier.json").ended(0, &["bytes written 1001 to 1000, -0.10 % (limit 0 %): less"]);
+    // A case that cannot be compared is named.
+    let other = earlier.replacen("\"operations\": 100", "\"operations\": 7", 1);
+    fixture.write("earlier.json", &other);
+    against("earlier.json").ended(0, &["not compared, one side", "counts of 1 cases"]);
     // Nothing that can be compared is no pass.
     fixture.write("earlier.json", &earlier.replace("\"operations\": 100", "\"operations\": 7"));
     against("earlier.json").refused_by("perf", &["no case has the same number of operations"]);
@@ -99,7 +103,7 @@ fn cargo_a_proof_needs_every_plant_and_no_noise() {
     };
     plant("bytes written");
     let says = "more: caught in 5 of 5 runs; costs Put/a/1: bytes written 1000 to 1001";
-    prove().ended(0, &["the same code: 0 of 2 runs flagged, 2 cases each", says]);
+    prove().ended(0, &["the same program: 0 of 2 runs flagged, 2 cases each", says]);
     plant("syncs");
     prove().ended(1, &["more: caught in 0 of 5 runs; nothing of it"]);
     plant("bytes written");
@@ -111,6 +115,6 @@ fn cargo_a_proof_needs_every_plant_and_no_noise() {
     let exact = ["--set", "MACE_PERF_COSTS_ALLOCATIONS_PCT=0"];
     fixture.perf(&[&["costs", "--prove", "2"], exact.as_slice()].concat()).ended(
         1,
-        &["the same code: 2 of 2 runs flagged", "another count in 2 runs: Get/a/1 allocations"],
+        &["the same program: 2 of 2 runs flagged", "another count in 2 runs: Get/a/1 allocations"],
     );
 }

@@ -6,7 +6,7 @@
 //! cannot see, be it active or committed since; only merges beside merges are let through.
 
 use super::merge::merged;
-use crate::engine::{BucketOptions, EngineError, Merge, Order, Outcome, RULES, Reason, Scan};
+use crate::engine::{BucketOptions, EngineError, Merge, Outcome, RULES, Reason, Scan};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Buckets that a database holds, deleted ones not yet reaped included.
@@ -261,11 +261,7 @@ impl Store {
         let mut keys = self.keys.iter().filter(|(key, _)| scan.keys.contains(key));
         let mut pairs = Vec::new();
         while pairs.len() < scan.limit {
-            let from_back = match scan.order {
-                Order::Forward => false,
-                Order::Backward => true,
-                Order::Alternating => pairs.len() % 2 == 1,
-            };
+            let from_back = scan.order.is_from_back(pairs.len());
             let Some((key, versions)) = (if from_back { keys.next_back() } else { keys.next() })
             else {
                 break;

@@ -120,8 +120,14 @@ impl<'a> Runner<'a> {
             // The lead gives its handles back, unless it is what is held, or waits for it.
             until_waiting(|| lead.is_finished());
             let met = || Milestone::Held { thread: place.thread.clone() };
-            if *then == Then::Close && lead.is_finished() {
+            if *then == Then::Close {
                 self.reach(met());
+                if !lead.is_finished() {
+                    // It waits for who is held, and the closing comes behind it.
+                    self.reach(Milestone::Blocked { thread: place.thread.clone() });
+                    drop(hold);
+                    return joined(lead).map(|()| false);
+                }
                 let over = Builder::new().spawn(move || {
                     until_waiting(|| false);
                     drop(hold);

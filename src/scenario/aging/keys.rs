@@ -151,7 +151,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_scan_begins_in_front_of_its_first_key_and_behind_the_one_before() {
+    fn a_scan_begins_right_in_front_of_its_first_key() {
         for number in [1, 9, 10, 700, 999_999] {
             let (Bound::Included(from) | Bound::Excluded(from)) = beginning(key(number)) else {
                 panic!("it begins somewhere");

@@ -104,10 +104,6 @@ impl<'a> Frame<'a> {
             return Ok(false);
         };
         let Some(first) = sweep.begins_at() else { return Ok(false) };
-        let others = |pairs: &[(Vec<u8>, Vec<u8>)]| -> Vec<_> {
-            pairs.iter().filter(|(key, _)| *key != *first.0).cloned().collect()
-        };
-        let of_one = others(got).into_iter().zip(others(wanted)).all(|(got, wanted)| got == wanted);
         let bucket = match reader {
             Reader::Txn(slot) => bucket_of_txn(*slot),
             Reader::View(slot) => bucket_of_view(*slot),
@@ -115,8 +111,16 @@ impl<'a> Frame<'a> {
         let is_rewritten = after.buckets[bucket].keys.get(&first.0).is_some_and(|times| *times > 1);
         let all = Sweep { span: Span::All, order: Order::Forward, limit: usize::MAX }.scan();
         let all = self.reader(*reader)?.scan(&all)?;
-        let all: Map = all.into_iter().map(|(key, value)| (key.into(), value.into())).collect();
-        Ok(of_one && is_rewritten && scan(&all, sweep) == *wanted)
+        let mut all: Map = all.into_iter().map(|(key, value)| (key.into(), value.into())).collect();
+        if !is_rewritten || scan(&all, sweep) != *wanted {
+            return Ok(false);
+        }
+        // With the first key as it was met, all else has to be as it is.
+        match got.iter().find(|(key, _)| *key == *first.0) {
+            Some((key, value)) => drop(all.insert(key.as_slice().into(), value.as_slice().into())),
+            None => drop(all.remove(&first.0)),
+        }
+        Ok(scan(&all, sweep) == *got)
     }
 
     /// Leaves a write out; its transaction is opened all the same.

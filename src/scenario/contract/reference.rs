@@ -9,8 +9,8 @@ use super::{
 };
 use crate::{
     engine::{
-        BucketOptions, Capabilities, EngineError, EngineOptions, Merge, Order, Outcome, Preset,
-        RULES, Reason,
+        BucketOptions, Capabilities, EngineError, EngineOptions, Merge, Outcome, Preset, RULES,
+        Reason,
         model::{clamp, sum},
     },
     settings::{FindingId, excludes},
@@ -47,7 +47,7 @@ pub(super) struct Bucket {
     /// Since it was loaded, a transaction that had written was dropped: the engine may say
     /// `Busy` until it has cleaned up.
     pub(super) aborted: bool,
-    /// Every key that was ever written.
+    /// Every key that was ever written, and how often, dropped transactions included.
     pub(super) keys: BTreeMap<Arc<[u8]>, u32>,
     /// When each key was last committed, by plain writes and by merges.
     commits: BTreeMap<Arc<[u8]>, Commits>,
@@ -353,11 +353,7 @@ pub(super) fn scan(map: &Map, sweep: &Sweep) -> Vec<(Vec<u8>, Vec<u8>)> {
     let mut left = map.iter().filter(|(key, _)| keys.contains(key));
     let mut pairs = Vec::new();
     while pairs.len() < sweep.limit {
-        let from_back = match sweep.order {
-            Order::Forward => false,
-            Order::Backward => true,
-            Order::Alternating => pairs.len() % 2 == 1,
-        };
+        let from_back = sweep.order.is_from_back(pairs.len());
         let next = if from_back { left.next_back() } else { left.next() };
         match next {
             Some((key, value)) => pairs.push((key.to_vec(), value.to_vec())),

@@ -1,6 +1,6 @@
 //! Findings of other engines than mace-kv, each taken away by its cause, so that the cases
 //! show what is behind it. What each is, how it is legal, and that it is still there, is shown by a
-//! test of its own (`tests/detects_power.rs`); a case says which of them it met.
+//! test of its own (`tests/detects_power/others.rs`); a case says which of them it met.
 
 use super::workloads::{FEW_CALLS, Workload};
 use crate::{error::Result, oracle::Violation, settings::FindingId, testdir};

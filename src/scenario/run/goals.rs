@@ -9,7 +9,7 @@ use crate::{
     report::Figures,
     verdict::Verdict,
 };
-use std::{fs, ops::Range, path::Path};
+use std::{collections::BTreeMap, fs, ops::Range, path::Path};
 
 /// Something that has to have happened so many times in a run.
 #[derive(Clone, Debug)]
@@ -104,7 +104,7 @@ pub const fn counted(what: &'static str, count: u64) -> Goal {
 /// How deep a bucket is, by what a reopening found and by the files that are there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Depth {
-    /// Pairs.
+    /// Pairs of the largest bucket.
     pub pairs: u64,
     /// Levels of the tree, at the least.
     pub levels: u64,
@@ -151,7 +151,8 @@ impl Depth {
     /// What a case has to reach that is told to be deep.
     pub const LEAST: Self = Self { pairs: DEEP_KEYS / 2, levels: 3, pages: 350, files: 60 };
 
-    /// That it reached it. How an engine divides its pairs that takes no sizes is not known: of it there are so many.
+    /// That it reached it. An engine that takes no sizes divides its pairs as it likes: of that one only their
+    /// number is wanted.
     pub fn goals(self, can: Capabilities) -> Vec<Goal> {
         if !can.sized {
             return vec![counted("a pair", self.pairs).times(Self::LEAST.pairs)];
@@ -240,24 +241,32 @@ fn conflicts_of(history: &History) -> u64 {
 }
 
 /// How many transactions, from the stamp after they had begun to the one before their commit, stood in
-/// this relation to a checkpoint, from the stamp before it was asked for to the one after it was written.
+/// this relation to a checkpoint of their bucket, from the stamp before it was asked for to the one after it
+/// was written.
 fn beside_checkpoints(
     history: &History,
     relation: impl Fn(&Range<u64>, &Range<u64>) -> bool,
 ) -> u64 {
-    let written: Vec<Range<u64>> = history
-        .events
-        .iter()
+    let events = || history.events.iter();
+    let of: BTreeMap<_, _> = events()
         .filter_map(|event| match event {
-            Event::Checkpoint { asked, stamp, .. } => Some(*asked..*stamp),
+            Event::Begin { txn, bucket, .. } => Some((*txn, bucket)),
             _ => None,
         })
         .collect();
-    let work = history.events.iter().filter_map(|event| match event {
-        Event::Commit { begun, stamp, .. } => Some(*begun..*stamp),
-        _ => None,
-    });
-    work.filter(|work| written.iter().any(|written| relation(work, written))).count() as u64
+    let written: Vec<_> = events()
+        .filter_map(|event| match event {
+            Event::Checkpoint { bucket, asked, stamp } => Some((bucket, *asked..*stamp)),
+            _ => None,
+        })
+        .collect();
+    let is_beside = |event: &&Event| match event {
+        Event::Commit { txn, begun, stamp, .. } => written.iter().any(|(bucket, written)| {
+            of.get(txn) == Some(bucket) && relation(&(*begun..*stamp), written)
+        }),
+        _ => false,
+    };
+    events().filter(is_beside).count() as u64
 }
 
 /// How much of this came to its end between the asking for a copy and its end.

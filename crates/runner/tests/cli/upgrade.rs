@@ -69,8 +69,17 @@ fn cargo_an_upgrade_says_what_got_worse() {
         ["opened by the new: could not be opened (exit status: 1); nor by the old: could not"];
     upgrade(&fixture, forth, "corrupt").ended(0, &lost);
 
+    // A new engine that cannot do what the old one can with its own folders.
+    let own = "  WORSE   one of the new, closed, opened by the new: declined: corruption (exit status: 1)\n";
+    upgrade(&fixture, forth, "disowned").ended(1, &[own, "2 got worse"]);
+    let none = "  WORSE   the new makes none that is closed: no room (exit status: 1)\n";
+    upgrade(&fixture, forth, "barren").ended(1, &[none, "2 got worse"]);
+
     // A promise that nothing confirmed breaks and that a new failure puts in doubt.
-    let doubt = ["  WORSE   the API: kept as far as tried -> in doubt, 1 failed case\n"];
+    let doubt = [
+        "  WORSE   the API: kept as far as tried -> in doubt, 1 failed case\n",
+        "  WORSE   fails: ",
+    ];
     upgrade(&fixture, forth, "fail_on_checkout").ended(1, &doubt);
 
     // The last comparison of the gate counts where it is of these two.
@@ -92,6 +101,10 @@ fn cargo_an_upgrade_says_what_got_worse() {
     let slower =
         ["  Put/K16-V16/1: 100 -> 120 ns (+20.0 %), regressed\n", "WORSE   the gate says failed"];
     upgrade(&fixture, forth, "").ended(1, &slower);
+    // It may have failed by its costs alone.
+    let costlier = compared.replace("\"regressed\"", "\"unchanged\"");
+    fixture.write("target/perf_gate/compare.json", &costlier);
+    upgrade(&fixture, forth, "").ended(1, &["unchanged\n", "WORSE   the gate says failed"]);
     upgrade(&fixture, ["new", "old"], "").ended(0, &["not measured: `just perf engines new old`"]);
 }
 

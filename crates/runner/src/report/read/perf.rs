@@ -5,6 +5,7 @@
 use super::reader::Reader;
 use crate::report::model::{Perf, PerfCase};
 use results::{
+    costs::{Change, Compared},
     gate::{Comparison, Entry, Judged, Kind, Origin, Sampled, Summary},
     stats,
 };
@@ -115,6 +116,11 @@ fn decided(found: Comparison) -> Perf {
     ];
     if found.identical {
         facts.push(("machine code".to_owned(), "identical, so nothing was measured".to_owned()));
+    }
+    for change in found.costs.iter().flat_map(Compared::beyond) {
+        let Change { case, figure, base, head, limit_pct, .. } = change;
+        let grew = format!("{case}: {} {base} to {head} (limit {limit_pct} %)", figure.name());
+        facts.push(("costs more".to_owned(), grew));
     }
     facts.extend(found.notes.into_iter().map(|note| ("note".to_owned(), note)));
     let title = "comparison of base and head".to_owned();
