@@ -38,7 +38,7 @@ use mace_prod::{
 use std::ops::Range;
 
 /// Keys that each client has to itself.
-const KEYS: u64 = 512;
+const KEYS: u64 = 1024;
 
 /// Keys of a transaction that fills the bucket: a leaf is folded after so many changes, and few of them
 /// then wait for the next fold, markers included.
@@ -47,6 +47,10 @@ const FILLED: u64 = 256;
 /// Acknowledged commits after which a process is killed: with three processes, a fill and what is under
 /// way the leaf of the markers gets some 170 changes.
 const COMMITS: u64 = 40;
+
+/// The same for each bucket where every client has one: a checkpoint is then beside the commits of one client
+/// only. With three processes a client changes some 400 keys, a leaf of its keys or of its markers 100.
+const COMMITS_OF_A_CLIENT: u64 = 25;
 
 /// Checkpoints that a process would write beside its clients, were it not killed before.
 const CHECKPOINTS: usize = 2000;
@@ -118,7 +122,8 @@ fn killed_beside_checkpoints(run: &mut Run<'_>, numbers: Range<u16>) {
     // An engine without sizes may have nothing to write at a checkpoint, and be through with all of them before the
     // kill: so a commit comes before each. In mace-kv these would fold the leaf.
     let between = (!run.can().sized).then(|| Traffic::sweep(Sweep::fill(1, 100, 1)));
-    for mark in [Mark::Acked(COMMITS), Mark::Asked(COMMITS), Mark::Acked(COMMITS / 2)] {
+    let commits = COMMITS.max(COMMITS_OF_A_CLIENT * parts.len() as u64);
+    for mark in [Mark::Acked(commits), Mark::Asked(commits), Mark::Acked(commits / 2)] {
         run.killed(mark, |s| {
             for (bucket, _) in &parts {
                 s.open(bucket);
