@@ -24,5 +24,6 @@ mod shards;
 mod signals;
 mod soak;
 mod soak_input;
+mod tell;
 mod upgrade;
 mod workflows;
