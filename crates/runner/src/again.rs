@@ -13,7 +13,7 @@ use crate::{
 use knobs::knob;
 use process::{Error, Result, store};
 use results::{
-    Layer, document,
+    CaseId, Layer, document,
     failing::{Failing, FailingSeed},
 };
 use std::{
@@ -33,6 +33,9 @@ const OF_THE_RUN: [&str; 5] = [
     knob::MACE_PROD_FIXES.name(),
     knob::MACE_PROD_UNKNOWN.name(),
 ];
+
+/// A knob and its value.
+type Setting = (String, String);
 
 /// Cases of a part that failed with one seed.
 #[derive(Debug, Clone)]
@@ -68,7 +71,8 @@ pub(crate) fn of_last_report(session: &Session, mode: Option<Mode>) -> Result<Ve
     }
     let mut parts = part::parts(Mode::All, features);
     parts.push(part::own());
-    let settings = settings(&Origin::of(session));
+    let own = settings(&Origin::of(session));
+    let kept = FailingSeeds::open(&session.out)?;
     let mut found = Vec::new();
     for layer in &layers {
         let cases = failed(layer);
@@ -83,13 +87,26 @@ pub(crate) fn of_last_report(session: &Session, mode: Option<Mode>) -> Result<Ve
         let seed = layer.root_seed.parse().map_err(|error| {
             refused(format!("{name} has the root seed {:?} ({error})", layer.root_seed))
         })?;
-        let repetition = Repetition { seed, settings: settings.clone() };
-        found.push(Again { part, repetition, cases });
+        for case in cases {
+            for settings in kept.settings(&part, seed, &case, &own) {
+                add(&mut found, &part, Repetition { seed, settings }, case.clone());
+            }
+        }
     }
     if found.is_empty() {
         return Err(refused("no case failed in the last report".to_owned()));
     }
     Ok(found)
+}
+
+/// Adds a case to those of its part and repetition.
+fn add(all: &mut Vec<Again>, part: &Part, repetition: Repetition, case: CaseId) {
+    match all.iter_mut().find(|again| again.part == *part && again.repetition == repetition) {
+        Some(again) => {
+            again.cases.insert(case);
+        }
+        None => all.push(Again { part: part.clone(), repetition, cases: Inventory::from([case]) }),
+    }
 }
 
 /// The parts of these cases, each once.
@@ -108,10 +125,19 @@ fn failed(layer: &Layer) -> Inventory {
     cases.filter(|id| id.binary != judge::NEXTEST).collect()
 }
 
+fn is_of(seed: &FailingSeed, part: &Part) -> bool {
+    part.label == seed.layer && part.build == Build::Suite(seed.features.clone())
+}
+
+/// Of the settings those that choose the engine.
+fn of_run(settings: &[Setting]) -> Vec<&Setting> {
+    settings.iter().filter(|(name, _)| OF_THE_RUN.contains(&name.as_str())).collect()
+}
+
 /// What the cases of a run were set, as a failing seed keeps it. `MACE_PROD_KNOWN` says what a run makes of
 /// its cases and changes none.
-fn settings(origin: &Origin) -> Vec<(String, String)> {
-    let of_cases = |setting: &&(String, String)| setting.0 != knob::MACE_PROD_KNOWN.name();
+fn settings(origin: &Origin) -> Vec<Setting> {
+    let of_cases = |setting: &&Setting| setting.0 != knob::MACE_PROD_KNOWN.name();
     origin.settings.iter().filter(of_cases).cloned().collect()
 }
 
@@ -134,36 +160,38 @@ impl FailingSeeds {
     /// seed anyway.
     pub(crate) fn due(&self, parts: &[Part], origin: &Origin) -> Vec<Again> {
         let own = settings(origin);
-        let of_run = |settings: &[(String, String)]| -> Vec<(String, String)> {
-            let is = |setting: &&(String, String)| OF_THE_RUN.contains(&setting.0.as_str());
-            settings.iter().filter(is).cloned().collect()
-        };
-        let part_of = |seed: &FailingSeed| {
-            let is_it = |part: &&Part| {
-                part.label == seed.layer && part.build == Build::Suite(seed.features.clone())
-            };
-            parts.iter().find(is_it)
-        };
         let mut due: Vec<Again> = Vec::new();
         for seed in &self.failing.seeds {
             let Ok(root) = seed.root_seed.parse() else { continue };
             let repetition = Repetition { seed: root, settings: seed.settings.clone() };
             let is_own = root == origin.seed && seed.settings == own;
-            let Some(part) = part_of(seed).filter(|_| !is_own) else { continue };
+            let part = parts.iter().find(|part| is_of(seed, part));
+            let Some(part) = part.filter(|_| !is_own) else { continue };
             if of_run(&seed.settings) != of_run(&own) {
                 continue;
             }
-            match due.last_mut() {
-                Some(last) if last.part == *part && last.repetition == repetition => {
-                    last.cases.insert(seed.case.clone());
-                }
-                _ => {
-                    let cases = Inventory::from([seed.case.clone()]);
-                    due.push(Again { part: part.clone(), repetition, cases });
-                }
-            }
+            add(&mut due, part, repetition, seed.case.clone());
         }
         due
+    }
+
+    /// What a case was set when it failed with this root seed, on the engine of `own`; `own` where no run kept it.
+    fn settings(
+        &self,
+        part: &Part,
+        root: u64,
+        case: &CaseId,
+        own: &[Setting],
+    ) -> Vec<Vec<Setting>> {
+        let is_it = |seed: &&FailingSeed| {
+            is_of(seed, part)
+                && seed.root_seed == root.to_string()
+                && seed.case == *case
+                && of_run(&seed.settings) == of_run(own)
+        };
+        let kept: Vec<_> =
+            self.failing.seeds.iter().filter(is_it).map(|seed| seed.settings.clone()).collect();
+        if kept.is_empty() { vec![own.to_vec()] } else { kept }
     }
 
     /// Notes how the cases of a part ended; the file says so when this returns. The project's own tests

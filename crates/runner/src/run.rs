@@ -26,8 +26,8 @@ use results::{
 };
 use std::{
     fmt::Display,
-    fs,
-    path::Path,
+    fs, iter,
+    path::{Path, PathBuf},
     time::{Instant, SystemTime},
 };
 
@@ -373,8 +373,7 @@ pub(crate) fn run_part(
     };
     leftovers::collect(&session.evidence, interrupted.is_some(), said)?;
     let path = nextest.report_path(part);
-    let seed = nextest.repeats.map_or_else(String::new, |of| format!("-seed-{}", of.seed));
-    files::copy(&path, &session.out.join(format!("{}{seed}.junit.xml", part.slug)))?;
+    files::copy(&path, &report_of(session, part, nextest.repeats))?;
     let ended = nextest::ended(status);
     let mut judged = judge::judge(Facts {
         part,
@@ -389,6 +388,18 @@ pub(crate) fn run_part(
     });
     judged.layer.label = nextest.label(part);
     Ok(Ran { judged, ended })
+}
+
+/// Where the report of a part goes. One seed may be repeated under several settings.
+fn report_of(session: &Session, part: &Part, repeats: Option<&Repetition>) -> PathBuf {
+    let Some(Repetition { seed, .. }) = repeats else {
+        return session.out.join(format!("{}.junit.xml", part.slug));
+    };
+    let first = format!("{}-seed-{seed}", part.slug);
+    let others = (2..).map(|number| format!("{first}-{number}"));
+    let path = |name: String| session.out.join(format!("{name}.junit.xml"));
+    let mut paths = iter::once(first.clone()).chain(others).map(path);
+    paths.find(|path| !path.exists()).expect("there is a free number")
 }
 
 /// Removes what earlier runs left, so that nothing old can be taken for a result of this one.

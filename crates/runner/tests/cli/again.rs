@@ -93,6 +93,16 @@ fn cargo_failing_seeds_come_first() {
     let four = run(&fixture, &fast, "40", "unpaused");
     first(&four, 1);
     four.ended(1, &["only without pauses", again, "1 failures in 6 cases"]);
+    let alone = run(&fixture, &["run", "--failed"], "99", "unpaused");
+    alone.ended(1, &["only without pauses", again, "1 failures in 1 cases"]);
+    // One seed under two settings is two runs, and each leaves its report.
+    let failing = [("MACE_PROD_PAUSES", "0"), ("MACE_PROD_SEED", "40"), ("SUITE_SIN", "fail")];
+    fixture.prod_with(&fast, &failing).ended(1, &["FAILED"]);
+    run(&fixture, &fast, "40", "fail").ended(1, &["FAILED"]);
+    first(&run(&fixture, &fast, "50", ""), 2);
+    let reports = ["fast-seed-40.junit.xml", "fast-seed-40-2.junit.xml"];
+    assert!(reports.iter().all(|file| fixture.path("target/prod").join(file).is_file()));
+    fixture.prod_with(&fast, &unpaused).ended(1, &["FAILED"]);
     first(&run(&fixture, &fast, "40", ""), 1);
     assert!(!fixture.path(FILE).exists());
 
