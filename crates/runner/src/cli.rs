@@ -228,7 +228,7 @@ pub(crate) enum FindingsVerb {
 
 fn mode(text: &str) -> Result<Mode> {
     Mode::from_str(text, false).map_err(|_| {
-        let what = format!("unknown mode {text:?}");
+        let what = format!("unknown layer {text:?}");
         Error::new(what, "command line", "use fast, stress, chaos or all")
     })
 }

@@ -74,25 +74,34 @@ pub(crate) fn list(flags: &[(&str, &str)]) -> Result<Outcome> {
     Ok(if applying == count { Outcome::Passed } else { Outcome::Failed })
 }
 
-/// Writes a patch for each fix that changes something.
+/// Writes a patch for each fix that changes something, and says of the others which one has theirs.
 pub(crate) fn export(flags: &[(&str, &str)], folder: &Path) -> Result<Outcome> {
     let Known { engine, fixes, .. } = Known::of(flags)?;
     let folder = folder::writable(folder)?;
-    for fix in fixes.all().iter().filter(|fix| !fix.edits.is_empty()) {
+    for fix in fixes.all() {
+        if fix.edits.is_empty() {
+            console::page(&format!("{}: what mends {} mends it too", fix.id, fix.after.join(", ")));
+            continue;
+        }
         let path = folder.join(format!("{}.patch", fix.id));
         fs::write(&path, patch(&fixes, fix, &engine)?).map_err(|error| {
             Error::io("write the patch", &path, "make the folder writable", error)
         })?;
         console::page(&format!("{}", path.display()));
     }
+    console::page(
+        "All apply in this order; one alone needs those that its text names under `Apply first`.",
+    );
     Ok(Outcome::Passed)
 }
 
 /// A fix as a patch that `git apply` takes: what it is, then the diff against the sources with the fixes
-/// that it is made on top of.
+/// that it is made on top of. One that changes nothing itself is the patch of those.
 pub(crate) fn patch(fixes: &Fixes, fix: &Fix, engine: &Engine) -> Result<String> {
     let with = fixes.basis(fix);
-    let below: Vec<_> = with.iter().copied().filter(|other| other.id != fix.id).collect();
+    let changes_itself = !fix.edits.is_empty();
+    let is_below = |other: &&Fix| changes_itself && other.id != fix.id;
+    let below: Vec<_> = with.iter().copied().filter(is_below).collect();
     let new = sources(&with, engine)?;
     let mut old = sources(&below, engine)?;
     for file in new.keys().filter(|file| !below.iter().any(|fix| changes(fix, file))) {
@@ -101,7 +110,9 @@ pub(crate) fn patch(fixes: &Fixes, fix: &Fix, engine: &Engine) -> Result<String>
     let mut text = format!("{}: {}\n\n{}\n", engine.name(), fix.id, fix.reason.trim());
     text.push_str(&format_section("Cost", &fix.cost));
     text.push_str(&format_section("Not covered", &fix.gap));
-    text.push_str(&format_section("Apply first", &fix.after.join(", ")));
+    if changes_itself {
+        text.push_str(&format_section("Apply first", &fix.after.join(", ")));
+    }
     text.push('\n');
     text.push_str(&diff(&old, &new)?);
     Ok(text)

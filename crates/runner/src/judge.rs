@@ -163,8 +163,10 @@ fn passed(case: &Case, markers: &Markers, expected: &[&Finding]) -> (CaseOutcome
     });
     if let Some(finding) = owed {
         let id = &finding.id;
-        let message =
-            format!("known finding `{id}` no longer shows: say so in its entry (gone_in)");
+        let message = format!(
+            "known finding `{id}` no longer shows: if this engine mends it, MACE_PROD_UNKNOWN={id} \
+             tests it like any other input, and gone_in in .config/known-findings.toml says so for good"
+        );
         return (CaseOutcome::NotReproduced, Some(message));
     }
     match (&markers.skip, markers.known.is_empty()) {

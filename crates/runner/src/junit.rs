@@ -53,7 +53,9 @@ fn record(binary: &str, element: TestCase) -> Record {
     case.known.clone_from(&markers.known);
     case.figures.clone_from(&markers.figures);
     if let TestCaseStatus::NonSuccess { description: Some(said), .. } = &element.status {
-        case.message = panic_message(said.as_str()).or(case.message);
+        case.message = panic_message(said.as_str())
+            .or_else(|| several_errors(case.message.as_deref()?, said.as_str()))
+            .or(case.message);
     }
     Record { case, markers, element }
 }
@@ -104,6 +106,12 @@ fn panic_message(description: &str) -> Option<String> {
     let said: Vec<_> = said.filter(|line| !line.is_empty()).take(3).collect();
     let place = place.trim_end_matches(':');
     (!said.is_empty()).then(|| format!("{} ({place})", said.join("; ")))
+}
+
+/// What went wrong, in one line, where it was several things: nextest's own message has only their number.
+fn several_errors(message: &str, description: &str) -> Option<String> {
+    let lines: Vec<_> = description.split_whitespace().collect();
+    message.contains(" errors occurred ").then(|| format!("{message}: {}", lines.join(" ")))
 }
 
 /// Builds the merged report: every part's cases, completed, told apart, and with what is needed to

@@ -4,7 +4,7 @@
 //! A case tried what its figures say; the rule by which the suite says so is in `src/oracle/promise.rs`. A
 //! regression tries one place that is known, so it proves nothing of the rest: it does not count as tried. A
 //! finding counts against its promise where the engine has it, whether this run came by it or not, as long
-//! as the promise was tried or the finding showed. A case that failed before it could say what it tries may
+//! as the promise was tried or the finding showed; one that its regression tried in vain does not. A case that failed before it could say what it tries may
 //! concern any promise that was tried.
 
 use crate::{part, record::Judged};
@@ -38,11 +38,19 @@ pub(crate) fn standings(findings: &Findings, engine: &str, layers: &[Judged]) ->
         let ran = |build: &Build| layers.iter().any(|layer| layer.build == build.name());
         builds.filter(ran).any(|build| finding.is_expected(engine, build))
     };
-    let confirmed: Vec<&Finding> = findings.all().iter().filter(has).collect();
     let regression = |case: &Case| findings.all().iter().find(|of| of.case == case.id.name);
     let cases = || layers.iter().flat_map(|layer| &layer.cases);
     let shown: BTreeSet<&str> =
         cases().flat_map(|case| case.known.iter().map(String::as_str)).collect();
+    // Its regression came to where it showed, and it shows nowhere: this engine is another one there.
+    let is_gone = |finding: &&Finding| {
+        let is_so = |case: &Case| {
+            case.outcome == CaseOutcome::NotReproduced && case.id.name == finding.case
+        };
+        cases().any(is_so) && !shown.contains(finding.id.as_str())
+    };
+    let here = findings.all().iter().filter(has);
+    let confirmed: Vec<&Finding> = here.filter(|finding| !is_gone(finding)).collect();
     let others: Vec<&Case> = cases().filter(|case| regression(case).is_none()).collect();
     let says =
         |case: &Case, promise: Promise| standing::tried(&case.figures).any(|it| it == promise);
@@ -53,12 +61,12 @@ pub(crate) fn standings(findings: &Findings, engine: &str, layers: &[Judged]) ->
             Some(finding) => finding.promise == promise,
             None => says(case, promise) || standing::tried(&case.figures).next().is_none(),
         };
-        let failed = cases().filter(|case| case.outcome.fails()).filter(concerns).count() as u64;
+        let failed = cases().filter(|case| fails(case)).filter(concerns).count() as u64;
         let broken_by = confirmed.iter().filter(|finding| finding.promise == promise);
         let broken_by: Vec<&str> = broken_by.map(|finding| finding.id.as_str()).collect();
         let is_shown = broken_by.iter().any(|id| shown.contains(id));
-        let fails = |case: &Case| case.outcome.fails() && says(case, promise);
-        let is_tried = !tried.is_empty() || others.iter().any(|case| fails(case));
+        let is_tried =
+            !tried.is_empty() || others.iter().any(|case| fails(case) && says(case, promise));
         let verdict = if is_shown || (is_tried && !broken_by.is_empty()) {
             Word::Broken
         } else if !is_tried {
@@ -78,6 +86,11 @@ pub(crate) fn standings(findings: &Findings, engine: &str, layers: &[Judged]) ->
         }
     };
     Promise::ALL.into_iter().map(of).collect()
+}
+
+/// Whether a case ran and failed. One that did not run says nothing of the engine.
+fn fails(case: &Case) -> bool {
+    case.outcome.fails() && case.outcome != CaseOutcome::Missing
 }
 
 /// Whether a case did what it is there for.

@@ -387,7 +387,7 @@ fn count(layer: &Layer, row: &mut Row) {
     for (name, outcomes) in CaseOutcome::COLUMNS {
         let column = match name {
             "passed" => &mut row.passed,
-            "failed" => &mut row.failed,
+            "failed" | "missing" => &mut row.failed,
             "timed out" => &mut row.timed_out,
             "flaky" => &mut row.flaky,
             "known" => &mut row.known,

@@ -61,7 +61,7 @@ fn words(findings: &Findings, build: &str, cases: Vec<Case>) -> Vec<(Promise, Wo
     told.map(|standing| (standing.promise, standing.verdict, standing.cases)).collect()
 }
 
-use CaseOutcome::{Failed, Known, Passed, Skipped};
+use CaseOutcome::{Failed, Known, Missing, NotReproduced, Passed, Skipped};
 use Promise::{Api, DurabilityKill, Space};
 
 fn regression() -> Case {
@@ -98,6 +98,25 @@ fn a_regression_shows_and_proves_nothing_else() {
     let quiet = Case { known: Vec::new(), outcome: Passed, ..regression() };
     let fixed = findings().with_fixes(["lost-page"]);
     assert_eq!(words(&fixed, "failpoints", vec![quiet]), [], "one known place is no promise");
+}
+
+#[test]
+fn a_finding_that_its_regression_does_not_show_is_gone() {
+    let gone = || Case { known: Vec::new(), outcome: NotReproduced, ..regression() };
+    let tried = || case("a", Passed, &[Api, DurabilityKill]);
+    let doubt = [(DurabilityKill, Word::InDoubt, 1), (Api, Word::Kept, 1)];
+    assert_eq!(words(&findings(), "failpoints", vec![tried(), gone()]), doubt);
+    let mut shows = tried();
+    shows.known = vec!["lost-page".to_owned()];
+    let broken = [(DurabilityKill, Word::Broken, 1), (Api, Word::Kept, 1)];
+    assert_eq!(words(&findings(), "failpoints", vec![shows, gone()]), broken, "it shows elsewhere");
+}
+
+#[test]
+fn a_case_that_did_not_run_says_nothing() {
+    let cases =
+        vec![case("a", Passed, &[Api]), case("b", Missing, &[]), case("c", Missing, &[Api])];
+    assert_eq!(words(&Findings::default(), "failpoints", cases), [(Api, Word::Kept, 1)]);
 }
 
 #[test]

@@ -9,7 +9,7 @@ use std::fs;
 fn arguments_that_make_no_sense() {
     let fixture = Fixture::new();
     for (args, says) in [
-        (&["run", "fsat"][..], &["unknown mode \"fsat\"", "fast, stress, chaos or all"][..]),
+        (&["run", "fsat"][..], &["unknown layer \"fsat\"", "fast, stress, chaos or all"][..]),
         (&["run", "fast", "0"], &["thread count \"0\"", "at least 1"]),
         (&["run", "fast", "-1"], &["thread count \"-1\"", "at least 1"]),
         (&["run", "fast", "abc"], &["thread count \"abc\"", "at least 1"]),

@@ -123,7 +123,13 @@ fn an_exported_patch_makes_the_same_text() {
         ["--- a/src/lib.rs", &removed, &added, "The engine says who it is.", "Cost: Nothing."];
     fixture.prod(&["fixes", "show", "lost-page"]).ended(0, &diff);
     fixture.prod(&["fixes", "show", "typo"]).refused_at_once_by("prod", &["`typo`"]);
-    fixture.prod(&["fixes", "export", "out"]).ended(0, &["lost-page.patch"]);
+    // A fix that changes nothing itself is the patch of the one that it needs.
+    let other = "reason = \"The same.\"\ncost = \"Nothing.\"\nafter = [\"lost-page\"]\n";
+    fixture.write(".config/fixes/0.2.0/lost-log.toml", other);
+    fixture.prod(&["fixes", "show", "lost-log"]).ended(0, &diff[..3]);
+    let told = ["lost-page.patch", "lost-log: what mends lost-page mends it too"];
+    fixture.prod(&["fixes", "export", "out"]).ended(0, &told);
+    assert!(!fixture.path("out/lost-log.patch").exists());
     let mut git = Command::new("git");
     git.args(["apply", "../out/lost-page.patch"]).current_dir(fixture.path("engine"));
     // The fixture is in no repository, and must not be taken for a part of one.

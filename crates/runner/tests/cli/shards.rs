@@ -142,5 +142,5 @@ fn a_shard_needs_an_archive_and_a_slice() {
     fs::create_dir(fixture.path("empty")).unwrap();
     fixture.prod(&["merge", "empty"]).refused_at_once_by("prod", &["shard.json", "just shard"]);
     fixture.prod(&["merge", "nowhere"]).refused_at_once_by("prod", &["shard.json", "just shard"]);
-    fixture.prod(&["archive", "fsat"]).refused_at_once_by("prod", &["unknown mode \"fsat\""]);
+    fixture.prod(&["archive", "fsat"]).refused_at_once_by("prod", &["unknown layer \"fsat\""]);
 }

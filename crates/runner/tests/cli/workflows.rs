@@ -121,11 +121,12 @@ fn every_recipe_that_is_named_exists() {
 fn table(findings: &Findings) -> String {
     let rows = |severity: Severity| {
         let of = findings.all().iter().filter(|finding| finding.severity == severity);
-        let row = |Finding { id, summary, .. }: &Finding| {
-            format!("| [`{id}`](docs/findings/{id}.md) | {summary} |\n")
+        let row = |finding: &Finding| {
+            let Finding { id, summary, .. } = finding;
+            format!("| [`{id}`](docs/findings/{id}.md) | {summary} | {} |\n", finding.takes())
         };
         let rows: Vec<_> = of.map(row).collect();
-        format!("| **{} ({})** | |\n{}", severity.title(), rows.len(), rows.concat())
+        format!("| **{} ({})** | | |\n{}", severity.title(), rows.len(), rows.concat())
     };
     Severity::ALL.map(rows).concat()
 }
@@ -137,6 +138,32 @@ fn the_readme_names_each_finding_by_its_severity() {
     assert!(readme.contains(&table(&findings)), "it should have:\n{}", table(&findings));
     let count = format!("{} confirmed defects in mace-kv", findings.for_engine("0.2.0").count());
     assert!(readme.contains(&count), "{count}");
+}
+
+/// The number in front of `confirmed finding` in a line.
+fn confirmed(line: &str) -> Option<usize> {
+    let (before, _) = line.split_once(" confirmed finding")?;
+    before.rsplit([' ', '(']).next()?.parse().ok()
+}
+
+/// The numbers of findings in the README's run that passed: of the headline, and of the promises together.
+fn sample(readme: &str) -> (usize, usize) {
+    let (_, text) = readme.split_once("\nthe engine: ").expect("the README shows a run");
+    let mut lines = text.lines();
+    let headline = lines.next().and_then(confirmed).expect("its headline counts");
+    (headline, lines.take_while(|line| line.starts_with("  ")).filter_map(confirmed).sum())
+}
+
+#[test]
+fn the_readmes_run_is_one_run() {
+    let readme = fs::read_to_string(root().join("README.md")).unwrap();
+    let (headline, promises) = sample(&readme);
+    assert_eq!(headline, promises);
+    let findings = Findings::load(&root()).unwrap();
+    assert_eq!(headline, findings.for_engine("0.2.0").count());
+    let sin = "\nthe engine: breaks 2 of 8 promises (5 confirmed findings)\n  \
+        atomicity broken, 3 confirmed findings   1 case\n  space broken, 1 confirmed finding\n\n";
+    assert_eq!(sample(sin), (5, 4));
 }
 
 #[test]
