@@ -140,10 +140,11 @@ fn the_clean_store_acknowledges_what_is_synced() {
 #[test]
 fn a_twin_acknowledges_what_is_not_synced() {
     let at = |defect, id: usize| unsynced(defect).swap_remove(id - 1).files;
-    let log = &at(Defect::NoSync, 3)["wal.0"];
-    let end = log.data[0].end;
-    assert_eq!((log.data.len(), log.data[0].start, log.size), (1, 0, Some(end)));
-    assert!(end > 3 * 600 && log.names.is_empty(), "{log}");
+    let third = unsynced(Defect::NoSync).swap_remove(2);
+    let log = &third.files["wal.0"];
+    assert_eq!((log.names.len(), log.data.len(), log.data[0].start), (0, 1, 0), "{log}");
+    assert!(log.data[0].end > 3 * 600 && log.size == Some(log.data[0].end), "{log}");
+    assert!(include_str!("../../README.md").contains(&third.to_string()), "{third}");
     assert_eq!(at(Defect::NoFolderSync, 9)["snap"].names, ["rename snap.tmp -> snap"]);
     assert_eq!(at(Defect::NoSnapshotSync, 9)["snap"].data[0].start, 0);
     // The sixth sync failed: its bytes are in doubt, whatever the next one says.
