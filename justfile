@@ -130,10 +130,10 @@ build:
 docs:
     RUSTDOCFLAGS='--deny warnings' cargo doc --workspace --no-deps
 
-# Build the package of faultfs for crates.io; upload nothing
+# Build the packages of faultfs and isolation for crates.io; upload nothing
 [group('develop')]
 package:
-    cargo publish --dry-run --allow-dirty --package faultfs
+    cargo publish --dry-run --package faultfs --package isolation
 
 # Check formatting and lints in every build
 [group('develop')]

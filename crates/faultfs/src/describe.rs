@@ -8,7 +8,7 @@ use crate::{
 
 /// An operation and its path, in one line.
 pub(crate) fn describe(names: &Names, op: &Op) -> String {
-    let file = |ino: &Ino| names.path(*ino).unwrap_or_else(|| format!("#{} (no name)", ino.0));
+    let file = |ino: &Ino| file(names, *ino);
     let at = |dir: &Ino, name: &str| names.join(*dir, name).unwrap_or_else(|| name.to_owned());
     match op {
         Op::Create { dir, name, kind, .. } => format!("create {} {kind:?}", at(dir, name)),
@@ -42,10 +42,15 @@ pub(crate) fn describe(names: &Names, op: &Op) -> String {
     }
 }
 
+/// The path of a file, or what stands for it when it has no name.
+pub(crate) fn file(names: &Names, ino: Ino) -> String {
+    names.path(ino).unwrap_or_else(|| format!("#{} (no name)", ino.0))
+}
+
 fn of(names: &Names, scope: Scope) -> String {
     match scope {
         Scope::Ino(Ino::ROOT) => "the root folder".to_owned(),
-        Scope::Ino(ino) => names.path(ino).unwrap_or_else(|| format!("#{} (no name)", ino.0)),
+        Scope::Ino(ino) => file(names, ino),
         Scope::Write(at) => format!("write {at}"),
         Scope::All => "everything".to_owned(),
     }

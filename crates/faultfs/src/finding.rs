@@ -18,6 +18,7 @@ use std::{
 
 /// A state on which the judge found something.
 #[derive(Clone, Debug, Serialize, Deserialize)]
+#[non_exhaustive]
 pub struct Finding {
     /// The judge's outcome.
     pub outcome: Outcome,

@@ -5,8 +5,8 @@
 //!
 //! 1. Unarmed, a hook loads one flag and makes the real call with the same arguments. It takes no
 //!    lock, allocates nothing and touches no thread-local.
-//! 2. A thread is in one hook at a time: calls that the hook itself causes (allocation, `fail`,
-//!    locks) pass through. `record::enter` is the only way in.
+//! 2. A thread is in one hook at a time: calls that the hook itself causes (allocation, locks) pass
+//!    through. `record::enter` is the only way in.
 //! 3. Queries to the kernel and writes to the log are raw system calls (`rustix`), never libc
 //!    calls.
 //! 4. The real call that changes a file runs under the recorder's lock, so that trace order is

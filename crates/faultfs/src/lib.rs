@@ -26,6 +26,7 @@ mod report;
 mod session;
 mod state;
 mod trace;
+mod unsynced;
 
 #[cfg(all(target_os = "linux", target_env = "gnu"))]
 mod armed;
@@ -64,5 +65,6 @@ pub use report::{Report, Tally};
 pub use session::{Recording, Session, acked, begun, note};
 pub use state::{Garbage, State, Step, Tear};
 pub use trace::{Refusal, RuleHits, Summary, Trace};
+pub use unsynced::{Pending, Unsynced};
 #[cfg(all(target_os = "linux", target_env = "gnu"))]
 pub use worker::Fork;

@@ -48,6 +48,7 @@ pub enum Scope {
 
 /// One event. Calls that failed without an effect are not operations.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
 #[expect(missing_docs, reason = "the fields say it: which folder, which name, which bytes")]
 pub enum Op {
     /// A new name for a new file, folder or symlink.
@@ -84,6 +85,7 @@ pub enum Op {
 
 /// A mark of the workload in the trace.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
 pub struct Mark {
     /// The kind of mark.
     pub kind: MarkKind,
@@ -93,6 +95,7 @@ pub struct Mark {
 
 /// What a [`Mark`] says about the work with its number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
 pub enum MarkKind {
     /// The work has begun: from here on a crash may leave its effects.
     Begun,
@@ -104,6 +107,7 @@ pub enum MarkKind {
 
 /// One operation in the order in which operations took effect.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
 pub struct Event {
     /// The thread, counted from 0 in order of appearance.
     pub thread: u16,
@@ -121,6 +125,7 @@ macro_rules! calls {
         /// Every interposed call, by its symbol, and `mark` for the workload's marks.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
         #[expect(missing_docs, reason = "each is the libc symbol of its name")]
+        #[non_exhaustive]
         pub enum Call { $($variant,)* }
 
         impl Call {

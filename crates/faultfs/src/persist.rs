@@ -26,6 +26,7 @@ use std::{
 
 /// A set of rules for what a crash may leave, from the mildest to the harshest.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[non_exhaustive]
 pub enum Profile {
     /// P0: the process dies, the machine does not. Everything issued is there: states are prefixes
     /// of the trace. A failure here is a bug of logic, not of durability.
@@ -55,7 +56,7 @@ pub enum Profile {
 impl Profile {
     /// All profiles, the mildest first. The mildest profile that allows a state is the most
     /// telling.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: &[Self] = &[
         Self::ProcessKill,
         Self::StrictLoss,
         Self::Ext4Ordered,
@@ -286,7 +287,7 @@ impl Model {
 
     /// The profiles that allow a state, the mildest first.
     pub(crate) fn legality(&self, state: &State) -> Vec<Profile> {
-        Profile::ALL.into_iter().filter(|profile| self.is_legal(*profile, state)).collect()
+        Profile::ALL.iter().copied().filter(|profile| self.is_legal(*profile, state)).collect()
     }
 
     pub(crate) fn is_legal(&self, profile: Profile, state: &State) -> bool {

@@ -1,10 +1,15 @@
 //! Fault rules as data: a grammar that parses and prints. Checks what a rule may say. Injects
 //! nothing, and reads nothing but the environment, on request.
 //!
-//! `rule = call['[' path-part ']'] '=' step ('->' step)*`, rules separated by `;`. A call is a
-//! symbol, or a prefix followed by `*`. The steps are those of the `fail` crate, whose registry
-//! holds the rules: `[count*]task[(arguments)]`, tried in order. A step that has used up its count
-//! passes to the next. The arguments of `return` say what happens to the call:
+//! `rule = call['[' path-part ']']['@' moment] '=' step ('->' step)*`, rules separated by `;`. A call
+//! is a symbol, or a prefix followed by `*`. The steps are written as those of the `fail` crate:
+//! `[count*]task[(arguments)]`, tried in order. A step that has used up its count passes to the next.
+//!
+//! A moment is `[count*]event[(number)]`; before it the rule matches nothing. The events are the marks
+//! `begun`, `acked` and `note`, of any number or of that one, and `sync`, any sync that returned 0:
+//! `@note(7)` is the first `note(7)`, `@3*acked` the third acknowledgement.
+//!
+//! The arguments of `return` say what happens to the call:
 //!
 //! | argument | the call |
 //! |---|---|
@@ -21,6 +26,7 @@
 
 mod effect;
 mod legal;
+mod moment;
 
 pub(crate) use effect::{Effect, Then};
 
@@ -30,14 +36,15 @@ use crate::{
 };
 use effect::{ERRNOS, Errno};
 use legal::{can_fail, is_legal};
+use moment::Moment;
 use std::{
     fmt::{Display, Formatter, Result as FmtResult},
     str::FromStr,
     time::Duration,
 };
 
-/// The variable that [`Plan::from_env`] reads; it is the `fail` crate's own.
-pub const VARIABLE: &str = "FAILPOINTS";
+/// The variable that [`Plan::from_env`] reads. `FAILPOINTS` is the `fail` crate's, and so the engine's.
+pub const VARIABLE: &str = "FAULTFS_RULES";
 
 /// Fault rules. The first rule that fires on a call decides.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -50,6 +57,7 @@ pub struct Plan {
 pub struct Rule {
     pattern: String,
     part: Option<String>,
+    pub(crate) moment: Option<Moment>,
     pub(crate) steps: Vec<Step>,
 }
 
@@ -67,8 +75,7 @@ pub(crate) enum Task {
 }
 
 impl Plan {
-    /// Reads the rules in `FAILPOINTS`; there are none when it is not set. A mistake is a one-line
-    /// error.
+    /// Reads the rules in [`VARIABLE`]; there are none when it is not set. A mistake is a one-line error.
     pub fn from_env() -> Result<Self> {
         #[expect(clippy::disallowed_methods, reason = "the one documented variable, read once")]
         let text = std::env::var(VARIABLE).unwrap_or_default();
@@ -98,15 +105,14 @@ impl FromStr for Plan {
 }
 
 impl Rule {
-    /// `call[part]`.
+    /// `call[part]@moment`.
     pub fn name(&self) -> String {
-        match &self.part {
-            Some(part) => format!("{}[{part}]", self.pattern),
-            None => self.pattern.clone(),
-        }
+        let part = self.part.as_ref().map(|part| format!("[{part}]")).unwrap_or_default();
+        let moment = self.moment.map(|moment| format!("@{moment}")).unwrap_or_default();
+        format!("{}{part}{moment}", self.pattern)
     }
 
-    /// Whether the rule matches this call on this path.
+    /// Whether the rule, once armed, matches this call on this path.
     pub fn matches(&self, call: Call, path: &str) -> bool {
         self.is_about(call) && self.part.as_ref().is_none_or(|part| path.contains(part.as_str()))
     }
@@ -121,6 +127,12 @@ impl Rule {
 
     fn parse(text: &str) -> std::result::Result<Self, String> {
         let (name, steps) = text.split_once('=').ok_or("a rule is `call[part]=steps`")?;
+        // A part of a path may have a `@` of its own.
+        let after = name.rfind(']').unwrap_or(0);
+        let (name, moment) = match name[after..].find('@') {
+            None => (name, None),
+            Some(at) => (&name[..after + at], Some(Moment::parse(&name[after + at + 1..])?)),
+        };
         let (pattern, part) = match name.split_once('[') {
             None => (name, None),
             Some((pattern, part)) => {
@@ -129,7 +141,7 @@ impl Rule {
             }
         };
         let steps = steps.split("->").map(Step::parse).collect::<std::result::Result<_, _>>()?;
-        let rule = Self { pattern: pattern.to_owned(), part, steps };
+        let rule = Self { pattern: pattern.to_owned(), part, moment, steps };
         rule.check()?;
         Ok(rule)
     }

@@ -183,7 +183,11 @@ impl Recorder {
         self.apply(&op);
         self.events.push(Event { thread, entered, call, op });
         self.flush_last();
-        self.events.len() as u32 - 1
+        let place = self.events.len() as u32 - 1;
+        if let Some(plan) = &self.plan {
+            plan.saw(&self.events[place as usize].op, place);
+        }
+        place
     }
 
     fn apply(&mut self, op: &Op) {

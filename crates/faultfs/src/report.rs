@@ -9,6 +9,7 @@ use std::{
 
 /// How many states of one step had which result.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Tally {
     /// States that the step generates at the chosen crash points.
     pub possible: u64,
@@ -28,6 +29,7 @@ pub struct Tally {
 
 /// The result of an exploration.
 #[derive(Clone, Debug, Default)]
+#[non_exhaustive]
 pub struct Report {
     /// The tally of each depth and step.
     pub tallies: BTreeMap<(u8, Step), Tally>,
@@ -112,7 +114,7 @@ impl Display for Report {
             writeln!(f, "refused {}: {}", refusal.call, refusal.why)?;
         }
         for hits in &self.trace.rules {
-            writeln!(f, "rule {}: fired {} of {}", hits.rule, hits.fired, hits.matched)?;
+            writeln!(f, "{hits}")?;
         }
         for finding in &self.findings {
             write!(f, "FINDING {finding}")?;

@@ -7,6 +7,7 @@ use std::fmt::{Display, Formatter, Result as FmtResult};
 /// How a state was chosen. Steps are explored in this order. Crashes during recovery, which repeat
 /// the first five steps on the recovery's trace, come before the last step.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[non_exhaustive]
 pub enum Step {
     /// Nothing is lost.
     Prefix,
@@ -27,7 +28,7 @@ pub enum Step {
 
 impl Step {
     /// All steps, in order.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: &[Self] = &[
         Self::Prefix,
         Self::DropAll,
         Self::DropOne,
@@ -54,6 +55,7 @@ impl Display for Step {
 
 /// The damage of a unit that is neither whole nor lost.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[non_exhaustive]
 pub enum Tear {
     /// Only this many of its first sectors are there.
     First(u32),
@@ -79,6 +81,7 @@ pub enum Tear {
 
 /// The content of a sector that was being written when the power failed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[non_exhaustive]
 pub enum Garbage {
     /// Zeros.
     Zeros,
@@ -91,6 +94,7 @@ pub enum Garbage {
 
 /// A crash state: the events up to a cut, with some units lost and some torn.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[non_exhaustive]
 pub struct State {
     /// How it was chosen.
     pub step: Step,

@@ -34,6 +34,7 @@ pub struct Trace {
 
 /// What a run counted besides its operations.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
 pub struct Summary {
     /// How often each call reached the traced folder, including failed calls.
     pub calls: BTreeMap<Call, u64>,
@@ -45,6 +46,7 @@ pub struct Summary {
 
 /// A call that was refused with an errno that a filesystem without the feature would give.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
 pub struct Refusal {
     /// The call.
     pub call: Call,
@@ -54,10 +56,13 @@ pub struct Refusal {
 
 /// What a fault rule did.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
 pub struct RuleHits {
     /// The rule as it was written.
     pub rule: String,
-    /// How many calls it matched.
+    /// How many events there were when it was armed; `None` when its moment never came.
+    pub armed: Option<u32>,
+    /// How many calls it matched since.
     pub matched: u64,
     /// How many calls it changed. A run whose rule never fired tested nothing.
     pub fired: u64,
@@ -122,7 +127,6 @@ impl Trace {
         Ok(Self { kept: self.kept, ..Self::read(file)? })
     }
 
-    /// The names at the start.
     /// The files that were there at the start and were never written, as far as a folder that was a
     /// copy of the traced one then has them.
     pub(crate) fn untouched(&self, folder: &Path) -> Shared {
@@ -136,6 +140,7 @@ impl Trace {
         shared.map(|(path, ino)| (*ino, folder.join(path))).collect()
     }
 
+    /// The names at the start.
     pub(crate) fn base_names(&self) -> Names {
         let mut names = Names::new();
         self.base.kinds.iter().for_each(|(ino, kind)| names.declare(*ino, kind.clone()));
@@ -278,6 +283,15 @@ pub(crate) fn image_of(names: &Names, mut content: impl FnMut(Ino) -> Content) -
     image
 }
 
+impl Display for RuleHits {
+    fn fmt(&self, f: &mut Formatter<'_>) -> FmtResult {
+        match self.armed {
+            Some(_) => write!(f, "rule {}: fired {} of {}", self.rule, self.fired, self.matched),
+            None => write!(f, "rule {}: never armed", self.rule),
+        }
+    }
+}
+
 /// One line for each event: number, thread, call, operation and path.
 impl Display for Trace {
     fn fmt(&self, f: &mut Formatter<'_>) -> FmtResult {
@@ -294,7 +308,7 @@ impl Display for Trace {
             writeln!(f, "refused {}: {}", refusal.call, refusal.why)?;
         }
         for hits in &self.summary.rules {
-            writeln!(f, "rule {}: fired {} of {}", hits.rule, hits.fired, hits.matched)?;
+            writeln!(f, "{hits}")?;
         }
         if self.whole { Ok(()) } else { writeln!(f, "the trace has no end: its process died") }
     }

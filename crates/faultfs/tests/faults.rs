@@ -1,14 +1,14 @@
-//! What fault rules do to the calls of a process: which call, which error, how often. The same seed
-//! gives the same faults. Says nothing about stores.
+//! What fault rules do to the calls of a process: which call, which error, from when on, how often. The same
+//! seed gives the same faults, whatever failpoints the program has of its own. Says nothing about stores.
 #![cfg(all(target_os = "linux", target_env = "gnu"))]
 
-use faultfs::{Op, Plan, Session, Trace};
+use faultfs::{Op, Plan, Session, Trace, acked, begun, note};
 use std::{
     fs::{self, File},
-    io::{ErrorKind, IoSliceMut, Read, Write},
+    io::{Error, ErrorKind, IoSliceMut, Read, Write},
     os::unix::fs::FileExt,
     path::Path,
-    process::{Command, ExitStatus},
+    process::{Command, Output},
     sync::{Mutex, PoisonError},
     time::{Duration, Instant},
 };
@@ -52,6 +52,91 @@ fn a_rule_without_a_count_stays() {
         assert_eq!(writes(root, "f", 3), [Ok(1000), Err(libc::ENOSPC), Err(libc::ENOSPC)]);
     });
     assert_eq!(trace.summary().rules[0].fired, 2);
+}
+
+/// The errors of one write after each of these steps.
+fn steps(rules: &str, steps: &[&dyn Fn(&File)]) -> (Vec<bool>, Trace) {
+    let mut failed = Vec::new();
+    let trace = under(rules, 0, |root| {
+        let file = File::create(root.join("f")).unwrap();
+        for step in steps {
+            step(&file);
+            failed.push(file.write_at(b"x", 0).is_err());
+        }
+    });
+    (failed, trace)
+}
+
+#[test]
+fn a_rule_applies_from_its_moment_on() {
+    let begin = |_: &File| begun(3);
+    let ack = |_: &File| acked(3);
+    let mark = |_: &File| note(7);
+    let sync = |file: &File| drop(file.sync_all());
+    let nothing = |_: &File| ();
+    let check = |moment: &str, all: &[&dyn Fn(&File)], expected: &[bool]| {
+        let (failed, trace) = steps(&format!("pwrite64@{moment}=return(EIO)"), all);
+        assert_eq!(failed, expected, "{moment}: {trace}");
+        let hits = &trace.summary().rules[0];
+        let armed = expected.iter().filter(|failed| **failed).count() as u64;
+        assert_eq!((hits.matched, hits.fired), (armed, armed), "{moment}");
+        assert_eq!(hits.armed.is_some(), armed > 0, "{moment}");
+        assert_eq!(trace.to_string().contains(": never armed"), armed == 0, "{trace}");
+    };
+    let work: [&dyn Fn(&File); 6] = [&begin, &ack, &mark, &sync, &ack, &nothing];
+    check("begun", &work, &[true; 6]);
+    check("begun(3)", &work, &[true; 6]);
+    check("begun(4)", &work, &[false; 6]);
+    check("acked", &work, &[false, true, true, true, true, true]);
+    check("note(7)", &work, &[false, false, true, true, true, true]);
+    check("note(8)", &work, &[false; 6]);
+    check("sync", &work, &[false, false, false, true, true, true]);
+    check("2*acked(3)", &work, &[false, false, false, false, true, true]);
+    check("3*acked", &work, &[false; 6]);
+}
+
+#[test]
+fn the_steps_of_a_rule_begin_with_its_moment() {
+    let ack = |_: &File| acked(1);
+    let (failed, trace) =
+        steps("pwrite64@2*acked=1*off->1*return(EIO)", &[&ack as &dyn Fn(&File); 5]);
+    assert_eq!(failed, [false, false, true, false, false]);
+    let hits = &trace.summary().rules[0];
+    assert_eq!((hits.matched, hits.fired), (4, 1));
+    let armed = hits.armed.unwrap() as usize;
+    assert!(matches!(trace.events()[armed - 1].op, Op::Mark(_)), "{trace}");
+}
+
+#[test]
+fn a_sync_that_failed_is_no_moment() {
+    let sync = |file: &File| drop(file.sync_all());
+    let rules = "fsync=1*return(EIO)->1*return(lie);pwrite64@sync=return(EIO)";
+    assert_eq!(steps(rules, &[&sync as &dyn Fn(&File); 3]).0, [false, false, true]);
+}
+
+/// A put of an engine with a failpoint of its own.
+fn put(file: &File) -> std::io::Result<()> {
+    fail::fail_point!("engine-put", |_| Err(Error::other("the engine's own")));
+    file.write_all_at(b"x", 0)
+}
+
+#[test]
+fn an_engines_own_failpoints_disarm_no_rule() {
+    let trace = under("pwrite64=2*off->2*return(EIO)", 0, |root| {
+        let file = File::create(root.join("f")).unwrap();
+        let scenario = fail::FailScenario::setup();
+        fail::cfg("pwrite64", "off").unwrap();
+        fail::cfg("engine-put", "1*return").unwrap();
+        assert_eq!(put(&file).unwrap_err().to_string(), "the engine's own");
+        put(&file).unwrap();
+        put(&file).unwrap();
+        assert_eq!(put(&file).unwrap_err().raw_os_error(), Some(libc::EIO));
+        scenario.teardown();
+        assert_eq!(put(&file).unwrap_err().raw_os_error(), Some(libc::EIO));
+        put(&file).unwrap();
+    });
+    let hits = &trace.summary().rules[0];
+    assert_eq!((hits.matched, hits.fired), (5, 2));
 }
 
 #[test]
@@ -143,7 +228,7 @@ fn a_delayed_call_takes_its_time() {
 #[test]
 fn a_crash_leaves_the_log_up_to_the_call() {
     let dir = tempfile::tempdir().unwrap();
-    let status = victim(dir.path(), "fsync=1*off->return(crash)");
+    let status = victim(dir.path(), "the_victim", "fsync=1*off->return(crash)").status;
     assert_eq!(std::os::unix::process::ExitStatusExt::signal(&status), Some(libc::SIGKILL));
     let trace = Trace::read(&dir.path().join("log")).unwrap();
     assert!(!trace.is_whole());
@@ -151,13 +236,37 @@ fn a_crash_leaves_the_log_up_to_the_call() {
     trace.compare(&dir.path().join("root")).unwrap();
 }
 
-/// Runs this binary's `the_victim` with a rule in the crate's own variable.
-fn victim(dir: &Path, rules: &str) -> ExitStatus {
+/// Runs a test of this binary with a rule in the crate's own variable, and a failpoint in that of the engine.
+fn victim(dir: &Path, test: &str, rules: &str) -> Output {
     fs::create_dir(dir.join("root")).unwrap();
     let own = std::env::current_exe().unwrap();
     let mut command = Command::new(own);
-    command.args(["--exact", "the_victim"]).env(faultfs::VARIABLE, rules).env(VICTIM, dir);
-    command.output().unwrap().status
+    command.args(["--exact", test]).env(faultfs::VARIABLE, rules).env(VICTIM, dir);
+    command.env("FAILPOINTS", "engine-put=1*return;engine-open=panic");
+    command.output().unwrap()
+}
+
+#[test]
+fn the_engines_variable_and_ours_work_at_once() {
+    let dir = tempfile::tempdir().unwrap();
+    let output = victim(dir.path(), "the_engine", "pwrite64=1*return(EIO)");
+    let said = String::from_utf8_lossy(&output.stdout);
+    assert!(said.contains("1 passed"), "{said}");
+}
+
+#[test]
+fn the_engine() {
+    #[expect(clippy::disallowed_methods, reason = "how a test starts a copy of itself")]
+    let Some(dir) = std::env::var_os(VICTIM) else { return };
+    let root = Path::new(&dir).join("root");
+    let recording = Session::new().plan(Plan::from_env().unwrap()).start(&root).unwrap();
+    let scenario = fail::FailScenario::setup();
+    let file = File::create(root.join("f")).unwrap();
+    assert_eq!(put(&file).unwrap_err().to_string(), "the engine's own");
+    assert_eq!(put(&file).unwrap_err().raw_os_error(), Some(libc::EIO));
+    put(&file).unwrap();
+    scenario.teardown();
+    assert_eq!(recording.finish().unwrap().summary().rules[0].fired, 1);
 }
 
 #[test]
@@ -183,7 +292,8 @@ fn a_plan_prints_as_it_parses() {
     let text = "pwrite64[wal/]=2*off->1*return(EIO);fsync=return(EIO,p=0.25);\
                 write*=return(torn=512,ENOSPC);read=3*return(short=7)->yield;close=return(delay=9);\
                 close[wal]=1*return(ENOSPC);fsync[a]=return(lie);pwrite*=return(lost);\
-                pwritev*=return(misdirected=512);preadv=1*return(rot=9);fdatasync=1*return(EINTR);dup3=return(EINTR)";
+                pwritev*=return(misdirected=512);preadv=1*return(rot=9);fdatasync=1*return(EINTR);dup3=return(EINTR);\
+                fsync[a@b]@2*begun=off;fsync[a@b]@sync=off;unlink@acked(5)=return(EIO);dup@3*note(7)=off";
     let plan: Plan = text.parse().unwrap();
     assert_eq!(plan.to_string(), text);
     assert!(plan.rules()[0].matches(faultfs::Call::Pwrite64, "db/wal/1"));
@@ -216,6 +326,11 @@ fn a_mistake_in_a_plan_is_one_line() {
         ("write*=return(rot)", "write cannot do `rot=0`"),
         ("read*=return(misdirected)", "read cannot do `misdirected=4096`"),
         ("sync=return(EIO)", "`sync` is no call that can fail"),
+        ("fsync@later=off", "`later` is none of begun, acked, note, sync"),
+        ("fsync@sync(1)=off", "`sync(1)` is none of begun, acked, note, sync"),
+        ("fsync@acked(x)=off", "`acked(x)` wants a number in `()`"),
+        ("fsync@0*acked=off", "`0*acked` has no count of at least 1"),
+        ("fsync@acked=off;fsync@acked=off", "this name has a rule already"),
     ];
     for (text, why) in cases {
         let message = text.parse::<Plan>().err().map(|error| error.to_string()).unwrap_or_default();

@@ -11,6 +11,7 @@ use std::fmt::{Display, Formatter, Result as FmtResult};
 /// Gotsman, "Analysing Snapshot Isolation" (PODC 2016) for the rule that every cycle needs two
 /// adjacent anti-dependencies; Bailis et al. for the fractured read; Elle for G-nonadjacent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[non_exhaustive]
 pub enum Anomaly {
     /// A read returned a value that nobody wrote there.
     NeverWritten,
@@ -55,7 +56,7 @@ pub enum Anomaly {
 
 impl Anomaly {
     /// All anomalies, the gravest first.
-    pub const ALL: [Self; 18] = [
+    pub const ALL: &[Self] = &[
         Self::NeverWritten,
         Self::IncompatibleOrder,
         Self::Internal,
@@ -133,6 +134,7 @@ impl Display for Anomaly {
 
 /// Why one transaction comes before another.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[non_exhaustive]
 pub enum Why {
     /// The second transaction replaced a version that the first one wrote.
     Ww,
@@ -164,6 +166,7 @@ impl Why {
 
 /// One step of a cycle: why `from` comes before `to`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Edge {
     /// The number of the earlier transaction.
     pub from: u32,
@@ -184,6 +187,7 @@ pub struct Edge {
 
 /// What proves an anomaly.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Evidence {
     /// A transaction read a version that it must not read.
     Read {
@@ -220,6 +224,7 @@ pub enum Evidence {
 
 /// One anomaly that was found.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Violation {
     /// The anomaly.
     pub anomaly: Anomaly,
@@ -229,6 +234,7 @@ pub struct Violation {
 
 /// A history that no recorder could have made: a bug of the recorder.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Malformed {
     /// The transaction that shows the defect.
     pub txn: u32,

@@ -20,6 +20,7 @@ const SKEW_WIDTH: usize = 64;
 
 /// The result of a check.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Report {
     /// The first violations of each kind.
     pub violations: Vec<Violation>,
@@ -34,6 +35,7 @@ pub struct Report {
 
 /// What a history held. A clean verdict is worth no more than what the history exercised.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Seen {
     /// Transactions.
     pub transactions: u64,

@@ -9,6 +9,7 @@ use std::fmt::Write;
 
 /// The Elle workload that a history is exported as.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Shape {
     /// Reads and writes of single values (`rw-register`). A removal is a write of a value of its
     /// own. A scan is a read of each key of its range. Reads whose version is unknown are left out.

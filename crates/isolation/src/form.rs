@@ -51,6 +51,7 @@ impl Display for Form {
 
 /// Why a text is no history.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Unreadable {
     /// The line that shows it, from 1.
     pub line: u32,

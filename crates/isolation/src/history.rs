@@ -36,6 +36,7 @@ pub enum Direction {
 
 /// One operation of a transaction.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Op<'a> {
     /// The key held this version, or nothing.
     Read(Key, Option<Version>),
@@ -78,6 +79,7 @@ struct Packed {
 
 /// One transaction.
 #[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
 pub struct Txn {
     first_op: u32,
     /// The counter before the engine was asked to begin.

@@ -38,7 +38,6 @@ mod infer;
 mod jepsen;
 mod level;
 mod resolve;
-pub mod store;
 pub mod synthetic;
 mod verdict;
 

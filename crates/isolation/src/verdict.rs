@@ -16,6 +16,7 @@ use crate::{
 
 /// A history judged by every level.
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub struct Judgement {
     /// Each level, and whether the history satisfies it.
     pub levels: Vec<(Level, bool)>,
@@ -39,8 +40,8 @@ pub struct Judgement {
 pub fn judge(text: &str) -> Result<Judgement, Unreadable> {
     let recorded = Recorded::read(text)?;
     let inferred = Inferred::of(&recorded);
-    let judged = |level| (level, inferred.satisfies(&recorded.history, level));
-    let levels = Level::ALL.map(judged).to_vec();
+    let judged = |level: &Level| (*level, inferred.satisfies(&recorded.history, *level));
+    let levels = Level::ALL.iter().map(judged).collect();
     let mut judgement = Judgement {
         levels,
         violations: Vec::new(),
@@ -73,7 +74,7 @@ impl Judgement {
     /// The levels that it satisfies and that no other one of these includes: one, or two of which neither
     /// includes the other.
     pub fn strongest(&self) -> Vec<Level> {
-        let holds = Level::ALL.into_iter().filter(|level| self.holds(*level));
+        let holds = Level::ALL.iter().copied().filter(|level| self.holds(*level));
         let is_included = |level: Level| {
             Level::ALL
                 .iter()
@@ -93,7 +94,7 @@ impl Judgement {
             let others = Level::ALL.iter().filter(|other| *other != level);
             others.filter(|other| level.includes(**other)).all(|other| self.holds(*other))
         };
-        Level::ALL.into_iter().filter(broken).filter(is_weakest).collect()
+        Level::ALL.iter().copied().filter(broken).filter(is_weakest).collect()
     }
 }
 

@@ -3,7 +3,7 @@
 //! small. Verifies the tool, not a store.
 
 use super::{oracle, store::Defect};
-use faultfs::{Case, Explore, Finding, Image, Outcome, Profile, Report, Step, Trace};
+use faultfs::{Case, Explore, Finding, Image, Outcome, Profile, Report, Step, Trace, Unsynced};
 use std::{
     collections::BTreeSet,
     fs,
@@ -92,6 +92,64 @@ fn only_a_believed_sync_is_excused_by_a_milder_disk() {
     assert_eq!(explored(Defect::RetrySync, Defect::RetrySync.faults()), [1, 0]);
     // The fault fires, and the loss has another cause.
     assert_eq!(explored(Defect::NoFolderSync, "fsync=20*off->1*return(EIO)"), [1, 1]);
+}
+
+#[test]
+fn a_fault_at_a_chosen_moment_finds_the_twin_alone() {
+    let explored = |defect: Defect, faults: &str| {
+        let _alone = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
+        let dir = tempfile::tempdir().unwrap();
+        let trace = oracle::traced(defect, 24, &faults.parse().unwrap(), dir.path()).unwrap();
+        let explore = Explore::new().steps(&[Step::DropAll]).nested(0);
+        let report = explore.run(trace, &|case: &Case| oracle::judge(defect, case)).unwrap();
+        (report.findings.len(), report.trace.rules[0].fired, report.findings.first().cloned())
+    };
+    let eleventh = "fdatasync[wal]@acked(10)=1*return(EIO)";
+    let (findings, fired, found) = explored(Defect::RetrySync, eleventh);
+    assert_eq!((findings, fired), (1, 1));
+    let outcome = found.unwrap().outcome.to_string();
+    assert!(outcome.contains("transaction 11 is gone, the last is 10"), "{outcome}");
+    assert_eq!(explored(Defect::None, eleventh).0, 0);
+    assert_eq!(explored(Defect::None, eleventh).1, 1);
+    // A moment that never comes.
+    let (findings, fired, _) = explored(Defect::RetrySync, "fdatasync@acked(25)=1*return(EIO)");
+    assert_eq!((findings, fired), (0, 0));
+}
+
+/// What is not synced at each acknowledgement of 24 transactions, as text.
+fn unsynced(defect: Defect) -> Vec<Unsynced> {
+    let _alone = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
+    let all = traced(defect, 24).unsynced();
+    assert_eq!(all.iter().map(|at| at.id).collect::<Vec<_>>(), (1..=24).collect::<Vec<_>>());
+    all
+}
+
+#[test]
+fn the_clean_store_acknowledges_what_is_synced() {
+    // Only the old log's removal, which a later sync of the folder makes durable.
+    for (at, acknowledged) in unsynced(Defect::None).iter().enumerate() {
+        let text = acknowledged.to_string();
+        let expected = match at / 8 {
+            0 => "all synced\n".to_owned(),
+            n => format!("not synced:\n  wal.{0}: unlink wal.{0}\n", n - 1),
+        };
+        assert!(text.ends_with(&expected), "{text}");
+    }
+}
+
+#[test]
+fn a_twin_acknowledges_what_is_not_synced() {
+    let at = |defect, id: usize| unsynced(defect).swap_remove(id - 1).files;
+    let third = unsynced(Defect::NoSync).swap_remove(2);
+    let log = &third.files["wal.0"];
+    assert_eq!((log.names.len(), log.data.len(), log.data[0].start), (0, 1, 0), "{log}");
+    assert!(log.data[0].end > 3 * 600 && log.size == Some(log.data[0].end), "{log}");
+    assert!(include_str!("../../README.md").contains(&third.to_string()), "{third}");
+    assert_eq!(at(Defect::NoFolderSync, 9)["snap"].names, ["rename snap.tmp -> snap"]);
+    assert_eq!(at(Defect::NoSnapshotSync, 9)["snap"].data[0].start, 0);
+    // The sixth sync failed: its bytes are in doubt, whatever the next one says.
+    let failed = unsynced(Defect::RetrySync);
+    assert!(failed[4].files.is_empty() && failed[7].files["wal.0"].data.len() == 1, "{failed:?}");
 }
 
 #[test]

@@ -1,26 +1,20 @@
 //! Levels of isolation on histories as Jepsen writes them: one history for each way to break one, the store's
 //! defects, and the crate `adya` on all of them.
 
-use crate::play::Play;
+use crate::{play::Play, store::Defect};
 use adya::{History as Theirs, Opts, Valid, Workload, check as their_check};
-use isolation::{Anomaly, Judgement, Level, Shape, check, elle, judge, store::Defect};
+use isolation::{Anomaly, Judgement, Level, Shape, check, elle, judge};
 
 /// Their name of a level.
-fn theirs(level: Level) -> &'static str {
-    match level {
-        Level::ReadCommitted => "read-committed",
-        Level::SnapshotIsolation => "snapshot-isolation",
-        Level::StrongSnapshotIsolation => "strong-snapshot-isolation",
-        Level::Serialisable => "serializable",
-        Level::StrictSerialisable => "strict-serializable",
-    }
+fn theirs(level: Level) -> String {
+    level.name().replace(' ', "-").replace("serialis", "serializ")
 }
 
 /// Whether they find that a history satisfies a level, and what they found.
 fn their_verdict(text: &str, lists: bool, level: Level) -> (bool, Vec<String>) {
     let history = Theirs::parse(text).expect("Elle's format");
     let workload = if lists { Workload::ListAppend } else { Workload::RwRegister };
-    let models = vec![theirs(level).to_owned()];
+    let models = vec![theirs(level)];
     let report =
         their_check(&history, workload, &Opts { models, wfr_keys: true, ..Opts::default() });
     (report.valid != Valid::False, report.anomaly_types)
@@ -30,7 +24,7 @@ fn their_verdict(text: &str, lists: bool, level: Level) -> (bool, Vec<String>) {
 #[track_caller]
 fn agreed(text: &str, lists: bool, what: &str) -> Judgement {
     let ours = judge(text).expect("Elle's format");
-    for level in Level::ALL {
+    for &level in Level::ALL {
         let (holds, why) = their_verdict(text, lists, level);
         let found: Vec<_> = ours.violations.iter().map(|it| it.anomaly.name()).collect();
         assert_eq!(ours.holds(level), holds, "{what}, {level}: we say {found:?}, they say {why:?}");
@@ -157,7 +151,7 @@ fn each_anomaly_breaks_its_levels_and_adya_agrees() {
             _ => agreed(&text, lists, anomaly.name()),
         };
         assert_eq!(
-            Level::ALL.map(|level| ours.holds(level)),
+            Level::ALL.iter().map(|level| ours.holds(*level)).collect::<Vec<_>>(),
             holds,
             "{anomaly}: {:?}",
             ours.violations

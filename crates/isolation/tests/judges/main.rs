@@ -8,3 +8,4 @@ mod reopening;
 mod second;
 mod sets;
 mod sins;
+mod store;

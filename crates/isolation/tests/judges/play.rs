@@ -1,10 +1,8 @@
 //! Runs clients against a store, one step of one client at a time, in an order drawn from a seed,
 //! and records what they did.
 
-use isolation::{
-    Direction, History, Outcome,
-    store::{Defect, Store},
-};
+use crate::store::{Defect, Store};
+use isolation::{Direction, History, Outcome};
 use rand_core::{Rng, SeedableRng};
 use rand_xoshiro::Xoshiro256PlusPlus;
 

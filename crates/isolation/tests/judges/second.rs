@@ -1,10 +1,8 @@
 //! A second opinion: the crate `adya` on the same histories, exported in Elle's format.
 
-use crate::play::Play;
+use crate::{play::Play, store::Defect};
 use adya::{History as Theirs, Opts, Valid, Workload, check as their_check};
-use isolation::{
-    History, Level, Outcome, Shape, check, check_at, elle, store::Defect, synthetic::Synthetic,
-};
+use isolation::{History, Level, Outcome, Shape, check, check_at, elle, synthetic::Synthetic};
 
 fn their_verdict(play: Play) -> (bool, Vec<String>) {
     condemned(&play.run().history, play.lists, "strong-snapshot-isolation")

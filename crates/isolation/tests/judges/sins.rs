@@ -1,8 +1,8 @@
 //! Every anomaly is caught by its name, from a store that has only that defect. A correct store is
 //! never accused.
 
-use crate::play::Play;
-use isolation::{Anomaly, Level, check, check_at, store::Defect};
+use crate::{play::Play, store::Defect};
+use isolation::{Anomaly, Level, check, check_at};
 
 /// Plays for each defect.
 const PLAYS: u64 = 40;

@@ -9,16 +9,21 @@ use std::{
     process::Command,
 };
 
-/// Packages with the features they are built with, by `cargo tree` with these arguments.
-fn tree(args: &[&str]) -> BTreeMap<String, BTreeSet<String>> {
+/// What cargo says of this workspace when it is given these arguments.
+pub(crate) fn cargo(args: &[&str]) -> String {
     let mut command = Command::new("cargo");
-    command.current_dir(knobs::runtime::root());
-    command.args(["tree", "--offline", "--prefix", "none", "--format", "{p};{f}"]).args(args);
+    command.current_dir(knobs::runtime::root()).args(args);
     clean(&mut command);
     let output = command.output().unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8(output.stdout).unwrap()
+}
+
+/// Packages with the features they are built with, by `cargo tree` with these arguments.
+fn tree(args: &[&str]) -> BTreeMap<String, BTreeSet<String>> {
+    let all = ["tree", "--offline", "--prefix", "none", "--format", "{p};{f}"];
     let mut packages = BTreeMap::<_, BTreeSet<_>>::new();
-    for line in String::from_utf8(output.stdout).unwrap().lines() {
+    for line in cargo(&[&all[..], args].concat()).lines() {
         if let Some((package, features)) = line.split_once(';') {
             let features = features.trim_end_matches(" (*)").to_owned();
             packages.entry(package.to_owned()).or_default().insert(features);

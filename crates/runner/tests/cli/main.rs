@@ -19,6 +19,7 @@ mod fixes;
 mod fixture;
 mod layers;
 mod mutants;
+mod packages;
 mod runs;
 mod shards;
 mod signals;

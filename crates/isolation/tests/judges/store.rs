@@ -8,13 +8,13 @@
 mod defect;
 mod faulty;
 
-pub use defect::Defect;
+pub(crate) use defect::Defect;
 
 use std::collections::{BTreeMap, BTreeSet};
 
 /// The transaction conflicts with another one and must be aborted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Conflict;
+pub(crate) struct Conflict;
 
 /// One version of one key.
 #[derive(Clone, Debug)]
@@ -73,7 +73,7 @@ struct Done<K> {
 
 /// The store.
 #[derive(Clone, Debug)]
-pub struct Store<K, V> {
+pub(crate) struct Store<K, V> {
     defect: Option<Defect>,
     defects: u64,
     turns: u64,
@@ -92,7 +92,7 @@ pub struct Store<K, V> {
 
 impl<K: Ord + Clone, V: Clone + PartialEq> Store<K, V> {
     /// An empty store, correct or with a defect.
-    pub fn new(defect: Option<Defect>) -> Self {
+    pub(crate) fn new(defect: Option<Defect>) -> Self {
         Self {
             defect,
             defects: 0,
@@ -109,12 +109,12 @@ impl<K: Ord + Clone, V: Clone + PartialEq> Store<K, V> {
     }
 
     /// How many wrong answers were committed.
-    pub fn defects(&self) -> u64 {
+    pub(crate) fn defects(&self) -> u64 {
         self.defects
     }
 
     /// Begins a transaction at the current snapshot.
-    pub fn begin(&mut self, session: u16) -> u64 {
+    pub(crate) fn begin(&mut self, session: u16) -> u64 {
         self.begun += 1;
         for done in self.done.values_mut().rev() {
             if done.session == session {
@@ -140,7 +140,7 @@ impl<K: Ord + Clone, V: Clone + PartialEq> Store<K, V> {
     }
 
     /// The value at a key.
-    pub fn get(&mut self, txn: u64, key: &K) -> Option<V> {
+    pub(crate) fn get(&mut self, txn: u64, key: &K) -> Option<V> {
         if self.active[&txn].written.contains(key) {
             return self.own(txn, key);
         }
@@ -154,7 +154,7 @@ impl<K: Ord + Clone, V: Clone + PartialEq> Store<K, V> {
     }
 
     /// The pairs with keys in `low..high`, ascending or descending.
-    pub fn scan(&mut self, txn: u64, low: &K, high: &K, backward: bool) -> Vec<(K, V)> {
+    pub(crate) fn scan(&mut self, txn: u64, low: &K, high: &K, backward: bool) -> Vec<(K, V)> {
         let keys: Vec<K> = self.keys.range(low..high).map(|(key, _)| key.clone()).collect();
         let hidden = self.hidden(txn, &keys, backward);
         let mut pairs = Vec::new();
@@ -179,7 +179,7 @@ impl<K: Ord + Clone, V: Clone + PartialEq> Store<K, V> {
     ///
     /// # Errors
     /// When the newest version is of another transaction and this one does not see it.
-    pub fn set(&mut self, txn: u64, key: &K, value: Option<V>) -> Result<(), Conflict> {
+    pub(crate) fn set(&mut self, txn: u64, key: &K, value: Option<V>) -> Result<(), Conflict> {
         let active = &self.active[&txn];
         let snapshot = active.snapshot;
         let other = active.entangled.filter(|_| active.mutual);
@@ -221,7 +221,7 @@ impl<K: Ord + Clone, V: Clone + PartialEq> Store<K, V> {
     ///
     /// # Errors
     /// When the transaction must not take effect. It is then aborted.
-    pub fn commit(&mut self, txn: u64) -> Result<(), Conflict> {
+    pub(crate) fn commit(&mut self, txn: u64) -> Result<(), Conflict> {
         if !self.may_commit(txn) {
             self.abort(txn);
             return Err(Conflict);
@@ -248,7 +248,7 @@ impl<K: Ord + Clone, V: Clone + PartialEq> Store<K, V> {
     }
 
     /// Aborts: removes what a transaction wrote.
-    pub fn abort(&mut self, txn: u64) {
+    pub(crate) fn abort(&mut self, txn: u64) {
         let Some(active) = self.active.remove(&txn) else { return };
         for key in &active.written {
             let entries = self.keys.get_mut(key).expect("what was written is there");

@@ -2,7 +2,7 @@
 
 /// The one defect of a faulty store.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Defect {
+pub(crate) enum Defect {
     /// A transaction does not see its own write.
     Internal,
     /// A backward scan leaves out a key that the same transaction has seen.
@@ -36,7 +36,7 @@ pub enum Defect {
 
 impl Defect {
     /// All defects.
-    pub const ALL: [Self; 14] = [
+    pub(crate) const ALL: [Self; 14] = [
         Self::Internal,
         Self::RangeRead,
         Self::DirtyWrite,
