@@ -31,6 +31,8 @@ fn a_child_is_killed() {
     assert_eq!(std::os::unix::process::ExitStatusExt::signal(&status), Some(9));
 }
 #[test]
+fn stress_nothing() {}
+#[test]
 fn child() {
     if env::var_os("SUITE_CHILD").is_some() {
         mace::doomed();
@@ -80,6 +82,8 @@ fn cargo_coverage_counts_killed_children() {
     // Another build of the engine has other functions.
     coverage("", 0, &[page, idle]);
 
+    // A layer that leaves to the fast one what it does not call.
+    fixture.prod(&["coverage", "stress"]).ended(0, &["\nall                 0 / 4"]);
     let list = "[[uncalled]]\nfile = \"src/lib.rs\"\nfunctions = [\"idle\", \"doomed\"]\nreason = \"so\"\n";
     fixture.write(LIST, list);
     let run =
