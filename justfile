@@ -73,6 +73,12 @@ report *args:
 detection *args:
     @exec cargo run --quiet --package runner -- detection "$@"
 
+# Show which functions and regions of the engine no case reaches: [fast|stress|chaos|all...] [--threads N]
+[group('validate')]
+[no-exit-message]
+coverage *args:
+    @exec cargo run --quiet --package runner -- coverage "$@"
+
 # List, export and try our fixes for known defects: [list|show ID|export FOLDER|try [ID...]|test|overlap]
 [group('validate')]
 [no-exit-message]
@@ -158,6 +164,11 @@ mutants package *args:
 [group('set up')]
 newest:
     rustup toolchain install stable --profile minimal --component clippy,rustfmt
+
+# Install what `just coverage` reads counters with
+[group('set up')]
+llvm-tools:
+    rustup component add llvm-tools
 
 # Print lines by area, packages, cycles and longest names, beside those of COMMIT
 [group('develop')]

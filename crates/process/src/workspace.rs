@@ -97,12 +97,48 @@ fn generate_fixed(
     chosen: &[&Fix],
 ) -> Result<Generated> {
     let id = id(wanted);
-    let folder = root.join("target/engine").join(format!("{id}-fixed"));
-    let name = format!("{INSIDE}-{id}");
-    let copy = folder.join(&name);
+    let copied = Copied { folder: format!("{id}-fixed"), name: format!("{INSIDE}-{id}") };
+    Ok(generate_copied(root, engine, chosen, &copied)?.0)
+}
+
+/// The workspace of a copy of an engine.
+struct Copied {
+    /// Its folder.
+    folder: String,
+    /// The folder of the copy in it, which tells what is built of it from all else in the build folder.
+    name: String,
+}
+
+/// The workspace, and the folder of the copy.
+fn generate_copied(
+    root: &Path,
+    engine: &Engine,
+    chosen: &[&Fix],
+    copied: &Copied,
+) -> Result<(Generated, PathBuf)> {
+    let folder = root.join("target/engine").join(&copied.folder);
+    let copy = folder.join(&copied.name);
     copy_fixed(engine, &copy, chosen)?;
-    let inside = Some(Inside { name: &name, link: None });
-    mirrored(root, &folder, Asked { package: PACKAGE, wanted: &Wanted::Path(copy), inside })
+    let wanted = Wanted::Path(copy.clone());
+    let inside = Some(Inside { name: &copied.name, link: None });
+    let asked = Asked { package: PACKAGE, wanted: &wanted, inside };
+    Ok((mirrored(root, &folder, asked)?, copy))
+}
+
+/// The workspace for `engine`, the wanted one, with the fixes that `choice` asks for or none, whose programs
+/// are compiled in another way than all others; and the folder of the engine's copy. It shares the build
+/// folder, and of what is in it the packages that do not depend on the engine.
+pub fn generate_compiled_apart(
+    root: &Path,
+    wanted: &Wanted,
+    engine: &Engine,
+    choice: &str,
+    way: &str,
+) -> Result<(Generated, PathBuf)> {
+    let fixes = Fixes::load(root, engine)?;
+    let id = format!("{}-{way}", id(wanted));
+    let copied = Copied { name: format!("{INSIDE}-{id}"), folder: id };
+    generate_copied(root, engine, &fixes.select(choice)?, &copied)
 }
 
 /// Brings a copy of the sources of `engine` up to date to which `chosen` are applied. Its manifest says so.

@@ -140,6 +140,15 @@ pub(crate) enum Command {
         #[arg(long, default_value = "4", allow_hyphen_values = true, value_parser = self::threads)]
         threads: u32,
     },
+    /// Run layers and say which functions and regions of the engine none of their cases reaches
+    Coverage {
+        /// fast, stress, chaos or all
+        #[arg(default_value = "fast", value_parser = self::mode)]
+        layers: Vec<Mode>,
+        /// Cases at a time
+        #[arg(long, default_value = "8", allow_hyphen_values = true, value_parser = self::threads)]
+        threads: u32,
+    },
     /// Our fixes for confirmed defects of the engine: their state, a diff, patches for a checkout
     Fixes {
         /// `list` (the default), `show`, `export`, `try`, `test` or `overlap`

@@ -9,6 +9,7 @@ mod budgets;
 mod by_engine;
 mod cli;
 mod config;
+mod coverage;
 mod detection;
 mod exit;
 mod files;
@@ -28,6 +29,7 @@ mod part;
 mod plan;
 mod progress;
 mod record;
+mod recording;
 pub mod report;
 mod repro;
 mod run;
@@ -39,7 +41,7 @@ mod stored;
 mod trials;
 mod upgrade;
 
-use cli::{Cli, Command, FixesVerb};
+use cli::{Cli, Command, FixesVerb, Way};
 use knobs::Knobs;
 use part::Mode;
 use process::{Interrupts, Outcome, Result, console};
@@ -52,7 +54,7 @@ use std::{
 
 /// Runs the program: its command line in, its exit code out.
 pub fn main() -> ExitCode {
-    process::cli::main(dispatch)
+    recording::compiled().unwrap_or_else(|| process::cli::main(dispatch))
 }
 
 fn dispatch(cli: &Cli, interrupts: &Interrupts) -> Result<Outcome> {
@@ -110,21 +112,34 @@ fn dispatch(cli: &Cli, interrupts: &Interrupts) -> Result<Outcome> {
         Command::Report { out, annotations } => report::write(&flags, out.as_deref(), *annotations),
         Command::Detection { names, way, resume, threads } => {
             let order = trials::Order { threads: *threads, resume: *resume };
-            if way.list {
-                detection::list(&flags, names)
-            } else if way.left_out {
-                let asked = left_out::Asked { names, runs: way.runs };
-                left_out::left_out(&flags, &asked, order, interrupts)
-            } else if let Some(count) = way.mutants {
-                let asked = mutants::Asked { count, seed: way.seed, shard: way.shard };
-                mutants::mutants(&flags, asked, order, interrupts)
-            } else {
-                detection::detection(&flags, names, order, interrupts)
-            }
+            detection_by(way, &flags, names, order, interrupts)
+        }
+        Command::Coverage { layers, threads } => {
+            coverage::coverage(&flags, layers, *threads, interrupts)
         }
         Command::Fixes { verb } => our_fixes(&flags, verb.as_ref(), interrupts),
         Command::Findings { verb } => findings::findings(&flags, verb.as_ref()),
         Command::Bootstrap { all } => bootstrap::bootstrap(*all, interrupts),
+    }
+}
+
+fn detection_by(
+    way: &Way,
+    flags: &[(&str, &str)],
+    names: &[String],
+    order: trials::Order,
+    interrupts: &Interrupts,
+) -> Result<Outcome> {
+    if way.list {
+        detection::list(flags, names)
+    } else if way.left_out {
+        let asked = left_out::Asked { names, runs: way.runs };
+        left_out::left_out(flags, &asked, order, interrupts)
+    } else if let Some(count) = way.mutants {
+        let asked = mutants::Asked { count, seed: way.seed, shard: way.shard };
+        mutants::mutants(flags, asked, order, interrupts)
+    } else {
+        detection::detection(flags, names, order, interrupts)
     }
 }
 

@@ -27,6 +27,8 @@ pub(crate) struct Listing {
     pub(crate) inventory: Inventory,
     /// The programs that came with the cases, by name.
     pub(crate) programs: BTreeMap<String, PathBuf>,
+    /// The programs of the cases themselves.
+    pub(crate) binaries: Vec<PathBuf>,
 }
 
 /// Starts nextest for one session.
@@ -222,6 +224,9 @@ impl<'s> Nextest<'s> {
         }
         command.env(knob::MACE_PROD_SEED.name(), origin.seed.to_string());
         command.env("MACE_PROD_INTERNAL_EVIDENCE", &session.evidence);
+        if let Some(recording) = &session.recording {
+            command.envs(recording.variables());
+        }
         command.current_dir(&session.root);
         command
     }
@@ -247,7 +252,9 @@ fn parse_listing(text: &str) -> std::result::Result<Listing, serde_json::Error> 
         .map(|program| (program.name, target.join(program.path).into_std_path_buf()))
         .collect();
     let mut inventory = Inventory::new();
+    let mut binaries = Vec::new();
     for (binary, suite) in list.rust_suites {
+        binaries.push(suite.binary.binary_path.into_std_path_buf());
         for (name, case) in suite.test_cases {
             if case.filter_match.is_match() {
                 let binary = binary.as_str().to_owned();
@@ -255,7 +262,7 @@ fn parse_listing(text: &str) -> std::result::Result<Listing, serde_json::Error> 
             }
         }
     }
-    Ok(Listing { inventory, programs })
+    Ok(Listing { inventory, programs, binaries })
 }
 
 /// Says which engine, seed and knobs hold, before anything else is said.

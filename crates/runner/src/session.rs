@@ -1,7 +1,11 @@
 //! Everything that is known before anything long starts: validated arguments, resolved knobs, the
 //! engine, the folder to write to. A problem found here ends the run with one line and code 2.
 
-use crate::{bootstrap, config, part::Build};
+use crate::{
+    bootstrap, config,
+    part::Build,
+    recording::{self, Recording},
+};
 use knobs::{Knobs, Source, engines, findings::Findings, knob, runtime};
 use process::{
     Error, Result,
@@ -32,6 +36,8 @@ pub(crate) struct Session {
     pub(crate) wanted: Wanted,
     /// The workspace that stands in for the repository, for an engine other than the locked one.
     pub(crate) generated: Option<Generated>,
+    /// How the engine's coverage is recorded, where it is.
+    pub(crate) recording: Option<Recording>,
     /// The nextest configuration in force.
     pub(crate) config: PathBuf,
     /// `target/prod`, created and writable.
@@ -118,11 +124,25 @@ impl Session {
             engine,
             wanted,
             generated,
+            recording: None,
             config,
             out,
             evidence,
             _claim: claim,
         })
+    }
+
+    /// Has the engine's coverage recorded from now on, in an existing folder. Where the sources of that
+    /// engine are.
+    pub(crate) fn record_coverage(&mut self, folder: PathBuf) -> Result<PathBuf> {
+        self.recording = Some(Recording::into(folder)?);
+        let choice = self.knobs.get(knob::MACE_PROD_FIXES);
+        let Self { root, wanted, engine, .. } = &*self;
+        let way = recording::WAY;
+        let (generated, source) =
+            workspace::generate_compiled_apart(root, wanted, engine, choice, way)?;
+        self.generated = Some(generated);
+        Ok(source)
     }
 
     /// Has failed cases leave their evidence there from now on, or in the usual place.

@@ -10,6 +10,7 @@ mod bad_input;
 mod bootstrap;
 mod checker;
 mod consumers;
+mod coverage;
 mod detection;
 mod drop_in;
 mod engines;
