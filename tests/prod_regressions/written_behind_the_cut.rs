@@ -46,7 +46,7 @@ const CLIENTS: u16 = 6;
 const RING: u64 = 8 << 10;
 
 /// Processes that are tried.
-const TRIES: u64 = 16;
+const TRIES: u64 = 64;
 
 regression!(WRITTEN_BEHIND_THE_CUT: a_write_across_a_cut_survives_a_kill, |finding| {
     let can_wake = cfg!(all(target_os = "linux", target_env = "gnu"));
