@@ -101,7 +101,7 @@ fn a_regression_shows_and_proves_nothing_else() {
 }
 
 #[test]
-fn a_finding_that_its_regression_does_not_show_is_gone() {
+fn a_finding_its_regression_does_not_show_is_gone() {
     let gone = || Case { known: Vec::new(), outcome: NotReproduced, ..regression() };
     let tried = || case("a", Passed, &[Api, DurabilityKill]);
     let doubt = [(DurabilityKill, Word::InDoubt, 1), (Api, Word::Kept, 1)];
