@@ -42,7 +42,7 @@ fn cargo_an_honest_suite_passes_and_says_what_it_did() {
         &[
             "engine mace-kv 0.2.0 (",
             "root seed 40",
-            "\nfast                      5         4         0         0         0         1",
+            "\nfast                      5         4         0         0         0         0         1",
             "\nfast (plain engine)       5",
             "fast:                reopenings 1, transactions 11\n",
             "\nknown findings\n  lost-page: a page is lost [fast, fast (plain engine)]\n",

@@ -31,7 +31,7 @@ fn cargo_two_shards_are_one_run() {
         0,
         &[
             "root seed 40",
-            "\nfast                      5         4         0         0         0         1",
+            "\nfast                      5         4         0         0         0         0         1",
             "fast:                reopenings 1, transactions 11\n",
             "failures\n  none\n\nthe engine: ",
             "\nchanges: passed (exit 0): 12 cases, 2 known findings counted apart\n",
