@@ -1,6 +1,6 @@
 //! The `prod` binary as a user meets it: what it refuses, what it runs, how it ends. One binary;
 //! each theme has a module. Cases named `cargo_…` build a small workspace with the real cargo and
-//! nextest, and so run two at a time. Scripts for `sh` and signals stand in for users and machines here,
+//! nextest, and so run one at a time. Scripts for `sh` and signals stand in for users and machines here,
 //! so they need Unix.
 
 #![cfg(unix)]

@@ -51,8 +51,11 @@ fn cargo_an_upgrade_says_what_got_worse() {
     let gone =
         ["\n  better  gone: lost-page: a page is lost\n", "  on both: none\n", "0 got worse"];
     upgrade(&fixture, forth, "mended").ended(0, &gone);
-    let new =
-        ["\n  WORSE   new: lost-page: a page is lost\n", "upgrade: FAILED (exit 1): 1 got worse"];
+    let new = [
+        "\n  WORSE   new: lost-page: a page is lost\n",
+        "  WORSE   durability after a kill: in doubt, 1 failed case -> broken, 1 confirmed finding\n",
+        "upgrade: FAILED (exit 1): 2 got worse",
+    ];
     upgrade(&fixture, ["new", "old"], "mended").ended(1, &new);
 
     // Folders of the old one count; those of the new one, opened by the old, are said.
