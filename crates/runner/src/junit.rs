@@ -53,9 +53,8 @@ fn record(binary: &str, element: TestCase) -> Record {
     case.known.clone_from(&markers.known);
     case.figures.clone_from(&markers.figures);
     if let TestCaseStatus::NonSuccess { description: Some(said), .. } = &element.status {
-        case.message = panic_message(said.as_str())
-            .or_else(|| several_errors(case.message.as_deref()?, said.as_str()))
-            .or(case.message);
+        case.message =
+            panic_message(said.as_str()).or_else(|| several_errors(said.as_str())).or(case.message);
     }
     Record { case, markers, element }
 }
@@ -109,9 +108,10 @@ fn panic_message(description: &str) -> Option<String> {
 }
 
 /// What went wrong, in one line, where it was several things: nextest's own message has only their number.
-fn several_errors(message: &str, description: &str) -> Option<String> {
-    let lines: Vec<_> = description.split_whitespace().collect();
-    message.contains(" errors occurred ").then(|| format!("{message}: {}", lines.join(" ")))
+fn several_errors(description: &str) -> Option<String> {
+    let (first, _) = description.split_once('\n')?;
+    let words: Vec<_> = description.split_whitespace().collect();
+    first.ends_with(" errors occurred executing test:").then(|| words.join(" "))
 }
 
 /// Builds the merged report: every part's cases, completed, told apart, and with what is needed to
@@ -346,6 +346,29 @@ mod tests {
         assert_eq!(said, Some(expected));
         assert_eq!(find(&records, "passes").case.seed, Some(42));
         assert!(find(&records, "passes").case.id.binary.ends_with("::prod_recorded"));
+    }
+
+    /// The signal of an interruption is one of the errors, and decides what becomes of the case.
+    #[test]
+    fn several_errors_are_all_named() {
+        let errors = "2 errors occurred executing test:\n* process aborted with signal 2 (SIGINT)\n\
+            * thread &apos;stops&apos; panicked at a.rs:1:2\n";
+        let report = |errors: &str| {
+            format!(
+                "<testsuites name=\"r\" tests=\"1\" failures=\"1\" errors=\"0\"><testsuite name=\"b\" \
+                 tests=\"1\" disabled=\"0\" errors=\"0\" failures=\"1\"><testcase name=\"stops\" \
+                 classname=\"b\"><failure message=\"its message\" type=\"test abort\">{errors}</failure>\
+                 </testcase></testsuite></testsuites>"
+            )
+        };
+        let said = |errors: &str| {
+            let records = records(&report(errors)).unwrap();
+            find(&records, "stops").case.message.clone().unwrap()
+        };
+        let named = "2 errors occurred executing test: * process aborted with signal 2 (SIGINT) \
+            * thread 'stops' panicked at a.rs:1:2";
+        assert_eq!(said(errors), named);
+        assert_eq!(said("one thing\nand another"), "its message");
     }
 
     #[test]

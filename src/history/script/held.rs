@@ -33,9 +33,6 @@ const COMING: Duration = Duration::from_secs(2);
 /// looks again each millisecond.
 const WAITING: u64 = 20;
 
-/// One that did not give it up at all at so many looks sleeps until one that is held goes on.
-const ASLEEP: u64 = 1000;
-
 /// Between two looks at a thread.
 pub(super) const LOOK: Duration = Duration::from_millis(1);
 
@@ -60,7 +57,7 @@ impl Runner<'_> {
             let mut met = false;
             while !met && asked.elapsed() < PATIENCE {
                 let over = leading.is_finished();
-                // Nobody is left who could come by where the leading thread itself is to be held.
+                // Where the leading thread itself is to be held, nobody is left who could come by.
                 let may_come = over && place.thread != LEAD;
                 met = hold.is_held_within(if may_come { COMING } else { LOOK });
                 if over {
@@ -95,15 +92,7 @@ impl Runner<'_> {
         let before = waits();
         thread::scope(|scope| {
             scope.spawn(|| {
-                let mut last = before;
-                let mut looks = 0;
-                while !over.load(Ordering::SeqCst) && last.saturating_sub(before) < WAITING {
-                    let now = waits();
-                    looks = if now == last { looks + 1 } else { 0 };
-                    last = now;
-                    if looks == ASLEEP {
-                        break;
-                    }
+                while !over.load(Ordering::SeqCst) && waits().saturating_sub(before) < WAITING {
                     thread::park_timeout(LOOK);
                 }
                 drop(hold);

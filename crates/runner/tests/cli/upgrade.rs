@@ -24,6 +24,22 @@ fn upgrade(fixture: &Fixture, engines: [&str; 2], sins: &str) -> Run {
     fixture.prod_with(&["upgrade", engines[0], engines[1], "2"], &[("SUITE_SIN", sins)])
 }
 
+/// A comparison of the gate in which one case regressed.
+fn regressed(base: &str, head: &str) -> String {
+    let origin = |engine: &str| format!("{{\"engine\": {engine:?}, \"commit\": \"none\"}}");
+    format!(
+        "{{\"format\": 1, \"gate\": \"failed\", \"identical\": false, \"base_reference\": \"old\",\n\
+         \"base\": {}, \"head\": {}, \"notes\": [], \"seed\": 1, \"layouts\": 1, \"threshold_pct\": 5.0,\n\
+         \"max_regress_cases\": 0, \"load\": 0.0, \"cpu_pressure_pct\": null, \"instructions\": [],\n\
+         \"cases\": [{{\"case\": \"Put/K16-V16/1\", \"verdict\": \"regressed\", \"suspect\": true, \"screening\": [],\n\
+         \"confirming\": [], \"estimate\": {{\"base_ns\": 100.0, \"head_ns\": 120.0, \"delta_pct\": 20.0, \"low_pct\": 18.0,\n\
+         \"high_pct\": 22.0, \"base_median_ns\": 100.0, \"head_median_ns\": 120.0, \"median_delta_pct\": 20.0,\n\
+         \"floor_pct\": 1.0, \"rounds\": 8, \"p_value\": 0.0}}}}]}}",
+        origin(base),
+        origin(head)
+    )
+}
+
 #[test]
 fn cargo_an_upgrade_says_what_got_worse() {
     let fixture = fixture();
@@ -88,18 +104,7 @@ fn cargo_an_upgrade_says_what_got_worse() {
     // The last comparison of the gate counts where it is of these two.
     let (engines, _) = honest.stdout.split_once(", the fast layer").unwrap();
     let (base, head) = engines.split_once(" -> ").unwrap();
-    let origin = |engine: &str| format!("{{\"engine\": {engine:?}, \"commit\": \"none\"}}");
-    let compared = format!(
-        "{{\"format\": 1, \"gate\": \"failed\", \"identical\": false, \"base_reference\": \"old\",\n\
-         \"base\": {}, \"head\": {}, \"notes\": [], \"seed\": 1, \"layouts\": 1, \"threshold_pct\": 5.0,\n\
-         \"max_regress_cases\": 0, \"load\": 0.0, \"cpu_pressure_pct\": null, \"instructions\": [],\n\
-         \"cases\": [{{\"case\": \"Put/K16-V16/1\", \"verdict\": \"regressed\", \"suspect\": true, \"screening\": [],\n\
-         \"confirming\": [], \"estimate\": {{\"base_ns\": 100.0, \"head_ns\": 120.0, \"delta_pct\": 20.0, \"low_pct\": 18.0,\n\
-         \"high_pct\": 22.0, \"base_median_ns\": 100.0, \"head_median_ns\": 120.0, \"median_delta_pct\": 20.0,\n\
-         \"floor_pct\": 1.0, \"rounds\": 8, \"p_value\": 0.0}}}}]}}",
-        origin(base),
-        origin(head)
-    );
+    let compared = regressed(base, head);
     fixture.write("target/perf_gate/compare.json", &compared);
     let slower =
         ["  Put/K16-V16/1: 100 -> 120 ns (+20.0 %), regressed\n", "WORSE   the gate says failed"];
