@@ -44,13 +44,17 @@ impl Outcome {
         }
     }
 
-    /// The word and the exit code as a run ends with them. Everything but a pass is in capitals.
-    pub fn headline(self) -> String {
-        let word = match self {
+    /// The word as a run ends with it: everything but a pass is in capitals.
+    pub fn shouted(self) -> String {
+        match self {
             Self::Passed => self.name().to_owned(),
             _ => self.name().to_uppercase(),
-        };
-        format!("{word} (exit {})", self.code())
+        }
+    }
+
+    /// That word, and the exit code.
+    pub fn headline(self) -> String {
+        format!("{} (exit {})", self.shouted(), self.code())
     }
 }
 

@@ -26,7 +26,7 @@ pub struct Run {
     /// How it ended.
     #[serde(with = "word")]
     pub outcome: Outcome,
-    /// The exit code that says the same.
+    /// The exit code: the outcome's, or that of a failure where known findings fail the run.
     pub exit_code: u8,
     /// How many shards it was put together from; 0 for a run on one machine.
     #[serde(default)]
@@ -34,6 +34,9 @@ pub struct Run {
     /// What failed besides cases, one line each.
     #[serde(default)]
     pub notes: Vec<String>,
+    /// The known findings that fail it (`MACE_PROD_KNOWN`), one line each. The outcome is without them.
+    #[serde(default)]
+    pub counted: Vec<String>,
     /// What it put down to known findings.
     #[serde(default)]
     pub absorbed: Vec<Absorbed>,

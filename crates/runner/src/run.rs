@@ -250,10 +250,10 @@ impl Conclusion<'_> {
     ) -> Result<Outcome> {
         let absorbed = budgets::held(self.findings, self.version, layers);
         notes.extend(budgets::failures(&absorbed).map(|line| Note::failed(&line)));
-        if self.known_fail {
-            let lines = standing::known_failures(self.findings, layers);
-            notes.extend(lines.iter().map(|line| Note::failed(line)));
-        }
+        let counted = match self.known_fail {
+            true => standing::known_failures(self.findings, layers),
+            false => Vec::new(),
+        };
         let promises = standing::standings(self.findings, self.version, layers);
         let parts = layers.iter().map(|judged| judged.outcome);
         let worst = parts.chain(notes.iter().map(|note| note.outcome)).max();
@@ -261,7 +261,16 @@ impl Conclusion<'_> {
         let notes = notes.into_iter().map(|note| note.line).collect();
         let Self { out, origin, findings, counts, .. } = *self;
         let path = out.join("junit.xml");
-        let record = Run { absorbed, promises, ..record(layers, origin, outcome, notes, sharded) };
+        let changes = outcome;
+        let outcome =
+            if counted.is_empty() { changes } else { changes.max(Outcome::Failed) };
+        let record = Run {
+            absorbed,
+            promises,
+            counted,
+            exit_code: outcome.code(),
+            ..record(layers, origin, changes, notes, sharded)
+        };
         let text = junit::merged(layers, origin, &report::verdicts(&record)).to_string().map_err(
             |error| {
                 let what = format!("cannot render the report ({error})");
@@ -314,6 +323,7 @@ fn record(
         exit_code: outcome.code(),
         shards: sharded.shards,
         notes,
+        counted: Vec::new(),
         absorbed: Vec::new(),
         promises: Vec::new(),
         machine: Machine::here(),

@@ -104,6 +104,12 @@ fn engine(results: &Results, page: &mut String) -> std::fmt::Result {
         let promise = standing.promise.title();
         writeln!(page, "| {promise} | {} | {} |", text(&standing.said()), text(&tried(standing)))?;
     }
+    if !results.counted().is_empty() {
+        writeln!(page, "\nThe run fails by these, since MACE_PROD_KNOWN = fail:\n")?;
+    }
+    for line in results.counted() {
+        writeln!(page, "- {}", text(line))?;
+    }
     writeln!(page)
 }
 

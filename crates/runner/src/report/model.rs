@@ -250,6 +250,11 @@ impl Results {
         self.record.as_ref().map_or(&[], |record| &record.notes)
     }
 
+    /// The known findings that fail the run.
+    pub fn counted(&self) -> &[String] {
+        self.record.as_ref().map_or(&[], |record| &record.counted)
+    }
+
     /// How it stands with the engine's promises; nothing where no record says it.
     pub fn promises(&self) -> &[Standing] {
         self.record.as_ref().map_or(&[], |record| &record.promises)
@@ -285,7 +290,13 @@ impl Results {
 
     /// The last line of a run: how it ended, and how many cases that was decided by.
     pub fn verdict(&self) -> String {
-        let headline = self.outcome().headline();
+        let outcome = self.outcome();
+        let headline = if self.counted().is_empty() {
+            outcome.headline()
+        } else {
+            let code = outcome.max(Outcome::Failed).code();
+            format!("{}, and the known findings fail the run (exit {code})", outcome.shouted())
+        };
         let cases = self.cases().count();
         let known = match self.count(&[CaseOutcome::Known]) {
             0 => "no known findings".to_owned(),

@@ -25,7 +25,7 @@ pub(crate) fn counts(model: &Model) -> String {
     let failed = results.failures().count();
     let skipped = results.count(&[CaseOutcome::Skipped]);
     let passed = results.cases().count() - failed - skipped;
-    let failed = failed + results.notes().len();
+    let failed = failed + results.notes().len() + results.counted().len();
     format!("{passed} passed, {failed} failed, {skipped} skipped")
 }
 
@@ -75,6 +75,12 @@ fn engine(results: &Results, text: &mut String) -> fmt::Result {
     for standing in promises {
         let promise = standing.promise.title();
         writeln!(text, "  {promise:29} {:30} {}", standing.said(), tried(standing))?;
+    }
+    for line in results.counted() {
+        writeln!(text, "  {line}")?;
+    }
+    if !results.counted().is_empty() {
+        writeln!(text, "  The run fails by these: MACE_PROD_KNOWN = fail.")?;
     }
     Ok(())
 }

@@ -122,7 +122,8 @@ impl SoakStore {
                     judged.outcome
                 } else {
                     // One failure for all of them: what is known must not crowd out what is new.
-                    self.fail(label, Outcome::Failed, &known.join("; "), row);
+                    let line = format!("{}: MACE_PROD_KNOWN = fail", known.join("; "));
+                    self.fail(label, Outcome::Failed, &line, row);
                     judged.outcome.max(Outcome::Failed)
                 }
             }

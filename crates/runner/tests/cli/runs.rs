@@ -122,10 +122,12 @@ fn cargo_both_verdicts_are_told_apart_everywhere() {
     assert!(summary.starts_with("## ✅ Changes: passed\n"), "{summary}");
     assert!(summary.contains("\n## ❌ The engine: breaks 1 of 8 promises"), "{summary}");
 
-    // Who gates on the engine: what is known fails the run, and nothing else of it changes.
+    // Where known findings count, they fail the run, and neither verdict changes.
     let gated = fixture.prod_with(&["run", "fast", "2"], &[SEED, ("MACE_PROD_KNOWN", "fail")]);
-    gated
-        .ended(1, &["\n  known finding `lost-page` (durability after a kill: ", "FAILED (exit 1)"]);
+    let last = "\nchanges: passed, and the known findings fail the run (exit 1): 5 cases";
+    gated.ended(1, &["\n  known finding `lost-page` (durability after a kill: ", last]);
+    let record: Value = serde_json::from_str(&fixture.read("target/prod/run.json")).unwrap();
+    assert_eq!((&record["outcome"], &record["exit_code"]), (&json!("passed"), &json!(1)));
     assert_eq!(said(&gated, "durability after a kill"), said(&run, "durability after a kill"));
     let fails = [SEED, ("MACE_PROD_KNOWN", "fail"), ("SUITE_SIN", "vanish")];
     fixture.prod_with(&["run", "stress"], &fails).ended(0, &["the engine: no promise was tried"]);
