@@ -208,8 +208,13 @@ impl Sources {
         push(&mut text, "Cause", &story.cause);
         push(&mut text, "Ruled out", &story.ruled_out);
         if let Some(fix) = self.fixes.find(id) {
-            let patch = fixes::patch(&self.fixes, fix, &self.engine)?;
-            let mended = format!("{}\n\n```diff\n{}\n```", self.mended(finding)?, patch.trim_end());
+            let patch = fixes::whole_patch(&self.fixes, fix, &self.engine)?;
+            let mended = format!(
+                "{}\n\nTest: with this patch of {} the program above ends with `kept:`.\n\n```diff\n{}\n```",
+                self.mended(finding)?,
+                self.engine.name(),
+                patch.trim_end_matches('\n'),
+            );
             push(&mut text, "A fix", &mended);
         }
         Ok(text)
@@ -346,7 +351,11 @@ fn one_line(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::{COMMAND, FOLDER, Sources, story};
-    use crate::files;
+    use crate::{files, fixes};
+    use std::{
+        io::Write,
+        process::{Command, Stdio},
+    };
 
     fn sources() -> Sources {
         Sources::read(&knobs::runtime::root()).unwrap()
@@ -386,6 +395,35 @@ mod tests {
             !others.is_empty() && others.iter().all(|other| !other.shown.is_empty()),
             "{others:?}"
         );
+    }
+
+    #[test]
+    fn an_issues_patch_applies_to_the_engine_as_it_is() {
+        let sources = sources();
+        let applies = |patch: &str| {
+            let mut git = Command::new("git");
+            git.args(["apply", "--check", "-"]).current_dir(&sources.engine.source);
+            // The folder is of no repository: git applies to the files as they are there.
+            git.env("GIT_CEILING_DIRECTORIES", sources.engine.source.parent().unwrap());
+            let mut git = git.stdin(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+            git.stdin.take().unwrap().write_all(patch.as_bytes()).unwrap();
+            let ended = git.wait_with_output().unwrap();
+            (ended.status.success(), String::from_utf8_lossy(&ended.stderr).into_owned())
+        };
+        for finding in sources.findings.all() {
+            let issue = sources.issue(&finding.id).unwrap();
+            let (_, patch) = issue.split_once("```diff\n").expect(&finding.id);
+            let (applied, said) = applies(patch.strip_suffix("```\n").unwrap());
+            assert!(applied, "{}: {said}", finding.id);
+        }
+        // One that needs another fix below it does not apply without that.
+        let above = sources.fixes.all().iter().find(|fix| {
+            !fix.edits.is_empty() && {
+                let patch = fixes::patch(&sources.fixes, fix, &sources.engine).unwrap();
+                !applies(&patch).0
+            }
+        });
+        assert!(above.is_some(), "no patch is on top of another: this test sees nothing");
     }
 
     #[test]

@@ -98,15 +98,9 @@ pub(crate) fn export(flags: &[(&str, &str)], folder: &Path) -> Result<Outcome> {
 /// A fix as a patch that `git apply` takes: what it is, then the diff against the sources with the fixes
 /// that it is made on top of. One that changes nothing itself is the patch of those.
 pub(crate) fn patch(fixes: &Fixes, fix: &Fix, engine: &Engine) -> Result<String> {
-    let with = fixes.basis(fix);
     let changes_itself = !fix.edits.is_empty();
     let is_below = |other: &&Fix| changes_itself && other.id != fix.id;
-    let below: Vec<_> = with.iter().copied().filter(is_below).collect();
-    let new = sources(&with, engine)?;
-    let mut old = sources(&below, engine)?;
-    for file in new.keys().filter(|file| !below.iter().any(|fix| changes(fix, file))) {
-        old.insert(file.clone(), read(engine, file)?);
-    }
+    let below: Vec<_> = fixes.basis(fix).into_iter().filter(is_below).collect();
     let mut text = format!("{}: {}\n\n{}\n", engine.name(), fix.id, fix.reason.trim());
     text.push_str(&format_section("Cost", &fix.cost));
     text.push_str(&format_section("Not covered", &fix.gap));
@@ -114,8 +108,23 @@ pub(crate) fn patch(fixes: &Fixes, fix: &Fix, engine: &Engine) -> Result<String>
         text.push_str(&format_section("Apply first", &fix.after.join(", ")));
     }
     text.push('\n');
-    text.push_str(&diff(&old, &new)?);
+    text.push_str(&changed(fixes, fix, engine, &below)?);
     Ok(text)
+}
+
+/// A fix as a diff of the engine as it is: what it changes, and all that it is made on top of.
+pub(crate) fn whole_patch(fixes: &Fixes, fix: &Fix, engine: &Engine) -> Result<String> {
+    changed(fixes, fix, engine, &[])
+}
+
+/// What differs with the fix and its basis from the engine with the fixes of `below` alone.
+fn changed(fixes: &Fixes, fix: &Fix, engine: &Engine, below: &[&Fix]) -> Result<String> {
+    let new = sources(&fixes.basis(fix), engine)?;
+    let mut old = sources(below, engine)?;
+    for file in new.keys().filter(|file| !below.iter().any(|fix| changes(fix, file))) {
+        old.insert(file.clone(), read(engine, file)?);
+    }
+    diff(&old, &new)
 }
 
 fn changes(fix: &Fix, file: &str) -> bool {

@@ -262,8 +262,7 @@ impl Conclusion<'_> {
         let Self { out, origin, findings, counts, .. } = *self;
         let path = out.join("junit.xml");
         let changes = outcome;
-        let outcome =
-            if counted.is_empty() { changes } else { changes.max(Outcome::Failed) };
+        let outcome = if counted.is_empty() { changes } else { changes.max(Outcome::Failed) };
         let record = Run {
             absorbed,
             promises,

@@ -3,7 +3,10 @@
 //! where `just bootstrap --all` has fetched them.
 
 use crate::consumers::{ask, tool};
-use knobs::findings::{Finding, Findings, Severity};
+use knobs::{
+    engines,
+    findings::{Finding, Findings, Severity},
+};
 use std::{collections::BTreeSet, fs, path::PathBuf, process::Command};
 
 fn root() -> PathBuf {
@@ -434,6 +437,10 @@ fn line_ends_and_dependencies_are_looked_after() {
     let dependabot = read(".github/dependabot.yml");
     for part in ["package-ecosystem: cargo", "package-ecosystem: github-actions", "weekly"] {
         assert!(dependabot.contains(part), "{part}");
+    }
+    for engine in engines::NAMES {
+        let part = format!("dependency-name: {}\n", engines::package(engine));
+        assert!(dependabot.contains(&part), "findings are pinned to one version: {part}");
     }
 }
 
