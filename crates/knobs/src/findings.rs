@@ -11,6 +11,7 @@ use crate::{
     budget::{Budget, Unit},
     home, knob,
 };
+use semver::Version;
 use serde::Deserialize;
 use std::{collections::BTreeSet, path::Path};
 
@@ -34,6 +35,9 @@ pub struct Finding {
     pub summary: String,
     /// The promise that it breaks.
     pub promise: Promise,
+    /// The id of the invariant that it breaks, in the engine's own registry.
+    #[serde(default)]
+    pub invariant: Option<String>,
     /// What it costs.
     pub severity: Severity,
     /// All that has to come together for it to show.
@@ -63,6 +67,9 @@ pub struct Finding {
     /// Whether our fix for it is applied to the engine under test: it is then expected nowhere.
     #[serde(skip)]
     pub fixed: bool,
+    /// Whether it is expected on every version or on none, where one asks which engine has it.
+    #[serde(skip)]
+    pub everywhere: Option<bool>,
     /// Whether it is to count as unknown, `MACE_PROD_UNKNOWN`: it is then expected nowhere either, and
     /// its regression does not run.
     #[serde(skip)]
@@ -125,6 +132,11 @@ impl Finding {
         self.takes.iter().map(|takes| takes.title()).collect::<Vec<_>>().join(", ")
     }
 
+    /// Every version that the entry names.
+    fn versions(&self) -> impl Iterator<Item = &String> {
+        self.engine.iter().chain(&self.since).chain(&self.gone_in)
+    }
+
     /// Whether the finding is expected on `version` of the engine in `build`.
     pub fn is_expected(&self, version: &str, build: Build) -> bool {
         let shows_plain = build == Build::ExtraCheck && self.builds.contains(&Build::Plain);
@@ -136,9 +148,19 @@ impl Finding {
         self.absorbs.iter().find(|budget| budget.unit == unit)
     }
 
+    /// Whether this version has it, as far as the entry says. A version that is not listed is like the newest
+    /// listed one below it: a checkout whose version was raised has what nobody mended.
+    fn has(&self, version: &str) -> bool {
+        let Ok(version) = Version::parse(version) else { return false };
+        let listed = self.engine.iter().chain(&self.gone_in);
+        let listed = listed.filter_map(|listed| Version::parse(listed).ok());
+        let newest = listed.filter(|listed| *listed <= version).max();
+        newest.is_some_and(|newest| !self.gone_in.contains(&newest.to_string()))
+    }
+
     fn is_for(&self, version: &str) -> bool {
-        let listed = |versions: &[String]| versions.iter().any(|known| known == version);
-        listed(&self.engine) && !listed(&self.gone_in) && !self.fixed && !self.unknown
+        let is_listed = self.everywhere.unwrap_or_else(|| self.has(version));
+        is_listed && !self.fixed && !self.unknown
     }
 }
 
@@ -192,9 +214,24 @@ impl Findings {
         Ok(self)
     }
 
+    /// The same, each expected on every version, or on none.
+    #[must_use]
+    pub fn expected(mut self, everywhere: bool) -> Self {
+        self.entries.iter_mut().for_each(|finding| finding.everywhere = Some(everywhere));
+        self
+    }
+
     /// Every entry, in the file's order.
     pub fn all(&self) -> &[Finding] {
         &self.entries
+    }
+
+    /// Those of one severity, what takes least first.
+    pub fn of(&self, severity: Severity) -> Vec<&Finding> {
+        let mut found: Vec<_> =
+            self.entries.iter().filter(|finding| finding.severity == severity).collect();
+        found.sort_by_key(|finding| finding.takes.iter().max());
+        found
     }
 
     /// The entries for one version of the engine, in any build.
@@ -220,14 +257,12 @@ impl Findings {
                 "list at least one engine version and one build"
             } else if finding.takes.is_empty() {
                 "list under `takes` what it takes to show"
-            } else if finding
-                .since
-                .as_ref()
-                .is_some_and(|since| semver::Version::parse(since).is_err())
-            {
-                "write `since` as a version, such as 0.2.0"
+            } else if finding.versions().any(|version| Version::parse(version).is_err()) {
+                "write `engine`, `since` and `gone_in` as versions, such as 0.2.0"
             } else if finding.tracker.as_ref().is_some_and(|link| !link.starts_with("https://")) {
                 "write `tracker` as a link that begins with https://"
+            } else if finding.invariant.as_ref().is_some_and(|id| id.trim().is_empty()) {
+                "write `invariant` as an id of the engine's docs/constraints/registry.yaml, or leave it out"
             } else if finding.one_in.is_some_and(|one_in| one_in < 2) {
                 "say `one_in = 2` or more, or nothing when it shows in every try"
             } else if case.trim().is_empty() || summary.trim().is_empty() || summary.contains('\n')

@@ -427,6 +427,9 @@ fn a_finding_holds_for_its_versions_and_builds() {
     assert!(plain.is_expected("0.2.0", Build::ExtraCheck), "what users ship is in it");
     assert_eq!(findings.for_engine("0.2.0").count(), 1);
     assert_eq!(findings.for_engine("0.1.2").count(), 0);
+    let known = |version| findings.for_engine(version).count() == 1;
+    assert!(known("0.2.7") && known("0.3.0-rc.1"), "nobody said that these mended it");
+    assert!(!known("0.3.1") && !known("1.0.0"), "gone in the one below");
     assert!(findings.find("another").is_none());
 }
 
@@ -473,8 +476,9 @@ fn malformed_findings_are_refused_absent_are_none() {
         ("durability-kill", "durability", "unknown variant"),
         ("severity = \"data\"", "", "missing field"),
         ("[\"race\", \"kill\"]", "[]", "under `takes`"),
-        ("gone_in", "since = \"0.2\"\ngone_in", "as a version"),
+        ("gone_in", "since = \"0.2\"\ngone_in", "as versions"),
         ("gone_in", "tracker = \"issue 7\"\ngone_in", "https://"),
+        ("gone_in", "invariant = \" \"\ngone_in", "registry.yaml"),
     ] {
         let broken = FINDING.replace(from, to);
         assert_ne!(broken, FINDING, "the sin was not planted");

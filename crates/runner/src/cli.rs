@@ -106,6 +106,9 @@ pub(crate) enum Command {
         /// Cases at a time
         #[arg(default_value = "8", allow_hyphen_values = true, value_parser = self::threads)]
         threads: u32,
+        /// Leave out the benches (`just perf engines`), which take some minutes
+        #[arg(long)]
+        no_speed: bool,
     },
     /// Write docs/engines.md: which cases ran on which engine, from the merged reports of runs
     ByEngine {

@@ -104,8 +104,8 @@ fn dispatch(cli: &Cli, interrupts: &Interrupts) -> Result<Outcome> {
             shard::shard(session, *slice, *threads, &folder, interrupts)
         }
         Command::Merge { folders } => merge_shards::merge_shards(&flags, folders),
-        Command::Upgrade { old, new, threads } => {
-            upgrade::upgrade(&flags, [old, new], *threads, interrupts)
+        Command::Upgrade { old, new, threads, no_speed } => {
+            upgrade::upgrade(&flags, [old, new], *threads, !no_speed, interrupts)
         }
         Command::ByEngine { reports } => by_engine::by_engine(&flags, reports),
         Command::Judge { folder } => stored::judge(&flags, folder, interrupts),

@@ -3,8 +3,8 @@
 //!
 //! A case tried what its figures say; the rule by which the suite says so is in `src/oracle/promise.rs`. A
 //! regression tries one place that is known, so it proves nothing of the rest: it does not count as tried. A
-//! finding counts against its promise where the engine has it, whether this run came by it or not, as long
-//! as the promise was tried or the finding showed; one that its regression tried in vain does not. A case that failed before it could say what it tries may
+//! finding counts against its promise where it showed, and where the entry says that the engine has it, whether
+//! this run came by it or not, as long as the promise was tried; one that its regression tried in vain does not. A case that failed before it could say what it tries may
 //! concern any promise that was tried.
 
 use crate::{part, record::Judged};
@@ -49,7 +49,8 @@ pub(crate) fn standings(findings: &Findings, engine: &str, layers: &[Judged]) ->
         };
         cases().any(is_so) && !shown.contains(finding.id.as_str())
     };
-    let here = findings.all().iter().filter(has);
+    let is_shown = |finding: &&Finding| shown.contains(finding.id.as_str());
+    let here = findings.all().iter().filter(|finding| is_shown(finding) || has(finding));
     let confirmed: Vec<&Finding> = here.filter(|finding| !is_gone(finding)).collect();
     let others: Vec<&Case> = cases().filter(|case| regression(case).is_none()).collect();
     let says =

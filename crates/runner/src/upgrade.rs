@@ -1,5 +1,5 @@
 //! `prod upgrade`: one version of the engine beside another one. The fast layer runs on both with one seed,
-//! each makes a database that the other one opens, and the last `just perf engines` of the two is shown.
+//! each makes a database that the other one opens, and the gate compares the two.
 //! Says what got better and what got worse; the layers' cases are judged where they always are.
 
 use crate::{
@@ -22,11 +22,11 @@ use process::{
     wanted::{Wanted, mace_alone},
 };
 use results::{
-    CaseOutcome,
+    Case, CaseOutcome,
     contents::{Contents, PROGRAM},
-    costs::{Change, Compared},
+    costs::Change,
     document,
-    gate::{Comparison, Gate},
+    gate::{Comparison, Verdict},
     standing::{Standing, Word},
 };
 use std::{
@@ -93,6 +93,7 @@ pub(crate) fn upgrade(
     flags: &[(&str, &str)],
     names: [&str; 2],
     threads: u32,
+    with_speed: bool,
     interrupts: &Interrupts,
 ) -> Result<Outcome> {
     let knobs = Knobs::load_with(flags)?;
@@ -107,19 +108,38 @@ pub(crate) fn upgrade(
     let mut page = Page::default();
     page.lines
         .push(format!("{} -> {}, the fast layer with root seed {seed}", old.engine, new.engine));
-    findings(&mut page, &Findings::load(root)?, &old, &new);
+    let known = Findings::load(root)?;
+    findings(&mut page, &known, &old, &new);
     promises(&mut page, &old, &new);
-    cases(&mut page, &old, &new);
+    cases(&mut page, &known, &old, &new);
     folders(&mut page, &folder, [&old, &new], interrupts)?;
-    let compared = root.join(knobs.get(knob::MACE_PERF_OUT_DIR));
-    speed(&mut page, &compared.join("compare.json"), &old, &new, names)?;
+    let compared = root.join(knobs.get(knob::MACE_PERF_OUT_DIR)).join("compare.json");
+    page.title("speed and costs");
+    if !with_speed {
+        page.say("not measured: --no-speed");
+    } else if let Err(why) = measure(root, &flags, &wanted, &compared, interrupts)? {
+        page.say(&format!("not measured: {why}"));
+    } else {
+        speed(&mut page, &compared, [&old, &new])?;
+    }
     let verdict = match page.worse {
         0 => Outcome::Passed,
         _ => Outcome::Failed,
     };
     page.lines.push(format!("\nupgrade: {}: {} got worse", verdict.headline(), page.worse));
-    console::page(&page.lines.join("\n"));
+    let text = page.lines.join("\n");
+    files::write(&folder.join("page.txt"), &format!("{text}\n"))?;
+    console::page(&text);
     Ok(verdict)
+}
+
+/// An engine as an argument names it.
+fn named(wanted: &Wanted) -> String {
+    match wanted {
+        Wanted::Path(path) => path.display().to_string(),
+        Wanted::Version(version) => version.clone(),
+        Wanted::Locked => unreachable!("an argument names an engine"),
+    }
 }
 
 impl Side {
@@ -130,13 +150,15 @@ impl Side {
         threads: u32,
         interrupts: &Interrupts,
     ) -> Result<Self> {
-        let (knob, value) = match wanted {
-            Wanted::Path(path) => (knob::MACE_ENGINE_PATH.name(), path.display().to_string()),
-            Wanted::Version(version) => (knob::MACE_ENGINE.name(), version.clone()),
-            Wanted::Locked => unreachable!("an argument names an engine"),
+        let knob = match wanted {
+            Wanted::Path(_) => knob::MACE_ENGINE_PATH.name(),
+            _ => knob::MACE_ENGINE.name(),
         };
+        let value = named(wanted);
         let flags = [flags, &[(knob, value.as_str())]].concat();
-        let session = Session::open_on(&flags, None, &format!("{FOLDER}/{name}"))?;
+        let mut session = Session::open_on(&flags, None, &format!("{FOLDER}/{name}"))?;
+        // Which of the two has a finding is what is asked: the list of its versions must not decide.
+        session.findings = session.findings.expected(true);
         run::remove_old_reports(&session.out)?;
         nextest::announce(&session);
         let nextest = Nextest::new(&session, interrupts);
@@ -152,14 +174,20 @@ impl Side {
         })?;
         fs::copy(&built, &program)
             .map_err(|error| Error::io("keep the program", &built, "make room for it", error))?;
-        let judged = run::run_part(&nextest, &part, &listing.inventory, threads)?.judged;
+        let mut judged = run::run_part(&nextest, &part, &listing.inventory, threads)?.judged;
         interrupts.check()?;
         if judged.outcome == Outcome::Broken {
             let what = format!("nextest could not run the cases on {}", session.engine);
             return Err(Error::new(what, "layer fast", "see above"));
         }
-        let layers = std::slice::from_ref(&judged);
-        let standings = standing::standings(&session.findings, &session.engine.version, layers);
+        // One that it does not have is no failure.
+        for case in &mut judged.layer.cases {
+            if case.outcome == CaseOutcome::NotReproduced {
+                case.outcome = CaseOutcome::Passed;
+            }
+        }
+        let met = session.findings.clone().expected(false);
+        let standings = standing::standings(&met, "", std::slice::from_ref(&judged));
         let Session { engine, .. } = session;
         Ok(Self { name: name.to_owned(), engine, judged, standings, program })
     }
@@ -171,8 +199,7 @@ impl Side {
             return Some(true);
         }
         let own = cases.iter().find(|case| case.id.name == finding.case)?;
-        let is_quiet = matches!(own.outcome, CaseOutcome::Passed | CaseOutcome::NotReproduced);
-        is_quiet.then_some(false)
+        (own.outcome == CaseOutcome::Passed).then_some(false)
     }
 
     fn run(&self, args: &[&str], dir: &Path, interrupts: &Interrupts) -> Result<Made> {
@@ -183,7 +210,7 @@ impl Side {
         })?;
         interrupts.check()?;
         let text = String::from_utf8_lossy(&output);
-        let said = text.lines().last().unwrap_or_default();
+        let said = text.lines().last().unwrap_or("it said nothing");
         let failed = || format!("{said} ({status})");
         // One that is to die has said before what it acknowledged.
         if !status.success() && args != ["make", ENDS[1].0] {
@@ -231,13 +258,13 @@ fn promises(page: &mut Page, old: &Side, new: &Side) {
     }
 }
 
-/// Cases that fail with one of the two alone. A known finding that does not show is no failure of that kind:
+/// Cases that fail with one of the two alone. What concerns a known finding is no failure of that kind:
 /// [`findings`] has it.
-fn cases(page: &mut Page, old: &Side, new: &Side) {
+fn cases(page: &mut Page, known: &Findings, old: &Side, new: &Side) {
     page.title("cases");
+    let is_regression = |case: &Case| known.all().iter().any(|of| of.case == case.id.name);
     let failing = |side: &Side| -> BTreeSet<String> {
-        let failed = side.judged.layer.failures();
-        let failed = failed.filter(|case| case.outcome != CaseOutcome::NotReproduced);
+        let failed = side.judged.layer.failures().filter(|case| !is_regression(case));
         failed.map(|case| case.id.name.clone()).collect()
     };
     let was = failing(old);
@@ -324,20 +351,43 @@ fn folders(
     Ok(())
 }
 
-/// The last comparison of the gate, where it is of these engines.
-fn speed(page: &mut Page, path: &Path, old: &Side, new: &Side, names: [&str; 2]) -> Result<()> {
-    page.title("speed");
+/// Has the gate compare the two; why it did not.
+fn measure(
+    root: &Path,
+    flags: &[(&str, &str)],
+    wanted: &[Wanted; 2],
+    compared: &Path,
+    interrupts: &Interrupts,
+) -> Result<std::result::Result<(), String>> {
+    // One that an earlier run left must not be taken for this one.
+    files::remove(compared)?;
+    console::note("upgrade    just perf engines");
+    let mut command = Command::new("cargo");
+    command
+        .args(["run", "--quiet", "--package", "perf", "--", "engines"])
+        .args(wanted.each_ref().map(named));
+    command.envs(flags.iter().copied()).current_dir(root).stdout(Stdio::null());
+    let mut last = String::new();
+    let status = interrupts.stream(&mut command, &mut |line| {
+        if !line.trim().is_empty() {
+            line.clone_into(&mut last);
+        }
+    });
+    let status = status.map_err(|error| Error::io("run cargo", root, "install it", error))?;
+    interrupts.check()?;
+    Ok(if compared.exists() { Ok(()) } else { Err(format!("{last} ({status})")) })
+}
+
+/// What the gate measured and counted.
+fn speed(page: &mut Page, path: &Path, sides: [&Side; 2]) -> Result<()> {
     let compared: Option<Comparison> =
         files::parsed(path, "remove the file", |text| serde_json::from_str(text))?;
-    let is_of = |compared: &Comparison| {
-        compared.base.engine == old.engine.to_string()
-            && compared.head.engine == new.engine.to_string()
-    };
-    let Some(compared) = compared.filter(is_of) else {
-        let [old, new] = names;
-        page.say(&format!("not measured: `just perf engines {old} {new}`, and then this again"));
-        return Ok(());
-    };
+    let Some(compared) = compared else { return Ok(()) };
+    let engines = [&compared.base.engine, &compared.head.engine];
+    if sides.map(|side| side.engine.to_string()) != engines.map(String::clone) {
+        let what = format!("the comparison is of {} and {}", engines[0], engines[1]);
+        return Err(Error::new(what, path.display(), "report this as a bug of the runner"));
+    }
     for case in &compared.cases {
         let verdict = case.verdict.name();
         let Some(estimate) = &case.estimate else {
@@ -345,20 +395,25 @@ fn speed(page: &mut Page, path: &Path, old: &Side, new: &Side, names: [&str; 2])
             continue;
         };
         let results::gate::Estimate { base_ns, head_ns, delta_pct, .. } = estimate;
-        page.say(&format!(
+        let line = format!(
             "{}: {base_ns:.0} -> {head_ns:.0} ns ({delta_pct:+.1} %), {verdict}",
             case.case
-        ));
+        );
+        match case.verdict {
+            Verdict::Regressed => page.worse(&line),
+            Verdict::Faster => page.better(&line),
+            _ => page.say(&line),
+        }
     }
-    for change in compared.costs.iter().flat_map(Compared::beyond) {
-        let Change { case, figure, base, head, .. } = change;
-        page.say(&format!("costs {case}: {} {base} -> {head}", figure.name()));
+    for change in compared.costs.iter().flat_map(|costs| &costs.changes) {
+        let Change { case, figure, base, head, delta_pct, .. } = change;
+        let line = format!("costs {case}: {} {base} -> {head} ({delta_pct:+.1} %)", figure.name());
+        match change {
+            change if change.is_beyond() => page.worse(&line),
+            change if change.head < change.base => page.better(&line),
+            _ => page.say(&line),
+        }
     }
-    let gate = format!("the gate says {}", compared.gate.name());
-    if compared.gate == Gate::Failed {
-        page.worse(&gate);
-    } else {
-        page.say(&gate);
-    }
+    page.say(&format!("the gate says {}", compared.gate.name()));
     Ok(())
 }

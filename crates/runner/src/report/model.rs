@@ -109,6 +109,9 @@ pub struct Perf {
     pub history: BTreeMap<String, Vec<f64>>,
 }
 
+/// The fact of a comparison that says which cost grew beyond its limit.
+pub(super) const COSTS_MORE: &str = "costs more";
+
 /// One benchmark.
 #[derive(Debug, Clone, Default)]
 pub struct PerfCase {

@@ -32,7 +32,7 @@ failpoints = []
 name = "mace"
 "#;
 
-const PERF: &str = r#"
+pub(crate) const PERF: &str = r#"
 [package]
 name = "perf"
 version = "0.1.0"

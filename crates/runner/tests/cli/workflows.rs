@@ -120,15 +120,14 @@ fn every_recipe_that_is_named_exists() {
     assert_eq!(named(&code("`just nosuch x` and just words")), BTreeSet::from(["nosuch"]));
 }
 
-/// The table of findings as the README has to have it: the worst first.
+/// The table of findings as the README has to have it.
 fn table(findings: &Findings) -> String {
     let rows = |severity: Severity| {
-        let of = findings.all().iter().filter(|finding| finding.severity == severity);
         let row = |finding: &Finding| {
             let Finding { id, summary, .. } = finding;
             format!("| [`{id}`](docs/findings/{id}.md) | {summary} | {} |\n", finding.takes())
         };
-        let rows: Vec<_> = of.map(row).collect();
+        let rows: Vec<_> = findings.of(severity).into_iter().map(row).collect();
         format!("| **{} ({})** | | |\n{}", severity.title(), rows.len(), rows.concat())
     };
     Severity::ALL.map(rows).concat()
@@ -320,6 +319,52 @@ fn the_gate_has_its_runner_and_compares_commits() {
         ("JUST_YES: \"true\"", "nobody answers the recipe's question"),
     ] {
         assert_eq!(weak_gate(&ci.replace(told, ""), &justfile), [lack]);
+    }
+}
+
+/// What is wrong with the page for an engine's own repository: its workflow has to be one that the called ones
+/// understand, and to be started as its jobs suppose.
+fn page_offences(page: &str) -> Vec<String> {
+    let blocks = page.split("```yaml\n").skip(1).map(|block| block.split("```").next().unwrap());
+    let yaml: String = blocks.collect();
+    let mut offences = Vec::new();
+    for job in yaml.split("uses: OWNER/mace-prod/.github/workflows/").skip(1) {
+        let (file, rest) = job.split_once("@main\n").unwrap_or((job, ""));
+        let called = fs::read_to_string(root().join(".github/workflows").join(file)).unwrap();
+        let (_, with) = rest.split_once("with:\n").unwrap_or_default();
+        let given = with.lines().take_while(|line| line.starts_with("      "));
+        for line in given.filter(|line| !line.trim_start().starts_with('#')) {
+            let name = line.trim().split(':').next().unwrap_or_default();
+            if !called.contains(&format!("\n      {name}:\n        description:")) {
+                offences.push(format!("{file} has no input {name}"));
+            }
+        }
+    }
+    for event in ["pull_request", "schedule"] {
+        if yaml.contains(&format!("event_name == '{event}'"))
+            && !yaml.contains(&format!("\n  {event}:\n"))
+        {
+            offences.push(format!("nothing starts it on {event}"));
+        }
+    }
+    if !yaml.contains("github.event.before") {
+        offences.push("a push is compared with itself".to_owned());
+    }
+    offences
+}
+
+#[test]
+fn the_page_for_an_engines_ci_is_understood() {
+    let page = fs::read_to_string(root().join("docs/engine-ci.md")).unwrap();
+    assert_eq!(page_offences(&page), [""; 0]);
+    for (there, instead, offence) in [
+        ("      layers: fast\n", "      layer: fast\n", "engine.yml has no input layer"),
+        ("      what: issue\n", "      that: issue\n", "tell.yml has no input that"),
+        ("\n  schedule:\n", "\n", "nothing starts it on schedule"),
+        ("github.event.before", "'origin/main'", "a push is compared with itself"),
+    ] {
+        assert!(page.contains(there), "{there}");
+        assert_eq!(page_offences(&page.replace(there, instead)), [offence]);
     }
 }
 

@@ -3,7 +3,7 @@
 //! is read from its two summaries.
 
 use super::reader::Reader;
-use crate::report::model::{Perf, PerfCase};
+use crate::report::model::{COSTS_MORE, Perf, PerfCase};
 use results::{
     costs::{Change, Compared},
     gate::{Comparison, Entry, Judged, Kind, Origin, Sampled, Summary},
@@ -120,7 +120,7 @@ fn decided(found: Comparison) -> Perf {
     for change in found.costs.iter().flat_map(Compared::beyond) {
         let Change { case, figure, base, head, limit_pct, .. } = change;
         let grew = format!("{case}: {} {base} to {head} (limit {limit_pct} %)", figure.name());
-        facts.push(("costs more".to_owned(), grew));
+        facts.push((COSTS_MORE.to_owned(), grew));
     }
     facts.extend(found.notes.into_iter().map(|note| ("note".to_owned(), note)));
     let title = "comparison of base and head".to_owned();
