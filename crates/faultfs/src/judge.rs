@@ -61,7 +61,6 @@ impl Case {
 
 /// The outcome of judging one state.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[non_exhaustive]
 pub enum Outcome {
     /// The judge found nothing.
     Sound,
