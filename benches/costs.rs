@@ -5,7 +5,7 @@
 //!
 //! `costs` alone prints the cases' names, `costs CASE` one line of JSON. Nothing is judged here.
 
-use faultfs::{Call, Ino, Op, Recording, Scope, Session, Trace};
+use faultfs::{Recording, Session, Trace, Volume};
 use knobs::Knobs;
 use mace_prod::{
     engine::mace::MaceDriver,
@@ -19,7 +19,6 @@ use mace_prod::{
 use results::costs::Costs;
 use std::{
     cell::{Cell, RefCell},
-    collections::HashMap,
     io::Write,
     path::Path,
     process::ExitCode,
@@ -133,51 +132,8 @@ impl Meter for Files {
 fn of_trace(trace: &Trace) -> Costs {
     let called = trace.summary().calls.iter();
     let calls = called.map(|(call, count)| (call.name().to_owned(), *count)).collect();
-    let mut costs = Costs { calls, ..Costs::default() };
-    let mut dirty = HashMap::new();
-    for event in trace.events() {
-        match &event.op {
-            Op::Write { ino, data, .. } => {
-                costs.written_bytes += data.len() as u64;
-                *dirty.entry(*ino).or_default() += data.len() as u64;
-            }
-            // A write of nothing but zeros is a write; an allocation of room is none.
-            Op::Zero { ino, len, .. } if !is_room(event.call) => {
-                costs.written_bytes += len;
-                *dirty.entry(*ino).or_default() += len;
-            }
-            Op::SyncBegin { scope, .. } => {
-                costs.syncs += 1;
-                costs.synced_bytes += match scope {
-                    Scope::Ino(ino) => dirty.remove(ino).unwrap_or(0),
-                    Scope::Write(at) => synced_by(&trace.events()[*at as usize].op, &mut dirty),
-                    Scope::All => dirty.drain().map(|(_, bytes)| bytes).sum(),
-                };
-            }
-            _ => {}
-        }
-    }
-    costs
-}
-
-/// The bytes of a write that syncs what it writes; they are dirty no longer.
-fn synced_by(write: &Op, dirty: &mut HashMap<Ino, u64>) -> u64 {
-    let written = match write {
-        Op::Write { ino, data, .. } => (*ino, data.len() as u64),
-        Op::Zero { ino, len, .. } => (*ino, *len),
-        _ => return 0,
-    };
-    let left = dirty.entry(written.0).or_default();
-    let synced = written.1.min(*left);
-    *left -= synced;
-    synced
-}
-
-fn is_room(call: Call) -> bool {
-    matches!(
-        call,
-        Call::Fallocate | Call::Fallocate64 | Call::PosixFallocate | Call::PosixFallocate64
-    )
+    let Volume { written_bytes, syncs, synced_bytes, .. } = trace.volume();
+    Costs { calls, written_bytes, syncs, synced_bytes, ..Costs::default() }
 }
 
 #[expect(clippy::print_stderr, reason = "a program's last words")]

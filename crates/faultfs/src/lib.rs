@@ -27,6 +27,7 @@ mod session;
 mod state;
 mod trace;
 mod unsynced;
+mod volume;
 
 #[cfg(all(target_os = "linux", target_env = "gnu"))]
 mod armed;
@@ -66,5 +67,6 @@ pub use session::{Recording, Session, acked, begun, note};
 pub use state::{Garbage, State, Step, Tear};
 pub use trace::{Refusal, RuleHits, Summary, Trace};
 pub use unsynced::{Pending, Unsynced};
+pub use volume::Volume;
 #[cfg(all(target_os = "linux", target_env = "gnu"))]
 pub use worker::Fork;

@@ -7,7 +7,10 @@ use std::{
     ffi::CString,
     fs::{self, File, OpenOptions},
     io::{Read, Seek, SeekFrom, Write},
-    os::{fd::AsRawFd, unix::fs::FileExt},
+    os::{
+        fd::AsRawFd,
+        unix::fs::{FileExt, OpenOptionsExt},
+    },
     path::Path,
     sync::{Mutex, MutexGuard, PoisonError},
     thread,
@@ -314,4 +317,51 @@ fn two_sessions_at_once_are_refused() {
     let first = Session::new().plan(Plan::default()).start(dir.path()).unwrap();
     assert!(Session::new().start(dir.path()).is_err());
     assert!(first.finish().is_ok());
+}
+
+#[test]
+fn what_was_written_and_synced_is_counted() {
+    fn new(root: &Path, name: &str) -> File {
+        File::create(root.join(name)).unwrap()
+    }
+    let volume = |work: fn(&Path)| {
+        let volume = traced(work).volume();
+        (volume.written_bytes, volume.syncs, volume.synced_bytes)
+    };
+    // A second sync finds nothing; another file's bytes are not of this one.
+    assert_eq!(
+        volume(|root| {
+            let (a, b) = (new(root, "a"), new(root, "b"));
+            a.write_all_at(b"0123456789", 0).unwrap();
+            b.write_all_at(b"other", 0).unwrap();
+            a.sync_data().unwrap();
+            a.sync_all().unwrap();
+        }),
+        (15, 2, 10)
+    );
+    // A write that syncs itself leaves alone what was written before.
+    assert_eq!(
+        volume(|root| {
+            let mut open = OpenOptions::new();
+            open.create(true).append(true);
+            open.open(root.join("log")).unwrap().write_all(b"0123456789").unwrap();
+            open.custom_flags(libc::O_DSYNC);
+            open.open(root.join("log")).unwrap().write_all(b"01234").unwrap();
+        }),
+        (15, 1, 5)
+    );
+    // Zeros are written, room is not; `sync` takes all files.
+    assert_eq!(
+        volume(|root| {
+            let a = new(root, "a");
+            a.write_all_at(&[0; 100], 0).unwrap();
+            // SAFETY: the descriptor is open.
+            assert_eq!(unsafe { libc::fallocate(a.as_raw_fd(), 0, 100, 4096) }, 0);
+            new(root, "b").write_all_at(b"other", 0).unwrap();
+            // SAFETY: it takes nothing.
+            unsafe { libc::sync() };
+        }),
+        (105, 1, 105)
+    );
+    assert_eq!(volume(|_| ()), (0, 0, 0));
 }
