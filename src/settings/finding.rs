@@ -67,6 +67,8 @@ findings!(OF_OTHERS, "Those of the engines that mace-kv is compared with.":
     FJALL_SYNC_BELIEVED_AFTER_FAILED "fjall-sync-believed-after-failed",
     FJALL_SNAPSHOT_AMID_A_COMMIT "fjall-snapshot-amid-a-commit",
     FJALL_KEY_OF_65536_BYTES "fjall-key-of-65536-bytes",
+    REDB_CUT_OFF_CREATION "redb-cut-off-creation",
+    REDB_UNSYNCED_NAME "redb-unsynced-name",
 );
 
 impl FindingId {

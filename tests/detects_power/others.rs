@@ -1,12 +1,13 @@
 //! What power losses show of the engines that the one under test is compared with, and how it is legal:
-//! each finding that the cases leave out or take away by its cause (`mace_prod::scenario::power::foreign`)
+//! each finding that the cases leave out or take away by its cause (`mace_prod::scenario::power::other_engines`)
 //! is shown here as it is, so that it cannot be left out any longer than it is there.
 
 use crate::power::search::Search;
-use faultfs::{Finding, Step};
+use faultfs::{Finding, Profile, Step};
 use mace_prod::{
     engine::Driver,
     scenario::{Case, chaos::recipes::Stages},
+    verdict::Verdict,
 };
 
 /// What is found of a work; the database is made before the recording, or within it.
@@ -24,43 +25,77 @@ fn found(
     search.run(case).expect("the work is carried out").findings
 }
 
+/// On which profiles the first finding is legal that has these words and, unless `lost` is empty, does without an
+/// operation with that in its name.
+fn legality(findings: &[Finding], words: &str, lost: &str) -> Result<Vec<Profile>, Verdict> {
+    let is_it = |finding: &&Finding| {
+        let is_lost = lost.is_empty() || finding.lost.iter().any(|line| line.contains(lost));
+        is_lost && finding.outcome.to_string().contains(words)
+    };
+    let first = findings.iter().find(is_it).map(|finding| finding.legal.clone());
+    first.ok_or_else(|| {
+        let said: Vec<String> = findings.iter().map(Finding::to_string).collect();
+        Verdict::Inconclusive(format!("the engine is no longer what it was: {said:?}"))
+    })
+}
+
+/// Passes when a finding is legal on exactly these profiles.
+fn legal_on(legal: Result<Vec<Profile>, Verdict>, wanted: &[Profile]) -> Verdict {
+    match legal {
+        Ok(legal) if legal == wanted => Verdict::Pass,
+        Ok(legal) => Verdict::Inconclusive(format!("legal on {legal:?}")),
+        Err(verdict) => verdict,
+    }
+}
+
 #[cfg(feature = "redb")]
 mod redb {
-    use super::found;
-    use faultfs::Step;
+    use super::{found, legal_on, legality};
+    use faultfs::{Finding, Profile, Step};
     use mace_prod::{
         engine::{Preset, redb::RedbDriver},
         scenario::{Case, chaos::recipes::Recipe, power::workloads::Workload},
-        verdict::Verdict,
     };
 
-    /// What the making of a redb database leaves when it is cut off, which the cases leave out. redb makes
-    /// it in place and writes the magic number last, so that a file with a size and no magic number may be
-    /// left, even by a process that is killed; `Database::create` takes a file that is absent, empty or
-    /// valid, and refuses this one for ever. And it does not sync the folder: on a filesystem where syncing
-    /// a file does not keep its name (neither ext4 nor xfs), acknowledged commits go with the file.
+    /// What is found of a database that is made while it is recorded.
+    fn found_of_a_new_one(case: &mut Case, step: Step) -> Vec<Finding> {
+        let work = Workload { recipe: Recipe::Commits, preset: Preset::OneWriter };
+        let findings = found(case, &RedbDriver, &work.brief(), &[step], "", false);
+        assert_eq!(findings.len(), 1, "{findings:?}");
+        findings
+    }
+
+    /// `redb-cut-off-creation`. A database is made in place, and the magic number is written last. A process that is
+    /// killed before that leaves a file with a size and without the magic number, and every later
+    /// `Database::create` of it is refused. Nothing was stored in it yet.
     #[test]
-    fn the_making_of_a_redb_database_is_not_protected() {
+    fn redb_refuses_a_creation_that_was_cut_off() {
         Case::run(|case| {
-            let work = Workload { recipe: Recipe::Commits, preset: Preset::OneWriter };
-            let findings =
-                found(case, &RedbDriver, &work.brief(), &[Step::Prefix, Step::DropAll], "", false);
-            let told = |what: &str| findings.iter().any(|f| f.outcome.to_string().contains(what));
-            if findings.len() == 2 && told("magic number mismatch") && told("creation of a bucket")
-            {
-                Verdict::Pass
-            } else {
-                Verdict::Inconclusive(format!("redb is no more what it was: {findings:?}"))
-            }
+            let findings = found_of_a_new_one(case, Step::Prefix);
+            let legal = legality(&findings, "magic number mismatch", "");
+            let all = Profile::ALL.iter().copied().filter(|it| *it != Profile::StrictLoss);
+            legal_on(legal, &all.collect::<Vec<_>>())
+        });
+    }
+
+    /// `redb-unsynced-name`. The folder in which redb makes the file is not synced. On a filesystem where
+    /// syncing a file does not keep its name (neither ext4 nor xfs), a power loss takes the file, and all
+    /// acknowledged commits with it. The next `Database::create` makes an empty database.
+    #[test]
+    fn redb_loses_a_new_database_with_its_name() {
+        Case::run(|case| {
+            let findings = found_of_a_new_one(case, Step::DropAll);
+            let legal = legality(&findings, "creation of a bucket", "create db/redb File");
+            legal_on(legal, &[Profile::StrictLoss, Profile::PosixWeak, Profile::Hostile])
         });
     }
 }
 
 #[cfg(feature = "fjall")]
 mod fjall {
-    use super::found;
+    use super::{found, legal_on, legality};
     use crate::{Forgetful, power::search::Search};
-    use faultfs::{Finding, Outcome, Profile, Step};
+    use faultfs::{Outcome, Profile, Step};
     use mace_prod::{
         engine::{
             Driver, EngineError, Preset, fjall::FjallDriver, whole_snapshots::WholeSnapshots,
@@ -83,29 +118,6 @@ mod fjall {
     };
     use std::panic::{AssertUnwindSafe, catch_unwind};
 
-    /// On which profiles the first finding is legal that has these words and does without an operation
-    /// with that in its name.
-    fn legality(findings: &[Finding], words: &str, lost: &str) -> Result<Vec<Profile>, Verdict> {
-        let is_it = |finding: &&Finding| {
-            let is_lost = finding.lost.iter().any(|line| line.contains(lost));
-            is_lost && finding.outcome.to_string().contains(words)
-        };
-        let first = findings.iter().find(is_it).map(|finding| finding.legal.clone());
-        first.ok_or_else(|| {
-            let said: Vec<String> = findings.iter().map(Finding::to_string).collect();
-            Verdict::Inconclusive(format!("fjall is no more what it was: {said:?}"))
-        })
-    }
-
-    /// Passes when a finding is legal on exactly these profiles.
-    fn legal_on(legal: Result<Vec<Profile>, Verdict>, wanted: &[Profile]) -> Verdict {
-        match legal {
-            Ok(legal) if legal == wanted => Verdict::Pass,
-            Ok(legal) => Verdict::Inconclusive(format!("legal on {legal:?}")),
-            Err(verdict) => verdict,
-        }
-    }
-
     /// A bucket whose values go to a file of blobs.
     fn blobs() -> Stages {
         let bucket = || "a".to_owned();
@@ -119,13 +131,13 @@ mod fjall {
         Stages { setup: Vec::new(), armed: Stage::closing(&Preset::Tiny.engine(), steps) }
     }
 
-    /// `fjall-unsynced-names`, of keyspaces. `Keyspace::create_new` makes the keyspace's folder and never
-    /// syncs the one that it is in, so that on a filesystem where syncing a file does not keep the names
-    /// above it (neither ext4 nor xfs) an acknowledged keyspace goes, with every commit in it and a `SyncAll`
-    /// behind each. What is written then makes it worse: the keyspace is made again under another id, the
-    /// old one's batches, still in the journal, find it by its name, and their numbers are higher than those
-    /// of the new ones, which nobody read from the journal: the next opening shows the old values. That
-    /// nothing else is behind it shows `an_engine_that_syncs_is_not_blamed`, where the name is kept.
+    /// `fjall-unsynced-names`. `Keyspace::create_new` makes the keyspace's folder and never syncs the folder that
+    /// it is in. On a filesystem where syncing a file does not keep the names above it (neither ext4 nor xfs), a
+    /// power loss takes an acknowledged keyspace with every commit in it, although a `SyncAll` followed each. Later
+    /// writes make it worse. The keyspace is made again under another id, and the old one's batches, still in
+    /// the journal, find it by its name. Their sequence numbers are higher than those of the new batches,
+    /// because the numbers in the journal were never read: the next opening shows the old values. In the same
+    /// crashes every promise is kept when the folder's name is (`an_engine_that_syncs_is_not_blamed`).
     #[test]
     fn fjall_loses_a_keyspace_with_its_folders_name() {
         Case::run(|case| {
@@ -138,8 +150,9 @@ mod fjall {
         });
     }
 
-    /// `fjall-unsynced-names`, of blobs. lsm-tree syncs a file of blobs and not its folder, as it does for a
-    /// table, and then the version that names the file: a database without the file cannot be opened.
+    /// `fjall-unsynced-names`. A file of blobs is synced by lsm-tree, and then the version that names it. The
+    /// file's folder is not; that of a table is. A power loss that takes the file and keeps the version leaves a
+    /// database that cannot be opened.
     #[test]
     fn fjall_loses_a_database_with_a_blob_files_name() {
         Case::run(|case| {
@@ -152,11 +165,11 @@ mod fjall {
         });
     }
 
-    /// `fjall-torn-batch`. A batch that was being written when the power went, and of which a sector in the
-    /// middle is missing, has its end and a wrong checksum. `JournalBatchReader` drops a batch without an
-    /// end; this one is an error, and the database, whose commits are all there, is refused at every opening
-    /// from then on. A new database has given its journal 64 MiB in advance: a batch is an overwrite then,
-    /// of which ext4 keeps any part. Later ones are appended, and xfs keeps a size before its data.
+    /// `fjall-torn-batch`. The power fails while a batch is written, and one sector in its middle does not reach the
+    /// disk: the batch has its end and a wrong checksum. `JournalBatchReader` drops a batch without an end, but
+    /// answers this one with an error. All acknowledged commits are there, and every later opening of the
+    /// database is refused. A new journal has 64 MiB in advance, so that a batch overwrites zeros, and ext4
+    /// may keep any part of an overwrite. A later journal is appended to, and xfs may keep a size without its data.
     #[test]
     fn fjall_refuses_a_database_for_an_unfinished_batch() {
         Case::run(|case| {
@@ -197,11 +210,11 @@ mod fjall {
         });
     }
 
-    /// `fjall-snapshot-amid-a-commit`. Clients move money between accounts, readers hold snapshots open and add
-    /// them up, and memtables are written meanwhile, as fjall does by itself when one is full. A reader finds a
-    /// total that never was, or a key that changes under its snapshot. It is a race: databases are tried until
-    /// one shows it. Where no snapshot is opened while a commit is applied
-    /// (`engine::whole_snapshots`) none does.
+    /// `fjall-snapshot-amid-a-commit`. Clients move money between accounts. Meanwhile readers hold snapshots open
+    /// and add the accounts up, and memtables are flushed, as fjall does by itself when one is full. A reader finds
+    /// a total that no commit left, or a value that changes in its snapshot. It is a race: the test tries databases
+    /// until one shows it. As many databases do not show it when a lock keeps snapshots from being opened while a
+    /// commit is applied.
     #[test]
     fn a_snapshot_of_fjall_holds_a_part_of_a_commit() {
         Case::run(|case| {
@@ -231,7 +244,7 @@ mod fjall {
                 _ => false,
             };
             let Some(number) = (0..TRIES).find(torn) else {
-                return Verdict::Inconclusive("fjall is no more what it was".to_owned());
+                return Verdict::Inconclusive("fjall is no longer what it was".to_owned());
             };
             case.figures.add("databases", u64::from(number) + 1);
             let whole = WholeSnapshots(FjallDriver::OneWriter);
@@ -244,9 +257,9 @@ mod fjall {
     const TRIES: u32 = 24;
 
     /// `fjall-key-of-65536-bytes`. `Keyspace::insert` says "Keys may be up to 65536 bytes long", and a transaction
-    /// panics when it is given a key of exactly that length: when it writes it, and also when it only reads it.
-    /// One byte less is kept. `Keyspace::insert` panics with the journal locked: every later write is answered with
-    /// `Poisoned` until the database is opened again. No database is harmed; the contract of a single client found it.
+    /// panics for a key of exactly that length, when it writes the key and also when it only reads it.
+    /// A key that is one byte shorter works. `Keyspace::insert` panics while it holds the lock of the journal: every
+    /// later write is answered with `Poisoned` until the database is opened again. No stored data is harmed.
     #[test]
     fn a_key_of_fjalls_documented_length_panics() {
         Case::run(|case| {
@@ -268,14 +281,15 @@ mod fjall {
             if found == [right, [None, None]] {
                 return Verdict::Pass;
             }
-            Verdict::Inconclusive(format!("fjall is no more what it was: {found:?}"))
+            Verdict::Inconclusive(format!("fjall is no longer what it was: {found:?}"))
         });
     }
 
-    /// `fjall-sync-believed-after-failed`. To remove a keyspace writes a new version of fjall's own
-    /// keyspace, and maintenance writes another; an error of that is logged and forgotten. When it was
-    /// the sync of the folder with the new file `v5` in it, the next version takes the same name, its
-    /// folder's sync returns 0, and `current` says `v5`: a name that may never have reached the disk.
+    /// `fjall-sync-believed-after-failed`. When a keyspace is removed, fjall writes a new version of its own meta
+    /// keyspace, and its maintenance writes another. An error of the maintenance is logged and forgotten. If
+    /// the call that failed was the sync of the folder with the new file `v5` in it, the next version takes the same
+    /// name, the next sync of the folder returns 0, and `current` says `v5`. That name may never have
+    /// reached the disk.
     #[test]
     fn a_failed_sync_of_fjalls_own_keyspace_is_forgotten() {
         Case::run(|case| {

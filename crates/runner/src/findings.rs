@@ -2,6 +2,7 @@
 //! of its regression, its program and our fix; and a finding as the text of an issue for the engine's
 //! tracker. No text of the engine is kept: its patch is made when an issue is printed.
 
+mod others;
 mod story;
 
 use crate::{
@@ -13,6 +14,7 @@ use knobs::{
     Knobs, engines,
     findings::{Finding, Findings, Severity},
 };
+use others::Other;
 use process::{
     Error, Outcome, Result, console,
     engine::{Engine, PACKAGE},
@@ -26,7 +28,7 @@ use std::{
     fs,
     path::{Path, PathBuf},
 };
-use story::{Other, PROGRAMS, Program, Shown, Story, capitalised};
+use story::{PROGRAMS, Program, Story, capitalised};
 pub(crate) use story::{REGRESSIONS, head};
 
 /// Where the pages are, relative to the root.
@@ -34,6 +36,10 @@ const FOLDER: &str = "docs/findings";
 
 /// What writes them.
 const COMMAND: &str = "just findings";
+
+/// The head of each table of the index.
+const COLUMNS: &str =
+    "| finding | promise | takes | since | program |\n| --- | --- | --- | --- | --- |";
 
 /// Runs the subcommand.
 pub(crate) fn findings(flags: &[(&str, &str)], verb: Option<&FindingsVerb>) -> Result<Outcome> {
@@ -70,7 +76,7 @@ struct Sources {
 impl Sources {
     fn read(root: &Path) -> Result<Self> {
         let (_, engine) = workspace::resolved(root, &Wanted::Locked)?;
-        let others = story::others(root)?;
+        let others = others::others(root)?;
         let packages: BTreeSet<_> =
             others.iter().map(|other| engines::of_finding(&other.id)).collect();
         let theirs = packages.into_iter().map(|package| {
@@ -94,9 +100,10 @@ impl Sources {
             pages.insert(format!("{}.md", finding.id), self.page(finding)?);
         }
         for other in &self.others {
-            let mut text = marked(&title_of_other(other));
-            let how = self.reproduction(&other.id, &story::program(&self.root, &other.id)?);
-            push_other(&mut text, other, &how);
+            let mut text = marked(&other.title);
+            let how = self.reproduction(&other.id, &self.program(&other.id)?);
+            self.push_other(&mut text, other, &how);
+            push(&mut text, "Test", &other.tests());
             pages.insert(format!("{}.md", other.id), text);
         }
         Ok(pages)
@@ -132,14 +139,12 @@ impl Sources {
             example = "empty-bucket-name",
         );
         for severity in Severity::ALL {
-            let rows: Vec<_> =
-                self.findings.all().iter().filter(|finding| finding.severity == severity).collect();
+            let rows = self.findings.of(severity);
             if rows.is_empty() {
                 continue;
             }
             let _ = writeln!(text, "\n## {}\n", capitalised(severity.title()));
-            text.push_str("| finding | promise | takes | since | program |\n");
-            text.push_str("| --- | --- | --- | --- | --- |\n");
+            let _ = writeln!(text, "{COLUMNS}");
             for finding in rows {
                 let Finding { id, summary, promise, .. } = finding;
                 let _ = writeln!(
@@ -153,13 +158,29 @@ impl Sources {
                 );
             }
         }
-        text.push_str("\n## In other engines\n\n");
-        text.push_str("| finding | what it is | program |\n| --- | --- | --- |\n");
-        for Other { id, summary, .. } in &self.others {
-            let [title, summary] = [capitalised(&plain(id)), one_line(summary)];
-            let _ = writeln!(text, "| [{title}]({id}.md) | {summary} | {} |", self.rate(id)?);
-        }
+        self.push_others(&mut text)?;
         Ok(text)
+    }
+
+    /// The index of what is found in other engines, by engine and severity.
+    fn push_others(&self, text: &mut String) -> Result<()> {
+        text.push_str("\n## In other engines\n");
+        for engine in &self.theirs {
+            let _ = writeln!(text, "\n### {}\n\n{COLUMNS}", engine.name());
+            let is_its = |other: &&Other| engines::of_finding(&other.id) == engine.package;
+            let mut rows: Vec<&Other> = self.others.iter().filter(is_its).collect();
+            rows.sort_by_key(|other| other.severity);
+            for other in rows {
+                let Other { id, title, promise, since, .. } = other;
+                let [promise, takes] = [promise.title(), &other.takes()];
+                let [since, rate] = [since.clone().unwrap_or_default(), self.rate(id)?];
+                let _ = writeln!(
+                    text,
+                    "| [{title}]({id}.md) | {promise} | {takes} | {since} | {rate} |",
+                );
+            }
+        }
+        Ok(())
     }
 
     /// How often the program of a finding shows it, as a link to it.
@@ -173,7 +194,7 @@ impl Sources {
         let mut text = marked(&capitalised(&finding.summary));
         text.push_str(&Self::facts(finding));
         let story = story::of_case(&self.root, &finding.case)?;
-        let program = story::program(&self.root, &finding.id)?;
+        let program = self.program(&finding.id)?;
         push_told(&mut text, &story);
         push(&mut text, "Reproduction", &self.reproduction(&finding.id, &program));
         push(&mut text, "Cause", &story.cause);
@@ -193,8 +214,8 @@ impl Sources {
     /// The finding, or that in another engine, as the text of an issue.
     fn issue(&self, id: &str) -> Result<String> {
         if let Some(other) = self.others.iter().find(|other| other.id == id) {
-            let mut text = format!("{}\n\n", title_of_other(other));
-            push_other(&mut text, other, &self.whole_program(id)?);
+            let mut text = format!("{}\n\n", other.title);
+            self.push_other(&mut text, other, &self.whole_program(id)?);
             return Ok(text);
         }
         let Some(finding) = self.findings.find(id) else {
@@ -230,11 +251,37 @@ impl Sources {
         };
         say("Severity", Some(finding.severity.title()));
         say("Breaks", Some(finding.promise.title()));
+        let invariant = finding.invariant.as_ref();
+        let invariant = invariant.map(|id| format!("`{id}` of the engine's registry"));
+        say("Invariant", invariant.as_deref());
         say("Takes", Some(&finding.takes()));
         say("Since", finding.since.as_deref());
         say("Workaround", finding.workaround.as_deref());
         say("Tracker", finding.tracker.as_deref());
         text
+    }
+
+    /// What is known of a finding in another engine; `how` is how to see it.
+    fn push_other(&self, text: &mut String, other: &Other, how: &str) {
+        let Other { id, summary, fix, shown, .. } = other;
+        let _ = writeln!(text, "- Engine: {}", self.engine_of(id).name());
+        for (what, said) in [
+            ("Severity", Some(other.severity.title())),
+            ("Breaks", Some(other.promise.title())),
+            ("Takes", Some(other.takes().as_str())),
+            ("Since", other.since.as_deref()),
+            ("Workaround", other.workaround.as_deref()),
+            ("Tracker", other.tracker.as_deref()),
+        ] {
+            if let Some(said) = said {
+                let _ = writeln!(text, "- {what}: {said}");
+            }
+        }
+        let said: Vec<&str> = shown.iter().map(|shown| shown.said.as_str()).collect();
+        push(text, "What happens", &said.join("\n\n"));
+        push(text, "Reproduction", how);
+        push(text, "Cause", summary);
+        push(text, "A fix", fix);
     }
 
     /// The engine that a finding is in.
@@ -243,25 +290,35 @@ impl Sources {
         self.theirs.iter().find(|engine| engine.package == package).unwrap_or(&self.engine)
     }
 
+    /// The program of a finding.
+    fn program(&self, id: &str) -> Result<Program> {
+        let ours = self.findings.find(id).map(|finding| finding.takes.as_slice());
+        let theirs = self.others.iter().find(|other| other.id == id);
+        let takes = ours.or_else(|| theirs.map(|other| other.takes.as_slice()));
+        story::program(&self.root, id)?.traced(id, takes.unwrap_or_default())
+    }
+
     /// How a page says how to see a finding: by the file of its program.
     fn reproduction(&self, id: &str, program: &Program) -> String {
-        let Program { about, features, measured, .. } = program;
+        let Program { about, trace, features, measured, .. } = program;
         format!(
             "[repro/{id}.rs](repro/{id}.rs) needs std and the engine, not this suite.\n{about}\n\n\
              ```sh\n{}cp SUITE/{PROGRAMS}/{id}.rs src/main.rs    # SUITE: this repository\n\
              cargo run --release\n```\n\nMeasured: {measured} When the promise is broken its last line\n\
-             begins with `broken:` and it ends with 1, otherwise with `kept:` and 0.",
+             begins with `broken:` and it ends with 1, otherwise with `kept:` and 0.{}",
             new_package(self.engine_of(id), features),
+            trace_of_a_run(trace),
         )
     }
 
     /// How an issue says it: with the program in it.
     fn whole_program(&self, id: &str) -> Result<String> {
-        let Program { about, features, measured, text } = story::program(&self.root, id)?;
+        let Program { about, trace, features, measured, text } = self.program(id)?;
         Ok(format!(
             "{about}\n\n```sh\n{}cargo run --release    # the program below as src/main.rs\n```\n\n\
-             Measured: {measured}\n\n```rust\n{text}```",
+             Measured: {measured}{}\n\n```rust\n{text}```",
             new_package(self.engine_of(id), &features),
+            trace_of_a_run(&trace),
         ))
     }
 
@@ -298,19 +355,12 @@ impl Sources {
     }
 }
 
-fn title_of_other(other: &Other) -> String {
-    capitalised(&plain(&other.id))
-}
-
-/// What is known of a finding in another engine; `how` is how to see it.
-fn push_other(text: &mut String, other: &Other, how: &str) {
-    let Other { summary, fix, shown, .. } = other;
-    let _ = writeln!(text, "{summary}");
-    for Shown { said, test } in shown {
-        push(text, "Seen", &format!("{said}\n\nTest: `{test}`."));
+/// The trace of a run of a program, where it prints one.
+fn trace_of_a_run(trace: &str) -> String {
+    if trace.is_empty() {
+        return String::new();
     }
-    push(text, "Reproduction", how);
-    push(text, "A fix", fix);
+    format!("\n\nTrace of a run, with what was durable:\n\n```text\n{trace}\n```")
 }
 
 /// The commands that make a package which depends on the engine with these features.
@@ -339,18 +389,9 @@ fn push(text: &mut String, title: &str, said: &str) {
     }
 }
 
-/// An id as words.
-fn plain(id: &str) -> String {
-    id.replace('-', " ")
-}
-
-fn one_line(text: &str) -> String {
-    text.split_whitespace().collect::<Vec<_>>().join(" ")
-}
-
 #[cfg(test)]
 mod tests {
-    use super::{COMMAND, FOLDER, Sources, story};
+    use super::{COMMAND, FOLDER, Finding, Sources, others};
     use crate::{files, fixes};
     use std::{
         io::Write,
@@ -390,11 +431,20 @@ mod tests {
 
     #[test]
     fn every_finding_of_another_engine_is_shown() {
-        let others = story::others(&knobs::runtime::root()).unwrap();
+        let others = others::others(&knobs::runtime::root()).unwrap();
         assert!(
             !others.is_empty() && others.iter().all(|other| !other.shown.is_empty()),
             "{others:?}"
         );
+    }
+
+    #[test]
+    fn every_finding_has_its_age_and_its_fix() {
+        let sources = sources();
+        for Finding { id, since, .. } in sources.findings.all() {
+            assert!(since.is_some(), "{id}: which version has it already?");
+            assert!(sources.fixes.find(id).is_some(), "{id} has no fix");
+        }
     }
 
     #[test]
@@ -433,8 +483,11 @@ mod tests {
             assert!(issue.contains(part), "`{part}` is missing in:\n{issue}");
         }
         let other = sources().issue("fjall-torn-batch").unwrap();
-        assert!(other.starts_with("Fjall torn batch\n"), "an issue is no page:\n{other}");
-        for part in ["fn main() {", "## A fix", "cargo add fjall@="] {
+        let title =
+            "A power loss during a commit leaves a database that can never be opened again\n";
+        assert!(other.starts_with(title), "an issue is no page:\n{other}");
+        let [facts, trace] = ["- Breaks: availability", "\npower     0.jnl: "];
+        for part in [facts, trace, "fn main() {", "## A fix", "cargo add fjall@="] {
             assert!(other.contains(part), "`{part}` is missing in:\n{other}");
         }
         assert!(sources().issue("typo").unwrap_err().to_string().contains("`typo`"));

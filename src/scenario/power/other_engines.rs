@@ -9,52 +9,124 @@ use std::{
     path::{Path, PathBuf},
 };
 
+/// A persisted keyspace is gone after a power loss, or the database is refused: new names are never synced
+///
+/// Breaks: durability-power-loss
+/// Severity: data
+/// Takes: posix-weak
+/// Since: 3.1.6
+///
 /// fjall 3.1.13 does not sync the folder in which it makes the folder of a keyspace
 /// (`Keyspace::create_new`), nor the one in which it makes a file of blobs (lsm-tree 3.1.10,
-/// `vlog/blob_file/writer.rs`; that of tables is synced, `table/writer/mod.rs`).
+/// `vlog/blob_file/writer.rs`). It does sync the folder of a table (`table/writer/mod.rs`).
 ///
-/// Fix: a line in each place. `Keyspace::create_new` syncs the folder `keyspaces` behind `base_config.open()`,
+/// Fix: one line in each place. `Keyspace::create_new` syncs the folder `keyspaces` after `base_config.open()`,
 /// which also keeps the name of fjall's own keyspace in it; `Writer::finish` of blob files syncs its file's folder
-/// behind the file, as that of tables does. With both the program says `kept:`.
+/// after the file, as that of tables does. With both the program says `kept:`.
 pub const UNSYNCED_NAMES: FindingId = FindingId::FJALL_UNSYNCED_NAMES;
 
-/// fjall 3.1.13 takes a batch at the end of its journal that is there in part, and whose length is
-/// right, for a damaged database and refuses to open it (`journal/batch_reader.rs`).
+/// A power loss during a commit leaves a database that can never be opened again
+///
+/// Breaks: availability
+/// Severity: unopenable
+/// Takes: ext4-ordered
+/// Since: 3.1.6
+///
+/// fjall 3.1.13 takes an unfinished batch at the end of its journal for damage and refuses to open the database
+/// (`journal/batch_reader.rs`). The batch has its full length, and some of its bytes did not reach the disk.
 ///
 /// Fix: in `JournalBatchReader::next` the three errors of a batch (a wrong checksum, an end too soon, one too late)
 /// drop it, with `truncate_to(last_valid_pos)` and `None`, as is done for a batch without an end. With that the
-/// program says `kept:`. It is right for the last batch of the active journal only: in front of a batch that is
-/// whole, and in a sealed journal, which was synced when it was left, the same damage has to stay an error, or
-/// acknowledged commits are lost without a word.
+/// program says `kept:`. This is right for the last batch of the active journal only. Before a whole batch, and in
+/// a sealed journal, which fjall synced when it left it, the same damage has to stay an error, or acknowledged
+/// commits are lost without a word.
 pub const TORN_BATCH: FindingId = FindingId::FJALL_TORN_BATCH;
 
-/// fjall 3.1.13 goes on when the sync of its own keyspace's folder failed in maintenance
-/// (`MetaKeyspace::remove_keyspace`), and believes the next one about the same name; so it does when the sync
-/// failed before maintenance and the error was returned.
+/// After a failed fsync of the meta keyspace's folder the next one is believed: a power loss loses the database
+///
+/// Breaks: durability-failing-disk
+/// Severity: unopenable
+/// Takes: failing-disk, posix-weak
+/// Since: 3.1.8
+///
+/// fjall 3.1.13 goes on when the sync of the meta keyspace's folder failed in maintenance
+/// (`MetaKeyspace::remove_keyspace`), and believes the next sync about the same name. It does so too when the sync
+/// failed before maintenance and the error was returned. On fjall and lsm-tree 3.1.7 the program says `kept:`: no
+/// keyspace can be made there behind such a failure (`File exists`).
 ///
 /// Fix: poison the database, as a failed sync of the journal and a failed flush do. `MetaKeyspace` gets the
 /// `PoisonSignal`; `remove_keyspace` and `create_keyspace` set it when `ingestion.finish()` or maintenance fails,
 /// and return `Error::Poisoned` at their beginning when it is set. With that the program says `kept:`.
 pub const FAILED_SYNC: FindingId = FindingId::FJALL_SYNC_BELIEVED_AFTER_FAILED;
 
+/// A snapshot opened during a commit may hold a part of it, and change when it is read again
+///
+/// Breaks: isolation
+/// Severity: data
+/// Takes: race
+/// Since: 3.1.6
+///
 /// fjall 3.1.13 may open a snapshot in the middle of a commit. A flush or a compaction takes the next sequence
-/// number and makes everything below it visible (lsm-tree 3.1.10, `SuperVersions::upgrade_version_with_seqno`),
-/// while a batch with a smaller number is still being applied (`WriteBatch::commit` publishes its own at its
-/// end): a snapshot of that moment holds a part of the transaction, and more of it when it is read again.
+/// number and makes everything below it visible (lsm-tree 3.1.10, `SuperVersions::upgrade_version_with_seqno`).
+/// A batch with a smaller number may still be being applied then: `WriteBatch::commit` publishes its own number at
+/// its end. A snapshot of that moment holds a part of the transaction, and more of it when it is read again.
 ///
 /// Fix: about fifteen lines. One batch at a time holds the journal, so that one number says what is being applied:
-/// `SnapshotTracker` gets an atomic, set to `seqno.get()` in front of each `seqno.next()` under the journal's lock,
+/// `SnapshotTracker` gets an atomic, set to `seqno.get()` before each `seqno.next()` under the journal's lock,
 /// and to `SeqNo::MAX` at the end of `publish`. `open`, `gc` and `pullup` take the smaller of the visible number
 /// and that one, the visible one read first. With that the program says `kept:`. Writers wait for nothing.
 pub const AMID_A_COMMIT: FindingId = FindingId::FJALL_SNAPSHOT_AMID_A_COMMIT;
 
-/// fjall 3.1.13 documents keys of up to 65,536 bytes and panics for one of that length, also where a scan or a
-/// `get` of a transaction only asks for it (lsm-tree 3.1.10, `InternalKey::new`; fjall, `batch/item.rs`).
+/// A key of 65,536 bytes, the longest that is documented, panics
+///
+/// Breaks: api
+/// Severity: call
+/// Takes: calls
+/// Since: 3.1.6
+/// Workaround: use keys of at most 65,535 bytes
+///
+/// fjall 3.1.13 documents keys of up to 65,536 bytes and panics for one of that length. A scan or a `get` of a
+/// transaction that only asks for such a key panics too (lsm-tree 3.1.10, `InternalKey::new`; fjall,
+/// `batch/item.rs`). On fjall and lsm-tree 3.1.6 the program is aborted: a destructor panics as well.
 ///
 /// Fix: say 65,535 where 65,536 is said (the format has 16 bits for a length), and answer a longer key with an
 /// error, in `Keyspace::insert` and `remove` before the journal is locked. With such a check in `insert` the
 /// program says `kept:`.
 pub const LONG_KEY: FindingId = FindingId::FJALL_KEY_OF_65536_BYTES;
+
+/// A process killed while it creates a database leaves a file that can never be opened
+///
+/// Breaks: availability
+/// Severity: unopenable
+/// Takes: kill
+/// Since: 2.4.0
+/// Workaround: remove the file: nothing was stored in it yet
+///
+/// redb 4.6.0 makes a database in place: the file gets its size, then its header, then its magic number
+/// (`TransactionalMemory::new`, `tree_store/page_store/page_manager.rs`). `Database::create` takes a file that is
+/// absent, empty or valid, and refuses one with a size and without the magic number. redb 2.3.0 begins such a
+/// creation again: the program says `kept:` there, and `broken:` on 2.4.0, which refuses every file without the
+/// magic number.
+///
+/// Fix: when `allow_initialize` is set, take a file as empty if all its bytes are zero, apart from a header without
+/// the magic number. That takes about fifteen lines, with a limit of 4 MiB on the length of the file, so that little
+/// is read. With that the program says `kept:`.
+pub const REDB_CUT_OFF_CREATION: FindingId = FindingId::REDB_CUT_OFF_CREATION;
+
+/// Commits to a new database are lost in a power loss: the name of its file is never synced
+///
+/// Breaks: durability-power-loss
+/// Severity: data
+/// Takes: posix-weak
+/// Since: 1.0.0
+/// Workaround: sync the folder of the file after `Database::create`
+///
+/// redb 4.6.0 syncs the file of a database and never the folder in which it makes it (`Builder::create`, `db.rs`).
+///
+/// Fix: in `Builder::create` sync the folder of the file (`File::open`, `sync_all`) after `Database::new`. With that
+/// the program says `kept:`. It costs one sync at each opening, also of a file that was there: the process that made
+/// it may have died before its sync.
+pub const REDB_UNSYNCED_NAME: FindingId = FindingId::REDB_UNSYNCED_NAME;
 
 /// What ends a batch in fjall's journal: `MAGIC_BYTES` of `file.rs`.
 const TRAILER: &[u8] = b"FJL\x03";

@@ -1,9 +1,10 @@
-//! What the files of the suite tell of a finding: the header of its regression, the header of its
-//! program, and the notes on other engines. Texts in, texts out; it writes nothing.
+//! What the files of the suite tell of a finding: the header of its regression and the header of its
+//! program. Texts in, texts out; it writes nothing.
 
 use crate::files;
+use knobs::findings::Takes;
 use process::{Error, Result};
-use std::path::Path;
+use std::{ops::RangeInclusive, path::Path};
 
 /// Where the regressions are, each with its story as the header of its file.
 pub(crate) const REGRESSIONS: [&str; 2] =
@@ -12,20 +13,24 @@ pub(crate) const REGRESSIONS: [&str; 2] =
 /// Where the programs of one file are.
 pub(super) const PROGRAMS: &str = "docs/findings/repro";
 
-/// Where other engines are shown as they are, and what each of their findings is.
-const OTHERS: [&str; 2] = ["tests/detects_power/others.rs", "src/scenario/power/other_engines.rs"];
-
 /// The parts of a story by the words that open them, in their order.
 const PARTS: [&str; 5] = ["Cause", "Sequence", "Symptom", "Broken promise", "Ruled out"];
+
+/// How many steps a sequence has.
+const STEPS: RangeInclusive<usize> = 2..=5;
 
 /// How a program's header says which features of the engine it needs, where it needs any.
 const FEATURES: &str = "Features: ";
 
+/// How a program's header opens the trace of a run, which it prints behind `trace: `.
+const TRACE: &str = "Trace:\n\n";
+
+/// What a finding takes that takes a power loss.
+const POWER_LOSSES: [Takes; 4] =
+    [Takes::StrictLoss, Takes::Ext4Ordered, Takes::Xfs, Takes::PosixWeak];
+
 /// How a program's header says how often it showed its finding.
 const MEASURED: &str = "Measured: ";
-
-/// How the comment on a finding in another engine says what would mend it.
-const FIX: &str = "Fix: ";
 
 /// The story of a finding.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -33,10 +38,10 @@ pub(super) struct Story {
     /// The file that tells it, relative to the root.
     pub(super) file: String,
     pub(super) cause: String,
+    /// A list, numbered from 1.
     pub(super) sequence: String,
     pub(super) symptom: String,
     pub(super) promise: String,
-    /// Empty when it says nothing of that.
     pub(super) ruled_out: String,
 }
 
@@ -45,30 +50,14 @@ pub(super) struct Story {
 pub(super) struct Program {
     /// What it does.
     pub(super) about: String,
+    /// The calls that matter and what was durable, one a line; empty where no power is lost.
+    pub(super) trace: String,
     /// The engine's features that it needs; empty for none.
     pub(super) features: String,
     /// How often it showed the finding: `20 of 20 runs.`
     pub(super) measured: String,
     /// The whole file.
     pub(super) text: String,
-}
-
-/// A finding in another engine.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Other {
-    pub(super) id: String,
-    pub(super) summary: String,
-    /// What would mend it, in words.
-    pub(super) fix: String,
-    /// What was seen, and the test that shows it.
-    pub(super) shown: Vec<Shown>,
-}
-
-/// A test that shows a finding in another engine.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Shown {
-    pub(super) said: String,
-    pub(super) test: String,
 }
 
 /// The story of the regression called `case`.
@@ -96,18 +85,38 @@ fn told(file: &str, text: &str) -> Result<Story> {
         parts[at].push_str(between);
         parts[at].push_str(&told);
     }
-    if let Some(missing) = parts[..4].iter().position(String::is_empty) {
+    if let Some(missing) = parts.iter().position(String::is_empty) {
         let what = format!("the story has no paragraph `{}: …`", PARTS[missing]);
-        return Err(Error::new(what, file, "open the file with cause, sequence, symptom, promise"));
+        let remedy = format!("open the file with the paragraphs {}", PARTS.join(", "));
+        return Err(Error::new(what, file, remedy));
     }
     let [cause, sequence, symptom, promise, ruled_out] = parts;
+    if !steps(&sequence).is_some_and(|steps| STEPS.contains(&steps)) {
+        let what = "`Sequence:` is no list of two to five steps";
+        let remedy = "write under it `1. …`, `2. …` and so on, further lines of a step indented";
+        return Err(Error::new(what, file, remedy));
+    }
     Ok(Story { file: file.to_owned(), cause, sequence, symptom, promise, ruled_out })
+}
+
+/// How many steps a list has that is numbered from 1; nothing where a line is out of place.
+fn steps(list: &str) -> Option<usize> {
+    let mut steps = 0;
+    for line in list.lines() {
+        if line.starts_with(&format!("{}. ", steps + 1)) {
+            steps += 1;
+        } else if steps == 0 || !line.starts_with("   ") {
+            return None;
+        }
+    }
+    Some(steps)
 }
 
 /// What a paragraph says that opens this part.
 fn opened<'p>(paragraph: &'p str, part: &str) -> Option<&'p str> {
     let rest = paragraph.strip_prefix(part)?;
-    rest.strip_prefix(": ").or_else(|| rest.strip_prefix("s: "))
+    let rest = rest.strip_prefix('s').unwrap_or(rest).strip_prefix(':')?;
+    rest.strip_prefix([' ', '\n'])
 }
 
 /// The program that shows the finding `id`.
@@ -124,61 +133,24 @@ pub(super) fn program(root: &Path, id: &str) -> Result<Program> {
     };
     let with_features = about.split_once(&format!("\n\n{FEATURES}"));
     let (about, features) = with_features.unwrap_or((about, ""));
+    let (about, trace) = about.split_once(&format!("\n\n{TRACE}")).unwrap_or((about, ""));
+    let trace = trace.lines().map(str::trim_start).collect::<Vec<_>>().join("\n");
     let [about, features, measured] = [about, features, measured].map(str::to_owned);
-    Ok(Program { about, features, measured, text })
+    Ok(Program { about, trace, features, measured, text })
 }
 
-/// The findings in other engines, as the tests that show them tell of them.
-pub(super) fn others(root: &Path) -> Result<Vec<Other>> {
-    let [tests, names] = OTHERS;
-    let read = |file: &str| -> Result<String> {
-        let text = files::text(&root.join(file))?;
-        text.ok_or_else(|| Error::new("no such file", file, "restore it"))
-    };
-    let mut found: Vec<Other> = Vec::new();
-    for noted in notes(&read(names)?) {
-        let of_id = |rest: &str| rest.strip_suffix(';').map(str::to_owned);
-        let Some(name) = noted.item.split("FindingId::").nth(1).and_then(of_id) else { continue };
-        let id = name.to_lowercase().replace('_', "-");
-        let Some((summary, fix)) = noted.text.split_once(&format!("\n\n{FIX}")) else {
-            let what = format!("the comment on `{name}` does not end in `{FIX}…`");
-            return Err(Error::new(what, names, "say there what would mend it"));
-        };
-        let [summary, fix] = [summary.to_owned(), capitalised(fix)];
-        found.push(Other { id, summary, fix, shown: Vec::new() });
-    }
-    for noted in notes(&read(tests)?) {
-        for other in &mut found {
-            let opening = format!("`{}`", other.id);
-            let Some(said) = noted.text.strip_prefix(&opening) else { continue };
-            let said = capitalised(said.trim_start_matches([',', '.', ' ']));
-            let test = noted.item.trim_start_matches("fn ").trim_end_matches("() {");
-            other.shown.push(Shown { said, test: test.to_owned() });
+impl Program {
+    /// The program of `id`, unless its finding takes a power loss and it lacks the trace that shows why the crash
+    /// state is legal.
+    pub(super) fn traced(self, id: &str, takes: &[Takes]) -> Result<Self> {
+        let takes_power_loss = takes.iter().any(|takes| POWER_LOSSES.contains(takes));
+        if takes_power_loss && self.trace.is_empty() {
+            let what = "the header has no part `Trace:`, and the finding takes a power loss";
+            let remedy = "print lines `trace: …` of what was durable, and put them there, indented";
+            return Err(Error::new(what, format!("{PROGRAMS}/{id}.rs"), remedy));
         }
+        Ok(self)
     }
-    Ok(found)
-}
-
-/// A comment on an item of a source.
-struct Noted {
-    text: String,
-    /// The line that follows, without attributes and visibility.
-    item: String,
-}
-
-fn notes(source: &str) -> Vec<Noted> {
-    let mut found = Vec::new();
-    let mut text: Vec<&str> = Vec::new();
-    for line in source.lines().map(str::trim) {
-        if let Some(comment) = line.strip_prefix("///") {
-            text.push(comment.strip_prefix(' ').unwrap_or(comment));
-        } else if !line.starts_with("#[") && !text.is_empty() {
-            let item = line.trim_start_matches("pub ").to_owned();
-            found.push(Noted { text: text.join("\n"), item });
-            text.clear();
-        }
-    }
-    found
 }
 
 /// The comment at the head of a file, without its signs.
@@ -201,20 +173,42 @@ pub(super) fn capitalised(text: &str) -> String {
 mod tests {
     use super::*;
 
+    const TOLD: &str = "//! Cause: a.\n//! b\n//!\n//! also.\n//!\n//! Sequence:\n//! 1. Do c,\n//!    twice.\n\
+        //! 2. Do d.\n//!\n//! Symptom: e.\n//!\n//! Broken promises: f.\n//!\n//! Ruled out: g.\n\nuse x;\n";
+
     #[test]
     fn a_story_is_told_part_by_part() {
-        let text = "//! Cause: a.\n//! b\n//!\n//! also.\n//!\n//! Sequence: c.\n//!\n//! Symptom: d.\n\
-            //!\n//! Broken promises: e.\n\nuse x;\n";
-        let story = told("f.rs", text).unwrap();
+        let story = told("f.rs", TOLD).unwrap();
         assert_eq!(story.cause, "A.\nb\n\nalso.");
-        assert_eq!((story.promise.as_str(), story.ruled_out.as_str()), ("E.", ""));
+        assert_eq!(story.sequence, "1. Do c,\n   twice.\n2. Do d.");
+        assert_eq!((story.promise.as_str(), story.ruled_out.as_str()), ("F.", "G."));
     }
 
     #[test]
-    fn a_story_without_its_promise_is_refused() {
-        let text = "//! Cause: a.\n//!\n//! Sequence: c.\n//!\n//! Symptom: d.\n";
-        let error = told("f.rs", text).unwrap_err().to_string();
-        assert!(error.contains("f.rs") && error.contains("Broken promise"), "{error}");
+    fn a_story_without_a_part_or_its_steps_is_refused() {
+        let third = "2. Do d.\n//! 3. e\n//! 4. f\n//! 5. g";
+        assert!(told("f.rs", &TOLD.replace("2. Do d.", third)).is_ok());
+        let list = "`1. …`";
+        for (from, to, says) in [
+            ("Broken promises", "Promises", "`Broken promise: …`"),
+            ("Ruled out", "Also", "`Ruled out: …`"),
+            ("Sequence:\n", "Steps:\n", "`Sequence: …`"),
+            ("Sequence:\n", "Sequence: this.\n", list),
+            ("1. Do c", "Do c", list),
+            ("1. Do c", "2. Do c", list),
+            ("2. Do d", "3. Do d", list),
+            ("2. Do d", "1. Do d", list),
+            ("//! 2. Do d.\n", "", list),
+            ("   twice", "twice", list),
+            ("2. Do d.", "2. Do d.\n//!\n//! And more.", list),
+            ("2. Do d.", &format!("{third}\n//! 6. h"), list),
+        ] {
+            let sin = TOLD.replace(from, to);
+            assert_ne!(sin, TOLD, "the sin was not planted");
+            let error = told("f.rs", &sin).unwrap_err().to_string();
+            assert!(error.contains("f.rs") && error.contains(says), "{sin}{error}");
+            assert!(!error.contains('\n'), "{error}");
+        }
     }
 
     #[test]
@@ -226,11 +220,17 @@ mod tests {
     }
 
     #[test]
-    fn a_comment_on_a_finding_may_have_paragraphs() {
-        let found = notes("/// One.\n///\n/// Fix: two.\n#[test]\npub const X: u8 = 1;\n");
-        assert_eq!(found.len(), 1);
-        assert_eq!(found[0].text, "One.\n\nFix: two.");
-        assert_eq!(found[0].item, "const X: u8 = 1;");
+    fn a_power_loss_without_its_trace_is_refused() {
+        let root = knobs::runtime::root();
+        let traced = program(&root, "unsynced-log-name").unwrap();
+        assert!(traced.trace.starts_with("fsync "), "{}", traced.trace);
+        assert!(!traced.about.contains("Trace"), "{}", traced.about);
+        let takes = [Takes::Option, Takes::StrictLoss];
+        assert!(traced.clone().traced("x", &takes).is_ok());
+        let bare = Program { trace: String::new(), ..traced };
+        assert!(bare.clone().traced("x", &takes[..1]).is_ok());
+        let error = bare.traced("x", &takes).unwrap_err().to_string();
+        assert!(error.contains("`Trace:`") && error.contains("repro/x.rs"), "{error}");
     }
 
     #[test]
