@@ -4,12 +4,24 @@
 //! later, as POSIX permits. The power fails behind one of the later syncs of the folder: a copy of the database
 //! lacks that name. Linux only.
 //!
+//! Trace:
+//!
+//!     fsync     keyspaces/0: EIO, and these new names are lost: {"v4"}
+//!     delete    answers Err(Storage(Io(Os { code: 5, kind: Uncategorized, message: "Input/output error" })))
+//!     fsync     keyspaces/0: returns 0, and of those it has {"v4"}
+//!     fsync     keyspaces/0/current: is durable
+//!     fsync     keyspaces/0: returns 0, and of those it has {"v4"}
+//!     power     these names in keyspaces/0 are gone: {"v4"}
+//!     open      is the pair there: Err(Storage(Io(Os { code: 2, kind: NotFound, message: "No such file or directory" })))
+//!
 //! Measured: 10 of 10 runs of a release build, on two cores beside other work.
 
 use fjall::{Database, Error, Keyspace, KeyspaceCreateOptions, PersistMode};
 use std::{
     collections::BTreeSet,
-    env, fs,
+    env,
+    ffi::OsStr,
+    fs,
     path::{Path, PathBuf},
     process,
     sync::Mutex,
@@ -23,12 +35,26 @@ struct Syncs {
     named: BTreeSet<PathBuf>,
     /// The names that were new when one failed.
     lost: BTreeSet<PathBuf>,
-    /// What a power loss leaves behind those that came later.
-    left: Vec<PathBuf>,
+    /// What a power loss leaves behind those that came later, and how long the trace was then.
+    left: Vec<(PathBuf, usize)>,
+    /// What happened, from the first failure on.
+    trace: Vec<String>,
 }
 
-const NONE: Syncs =
-    Syncs { fails: 0, named: BTreeSet::new(), lost: BTreeSet::new(), left: Vec::new() };
+impl Syncs {
+    /// Adds a line to the trace.
+    fn trace(&mut self, call: &str, said: &str) {
+        self.trace.push(format!("trace: {call:<9} {said}"));
+    }
+}
+
+const NONE: Syncs = Syncs {
+    fails: 0,
+    named: BTreeSet::new(),
+    lost: BTreeSet::new(),
+    left: Vec::new(),
+    trace: Vec::new(),
+};
 
 static SYNCS: Mutex<Syncs> = Mutex::new(NONE);
 
@@ -38,8 +64,19 @@ unsafe extern "C" {
     fn __errno_location() -> *mut i32;
 }
 
-fn note(file: i32) -> i32 {
+/// The names of files, as the trace has them.
+fn names(paths: &BTreeSet<PathBuf>) -> BTreeSet<&OsStr> {
+    paths.iter().filter_map(|path| path.file_name()).collect()
+}
+
+fn note(call: &str, file: i32) -> i32 {
     let path = fs::read_link(format!("/proc/self/fd/{file}")).unwrap();
+    if path.ends_with("live/keyspaces/0/current") {
+        let mut syncs = SYNCS.lock().unwrap();
+        if !syncs.lost.is_empty() {
+            syncs.trace(call, "keyspaces/0/current: is durable");
+        }
+    }
     if !path.ends_with("live/keyspaces/0") {
         return 0;
     }
@@ -50,29 +87,35 @@ fn note(file: i32) -> i32 {
     syncs.fails = syncs.fails.saturating_sub(1);
     if fails {
         syncs.lost = there.difference(&syncs.named).cloned().collect();
-        println!("a sync fails with these names new: {:?}", syncs.lost);
+        let what =
+            format!("keyspaces/0: EIO, and these new names are lost: {:?}", names(&syncs.lost));
+        syncs.trace(call, &what);
         // SAFETY: the C library's own place for the error of this thread.
         unsafe { *__errno_location() = EIO };
         return -1;
     }
-    syncs.named.extend(there);
+    syncs.named.extend(there.iter().cloned());
     if !syncs.lost.is_empty() {
         let live = path.parent().unwrap().parent().unwrap();
         let left = live.with_file_name(format!("left-{}", syncs.left.len()));
         after_power_loss(live, &left, &syncs.lost);
-        syncs.left.push(left);
+        let there = syncs.lost.intersection(&there).cloned().collect();
+        let what = format!("keyspaces/0: returns 0, and of those it has {:?}", names(&there));
+        syncs.trace(call, &what);
+        let length = syncs.trace.len();
+        syncs.left.push((left, length));
     }
     0
 }
 
 #[unsafe(no_mangle)]
 extern "C" fn fsync(file: i32) -> i32 {
-    note(file)
+    note("fsync", file)
 }
 
 #[unsafe(no_mangle)]
 extern "C" fn fdatasync(file: i32) -> i32 {
-    note(file)
+    note("fdatasync", file)
 }
 
 /// Copies a folder without the names that were lost.
@@ -102,11 +145,16 @@ fn work(live: &Path, nth: usize) -> bool {
     SYNCS.lock().unwrap().fails = nth;
     let answer = db.delete_keyspace(deleted);
     println!("with sync {nth} failing the deletion returns {answer:?}");
-    let is_over = std::mem::take(&mut SYNCS.lock().unwrap().fails) > 0;
-    if !is_over {
-        println!("and the next keyspace is made: {:?}", keyspace(&db, "made").map(drop));
+    {
+        let mut syncs = SYNCS.lock().unwrap();
+        syncs.trace("delete", &format!("answers {answer:?}"));
+        if std::mem::take(&mut syncs.fails) > 0 {
+            return true;
+        }
     }
-    is_over
+    let made = keyspace(&db, "made").map(drop);
+    println!("and the next keyspace is made: {made:?}");
+    false
 }
 
 /// Whether the pair is there.
@@ -117,15 +165,22 @@ fn read(left: &Path) -> Result<bool, Error> {
 fn main() {
     let base =
         fs::canonicalize(env::temp_dir()).unwrap().join(format!("fjall-repro-{}", process::id()));
-    let mut is_broken = false;
+    let mut broken: Option<Vec<String>> = None;
     for nth in 1.. {
         *SYNCS.lock().unwrap() = NONE;
         let is_over = work(&base.join("live"), nth);
-        let left = std::mem::take(&mut SYNCS.lock().unwrap().left);
-        for (number, left) in left.iter().enumerate() {
+        let mut syncs = std::mem::replace(&mut *SYNCS.lock().unwrap(), NONE);
+        for (number, (left, length)) in syncs.left.iter().enumerate() {
             let read = read(left);
             println!("a power loss behind sync {number} after it: {read:?}");
-            is_broken |= !matches!(read, Ok(true));
+            if !matches!(read, Ok(true)) && broken.is_none() {
+                syncs.trace.truncate(*length);
+                let gone = names(&syncs.lost);
+                syncs.trace("power", &format!("these names in keyspaces/0 are gone: {gone:?}"));
+                syncs.trace("open", &format!("is the pair there: {read:?}"));
+                broken = Some(syncs.trace);
+                break;
+            }
         }
         fs::remove_dir_all(&base).unwrap();
         if is_over {
@@ -133,7 +188,8 @@ fn main() {
             break;
         }
     }
-    if is_broken {
+    if let Some(trace) = broken {
+        println!("{}", trace.join("\n"));
         println!(
             "broken: a sync failed, later ones were believed, and after a power loss the database is refused, or \
              the pair is gone"

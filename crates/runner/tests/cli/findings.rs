@@ -33,6 +33,30 @@ fn feature(text: &str) -> Option<&str> {
     text.lines().find_map(|line| line.strip_prefix("//! Features: "))
 }
 
+/// The trace that a program says a run has.
+fn trace_said(text: &str) -> Vec<String> {
+    let lines = text.lines().skip_while(|line| *line != "//! Trace:").skip(2);
+    lines.map_while(|line| line.strip_prefix("//!     ")).map(masked).collect()
+}
+
+/// The trace that a run printed.
+fn trace_of(run: &Run) -> Vec<String> {
+    run.stdout.lines().filter_map(|line| line.strip_prefix("trace: ")).map(masked).collect()
+}
+
+/// A line with each number as `N`.
+fn masked(line: &str) -> String {
+    let mut masked = String::new();
+    for letter in line.chars() {
+        if !letter.is_ascii_digit() {
+            masked.push(letter);
+        } else if !masked.ends_with('N') {
+            masked.push('N');
+        }
+    }
+    masked
+}
+
 /// Whether a program says that it showed its finding in all of so many runs.
 fn always_shows(text: &str) -> bool {
     let rate = text.lines().find_map(|line| line.strip_prefix("//! Measured: "));
@@ -130,6 +154,8 @@ fn show_what_their_pages_say(prefix: &'static str, package: &'static str) {
     assert!(!ends.is_empty(), "no program shows its finding in every run");
     for (name, run) in ends {
         assert!(is_broken(&run), "{name} shows nothing any more: {run:#?}");
+        let said = trace_said(&built.programs[name]);
+        assert_eq!(trace_of(&run), said, "{name}: write the trace of a run into its header");
     }
 }
 
@@ -179,6 +205,23 @@ fn a_program_that_sees_a_kept_promise_is_no_proof() {
     assert!(!is_broken(&run(0, "broken: b\n")));
     assert!(is_kept(&run(0, "kept: b\n")) && !is_kept(&run(1, "kept: b\n")));
     assert!(!is_kept(&run(0, "a\n")) && !is_kept(&run(1, "a\nbroken: b\n")));
+}
+
+#[test]
+fn a_trace_differs_in_more_than_numbers() {
+    let said = |lines: &str| trace_said(&format!("//! A.\n//!\n//! Trace:\n//!\n{lines}//!\n"));
+    let printed = |stdout: &str| {
+        let stdout = stdout.to_owned();
+        trace_of(&Run { code: Some(1), stdout, stderr: String::new() })
+    };
+    let header = said("//!     fsync  a/wal_10: 91 bytes\n//!     open   1 of 2\n");
+    assert_eq!(header, ["fsync  a/wal_N: N bytes", "open   N of N"]);
+    let run = "b\ntrace: fsync  a/wal_2: 4096 bytes\ntrace: open   0 of 20\nbroken: c\n";
+    assert_eq!(printed(run), header);
+    for sin in ["trace: open", "fsync"] {
+        assert_ne!(printed(&run.replacen(sin, "close", 1)), header, "{sin}");
+    }
+    assert!(trace_said("//! A.\n//!\n//! Measured: 1 of 1 runs.\n").is_empty());
 }
 
 #[test]
