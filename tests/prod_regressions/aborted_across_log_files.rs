@@ -1,22 +1,24 @@
-//! Cause: a transaction that is dropped leaves its records and an abort record in the log. The log
-//! files that hold them are kept until the aborted versions are removed, and recycled after that.
-//! When the transaction's records span two files, the first can go while the second stays, as the
-//! newest. At the next opening recovery scans what is there, meets the abort record again and
-//! follows the transaction's chain of records backwards from the file that stayed into the one
-//! that went: `validate_abort_clean_link` (`src/store/gc.rs`) finds the link outside of the
-//! files that were scanned and returns `Corruption`, which `Recovery::phase2` passes on. A conflict
-//! drops a transaction as well, and so does a crash.
+//! Cause: a dropped transaction leaves its records and an abort record in the log. The log files that hold them
+//! are kept until the aborted versions are removed, and are recycled then. When the transaction's records span
+//! two files, the first file can go while the second stays, as the newest of its stream. At the next opening
+//! recovery scans the files that are there and meets the abort record again. It follows the transaction's chain
+//! of records backwards, from the file that stayed into the file that went: `validate_abort_clean_link`
+//! (`src/store/gc.rs`) finds the link outside the scanned files and returns `Corruption`, which
+//! `Recovery::phase2` passes on. A conflict drops a transaction too, and so does a crash.
 //!
-//! Sequence: write more in one transaction than the current log file takes, so that the log
-//! rotates under it; drop the transaction; checkpoint, collect garbage, close cleanly; open.
+//! Sequence:
+//! 1. Write more in one transaction than the current log file takes, so that the log rotates under it.
+//! 2. Drop the transaction.
+//! 3. Write a checkpoint, and collect garbage until the aborted versions are gone.
+//! 4. Close the database cleanly, and open it again.
 //!
-//! Symptom: the database cannot be opened any more: `Corruption`, each time. The offline checker
+//! Symptom: the database can never be opened again: each opening returns `Corruption`. The offline checker
 //! finds nothing wrong with it.
 //!
-//! Broken promise: dropping a transaction aborts it and nothing else, and a graceful close leaves
+//! Broken promise: a dropped transaction is aborted and changes nothing else, and a graceful close leaves
 //! everything in data files, independent of the log.
 //!
-//! Ruled out: the drop itself. The same transaction dropped within one log file of 1 MiB leaves a database
+//! Ruled out: the drop itself. The same transaction, dropped within one log file of 1 MiB, leaves a database
 //! that opens.
 
 use mace_prod::{

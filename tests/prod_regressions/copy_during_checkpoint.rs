@@ -1,20 +1,24 @@
-//! Cause: a copy is cut in two places (`copy_closure`, `src/store/checkpoint.rs`): the metadata
-//! first, the log at the end. A checkpoint that ends in between writes its record into the log and
-//! not into the metadata that was copied. Opening the copy looks for the last checkpoint record in
-//! the log (`find_latest_checkpoint`, `src/store/recovery.rs`), starts reading there, and so leaves
-//! out what that checkpoint wrote to pages which the copied metadata does not know.
+//! Cause: a copy is cut at two points in time (`copy_closure`, `src/store/checkpoint.rs`): the metadata first,
+//! the log at the end. A checkpoint that ends in between writes its record into the log, but not into the
+//! metadata that was copied. An opening of the copy looks for the last checkpoint record in the log
+//! (`find_latest_checkpoint`, `src/store/recovery.rs`) and starts to read there. It therefore skips what that
+//! checkpoint wrote to pages which the copied metadata does not know.
 //!
-//! Sequence: commit, ask for a checkpoint and do not wait, copy, open the copy.
+//! Sequence:
+//! 1. Commit a transaction of several writes.
+//! 2. Ask for a checkpoint, and do not wait for it.
+//! 3. Make a copy at once.
+//! 4. Open the copy and read it.
 //!
-//! Symptom: the copy opens without complaint and lacks commits that were acknowledged before the
-//! copy was asked for. Of one transaction some writes are there and some are not. Measured in
-//! every second copy with relaxed commits and several writers, in every fourth with one writer.
+//! Symptom: the copy opens without complaint and lacks commits that were acknowledged before the copy was asked
+//! for. Of one transaction some writes are there and some are not. With relaxed commits and several writers
+//! this was measured in every second copy, with one writer in every fourth.
 //!
-//! Broken promise: `Mace::create_checkpoint`: "What the copy guarantees is completeness: every
-//! commit the copied frontiers fold in is present", and a transaction is whole or absent.
+//! Broken promise: `Mace::create_checkpoint`: "What the copy guarantees is completeness: every commit the
+//! copied frontiers fold in is present", and a transaction is whole or absent.
 //!
-//! Ruled out: the copying itself. Five copies made when the checkpoint was over lack nothing. Rotation: all
-//! is in one log file.
+//! Ruled out: the copying itself, and rotation of the log. Five copies made after the checkpoint was over lack
+//! nothing. All records are in one log file.
 
 use mace_prod::{
     engine::{Bucket, Driver, Engine, EngineOptions, Merge, Preset, Scan, mace::MaceDriver},

@@ -1,14 +1,21 @@
-//! Cause: a new manifest gets its size first and its two headers then (`Store` in btree-store 2.1.0,
-//! `src/store.rs`), in a file that has its final name from the start. An opening that finds the file
-//! without a header takes it for a damaged one, not for one that never came to be:
-//! `NO_VALID_META`, which the engine passes on as `Corruption`; 0.1.2 panics.
+//! Cause: a new manifest gets its size first and its two headers later (`Store` in btree-store 2.1.0,
+//! `src/store.rs`), in a file that has its final name from the start. An opening that finds the file without a
+//! header takes it for a damaged one, not for an unfinished one. It answers `NO_VALID_META`, which the engine
+//! passes on as `Corruption`; 0.1.2 panics.
 //!
-//! Sequence: create a database and die, or lose the power, before the first header is on disk.
+//! Sequence:
+//! 1. Create a database, and kill the process (or cut the power) when the manifest has its size and no header
+//!    yet.
+//! 2. Open the folder again.
 //!
-//! Symptom: the folder can never be opened again, although nothing was ever stored in it. A service
-//! that is killed while it starts for the first time does not start any more.
+//! Symptom: the folder can never be opened again, although nothing was ever stored in it. A service that is
+//! killed during its first start does not start any more.
 //!
-//! Broken promise: a database that died can be opened and serves; a process kill is enough.
+//! Broken promise: a database whose process died can be opened and serves.
+//!
+//! Ruled out: the folder itself, and the moment of the kill in general. The same folder without a manifest, and
+//! with an empty one, is opened as a new database. The state is made with std alone, as the file calls of a
+//! creation leave it: two folders, and a file `log/manifest` of 8,192 zero bytes.
 
 use mace_prod::{
     engine::{Driver, EngineError, Preset, mace::MaceDriver},

@@ -1,14 +1,19 @@
-//! Cause: `Inner::new_bucket` (`src/store/store.rs`) checks that a name is not too long and never
-//! that there is one; the name then becomes a key of the manifest, which takes no empty keys, and
-//! `Txn::commit` (`src/meta/txn.rs`) panics on every refusal.
+//! Cause: `Inner::new_bucket` (`src/store/store.rs`) checks that a name is not too long, and never that it is
+//! not empty. The name then becomes a key of the manifest, which takes no empty keys, and `Txn::commit`
+//! (`src/meta/txn.rs`) panics on every refusal.
 //!
-//! Sequence: create a bucket whose name is empty.
+//! Sequence:
+//! 1. Open a new database.
+//! 2. Create a bucket whose name is empty.
 //!
-//! Symptom: `Metadata multi-bucket commit fail: InvalidKey(Empty)`, a panic in the client's call,
-//! after the bucket was counted and published in memory.
+//! Symptom: the client's call panics with `Metadata multi-bucket commit fail: InvalidKey(Empty)`, after the
+//! bucket was counted and published in memory.
 //!
-//! Broken promise: "name must be less than 32 bytes" is all that is asked of a name, the call
-//! returns a result, and an illegal argument is no reason to end the process.
+//! Broken promise: "name must be less than 32 bytes" is all that is asked of a name. The call returns a result,
+//! and an illegal argument is no reason to end the process.
+//!
+//! Ruled out: the options, and names in general. With the same options names of 1 and of 31 bytes are taken,
+//! and a name of 32 bytes is refused with `TooLarge`.
 
 use mace_prod::{
     engine::{Driver, EngineError, Preset, mace::MaceDriver},

@@ -1,14 +1,18 @@
-//! Cause: a record is a tombstone when it has no bytes (`Record::is_tombstone`,
-//! `src/types/data.rs`), and nothing keeps a client from writing a value without bytes: only an
-//! empty merge operand is refused.
+//! Cause: a record is a tombstone when it has no bytes (`Record::is_tombstone`, `src/types/data.rs`), and
+//! nothing keeps a client from writing a value without bytes: only an empty merge operand is refused.
 //!
-//! Sequence: put an empty value, commit, read the key.
+//! Sequence:
+//! 1. Put an empty value, and commit.
+//! 2. Read the key.
 //!
-//! Symptom: put and commit answer that all is well, and the key is not there: neither to point
-//! reads nor to scans, and a second `put` succeeds as well. An update with an empty value deletes.
+//! Symptom: `put` and `commit` return success, but the key is absent for point reads and for scans, and a
+//! second `put` of it succeeds as well. An update with an empty value deletes the key.
 //!
-//! Broken promise: a commit that was acknowledged is there. That the key must not be empty is
-//! documented at every call; that the value must not be is documented nowhere, and not refused.
+//! Broken promise: an acknowledged commit is there. That a key must not be empty is documented at every call.
+//! That a value must not be empty is documented nowhere, and such a value is not refused.
+//!
+//! Ruled out: the writing and the reading. A value of one byte, which the same calls wrote before, is found by
+//! the scan that does not find the empty one. The process stays alive, and one client makes all the calls.
 
 use mace_prod::{
     engine::{Bucket, Driver, EngineError, Preset, Scan, mace::MaceDriver},

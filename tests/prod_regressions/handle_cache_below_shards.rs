@@ -1,18 +1,20 @@
-//! Cause: the cache of open data and blob files is split into eight shards, and each takes an
-//! eighth of the configured capacity, rounded down (`src/utils/lru.rs`, `ShardLru::new`). Below
-//! eight a shard holds nothing: a reader that is put in is evicted by the same call, and
-//! `StatCtx::load` (`src/meta/stat.rs`) opens the file again, for ever.
+//! Cause: the cache of open data and blob files is split into eight shards, and each takes an eighth of the
+//! configured capacity, rounded down (`src/utils/lru.rs`, `ShardLru::new`). Below eight a shard holds nothing:
+//! the call that inserts a reader also evicts it, and `StatCtx::load` (`src/meta/stat.rs`) opens the file
+//! again, for ever.
 //!
-//! Sequence: open with `data_handle_cache_capacity` or `blob_handle_cache_capacity` of 1 to 7,
-//! write, checkpoint, read something that has to come from a file.
+//! Sequence:
+//! 1. Open a database with a `data_handle_cache_capacity` or `blob_handle_cache_capacity` of 1 to 7.
+//! 2. Write, and write a checkpoint.
+//! 3. Read something that has to come from a file.
 //!
-//! Symptom: the reader never returns and keeps a processor busy opening one file.
+//! Symptom: the reader never returns and keeps a processor busy with opening one file.
 //!
-//! Broken promise: the option is documented as the "maximum number of open data-file handles
-//! cached concurrently", without a lower limit, and `Options::validate` accepts the value. A
-//! small cache may be slow; it may not be a hang.
+//! Broken promise: the option is documented as the "maximum number of open data-file handles cached
+//! concurrently", without a lower limit, and `Options::validate` accepts the value. A small cache may be slow,
+//! but it must not hang.
 //!
-//! Ruled out: a slow machine. With eight handles the same process reads everything, and the deadline is ten
+//! Ruled out: a slow machine. With eight handles the same process reads everything; with seven it is given ten
 //! times as long as that took.
 
 use mace_prod::{

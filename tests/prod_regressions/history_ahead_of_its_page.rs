@@ -1,18 +1,22 @@
-//! Cause: a leaf is folded into a new page. Older versions that a snapshot may still ask for go into
-//! pages of their own, which are allocated first (`save_hist_regions`, `src/types/base.rs`); all of
-//! them carry the log position of the whole leaf. A checkpoint that is cut between the two
-//! allocations leaves the leaf to the next one, since its address is above `snap_addr`, follows its
-//! links to the history, finds that below, writes it, and takes over its log position
-//! (`CheckpointTask::snapshot`, `src/map/data.rs`): the bucket's frontier then says that everything
-//! up to the leaf's newest write is in data files. Recovery passes by what the frontier covers
-//! (`handle_update`, `src/store/recovery.rs`).
+//! Cause: a leaf is folded (consolidated) into a new page. Older versions that a snapshot may still ask for go
+//! into pages of their own, which are allocated first (`save_hist_regions`, `src/types/base.rs`). All of these
+//! pages carry the log position of the whole leaf. A checkpoint that is cut between the two allocations leaves
+//! the leaf to the next checkpoint, since its address is above `snap_addr`. The checkpoint follows the leaf's
+//! links to the history, finds that below `snap_addr`, writes it, and takes over its log position
+//! (`CheckpointTask::snapshot`, `src/map/data.rs`). The bucket's frontier then says that everything up to the
+//! leaf's newest write is in data files, and recovery skips what the frontier covers (`handle_update`,
+//! `src/store/recovery.rs`).
 //!
-//! Sequence: overwrite keys while a snapshot is open, commit; a checkpoint begins while the evictor, or
-//! a client that writes, folds the leaf; the process is killed before the next checkpoint.
+//! Sequence:
+//! 1. Open a snapshot, overwrite the keys of a leaf, and commit.
+//! 2. Let the evictor, or a client that writes, fold the leaf, and hold that thread between its two
+//!    allocations.
+//! 3. Write a checkpoint meanwhile.
+//! 4. Kill the process before the next checkpoint, and open the database.
 //!
-//! Symptom: acknowledged commits are gone, all of a leaf's since the checkpoint before, or the end of
-//! one transaction without its beginning. First seen in a chaos case, where a checkpoint was due in
-//! the middle of a transaction; here the evictor is held between its two allocations.
+//! Symptom: acknowledged commits are gone: all commits to the leaf since the previous checkpoint, or the end of
+//! one transaction without its beginning. First seen without any hold, where a checkpoint came due in the
+//! middle of a transaction.
 //!
 //! Broken promise: a commit that returned with `sync_on_write` survives the death of the process.
 //!

@@ -1,21 +1,22 @@
-//! Cause: a packed key is its length as a variable-length number, its version (12 bytes) and its
-//! bytes. `Key::encode_to`, `LeafSeg::encode_to` and `IntlKey::encode_to` (`src/types/data.rs`)
-//! ask how long that number is for the *packed* length, number included, while `packed_size` asks
-//! for the length without it. Where the two differ by a byte the key does not fit into the room
-//! that was made for it.
+//! Cause: a packed key consists of its length as a variable-length number, its version (12 bytes) and its
+//! bytes. `Key::encode_to`, `LeafSeg::encode_to` and `IntlKey::encode_to` (`src/types/data.rs`) compute the
+//! size of that number for the *packed* length, number included. `packed_size` computes it for the length
+//! without the number. Where the two sizes differ by a byte, the key does not fit into the room that was made
+//! for it.
 //!
-//! Sequence: write a key of 115, 16,370 or 16,371 bytes. Or let a page strip what its keys have in
-//! common (ten bytes of keys of 125), or divide between keys of 127 bytes.
+//! Sequence:
+//! 1. Open a new database.
+//! 2. Write a key of 115, 16,370 or 16,371 bytes. Or write many keys of 125 bytes whose first ten bytes are the
+//!    same, so that a page strips these; or many keys of 127 bytes, so that a page splits between them.
 //!
-//! Symptom: `copy_from_slice: source slice length (115) does not match destination slice length
-//! (114)`, a panic: in the client's call for the first form, at a later write of any other key for
-//! the second, when pages are folded and divided.
+//! Symptom: a panic: `copy_from_slice: source slice length (115) does not match destination slice length
+//! (114)`. A single key panics in the client's call that writes it. Many keys panic at a later write of any
+//! other key, when pages are folded and split.
 //!
-//! Broken promise: keys up to 64 KiB packed are legal; a key beyond the limit is refused, and none
-//! makes a call panic.
+//! Broken promise: keys up to 64 KiB packed are legal. A longer key is refused, and no key makes a call panic.
 //!
-//! Ruled out: long keys as such. Keys of 114, 116, 128 and 16,372 bytes are written, and keys of 124 that
-//! have ten bytes in common.
+//! Ruled out: long keys as such. Keys of 114, 116, 128 and 16,372 bytes are written, and so are keys of 124
+//! bytes that have ten bytes in common.
 
 use mace_prod::{
     engine::{Driver, Preset, mace::MaceDriver},

@@ -1,18 +1,21 @@
-//! Cause: the shared log of the durable route has a durable mark of where it begins, left by the
-//! switch to the relaxed route, which removed its files. The way back makes a new shared file,
-//! numbered above everything that checkpoints know of (`load_physical_stream_boot`,
-//! `src/store/recovery.rs`), which may be more than one above that mark; only the end of the switch
-//! moves the mark up. An opening that finds the mark and the new file takes what lies between for
-//! files that are missing: "wal gap detected after recycled prefix", `Corruption`.
+//! Cause: the shared log of the durable route has a durable mark of where it begins. The switch to the relaxed
+//! route, which removed the log's files, left that mark. The way back makes a new shared file, numbered above
+//! everything that checkpoints know of (`load_physical_stream_boot`, `src/store/recovery.rs`), which may be
+//! more than one above the mark. Only the end of the switch moves the mark up. An opening that finds the mark
+//! and the new file takes the numbers in between for missing files: "wal gap detected after recycled prefix",
+//! `Corruption`.
 //!
-//! Sequence: work on the durable route, on the relaxed one, open on the durable route again, and
-//! die in that opening, between the making of the shared file and the end of the switch.
+//! Sequence:
+//! 1. Work on the durable route, close, work on the relaxed route, and close; do both once more.
+//! 2. Open the database on the durable route, and kill the process in that opening, after it made the shared
+//!    file and before the switch ends.
+//! 3. Open the database again.
 //!
-//! Symptom: the database cannot be opened any more, on either route, with any number of writers:
-//! `Corruption`, each time. An empty file with the missing name makes it open.
+//! Symptom: the database can never be opened again, on either route, with any number of writers: each opening
+//! returns `Corruption`. An empty file with the missing name makes it open.
 //!
-//! Broken promise: a crash while the route is switched is retried by the next opening ("a crash
-//! here must still retry into the same era start and finish the wipe", `Recovery::phase2`).
+//! Broken promise: a crash during the switch is retried by the next opening ("a crash here must still retry
+//! into the same era start and finish the wipe", `Recovery::phase2`).
 //!
 //! Ruled out: the switch itself. The same folder opens when nothing kills the opening.
 

@@ -1,5 +1,5 @@
 //! Confirmed findings in the engine, one file each, told as a story: cause, sequence, symptom,
-//! broken promise. A finding that shows itself prints its marker and passes; `prod` counts it
+//! broken promise, what was ruled out. A finding that shows itself prints its marker and passes; `prod` counts it
 //! apart, and fails the run when a finding that ought to show itself does not.
 
 mod aborted_across_log_files;

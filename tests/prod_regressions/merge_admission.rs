@@ -1,22 +1,29 @@
-//! Cause: whether a write is admitted is decided by the newest version of its key alone
-//! (`resolve_latest_meta_for_write` and `…_for_merge`, `src/index/txn.rs`), and versions are
-//! ordered by the number of their transaction, not by when they were written. Merges may stand
-//! beside merges, so that the newest version need not be the only one that nobody may overlook:
-//! a transaction's own operand hides the operands of others below it, and an operand on top hides
-//! a plain write below, or an operand of an older transaction.
+//! Cause: the newest version of a key alone decides whether a write is admitted
+//! (`resolve_latest_meta_for_write` and `…_for_merge`, `src/index/txn.rs`), and versions are ordered by the
+//! number of their transaction, not by the time of the write. Merges may coexist, so the newest version need
+//! not be the only one that a write must not overlook. A transaction's own operand hides the operands of others
+//! below it. An operand on top hides a plain write below it, or an operand of an older transaction.
 //!
-//! Sequence: in the first form an older and a younger transaction merge one key, the older commits; the
-//! younger, which cannot see that, writes the key plainly (or deletes it) and commits. Second
-//! form: the younger merges a key and commits; the older merges it as well, and before it commits
-//! a third writes the key plainly, on top of the younger's operand, and commits. Third form: the
-//! younger writes a key plainly and merges it; the older merges it and commits; the younger
-//! commits.
+//! Sequence:
+//! 1. Begin an older and a younger transaction.
+//! 2. First form: merge one key in both and commit the older one. Then write the key plainly (or delete it) in
+//!    the younger one, which cannot see that merge, and commit.
+//! 3. Second form: merge the key in the younger one and commit, then merge it in the older one. In a third
+//!    transaction write the key plainly, on top of the younger one's operand, and commit; then commit the older
+//!    one.
+//! 4. Third form: write the key plainly and then merge it in the younger one. Merge it in the older one and
+//!    commit, then commit the younger one.
+//! 5. Read the key.
 //!
-//! Symptom: all calls succeed, and the committed merge of the older transaction is gone: it was
-//! overwritten by a transaction that began before it was committed. A lost update.
+//! Symptom: all calls succeed, and the committed merge of the older transaction is gone. A transaction that
+//! began before that merge was committed has overwritten it: a lost update.
 //!
-//! Broken promise: `TxnKV::merge`: "Concurrent merge/merge writes may coexist; other overlapping
-//! writes use first-writer-wins".
+//! Broken promise: `TxnKV::merge`: "Concurrent merge/merge writes may coexist; other overlapping writes use
+//! first-writer-wins".
+//!
+//! Ruled out: conflict detection as such. Where the other transaction's write is on top, every overlap of a
+//! merge with a plain write, and of two plain writes, is refused with `AbortTx`. Races, recovery and
+//! checkpoints have no part in it: one thread makes all the calls, and the same process reads the result.
 
 use mace_prod::{
     engine::{

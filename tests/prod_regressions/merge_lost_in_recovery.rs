@@ -1,18 +1,22 @@
-//! Cause: when recovery meets a record in the log it asks the recovered page for the newest version
-//! of the key and redoes the record only when that version is older than the record's transaction
-//! (`Recovery::handle_update`, `src/store/recovery.rs`: `lost = v > ver`). For writes that exclude
-//! each other this is right: a newer version on the page means that the record was overwritten.
-//! Merges of one key may stand beside each other, so a younger transaction's operand can be on the
-//! page while an older transaction's is only in the log.
+//! Cause: when recovery meets a record in the log, it asks the recovered page for the newest version of the
+//! key, and redoes the record only when that version is older than the record's transaction
+//! (`Recovery::handle_update`, `src/store/recovery.rs`: `lost = v > ver`). For writes that exclude each other
+//! this is right: a newer version on the page means that the record was overwritten. Merges of one key may
+//! coexist, so a younger transaction's operand can be on the page while an older transaction's operand is only
+//! in the log.
 //!
-//! Sequence: an older and a younger transaction are open; the younger merges a key and commits; a
-//! checkpoint writes it; the older merges the same key and commits; the process is killed.
+//! Sequence:
+//! 1. Begin an older transaction, and then a younger one.
+//! 2. Merge a key in the younger one, and commit.
+//! 3. Write a checkpoint.
+//! 4. Merge the same key in the older one, and commit.
+//! 5. Kill the process, and open the database.
 //!
-//! Symptom: after the reopening the key lacks the older transaction's operand. The other writes of
-//! that transaction are there: it is torn.
+//! Symptom: the key lacks the older transaction's operand. The other writes of that transaction are there, so
+//! it is torn.
 //!
-//! Broken promise: a commit that returned with `sync_on_write` survives, and "concurrent
-//! merge/merge writes may coexist".
+//! Broken promise: a commit that returned with `sync_on_write` survives, and "Concurrent merge/merge writes may
+//! coexist" (`TxnKV::merge`).
 //!
 //! Ruled out: merging and recovery as such. Without the checkpoint both operands are there after the kill.
 

@@ -1,19 +1,23 @@
 //! Cause: a bucket is known by its name before its creation is written to the manifest
-//! (`Manifest::create_bucket`, `src/meta/manifest.rs`), and who opens it does not wait for that. Later, who
-//! creates it and who opens it both look whether it has a root, and both make one (`Tree::new`,
-//! `src/index/tree.rs`): the second root takes the place of the first, with all that was written there.
+//! (`Manifest::create_bucket`, `src/meta/manifest.rs`), and a thread that opens it does not wait for that.
+//! Later the thread that creates it and the thread that opens it both look whether it has a root, and both make
+//! one (`Tree::new`, `src/index/tree.rs`). The second root takes the place of the first, and everything written
+//! below the first is lost.
 //!
-//! Sequence: one thread creates a bucket; meanwhile another one opens it by its name and commits. Then the
-//! process is killed, or goes on. Here the thread that creates is held at one request for memory after the
-//! other.
+//! Sequence:
+//! 1. Create a bucket in one thread, and hold that thread at one of its requests for memory.
+//! 2. Open the bucket by its name in another thread meanwhile, and commit.
+//! 3. Kill the process, and open the database.
+//! 4. Try that for one request for memory after the other.
 //!
 //! Symptom: acknowledged commits are gone: all of them when the process is killed before the creation is
 //! written, or when the root is replaced. After a checkpoint of the bucket and a kill the database cannot be
-//! opened: it aborts with `fatal: must_exist failed` (`get_bucket_runtime`, `src/meta/manifest.rs`).
+//! opened: the process aborts with `fatal: must_exist failed` (`get_bucket_runtime`, `src/meta/manifest.rs`).
 //!
 //! Broken promise: a commit that returned with `sync_on_write` survives the death of the process.
 //!
-//! Ruled out: the kill and the other thread. The same work once the creation has returned loses nothing.
+//! Ruled out: the kill, and the opening by name. When the bucket is opened after the creation has returned, the
+//! same work and the same kill lose nothing.
 
 use mace_prod::{
     engine::Preset,

@@ -1,18 +1,24 @@
-//! Cause: a checkpoint notes itself in the log: `Logging::checkpoint` (`src/cc/log.rs`) writes the
-//! record and then moves the log's position on by its length. A panic between the two, which the
-//! failpoint `mace_wal_after_checkpoint_write` stands for, ends the checkpointer's thread and not the
-//! process; the lock is given back, and clients go on with a position that is 21 bytes behind the
-//! file. From then on each record's link to the one before it names a place where none begins.
+//! Cause: a checkpoint notes itself in the log: `Logging::checkpoint` (`src/cc/log.rs`) writes the record and
+//! then moves the log's position on by its length. A panic between the two, which the failpoint
+//! `mace_wal_after_checkpoint_write` stands for, ends the checkpointer's thread but not the process. The lock
+//! is released, and clients go on with a position that is 21 bytes behind the file. From then on each record's
+//! link to the record before it names a place where no record begins.
 //!
-//! Sequence: that panic while clients work; one of them drops a transaction that began before it
-//! and went on after it; the process dies; open.
+//! Sequence:
+//! 1. Begin a transaction and write in it.
+//! 2. Let the checkpointer panic between its record and the record's length.
+//! 3. Write more in the transaction, and drop it.
+//! 4. Kill the process, and open the database.
 //!
-//! Symptom: the database cannot be opened any more: `Corruption`. Recovery follows the dropped
-//! transaction's links (`validate_abort_clean_link`, `src/store/gc.rs`). Seen in nearly every try.
+//! Symptom: the database can never be opened again: each opening returns `Corruption`. Recovery follows the
+//! dropped transaction's links (`validate_abort_clean_link`, `src/store/gc.rs`). Nearly every try shows it.
 //!
-//! Broken promise: a process that died leaves a database that can be opened. No other panic is
-//! known at that place, so that users will hardly meet it; that the engine goes on after a panic of
-//! its own thread is what makes it matter.
+//! Broken promise: a process that died leaves a database that can be opened. No other panic is known at that
+//! place, so users will hardly meet it; what matters is that the engine goes on after a panic of its own
+//! thread.
+//!
+//! Ruled out: the dropped transaction and the kill. Without the panic the same steps leave a database that
+//! opens (the control of the program).
 
 use mace_prod::{
     engine::{

@@ -1,18 +1,22 @@
-//! Cause: each transaction writes a record to the log when it begins and one when it ends, also when it only looked
-//! (`record_begin`, `record_commit` and `record_abort`, called in `src/index/txn.rs`), 26 bytes together. Log files are recycled below
-//! the floor that a checkpoint leaves (`process_shared_wal_clean`, `src/store/gc.rs`), and the floor goes no further than the
-//! last update that is in pages: a transaction that only looked moves none.
+//! Cause: each transaction writes a record to the log when it begins and one when it ends, even when it only
+//! reads (`record_begin`, `record_commit` and `record_abort`, called in `src/index/txn.rs`): 26 bytes together.
+//! Log files are recycled below the floor that a checkpoint leaves (`process_shared_wal_clean`,
+//! `src/store/gc.rs`). That floor is at most the last update that is in pages, and a read-only transaction does
+//! not move it.
 //!
-//! Sequence: log files of 16 KiB. Store a pair, write a checkpoint, and let 2,000 transactions look at it, half of them
-//! dropped. Then write a checkpoint and collect.
+//! Sequence:
+//! 1. Open a database with log files of 16 KiB, store a pair, and write a checkpoint.
+//! 2. Read the pair in each of 2,000 transactions; commit half of them and drop the others.
+//! 3. Write a checkpoint, and collect garbage.
 //!
-//! Symptom: the log has grown by 26 bytes for each of them, and checkpoint and collection give none of its files back.
+//! Symptom: the log has grown by 26 bytes for each transaction, and the checkpoint and the collection give none
+//! of its files back.
 //!
-//! Broken promise: "If no logical group or task pins an older file, complete files before the current append file can be
-//! recycled" (docs/design.md, 8.4), and files stay bounded. That a writer appends a record when it starts is
-//! documented (5.1); a bound for the log is not.
+//! Broken promise: "If no logical group or task pins an older file, complete files before the current append
+//! file can be recycled" (docs/design.md, 8.4), and files stay bounded. That a writer appends a record when it
+//! starts is documented (5.1); a bound for the log is not.
 //!
-//! Ruled out: as many views leave the log as it is.
+//! Ruled out: reading itself. As many reads in views leave the log as it is.
 
 use mace_prod::{
     engine::{Bucket, Driver, Outcome, Preset, mace::MaceDriver},

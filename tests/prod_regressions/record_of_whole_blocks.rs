@@ -1,19 +1,25 @@
-//! Cause: zstd closes a frame whose raw length is a multiple of 131,072, its block, with an empty block of three bytes.
-//! The engine reads a compressed record in pieces of 131,072 bytes, and takes a full destination with input left for
-//! damage (`decode_reader_into`, `src/utils/compress.rs`). When the compressed length is 1 to 3 above a
-//! multiple of 131,072, the destination is full after the last whole piece, and what is left is the empty block.
+//! Cause: zstd closes a frame whose raw length is a multiple of 131,072, its block size, with an empty block of
+//! three bytes. The engine reads a compressed record in pieces of 131,072 bytes, and takes a full destination
+//! with input left over for damage (`decode_reader_into`, `src/utils/compress.rs`). When the compressed length
+//! is 1 to 3 above a multiple of 131,072, the destination is full after the last whole piece, and the input
+//! that is left is the empty block.
 //!
-//! Sequence: compression is on. Store a value of 262,075 bytes, whose record has 262,144 with its head of 69. The first block is
-//! nearly full of noise, the second has so much of it that the record takes 131,073 to 131,075 bytes. Write a
-//! checkpoint, and read the value in another process.
+//! Sequence:
+//! 1. Make a bucket with compression.
+//! 2. Store a value of 262,075 bytes, whose record has 262,144 with its head of 69. Fill the first block with
+//!    noise, nearly to its end, and put so much noise into the second that the compressed record has 131,073 to
+//!    131,075 bytes.
+//! 3. Write a checkpoint.
+//! 4. Read the value in another process.
 //!
-//! Symptom: the process aborts, "must read payload record", and so does each process that reads the value.
-//! The bytes in the file are right, with the right checksum, and an engine that takes the empty block reads them.
+//! Symptom: the process aborts, "must read payload record", and so does each process that reads the value. The
+//! bytes in the file are right, with the right checksum, and an engine that accepts the empty block reads them.
 //!
 //! Broken promise: a value that was stored can be read. "Existing raw and compressed records remain readable"
 //! (docs/design.md, 3.5).
 //!
-//! Ruled out: values as long whose records have other lengths, and one that is not compressed, are read.
+//! Ruled out: the length of the value, and compression as such. Values of the same length whose records have
+//! other lengths are read, and so is a record that is not compressed.
 
 use mace_prod::{
     engine::{BucketOptions, Driver, Engine, EngineOptions, Merge, Preset, mace::MaceDriver},

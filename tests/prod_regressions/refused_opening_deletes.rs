@@ -1,17 +1,20 @@
 //! Cause: the folder of a temporary database is removed when its options are dropped (`Drop for ParsedOptions`,
-//! `src/utils/options.rs`), and an opening that is refused drops them. So do options that were
-//! validated and never opened.
+//! `src/utils/options.rs`), and an opening that is refused drops them. So do options that were validated and
+//! never opened.
 //!
-//! Sequence: a process has a folder open. Another one opens the folder with `tmp_store`, and is refused: the folder
-//! is in use.
+//! Sequence:
+//! 1. Open a folder in one process, and commit.
+//! 2. Open it in another process with `tmp_store`; that opening is refused, since the folder is in use.
+//! 3. Look at the folder.
 //!
-//! Symptom: the folder is gone, with all that was committed. The process that has it open goes on, and its
-//! commits are acknowledged.
+//! Symptom: the folder is gone, with everything that was committed. The process that has it open goes on, and
+//! its commits are acknowledged.
 //!
-//! Broken promise: "`db_root` will be removed on exit" (`Options::tmp_store`), when a temporary database is closed. An
-//! opening that is refused changes nothing, and a commit that returned with `sync_on_write` survives.
+//! Broken promise: "`db_root` will be removed on exit" (`Options::tmp_store`), when a temporary database is
+//! closed. An opening that is refused changes nothing, and a commit that returned with `sync_on_write`
+//! survives.
 //!
-//! Ruled out: a refused opening without `tmp_store` leaves the folder as it is.
+//! Ruled out: the refusal itself. A refused opening without `tmp_store` leaves the folder as it is.
 
 use mace_prod::{
     engine::{

@@ -1,20 +1,26 @@
-//! Cause: what changed in a page since it was folded is kept in a tree whose entries are sorted by key, and by version
-//! within a key, the newest first. A leaf of 64 entries is divided in the middle; the separator is the first
-//! entry of the right half, with its version. `Cursor::seek_to_key` (`src/utils/imtree.rs`) looks for the
+//! Cause: what changed in a page since it was folded is kept in a tree whose entries are sorted by key, and
+//! within a key by version, the newest first. A leaf of 64 entries is split in the middle. The separator is the
+//! first entry of the right half, with its version. `Cursor::seek_to_key` (`src/utils/imtree.rs`) looks for the
 //! beginning of a scan by the key alone, and where a separator has that key it goes to the right of it. Newer
-//! versions of the key stand on the left.
+//! versions of the key are on the left.
 //!
-//! Sequence: default options, one client. A hundred keys are written, and each is updated once. The page folds
-//! behind 256 changes, so its tree has leaves to divide.
+//! Sequence:
+//! 1. Open a database with default options.
+//! 2. Write a hundred keys, and update each of them once. The page is folded after 256 changes only, so its
+//!    tree has leaves to split.
+//! 3. In one view, read each key, and scan from each key.
 //!
-//! Symptom: a scan that begins at a key which is a separator meets the value before the update, or a key that was
-//! deleted; a read of the key in the same view gives the new value. It stays so until the page is folded.
+//! Symptom: a scan that begins at a key which is a separator returns the value that the update replaced, or a
+//! key that was deleted. A read of the key in the same view returns the new value. It stays so until the page
+//! is folded.
 //!
-//! Broken promise: "a transaction or view sees a consistent snapshot": what it reads of a key does not depend on how
-//! it asks.
+//! Broken promise: "every read of a key resolves exactly the snapshot-visible value"
+//! (`protocol.snapshot_candidate_traversal_complete`): what a view sees of a key does not depend on the kind of
+//! read.
 //!
-//! Ruled out: a scan over all keys, and one that begins between two keys, meets the new value of each; with
-//! `consolidate_threshold` below 64 nothing is divided.
+//! Ruled out: the snapshot and the stored values. In the same view, a scan over all keys, and a scan that
+//! begins between two keys, return the new value of each key. With a `consolidate_threshold` below 64 no leaf
+//! is split, and nothing shows.
 
 use mace_prod::{
     engine::{Driver, Keys, Order, Preset, Read, Scan, mace::MaceDriver},

@@ -1,25 +1,27 @@
-//! Cause: pages that were made and replaced between two checkpoints are never written to a file;
-//! they live in memory until the checkpoint that seals their generation is finished, and are
-//! dropped then at once (`CheckpointTask::finish`, `src/map/data.rs`). A reader that still walks an
-//! older image of a leaf is protected by an epoch, and so is that image, but not the pages that it
-//! refers to: the history of its keys and its large values. `Loader::load_sibling` finds such a
-//! page neither in memory nor in a file.
+//! Cause: pages that were made and replaced between two checkpoints are never written to a file. They live in
+//! memory until the checkpoint that seals their generation is finished, and are dropped at once then
+//! (`CheckpointTask::finish`, `src/map/data.rs`). An epoch protects a reader that still walks an older image of
+//! a leaf, and that image too. It does not protect the pages that the image refers to: the history of its keys,
+//! and its large values. `Loader::load_sibling` finds such a page neither in memory nor in a file.
 //!
-//! Sequence: hold a snapshot, overwrite its keys until a leaf is folded and has a history; scan the
-//! snapshot; while the scan is in the leaf, overwrite until the leaf is folded again, and write a
-//! checkpoint; go on with the scan. A point read has the same gap, which is short; a scan stays in
-//! a leaf as long as its caller takes.
+//! Sequence:
+//! 1. Open a snapshot, and overwrite its keys until a leaf is folded and has a history.
+//! 2. Scan the snapshot until the scan is in that leaf.
+//! 3. Overwrite the keys until the leaf is folded again, and write a checkpoint.
+//! 4. Go on with the scan.
 //!
-//! Symptom: the process aborts: `fatal: must_exist failed: addr … not found in intervals`.
+//! Symptom: the process aborts: `fatal: must_exist failed: addr … not found in intervals`. A point read has the
+//! same gap, but a short one; a scan stays in a leaf as long as its caller takes.
 //!
-//! A page or a value that is in a file can be gone in the same way: it is junk when the leaf is folded, and
-//! collection leaves it out or removes the file. Where that is fixed as well (`reading-a-collected-file`),
-//! another scan has to go on over a collection.
+//! A page or a value that is in a file can disappear in the same way. It is junk when the leaf is folded, and a
+//! collection leaves it out or removes the file. On an engine in which `reading-a-collected-file` is fixed as
+//! well, the test therefore also runs a scan over a collection.
 //!
-//! Broken promise: "readers see exactly their snapshot" while checkpoints are written; and an
-//! invariant that fails must not be reachable through the public interface.
+//! Broken promise: "a reachable address stays readable until its metadata is durable"
+//! (`emergent.reachable_junk_lifecycle`), and an invariant that fails must not be reachable through the public
+//! interface.
 //!
-//! Ruled out: the overwriting. Without the checkpoint the same scan ends.
+//! Ruled out: the overwriting. Without the checkpoint the same scan comes to its end.
 
 use mace_prod::{
     engine::{Driver, EngineOptions, Preset, Scan, mace::MaceDriver},

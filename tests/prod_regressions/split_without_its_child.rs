@@ -1,20 +1,26 @@
-//! Cause: a checkpoint cuts the dirty pages by an address: pages up to `snap_addr` are written,
-//! later ones wait for the next checkpoint (`Pool::checkpoint`, `src/map/buffer.rs`). A writer that
-//! began before the cut goes on allocating after it. A split allocates its left half, fills it, and
-//! then allocates its right half (`Node::split`, `src/types/node.rs`); dirty bytes count from the
-//! allocation on, so the left half itself can make the pool full, and whoever commits meanwhile -
-//! another client, or the evictor - cuts between the two. The checkpoint then writes the left half,
-//! whose right sibling is a page that waits (`CheckpointTask::snapshot`, `src/map/data.rs`).
+//! Cause: a checkpoint cuts the dirty pages at an address: pages up to `snap_addr` are written, later ones wait
+//! for the next checkpoint (`Pool::checkpoint`, `src/map/buffer.rs`). A writer that began before the cut goes
+//! on allocating after it. A split allocates its left half, fills it, and then allocates its right half
+//! (`Node::split`, `src/types/node.rs`). Dirty bytes count from the allocation on, so the left half itself can
+//! make the pool full, and another client that commits meanwhile, or the evictor, cuts between the two. The
+//! checkpoint then writes the left half, whose right sibling is a page that waits (`CheckpointTask::snapshot`,
+//! `src/map/data.rs`).
 //!
-//! Sequence: write until a page divides; a checkpoint begins between its two halves; the process is
-//! killed before the next one. Left to chance it shows in about one of eighty processes that were
-//! killed at rest; here the client that divides the page is held before it allocates the right half.
+//! Sequence:
+//! 1. Write until a page splits, and hold the client before it allocates the right half.
+//! 2. Write a checkpoint meanwhile.
+//! 3. Kill the process before the next checkpoint.
+//! 4. Open the database, and read all keys.
 //!
-//! Symptom: the engine's own offline checker says "references child page id … with no page-table
-//! mapping". The database opens, and reads of the child's keys never return (`Tree::find_leaf` asks
-//! again for ever). The living engine reads them all.
+//! Symptom: the database opens, and reads of the right half's keys never return (`Tree::find_leaf` tries again
+//! for ever). The engine's own offline checker says "references child page id … with no page-table mapping".
+//! The engine that is still running reads all of them. Without a hold, about one of eighty processes that were
+//! killed at rest left such a page.
 //!
 //! Broken promise: a commit that returned with `sync_on_write` survives the death of the process.
+//!
+//! Ruled out: the hold, the checkpoint and the kill. With the client held at each page that it allocates
+//! before, the same checkpoint and the same kill leave a database in which every read returns.
 
 use mace_prod::{
     engine::{BucketOptions, Driver, Preset, mace::MaceDriver},

@@ -1,16 +1,19 @@
-//! Cause: a transaction is ended when the checkpoints since its begin are as many as `max_ckpt_per_txn`
-//! (`TxnKV::should_abort`, `src/index/txn.rs`: `>=`), and not when they are more.
+//! Cause: a transaction is aborted when the checkpoints since its begin are as many as `max_ckpt_per_txn`
+//! (`TxnKV::should_abort`, `src/index/txn.rs`: `>=`), not when they are more.
 //!
-//! Sequence: a limit of two checkpoints, and one writer group. A transaction is open while others write and
-//! checkpoints are written, and writes behind each.
+//! Sequence:
+//! 1. Open a database with a limit of two checkpoints and one writer group, and begin a transaction.
+//! 2. Commit another transaction, write a checkpoint, and write in the first transaction.
+//! 3. Do that once more.
 //!
-//! Symptom: its write behind the second checkpoint is refused as a conflict, and so is its commit. With a limit of one no
-//! checkpoint can be spanned, and with none no transaction can write.
+//! Symptom: the write behind the second checkpoint is refused as a conflict, and so is the transaction's
+//! commit. With a limit of one no checkpoint can be spanned, and with a limit of zero no transaction can write.
 //!
-//! Broken promise: `max_ckpt_per_txn` is the "number of checkpoints a transaction can span", and one that "exceeds
-//! this limit" is aborted.
+//! Broken promise: `max_ckpt_per_txn` is the "number of checkpoints a transaction can span", and a transaction
+//! that "exceeds this limit" is aborted.
 //!
-//! Ruled out: its write behind the first checkpoint is taken; behind the third it is refused, as documented.
+//! Ruled out: a conflict with the other transactions, which write other keys. The write behind the first
+//! checkpoint is taken, and the write behind the third is refused, as documented.
 
 use mace_prod::{
     engine::{Driver, EngineError, EngineOptions, Preset, mace::MaceDriver},

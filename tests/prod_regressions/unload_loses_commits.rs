@@ -1,28 +1,27 @@
-//! Cause: nothing keeps the evictor from a bucket that is being unloaded. It looks whether the
-//! bucket is to be dropped, takes a reference (`target_bucket`, `src/map/evictor.rs`), and may then
-//! fold and replace a page while the last checkpoint is being written. A page that is replaced
-//! after the cut has an address above `snap_addr`; the checkpoint leaves it to the next one
-//! (`CheckpointTask::snapshot`, `src/map/data.rs`), and there is none: unloading drops the rest
-//! (`checkpoint_before_reclaim` and `reclaim`, `src/map/buffer.rs`). The log would have it all, but
-//! loading a bucket does not read the log.
+//! Cause: nothing keeps the evictor from a bucket that is being unloaded. The evictor looks whether the bucket
+//! is to be dropped, takes a reference (`target_bucket`, `src/map/evictor.rs`), and may then fold and replace a
+//! page while the last checkpoint is being written. A page that is replaced after the cut has an address above
+//! `snap_addr`, and the checkpoint leaves it to the next one (`CheckpointTask::snapshot`, `src/map/data.rs`).
+//! There is no next one: unloading drops the rest (`checkpoint_before_reclaim` and `reclaim`,
+//! `src/map/buffer.rs`). The log has all of it, but loading a bucket does not read the log.
 //!
-//! Sequence: a bucket with a cache so small that the evictor works; commit, give the handle back,
-//! unload the bucket while the evictor folds a page, open it again. Left to chance it shows in one of
-//! five unloadings on a busy machine and hardly ever on an idle one; here the evictor is held before it
-//! allocates the new page.
+//! Sequence:
+//! 1. Make a bucket with a cache so small that the evictor works, and commit.
+//! 2. Give the handle back, let the evictor fold a page, and hold it before it allocates the new page.
+//! 3. Unload the bucket meanwhile, and let the evictor go on.
+//! 4. Open the bucket again, and read it.
 //!
-//! Symptom: some or all of the committed pairs are gone. Of those, some are still gone after a clean
-//! close and another opening. With a checkpoint between, before the unloading, nothing was ever lost,
-//! and nothing with a larger cache. At times the evictor meets a page of the bucket when that is gone
-//! already, and the process aborts: `fatal: must_exist failed: must exist`
-//! (`get_bucket_context_must_exist`, `src/meta/manifest.rs`). So the work is done in processes of
-//! their own.
+//! Symptom: some or all of the committed pairs are gone, and some of those are still gone after a clean close
+//! and another opening. At times the evictor reaches a page of the bucket after the bucket is gone, and the
+//! process aborts: `fatal: must_exist failed: must exist` (`get_bucket_context_must_exist`,
+//! `src/meta/manifest.rs`). Without a hold it showed in one of five unloadings on a busy machine, and hardly
+//! ever on an idle one.
 //!
-//! Broken promise: a durable commit stays, and `Mace::drop_bucket` "unloads a bucket to release
-//! memory".
+//! Broken promise: a durable commit stays, and `Mace::drop_bucket` "unloads a bucket to release memory".
 //!
-//! Ruled out: eviction and unloading as such. With a checkpoint that begins within the fold, before the
-//! unloading, all pairs are there.
+//! Ruled out: eviction and unloading as such. With a checkpoint that begins while the evictor is held, before
+//! the unloading, all pairs are there. Nothing was ever lost with a checkpoint before the unloading, or with a
+//! larger cache.
 
 use mace_prod::{
     engine::{BucketOptions, Preset},

@@ -1,20 +1,24 @@
-//! Cause: a write takes its place in the log, and then a part in a generation of pages (`Tree::link`,
-//! `src/index/tree.rs`: `check` before `begin_build`). A checkpoint that is cut between the two has pages of the
-//! generation before, and with them the log position of whoever wrote in the same writer group a moment later
-//! and was quicker; the bucket's frontier (`CheckpointTask::snapshot`, `src/map/data.rs`) is the greatest of these.
-//! The slower write goes to the next generation, with a position below the frontier. Recovery passes by what the
-//! frontier covers (`handle_update`, `src/store/recovery.rs`).
+//! Cause: a write takes its place in the log, and then its part in a generation of pages (`Tree::link`,
+//! `src/index/tree.rs`: `check` before `begin_build`). A checkpoint that is cut between the two has pages of
+//! the previous generation. Their log positions include those of a write of the same writer group that began a
+//! moment later and was quicker, and the bucket's frontier (`CheckpointTask::snapshot`, `src/map/data.rs`) is
+//! the greatest of them. The slower write goes to the next generation, with a position below the frontier, and
+//! recovery skips what the frontier covers (`handle_update`, `src/store/recovery.rs`).
 //!
-//! Sequence: several clients share a bucket and a writer group; with default options sixteen groups are given out by
-//! load. One client has given back the lock of the group's log and woken the next, and is held there while another commit
-//! and a checkpoint follow. It then goes on and commits, and the process is killed before the next checkpoint.
+//! Sequence:
+//! 1. Let several clients write to one bucket in one writer group. (With default options clients are spread
+//!    over sixteen groups by load, and may share one.)
+//! 2. Hold one client right after it has released the lock of the group's log and woken the next client.
+//! 3. Commit with another client, and write a checkpoint.
+//! 4. Let the held client go on and commit.
+//! 5. Kill the process before the next checkpoint, and open the database.
 //!
-//! Symptom: acknowledged commits are gone after the next opening, or a part of one.
+//! Symptom: acknowledged commits are gone, or a part of one. First seen without any hold, twice in a hundred
+//! runs of checkpoints beside eight clients in one writer group, on two busy cores.
 //!
 //! Broken promise: a commit that returned with `sync_on_write` survives the death of the process.
 //!
-//! Ruled out: the hold and the kill as causes: with both, and without the checkpoint, nothing is lost. First seen without any hold in a case of
-//! checkpoints beside eight clients in one writer group, twice in a hundred runs on two busy cores.
+//! Ruled out: the hold and the kill. With both, and without the checkpoint, nothing is lost.
 
 use mace_prod::{
     engine::{BucketOptions, EngineOptions, Preset},

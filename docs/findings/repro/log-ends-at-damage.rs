@@ -1,5 +1,5 @@
-//! A process commits a hundred transactions in small log files and is gone. A bit in the second log file is
-//! another one, and the folder is opened again.
+//! A process commits a hundred transactions in small log files and is gone. One bit of the second log file is
+//! flipped, and the folder is opened again.
 //!
 //! Measured: 10 of 10 runs of a release build, on two cores beside other work.
 

@@ -1,5 +1,5 @@
 //! A process commits sixty transactions in small log files, with a checkpoint after half of them, and is gone. The
-//! two newest log files change their places, and the folder is opened again.
+//! two newest log files are swapped, and the folder is opened again.
 //!
 //! Measured: 10 of 10 runs of a release build, on two cores beside other work.
 

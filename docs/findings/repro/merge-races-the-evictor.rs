@@ -1,5 +1,5 @@
 //! A bucket with a cache so small that the evictor works. Most of its keys are deleted, so that pages shrink, and two
-//! readers come by, who merge them; in a process of its own.
+//! readers reach these pages and merge them; in a process of its own.
 //!
 //! Measured: 10 of 12 runs of a release build, on two cores beside other work.
 

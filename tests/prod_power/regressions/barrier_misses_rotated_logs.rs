@@ -1,16 +1,21 @@
-//! Cause: a log file that is full is detached from its stream, and only the durable route notes it
-//! for the next barrier (`if self.opt.sync_on_write { self.pending_writers.push(rotated) }`,
-//! `Logger::advance`, `src/cc/log.rs`). `Mace::sync` on the relaxed route then syncs the newest file
-//! of each stream and its folder, and never the ones before it.
+//! Cause: a full log file is detached from its stream, and only the durable route notes it for the next barrier
+//! (`if self.opt.sync_on_write { self.pending_writers.push(rotated) }`, `Logging::advance`, `src/cc/log.rs`).
+//! On the relaxed route `Mace::sync` therefore syncs the newest file of each stream and its folder, and never
+//! the files before it.
 //!
-//! Sequence: on the relaxed route, commit more than one log file takes, call `sync`, which returns
-//! success, and lose the power.
+//! Sequence:
+//! 1. On the relaxed route, commit more than one log file takes.
+//! 2. Call `sync`, which returns success.
+//! 3. Cut the power, and open the database.
 //!
-//! Symptom: commits that the barrier covered are gone, in the middle of the log: those of the file
-//! that was rotated away. On xfs the file has its size and zeros for its bytes.
+//! Symptom: commits that the barrier covered are gone, in the middle of the log: those in the files that were
+//! rotated away. On xfs such a file has its size, and zeros for its bytes.
 //!
-//! Broken promise: `sync` "synchronizes all WAL to disk" (`Mace::sync`), the explicit barrier of
+//! Broken promise: `sync` "synchronizes all WAL to disk" (`Mace::sync`): it is the explicit barrier of
 //! `sync_on_write = false`.
+//!
+//! Ruled out: rotation and the power loss as such. On the durable route the same commits over as many log files
+//! are all there after a power loss that takes everything unsynced: each file was synced to its end.
 
 use crate::power::search::Search;
 use faultfs::Step as Explored;

@@ -1,22 +1,32 @@
-//! Cause: a durable commit writes its record to the log and then waits for the sync. When the sync
-//! fails, `commit` answers with `IoError` and the transaction is dropped, which writes an abort record
-//! behind the commit record and undoes the work in memory (`TxnKV::commit` and `Drop`,
-//! `src/index/txn.rs`). Recovery meets the commit record first and forgets where the transaction's
-//! updates end (`mark_committed`, `src/store/recovery.rs`), so that the abort record behind it finds
-//! nothing to undo (`mark_aborted`). Redo passes the work over, but pages that a checkpoint wrote in
-//! between hold it, and nothing says any more that it was aborted.
+//! Cause: a durable commit writes its record to the log and then waits for the sync. When the sync fails,
+//! `commit` returns `IoError` and the transaction is dropped, which writes an abort record behind the commit
+//! record and undoes the work in memory (`TxnKV::commit` and `Drop`, `src/index/txn.rs`). Recovery meets the
+//! commit record first and forgets where the transaction's updates end (`mark_committed`,
+//! `src/store/recovery.rs`), so the abort record behind it finds nothing to undo (`mark_aborted`). Redo skips
+//! the work, but pages that a checkpoint wrote in between hold it, and nothing says any more that it was
+//! aborted.
 //!
-//! Sequence: on the durable route, commit; the `fsync` of the log fails once, under a commit to two
-//! leaves; a checkpoint; the same client goes on, sees that commit undone, replaces the version that
-//! it had replaced and writes more to one of the leaves, until the engine folds it and drops what was
-//! aborted there; a checkpoint; the process ends, and the database is opened again. No power is lost.
+//! This is a regression: in 0.1.0 and 0.1.1 a failed sync of the log panicked (`GatherWriter::sync`,
+//! `src/utils/data.rs`: `must_ok!`). Since 0.1.2 it is an error value, and the engine goes on.
 //!
-//! Symptom: what the failed commit wrote is there again, beside the work of those who were shown that
-//! it had not happened and who replaced the same version. From the second checkpoint on the folded
-//! leaf does not show it, and the other one does: half of a transaction.
+//! Sequence:
+//! 1. On the durable route, let the `fsync` of the log fail once, under a commit to two leaves, and write a
+//!    checkpoint.
+//! 2. With the same client, which sees that commit undone, replace the version that it had replaced.
+//! 3. Write more to one of the two leaves, until the engine folds it and drops what was aborted there, and
+//!    write a checkpoint.
+//! 4. End the process, without a power loss, and open the database again.
 //!
-//! Broken promises: of two transactions that replace one version, one is refused; a transaction is
-//! whole or absent.
+//! Symptom: what the failed commit wrote is there again. Beside it stands the work of clients that were shown
+//! that it had not happened, and that replaced the same version. From the second checkpoint on the folded leaf
+//! does not show it and the other one does: half of a transaction.
+//!
+//! Broken promises: of two transactions that replace one version, one is refused. A transaction is whole or
+//! absent.
+//!
+//! Ruled out: a power loss, and the failed sync alone. Each state that is opened holds everything written up to
+//! some point in time, so no byte is lost. After the same failed sync, without a checkpoint behind it, the
+//! commit is still undone after the next opening.
 
 use crate::power::search::Search;
 use faultfs::Step as Explored;

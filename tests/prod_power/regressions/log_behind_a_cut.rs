@@ -1,18 +1,27 @@
-//! Cause: recovery goes over the files of a log, the oldest first. Where a record is cut or malformed
-//! it truncates the file and leaves the loop ("if we truncated the file, we must stop here",
-//! `Recovery::analyze` in `src/store/recovery.rs`): younger files of the stream are neither read nor
-//! removed, the truncation is not synced, and the log is written on in the youngest file.
+//! Cause: recovery goes over the files of a log, the oldest first. Where a record is cut off or malformed it
+//! truncates the file and leaves the loop ("if we truncated the file, we must stop here", `Recovery::analyze`
+//! in `src/store/recovery.rs`). The younger files of the stream are neither read nor removed, the truncation is
+//! not synced, and the engine goes on writing to the youngest file.
 //!
-//! Sequence: on the durable route, the power fails while a transaction is written that spans log files,
-//! and the end of the file before the youngest is not on disk as it was written; the database is
-//! opened, commits, and loses its power again, or is killed.
+//! Sequence:
+//! 1. On the durable route, write a transaction that spans log files.
+//! 2. Cut the power while it is committed, so that the end of a file before the youngest one is not on disk as
+//!    it was written.
+//! 3. Open the database, and commit another transaction, which is acknowledged.
+//! 4. Kill the process, or cut the power again.
+//! 5. Open the database.
 //!
-//! Symptom: the next recovery either meets the torn record once more, when the truncation is lost as
-//! well, and does not read the younger file: commits that were acknowledged since are gone. Or new
-//! records fill the torn place exactly, and what was behind it is read again. Or it goes on from the end of the cut file into what the younger one held before: work that the first
-//! recovery had left out is there again, or the opening is refused as `Corruption`.
+//! Symptom: one of three things happens at the last opening. When the truncation is lost as well, recovery
+//! meets the torn record once more and does not read the younger file: commits that were acknowledged since are
+//! gone. When new records fill the torn place exactly, what was behind it is read again. Or recovery goes on
+//! from the end of the truncated file into the old records of the younger one: work that the first recovery had
+//! left out is there again, or the opening is refused with `Corruption`.
 //!
 //! Broken promise: an acknowledged commit survives, and what an opening showed stays.
+//!
+//! Ruled out: the first power loss, and the second ending. Without the torn file the same steps keep both
+//! transactions whole after the kill and after the power loss. The torn transaction was never acknowledged, and
+//! the first recovery is right to leave it out; what breaks was acknowledged, or shown, after it.
 
 use crate::power::search::in_lives;
 use mace_prod::{

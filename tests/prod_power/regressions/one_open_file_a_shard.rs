@@ -1,20 +1,21 @@
-//! Cause: the cache of open data and blob files has eight shards (`src/utils/lru.rs`, `ShardLru`). A
-//! reader that misses opens the file under the shard's lock, lets go of the lock, and looks again
-//! (`StatCtx::load`, `src/meta/stat.rs`). With eight handles a shard holds one file. Whoever waits for
-//! the lock to open another file of that shard evicts the first one before its reader has looked: the
-//! lock is that of `parking_lot`, which hands itself over to the waiter when it was held for more than half a
-//! millisecond. Both go on like that, until one is held up between two of its steps.
+//! Cause: the cache of open data and blob files has eight shards (`src/utils/lru.rs`, `ShardLru`). A reader
+//! that misses opens the file under the shard's lock, releases the lock, and looks again (`StatCtx::load`,
+//! `src/meta/stat.rs`). With eight handles a shard holds one file. A reader that waits for the lock, in order
+//! to open another file of that shard, evicts the first file before its reader has looked: the lock is one of
+//! `parking_lot`, which hands itself over to the waiter when it was held for more than half a millisecond. Both
+//! readers go on like that, until one of them is delayed between two of its steps.
 //!
-//! Sequence: open with eight handles, write more files than there are shards, read them by sixteen
-//! clients on a disk where an opening takes two milliseconds.
+//! Sequence:
+//! 1. Open a database with eight handles, and write more files than there are shards.
+//! 2. Read them with sixteen clients, on a disk where opening a file takes two milliseconds.
 //!
-//! Symptom: on an idle machine the readers never return; on a busy one, where the scheduler pulls them
-//! apart, they return after several times the openings of a single reader of as many values.
+//! Symptom: on an idle machine the readers never return. On a busy one, where the scheduler separates them,
+//! they return after several times as many openings as a single reader of as many values needs.
 //!
 //! Broken promise: the option is documented as the "maximum number of open data-file handles cached
-//! concurrently". A small cache may be slow; it may not be a hang.
+//! concurrently". A small cache may be slow, but it must not hang.
 //!
-//! Ruled out: the slow disk. One client that reads as many values on it comes back, and the sixteen have
+//! Ruled out: the slow disk. One client that reads as many values on it returns, and the sixteen are given
 //! three times as long.
 
 use crate::power::{

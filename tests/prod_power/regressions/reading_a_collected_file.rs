@@ -1,21 +1,25 @@
-//! Cause: `StatCtx::load` (`src/meta/stat.rs`) looks up which file holds an address, lets go of the
-//! lock, and opens that file when it is not among the open ones. Collection may publish the
-//! rewritten file and remove the old one in between (`rewrite_files`, `src/store/gc.rs`), and
-//! `MetaReader::new` (`src/map/data.rs`) takes a file that is not there for a reason to abort.
-//! Everyone who loads a page or a value goes this way: clients, checkpoints, and the evictor when it
-//! folds a page (`Evictor::evict_bucket`), in which a soak met it first.
+//! Cause: `StatCtx::load` (`src/meta/stat.rs`) looks up which file holds an address, releases the lock, and
+//! opens that file when it is not among the open ones. In between a collection may publish the rewritten file
+//! and remove the old one (`rewrite_files`, `src/store/gc.rs`), and `MetaReader::new` (`src/map/data.rs`)
+//! aborts when a file is absent. Every load of a page or a value goes this way: those of clients, of
+//! checkpoints, and of the evictor when it folds a page (`Evictor::evict_bucket`).
 //!
-//! Sequence: overwrite every second value and write a checkpoint, so that all older files are worth
-//! rewriting; in the next process collect while a client reads. The disk is slow twice: when the first
-//! rewritten file is made, so that the client gets to one of the files that come later, and when the
-//! client opens that one. Without a slow disk a soak met it about once in a hundred cycles.
+//! Sequence:
+//! 1. Overwrite every second value several times, with a checkpoint each time, so that all older files are
+//!    worth rewriting.
+//! 2. In the next process, collect garbage while a client reads.
+//! 3. Delay the disk when the collection makes its first rewritten file, so that the client reaches a file that
+//!    is collected later.
+//! 4. Delay the disk again when the client opens that file.
 //!
-//! Symptom: the process aborts: `fatal: must_ok failed: can't open payload metadata`.
+//! Symptom: the process aborts: `fatal: must_ok failed: can't open payload metadata`. Under long random work
+//! without a slow disk it showed about once in a hundred rounds, first in the evictor.
 //!
-//! Broken promise: "readers see exactly their snapshot" while files are collected; and an invariant
-//! that fails must not be reachable through the public interface.
+//! Broken promise: "a reachable address stays readable until its metadata is durable"
+//! (`emergent.reachable_junk_lifecycle`), and an invariant that fails must not be reachable through the public
+//! interface.
 //!
-//! Ruled out: the slow disk. The same reading before the collection, on the same disk, ends.
+//! Ruled out: the slow disk. The same reading before the collection, on the same disk, comes to its end.
 
 use crate::power::{
     record::{Places, recorded, set_up, trace},

@@ -1,24 +1,32 @@
-//! Cause: `Recovery::analyze` (`src/store/recovery.rs`) goes over the files of a stream,
-//! `for i in file_id..=latest_file_id`, and leaves that loop only behind `if pos < end`, which is a
-//! record that is cut or malformed within its file. A file that lost its end between two records, or
-//! all of it (`if end == 0 { continue }`), is taken for one that ended there, and the next file is
-//! believed. No record or file says how long the file before was. A name that is missing in between
-//! is `Corruption` ("wal gap detected"), in the same loop; one that is missing before the oldest file
-//! that is there is not seen at all, unless log files had been removed before: `wal_file_range` takes
-//! the smallest number in the folder, and `load_physical_stream_boot` lets the stream begin there.
+//! Cause: `Recovery::analyze` (`src/store/recovery.rs`) goes over the files of a stream, `for i in
+//! file_id..=latest_file_id`, and leaves that loop only behind `if pos < end`, which is a record that is cut
+//! off or malformed within its file. A file that lost its end between two records, or all of it (`if end == 0 {
+//! continue }`), is taken for one that ended there, and the next file is believed. No record and no file says
+//! how long the previous file was.
 //!
-//! Sequence: on the durable route, a transaction that spans several log files is written; before its
-//! commit has synced the first of them, the power fails, when the end of the first file is not on
-//! disk and the later files are.
+//! A name that is missing in between is `Corruption` ("wal gap detected"), in the same loop. A name that is
+//! missing before the oldest file is not noticed at all, unless log files had been removed before:
+//! `wal_file_range` takes the smallest number in the folder, and `load_physical_stream_boot` lets the stream
+//! begin there.
 //!
-//! Symptom: the commit record in a later file is believed, and the transaction is there without the
-//! writes that stood in the lost part, or in the file whose name is lost. It was never acknowledged.
-//! Without a commit record its undo follows the links of its records into the lost part, and the
-//! opening is refused as `Corruption`, for ever.
+//! Sequence:
+//! 1. On the durable route, write a transaction that spans several log files.
+//! 2. Cut the power before its commit has synced the first of them, when the end of that file is not on disk
+//!    and the later files are.
+//! 3. Open the database.
 //!
-//! Broken promise: a transaction is whole or absent. Such a crash state is legal where sizes of
-//! different files may persist in any order (POSIX; not the strict journals of ext4 and xfs as this
-//! suite models them; delayed allocation makes it thinkable on ext4).
+//! Symptom: recovery believes the commit record in a later file. The transaction is there, without the writes
+//! in the lost part, or in the file whose name is lost. It was never acknowledged. Without a commit record, its
+//! undo follows the links of its records into the lost part, and the opening is refused with `Corruption`, for
+//! ever.
+//!
+//! Broken promise: a transaction is whole or absent. Such a crash state is legal where the sizes of different
+//! files may persist in any order: in POSIX, though not with the strict journals of ext4 and xfs as this suite
+//! models them. Delayed allocation makes it thinkable on ext4.
+//!
+//! Ruled out: any other loss. A crash state is put down to this cause only where it keeps every promise once
+//! the ends and the names of the older log files are put back. In the program, with the first file whole, all
+//! 20 writes of the transaction are there.
 
 use crate::power::{explore::known_of, search::Search};
 use faultfs::{Finding, Step as Explored};

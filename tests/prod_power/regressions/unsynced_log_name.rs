@@ -1,16 +1,22 @@
-//! Cause: whether the folder of the log has to be synced with the first commit follows from whether
-//! the log file was there when the database was opened (`log_dir_dirty = !exists(path)` in
-//! `Logging::new`, `src/cc/log.rs`), and not from whether its name is durable. An opening makes the
-//! file; only a commit of the same process syncs the folder.
+//! Cause: whether the folder of the log has to be synced with the first commit follows from whether the log
+//! file was there when the database was opened (`log_dir_dirty = !exists(path)` in `Logging::new`,
+//! `src/cc/log.rs`), not from whether its name is durable. An opening makes the file, but only a commit of the
+//! same process syncs the folder.
 //!
-//! Sequence: on the durable route, open a new database and close it, or kill it, before anything is
-//! committed; open it again and commit, which is acknowledged; lose the power.
+//! Sequence:
+//! 1. On the durable route, open a new database, and close it (or kill the process) before anything is
+//!    committed.
+//! 2. Open it again and commit, which is acknowledged.
+//! 3. Cut the power, and open the database.
 //!
-//! Symptom: the file of the log was synced and its name was not: it is gone with all its commits.
-//! The same follows the recovery from a power loss by an opening that writes nothing.
+//! Symptom: the bytes of the log file were synced and its name was not: the file is gone, with all its commits.
+//! The same happens after a recovery from a power loss by an opening that writes nothing.
 //!
-//! Broken promise: an acknowledged commit survives. Such a crash state is legal where `fsync` of a new
-//! file does not make its name durable (POSIX; in practice ext4 and xfs do write it).
+//! Broken promise: an acknowledged commit survives. Such a crash state is legal where `fsync` of a new file
+//! does not make its name durable (POSIX; in practice ext4 and xfs do write it).
+//!
+//! Ruled out: the bytes of the log. In the program the power loss takes only the name of that file. With the
+//! name kept, the commit is there.
 
 use crate::power::search::Search;
 use faultfs::Step as Explored;
