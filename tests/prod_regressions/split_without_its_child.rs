@@ -19,8 +19,8 @@
 //!
 //! Broken promise: a commit that returned with `sync_on_write` survives the death of the process.
 //!
-//! Ruled out: the hold, the checkpoint and the kill. With the client held at each page that it allocates
-//! before, the same checkpoint and the same kill leave a database in which every read returns.
+//! Ruled out: the hold, the checkpoint and the kill. With the client held at any of the pages that it allocates
+//! before that one, the same checkpoint and the same kill leave a database in which every read returns.
 
 use mace_prod::{
     engine::{BucketOptions, Driver, Preset, mace::MaceDriver},

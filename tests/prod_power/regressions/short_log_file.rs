@@ -1,8 +1,8 @@
-//! Cause: `Recovery::analyze` (`src/store/recovery.rs`) goes over the files of a stream, `for i in
-//! file_id..=latest_file_id`, and leaves that loop only behind `if pos < end`, which is a record that is cut
-//! off or malformed within its file. A file that lost its end between two records, or all of it (`if end == 0 {
-//! continue }`), is taken for one that ended there, and the next file is believed. No record and no file says
-//! how long the previous file was.
+//! Cause: `Recovery::analyze` (`src/store/recovery.rs`) goes over the files of a stream,
+//! `for i in file_id..=latest_file_id`, and leaves that loop only behind `if pos < end`, which is a record that
+//! is cut off or malformed within its file. A file that lost its end between two records, or all of it
+//! (`if end == 0 { continue }`), is taken for one that ended there, and the next file is believed. No record
+//! and no file says how long the previous file was.
 //!
 //! A name that is missing in between is `Corruption` ("wal gap detected"), in the same loop. A name that is
 //! missing before the oldest file is not noticed at all, unless log files had been removed before:
@@ -21,10 +21,10 @@
 //! ever.
 //!
 //! Broken promise: a transaction is whole or absent. Such a crash state is legal where the sizes of different
-//! files may persist in any order: in POSIX, though not with the strict journals of ext4 and xfs as this suite
-//! models them. Delayed allocation makes it thinkable on ext4.
+//! files may persist in any order: in POSIX, though not under a strict journal of names and sizes, such as the
+//! one by which ext4 and xfs are modelled here. Delayed allocation makes it thinkable on ext4.
 //!
-//! Ruled out: any other loss. A crash state is put down to this cause only where it keeps every promise once
+//! Ruled out: any other loss. A crash state is attributed to this cause only where it keeps every promise once
 //! the ends and the names of the older log files are put back. In the program, with the first file whole, all
 //! 20 writes of the transaction are there.
 
