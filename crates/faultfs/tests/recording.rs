@@ -331,7 +331,8 @@ fn what_was_written_and_synced_is_counted() {
     // A second sync finds nothing; another file's bytes are not of this one.
     assert_eq!(
         volume(|root| {
-            let (a, b) = (new(root, "a"), new(root, "b"));
+            let a = new(root, "a");
+            let b = new(root, "b");
             a.write_all_at(b"0123456789", 0).unwrap();
             b.write_all_at(b"other", 0).unwrap();
             a.sync_data().unwrap();

@@ -463,8 +463,8 @@ mod tests {
         for finding in sources.findings.all() {
             let issue = sources.issue(&finding.id).unwrap();
             let (_, patch) = issue.split_once("```diff\n").expect(&finding.id);
-            let (applied, said) = applies(patch.strip_suffix("```\n").unwrap());
-            assert!(applied, "{}: {said}", finding.id);
+            let (done, said) = applies(patch.strip_suffix("```\n").unwrap());
+            assert!(done, "{}: {said}", finding.id);
         }
         // One that needs another fix below it does not apply without that.
         let above = sources.fixes.all().iter().find(|fix| {

@@ -250,9 +250,10 @@ impl Conclusion<'_> {
     ) -> Result<Outcome> {
         let absorbed = budgets::held(self.findings, self.version, layers);
         notes.extend(budgets::failures(&absorbed).map(|line| Note::failed(&line)));
-        let counted = match self.known_fail {
-            true => standing::known_failures(self.findings, layers),
-            false => Vec::new(),
+        let counted = if self.known_fail {
+            standing::known_failures(self.findings, layers)
+        } else {
+            Vec::new()
         };
         let promises = standing::standings(self.findings, self.version, layers);
         let parts = layers.iter().map(|judged| judged.outcome);

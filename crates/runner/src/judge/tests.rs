@@ -169,12 +169,14 @@ fn a_failure_that_no_case_explains_is_kept() {
 fn a_known_finding_counts_where_its_entry_says_so() {
     let marker = "mace-prod: known-finding id=lost-page case=meets_known";
     let gone = FINDING.replace("summary", "gone_in = [\"0.2.0\"]\nsummary");
-    let other = FINDING.replace("0.2.0", "0.1.2");
+    let older = FINDING.replace("0.2.0", "0.1.2");
+    let newer = FINDING.replace("0.2.0", "0.2.1");
     for (line, entry, features, verdict) in [
         (marker, FINDING, "failpoints", CaseOutcome::Known),
         (marker, FINDING, "", CaseOutcome::Failed),
         (marker, "", "failpoints", CaseOutcome::Failed),
-        (marker, other.as_str(), "failpoints", CaseOutcome::Failed),
+        (marker, older.as_str(), "failpoints", CaseOutcome::Known),
+        (marker, newer.as_str(), "failpoints", CaseOutcome::Failed),
         (marker, gone.as_str(), "failpoints", CaseOutcome::Failed),
         ("no marker", FINDING, "failpoints", CaseOutcome::NotReproduced),
         ("no marker", FINDING, "", CaseOutcome::Passed),

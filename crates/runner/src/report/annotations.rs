@@ -63,7 +63,7 @@ mod tests {
         let facts = vec![fact("gate"), fact(COSTS_MORE)];
         let told = |perf| annotations(&Model { perf: Some(perf), ..Model::default() });
         assert_eq!(
-            told(Perf { cases, facts, ..Perf::default() }),
+            told(Perf { facts, cases, ..Perf::default() }),
             [
                 "::error title=Put/1::regressed: +12.5 %25",
                 "::error title=costs more::Put/1: syncs 1 -> 2"
