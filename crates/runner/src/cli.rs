@@ -106,7 +106,7 @@ pub(crate) enum Command {
         /// Cases at a time
         #[arg(default_value = "8", allow_hyphen_values = true, value_parser = self::threads)]
         threads: u32,
-        /// Leave out the benches (`just perf engines`), which take some minutes
+        /// Leave out the benches (`just perf engines`), which take about a quarter of an hour
         #[arg(long)]
         no_speed: bool,
     },

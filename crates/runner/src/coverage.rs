@@ -26,6 +26,9 @@ use tools::Tools;
 /// The results of the newest run, below the root.
 const RESULTS: &str = "target/coverage";
 
+/// Where the regions are listed that no case reached, below the results.
+const REGIONS: &str = "regions.txt";
+
 /// Where the processes of the cases keep their counters, below the results.
 const COUNTERS: &str = "counters";
 
@@ -53,17 +56,25 @@ pub(crate) fn coverage(
         programs.extend(nextest.listing(part)?.binaries);
     }
     let export = tools.export(&counters, &programs, &source)?;
-    let files = reached::read(&export, &source).map_err(|error| {
+    let reached = reached::read(&export, &source).map_err(|error| {
         let what = format!("what llvm-cov says cannot be read ({error})");
         Error::new(what, counters.display(), "use the toolchain of rust-toolchain.toml")
             .because(error)
     })?;
-    if files.is_empty() {
+    if reached.is_empty() {
         let what = "nothing of the engine was counted";
         return Err(Error::new(what, source.display(), "remove target/engine and run it again"));
     }
-    console::page(&format!("\n{}", table::page(&files)));
-    Ok(outcome.max(judged(&session, &files, layers)?))
+    console::page(&format!("\n{}", table::page(&reached)));
+    let unreached = table::unreached(&reached);
+    let path = session.out.join(REGIONS);
+    files::write(&path, &unreached)?;
+    let count = unreached.lines().count();
+    console::page(&format!(
+        "in functions that are called, {count} regions are never reached: {}",
+        path.display()
+    ));
+    Ok(outcome.max(judged(&session, &reached, layers)?))
 }
 
 /// Compares what was reached with the list for the engine, where there is one.

@@ -304,8 +304,8 @@ impl Sources {
         format!(
             "[repro/{id}.rs](repro/{id}.rs) needs std and the engine, not this suite.\n{about}\n\n\
              ```sh\n{}cp SUITE/{PROGRAMS}/{id}.rs src/main.rs    # SUITE: this repository\n\
-             cargo run --release\n```\n\nMeasured: {measured} When the promise is broken its last line\n\
-             begins with `broken:` and it ends with 1, otherwise with `kept:` and 0.{}",
+             cargo run --release\n```\n\nMeasured: {measured} If the promise is broken, the program's last\n\
+             line starts with `broken:` and it exits with 1; otherwise with `kept:` and 0.{}",
             new_package(self.engine_of(id), features),
             trace_of_a_run(trace),
         )

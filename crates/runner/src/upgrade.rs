@@ -241,18 +241,12 @@ fn findings(page: &mut Page, known: &Findings, old: &Side, new: &Side) {
 
 fn promises(page: &mut Page, old: &Side, new: &Side) {
     page.title("promises");
-    // Kept before in doubt before broken; what was not tried says nothing.
-    let rank = |standing: &Standing| match standing.verdict {
-        Word::Kept => Some(0),
-        Word::InDoubt => Some(1),
-        Word::Broken => Some(2),
-        Word::NotTried => None,
-    };
     for (before, after) in old.standings.iter().zip(&new.standings) {
         let line = format!("{}: {} -> {}", after.promise.title(), before.said(), after.said());
-        match (rank(before), rank(after)) {
-            (Some(was), Some(is)) if is > was => page.worse(&line),
-            (Some(was), Some(is)) if is < was => page.better(&line),
+        // What fails and is not explained may be worse or better than a finding; what was not tried says nothing.
+        match (before.verdict, after.verdict) {
+            (Word::Kept, Word::InDoubt | Word::Broken) => page.worse(&line),
+            (Word::InDoubt | Word::Broken, Word::Kept) => page.better(&line),
             _ => page.say(&line),
         }
     }
@@ -370,6 +364,7 @@ fn measure(
     let mut last = String::new();
     let status = interrupts.stream(&mut command, &mut |line| {
         if !line.trim().is_empty() {
+            console::note(line);
             line.clone_into(&mut last);
         }
     });

@@ -1,4 +1,5 @@
-//! What a run reached, as text: a table by file, and below it the functions that nobody called.
+//! What a run reached, as text: a table by file, and below it the functions that nobody called; the regions
+//! that nobody reached in the other ones.
 
 use super::{list, reached::Files};
 use std::fmt::{self, Write};
@@ -71,10 +72,40 @@ pub(super) fn page(files: &Files) -> String {
     text
 }
 
+/// The regions that nobody reached in functions that were called, one a line: `src/a.rs:3:9-4:10  Tree::get`.
+pub(super) fn unreached(files: &Files) -> String {
+    let mut text = String::new();
+    for (name, file) in files {
+        for ((from, to), _) in file.regions.iter().filter(|(_, reached)| !**reached) {
+            // A function's regions follow its beginning.
+            let function = file.functions.range(..=*from).next_back().map(|(_, function)| function);
+            let Some(function) = function.filter(|function| function.called) else { continue };
+            let _ =
+                writeln!(text, "{name}:{}:{}-{}:{}  {}", from.0, from.1, to.0, to.1, function.name);
+        }
+    }
+    text
+}
+
 #[cfg(test)]
 mod tests {
-    use super::page;
+    use super::{page, unreached};
     use crate::coverage::reached::{File, Files, Function};
+
+    #[test]
+    fn a_region_in_a_called_function_is_named() {
+        let function = |name: &str, called| Function { name: name.to_owned(), called };
+        let functions = [((1, 1), function("Tree::get", true)), ((9, 1), function("idle", false))];
+        let regions = [
+            (((1, 1), (7, 2)), true),
+            (((3, 9), (4, 10)), false),
+            (((5, 9), (6, 10)), true),
+            (((9, 1), (12, 2)), false),
+        ];
+        let file = File { functions: functions.into(), regions: regions.into() };
+        let text = unreached(&Files::from([("src/a.rs".to_owned(), file)]));
+        assert_eq!(text, "src/a.rs:3:9-4:10  Tree::get\n");
+    }
 
     #[test]
     fn the_page_counts_and_names() {

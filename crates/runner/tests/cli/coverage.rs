@@ -9,7 +9,11 @@ const LIST: &str = ".config/coverage/0.2.0.toml";
 /// An engine of four functions, one of which is for any type.
 const SOURCE: &str = "\
 #[inline(never)]
-pub fn met() {}
+pub fn met() {
+    if std::env::args().count() > 99 {
+        idle();
+    }
+}
 #[inline(never)]
 pub fn doomed() {}
 #[inline(never)]
@@ -75,6 +79,10 @@ fn cargo_coverage_counts_killed_children() {
     let idle = "\nnever called\n  src/lib.rs\n      idle\n";
     let run = coverage("failpoints", 0, &[page, idle]);
     assert!(run.stderr.contains("no list is kept for this mace-kv 0.2.0"), "{run:#?}");
+    // The branch that nobody takes, in a function that is called.
+    let regions = fixture.read("target/coverage/regions.txt");
+    let [region] = regions.lines().collect::<Vec<_>>()[..] else { panic!("{regions}") };
+    assert!(region.starts_with("src/lib.rs:3:38-5:6  met"), "{regions}");
 
     fixture.write(LIST, "");
     let run = coverage("failpoints", 1, &[page, "FAILED: src/lib.rs: idle: no case calls it"]);
