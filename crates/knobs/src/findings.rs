@@ -129,7 +129,7 @@ impl Finding {
 
     /// What it takes, for people: `an unlucky moment, a kill`.
     pub fn takes(&self) -> String {
-        self.takes.iter().map(|takes| takes.title()).collect::<Vec<_>>().join(", ")
+        Takes::titles(&self.takes)
     }
 
     /// Every version that the entry names.

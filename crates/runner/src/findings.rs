@@ -243,40 +243,32 @@ impl Sources {
 
     /// What the entry says, as a list.
     fn facts(finding: &Finding) -> String {
-        let mut text = format!("- Engine: {PACKAGE} {}\n", finding.engine.join(", "));
-        let mut say = |what: &str, said: Option<&str>| {
-            if let Some(said) = said {
-                let _ = writeln!(text, "- {what}: {said}");
-            }
-        };
-        say("Severity", Some(finding.severity.title()));
-        say("Breaks", Some(finding.promise.title()));
         let invariant = finding.invariant.as_ref();
         let invariant = invariant.map(|id| format!("`{id}` of the engine's registry"));
-        say("Invariant", invariant.as_deref());
-        say("Takes", Some(&finding.takes()));
-        say("Since", finding.since.as_deref());
-        say("Workaround", finding.workaround.as_deref());
-        say("Tracker", finding.tracker.as_deref());
-        text
+        listed(&[
+            ("Engine", Some(&format!("{PACKAGE} {}", finding.engine.join(", ")))),
+            ("Severity", Some(finding.severity.title())),
+            ("Breaks", Some(finding.promise.title())),
+            ("Invariant", invariant.as_deref()),
+            ("Takes", Some(&finding.takes())),
+            ("Since", finding.since.as_deref()),
+            ("Workaround", finding.workaround.as_deref()),
+            ("Tracker", finding.tracker.as_deref()),
+        ])
     }
 
     /// What is known of a finding in another engine; `how` is how to see it.
     fn push_other(&self, text: &mut String, other: &Other, how: &str) {
         let Other { id, summary, fix, shown, .. } = other;
-        let _ = writeln!(text, "- Engine: {}", self.engine_of(id).name());
-        for (what, said) in [
+        text.push_str(&listed(&[
+            ("Engine", Some(&self.engine_of(id).name())),
             ("Severity", Some(other.severity.title())),
             ("Breaks", Some(other.promise.title())),
-            ("Takes", Some(other.takes().as_str())),
+            ("Takes", Some(&other.takes())),
             ("Since", other.since.as_deref()),
             ("Workaround", other.workaround.as_deref()),
             ("Tracker", other.tracker.as_deref()),
-        ] {
-            if let Some(said) = said {
-                let _ = writeln!(text, "- {what}: {said}");
-            }
-        }
+        ]));
         let said: Vec<&str> = shown.iter().map(|shown| shown.said.as_str()).collect();
         push(text, "What happens", &said.join("\n\n"));
         push(text, "Reproduction", how);
@@ -353,6 +345,17 @@ impl Sources {
         }
         Ok(places.join(", "))
     }
+}
+
+/// Facts as a list, without those that nobody knows.
+fn listed(facts: &[(&str, Option<&str>)]) -> String {
+    let mut text = String::new();
+    for (what, said) in facts {
+        if let Some(said) = said {
+            let _ = writeln!(text, "- {what}: {said}");
+        }
+    }
+    text
 }
 
 /// The trace of a run of a program, where it prints one.

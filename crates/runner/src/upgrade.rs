@@ -22,11 +22,11 @@ use process::{
     wanted::{Wanted, mace_alone},
 };
 use results::{
-    Case, CaseOutcome,
+    CaseOutcome,
     contents::{Contents, PROGRAM},
     costs::Change,
     document,
-    gate::{Comparison, Verdict},
+    gate::{Comparison, Gate, Verdict},
     standing::{Standing, Word},
 };
 use std::{
@@ -111,7 +111,7 @@ pub(crate) fn upgrade(
     let known = Findings::load(root)?;
     findings(&mut page, &known, &old, &new);
     promises(&mut page, &old, &new);
-    cases(&mut page, &known, &old, &new);
+    cases(&mut page, &old, &new);
     folders(&mut page, &folder, [&old, &new], interrupts)?;
     let compared = root.join(knobs.get(knob::MACE_PERF_OUT_DIR)).join("compare.json");
     page.title("speed and costs");
@@ -252,14 +252,12 @@ fn promises(page: &mut Page, old: &Side, new: &Side) {
     }
 }
 
-/// Cases that fail with one of the two alone. What concerns a known finding is no failure of that kind:
-/// [`findings`] has it.
-fn cases(page: &mut Page, known: &Findings, old: &Side, new: &Side) {
+/// Cases that fail with one of the two alone. A known finding is no failure, whether it shows or not:
+/// [`findings`] has it. A regression that fails in another way is one.
+fn cases(page: &mut Page, old: &Side, new: &Side) {
     page.title("cases");
-    let is_regression = |case: &Case| known.all().iter().any(|of| of.case == case.id.name);
     let failing = |side: &Side| -> BTreeSet<String> {
-        let failed = side.judged.layer.failures().filter(|case| !is_regression(case));
-        failed.map(|case| case.id.name.clone()).collect()
+        side.judged.layer.failures().map(|case| case.id.name.clone()).collect()
     };
     let was = failing(old);
     let is = failing(new);
@@ -383,6 +381,7 @@ fn speed(page: &mut Page, path: &Path, sides: [&Side; 2]) -> Result<()> {
         let what = format!("the comparison is of {} and {}", engines[0], engines[1]);
         return Err(Error::new(what, path.display(), "report this as a bug of the runner"));
     }
+    let before = page.worse;
     for case in &compared.cases {
         let verdict = case.verdict.name();
         let Some(estimate) = &case.estimate else {
@@ -409,6 +408,12 @@ fn speed(page: &mut Page, path: &Path, sides: [&Side; 2]) -> Result<()> {
             _ => page.say(&line),
         }
     }
-    page.say(&format!("the gate says {}", compared.gate.name()));
+    let gate = format!("the gate says {}", compared.gate.name());
+    // It may have failed by what none of the lines above says.
+    if compared.gate == Gate::Failed && page.worse == before {
+        page.worse(&gate);
+    } else {
+        page.say(&gate);
+    }
     Ok(())
 }

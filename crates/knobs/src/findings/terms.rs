@@ -134,6 +134,16 @@ pub enum Takes {
 }
 
 impl Takes {
+    /// Several, for people: `an unlucky moment, a kill`.
+    pub fn titles(takes: &[Self]) -> String {
+        takes.iter().map(|takes| takes.title()).collect::<Vec<_>>().join(", ")
+    }
+
+    /// Whether it is a power loss, of whichever profile.
+    pub const fn is_power_loss(self) -> bool {
+        matches!(self, Self::StrictLoss | Self::Ext4Ordered | Self::Xfs | Self::PosixWeak)
+    }
+
     /// For people.
     pub const fn title(self) -> &'static str {
         match self {

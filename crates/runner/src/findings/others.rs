@@ -72,7 +72,7 @@ impl Other {
         let takes = facts.said("Takes").split(", ");
         let takes = takes.map(|said| facts.word("Takes", said)).collect::<Result<_>>()?;
         let since = facts.text("Since");
-        if since.as_deref().is_some_and(|since| !is_version(since)) {
+        if since.as_deref().is_some_and(|since| semver::Version::parse(since).is_err()) {
             let remedy = "write it as a version, such as 0.2.0";
             return Err(refused(name, "says `Since: ` of no version", remedy));
         }
@@ -93,7 +93,7 @@ impl Other {
 
     /// What it takes, for people.
     pub(super) fn takes(&self) -> String {
-        self.takes.iter().map(|takes| takes.title()).collect::<Vec<_>>().join(", ")
+        Takes::titles(&self.takes)
     }
 
     /// Which tests show it, and what runs them.
@@ -155,11 +155,6 @@ impl<'n> Facts<'n> {
             refused(self.name, &what, &error.to_string())
         })
     }
-}
-
-fn is_version(text: &str) -> bool {
-    let mut numbers = text.split('.');
-    numbers.clone().count() == 3 && numbers.all(|number| number.parse::<u64>().is_ok())
 }
 
 /// The findings in other engines, as their notes tell of them.

@@ -25,10 +25,6 @@ const FEATURES: &str = "Features: ";
 /// How a program's header opens the trace of a run, which it prints behind `trace: `.
 const TRACE: &str = "Trace:\n\n";
 
-/// What a finding takes that takes a power loss.
-const POWER_LOSSES: [Takes; 4] =
-    [Takes::StrictLoss, Takes::Ext4Ordered, Takes::Xfs, Takes::PosixWeak];
-
 /// How a program's header says how often it showed its finding.
 const MEASURED: &str = "Measured: ";
 
@@ -143,7 +139,7 @@ impl Program {
     /// The program of `id`, unless its finding takes a power loss and it lacks the trace that shows why the crash
     /// state is legal.
     pub(super) fn traced(self, id: &str, takes: &[Takes]) -> Result<Self> {
-        let takes_power_loss = takes.iter().any(|takes| POWER_LOSSES.contains(takes));
+        let takes_power_loss = takes.iter().any(|takes| takes.is_power_loss());
         if takes_power_loss && self.trace.is_empty() {
             let what = "the header has no part `Trace:`, and the finding takes a power loss";
             let remedy = "print lines `trace: …` of what was durable, and put them there, indented";

@@ -166,7 +166,10 @@ fn cargo_an_upgrade_says_what_got_slower() {
         .replace("\"regressed\"", "\"faster\"")
         .replace("\"limit_pct\": 0.0", "\"limit_pct\": 1.5");
     let faster = "  better  Put/K16-V16/1: 100 -> 120 ns (+20.0 %), faster\n";
-    says(&quick, &[faster, "  costs Put/K16-V16/1: syncs 100 -> 101 (+1.0 %)\n", "0 got worse"]);
+    let costs = "  costs Put/K16-V16/1: syncs 100 -> 101 (+1.0 %)\n";
+    says(&quick, &[faster, costs, "  WORSE   the gate says failed\n", "1 got worse"]);
+    let passed = quick.replace("\"failed\"", "\"passed\"");
+    says(&passed, &[faster, costs, "  the gate says passed\n", "0 got worse"]);
     fixture.write("compared.json", &regressed(head, base));
     measured().refused_by("prod", &["the comparison is of ", "report this as a bug"]);
 }
