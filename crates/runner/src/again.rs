@@ -89,7 +89,7 @@ pub(crate) fn of_last_report(session: &Session, mode: Option<Mode>) -> Result<Ve
         })?;
         for case in cases {
             for settings in kept.settings(&part, seed, &case, &own) {
-                add(&mut found, &part, Repetition { seed, settings }, case.clone());
+                add(&mut found, &part, seed, &settings, case.clone());
             }
         }
     }
@@ -99,14 +99,29 @@ pub(crate) fn of_last_report(session: &Session, mode: Option<Mode>) -> Result<Ve
     Ok(found)
 }
 
-/// Adds a case to those of its part and repetition.
-fn add(all: &mut Vec<Again>, part: &Part, repetition: Repetition, case: CaseId) {
-    match all.iter_mut().find(|again| again.part == *part && again.repetition == repetition) {
-        Some(again) => {
-            again.cases.insert(case);
-        }
-        None => all.push(Again { part: part.clone(), repetition, cases: Inventory::from([case]) }),
+/// Adds a case to those of its part, seed and settings.
+fn add(all: &mut Vec<Again>, part: &Part, seed: u64, settings: &[Setting], case: CaseId) {
+    let is_of_seed = |again: &&mut Again| again.part == *part && again.repetition.seed == seed;
+    let mut of_seed = all.iter_mut().filter(is_of_seed);
+    if let Some(again) = of_seed.find(|again| again.repetition.settings == settings) {
+        again.cases.insert(case);
+        return;
     }
+    let number = 1 + all.iter_mut().filter(is_of_seed).count();
+    let repetition = Repetition { seed, settings: settings.to_vec(), number };
+    all.push(Again { part: part.clone(), repetition, cases: Inventory::from([case]) });
+}
+
+/// The cases of these failing seeds, in the parts of a run.
+pub(crate) fn of_seeds(seeds: &BTreeSet<FailingSeed>, parts: &[Part]) -> Vec<Again> {
+    let mut all: Vec<Again> = Vec::new();
+    for seed in seeds {
+        let Ok(root) = seed.root_seed.parse() else { continue };
+        if let Some(part) = parts.iter().find(|part| is_of(seed, part)) {
+            add(&mut all, part, root, &seed.settings, seed.case.clone());
+        }
+    }
+    all
 }
 
 /// The parts of these cases, each once.
@@ -158,21 +173,23 @@ impl FailingSeeds {
 
     /// Those that a run of these parts tries first: those of its engine and builds. A run tries its own
     /// seed anyway.
-    pub(crate) fn due(&self, parts: &[Part], origin: &Origin) -> Vec<Again> {
+    pub(crate) fn due(&self, parts: &[Part], origin: &Origin) -> BTreeSet<FailingSeed> {
         let own = settings(origin);
-        let mut due: Vec<Again> = Vec::new();
-        for seed in &self.failing.seeds {
-            let Ok(root) = seed.root_seed.parse() else { continue };
-            let repetition = Repetition { seed: root, settings: seed.settings.clone() };
-            let is_own = root == origin.seed && seed.settings == own;
-            let part = parts.iter().find(|part| is_of(seed, part));
-            let Some(part) = part.filter(|_| !is_own) else { continue };
-            if of_run(&seed.settings) != of_run(&own) {
-                continue;
-            }
-            add(&mut due, part, repetition, seed.case.clone());
-        }
-        due
+        let root = origin.seed.to_string();
+        let is_due = |seed: &&FailingSeed| {
+            let is_own = seed.root_seed == root && seed.settings == own;
+            parts.iter().any(|part| is_of(seed, part))
+                && !is_own
+                && of_run(&seed.settings) == of_run(&own)
+        };
+        self.failing.seeds.iter().filter(is_due).cloned().collect()
+    }
+
+    /// Keeps the failing seeds of a plan: another machine may have made it.
+    pub(crate) fn keep(&mut self, planned: &BTreeSet<FailingSeed>) -> Result<()> {
+        let before = self.failing.clone();
+        self.failing.seeds.extend(planned.iter().cloned());
+        self.write(&before)
     }
 
     /// What a case was set when it failed with this root seed, on the engine of `own`; `own` where no run kept it.
@@ -232,7 +249,7 @@ impl FailingSeeds {
 
 #[cfg(test)]
 mod tests {
-    use super::{Failing, FailingSeed, FailingSeeds};
+    use super::{Failing, FailingSeed, FailingSeeds, of_seeds};
     use crate::{
         origin::Origin,
         part::{Mode, parts},
@@ -263,7 +280,8 @@ mod tests {
             knobs: Vec::new(),
             started: SystemTime::now(),
         };
-        let due = seeds.due(&parts(Mode::All, "failpoints"), &origin);
+        let parts = parts(Mode::All, "failpoints");
+        let due = of_seeds(&seeds.due(&parts, &origin), &parts);
         assert!(due.iter().all(|again| again.repetition.settings == owned(then)));
         due.iter().map(|again| again.cases.len()).sum()
     }

@@ -3,14 +3,14 @@
 //! so a case that fell between two shards is missing, and a case that two ran is said.
 
 use crate::{
+    again::FailingSeeds,
     judge::{self, Facts},
-    junit,
-    nextest::Inventory,
+    junit, nextest,
     origin::{self, Origin},
     part::{Mode, Part},
-    plan::{Plan, SHARD, Shard},
+    plan::{FIRST, Plan, SHARD, Shard},
     record::Judged,
-    run::{self, Conclusion, Note, Sharded},
+    run::{self, Conclusion, Note, Sharded, Turn},
 };
 use knobs::{Knobs, findings::Findings};
 use process::{Error, Outcome, Result, engine::PACKAGE, folder};
@@ -18,7 +18,7 @@ use results::CaseId;
 use std::{
     collections::BTreeSet,
     fs,
-    path::PathBuf,
+    path::{Path, PathBuf},
     time::{Duration, SystemTime},
 };
 
@@ -33,6 +33,7 @@ pub(crate) fn merge_shards(flags: &[(&str, &str)], folders: &[PathBuf]) -> Resul
     let findings = if is_mace { Findings::load(knobs.root())? } else { Findings::default() };
     let findings = findings.with_fixes(plan.engine_fixes.iter().map(String::as_str));
     let out = folder::writable(&knobs.root().join("target/prod"))?;
+    let mut failing = FailingSeeds::open(&out)?;
     run::remove_old_reports(&out)?;
     let mut notes = absent(&shards);
     for Shard { which, notes: lines, .. } in &shards {
@@ -48,18 +49,7 @@ pub(crate) fn merge_shards(flags: &[(&str, &str)], folders: &[PathBuf]) -> Resul
         started: SystemTime::UNIX_EPOCH + Duration::from_secs(plan.started_unix_s),
     };
     let merge = Merge { folders, shards: &shards, findings: &findings, plan, origin: &origin };
-    let mut layers = Vec::new();
-    for (part, inventory) in plan.parts(&file)? {
-        notes.extend(duplicates(&part, &shards));
-        let judged = merge.judge(&part, inventory);
-        if judged.outcome == Outcome::Broken {
-            notes.push(Note::broken(&format_args!(
-                "layer {}: nextest could not run it in every shard",
-                part.label
-            )));
-        }
-        layers.push(judged);
-    }
+    let layers = merge.layers(&file, &mut failing, &mut notes)?;
     if plan.mode == Mode::All {
         notes.extend(run::findings_without_case(&findings, &plan.engine_version, &layers));
     }
@@ -150,37 +140,74 @@ struct Merge<'m> {
 }
 
 impl Merge<'_> {
-    fn judge(&self, part: &Part, inventory: &Inventory) -> Judged {
+    /// Judges what failed before and all parts, and keeps the seeds of what fails.
+    fn layers(
+        &self,
+        file: &Path,
+        failing: &mut FailingSeeds,
+        notes: &mut Vec<Note>,
+    ) -> Result<Vec<Judged>> {
+        failing.keep(&self.plan.failing)?;
+        let before = self.plan.before();
+        let parts = self.plan.parts(file)?;
+        let parts: Vec<_> = parts.iter().map(|(part, whole)| (part, *whole)).collect();
+        notes.extend(run::gone(&before, &parts, failing)?);
+        notes.extend(parts.iter().flat_map(|(part, _)| duplicates(part, self.shards)));
+        let mut layers = Vec::new();
+        for turn in run::turns(&parts, &before, false) {
+            let origin = nextest::origin(self.origin.clone(), turn.repeats);
+            let judged = self.judge(&turn, &origin);
+            failing.note(&judged, turn.part, &origin)?;
+            if judged.outcome == Outcome::Broken {
+                notes.push(Note::broken(&format_args!(
+                    "layer {}: nextest could not run it in every shard",
+                    judged.layer.label
+                )));
+            }
+            layers.push(judged);
+        }
+        Ok(layers)
+    }
+
+    fn judge(&self, turn: &Turn<'_>, origin: &Origin) -> Judged {
+        let Turn { part, inventory, repeats } = turn;
+        let slug = nextest::slug(part, *repeats);
         let mut report = Ok(Vec::new());
         let mut outcome = Outcome::Passed;
         let mut ended = Vec::new();
         let mut wall_s = 0.0;
-        for (folder, shard) in self.folders.iter().zip(self.shards) {
-            let Some(slice) = shard.parts.get(part.slug) else {
+        let tried = |(_, shard): &(_, &Shard)| repeats.is_none() || shard.which.number == FIRST;
+        for (folder, shard) in self.folders.iter().zip(self.shards).filter(tried) {
+            let Some(slice) = shard.parts.get(&slug) else {
                 outcome = outcome.max(Outcome::Broken);
                 continue;
             };
             outcome = outcome.max(slice.exit_code);
             ended.push(format!("shard {}: {}", shard.which.number, slice.ended));
             wall_s += slice.wall_s;
-            let path = folder.join(format!("{}.junit.xml", part.slug));
+            let path = folder.join(format!("{slug}.junit.xml"));
             match (junit::read(&path), &mut report) {
                 (Ok(records), Ok(all)) => all.extend(records),
                 (Err(why), Ok(_)) => report = Err(format!("{}: {why}", path.display())),
                 (_, Err(_)) => {}
             }
         }
-        judge::judge(Facts {
+        if ended.is_empty() {
+            ended.push("no shard ran it".to_owned());
+        }
+        let mut judged = judge::judge(Facts {
             part,
             inventory,
             report,
             findings: self.findings,
             engine: &self.plan.engine_version,
-            origin: self.origin,
+            origin,
             outcome,
             ended: ended.join(", "),
             wall: Duration::from_secs_f64(wall_s),
-        })
+        });
+        judged.layer.label = nextest::label(part, *repeats);
+        judged
     }
 }
 

@@ -60,20 +60,41 @@ pub(crate) struct Archived {
 pub(crate) struct Repetition {
     pub(crate) seed: u64,
     pub(crate) settings: Vec<(String, String)>,
+    /// The first of this seed is 1: one seed may be repeated under several settings.
+    pub(crate) number: usize,
 }
 
 /// What stands between the name of a part and the seed of a repetition.
 const SEED: &str = ", seed ";
 
 impl Repetition {
-    /// What the reports call cases of a part that run with this seed again.
-    fn label(&self, part: &str) -> String {
-        format!("{part}{SEED}{}", self.seed)
-    }
-
     /// The part whose cases a layer of the reports holds.
     pub(crate) fn part_of(label: &str) -> &str {
         label.split_once(SEED).map_or(label, |(part, _)| part)
+    }
+}
+
+/// What the reports call cases of a part.
+pub(crate) fn label(part: &Part, repeats: Option<&Repetition>) -> String {
+    let own = || part.label.to_owned();
+    repeats.map_or_else(own, |Repetition { seed, .. }| format!("{}{SEED}{seed}", part.label))
+}
+
+/// The file name that the report of cases of a part is kept under.
+pub(crate) fn slug(part: &Part, repeats: Option<&Repetition>) -> String {
+    let slug = part.slug;
+    match repeats {
+        None => slug.to_owned(),
+        Some(Repetition { seed, number: 1, .. }) => format!("{slug}-seed-{seed}"),
+        Some(Repetition { seed, number, .. }) => format!("{slug}-seed-{seed}-{number}"),
+    }
+}
+
+/// Where cases come from that may be repeated in a run that comes from `own`.
+pub(crate) fn origin(own: Origin, repeats: Option<&Repetition>) -> Origin {
+    match repeats.cloned() {
+        Some(Repetition { seed, settings, .. }) => Origin { seed, settings, ..own },
+        None => own,
     }
 }
 
@@ -102,17 +123,12 @@ impl<'s> Nextest<'s> {
 
     /// Where what is run comes from.
     pub(crate) fn origin(&self) -> Origin {
-        let own = Origin::of(self.session);
-        match self.repeats.cloned() {
-            Some(Repetition { seed, settings }) => Origin { seed, settings, ..own },
-            None => own,
-        }
+        origin(Origin::of(self.session), self.repeats)
     }
 
     /// What the reports call what is run of a part.
     pub(crate) fn label(&self, part: &Part) -> String {
-        let own = || part.label.to_owned();
-        self.repeats.map_or_else(own, |repetition| repetition.label(part.label))
+        label(part, self.repeats)
     }
 
     /// Builds what `part` needs into an archive.

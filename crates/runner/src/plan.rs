@@ -2,15 +2,19 @@
 //! Documents and their files; decides nothing. Seeds are text, as in every record.
 
 use crate::{
+    again::{self, Again},
     balance::Took,
     files,
     nextest::Inventory,
     part::{self, Mode, Part},
 };
 use process::{Error, Outcome, Result};
-use results::{Document, seeds};
+use results::{Document, failing::FailingSeed, seeds};
 use serde::{Deserialize, Serialize};
-use std::{collections::BTreeMap, path::Path};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    path::Path,
+};
 
 /// The plan's name in the folder of the archives.
 pub(crate) const PLAN: &str = "plan.json";
@@ -38,6 +42,8 @@ pub(crate) struct Plan {
     pub(crate) inventories: BTreeMap<String, Inventory>,
     /// How long the cases of each part took in the last report, by its slug; empty where it has none.
     pub(crate) times: BTreeMap<String, Vec<Took>>,
+    /// The failing seeds of earlier runs, which the first shard tries first.
+    pub(crate) failing: BTreeSet<FailingSeed>,
 }
 
 /// What one shard did.
@@ -47,7 +53,8 @@ pub(crate) struct Shard {
     #[serde(flatten)]
     pub(crate) which: seeds::Shard,
     pub(crate) plan: Plan,
-    /// What it did of each part, by slug; a part that could not run is absent.
+    /// What it did of each part and of the failing seeds, by the slug of its report; what could not run is
+    /// absent.
     pub(crate) parts: BTreeMap<String, Slice>,
     /// What failed besides cases, one line each.
     pub(crate) notes: Vec<String>,
@@ -66,12 +73,15 @@ pub(crate) struct Slice {
 }
 
 impl Document for Plan {
-    const FORMAT: u32 = 3;
+    const FORMAT: u32 = 4;
 }
 
 impl Document for Shard {
-    const FORMAT: u32 = 3;
+    const FORMAT: u32 = 4;
 }
+
+/// The shard that tries the failing seeds.
+pub(crate) const FIRST: u32 = 1;
 
 impl Plan {
     /// Reads the plan of a folder of archives.
@@ -94,6 +104,11 @@ impl Plan {
             Ok((part, inventory))
         };
         parts.map(with).collect()
+    }
+
+    /// The cases of its failing seeds, in its parts.
+    pub(crate) fn before(&self) -> Vec<Again> {
+        again::of_seeds(&self.failing, &part::parts(self.mode, &self.features))
     }
 
     /// The root seed as a number.

@@ -2,7 +2,7 @@
 //! The only module that sees all stages; each does its own work elsewhere.
 
 use crate::{
-    again::{Again, FailingSeeds},
+    again::{self, Again, FailingSeeds},
     budgets, exit, files,
     judge::{self, Facts},
     junit, leftovers,
@@ -26,8 +26,8 @@ use results::{
 };
 use std::{
     fmt::Display,
-    fs, iter,
-    path::{Path, PathBuf},
+    fs,
+    path::Path,
     time::{Instant, SystemTime},
 };
 
@@ -44,38 +44,34 @@ pub(crate) struct Order {
 }
 
 /// One call of nextest.
-struct Turn<'t> {
-    part: &'t Part,
-    inventory: Inventory,
-    repeats: Option<&'t Repetition>,
+pub(crate) struct Turn<'t> {
+    pub(crate) part: &'t Part,
+    pub(crate) inventory: Inventory,
+    pub(crate) repeats: Option<&'t Repetition>,
 }
 
-impl Order {
-    /// What of a build is run: in each part what failed before, and then, unless that is all, the parts.
-    fn turns<'t>(
-        &self,
-        group: &'t [Part],
-        listed: &[Inventory],
-        before: &'t [Again],
-    ) -> Vec<Turn<'t>> {
-        let parts = || group.iter().zip(listed);
-        let mut turns = Vec::new();
-        for (part, all) in parts() {
-            for again in before.iter().filter(|again| again.part == *part) {
-                let inventory = again.cases.intersection(all).cloned().collect();
-                turns.push(Turn { part, inventory, repeats: Some(&again.repetition) });
-            }
+/// What of these parts is run: in each what failed before, and then, unless that is all, the parts.
+pub(crate) fn turns<'t>(
+    parts: &[(&'t Part, &Inventory)],
+    before: &'t [Again],
+    is_all: bool,
+) -> Vec<Turn<'t>> {
+    let mut turns = Vec::new();
+    for (part, all) in parts {
+        for again in before.iter().filter(|again| again.part == **part) {
+            let inventory = again.cases.intersection(all).cloned().collect();
+            turns.push(Turn { part, inventory, repeats: Some(&again.repetition) });
         }
-        turns.retain(|turn| !turn.inventory.is_empty());
-        if self.only.is_none() {
-            let whole = |(part, all): (&'t Part, &Inventory)| {
-                let inventory = all.clone();
-                Turn { part, inventory, repeats: None }
-            };
-            turns.extend(parts().map(whole));
-        }
-        turns
     }
+    turns.retain(|turn| !turn.inventory.is_empty());
+    if !is_all {
+        let whole = |(part, all): &(&'t Part, &Inventory)| {
+            let inventory = (*all).clone();
+            Turn { part, inventory, repeats: None }
+        };
+        turns.extend(parts.iter().map(whole));
+    }
+    turns
 }
 
 /// Runs the parts of `order`, one after the other, whatever becomes of each.
@@ -83,11 +79,11 @@ pub(crate) fn run(session: &Session, order: &Order, interrupts: &Interrupts) -> 
     let mut failing = FailingSeeds::open(&session.out)?;
     let before = match &order.only {
         Some(only) => only.clone(),
-        None => failing.due(&order.parts, &Origin::of(session)),
+        None => again::of_seeds(&failing.due(&order.parts, &Origin::of(session)), &order.parts),
     };
     remove_old_reports(&session.out)?;
     nextest::announce(session);
-    announce_first(&before, order);
+    announce_first(&before, order.only.is_some());
     let nextest = Nextest::new(session, interrupts);
     let mut layers = Vec::new();
     let mut notes = Vec::new();
@@ -103,10 +99,9 @@ pub(crate) fn run(session: &Session, order: &Order, interrupts: &Interrupts) -> 
                 continue;
             }
         };
-        for (part, all) in group.iter().zip(&listed) {
-            notes.extend(gone(&before, part, all, &mut failing)?);
-        }
-        for turn in order.turns(group, &listed, &before) {
+        let parts: Vec<_> = group.iter().zip(&listed).collect();
+        notes.extend(gone(&before, &parts, &mut failing)?);
+        for turn in turns(&parts, &before, order.only.is_some()) {
             match run_turn(&nextest, &turn, order.threads, &mut failing) {
                 Ok(judged) => layers.push(judged),
                 Err(error) => notes.push(Note::broken(&error)),
@@ -138,9 +133,9 @@ pub(crate) fn run(session: &Session, order: &Order, interrupts: &Interrupts) -> 
 }
 
 /// Says how many cases run first because they failed before, or alone.
-fn announce_first(before: &[Again], order: &Order) {
+pub(crate) fn announce_first(before: &[Again], is_all: bool) {
     let count: usize = before.iter().map(|again| again.cases.len()).sum();
-    if order.only.is_some() {
+    if is_all {
         console::note(&format!(
             "again      {count} cases that failed in the last report, no others"
         ));
@@ -149,24 +144,25 @@ fn announce_first(before: &[Again], order: &Order) {
     }
 }
 
-/// A note for each case of a part that failed before and is no more: it may have another name, under which
-/// its seed was not tried.
-fn gone(
+/// A note for each case of these parts that failed before and is no more: it may have another name, under
+/// which its seed was not tried.
+pub(crate) fn gone(
     before: &[Again],
-    part: &Part,
-    all: &Inventory,
+    parts: &[(&Part, &Inventory)],
     failing: &mut FailingSeeds,
 ) -> Result<Vec<Note>> {
-    let of_part = before.iter().filter(|again| again.part == *part);
-    let gone: Inventory = of_part.flat_map(|again| again.cases.difference(all).cloned()).collect();
-    failing.forget(&gone, part)?;
-    let note = |id: &CaseId| {
-        Note::failed(&format_args!(
-            "{}: `{}` failed before and is no case any more",
-            part.label, id.name
-        ))
-    };
-    Ok(gone.iter().map(note).collect())
+    let mut notes = Vec::new();
+    for (part, all) in parts {
+        let of_part = before.iter().filter(|again| again.part == **part);
+        let gone: Inventory =
+            of_part.flat_map(|again| again.cases.difference(all).cloned()).collect();
+        failing.forget(&gone, part)?;
+        notes.extend(gone.iter().map(|CaseId { name, .. }| {
+            let label = part.label;
+            Note::failed(&format_args!("{label}: `{name}` failed before and is no case any more"))
+        }));
+    }
+    Ok(notes)
 }
 
 /// Runs the cases of a turn, and keeps the seeds of those that fail.
@@ -383,7 +379,8 @@ pub(crate) fn run_part(
     };
     leftovers::collect(&session.evidence, interrupted.is_some(), said)?;
     let path = nextest.report_path(part);
-    files::copy(&path, &report_of(session, part, nextest.repeats))?;
+    let kept = format!("{}.junit.xml", nextest::slug(part, nextest.repeats));
+    files::copy(&path, &session.out.join(kept))?;
     let ended = nextest::ended(status);
     let mut judged = judge::judge(Facts {
         part,
@@ -398,18 +395,6 @@ pub(crate) fn run_part(
     });
     judged.layer.label = nextest.label(part);
     Ok(Ran { judged, ended })
-}
-
-/// Where the report of a part goes. One seed may be repeated under several settings.
-fn report_of(session: &Session, part: &Part, repeats: Option<&Repetition>) -> PathBuf {
-    let Some(Repetition { seed, .. }) = repeats else {
-        return session.out.join(format!("{}.junit.xml", part.slug));
-    };
-    let first = format!("{}-seed-{seed}", part.slug);
-    let others = (2..).map(|number| format!("{first}-{number}"));
-    let path = |name: String| session.out.join(format!("{name}.junit.xml"));
-    let mut paths = iter::once(first.clone()).chain(others).map(path);
-    paths.find(|path| !path.exists()).expect("there is a free number")
 }
 
 /// Removes what earlier runs left, so that nothing old can be taken for a result of this one.

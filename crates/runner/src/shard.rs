@@ -3,13 +3,14 @@
 //! machines run one run; `merge_shards` merges their results.
 
 use crate::{
+    again::FailingSeeds,
     balance, files, junit,
     nextest::{self, Archived, Inventory, Nextest},
     origin::Origin,
-    part::{Mode, Part},
-    plan::{self, Plan, SHARD, Shard, Slice},
+    part::Mode,
+    plan::{self, FIRST, Plan, SHARD, Shard, Slice},
     record::Judged,
-    run::{self, Conclusion, Note, Sharded},
+    run::{self, Conclusion, Note, Sharded, Turn},
     session::Session,
 };
 use process::{Error, Interrupts, Outcome, Result, console, folder};
@@ -30,6 +31,8 @@ pub(crate) fn archive(
     let folder = folder::writable(folder)?;
     let features = session.knobs.features();
     let parts = crate::part::parts(mode, features);
+    let origin = Origin::of(session);
+    let failing = FailingSeeds::open(&session.out)?.due(&parts, &origin);
     nextest::announce(session);
     let nextest = Nextest::new(session, interrupts);
     let inventories = run::inventories(&nextest, &parts)?;
@@ -48,7 +51,6 @@ pub(crate) fn archive(
     let times = parts.iter().zip(&inventories);
     let times = times.map(|(part, inventory)| balance::times(part.label, inventory, &last));
     let times = slugs().zip(times).collect();
-    let origin = Origin::of(session);
     let started = session.started.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
     let plan = Plan {
         format: Plan::FORMAT,
@@ -62,6 +64,7 @@ pub(crate) fn archive(
         settings: origin.settings,
         inventories: slugs().zip(inventories).collect(),
         times,
+        failing,
     };
     files::write(&folder.join(plan::PLAN), &document::encode(&plan))?;
     console::page(&format!("{}", folder.display()));
@@ -100,16 +103,21 @@ pub(crate) fn shard(
     let mut layers = Vec::new();
     let mut notes = Vec::new();
     let mut record = Shard::new(slice, plan.clone());
-    for (part, whole) in plan.parts(&file)? {
-        let own = by_time(&plan, &part, whole, slice);
+    let parts = plan.parts(&file)?;
+    let before = if slice.number == FIRST { plan.before() } else { Vec::new() };
+    run::announce_first(&before, false);
+    let parts: Vec<_> = parts.iter().map(|(part, whole)| (part, *whole)).collect();
+    for turn in run::turns(&parts, &before, false) {
+        let own = dealt(&plan, &turn, slice);
         let filters = own.as_ref().map(nextest::exactly).unwrap_or_default();
         let by_turns = own.is_none().then_some(slice);
         let archived = Archived { folder: folder.to_owned(), slice: by_turns };
+        let repeats = turn.repeats;
         let alike = Nextest::new(&session, interrupts);
-        let nextest = Nextest { archived: Some(&archived), filters: &filters, ..alike };
-        match run_slice(&nextest, &part, whole, threads, &out) {
+        let nextest = Nextest { archived: Some(&archived), filters: &filters, repeats, ..alike };
+        match run_slice(&nextest, &turn, threads, &out) {
             Ok((slice, layer)) => {
-                record.parts.insert(part.slug.to_owned(), slice);
+                record.parts.insert(nextest::slug(turn.part, repeats), slice);
                 layers.push(layer);
             }
             Err(error) => notes.push(Note::broken(&error)),
@@ -134,28 +142,32 @@ pub(crate) fn shard(
     conclusion.draw(&layers, notes, interrupts.outcome(), Sharded::default())
 }
 
-/// The cases of a slice by the times of an earlier run; `None` where there are none, and nextest deals the
-/// cases out by turns.
-fn by_time(plan: &Plan, part: &Part, whole: &Inventory, slice: seeds::Shard) -> Option<Inventory> {
-    let times = plan.times.get(part.slug).filter(|times| !times.is_empty())?;
-    let slices = balance::slices(whole, times, slice.of);
+/// What a shard runs of a turn: all that failed before, else a slice by the times of an earlier run; `None`
+/// where there are none, and nextest deals the cases out by turns.
+fn dealt(plan: &Plan, turn: &Turn<'_>, slice: seeds::Shard) -> Option<Inventory> {
+    if turn.repeats.is_some() {
+        return Some(turn.inventory.clone());
+    }
+    let times = plan.times.get(turn.part.slug).filter(|times| !times.is_empty())?;
+    let slices = balance::slices(&turn.inventory, times, slice.of);
     Some(slices.into_iter().nth(slice.number as usize - 1).unwrap_or_default())
 }
 
 fn run_slice(
     nextest: &Nextest<'_>,
-    part: &Part,
-    whole: &Inventory,
+    turn: &Turn<'_>,
     threads: u32,
     out: &Path,
 ) -> Result<(Slice, Judged)> {
+    let Turn { part, inventory, repeats } = turn;
     let listed = nextest.inventory(part)?;
-    if let Some(id) = listed.difference(whole).next() {
+    if let Some(id) = listed.difference(inventory).next() {
         let what = format!("the archive has `{}`, which the plan lacks", id.name);
         return Err(Error::new(what, part.label, "make the archives anew"));
     }
     let ran = run::run_part(nextest, part, &listed, threads)?;
-    files::copy(&nextest.report_path(part), &out.join(format!("{}.junit.xml", part.slug)))?;
+    let kept = format!("{}.junit.xml", nextest::slug(part, *repeats));
+    files::copy(&nextest.report_path(part), &out.join(kept))?;
     let slice = Slice {
         listed,
         exit_code: ran.judged.outcome,

@@ -2,16 +2,22 @@
 //! one; what a shard left is put aside as an artifact would be.
 
 use crate::fixture::Fixture;
+use process::miniature::Run;
 use std::fs;
 
 const SEED: (&str, &str) = ("MACE_PROD_SEED", "40");
 
 /// Runs a shard and puts what it left into `folder`.
-fn shard(fixture: &Fixture, slice: &str, folder: &str, env: &[(&str, &str)]) -> Option<i32> {
+fn ran(fixture: &Fixture, slice: &str, folder: &str, env: &[(&str, &str)]) -> Run {
     let run = fixture.prod_with(&["shard", slice, "2"], env);
     fs::remove_dir_all(fixture.path(folder)).ok();
     fs::rename(fixture.path("target/prod/shard"), fixture.path(folder)).expect(&run.stderr);
-    run.code
+    run
+}
+
+/// The exit code of the same.
+fn shard(fixture: &Fixture, slice: &str, folder: &str, env: &[(&str, &str)]) -> Option<i32> {
+    ran(fixture, slice, folder, env).code
 }
 
 #[test]
@@ -132,6 +138,70 @@ fn cargo_shards_are_balanced_by_the_last_report() {
     assert_eq!(sizes, [1, 1, 1, 1, 1, 0]);
     let names: Vec<_> = folders.iter().map(String::as_str).collect();
     fixture.prod(&[&["merge"], &names[..]].concat()).ended(0, &["passed (exit 0): 5 cases"]);
+}
+
+#[test]
+fn cargo_failing_seeds_come_first_in_shards() {
+    const FILE: &str = "target/prod/failing-seeds.json";
+    const PLAN: &str = "target/prod/archive/plan.json";
+    let sin = ("SUITE_SIN", "unpaused");
+    let unpaused = ("MACE_PROD_PAUSES", "0");
+    let fixture = Fixture::new();
+    let archive = |seed: &str, env: &[(&str, &str)]| {
+        let env = [env, &[("MACE_PROD_SEED", seed)]].concat();
+        fixture.prod_with(&["archive", "fast"], &env).ended(0, &["archive"]);
+    };
+    // As where each shard, and the merge, is on a machine of its own.
+    let aside = || fs::rename(fixture.path(FILE), fixture.path("aside.json")).unwrap();
+    archive("40", &[unpaused]);
+    assert_eq!(shard(&fixture, "1/2", "one", &[unpaused, sin]), Some(0));
+    assert_eq!(shard(&fixture, "2/2", "two", &[unpaused, sin]), Some(1));
+    assert!(!fixture.path(FILE).exists(), "a shard keeps no seed");
+    fixture.prod(&["merge", "one", "two"]).ended(1, &["b_second  [fast: failed", "5 cases"]);
+    let kept = fixture.read(FILE);
+    assert!(kept.contains("\"40\"") && kept.contains("MACE_PROD_PAUSES"), "{kept}");
+
+    // The first shard tries it with the knob that was set, and it is still kept.
+    archive("50", &[]);
+    aside();
+    assert!(fixture.read(PLAN).contains("\"root_seed\": \"40\""), "{}", fixture.read(PLAN));
+    let one = ran(&fixture, "1/2", "one", &[sin]);
+    one.ended(1, &["b_second  [fast, seed 40: failed"]);
+    let first = "first: 1 failing seeds of earlier runs\n";
+    assert!(one.stderr.contains(first), "{one:#?}");
+    assert!(fixture.path("one/fast-seed-40.junit.xml").is_file());
+    let two = ran(&fixture, "2/2", "two", &[sin]);
+    two.ended(0, &["passed"]);
+    assert!(!two.stderr.contains("first: "), "{two:#?}");
+    let again = "MACE_PROD_PAUSES=0 just repro b_second 40\n";
+    let says =
+        ["\nfast, seed 40 ", "b_second  [fast, seed 40: failed", again, "1 failures in 6 cases"];
+    fixture.prod(&["merge", "one", "two"]).ended(1, &says);
+    assert_eq!(fixture.read(FILE), kept);
+
+    // Where the first shard is absent, it is still to be tried; where it passes there, it is forgotten.
+    aside();
+    let absent = ["shard 1/2 is absent", "b_second  [fast, seed 40: missing", "no shard ran it"];
+    fixture.prod(&["merge", "two"]).ended(1, &absent);
+    assert_eq!(fixture.read(FILE), kept);
+    archive("60", &[]);
+    assert_eq!(shard(&fixture, "1/2", "one", &[]), Some(0));
+    assert_eq!(shard(&fixture, "2/2", "two", &[]), Some(0));
+    let passed = ["\nfast, seed 40 ", "passed (exit 0): 6 cases"];
+    fixture.prod(&["merge", "one", "two"]).ended(0, &passed);
+    assert!(!fixture.path(FILE).exists(), "{}", fixture.read(FILE));
+
+    // A case that has another name now is not passed over.
+    fixture.write(FILE, &kept.replace("b_second", "b_renamed"));
+    archive("70", &[]);
+    assert_eq!(shard(&fixture, "1/1", "one", &[]), Some(0));
+    let gone = "fast: `b_renamed` failed before and is no case any more";
+    fixture.prod(&["merge", "one"]).ended(1, &[gone]);
+    assert!(!fixture.path(FILE).exists(), "{}", fixture.read(FILE));
+    fixture.write(PLAN, &fixture.read(PLAN).replacen("\"format\": 4", "\"format\": 3", 1));
+    fixture
+        .prod(&["shard", "1/2"])
+        .refused_at_once_by("prod", &["format 3 instead of 4", "plan.json", "just archive"]);
 }
 
 #[test]
