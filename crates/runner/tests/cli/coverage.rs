@@ -94,9 +94,12 @@ fn cargo_coverage_counts_killed_children() {
     fixture.prod(&["coverage", "stress"]).ended(0, &["\nall                 0 / 4"]);
     let list = "[[uncalled]]\nfile = \"src/lib.rs\"\nfunctions = [\"idle\", \"doomed\"]\nreason = \"so\"\n";
     fixture.write(LIST, list);
-    let run =
-        coverage("failpoints", 0, &["src/lib.rs: doomed: it is called; take it out of .config"]);
+    let called = "FAILED: src/lib.rs: doomed: it is called; take it out of .config";
+    let run = coverage("failpoints", 1, &[called]);
     assert!(!run.stdout.contains("idle: "), "{run:#?}");
+    fixture.write(LIST, &format!("{list}by_chance = true\n"));
+    let run = coverage("failpoints", 0, &["src/lib.rs: doomed: it is called this time, by chance"]);
+    assert!(!run.stdout.contains("FAILED: src/"), "{run:#?}");
     assert!(!fixture.path("target/prod/junit.xml").exists(), "the results of a run were replaced");
 }
 
