@@ -6,7 +6,10 @@
 use mace_prod::{
     engine::mace::MaceDriver,
     report::say,
-    scenario::{stored, upgrade},
+    scenario::{
+        stored::{self, JudgedAgain},
+        upgrade,
+    },
 };
 use results::document;
 use std::{io::Write, path::Path, process::exit};
@@ -30,7 +33,8 @@ fn judge(folder: &Path) {
         let _ = writeln!(std::io::stderr(), "judge: {error}");
         exit(2)
     });
-    if judged.iter().all(|again| again.events == 0 && again.violations.is_empty()) {
+    let shows = |again: &JudgedAgain| !again.violations.is_empty() || !again.beyond.is_empty();
+    if judged.iter().all(|again| again.events == 0 && !shows(again)) {
         let _ = writeln!(std::io::stderr(), "judge: {} has no event to judge", folder.display());
         exit(2);
     }

@@ -33,7 +33,7 @@ use crate::{
 use std::{
     collections::BTreeSet,
     fs,
-    path::Path,
+    path::{Path, PathBuf},
     sync::{
         Arc,
         atomic::{AtomicU64, Ordering},
@@ -48,6 +48,7 @@ pub const DATABASE: &str = "db";
 
 const SERVES: &str = "a database that lost its power can be opened and serves";
 const CHECKS: &str = "a database that lost its power passes the engine's own checker";
+const MISLED: &str = "the first run was judged; a power loss may take what it was told";
 const COPIED: &str = "a copy that was acknowledged survives and can be opened";
 
 /// A word to the trace about the work with this number.
@@ -136,6 +137,36 @@ pub struct Recorded<'a> {
 }
 
 impl Recorded<'_> {
+    /// The same run, of which what is judged to be broken first is stored in this folder, for `just judge`.
+    #[must_use]
+    pub fn storing(&self, folder: impl Into<PathBuf>) -> Recorded<'_> {
+        Recorded {
+            driver: self.driver,
+            options: self.options.clone(),
+            history: Arc::clone(&self.history),
+            logs: self.logs.clone(),
+            notes: Arc::new(Notes::storing(folder)),
+            ..*self
+        }
+    }
+
+    /// Keeps words for what no oracle can be given: a refused opening, a process that died.
+    pub fn keep_words(&self, history: &History, states: &[Reopened], found: &[Violation]) {
+        let evidence = Evidence {
+            clients_misled: Some(MISLED),
+            isolation: Isolation::Not("nothing was read"),
+            ..self.evidence(history, states)
+        };
+        self.notes.keep(&evidence, &[], found);
+    }
+
+    /// Judges evidence, which is kept where something is broken.
+    fn judged(&self, evidence: &Evidence<'_>) -> Judgement {
+        let judgement = judge_all(evidence);
+        self.notes.keep(evidence, &judgement.judged.violations, &[]);
+        judgement
+    }
+
     /// The history up to a crash before which the run had said these words, and what must be left
     /// of it.
     pub fn until(&self, asked: &[u64], promised: &[u64]) -> (History, Promise) {
@@ -187,7 +218,7 @@ impl Recorded<'_> {
         self.crash_state(&crash, DATABASE, &self.history, promise)?;
         let misled = Some("of a process that met a failing disk, the state counts");
         let evidence = Evidence { clients_misled: misled, ..self.evidence(&self.history, &[]) };
-        told(&judge_all(&evidence).violations(), None)
+        told(&self.judged(&evidence).violations(), None)
     }
 
     /// Judges one database of the folder, and says so when what is broken is a known finding's doing.
@@ -241,46 +272,46 @@ impl Recorded<'_> {
         mut states: Vec<Reopened>,
         promise: Promise,
     ) -> (Vec<Violation>, Option<FindingId>) {
-        let refused = |denial: &EngineError| {
-            vec![Violation::new(
-                OracleName::Answers,
-                SERVES,
-                format!("the opening answers {denial}"),
-            )]
-        };
         let opened = self.driver.open(dir, &self.options);
         let dump = match opened.and_then(|engine| child::dump(engine.as_ref(), history)) {
-            Err(denial) => return (refused(&denial), None),
+            Err(denial) => {
+                let found = refused(&denial);
+                self.keep_words(history, &states, &found);
+                return (found, None);
+            }
             Ok(dump) => dump,
         };
         states.push(Reopened { events: history.events.len(), promise, dump });
         let sound = self.notes.of_life(self.life);
-        let judgement = judge_all(&Evidence {
-            clients_misled: Some(
-                "the first run was judged; a power loss may take what it was told",
-            ),
+        let evidence = Evidence {
+            clients_misled: Some(MISLED),
             isolation: Isolation::OfState(&sound),
             ..self.evidence(history, &states)
-        });
+        };
+        let judgement = judge_all(&evidence);
         self.notes.show(&judgement.files);
         let judged = judgement.judged;
         let is_known = known::is_revived(&judged.violations, history, &states, self.streams);
         let mut known = is_known.then_some(known::REVIVED_COMMIT);
         self.notes.let_pass(&judged.allowances);
-        let mut violations = judged.violations;
-        if self.driver.capabilities().checker {
-            let more = match self.driver.check(dir) {
-                Err(denial) => refused(&denial),
-                Ok(complaints) => {
-                    let said = complaints.into_iter();
-                    said.map(|witness| Violation::new(OracleName::Checker, CHECKS, witness))
-                        .collect()
-                }
-            };
-            known = known.filter(|_| more.is_empty());
-            violations.extend(more);
+        let more = self.checked(dir);
+        known = known.filter(|_| more.is_empty());
+        self.notes.keep(&evidence, &judged.violations, &more);
+        ([judged.violations, more].concat(), known)
+    }
+
+    /// What the engine's own checker finds, where there is one.
+    fn checked(&self, dir: &Path) -> Vec<Violation> {
+        if !self.driver.capabilities().checker {
+            return Vec::new();
         }
-        (violations, known)
+        match self.driver.check(dir) {
+            Err(denial) => refused(&denial),
+            Ok(complaints) => {
+                let said = complaints.into_iter();
+                said.map(|witness| Violation::new(OracleName::Checker, CHECKS, witness)).collect()
+            }
+        }
     }
 
     /// A history and states, judged by what the engine promises.
@@ -302,7 +333,9 @@ impl Recorded<'_> {
                 self.crash_state(crash, name, &before, promise)?;
             } else if done {
                 let lost = format!("{name} is not there");
-                told(&[Violation::new(OracleName::Durability, COPIED, lost)], None)?;
+                let lost = [Violation::new(OracleName::Durability, COPIED, lost)];
+                self.keep_words(history, &[], &lost);
+                told(&lost, None)?;
             }
         }
         Ok(())
@@ -310,8 +343,12 @@ impl Recorded<'_> {
 
     /// What clients saw while the engine was open.
     pub fn live(&self) -> Judgement {
-        judge_all(&self.evidence(&self.history, &[]))
+        self.judged(&self.evidence(&self.history, &[]))
     }
+}
+
+fn refused(denial: &EngineError) -> Vec<Violation> {
+    vec![Violation::new(OracleName::Answers, SERVES, format!("the opening answers {denial}"))]
 }
 
 /// Whether anything was acknowledged.

@@ -1,6 +1,7 @@
 //! What a run left for its oracles, stored beside its database when it does not pass, and judged again
-//! without an engine. Of a case that was killed nothing was stored: its journals and the dumps of its
-//! processes are there all the same. Reads and writes evidence; the oracles judge it.
+//! without an engine. What only an engine shows, as a refused opening or what its checker says, is stored
+//! as words. Of a case that was killed nothing was stored: its journals and the dumps of its processes are
+//! there all the same. Reads and writes evidence; the oracles judge it.
 
 use crate::{
     engine::{Capabilities, Writers, under_test},
@@ -12,8 +13,8 @@ use crate::{
         snapshot_readers::Snapshot,
     },
     oracle::{
-        Violation,
-        judge::{Accounts, Equals, Evidence, Judgement, Sizes, judge_all},
+        Allowance, OracleName, Violation,
+        judge::{Accounts, Equals, Evidence, Isolation, Judgement, Sizes, Sound, judge_all},
         recovery::{Expect, Reopened, Streams},
     },
 };
@@ -28,7 +29,7 @@ use std::{
 const FILE: &str = "evidence";
 
 /// The form of that file.
-const FORMAT: u32 = 3;
+const FORMAT: u32 = 4;
 
 /// What a judged case says of itself, in the folder that it left.
 const VERDICT: &str = "verdict.txt";
@@ -44,6 +45,7 @@ struct Stored {
     writers: Writers,
     /// Clients could not rely on what they were told.
     misled: bool,
+    isolation: Looks,
     /// The events, as lines of a journal.
     events: Vec<String>,
     reopened: Vec<Reopened>,
@@ -52,11 +54,46 @@ struct Stored {
     accounts: Option<Accounts>,
     sizes: Option<Sizes>,
     excused: Vec<String>,
+    /// What only an engine shows: the oracle in charge, and what was seen.
+    beyond: Vec<(OracleName, String)>,
+}
+
+/// What of isolation was looked for.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+enum Looks {
+    Whole,
+    OfState,
+    Not,
+}
+
+/// No state was looked at before.
+struct Unseen;
+
+impl Sound for Unseen {
+    fn known(&self, _: &History, _: &[Reopened]) -> Option<Vec<Allowance>> {
+        None
+    }
+
+    fn keep(&self, _: &History, _: &[Reopened], _: &[Allowance]) {}
 }
 
 /// Stores evidence in `folder`. Complaints of the engine's with one of the `excused` words in them are not
 /// its own doing.
 pub fn store(evidence: &Evidence<'_>, excused: &[&str], folder: &Path) -> Result<()> {
+    write(evidence, excused, &[], folder)
+}
+
+/// Stores evidence in `folder`, and `beyond` it what only an engine shows.
+pub fn store_with(evidence: &Evidence<'_>, beyond: &[Violation], folder: &Path) -> Result<()> {
+    write(evidence, &[], beyond, folder)
+}
+
+fn write(
+    evidence: &Evidence<'_>,
+    excused: &[&str],
+    beyond: &[Violation],
+    folder: &Path,
+) -> Result<()> {
     let line = |event| serde_json::to_string(event).expect("events are plain data");
     let stored = Stored {
         format: FORMAT,
@@ -64,6 +101,11 @@ pub fn store(evidence: &Evidence<'_>, excused: &[&str], folder: &Path) -> Result
         level: evidence.level.name().to_owned(),
         writers: evidence.writers,
         misled: evidence.clients_misled.is_some(),
+        isolation: match evidence.isolation {
+            Isolation::Whole => Looks::Whole,
+            Isolation::OfState(_) => Looks::OfState,
+            Isolation::Not(_) => Looks::Not,
+        },
         events: evidence.history.events.iter().map(line).collect(),
         reopened: evidence.reopened.to_vec(),
         snapshots: evidence.snapshots.to_vec(),
@@ -71,10 +113,16 @@ pub fn store(evidence: &Evidence<'_>, excused: &[&str], folder: &Path) -> Result
         accounts: evidence.accounts.clone(),
         sizes: evidence.sizes.clone(),
         excused: excused.iter().map(|words| (*words).to_owned()).collect(),
+        beyond: beyond.iter().map(|found| (found.oracle, found.witness.clone())).collect(),
     };
     let bytes = postcard::to_allocvec(&stored).expect("evidence is plain data");
     let path = folder.join(FILE);
     fs::write(&path, bytes).map_err(|error| Error::new("write", &path, error))
+}
+
+/// Whether evidence is stored in `folder` itself.
+pub fn is_in(folder: &Path) -> bool {
+    folder.join(FILE).exists()
 }
 
 /// A run that was judged again.
@@ -92,6 +140,8 @@ pub struct JudgedAgain {
     pub violations: Vec<Violation>,
     /// Which oracles did not run, and why.
     pub not_run: Vec<String>,
+    /// What was seen that only an engine shows.
+    pub beyond: Vec<String>,
 }
 
 /// Judges all that is stored below `folder`; where nothing is, the journals there.
@@ -154,6 +204,11 @@ fn judge_stored(path: &Path) -> Result<JudgedAgain> {
         clients_misled: stored
             .misled
             .then_some("the clients of the case could not rely on what they were told"),
+        isolation: match stored.isolation {
+            Looks::Whole => Isolation::Whole,
+            Looks::OfState => Isolation::OfState(&Unseen),
+            Looks::Not => Isolation::Not("the case did not look for it there"),
+        },
         snapshots: &stored.snapshots,
         equals: &stored.equals,
         accounts: stored.accounts.clone(),
@@ -162,6 +217,8 @@ fn judge_stored(path: &Path) -> Result<JudgedAgain> {
     };
     let mut again = again(path, &evidence, Vec::new());
     again.violations.retain(|violation| !violation.is_excused(&stored.excused));
+    let line = |(oracle, witness): &(OracleName, String)| format!("{oracle}: {witness}");
+    again.beyond = stored.beyond.iter().map(line).collect();
     Ok(again)
 }
 
@@ -224,18 +281,22 @@ fn again(path: &Path, evidence: &Evidence<'_>, lacks: Vec<&'static str>) -> Judg
         states: evidence.reopened.len(),
         lacks,
         not_run: judgement.not_run.iter().map(not_run).collect(),
+        beyond: Vec::new(),
         violations: Judgement::violations(judgement),
     }
 }
 
 impl std::fmt::Display for JudgedAgain {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let Self { place, events, states, lacks, violations, not_run } = self;
+        let Self { place, events, states, lacks, violations, not_run, beyond } = self;
         write!(f, "{}: {events} events, {states} states found", place.display())?;
         lacks.iter().try_for_each(|what| write!(f, "\n  lacks {what}"))?;
         not_run.iter().try_for_each(|line| write!(f, "\n  not judged by {line}"))?;
+        let why = "not judged here, since only an engine shows it";
+        beyond.iter().try_for_each(|line| write!(f, "\n  {why}: {line}"))?;
         violations.iter().try_for_each(|violation| write!(f, "\n  {violation}"))?;
-        if violations.is_empty() { write!(f, "\n  nothing is broken") } else { Ok(()) }
+        let else_ = if beyond.is_empty() { "" } else { " else" };
+        if violations.is_empty() { write!(f, "\n  nothing{else_} is broken") } else { Ok(()) }
     }
 }
 
@@ -243,7 +304,7 @@ impl std::fmt::Display for JudgedAgain {
 mod tests {
     use super::*;
     use crate::{
-        history::{OracleName, dump::Pairs},
+        history::dump::Pairs,
         oracle::history_builder::{Script, W, found},
         testdir::TestDir,
     };
@@ -276,7 +337,20 @@ mod tests {
         assert_eq!(judged(dir.path()).0, [OracleName::Durability]);
         fs::write(dir.join(FILE), "\u{9}").unwrap();
         let error = judge(dir.path()).unwrap_err().to_string();
-        assert!(error.contains("no evidence of the form 3"), "{error}");
+        assert!(error.contains("no evidence of the form 4"), "{error}");
+    }
+
+    #[test]
+    fn what_only_an_engine_shows_is_told_as_it_was_seen() {
+        let dir = TestDir::new("stored").unwrap();
+        let history = script().history();
+        let refused = Violation::new(OracleName::Answers, "it opens", "the opening is refused");
+        store_with(&Evidence::new(&history, Streams::One, &[]), &[refused], dir.path()).unwrap();
+        let said = judge(dir.path()).unwrap()[0].to_string();
+        let told =
+            "not judged here, since only an engine shows it: answers: the opening is refused";
+        assert!(said.contains(told), "{said}");
+        assert!(said.ends_with("nothing else is broken"), "{said}");
     }
 
     #[test]

@@ -4,6 +4,7 @@
 //! engine must not. This binary is interposed, as `prod_power` is.
 #![cfg(all(target_os = "linux", target_env = "gnu"))]
 
+mod again;
 mod budget;
 mod crash_state;
 #[cfg(any(feature = "fjall", feature = "redb"))]

@@ -2,7 +2,10 @@
 //! one: values that are lost or other ones without a word, a death without a report, a process that hangs,
 //! and a checker that calls it all sound.
 
-use crate::power::rot::{Target, damaged};
+use crate::{
+    again::{judged_again, nothing_kept},
+    power::rot::{Target, damaged},
+};
 use mace_prod::{
     engine::{
         Capabilities, Driver, Engine, EngineOptions, Identity, Merge, Outcome, Preset,
@@ -99,6 +102,10 @@ fn blamed(case: &mut Case, driver: &'static Sinner) -> Vec<(OracleName, String)>
 fn caught(driver: &'static Sinner, oracle: OracleName, words: &str) {
     Case::run(|case| {
         let found = blamed(case, driver);
+        // The checker's silence is no evidence of its own.
+        let of_states = found.iter().filter(|(of, _)| *of == OracleName::Power);
+        let witnesses: Vec<String> = of_states.map(|(_, witness)| witness.clone()).collect();
+        judged_again(case.dir(), &witnesses);
         let is_it = |(of, witness): &(OracleName, String)| *of == oracle && witness.contains(words);
         if found.iter().any(is_it) {
             return Verdict::Pass;
@@ -109,7 +116,10 @@ fn caught(driver: &'static Sinner, oracle: OracleName, words: &str) {
 
 fn not_blamed(driver: &'static Sinner) {
     Case::run(|case| match blamed(case, driver) {
-        found if found.is_empty() => Verdict::Pass,
+        found if found.is_empty() => {
+            nothing_kept(case.dir());
+            Verdict::Pass
+        }
         found => Verdict::Inconclusive(format!("{found:?}")),
     });
 }

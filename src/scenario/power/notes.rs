@@ -1,14 +1,20 @@
 //! What judging a crash state leaves behind besides its answer. Judges run in processes of their own
 //! that come and go: what they let pass is counted in a file, and the first picture of broken
 //! isolation is kept. Isolation is judged once in a process for each state that a history led to,
-//! because many crash states of different bytes hold the same pairs. Chooses no crash.
+//! because many crash states of different bytes hold the same pairs. A state that was chosen is judged
+//! once more, and what it was judged by is stored. Chooses no crash.
 
 use crate::{
     error::Error,
     history::History,
     history::OracleName,
-    oracle::{Allowance, judge::Sound, recovery::Reopened},
+    oracle::{
+        Allowance, Violation,
+        judge::{Evidence, Sound},
+        recovery::Reopened,
+    },
     report::{Figures, say},
+    scenario::stored,
 };
 use std::{
     collections::{BTreeMap, HashMap},
@@ -26,6 +32,8 @@ const PASSED: &str = "passed";
 #[derive(Debug)]
 pub struct Notes {
     folder: PathBuf,
+    /// Whether what the first violations were judged by is stored here, for `just judge`.
+    stores: bool,
     /// By history and state: what was let pass where nothing was found.
     sound: Mutex<HashMap<u128, Vec<Allowance>>>,
 }
@@ -37,7 +45,22 @@ pub struct Passed(BTreeMap<(OracleName, String), (u64, u64)>);
 impl Notes {
     /// In this folder, which is made when there is something to note.
     pub fn new(folder: impl Into<PathBuf>) -> Self {
-        Self { folder: folder.into(), sound: Mutex::default() }
+        Self { folder: folder.into(), stores: false, sound: Mutex::default() }
+    }
+
+    /// The same, and the first evidence that something is broken is stored there.
+    pub(super) fn storing(folder: impl Into<PathBuf>) -> Self {
+        Self { stores: true, ..Self::new(folder) }
+    }
+
+    /// Stores what violations were judged by, where that is wanted; `beyond` it, what only an engine shows.
+    pub(super) fn keep(&self, evidence: &Evidence<'_>, found: &[Violation], beyond: &[Violation]) {
+        if !self.stores || found.is_empty() && beyond.is_empty() || stored::is_in(&self.folder) {
+            return;
+        }
+        if let Err(error) = stored::store_with(evidence, beyond, self.made()) {
+            say(&format!("evidence for `just judge` is missing: {error}"));
+        }
     }
 
     /// What is known of the states of a life. `life` tells histories with the same stamps apart.

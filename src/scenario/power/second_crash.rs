@@ -18,10 +18,7 @@ use crate::{
         journal::{self, Recorder},
         script::Step,
     },
-    oracle::{
-        judge::{Evidence, judge_all},
-        recovery::Reopened,
-    },
+    oracle::{OracleName, Violation, judge::Evidence, recovery::Reopened},
     settings::{Seed, excludes},
     testdir,
     workload::{Mix, Source},
@@ -199,8 +196,14 @@ impl Recorded<'_> {
             Some(TraceMark::Promised(stamp)) => tell(TraceMark::Promised(told_as(stamp))),
             None => {}
         });
-        let done = child::carry_out(self.driver, &plan, &recorder);
-        done.map_err(|denial| format!("answers: {}\n      it answers {denial}", super::SERVES))?;
+        // Nothing is made smaller here: this life is what remains.
+        let storing = self.storing(&life);
+        if let Err(denial) = child::carry_out(self.driver, &plan, &recorder) {
+            let words = format!("it answers {denial}");
+            let found = [Violation::new(OracleName::Answers, super::SERVES, words)];
+            storing.keep_words(&history, &[], &found);
+            return told(&found, None);
+        }
         let Life { history, before, dump, .. } = &*lives.read(number)?;
         // What the first life acknowledged and lost by right, no client can be blamed to miss.
         let misled = "what the first life lost by right, no client can be blamed to miss";
@@ -209,7 +212,7 @@ impl Recorded<'_> {
             clients_misled: (!self.options.durable).then_some(misled),
             ..self.evidence(history, &state)
         };
-        told(&judge_all(&evidence).violations(), None)
+        told(&storing.judged(&evidence).violations(), None)
     }
 
     /// Removes the log files that would be behind what the plan's opening cuts. An opening of a copy

@@ -1,6 +1,6 @@
 //! A look at a database that may be damaged: the engine's checker, then an opening, all ways of reading, a
 //! closing and another opening. What came of each step is noted as soon as it is known, since the process
-//! may die of the next one. Starts no process.
+//! may die of the next one; what a state was judged by that breaks a promise is stored. Starts no process.
 
 use super::files::{Files, Kind};
 use crate::{
@@ -11,13 +11,14 @@ use crate::{
         judge::{Evidence, Isolation, judge_all},
         recovery::{Promise, Reopened, Streams},
     },
+    scenario::stored,
 };
 use serde::{Deserialize, Serialize};
 use std::{
     collections::BTreeMap,
     fs::{self, File},
     io::Write as _,
-    path::Path,
+    path::{Path, PathBuf},
     sync::Arc,
 };
 use xxhash_rust::xxh3::xxh3_64;
@@ -57,15 +58,17 @@ pub struct Sound<'a> {
     pub dump: Dump,
 }
 
-/// Notes of one process.
+/// Notes of one process, and the folder of their file.
 #[derive(Clone, Debug)]
-pub struct Notes(Arc<File>);
+pub struct Notes(Arc<File>, PathBuf);
 
 impl Notes {
     /// At the end of this file.
     pub fn open(path: &Path) -> Result<Self> {
         let file = File::options().create(true).append(true).open(path);
-        file.map(|file| Self(Arc::new(file))).map_err(|error| Error::new("open", path, error))
+        let folder = path.parent().unwrap_or(path).to_owned();
+        let notes = file.map(|file| Self(Arc::new(file), folder));
+        notes.map_err(|error| Error::new("open", path, error))
     }
 
     fn note(&self, note: &Note) {
@@ -135,29 +138,27 @@ impl Sound<'_> {
         let note = match child::dump(engine, &self.history) {
             Err(denial) => Note::Denied(denial.to_string()),
             Ok(dump) if dump == self.dump => Note::Same,
-            Ok(dump) => self.judged(dump),
+            Ok(dump) => self.judged(dump, notes),
         };
         notes.note(&note);
         matches!(note, Note::Same | Note::Lawful(_))
     }
 
-    fn judged(&self, dump: Dump) -> Note {
+    fn judged(&self, dump: Dump, notes: &Notes) -> Note {
         let print = fingerprint(&dump);
         let events = self.history.events.len();
         let promise = if self.options.durable { Promise::Acked } else { Promise::Synced };
         let states = [Reopened { events, promise, dump }];
-        let judgement = judge_all(&Evidence {
+        let evidence = Evidence {
             clients_misled: Some("what they saw was judged on the sound database"),
             isolation: Isolation::Not("no client ran on what was damaged"),
             ..Evidence::new(&self.history, self.streams, &states)
-        });
-        match judgement.violations().first() {
-            None => Note::Lawful(print),
-            Some(first) => Note::Differs(
-                print,
-                format!("{}: {}: {}", first.oracle, first.promise, first.witness),
-            ),
-        }
+        };
+        let violations = judge_all(&evidence).violations();
+        let Some(first) = violations.first() else { return Note::Lawful(print) };
+        stored::store(&evidence, &[], &notes.1).expect("the folder of the notes takes evidence");
+        let words = format!("{}: {}: {}", first.oracle, first.promise, first.witness);
+        Note::Differs(print, words)
     }
 }
 

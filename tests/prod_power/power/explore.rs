@@ -58,8 +58,14 @@ pub(crate) fn power_loss(case: &mut Case, driver: &dyn Driver, work: Workload) -
     let report = explored(case, &places, &run, names_kept(trace(&places), driver), states);
     let after = After::PowerLoss;
     case.figures.tries(promises(of_crash_states(), after));
-    let mut violations = concluded(run.live(), after, places.root(), &mut case.figures);
+    let live = run.storing(places.notes()).live();
+    let mut violations = concluded(live, after, places.root(), &mut case.figures);
     violations.extend(found(case, &report));
+    for finding in report.findings.iter().filter(|it| known_of(&it.outcome).is_none()) {
+        if let Some(file) = &finding.file {
+            keep(&run, &places, finding, &file.with_extension("judged"));
+        }
+    }
     Verdict::from_violations(violations)
         .and(enough(&report, states))
         .and(depth(case, work, &run))
@@ -144,6 +150,19 @@ pub(crate) fn of_lives(
         run.judge(&crash(state), lives)?;
     }
     if state.is_recorded() { live_on(run, state, lives) } else { Ok(()) }
+}
+
+/// Judges what remains of a finding once more, and stores in `folder` what it is judged by.
+pub(crate) fn keep(run: &Recorded<'_>, places: &Places, finding: &Finding, folder: &Path) {
+    let Some(file) = &finding.file else { return };
+    let storing = run.storing(folder);
+    let lives = places.lives();
+    let judge = |state: &State| storing.judge(&crash(state), &lives);
+    let again = Explore::new().replay(file, &judge).unwrap_or_else(|error| panic!("{error}"));
+    if !matches!(again, Outcome::Broken(_)) {
+        let words = format!("{}; judged once more: {again}", finding.outcome);
+        storing.keep_words(&run.history, &[], &[broken(words)]);
+    }
 }
 
 /// The trace without what another engine's findings about names would hide.

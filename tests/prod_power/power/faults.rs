@@ -3,10 +3,12 @@
 //! failed is followed by a power loss as well: an acknowledgement behind it was worth nothing.
 
 use crate::power::{
-    explore::{known_of, met, names_kept, without_sync},
+    explore::{keep, known_of, met, names_kept, without_sync},
     record::{Places, Recording, crash, recorded, set_up, trace},
 };
-use faultfs::{Call, Case as State, Explore, Fork, Op, Outcome, Plan, Profile, Step, Trace};
+use faultfs::{
+    Call, Case as State, Explore, Finding, Fork, Op, Outcome, Plan, Profile, Step, Trace,
+};
 use knobs::budget::Unit;
 use mace_prod::{
     engine::{Driver, Merge, Outcome as Answer, mace::MaceDriver},
@@ -297,7 +299,8 @@ impl Disk<'_> {
         let syncs = fired.as_ref().is_some_and(|f| matches!(f.0, Call::Fsync | Call::Fdatasync));
         let look = Fork::new(places.root().join("looked")).deadline(DEADLINE);
         // Only a fork may open a store here.
-        let found = look.run(|| recording.run.judge_death(&places.disk()));
+        let storing = recording.run.storing(places.notes());
+        let found = look.run(|| storing.judge_death(&places.disk()));
         let mut found = found.unwrap_or_else(|error| panic!("{error}"));
         if syncs && found.is_sound() {
             found = without_power(places, &recording, names_kept(traced, self.driver));
@@ -308,12 +311,15 @@ impl Disk<'_> {
             self.score().cleaned += 1;
             found = self.cleaned(places, &recording, &left);
         }
-        self.score().passed.join(places.notes().passed());
+        self.score().passed.join(storing.notes.passed());
         if let Some((call, what, _)) = &fired {
             let label = format!("faults.{call}.{}", what.replace('=', "_"));
             *self.score().fired.entry(label).or_default() += 1;
         }
-        if !self.is_violation(places, rule, &recording.outcome, &found) {
+        if let Some(what) = self.violation(places, rule, &recording.outcome, &found) {
+            // What a state that was read shows is there already.
+            storing.keep_words(&storing.history, &[], &[what]);
+        } else {
             fs::remove_dir_all(places.root()).expect("the case's folder can be emptied");
         }
         fired.is_some()
@@ -352,9 +358,15 @@ impl Disk<'_> {
         done.unwrap_or_else(|error| panic!("{error}"))
     }
 
-    /// Counts how a run ended and what was found; whether that breaks a promise in a way that is
-    /// not known.
-    fn is_violation(&self, places: &Places, rule: &str, said: &Outcome, found: &Outcome) -> bool {
+    /// Counts how a run ended and what was found; the promise that is broken in a way that is not
+    /// known.
+    fn violation(
+        &self,
+        places: &Places,
+        rule: &str,
+        said: &Outcome,
+        found: &Outcome,
+    ) -> Option<Violation> {
         let ended = match said {
             Outcome::Sound => "served",
             Outcome::Broken(_) => "refused",
@@ -370,16 +382,17 @@ impl Disk<'_> {
         *score.ended.entry(ended).or_default() += 1;
         if let (None, Some(id)) = (&hung, known) {
             *score.known.entry(id).or_default() += 1;
-            return false;
+            return None;
         }
-        let Some(what) = hung.or(broken) else { return false };
+        let what = hung.or(broken)?;
         let name = self.case.name();
         let root = Settings::get().root_seed;
         let witness = format!(
             "{what}\n      under `{rule}`, which ended: {said}\n      again: MACE_POWER_RULE='{rule}' just repro '{name}' {root}"
         );
-        score.violations.push(Violation::new(OracleName::Power, KEPT, witness));
-        true
+        let violation = Violation::new(OracleName::Power, KEPT, witness);
+        score.violations.push(violation.clone());
+        Some(violation)
     }
 }
 
@@ -447,10 +460,18 @@ fn without_power(places: &Places, recording: &Recording<'_>, traced: Trace) -> O
     let judge = |state: &State| recording.run.judge(&crash(state), &places.lives());
     let explore = Explore::new().profile(Profile::StrictLoss).steps(&[Step::DropAll]);
     let explore = explore.workers(1).points(0).nested(0).questions(0).folder(places.root());
+    let explore = explore.store(places.findings());
     let shown = |explore: &Explore, traced: Trace| {
         let report = explore.run(traced, &judge).unwrap_or_else(|error| panic!("{error}"));
-        let found = report.findings.into_iter().map(|finding| finding.outcome);
-        found.max_by_key(|outcome| known_of(outcome).is_none()).unwrap_or(Outcome::Sound)
+        let found = report.findings.into_iter();
+        found.max_by_key(|finding| known_of(&finding.outcome).is_none())
+    };
+    let said = |found: Option<Finding>| {
+        let Some(finding) = found else { return Outcome::Sound };
+        if known_of(&finding.outcome).is_none() {
+            keep(&recording.run, places, &finding, &places.notes());
+        }
+        finding.outcome
     };
     let found = shown(&explore.clone().limit(SAMPLE), traced.clone());
     // Each engine's is a finding of its own.
@@ -460,10 +481,12 @@ fn without_power(places: &Places, recording: &Recording<'_>, traced: Trace) -> O
     } else {
         other_engines::failed_sync(&engine)
     };
-    let Some(known) = known.filter(|_| !found.is_sound()) else { return found };
-    match shown(&explore, traced.forgiving()) {
-        Outcome::Sound => Outcome::Broken(put_down_to(known, &found.to_string())),
-        other => other,
+    match (known, found) {
+        (Some(known), Some(found)) => match shown(&explore, traced.forgiving()) {
+            None => Outcome::Broken(put_down_to(known, &found.outcome.to_string())),
+            other => said(other),
+        },
+        (_, found) => said(found),
     }
 }
 

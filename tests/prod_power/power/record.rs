@@ -57,9 +57,9 @@ impl Places {
         SecondCrashes::new(self.root.join("lives"))
     }
 
-    /// What judges note beside their answers.
-    pub(crate) fn notes(&self) -> Notes {
-        Notes::new(self.root.join("notes"))
+    /// Where judges note what is beside their answers.
+    pub(crate) fn notes(&self) -> PathBuf {
+        self.root.join("notes")
     }
 
     /// What the recorded process was doing when its time was up.
@@ -96,7 +96,7 @@ impl Places {
             files.into_iter().filter_map(|(path, bytes, gone)| LogFile::at(&path, bytes, gone));
         let logs = logs.collect();
         let life = 0;
-        let notes = Arc::new(self.notes());
+        let notes = Arc::new(Notes::new(self.notes()));
         Ok(Recorded { driver, options, history, before, streams, logs, life, notes })
     }
 

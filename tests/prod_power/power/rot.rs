@@ -29,6 +29,7 @@ use mace_prod::{
             look::{Note, Notes, Sound},
             stages,
         },
+        stored,
     },
     settings::{FindingId, Settings},
     testdir,
@@ -228,8 +229,10 @@ fn made<'a>(
     let history = done(base.history());
     let streams = Expect::of(&second.options, driver.capabilities()).streams;
     let reopened = [Reopened::after(&history, dump.clone())];
-    let judgement = judge_all(&Evidence::new(&history, streams, &reopened));
+    let evidence = Evidence::new(&history, streams, &reopened);
+    let judgement = judge_all(&evidence);
     if !judgement.is_sound() {
+        done(stored::store(&evidence, &[], root));
         return Err(Verdict::from_violations(judgement.violations()));
     }
     let sound = Sound { driver, options: second.options, history, streams, dump };
@@ -339,7 +342,13 @@ impl Disk<'_> {
             _ => return false,
         };
         let words = format!("{}: {broken}", damage.words);
-        score.violations.push(Violation::new(OracleName::Power, KEPT, words));
+        let violation = Violation::new(OracleName::Power, KEPT, words);
+        if !stored::is_in(root) {
+            let Sound { history, streams, .. } = &self.sound;
+            let evidence = Evidence::new(history, *streams, &[]);
+            done(stored::store_with(&evidence, std::slice::from_ref(&violation), root));
+        }
+        score.violations.push(violation);
         if came.checker == Checker::Sound && came.end.name() == "wrong" {
             let words = format!("{}: it finds nothing", damage.words);
             score.violations.push(Violation::new(OracleName::Checker, CHECKED, words));
@@ -355,13 +364,17 @@ impl Disk<'_> {
             self.files.clone()
         };
         let Came { cut, .. } = came;
+        let alike = root.join("alike");
         let suspect = Suspect { files: &self.files, closed: &closed, damage, cut, print };
-        suspect.known(came.checker == Checker::Sound, |files| {
-            match self.look(&root.join("alike"), files, None, false).end {
+        let known = suspect.known(came.checker == Checker::Sound, |files| {
+            match self.look(&alike, files, None, false).end {
                 End::Wrong(print, _) => Some(print),
                 _ => None,
             }
-        })
+        });
+        // What is stored there is of no damage.
+        let _ = fs::remove_dir_all(alike);
+        known
     }
 
     fn concluded(&self, case: &mut Case, victim: Option<&Victim<'_>>) -> Verdict {
