@@ -141,8 +141,6 @@ fn regressions() -> Vec<Trial> {
             FAILED_COMMIT_COMES_BACK,
         log_behind_a_cut::what_follows_a_recovery_survives LOG_BEHIND_A_CUT,
         one_open_file_a_shard::clients_that_read_two_files_of_a_shard_return ONE_OPEN_FILE_A_SHARD,
-        reading_a_collected_file::a_reader_outlives_the_collection_of_its_file
-            READING_A_COLLECTED_FILE,
         short_log_file::a_transaction_over_log_files_is_whole_or_absent SHORT_LOG_FILE,
         sync_believed_after_failed::no_commit_is_acknowledged_behind_a_failed_sync
             SYNC_BELIEVED_AFTER_FAILED,

@@ -23,6 +23,7 @@ mod merge_races_the_evictor;
 mod opened_while_created;
 mod panic_within_a_checkpoint_record;
 mod readers_fill_the_log;
+mod reading_a_collected_file;
 mod record_of_whole_blocks;
 mod refused_opening_deletes;
 mod scan_from_an_older_version;
