@@ -12,7 +12,7 @@ use crate::{
     record::Judged,
     run::{self, Conclusion, Note, Sharded, Turn},
 };
-use knobs::{Knobs, findings::Findings};
+use knobs::{Knobs, findings::Findings, knob};
 use process::{Error, Outcome, Result, engine::PACKAGE, folder};
 use results::CaseId;
 use std::{
@@ -31,7 +31,9 @@ pub(crate) fn merge_shards(flags: &[(&str, &str)], folders: &[PathBuf]) -> Resul
     // The entries are those of mace-kv.
     let is_mace = plan.engine.starts_with(PACKAGE);
     let findings = if is_mace { Findings::load(knobs.root())? } else { Findings::default() };
-    let findings = findings.with_fixes(plan.engine_fixes.iter().map(String::as_str));
+    let findings = findings
+        .with_fixes(plan.engine_fixes.iter().map(String::as_str))
+        .with_unknown(knobs.get(knob::MACE_PROD_UNKNOWN).unwrap_or_default())?;
     let out = folder::writable(&knobs.root().join("target/prod"))?;
     let mut failing = FailingSeeds::open(&out)?;
     run::remove_old_reports(&out)?;
