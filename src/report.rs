@@ -1,9 +1,14 @@
 //! What a case tells the world: the markers that `prod` reads (`results::marker` has their grammar),
 //! the text of a verdict, the evidence it leaves behind and the command that repeats it. Decides nothing.
 
-use crate::{engine::Identity, settings::Seed, verdict::Verdict};
-use knobs::findings::Promise;
+use crate::{
+    engine::Identity,
+    settings::{FindingId, Seed},
+    verdict::Verdict,
+};
+use knobs::{budget::Unit, findings::Promise};
 use results::{
+    absorbed,
     marker::{Marker, Start},
     standing,
 };
@@ -29,6 +34,17 @@ impl Figures {
     /// Takes that back: it was another engine that was tried.
     pub fn tries_nothing(&mut self) {
         self.0.retain(|name, _| !standing::is_figure(name));
+    }
+
+    /// Counts what a random case puts down to a known finding; a run holds its share against the budget in the
+    /// finding's entry.
+    ///
+    /// # Panics
+    ///
+    /// When nothing so counted is listed as put down to it ([`FindingId::absorbs`]): a bug of the case.
+    pub fn put_down_to(&mut self, id: FindingId, unit: Unit, count: u64) {
+        assert!(id.absorbs(unit), "{id} is not listed among what {} are put down to", unit.words());
+        self.add(absorbed::figure(&id.to_string(), unit), count);
     }
 
     /// Adds all of another's figures.

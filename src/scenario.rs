@@ -30,7 +30,7 @@ use crate::{
     verdict::Verdict,
 };
 use knobs::budget::Unit;
-use results::{absorbed, marker::Marker};
+use results::marker::Marker;
 use run::Run;
 use std::{
     panic::{AssertUnwindSafe, catch_unwind, resume_unwind},
@@ -223,7 +223,7 @@ impl Case {
     /// Says that so much of what this case judged is put down to a known finding: it showed itself, and a
     /// run holds its share against the entry's budget.
     pub fn put_down_to(&mut self, id: FindingId, unit: Unit, count: u64) {
-        self.figures.add(absorbed::figure(&id.to_string(), unit), count);
+        self.figures.put_down_to(id, unit, count);
         self.met(id);
     }
 

@@ -105,6 +105,11 @@ impl Milestone {
         matches!(self, Self::Opened { .. })
     }
 
+    /// Whether a thread panicked with these words.
+    pub fn is_panic_saying(&self, words: &str) -> bool {
+        matches!(self, Self::Panicked { message } if message.contains(words))
+    }
+
     /// Whether a thread was held.
     pub fn is_held(&self) -> bool {
         matches!(self, Self::Held { .. })

@@ -273,7 +273,8 @@ impl<'a> Course<'a> {
             let expected = self.reference.step(op);
             if expected == Answer::LeftOut {
                 said("begin", frame.leave_out(op))?;
-                self.put_down_to(FindingId::MERGE_ADMISSION_SEES_ONLY_THE_NEWEST_VERSION);
+                let id = FindingId::MERGE_ADMISSION_SEES_ONLY_THE_NEWEST_VERSION;
+                self.figures.put_down_to(id, Unit::Operations, 1);
             } else {
                 let copy = self.dir.join(format!("copy-{}", self.at));
                 let answer = said("carry it out", frame.perform(op, &self.reference, &copy))?;
@@ -285,17 +286,13 @@ impl<'a> Course<'a> {
                     if !said("scan all", known.unwrap_or(Ok(false)))? {
                         return Err(answer.difference(&expected));
                     }
-                    self.put_down_to(id);
+                    self.figures.put_down_to(id, Unit::Operations, 1);
                 }
             }
             self.figures.add(absorbed::judged(Unit::Operations), 1);
             self.at += 1;
         }
         Ok(None)
-    }
-
-    fn put_down_to(&mut self, id: FindingId) {
-        self.figures.add(absorbed::figure(&id.to_string(), Unit::Operations), 1);
     }
 
     fn handles(&mut self, engine: &dyn Engine, fresh: bool) -> Result<Handles, String> {

@@ -81,7 +81,8 @@ impl Ended {
     /// It ended badly, and said this. 0.1.2 panics where later versions abort.
     pub fn died_saying(&self, words: &str) -> bool {
         let died = matches!(self.class, ExitClass::Died(_) | ExitClass::Panicked);
-        died && self.stderr.contains(words)
+        let panicked = || self.milestones.iter().any(|milestone| milestone.is_panic_saying(words));
+        died && (self.stderr.contains(words) || panicked())
     }
 
     /// Its database was refused as corrupt.

@@ -1,6 +1,7 @@
 //! The ids of confirmed findings, each a constant: a typing error does not compile. The text is the
 //! codec's alone. Decides nothing: which of them hold is in `.config/known-findings.toml`.
 
+use knobs::budget::Unit;
 use std::fmt::{Display, Formatter, Result as FmtResult};
 
 /// A confirmed finding.
@@ -71,7 +72,59 @@ findings!(OF_OTHERS, "Those of the engines that mace-kv is compared with.":
     REDB_UNSYNCED_NAME "redb-unsynced-name",
 );
 
+/// What random cases may put down to which finding. Each pair has a budget in the finding's entry: without
+/// one, the run that first meets the pair fails, and it may be anybody's.
+const ABSORBED: &[(Unit, &[FindingId])] = &[
+    (
+        Unit::CrashStates,
+        &[
+            FindingId::ABORTED_ACROSS_LOG_FILES,
+            FindingId::CUT_OFF_CREATION,
+            FindingId::FAILED_COMMIT_COMES_BACK,
+            FindingId::LOG_BEHIND_A_CUT,
+            FindingId::SHORT_LOG_FILE,
+            FindingId::SYNC_BELIEVED_AFTER_FAILED,
+            FindingId::UNSYNCED_LOG_NAME,
+        ],
+    ),
+    (
+        Unit::FaultRuns,
+        &[
+            FindingId::CUT_OFF_CREATION,
+            FindingId::FAILED_COMMIT_COMES_BACK,
+            FindingId::LOG_BEHIND_A_CUT,
+            FindingId::SHORT_LOG_FILE,
+            FindingId::SYNC_BELIEVED_AFTER_FAILED,
+            FindingId::UNSYNCED_LOG_NAME,
+        ],
+    ),
+    (
+        Unit::Crashes,
+        &[
+            FindingId::ABORTED_ACROSS_LOG_FILES,
+            FindingId::PANIC_WITHIN_A_CHECKPOINT_RECORD,
+            FindingId::SPLIT_WITHOUT_ITS_CHILD,
+        ],
+    ),
+    (
+        Unit::Operations,
+        &[
+            FindingId::MERGE_ADMISSION_SEES_ONLY_THE_NEWEST_VERSION,
+            FindingId::SCAN_FROM_AN_OLDER_VERSION,
+        ],
+    ),
+    (
+        Unit::Damages,
+        &[FindingId::LOG_ENDS_AT_DAMAGE, FindingId::LOG_FILES_SWAPPED, FindingId::MANIFEST_GONE],
+    ),
+];
+
 impl FindingId {
+    /// Whether random cases may put so counted things down to it.
+    pub fn absorbs(self, unit: Unit) -> bool {
+        ABSORBED.iter().any(|(counted, ids)| *counted == unit && ids.contains(&self))
+    }
+
     /// The finding with this text, as a file or an answer carries it.
     pub fn decode(text: &str) -> Option<Self> {
         Self::OF_MACE.iter().chain(Self::OF_OTHERS).copied().find(|id| id.0 == text)
@@ -86,7 +139,7 @@ impl Display for FindingId {
 
 #[cfg(test)]
 mod tests {
-    use super::FindingId;
+    use super::{ABSORBED, FindingId};
     use knobs::findings::Findings;
     use std::collections::BTreeSet;
 
@@ -97,6 +150,18 @@ mod tests {
             entries.all().iter().map(|entry| entry.id.clone()).collect();
         let ours: BTreeSet<String> = FindingId::OF_MACE.iter().map(ToString::to_string).collect();
         assert_eq!(entries, ours);
+    }
+
+    #[test]
+    fn what_is_put_down_to_a_finding_has_a_budget() {
+        let entries = Findings::load(&knobs::runtime::root()).unwrap();
+        let stated = entries.all().iter().flat_map(|entry| {
+            entry.absorbs.iter().map(|budget| (entry.id.clone(), budget.unit.words()))
+        });
+        let stated: BTreeSet<_> = stated.collect();
+        let ours = ABSORBED.iter();
+        let ours = ours.flat_map(|(unit, ids)| ids.iter().map(|id| (id.to_string(), unit.words())));
+        assert_eq!(stated, ours.collect());
     }
 
     #[test]

@@ -5,7 +5,7 @@
 //! checkpoints, and of the evictor when it folds a page (`Evictor::evict_bucket`).
 //!
 //! Sequence:
-//! 1. Overwrite every second value several times, with a checkpoint each time, so that all older files are
+//! 1. Overwrite every sixth value several times, with a checkpoint each time, so that all older files are
 //!    worth rewriting.
 //! 2. In the next process, collect garbage while a client reads.
 //! 3. Hold the client where it asks for memory for the path of a file that it is about to open, until the
@@ -44,9 +44,16 @@ const SYMPTOM: &str = "can't open";
 const KEYS: u64 = 120;
 
 /// Bytes of a value, which has a file of its own kind in every version of the engine.
-const VALUE: u32 = 2500;
+const VALUE: u32 = 5000;
 
-/// How often every second value is overwritten: so much garbage is collected in every build.
+/// One of so many values is overwritten, and at least one in each file.
+const OVERWRITTEN: u64 = 6;
+
+/// Keys that are not overwritten, in different files.
+const FIRST: u16 = 101;
+const OLD: u16 = 41;
+
+/// How often: so much garbage is collected in every build.
 const OVERWRITES: usize = 3;
 
 /// Bytes of the path of the database's folder: who opens a file in it asks for more, and a reading asks for
@@ -56,8 +63,8 @@ const PATH: usize = 3000;
 /// Bytes of the name of a folder in that path.
 const NAME: usize = 200;
 
-/// How often the client asks for so much until it has read some files.
-const REQUESTS: u64 = 20;
+/// How often the client asks for so much until it has read its value.
+const REQUESTS: u64 = 8;
 
 regression!(READING_A_COLLECTED_FILE: a_reader_outlives_the_collection_of_its_file, |finding| {
     finding.needs(hold::is_possible(), "threads can be held on Linux only")?;
@@ -102,7 +109,7 @@ fn filling() -> Stage {
         s.work("a", fill(1));
         s.checkpoint("a");
         for _ in 0..OVERWRITES {
-            s.work("a", fill(2));
+            s.work("a", fill(OVERWRITTEN));
             s.checkpoint("a");
         }
     });
@@ -113,15 +120,16 @@ fn filling() -> Stage {
 fn reading(nth: u64, rounds: u32) -> Stage {
     let buckets = Preset::Tiny.bucket().checkpoints_when_asked();
     let weights = [1, 0, 0, 0, 0, 0, 0];
-    let mix = Mix { keys: KEYS, ops: 8, weights, abort_pct: 0, ..Mix::default() };
-    let reads = |client| {
+    let mix = Mix { keys: 1, apart: true, ops: 1, weights, abort_pct: 0, ..Mix::default() };
+    let reads = |key| {
         Script::of(&buckets, |s| {
             s.open("a");
-            s.work("a", clients(client..client + 1).mix(&mix, 2));
+            s.work("a", clients(key..key + 1).mix(&mix, 1));
         })
     };
     let meeting = Meeting {
-        acts: vec![reads(0), reads(1)],
+        // The first reading asks for what is asked for once.
+        acts: vec![reads(FIRST), reads(OLD)],
         during: 1,
         place: Place { thread: LEAD.to_owned(), at: At::Asking(PATH), nth },
         amid: Script::of(&buckets, |s| s.collect(rounds)),

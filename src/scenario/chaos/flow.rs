@@ -51,7 +51,7 @@ impl Flow {
             }
         });
         if let Verdict::Known(id) = verdict {
-            case.figures.add(absorbed::figure(&id.to_string(), Unit::Crashes), 1);
+            case.figures.put_down_to(id, Unit::Crashes, 1);
         }
         verdict
     }

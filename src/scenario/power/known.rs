@@ -167,7 +167,8 @@ pub(super) fn cut_again(dir: &Path, cuts: &[Cut], to: &Path) -> Result<bool> {
 }
 
 /// The finding behind an opening that is refused as corrupt, and nothing else: the log of a transaction
-/// that a crash dropped leads out of the files that are scanned.
+/// that a crash dropped leads out of the files that are scanned. What leads to no record at all takes a panic,
+/// and nothing panics here.
 pub(super) fn refusal(dir: &Path, violations: &[Violation]) -> Option<FindingId> {
     let is_corrupt = |violation: &Violation| {
         violation.oracle == OracleName::Answers && violation.witness.contains("(Corruption)")
@@ -176,7 +177,7 @@ pub(super) fn refusal(dir: &Path, violations: &[Violation]) -> Option<FindingId>
         return None;
     }
     let (id, _) = chaos::known::dangling_abort_in(dir)?;
-    excludes(id).then_some(id)
+    (id == FindingId::ABORTED_ACROSS_LOG_FILES && excludes(id)).then_some(id)
 }
 
 /// Whether what is broken is nothing but commits that were answered with an error and came back, whole
