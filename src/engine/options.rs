@@ -268,7 +268,7 @@ impl Preset {
             data_file_bytes: 32 * KIB,
             blob_file_bytes: 32 * KIB,
             wal_file_bytes: 16 * KIB,
-            wal_buffer_bytes: 4 * MIB,
+            wal_buffer_bytes: 256 * KIB,
             data_garbage_pct: 1,
             blob_garbage_pct: 1,
             lru_bytes: 64 * KIB,
