@@ -4,7 +4,10 @@
 
 use super::{
     Forgetful, LOSES, Lazy, Unsynced,
-    power::{explore::power_loss, faults::failing_disk},
+    power::{
+        explore::power_loss,
+        faults::{each_call, failing_disk},
+    },
 };
 use mace_prod::{
     engine::mace::MaceDriver,
@@ -81,7 +84,7 @@ fn a_failing_disk_is_judged_again() {
 #[test]
 fn a_failing_disk_with_a_power_loss_is_judged_again() {
     Case::run(|case| {
-        let verdict = failing_disk(case, &Unsynced(&MaceDriver), LOSES);
+        let verdict = each_call(case, &Unsynced(&MaceDriver), LOSES);
         says_the_same_again(case, verdict)
     });
 }
