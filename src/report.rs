@@ -41,9 +41,9 @@ impl Figures {
     ///
     /// # Panics
     ///
-    /// When nothing so counted is listed as put down to it ([`FindingId::absorbs`]): a bug of the case.
+    /// When the finding and the unit are not listed together ([`FindingId::absorbs`]): a bug of the case.
     pub fn put_down_to(&mut self, id: FindingId, unit: Unit, count: u64) {
-        assert!(id.absorbs(unit), "{id} is not listed among what {} are put down to", unit.words());
+        assert!(id.absorbs(unit), "{} are put down to {id}, which is not listed", unit.words());
         self.add(absorbed::figure(&id.to_string(), unit), count);
     }
 
@@ -133,6 +133,17 @@ mod tests {
             "1 violation(s)\n  durability: T1.2 is gone\n    promise: acknowledged work survives\n  \
              repeat: just repro 'a::b' 7"
         );
+    }
+
+    #[test]
+    #[cfg(panic = "unwind")]
+    fn what_is_not_listed_is_put_down_to_nothing() {
+        let puts = |id: FindingId, unit| {
+            std::panic::catch_unwind(|| Figures::default().put_down_to(id, unit, 1))
+        };
+        assert!(puts(FindingId::SHORT_LOG_FILE, Unit::CrashStates).is_ok());
+        assert!(puts(FindingId::SHORT_LOG_FILE, Unit::Crashes).is_err());
+        assert!(puts(FindingId::KEY_OF_115_BYTES, Unit::CrashStates).is_err());
     }
 
     #[test]

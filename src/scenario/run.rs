@@ -386,7 +386,7 @@ impl<'a> Run<'a> {
     fn store(&self, left: &Left) {
         let copies = self.copies.iter().map(|(_, copy)| (&copy.root, self.evidence_alone(copy)));
         for (root, evidence) in [(&left.root, self.evidence_of(left))].into_iter().chain(copies) {
-            if let Err(error) = stored::store(&evidence, self.excused, root) {
+            if let Err(error) = stored::store(&evidence, self.excused, &[], root) {
                 say(&format!("evidence for `just judge` is missing: {error}"));
             }
         }

@@ -77,18 +77,9 @@ impl Sound for Unseen {
     fn keep(&self, _: &History, _: &[Reopened], _: &[Allowance]) {}
 }
 
-/// Stores evidence in `folder`. Complaints of the engine's with one of the `excused` words in them are not
-/// its own doing.
-pub fn store(evidence: &Evidence<'_>, excused: &[&str], folder: &Path) -> Result<()> {
-    write(evidence, excused, &[], folder)
-}
-
-/// Stores evidence in `folder`, and `beyond` it what only an engine shows.
-pub fn store_with(evidence: &Evidence<'_>, beyond: &[Violation], folder: &Path) -> Result<()> {
-    write(evidence, &[], beyond, folder)
-}
-
-fn write(
+/// Stores evidence in `folder`, and `beyond` it what only an engine shows. Complaints of the engine's with
+/// one of the `excused` words in them are not its own doing.
+pub fn store(
     evidence: &Evidence<'_>,
     excused: &[&str],
     beyond: &[Violation],
@@ -329,7 +320,8 @@ mod tests {
             [(script().state("b"), vec![]), (Pairs::default(), vec![OracleName::Durability])]
         {
             let states = [found(&script(), state)];
-            store(&Evidence::new(&history, Streams::One, &states), &[], dir.path()).unwrap();
+            let evidence = Evidence::new(&history, Streams::One, &states);
+            store(&evidence, &[], &[], dir.path()).unwrap();
             assert_eq!(judged(dir.path()), (raised, 0));
         }
         // What else is there counts for nothing beside it, and what is not ours is refused.
@@ -345,7 +337,8 @@ mod tests {
         let dir = TestDir::new("stored").unwrap();
         let history = script().history();
         let refused = Violation::new(OracleName::Answers, "it opens", "the opening is refused");
-        store_with(&Evidence::new(&history, Streams::One, &[]), &[refused], dir.path()).unwrap();
+        let evidence = Evidence::new(&history, Streams::One, &[]);
+        store(&evidence, &[], &[refused], dir.path()).unwrap();
         let said = judge(dir.path()).unwrap()[0].to_string();
         let told =
             "not judged here, since only an engine shows it: answers: the opening is refused";

@@ -33,12 +33,12 @@ pub(crate) fn judged_again(folder: &Path, witnesses: &[String]) {
     let judged = stored::judge(folder).expect("what is stored can be judged");
     let is_stored = judged.iter().all(|again| again.lacks.is_empty());
     assert!(is_stored, "only journals are there: {judged:?}");
-    let named: Vec<String> = judged.iter().map(named).collect();
-    for named in &named {
-        assert!(witnesses.iter().any(|it| it.contains(named)), "{named}, not {witnesses:#?}");
+    let shown: Vec<String> = judged.iter().map(named).collect();
+    for promise in &shown {
+        assert!(witnesses.iter().any(|it| it.contains(promise)), "{promise}, not {witnesses:#?}");
     }
     for witness in witnesses {
-        assert!(named.iter().any(|it| witness.contains(it)), "{witness}, not {named:#?}");
+        assert!(shown.iter().any(|promise| witness.contains(promise)), "{witness}, not {shown:#?}");
     }
 }
 

@@ -49,21 +49,21 @@ const VALUE: u32 = 5000;
 /// One of so many values is overwritten, and at least one in each file.
 const OVERWRITTEN: u64 = 6;
 
-/// Keys that are not overwritten, in different files.
+/// How often those are overwritten: so much garbage is collected in every build.
+const OVERWRITES: usize = 3;
+
+/// Keys that are not overwritten. Their values are in different files.
 const FIRST: u16 = 101;
 const OLD: u16 = 41;
 
-/// How often: so much garbage is collected in every build.
-const OVERWRITES: usize = 3;
-
-/// Bytes of the path of the database's folder: who opens a file in it asks for more, and a reading asks for
-/// little else that is as large.
+/// Bytes of the path of the database's folder. Opening a file there asks for more memory than this; little
+/// else in a read asks for as much.
 const PATH: usize = 3000;
 
 /// Bytes of the name of a folder in that path.
 const NAME: usize = 200;
 
-/// How often the client asks for so much until it has read its value.
+/// A read asks for so much memory less often than this.
 const REQUESTS: u64 = 8;
 
 regression!(READING_A_COLLECTED_FILE: a_reader_outlives_the_collection_of_its_file, |finding| {
@@ -89,7 +89,7 @@ regression!(READING_A_COLLECTED_FILE: a_reader_outlives_the_collection_of_its_fi
     Ok(())
 });
 
-/// A folder in this one, so far below it that its path is long.
+/// A folder far below this one, with a path of more than [`PATH`] bytes.
 fn deep(dir: PathBuf) -> PathBuf {
     (0..PATH / NAME).fold(dir, |dir, _| dir.join("d".repeat(NAME)))
 }
@@ -128,7 +128,7 @@ fn reading(nth: u64, rounds: u32) -> Stage {
         })
     };
     let meeting = Meeting {
-        // The first reading asks for what is asked for once.
+        // The first read allocates what the process allocates once; the second one is held.
         acts: vec![reads(FIRST), reads(OLD)],
         during: 1,
         place: Place { thread: LEAD.to_owned(), at: At::Asking(PATH), nth },

@@ -187,7 +187,7 @@ impl Merge<'_> {
             outcome = outcome.max(slice.exit_code);
             ended.push(format!("shard {}: {}", shard.which.number, slice.ended));
             wall_s += slice.wall_s;
-            let path = folder.join(format!("{slug}.junit.xml"));
+            let path = folder.join(nextest::kept_report(part, *repeats));
             match (junit::read(&path), &mut report) {
                 (Ok(records), Ok(all)) => all.extend(records),
                 (Err(why), Ok(_)) => report = Err(format!("{}: {why}", path.display())),

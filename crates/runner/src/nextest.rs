@@ -80,7 +80,7 @@ pub(crate) fn label(part: &Part, repeats: Option<&Repetition>) -> String {
     repeats.map_or_else(own, |Repetition { seed, .. }| format!("{}{SEED}{seed}", part.label))
 }
 
-/// The file name that the report of cases of a part is kept under.
+/// What file names and shards call cases of a part.
 pub(crate) fn slug(part: &Part, repeats: Option<&Repetition>) -> String {
     let slug = part.slug;
     match repeats {
@@ -88,6 +88,11 @@ pub(crate) fn slug(part: &Part, repeats: Option<&Repetition>) -> String {
         Some(Repetition { seed, number: 1, .. }) => format!("{slug}-seed-{seed}"),
         Some(Repetition { seed, number, .. }) => format!("{slug}-seed-{seed}-{number}"),
     }
+}
+
+/// The file that the report of cases of a part is kept in.
+pub(crate) fn kept_report(part: &Part, repeats: Option<&Repetition>) -> String {
+    format!("{}.junit.xml", slug(part, repeats))
 }
 
 /// Where cases come from that may be repeated in a run that comes from `own`.

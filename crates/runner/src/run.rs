@@ -50,11 +50,11 @@ pub(crate) struct Turn<'t> {
     pub(crate) repeats: Option<&'t Repetition>,
 }
 
-/// What of these parts is run: in each what failed before, and then, unless that is all, the parts.
+/// What of these parts is run: in each what failed before, and then, unless that is run alone, the parts.
 pub(crate) fn turns<'t>(
     parts: &[(&'t Part, &Inventory)],
     before: &'t [Again],
-    is_all: bool,
+    alone: bool,
 ) -> Vec<Turn<'t>> {
     let mut turns = Vec::new();
     for (part, all) in parts {
@@ -64,7 +64,7 @@ pub(crate) fn turns<'t>(
         }
     }
     turns.retain(|turn| !turn.inventory.is_empty());
-    if !is_all {
+    if !alone {
         let whole = |(part, all): &(&'t Part, &Inventory)| {
             let inventory = (*all).clone();
             Turn { part, inventory, repeats: None }
@@ -133,9 +133,9 @@ pub(crate) fn run(session: &Session, order: &Order, interrupts: &Interrupts) -> 
 }
 
 /// Says how many cases run first because they failed before, or alone.
-pub(crate) fn announce_first(before: &[Again], is_all: bool) {
+pub(crate) fn announce_first(before: &[Again], alone: bool) {
     let count: usize = before.iter().map(|again| again.cases.len()).sum();
-    if is_all {
+    if alone {
         console::note(&format!(
             "again      {count} cases that failed in the last report, no others"
         ));
@@ -379,8 +379,7 @@ pub(crate) fn run_part(
     };
     leftovers::collect(&session.evidence, interrupted.is_some(), said)?;
     let path = nextest.report_path(part);
-    let kept = format!("{}.junit.xml", nextest::slug(part, nextest.repeats));
-    files::copy(&path, &session.out.join(kept))?;
+    files::copy(&path, &session.out.join(nextest::kept_report(part, nextest.repeats)))?;
     let ended = nextest::ended(status);
     let mut judged = judge::judge(Facts {
         part,

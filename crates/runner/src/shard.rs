@@ -166,8 +166,7 @@ fn run_slice(
         return Err(Error::new(what, part.label, "make the archives anew"));
     }
     let ran = run::run_part(nextest, part, &listed, threads)?;
-    let kept = format!("{}.junit.xml", nextest::slug(part, *repeats));
-    files::copy(&nextest.report_path(part), &out.join(kept))?;
+    files::copy(&nextest.report_path(part), &out.join(nextest::kept_report(part, *repeats)))?;
     let slice = Slice {
         listed,
         exit_code: ran.judged.outcome,

@@ -158,9 +158,20 @@ fn placed(log: &[u8]) -> Vec<(usize, Record)> {
     records
 }
 
+/// A record of a transaction without a commit; the record before it is in this file of its stream, at this
+/// place.
+#[cfg(test)]
+pub(in crate::scenario) fn update_behind(file: u8, offset: u8) -> Vec<u8> {
+    let mut bytes = vec![0; record::UPDATE_BYTES];
+    bytes[record::UPDATE_TXN] = 7;
+    bytes[record::UPDATE_PREVIOUS] = file;
+    bytes[record::UPDATE_OFFSET] = offset;
+    bytes
+}
+
 #[cfg(test)]
 mod tests {
-    use super::{ABORTED_ACROSS_LOG_FILES, Database, Verdict, of, record};
+    use super::{ABORTED_ACROSS_LOG_FILES, Database, Verdict, of, update_behind};
     use crate::{
         history::{Event, Milestone, OracleName, journal::Recorder},
         oracle::Violation,
@@ -170,21 +181,12 @@ mod tests {
     };
     use std::fs;
 
-    /// A record of a transaction without a commit, in the second file of its stream; the record before it
-    /// is in the first one.
-    fn dangling() -> Vec<u8> {
-        let mut bytes = vec![0; record::UPDATE_BYTES];
-        bytes[record::UPDATE_TXN] = 7;
-        bytes[record::UPDATE_PREVIOUS] = 1;
-        bytes
-    }
-
     #[test]
     fn a_finding_explains_its_own_symptom_only() {
         let dir = TestDir::new("symptom").unwrap();
         let database = Database::new(dir.join("case"), Seed::new(1)).unwrap();
         fs::create_dir_all(database.dir().join("log")).unwrap();
-        fs::write(database.dir().join("log/wal_0_2"), dangling()).unwrap();
+        fs::write(database.dir().join("log/wal_0_2"), update_behind(1, 0)).unwrap();
         let recorder = Recorder::file(&database.journal()).unwrap();
         recorder.record(Event::Milestone(Milestone::Started));
         recorder.record(Event::Milestone(Milestone::corruption()));

@@ -167,8 +167,7 @@ pub(super) fn cut_again(dir: &Path, cuts: &[Cut], to: &Path) -> Result<bool> {
 }
 
 /// The finding behind an opening that is refused as corrupt, and nothing else: the log of a transaction
-/// that a crash dropped leads out of the files that are scanned. What leads to no record at all takes a panic,
-/// and nothing panics here.
+/// that a crash dropped leads out of the files that are scanned.
 pub(super) fn refusal(dir: &Path, violations: &[Violation]) -> Option<FindingId> {
     let is_corrupt = |violation: &Violation| {
         violation.oracle == OracleName::Answers && violation.witness.contains("(Corruption)")
@@ -177,7 +176,7 @@ pub(super) fn refusal(dir: &Path, violations: &[Violation]) -> Option<FindingId>
         return None;
     }
     let (id, _) = chaos::known::dangling_abort_in(dir)?;
-    (id == FindingId::ABORTED_ACROSS_LOG_FILES && excludes(id)).then_some(id)
+    excludes(id).then_some(id)
 }
 
 /// Whether what is broken is nothing but commits that were answered with an error and came back, whole
@@ -320,6 +319,28 @@ mod tests {
         assert_eq!(mended_sizes(&[(2, 10), (3, 10)], 200), None, "the oldest may be gone");
         assert_eq!(mended_sizes(&[(1, 4)], 50), None, "no other file is there");
         assert_eq!(mended_sizes(&[(1, 4), (2, 10), (3, 10)], 200), None, "it had been removed");
+    }
+
+    #[test]
+    fn only_a_drop_across_log_files_explains_a_refusal() {
+        const SAID: &str = "the opening answers failed (Corruption)";
+        let dir = TestDir::new("refusal").unwrap();
+        fs::create_dir(dir.join("log")).unwrap();
+        let explained = |log: &[u8], oracle, witness: &str| {
+            fs::write(dir.join("log/wal_0_2"), log).unwrap();
+            let found = Violation::new(oracle, "p", witness.to_owned());
+            refusal(dir.path(), &[found])
+        };
+        let across = chaos::known::update_behind(1, 0);
+        let known = Some(FindingId::ABORTED_ACROSS_LOG_FILES).filter(|id| excludes(*id));
+        assert_eq!(explained(&across, OracleName::Answers, SAID), known);
+        assert_eq!(explained(&across, OracleName::Durability, SAID), None);
+        assert_eq!(explained(&across, OracleName::Answers, "the opening answers failed"), None);
+        let within = chaos::known::update_behind(2, 0);
+        assert_eq!(explained(&within, OracleName::Answers, SAID), None, "nothing leads away");
+        let nowhere = chaos::known::update_behind(2, 9);
+        assert_eq!(explained(&nowhere, OracleName::Answers, SAID), None, "that takes a panic");
+        assert_eq!(refusal(dir.path(), &[]), None);
     }
 
     #[test]

@@ -58,7 +58,7 @@ impl Notes {
         if !self.stores || found.is_empty() && beyond.is_empty() || stored::is_in(&self.folder) {
             return;
         }
-        if let Err(error) = stored::store_with(evidence, beyond, self.made()) {
+        if let Err(error) = stored::store(evidence, &[], beyond, self.made()) {
             say(&format!("evidence for `just judge` is missing: {error}"));
         }
     }

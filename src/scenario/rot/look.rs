@@ -58,23 +58,27 @@ pub struct Sound<'a> {
     pub dump: Dump,
 }
 
-/// Notes of one process, and the folder of their file.
+/// Notes of one process.
 #[derive(Clone, Debug)]
-pub struct Notes(Arc<File>, PathBuf);
+pub struct Notes {
+    file: Arc<File>,
+    /// Where that is, and where evidence goes.
+    folder: PathBuf,
+}
 
 impl Notes {
     /// At the end of this file.
     pub fn open(path: &Path) -> Result<Self> {
         let file = File::options().create(true).append(true).open(path);
         let folder = path.parent().unwrap_or(path).to_owned();
-        let notes = file.map(|file| Self(Arc::new(file), folder));
+        let notes = file.map(|file| Self { file: Arc::new(file), folder });
         notes.map_err(|error| Error::new("open", path, error))
     }
 
     fn note(&self, note: &Note) {
         let mut line = serde_json::to_string(note).expect("a note is plain data");
         line.push('\n');
-        (&*self.0).write_all(line.as_bytes()).expect("the folder of the notes takes them");
+        (&*self.file).write_all(line.as_bytes()).expect("the folder of the notes takes them");
     }
 
     /// Those that were made, in order.
@@ -156,7 +160,8 @@ impl Sound<'_> {
         };
         let violations = judge_all(&evidence).violations();
         let Some(first) = violations.first() else { return Note::Lawful(print) };
-        stored::store(&evidence, &[], &notes.1).expect("the folder of the notes takes evidence");
+        let kept = stored::store(&evidence, &[], &[], &notes.folder);
+        kept.expect("the folder of the notes takes evidence");
         let words = format!("{}: {}: {}", first.oracle, first.promise, first.witness);
         Note::Differs(print, words)
     }

@@ -232,7 +232,7 @@ fn made<'a>(
     let evidence = Evidence::new(&history, streams, &reopened);
     let judgement = judge_all(&evidence);
     if !judgement.is_sound() {
-        done(stored::store(&evidence, &[], root));
+        done(stored::store(&evidence, &[], &[], root));
         return Err(Verdict::from_violations(judgement.violations()));
     }
     let sound = Sound { driver, options: second.options, history, streams, dump };
@@ -346,7 +346,7 @@ impl Disk<'_> {
         if !stored::is_in(root) {
             let Sound { history, streams, .. } = &self.sound;
             let evidence = Evidence::new(history, *streams, &[]);
-            done(stored::store_with(&evidence, std::slice::from_ref(&violation), root));
+            done(stored::store(&evidence, &[], std::slice::from_ref(&violation), root));
         }
         score.violations.push(violation);
         if came.checker == Checker::Sound && came.end.name() == "wrong" {
