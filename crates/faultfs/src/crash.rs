@@ -8,7 +8,7 @@ use crate::{
 };
 use rand_core::{Rng, SeedableRng};
 use rand_xoshiro::Xoshiro256PlusPlus;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 
 /// Bytes that a disk writes atomically.
 pub(crate) const SECTOR: u64 = 512;
@@ -50,7 +50,7 @@ impl Choice {
         groups.extend(events.into_values());
         groups.extend(files.into_values());
         groups.push(older.to_vec());
-        let mut seen = std::collections::HashSet::new();
+        let mut seen = HashSet::new();
         groups.retain(|group| {
             !group.is_empty() && group.len() < pending.len() && seen.insert(group.clone())
         });
@@ -62,57 +62,94 @@ impl Choice {
         self.window
     }
 
-    /// The states of a step at a cut.
+    /// The states of a step at a cut, of those that are `wanted`, which is asked once for each. Most are
+    /// not, and are not built.
     pub(crate) fn states(
         &self,
         model: &Model,
         step: Step,
         cut: u32,
         bounds: &Bounds,
+        wanted: &mut dyn FnMut() -> bool,
     ) -> Vec<State> {
         let with = |lost: Vec<u32>| State { lost, ..State::whole(step, cut) };
         match step {
-            Step::Prefix => vec![State::whole(step, cut)],
-            Step::DropAll if self.pending.is_empty() => Vec::new(),
-            Step::DropAll => vec![with(self.pending.clone())],
-            Step::DropOne => self.groups.iter().cloned().map(with).collect(),
-            Step::KeepOne => self.groups.iter().map(|kept| with(self.without(kept))).collect(),
-            Step::TearOne => self.torn(model, cut, bounds),
-            Step::Random => self.random(model, cut, bounds),
-            Step::Permute => permuted(model, cut),
+            Step::Prefix if wanted() => vec![State::whole(step, cut)],
+            Step::DropAll if !self.pending.is_empty() && wanted() => {
+                vec![with(self.pending.clone())]
+            }
+            Step::Prefix | Step::DropAll => Vec::new(),
+            Step::DropOne => self.groups.iter().filter(|_| wanted()).cloned().map(with).collect(),
+            Step::KeepOne => {
+                let kept = self.groups.iter().filter(|_| wanted());
+                kept.map(|kept| with(self.without(kept))).collect()
+            }
+            Step::TearOne => self.torn(model, cut, bounds, wanted),
+            Step::Random => self.random(model, cut, bounds, wanted),
+            Step::Permute => permuted(model, cut, wanted),
         }
+    }
+
+    /// How many states a step has at a cut.
+    pub(crate) fn count(&self, model: &Model, step: Step, cut: u32, bounds: &Bounds) -> u64 {
+        let mut count = 0;
+        let mut wanted = || {
+            count += 1;
+            false
+        };
+        self.states(model, step, cut, bounds, &mut wanted);
+        count
     }
 
     fn without(&self, kept: &[u32]) -> Vec<u32> {
         self.pending.iter().copied().filter(|id| kept.binary_search(id).is_err()).collect()
     }
 
-    fn torn(&self, model: &Model, cut: u32, bounds: &Bounds) -> Vec<State> {
+    fn torn(
+        &self,
+        model: &Model,
+        cut: u32,
+        bounds: &Bounds,
+        wanted: &mut dyn FnMut() -> bool,
+    ) -> Vec<State> {
         let mut states = Vec::new();
         for id in &self.pending[self.window..] {
+            let event = model.units_of(model.units[*id as usize].seq);
+            let has_others = self.pending.iter().any(|other| !event.contains(other));
             for tear in tears(model, *id, bounds) {
-                let torn = vec![(*id, tear)];
-                let whole = State { torn: torn.clone(), ..State::whole(Step::TearOne, cut) };
+                let whole =
+                    || State { torn: vec![(*id, tear)], ..State::whole(Step::TearOne, cut) };
                 // The torn unit alone, but with the size that exposes it.
-                let event: Vec<u32> = model.units_of(model.units[*id as usize].seq).collect();
-                let lost = self.without(&event);
-                if !lost.is_empty() {
-                    states.push(State { lost, torn, ..whole.clone() });
+                if has_others && wanted() {
+                    let lost = self.pending.iter().copied().filter(|other| !event.contains(other));
+                    states.push(State { lost: lost.collect(), ..whole() });
                 }
-                states.push(whole);
+                if wanted() {
+                    states.push(whole());
+                }
             }
         }
         states
     }
 
-    fn random(&self, model: &Model, cut: u32, bounds: &Bounds) -> Vec<State> {
+    fn random(
+        &self,
+        model: &Model,
+        cut: u32,
+        bounds: &Bounds,
+        wanted: &mut dyn FnMut() -> bool,
+    ) -> Vec<State> {
         if self.pending.len() < 2 {
             return Vec::new();
         }
-        let mut states = Vec::new();
-        let mut rng = Xoshiro256PlusPlus::seed_from_u64(bounds.seed ^ u64::from(cut) << 20);
-        for rate in [10, 50, 90] {
-            for _ in 0..bounds.rounds {
+        let draws = [10, 50, 90].into_iter().flat_map(|rate| {
+            (0..bounds.rounds as u64).map(move |round| (rate, rate << 32 | round))
+        });
+        draws
+            .filter(|_| wanted())
+            .map(|(rate, draw)| {
+                let seed = bounds.seed ^ u64::from(cut) << 20 ^ draw << 8;
+                let mut rng = Xoshiro256PlusPlus::seed_from_u64(seed);
                 let mut state = State::whole(Step::Random, cut);
                 // Units older than the window are kept or lost together.
                 let older = rng.next_u64() % 100 < rate;
@@ -125,10 +162,9 @@ impl Choice {
                         state.torn.push((*id, Tear::Random(rng.next_u64())));
                     }
                 }
-                states.push(state);
-            }
-        }
-        states
+                state
+            })
+            .collect()
     }
 }
 
@@ -179,25 +215,27 @@ fn tears(model: &Model, id: u32, bounds: &Bounds) -> Vec<Tear> {
 /// for each earlier event of another thread that was still running when the last call began. In it,
 /// that event, the later events of its thread, and everything that had to wait for those have not
 /// happened.
-fn permuted(model: &Model, cut: u32) -> Vec<State> {
+fn permuted(model: &Model, cut: u32, wanted: &mut dyn FnMut() -> bool) -> Vec<State> {
     let Some(last) = (cut as usize).checked_sub(1).map(|at| &model.trace.events[at]) else {
         return Vec::new();
     };
-    let mut states: Vec<State> = Vec::new();
+    let mut states = Vec::new();
+    let mut seen = HashSet::new();
     for first in last.entered..cut - 1 {
         if model.trace.events[first as usize].thread == last.thread {
             continue;
         }
         let hidden = after(model, first, cut);
-        if hidden.last() == Some(&(cut - 1)) || states.iter().any(|state| state.hidden == hidden) {
+        if hidden.last() == Some(&(cut - 1)) || !seen.insert(hidden.clone()) {
             continue;
         }
-        let kept = State { hidden: hidden.clone(), ..State::whole(Step::Permute, cut) };
-        let pending = model.pending(cut, &hidden);
-        if !pending.is_empty() {
-            states.push(State { lost: pending, ..kept.clone() });
+        let kept = || State { hidden: hidden.clone(), ..State::whole(Step::Permute, cut) };
+        if model.each_pending(cut, &hidden).next().is_some() && wanted() {
+            states.push(State { lost: model.pending(cut, &hidden), ..kept() });
         }
-        states.push(kept);
+        if wanted() {
+            states.push(kept());
+        }
     }
     states
 }

@@ -3,6 +3,7 @@
 
 mod layer;
 mod run;
+mod sample;
 mod settings;
 
 pub use settings::Explore;

@@ -279,10 +279,14 @@ impl Model {
 
     /// The units that a crash at this cut can take.
     pub(crate) fn pending(&self, cut: u32, hidden: &[u32]) -> Vec<u32> {
+        self.each_pending(cut, hidden).collect()
+    }
+
+    /// The same, one by one.
+    pub(crate) fn each_pending(&self, cut: u32, hidden: &[u32]) -> impl Iterator<Item = u32> {
         (0..self.issued(cut))
             .filter(|id| hidden.binary_search(&self.units[*id as usize].seq).is_err())
-            .filter(|id| !self.is_durable(*id, cut, hidden))
-            .collect()
+            .filter(move |id| !self.is_durable(*id, cut, hidden))
     }
 
     /// The profiles that allow a state, the mildest first.

@@ -198,16 +198,44 @@ fn units_older_than_the_window_go_together() {
     let choice = Choice::new(&model, pending, &Bounds { window: 4, ..BOUNDS });
     assert_eq!(choice.beyond_window(), 8);
     // Four units, two operations of two units each, and the eight older ones as one.
-    let states = choice.states(&model, Step::DropOne, 6, &BOUNDS);
+    let states = choice.states(&model, Step::DropOne, 6, &BOUNDS, &mut || true);
     assert_eq!(
         states.iter().map(|state| state.lost.len()).collect::<Vec<_>>(),
         [1, 1, 1, 1, 2, 2, 8]
     );
-    let states = choice.states(&model, Step::KeepOne, 6, &BOUNDS);
+    let states = choice.states(&model, Step::KeepOne, 6, &BOUNDS, &mut || true);
     assert_eq!(
         states.iter().map(|state| state.lost.len()).collect::<Vec<_>>(),
         [11, 11, 11, 11, 10, 10, 4]
     );
+}
+
+#[test]
+fn each_state_is_counted_and_can_be_built_alone() {
+    let event = |thread, entered, op| Event { thread, entered, call: Call::Write, op };
+    let model = modelled(vec![
+        event(0, 0, create(1, "f")),
+        event(0, 1, write(1, 0, &[b'a'; 2048])),
+        event(1, 2, write(2, 0, b"b")),
+        event(0, 2, write(1, 2048, b"c")),
+    ]);
+    let bounds = Bounds { rounds: 3, hostile: true, ..BOUNDS };
+    let choice = Choice::new(&model, model.pending(4, &[]), &bounds);
+    for step in Step::ALL {
+        let states =
+            |wanted: &mut dyn FnMut() -> bool| choice.states(&model, *step, 4, &bounds, wanted);
+        let all = states(&mut || true);
+        assert!(!all.is_empty(), "{step:?}");
+        assert_eq!(choice.count(&model, *step, 4, &bounds), all.len() as u64, "{step:?}");
+        for (number, state) in all.iter().enumerate() {
+            let mut asked = 0;
+            let alone = states(&mut || {
+                asked += 1;
+                asked == number + 1
+            });
+            assert_eq!(alone, std::slice::from_ref(state), "{step:?} {number}");
+        }
+    }
 }
 
 #[test]
@@ -219,7 +247,8 @@ fn calls_that_overlapped_are_told_in_both_orders() {
         event(1, 1, write(2, 0, b"b")),
     ]);
     let all = |model: &Model| {
-        Choice::new(model, model.pending(3, &[]), &BOUNDS).states(model, Step::Permute, 3, &BOUNDS)
+        let choice = Choice::new(model, model.pending(3, &[]), &BOUNDS);
+        choice.states(model, Step::Permute, 3, &BOUNDS, &mut || true)
     };
     let hidden: Vec<_> =
         all(&overlapping).iter().map(|s| (s.hidden.clone(), s.lost.len())).collect();

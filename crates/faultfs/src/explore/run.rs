@@ -2,12 +2,13 @@
 //! explores recoveries and shrinks findings.
 
 use super::{
-    layer::{Above, Layer, is_chosen, points},
+    layer::{Above, Layer, points},
+    sample::Sample,
     settings::Explore,
 };
 use crate::{
     build::Builder,
-    crash::{Choice, belongs},
+    crash::belongs,
     error::{Error, Result},
     finding::Finding,
     judge::{Outcome, Promises},
@@ -100,18 +101,13 @@ impl<'a> Run<'a> {
         }
         let depth = layer.depth();
         let limit = if depth == 1 { self.settings.limit } else { self.settings.nested_limit };
-        let bounds = self.settings.bounds();
-        let at = |cut: u32| {
-            let choice = Choice::new(&layer.model, layer.model.pending(cut, &[]), &bounds);
-            (choice.states(&layer.model, step, cut, &bounds), choice.beyond_window())
-        };
         // Counts first, so that a limited step is a sample of the whole and not its beginning.
-        let possible: u64 = points.iter().map(|cut| at(*cut).0.len() as u64).sum();
-        self.report.tally(depth, step).possible += possible;
+        let mut sample = Sample::of(layer, step, points, limit, self.settings);
+        self.report.tally(depth, step).possible += sample.possible;
+        if step == Step::DropOne {
+            self.report.beyond_window += sample.beyond_window;
+        }
         let mut builder = Builder::new(layer.model.clone());
-        let mut cuts = points.iter();
-        let mut waiting: Vec<State> = Vec::new();
-        let mut index = 0;
         let Self { pool, report, seen, seen_below, settings, sound, by_key, raw } = self;
         let mut score = Score { layer, settings, sound, by_key, raw, tallies: Vec::new() };
         let score = std::cell::RefCell::new(&mut score);
@@ -119,21 +115,8 @@ impl<'a> Run<'a> {
             if score.borrow().by_key.len() >= settings.findings {
                 return None;
             }
-            let Some(state) = waiting.pop() else {
-                let (mut states, beyond) = at(*cuts.next()?);
-                if step == Step::DropOne {
-                    report.beyond_window += beyond as u64;
-                }
-                states.reverse();
-                waiting = states;
-                continue;
-            };
-            index += 1;
+            let state = sample.next()?;
             let tally = report.tally(depth, step);
-            if possible > limit && !is_chosen(settings.seed, step, index, limit, possible) {
-                tally.left_out += 1;
-                continue;
-            }
             let legal = layer.model.legality(&state);
             if !legal.contains(&settings.profile) {
                 tally.illegal += 1;
@@ -165,7 +148,9 @@ impl<'a> Run<'a> {
         let mut done = |task: Task, reply: Reply| score.borrow_mut().take(task, &reply);
         pool.run(&mut next, &mut done)?;
         let failed = score.borrow().tallies.len() as u64;
-        report.tally(depth, step).failed += failed;
+        let tally = report.tally(depth, step);
+        tally.failed += failed;
+        tally.left_out += sample.left_out;
         Ok(())
     }
 
