@@ -60,6 +60,9 @@ findings!(OF_MACE, "Those of mace-kv: one for each entry of `.config/known-findi
     OPENED_WHILE_CREATED "opened-while-created",
     SCAN_FROM_AN_OLDER_VERSION "scan-from-an-older-version",
     WRITTEN_BEHIND_THE_CUT "written-behind-the-cut",
+    CHECKPOINT_OPENS_EVERY_FILE "checkpoint-opens-every-file",
+    CHECKER_OPENS_EVERY_FILE "checker-opens-every-file",
+    LAST_KEY_READS_EVERY_LEAF "last-key-reads-every-leaf",
 );
 
 findings!(OF_OTHERS, "Those of the engines that mace-kv is compared with.":

@@ -3,6 +3,8 @@
 //! apart, and fails the run when a finding that ought to show itself does not.
 
 mod aborted_across_log_files;
+mod checker_opens_every_file;
+mod checkpoint_opens_every_file;
 mod copy_during_checkpoint;
 mod cut_off_creation;
 mod damage;
@@ -14,6 +16,7 @@ mod handle_cache_below_shards;
 mod history_ahead_of_its_page;
 mod key_of_115_bytes;
 mod killed_in_route_switch;
+mod last_key_reads_every_leaf;
 mod log_ends_at_damage;
 mod log_files_swapped;
 mod manifest_gone;

@@ -95,6 +95,12 @@ pub fn theil_sen(pieces: &[Vec<Point>]) -> Option<f64> {
     median(&slopes.collect::<Vec<_>>())
 }
 
+/// The power of its size that a cost follows, of sizes with their costs: the Theil-Sen slope of the logarithms. `None`
+/// without two sizes.
+pub fn exponent(costs: &[Point]) -> Option<f64> {
+    theil_sen(&[costs.iter().map(|(size, cost)| (size.ln(), cost.ln())).collect()])
+}
+
 /// How likely a series without a trend rises as steadily as this one does: the one-sided p value
 /// of the Mann-Kendall test, pooled over pieces, with the correction for ties and for continuity
 /// (Kendall, Rank Correlation Methods, 1975). A series that never changes has 1.

@@ -117,14 +117,18 @@ pub struct Depth {
 /// How often the pages of a deep bucket are divided, at the least, where the engine counts it.
 pub const DEEP_SPLITS: u64 = 900;
 
+/// Data files of a database in this folder.
+pub fn data_files(dir: &Path) -> u64 {
+    let entries = fs::read_dir(dir.join("data")).into_iter().flatten().flatten();
+    let is_data = |name: &str| name.starts_with("data_");
+    entries.filter(|entry| entry.file_name().to_str().is_some_and(is_data)).count() as u64
+}
+
 impl Depth {
     /// Of a database in this folder whose largest bucket holds so many pairs, `in_a_node` of them in a node at the
     /// most.
     pub fn of_database(pairs: u64, in_a_node: u16, dir: &Path) -> Self {
-        let entries = fs::read_dir(dir.join("data")).into_iter().flatten().flatten();
-        let is_data = |name: &str| name.starts_with("data_");
-        let files = entries.filter(|entry| entry.file_name().to_str().is_some_and(is_data));
-        Self::of(pairs, u64::from(in_a_node), files.count() as u64)
+        Self::of(pairs, u64::from(in_a_node), data_files(dir))
     }
 
     /// Of a database in this folder whose history says how many pairs its last whole reading met.

@@ -86,11 +86,14 @@ pub enum Severity {
     Leak,
     /// One call panics or does the wrong thing, and says so or is seen at once.
     Call,
+    /// One call takes time in proportion to the database where a tree would answer it.
+    Cost,
 }
 
 impl Severity {
     /// Every severity, the worst first.
-    pub const ALL: [Self; 5] = [Self::Data, Self::Unopenable, Self::Outage, Self::Leak, Self::Call];
+    pub const ALL: [Self; 6] =
+        [Self::Data, Self::Unopenable, Self::Outage, Self::Leak, Self::Call, Self::Cost];
 
     /// For people.
     pub const fn title(self) -> &'static str {
@@ -100,6 +103,7 @@ impl Severity {
             Self::Outage => "hangs or aborts the process",
             Self::Leak => "never gives space back",
             Self::Call => "one call panics or is wrong",
+            Self::Cost => "one call costs as much as the database is large",
         }
     }
 }

@@ -25,6 +25,19 @@ fn the_slope_ignores_outliers_and_never_joins_pieces() {
 }
 
 #[test]
+fn an_exponent_tells_a_line_from_a_tree() {
+    let sizes = [1e3, 1e4, 1e5, 1e6, 1e7_f64];
+    let follows = |cost: fn(f64) -> f64| exponent(&sizes.map(|size| (size, cost(size))));
+    near(follows(|size| 3.0 * size).unwrap(), 1.0);
+    near(follows(|_| 7.0).unwrap(), 0.0);
+    near(follows(|size| size.powf(0.35)).unwrap(), 0.35);
+    assert!(follows(f64::ln).is_some_and(|power| power < 0.35));
+    // A fixed part hides the rise from small sizes alone.
+    assert!(follows(|size| 1e4 + size).is_some_and(|power| power > 0.35));
+    assert_eq!(exponent(&[(1e3, 5.0)]), None);
+}
+
+#[test]
 fn the_trend_test_has_the_textbook_values() {
     // Ten readings that only rise: S = 45, variance 125, z = 44 / sqrt(125) = 3.935.
     let rising: Vec<f64> = (0..10).map(f64::from).collect();
