@@ -9,6 +9,7 @@
 pub mod accounting;
 pub mod child;
 pub mod clients;
+pub mod clock;
 pub mod counters;
 pub mod dump;
 pub mod expected;
@@ -31,6 +32,7 @@ use crate::{
     engine::EngineError,
     workload::{TxnId, Version},
 };
+use results::waits::Waits;
 use serde::{Deserialize, Serialize};
 
 /// One line of a journal.
@@ -122,6 +124,8 @@ pub enum Event {
         /// What was seen.
         witness: String,
     },
+    /// A client is at the end of its work: what it waited. One that is killed does not come to say it.
+    Waited(Box<Waits>),
 }
 
 /// What happens to a bucket. A change that was asked for and not acknowledged when the process
@@ -267,7 +271,7 @@ impl Event {
             | Self::Synced { stamp, .. }
             | Self::Checkpoint { stamp, .. }
             | Self::Bucket { stamp, .. } => Some(*stamp),
-            Self::Milestone(_) | Self::Wrong { .. } => None,
+            Self::Milestone(_) | Self::Wrong { .. } | Self::Waited(_) => None,
         }
     }
 }

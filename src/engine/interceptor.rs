@@ -55,6 +55,11 @@ pub trait Interceptor: Send + Sync {
         engine.copy_to(target)
     }
 
+    /// A transaction begins.
+    fn begin<'b>(&self, bucket: &'b dyn Bucket) -> Outcome<Box<dyn Txn + 'b>> {
+        bucket.begin()
+    }
+
     /// A snapshot is opened.
     fn view<'b>(&self, bucket: &'b dyn Bucket) -> Outcome<Box<dyn Read + 'b>> {
         bucket.view()
@@ -127,6 +132,11 @@ impl<L: Intercept> Driver for L {
     fn check(&self, dir: &Path) -> Outcome<Vec<String>> {
         self.below().check(dir)
     }
+}
+
+/// A bucket below a layer that steps in at no engine.
+pub fn bucket<'b>(below: &'b dyn Bucket, layer: Arc<dyn Interceptor>) -> Box<dyn Bucket + 'b> {
+    Box::new(Intercepted { below, layer })
 }
 
 /// An open engine, or a bucket of it, below a layer.
@@ -207,33 +217,50 @@ impl Engine for Intercepted<Box<dyn Engine>> {
     }
 }
 
-impl Bucket for Intercepted<Box<dyn Bucket>> {
+/// A bucket that is held or lent.
+trait Below: Send + Sync {
+    fn bucket(&self) -> &dyn Bucket;
+}
+
+impl Below for Box<dyn Bucket> {
+    fn bucket(&self) -> &dyn Bucket {
+        self.as_ref()
+    }
+}
+
+impl Below for &dyn Bucket {
+    fn bucket(&self) -> &dyn Bucket {
+        *self
+    }
+}
+
+impl<B: Below> Bucket for Intercepted<B> {
     fn begin(&self) -> Outcome<Box<dyn Txn + '_>> {
         let handle: Handle<'_, Box<dyn Txn + '_>> =
-            Handle { below: self.below.begin()?, layer: self.layer.as_ref() };
+            Handle { below: self.layer.begin(self.below.bucket())?, layer: self.layer.as_ref() };
         Ok(Box::new(handle))
     }
 
     fn view(&self) -> Outcome<Box<dyn Read + '_>> {
         let handle: Handle<'_, Box<dyn Read + '_>> =
-            Handle { below: self.layer.view(self.below.as_ref())?, layer: self.layer.as_ref() };
+            Handle { below: self.layer.view(self.below.bucket())?, layer: self.layer.as_ref() };
         Ok(Box::new(handle))
     }
 
     fn checkpoint(&self) {
-        self.layer.checkpoint(self.below.as_ref());
+        self.layer.checkpoint(self.below.bucket());
     }
 
     fn checkpoint_and_wait(&self) {
-        self.layer.checkpoint_and_wait(self.below.as_ref());
+        self.layer.checkpoint_and_wait(self.below.bucket());
     }
 
     fn engine_options(&self) -> Option<EngineOptions> {
-        self.below.engine_options()
+        self.below.bucket().engine_options()
     }
 
     fn id(&self) -> Option<u64> {
-        self.below.id()
+        self.below.bucket().id()
     }
 }
 

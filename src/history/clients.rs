@@ -12,14 +12,15 @@ mod turns;
 
 use crate::{
     engine::{Bucket, EngineError, Outcome},
-    history::{Event, KeyText, Write, hold, journal::Recorder, pauses},
+    history::{Event, KeyText, Write, clock::Clock, hold, journal::Recorder, pauses},
     settings::{FindingId, Rng, Seed, excludes},
     workload::{Bank, Lists, Mix, Source, TxnId, TxnPlan},
 };
 use attempt::Attempt;
 pub use origin::seen;
+use results::waits::{Histogram, Waits};
 use serde::{Deserialize, Serialize};
-use std::{collections::BTreeMap, ops::Range, thread};
+use std::{collections::BTreeMap, ops::Range, sync::Arc, thread};
 use turns::{AtWork, Turns};
 
 /// Attempts that a client may spend on each planned transaction, on average.
@@ -116,7 +117,6 @@ impl Traffic {
         thread::scope(|scope| {
             let clients: Vec<_> = numbers
                 .map(|number| {
-                    let client = Client { number, name, bucket, recorder };
                     let mut plans = self.plans(number, seed.derive(&format!("client {number}")));
                     let killed = recorder.survives() && matches!(self.source, Source::Mix(_));
                     if killed && excludes(FindingId::MERGE_LOST_IN_RECOVERY) {
@@ -126,6 +126,10 @@ impl Traffic {
                     }
                     scope.spawn(move || {
                         pauses::as_client(number);
+                        let clock = Arc::new(Clock::default());
+                        let timed = clock.on(bucket);
+                        let bucket = timed.as_ref();
+                        let client = Client { number, name, bucket, clock: &clock, recorder };
                         client.run(plans, &turns.at_work())
                     })
                 })
@@ -161,6 +165,7 @@ struct Client<'a> {
     number: u16,
     name: &'a str,
     bucket: &'a dyn Bucket,
+    clock: &'a Clock,
     recorder: &'a Recorder,
 }
 
@@ -172,31 +177,51 @@ enum Ended {
 }
 
 impl Client<'_> {
+    /// Carries out the plans and records what that took. Not within a timed call: our own pauses.
     fn run(&self, plans: Vec<TxnPlan>, at_work: &AtWork) -> Tally {
         let mut tally = Tally::default();
-        let commits = tally.commits.entry(self.number).or_default();
+        tally.commits.entry(self.number).or_default();
+        let mut overtaken = Histogram::default();
         let mut budget = plans.len() as u64 * ATTEMPTS;
         for plan in plans {
-            loop {
-                if budget == 0 {
-                    return tally;
+            let before = at_work.commits();
+            let ended = self.carry_out(&plan, at_work, &mut budget, &mut tally.conflicts);
+            overtaken.record(at_work.commits() - before);
+            match ended {
+                Ended::Committed => {
+                    at_work.committed();
+                    *tally.commits.entry(self.number).or_default() += 1;
                 }
-                budget -= 1;
-                match self.attempt(&plan) {
-                    Ended::Committed => *commits += 1,
-                    Ended::Aborted => {}
-                    Ended::Unknown => tally.unknown += 1,
-                    Ended::Conflicted => {
-                        tally.conflicts += 1;
-                        at_work.conflicted();
-                        continue;
-                    }
+                Ended::Aborted => {}
+                Ended::Unknown => tally.unknown += 1,
+                Ended::Conflicted => break,
+            }
+            at_work.ended();
+        }
+        let waits = Waits { calls_us: self.clock.calls_us(), overtaken };
+        self.recorder.record(Event::Waited(Box::new(waits)));
+        tally
+    }
+
+    /// Tries until there is no conflict, or the budget of attempts is spent.
+    fn carry_out(
+        &self,
+        plan: &TxnPlan,
+        at_work: &AtWork,
+        budget: &mut u64,
+        conflicts: &mut u64,
+    ) -> Ended {
+        while *budget > 0 {
+            *budget -= 1;
+            match self.attempt(plan) {
+                Ended::Conflicted => {
+                    *conflicts += 1;
+                    at_work.conflicted();
                 }
-                at_work.ended();
-                break;
+                ended => return ended,
             }
         }
-        tally
+        Ended::Conflicted
     }
 
     fn attempt(&self, plan: &TxnPlan) -> Ended {
@@ -221,11 +246,11 @@ impl Client<'_> {
         let done = done.and_then(|()| if marks { attempt.mark(txn.as_ref()) } else { Ok(()) });
         let Attempt { reads, writes, scans, .. } = attempt;
         if let Err(denial) = done {
-            drop(txn);
+            self.clock.time(|| drop(txn));
             return self.drop_txn(id, writes, Some(denial));
         }
         if !plan.commits {
-            drop(txn);
+            self.clock.time(|| drop(txn));
             return self.drop_txn(id, writes, None);
         }
         let stamp = self.recorder.stamp();

@@ -187,7 +187,8 @@ impl<'h> Ledger<'h> {
                 Event::Synced { .. }
                 | Event::Checkpoint { .. }
                 | Event::Milestone(_)
-                | Event::Wrong { .. } => {}
+                | Event::Wrong { .. }
+                | Event::Waited(_) => {}
             }
         }
         ledger.lives.resize_with(cuts.len(), || lives.clone());

@@ -98,7 +98,8 @@ impl TraceMarks {
             | Event::Abort { .. }
             | Event::Info { .. }
             | Event::Checkpoint { .. }
-            | Event::Wrong { .. } => None,
+            | Event::Wrong { .. }
+            | Event::Waited(_) => None,
         }
     }
 }

@@ -571,6 +571,9 @@ pub fn count(history: &History, figures: &mut Figures) {
             Event::Begin { .. } => figures.add("transactions", 1),
             Event::Ok { .. } => figures.add("commits", 1),
             Event::Abort { denial: Some(EngineError::Conflict), .. } => figures.add("conflicts", 1),
+            Event::Waited(waits) => {
+                waits.figures().for_each(|(name, count)| figures.add(name, count));
+            }
             _ => {}
         }
     }

@@ -20,6 +20,7 @@ mod pairs;
 mod slopes;
 mod stage;
 mod text;
+mod waits;
 mod weave;
 
 use charge::{Charge, charge};

@@ -64,6 +64,10 @@ table! {
         "the one schedule that a case of the sweep of holds tries, 20 times");
     MACE_PROD_LARGE: Switch = knob("0", Home::Prod, shape::SWITCH,
         "1 = the stress layer's large databases too: gigabytes, and minutes");
+    MACE_PROD_LONGEST_CALL: Seconds = knob("8", Home::Prod, LIMIT,
+        "seconds that a call of a client may take in the stress layer and in a soak, unless the machine was away");
+    MACE_PROD_MOST_OVERTAKEN: Count = knob("100000", Home::Prod, POSITIVE,
+        "commits of other clients that may overtake a client's transaction there");
     MACE_POWER_STATES: Count = knob("1200", Home::Prod, POSITIVE,
         "crash states that each power-loss case judges, about");
     MACE_POWER_FAULTS: Count = knob("60", Home::Prod, shape::at_least(0),

@@ -24,6 +24,7 @@ pub mod snapshot;
 pub mod standing;
 pub mod state;
 pub mod stats;
+pub mod waits;
 
 pub use case::{Case, CaseId, CaseOutcome, Layer};
 pub use document::{Document, FormatError};

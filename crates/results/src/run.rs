@@ -89,6 +89,10 @@ pub struct LayerRun {
     /// How it ended.
     #[serde(with = "word")]
     pub outcome: Outcome,
+    /// The longest that a yardstick saw the machine away while it ran, in microseconds; of shards, the longest of
+    /// all; absent where nobody measured.
+    #[serde(default)]
+    pub machine_away_us: Option<u64>,
 }
 
 /// A knob with its effective value.

@@ -150,22 +150,11 @@ fn of_any_engine(reason: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use results::marker::Figures;
-    use std::time::Duration;
 
     fn case(binary: &str, name: &str, skipped: Option<&str>) -> Case {
-        Case {
-            id: CaseId { binary: format!("mace-prod::{binary}"), name: name.to_owned() },
-            outcome: skipped.map_or(CaseOutcome::Passed, |_| CaseOutcome::Skipped),
-            message: skipped.map(str::to_owned),
-            time: Duration::ZERO,
-            attempts: 1,
-            seed: None,
-            repro: None,
-            known: Vec::new(),
-            figures: Figures::new(),
-            story: String::new(),
-        }
+        let id = CaseId { binary: format!("mace-prod::{binary}"), name: name.to_owned() };
+        let outcome = skipped.map_or(CaseOutcome::Passed, |_| CaseOutcome::Skipped);
+        Case { message: skipped.map(str::to_owned), ..Case::new(id, outcome) }
     }
 
     fn layer(engine: &str, cases: Vec<Case>) -> Layer {

@@ -91,7 +91,7 @@ pub(crate) fn judge(facts: Facts<'_>) -> Judged {
         wall,
         cases,
     };
-    Judged { layer, outcome, elements }
+    Judged { layer, outcome, elements, machine_away_us: None, is_whole: false }
 }
 
 /// Whether the case ended because nextest passed the interruption's signal on to it.

@@ -9,10 +9,7 @@ use process::store::if_there;
 use quick_junit::{
     FlakyOrRerun, NonSuccessKind, Property, Report, TestCase, TestCaseStatus, TestSuite,
 };
-use results::{
-    Case, CaseId, CaseOutcome, Layer,
-    marker::{Figures, Markers},
-};
+use results::{Case, CaseId, CaseOutcome, Layer, marker::Markers};
 use std::{collections::BTreeMap, fs, path::Path, time::Duration};
 
 /// A property of a case in the merged report.
@@ -79,17 +76,12 @@ fn case(binary: &str, element: &TestCase) -> Case {
             (outcome, message.as_deref().or(ty.as_deref()), reruns.runs.len())
         }
     };
+    let id = CaseId { binary: binary.to_owned(), name: element.name.to_string() };
     Case {
-        id: CaseId { binary: binary.to_owned(), name: element.name.to_string() },
-        outcome,
         message: message.map(str::to_owned),
         time: element.time.unwrap_or_default(),
         attempts: 1 + reruns,
-        seed: None,
-        repro: None,
-        known: Vec::new(),
-        figures: Figures::new(),
-        story: String::new(),
+        ..Case::new(id, outcome)
     }
 }
 

@@ -40,6 +40,8 @@ mod standing;
 mod stored;
 mod trials;
 mod upgrade;
+mod waits;
+mod yardstick;
 
 use cli::{Cli, Command, FixesVerb, Way};
 use knobs::Knobs;

@@ -10,7 +10,8 @@ use crate::{
     part::{Mode, Part},
     plan::{FIRST, Plan, SHARD, Shard},
     record::Judged,
-    run::{self, Conclusion, Note, Sharded, Turn},
+    run::{self, Conclusion, Note, Sharded, Turn, has_run},
+    waits,
 };
 use knobs::{Knobs, findings::Findings, knob};
 use process::{Error, Outcome, Result, engine::PACKAGE, folder};
@@ -61,6 +62,7 @@ pub(crate) fn merge_shards(flags: &[(&str, &str)], folders: &[PathBuf]) -> Resul
         findings: &findings,
         version: &plan.engine_version,
         known_fail: run::known_fail(&knobs),
+        bounds: waits::bounds(&knobs),
         counts: false,
     };
     conclusion.draw(&layers, notes, None, sharded(&shards))
@@ -178,6 +180,7 @@ impl Merge<'_> {
         let mut outcome = Outcome::Passed;
         let mut ended = Vec::new();
         let mut wall_s = 0.0;
+        let mut machine_away_us = None;
         let tried = |(_, shard): &(_, &Shard)| repeats.is_none() || shard.which.number == FIRST;
         for (folder, shard) in self.folders.iter().zip(self.shards).filter(tried) {
             let Some(slice) = shard.parts.get(&slug) else {
@@ -187,6 +190,7 @@ impl Merge<'_> {
             outcome = outcome.max(slice.exit_code);
             ended.push(format!("shard {}: {}", shard.which.number, slice.ended));
             wall_s += slice.wall_s;
+            machine_away_us = machine_away_us.max(slice.machine_away_us);
             let path = folder.join(nextest::kept_report(part, *repeats));
             match (junit::read(&path), &mut report) {
                 (Ok(records), Ok(all)) => all.extend(records),
@@ -209,6 +213,8 @@ impl Merge<'_> {
             wall: Duration::from_secs_f64(wall_s),
         });
         judged.layer.label = nextest::label(part, *repeats);
+        judged.machine_away_us = machine_away_us;
+        judged.is_whole = repeats.is_none() && has_run(judged.outcome);
         judged
     }
 }

@@ -126,6 +126,11 @@ impl<'s> Nextest<'s> {
         }
     }
 
+    /// Whether it runs all cases of a part.
+    pub(crate) fn runs_all(&self) -> bool {
+        self.filters.is_empty() && self.archived.is_none_or(|archived| archived.slice.is_none())
+    }
+
     /// Where what is run comes from.
     pub(crate) fn origin(&self) -> Origin {
         origin(Origin::of(self.session), self.repeats)

@@ -70,6 +70,9 @@ pub(crate) struct Slice {
     /// How nextest ended, in words.
     pub(crate) ended: String,
     pub(crate) wall_s: f64,
+    /// The longest that a yardstick saw the machine away meanwhile, in microseconds.
+    #[serde(default)]
+    pub(crate) machine_away_us: Option<u64>,
 }
 
 impl Document for Plan {

@@ -21,4 +21,8 @@ pub(crate) struct Judged {
     pub(crate) outcome: Outcome,
     /// nextest's elements of the cases that have a result.
     pub(crate) elements: BTreeMap<CaseId, TestCase>,
+    /// The longest that a yardstick saw the machine away meanwhile, in microseconds; `None` where nobody measured.
+    pub(crate) machine_away_us: Option<u64>,
+    /// Whether all cases of the part were to run, and nextest could run them.
+    pub(crate) is_whole: bool,
 }

@@ -20,6 +20,7 @@ mod read;
 mod standing;
 mod svg;
 mod text;
+mod waits;
 mod write;
 
 pub(crate) use absorbed::said;

@@ -12,7 +12,8 @@ use crate::{
     record::Judged,
     report,
     session::Session,
-    standing,
+    standing, waits,
+    yardstick::Yardstick,
 };
 use knobs::{
     Knobs,
@@ -23,6 +24,7 @@ use process::{Error, Interrupts, Outcome, Result, console};
 use results::{
     CaseId, Document, document,
     run::{LayerRun, Machine, Run},
+    waits::Bounds,
 };
 use std::{
     fmt::Display,
@@ -127,6 +129,7 @@ pub(crate) fn run(session: &Session, order: &Order, interrupts: &Interrupts) -> 
         findings: &session.findings,
         version: &session.engine.version,
         known_fail: known_fail(&session.knobs),
+        bounds: waits::bounds(&session.knobs),
         counts: order.counts,
     };
     conclusion.draw(&layers, notes, interrupts.outcome(), Sharded::default())
@@ -231,6 +234,8 @@ pub(crate) struct Conclusion<'c> {
     pub(crate) version: &'c str,
     /// Known findings that were met fail the run.
     pub(crate) known_fail: bool,
+    /// What clients may wait.
+    pub(crate) bounds: Bounds,
     /// End with the counts alone on a line.
     pub(crate) counts: bool,
 }
@@ -246,6 +251,7 @@ impl Conclusion<'_> {
     ) -> Result<Outcome> {
         let absorbed = budgets::held(self.findings, self.version, layers);
         notes.extend(budgets::failures(&absorbed).map(|line| Note::failed(&line)));
+        notes.extend(waits::notes(layers, &self.bounds));
         let counted = if self.known_fail {
             standing::known_failures(self.findings, layers)
         } else {
@@ -301,11 +307,12 @@ fn record(
     notes: Vec<String>,
     sharded: Sharded,
 ) -> Run {
-    let layer = |Judged { layer, outcome, .. }: &Judged| LayerRun {
+    let layer = |Judged { layer, outcome, machine_away_us, .. }: &Judged| LayerRun {
         label: layer.label.clone(),
         build: layer.build.clone(),
         wall_s: layer.wall.as_secs_f64(),
         outcome: *outcome,
+        machine_away_us: *machine_away_us,
     };
     let since = origin.started.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
     let took = origin.started.elapsed().unwrap_or_default().as_secs_f64();
@@ -366,7 +373,9 @@ pub(crate) fn run_part(
     let session = nextest.session;
     leftovers::prepare(&session.out, part)?;
     let start = Instant::now();
+    let yardstick = Yardstick::begin(&session.out);
     let status = nextest.run(part, threads, inventory.len())?;
+    let machine_away_us = yardstick.end();
     let wall = start.elapsed();
     let interrupted = nextest.interrupts.outcome();
     let origin = nextest.origin();
@@ -393,7 +402,14 @@ pub(crate) fn run_part(
         wall,
     });
     judged.layer.label = nextest.label(part);
+    judged.machine_away_us = machine_away_us;
+    judged.is_whole = nextest.runs_all() && has_run(judged.outcome);
     Ok(Ran { judged, ended })
+}
+
+/// Whether a part that ended so ran to its end.
+pub(crate) fn has_run(outcome: Outcome) -> bool {
+    !matches!(outcome, Outcome::Broken | Outcome::Interrupted(_))
 }
 
 /// Removes what earlier runs left, so that nothing old can be taken for a result of this one.

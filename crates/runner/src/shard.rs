@@ -12,6 +12,7 @@ use crate::{
     record::Judged,
     run::{self, Conclusion, Note, Sharded, Turn},
     session::Session,
+    waits,
 };
 use process::{Error, Interrupts, Outcome, Result, console, folder};
 use results::{Document, Layer, document, seeds};
@@ -137,6 +138,7 @@ pub(crate) fn shard(
         findings,
         version: &session.engine.version,
         known_fail: run::known_fail(&session.knobs),
+        bounds: waits::bounds(&session.knobs),
         counts: false,
     };
     conclusion.draw(&layers, notes, interrupts.outcome(), Sharded::default())
@@ -172,6 +174,7 @@ fn run_slice(
         exit_code: ran.judged.outcome,
         ended: ran.ended,
         wall_s: ran.judged.layer.wall.as_secs_f64(),
+        machine_away_us: ran.judged.machine_away_us,
     };
     Ok((slice, ran.judged))
 }

@@ -326,27 +326,23 @@ pub(crate) fn print(title: &str, entry: &Entry) {
 mod tests {
     use super::first_failure;
     use crate::record::Judged;
-    use results::{
-        Case, CaseId, CaseOutcome, Layer, Outcome, detection::Detected, marker::Figures,
-    };
-    use std::{collections::BTreeMap, time::Duration};
+    use results::{Case, CaseId, CaseOutcome, Layer, Outcome, detection::Detected};
+    use std::collections::BTreeMap;
 
     /// What is said of a layer whose cases ended like this.
     fn seen(outcomes: &[CaseOutcome]) -> Option<(Detected, String)> {
-        let case = |outcome: &CaseOutcome| Case {
-            id: CaseId { binary: "b".into(), name: outcome.name().into() },
-            outcome: *outcome,
-            message: None,
-            time: Duration::ZERO,
-            attempts: 1,
-            seed: None,
-            repro: None,
-            known: Vec::new(),
-            figures: Figures::new(),
-            story: String::new(),
+        let case = |outcome: &CaseOutcome| {
+            let id = CaseId { binary: "b".into(), name: outcome.name().into() };
+            Case::new(id, *outcome)
         };
         let layer = Layer { cases: outcomes.iter().map(case).collect(), ..Layer::default() };
-        let judged = Judged { layer, outcome: Outcome::Failed, elements: BTreeMap::new() };
+        let judged = Judged {
+            layer,
+            outcome: Outcome::Failed,
+            elements: BTreeMap::new(),
+            machine_away_us: None,
+            is_whole: false,
+        };
         first_failure(&judged).map(|seen| (seen.0, seen.1.case))
     }
 

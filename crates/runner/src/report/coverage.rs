@@ -5,7 +5,7 @@ use crate::report::model::Results;
 use results::{
     Case, CaseOutcome, Layer,
     marker::{self, Figures},
-    standing::is_figure,
+    standing, waits,
 };
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -158,7 +158,9 @@ pub(crate) fn others(results: &Results) -> Vec<(&str, Figures)> {
     let layer = |layer: &'_ Layer| {
         let mut figures = layer.figures();
         let elsewhere = |name: &str| shown.iter().any(|prefix| name.starts_with(prefix));
-        figures.retain(|name, _| !elsewhere(name) && !is_figure(name));
+        figures.retain(|name, _| {
+            !elsewhere(name) && !standing::is_figure(name) && !waits::is_figure(name)
+        });
         figures
     };
     let layers = results.layers.iter().map(|found| (found.label.as_str(), layer(found)));

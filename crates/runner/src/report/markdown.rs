@@ -6,6 +6,7 @@ use crate::report::{
     model::{Known, Model, Perf, Results, Soak},
     number,
     standing::tried,
+    waits::waited,
 };
 use results::{
     CaseOutcome, Outcome,
@@ -62,6 +63,9 @@ fn results(results: &Results, page: &mut String) -> std::fmt::Result {
         writeln!(page, " {} |", number::time(layer.wall))?;
     }
     writeln!(page)?;
+    for (label, line) in waited(results) {
+        writeln!(page, "Waits, {}: {}\n", text(label), text(&line))?;
+    }
     let failures = results.failures().count();
     if failures + results.notes().len() > 0 {
         writeln!(page, "### Failures\n")?;

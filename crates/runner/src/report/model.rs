@@ -6,7 +6,7 @@ use results::{
     Case, CaseOutcome, Layer, Outcome,
     absorbed::Absorbed,
     marker::Figures,
-    run::{Run, Setting},
+    run::{LayerRun, Run, Setting},
     standing::Standing,
     state::Failure,
 };
@@ -274,9 +274,13 @@ impl Results {
     pub fn outcome_of(&self, layer: &Layer) -> Outcome {
         let fails = layer.failures().next().is_some();
         let from_cases = if fails { Outcome::Failed } else { Outcome::Passed };
-        let layers = self.record.iter().flat_map(|record| &record.layers);
-        let recorded = layers.into_iter().find(|recorded| recorded.label == layer.label);
-        recorded.map_or(from_cases, |recorded| recorded.outcome)
+        self.recorded(layer).map_or(from_cases, |recorded| recorded.outcome)
+    }
+
+    /// What the record says of a layer.
+    pub fn recorded(&self, layer: &Layer) -> Option<&LayerRun> {
+        let mut layers = self.record.iter().flat_map(|record| &record.layers);
+        layers.find(|recorded| recorded.label == layer.label)
     }
 
     /// The engine under test, or empty.

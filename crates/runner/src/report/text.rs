@@ -5,10 +5,12 @@ use crate::report::{
     absorbed::said,
     model::{Model, Results},
     standing::tried,
+    waits::waited,
 };
 use results::{
     Case, CaseOutcome, Outcome,
-    standing::{headline, is_figure},
+    standing::{self, headline},
+    waits,
 };
 use std::fmt::{self, Write};
 
@@ -59,11 +61,15 @@ fn table(results: &Results, text: &mut String) -> fmt::Result {
             let digits = usize::from(amount.fract() != 0.0);
             format!("{} {amount:.digits$}", name.replace('_', " "))
         };
-        let figures = layer.figures().into_iter().filter(|(name, _)| !is_figure(name));
+        let is_told = |name: &str| !standing::is_figure(name) && !waits::is_figure(name);
+        let figures = layer.figures().into_iter().filter(|(name, _)| is_told(name));
         let figures: Vec<_> = figures.map(figure).collect();
         if !figures.is_empty() {
             writeln!(text, "{:20} {}", format!("{}:", layer.label), figures.join(", "))?;
         }
+    }
+    for (label, line) in waited(results) {
+        writeln!(text, "{:20} {line}", format!("{label}, waits:"))?;
     }
     Ok(())
 }

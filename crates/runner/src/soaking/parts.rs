@@ -8,7 +8,8 @@ use crate::{
     part::{self, Mode, Part},
     progress::{Soaking, is_watched},
     record::Judged,
-    run, standing,
+    run::{self, Note},
+    standing, waits,
 };
 use process::{Error, Interrupts, Outcome, Result, console};
 use results::{resident::PROGRAM, snapshot::Snapshot};
@@ -32,6 +33,8 @@ pub(super) struct Ran {
     pub(super) judged: Result<Judged>,
     /// The known findings that it met, where these fail a run (`MACE_PROD_KNOWN`).
     pub(super) known: Vec<String>,
+    /// What failed besides cases.
+    pub(super) notes: Vec<Note>,
 }
 
 impl Layers {
@@ -83,7 +86,11 @@ impl Layers {
             }
             _ => Vec::new(),
         };
-        Ran { label: part.label, judged, known }
+        let notes = judged.as_ref().map_or_else(
+            |_| Vec::new(),
+            |judged| waits::notes(slice::from_ref(judged), &plan.bounds),
+        );
+        Ran { label: part.label, judged, known, notes }
     }
 }
 

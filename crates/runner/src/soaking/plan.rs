@@ -1,10 +1,10 @@
 //! Everything about a soak that is known before anything long starts. A problem found here ends it
 //! with one line and code 2.
 
-use crate::{files, session::Session};
+use crate::{files, session::Session, waits};
 use knobs::{Handle, Home, Knobs, knob, value::Seconds};
 use process::{Result, engine::Engine, folder, wanted::mace_alone};
-use results::{ledger::Subject, limits::Limits, seeds::Shard};
+use results::{ledger::Subject, limits::Limits, seeds::Shard, waits::Bounds};
 use std::{path::PathBuf, time::Duration};
 
 /// What was asked for, validated.
@@ -14,6 +14,8 @@ pub(super) struct Plan {
     /// Where everything is written.
     pub(super) folder: PathBuf,
     pub(super) limits: Limits,
+    /// What clients may wait.
+    pub(super) bounds: Bounds,
     pub(super) subject: Subject,
     pub(super) shard: Shard,
     pub(super) threads: u32,
@@ -50,6 +52,7 @@ impl Plan {
         Ok(Self {
             folder: folder::writable(&folder)?,
             limits: limits.unwrap_or_default(),
+            bounds: waits::bounds(&knobs),
             subject: subject(&session.engine, knobs.features()),
             shard,
             threads: u32::try_from(threads).expect("the knob's kind has a limit"),

@@ -108,7 +108,7 @@ impl SoakStore {
 
     /// Writes down what a layer came to.
     pub(super) fn layer(&mut self, ran: Ran, index: u64, row: &mut Row) -> Result<Outcome> {
-        let Ran { label, judged, known } = ran;
+        let Ran { label, judged, known, notes } = ran;
         let mut cases = 0;
         let mut failed = 0;
         let outcome = match judged {
@@ -132,6 +132,11 @@ impl SoakStore {
                 Outcome::Broken
             }
         };
+        let worst = notes.iter().map(|note| note.outcome).max();
+        let outcome = worst.map_or(outcome, |worst| outcome.max(worst));
+        for note in notes {
+            self.fail(label, note.outcome, &note.line, row);
+        }
         // A signal is the user's, and says nothing about the part.
         if !matches!(outcome, Outcome::Interrupted(_)) {
             self.state.count(label, cases, outcome);

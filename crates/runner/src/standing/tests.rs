@@ -9,7 +9,7 @@ use results::{
     marker::Figures,
     standing::{Word, figure},
 };
-use std::{collections::BTreeMap, fs, time::Duration};
+use std::{collections::BTreeMap, fs};
 
 const FINDING: &str = r#"
 [[finding]]
@@ -33,23 +33,18 @@ fn findings() -> Findings {
 fn case(name: &str, outcome: CaseOutcome, tries: &[Promise]) -> Case {
     let mut figures: Figures = tries.iter().map(|promise| (figure(*promise), 1.0)).collect();
     figures.insert("transactions".into(), 100.0);
-    Case {
-        id: CaseId { binary: "b".into(), name: name.into() },
-        outcome,
-        message: None,
-        time: Duration::ZERO,
-        attempts: 1,
-        seed: None,
-        repro: None,
-        known: Vec::new(),
-        figures,
-        story: String::new(),
-    }
+    Case { figures, ..Case::new(CaseId { binary: "b".into(), name: name.into() }, outcome) }
 }
 
 fn layer(build: &str, cases: Vec<Case>) -> Judged {
     let layer = Layer { label: "fast".into(), build: build.into(), cases, ..Layer::default() };
-    Judged { layer, outcome: Outcome::Passed, elements: BTreeMap::new() }
+    Judged {
+        layer,
+        outcome: Outcome::Passed,
+        elements: BTreeMap::new(),
+        machine_away_us: None,
+        is_whole: false,
+    }
 }
 
 /// The words of the promises that are not as where nothing ran.

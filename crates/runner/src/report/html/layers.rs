@@ -1,7 +1,7 @@
 //! The outcome of each layer, and the cases that took longest.
 
 use super::findings::{breakable, class};
-use crate::report::{model::Results, number, svg};
+use crate::report::{model::Results, number, svg, waits};
 use maud::{Markup, html};
 use results::{CaseOutcome, Layer};
 
@@ -34,6 +34,7 @@ fn card(layer: &Layer, results: &Results) -> Markup {
                 }
             }
             @if !layer.build.is_empty() { p.note { (layer.build) " build" } }
+            @if let Some(line) = waits::of_layer(results, layer) { p.note { "waits: " (line) } }
         }
     }
 }

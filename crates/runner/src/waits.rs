@@ -1,0 +1,106 @@
+//! What the clients of a stress layer waited, held against the bounds: the lines that fail a run. The
+//! arithmetic is in `results::waits`. Other layers are not judged: their cases hold threads and stop
+//! processes.
+
+use crate::{
+    nextest::Repetition,
+    part::{self, Mode},
+    record::Judged,
+    run::Note,
+};
+use knobs::{Knobs, knob};
+use results::waits::{self, Bounds, Verdict, Waits};
+
+/// What waits may come to, by the knobs.
+pub(crate) fn bounds(knobs: &Knobs) -> Bounds {
+    Bounds {
+        call: knobs.get(knob::MACE_PROD_LONGEST_CALL),
+        overtaken: knobs.get(knob::MACE_PROD_MOST_OVERTAKEN),
+    }
+}
+
+/// Whether the waits in a layer of this label are judged.
+pub(crate) fn are_judged(label: &str) -> bool {
+    let stress = part::parts(Mode::Stress, "");
+    stress.iter().any(|part| part.label == Repetition::part_of(label))
+}
+
+/// A note for each bound that was passed, or cannot be told. Single cases need not time a call.
+pub(crate) fn notes(layers: &[Judged], bounds: &Bounds) -> Vec<Note> {
+    let stress = layers.iter().filter(|judged| are_judged(&judged.layer.label));
+    let of = |judged: &Judged| {
+        let label = &judged.layer.label;
+        let note = |Verdict { outcome, line }| Note { outcome, line: format!("{label}: {line}") };
+        verdicts(judged, bounds).into_iter().map(note).collect::<Vec<_>>()
+    };
+    stress.flat_map(of).collect()
+}
+
+fn verdicts(judged: &Judged, bounds: &Bounds) -> Vec<Verdict> {
+    let waits = Waits::of(&judged.layer.figures());
+    if waits.calls_us.count() == 0 && !judged.is_whole {
+        return Vec::new();
+    }
+    waits::judge(&waits, judged.machine_away_us, bounds)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::notes;
+    use crate::record::Judged;
+    use process::Outcome;
+    use results::{
+        Case, CaseId, CaseOutcome, Layer,
+        waits::{Bounds, Waits},
+    };
+    use std::{collections::BTreeMap, time::Duration};
+
+    const BOUNDS: Bounds = Bounds { call: Duration::from_secs(8), overtaken: 1000 };
+
+    /// A layer of one case, whose clients made a call of each of these lengths.
+    fn layer(label: &str, calls_us: &[u64], is_whole: bool) -> Judged {
+        let mut waits = Waits::default();
+        for call in calls_us {
+            waits.calls_us.record(*call);
+        }
+        let id = CaseId { binary: "b".into(), name: "work".into() };
+        let figures = waits.figures().map(|(name, count)| (name, count as f64)).collect();
+        let case = Case { figures, ..Case::new(id, CaseOutcome::Passed) };
+        let layer = Layer { label: label.to_owned(), cases: vec![case], ..Layer::default() };
+        Judged {
+            layer,
+            outcome: Outcome::Passed,
+            elements: BTreeMap::new(),
+            machine_away_us: Some(20_000),
+            is_whole,
+        }
+    }
+
+    fn outcomes(layers: &[Judged]) -> Vec<Outcome> {
+        notes(layers, &BOUNDS).into_iter().map(|note| note.outcome).collect()
+    }
+
+    #[test]
+    fn a_stall_in_the_stress_layer_fails_the_run() {
+        let stalled = [40, 40_000_000];
+        let layers = [
+            layer("fast", &stalled, true),
+            layer("stress", &stalled, true),
+            layer("chaos", &[], true),
+        ];
+        let found = notes(&layers, &BOUNDS);
+        assert_eq!(outcomes(&layers), [Outcome::Failed]);
+        assert!(
+            found[0].line.starts_with("stress: a call of a client took 33.55 s"),
+            "{}",
+            found[0].line
+        );
+        assert_eq!(outcomes(&[layer("stress", &[40, 7_000_000], true)]), []);
+    }
+
+    #[test]
+    fn a_whole_stress_layer_has_to_time_calls() {
+        assert_eq!(outcomes(&[layer("stress", &[], true)]), [Outcome::Inconclusive]);
+        assert_eq!(outcomes(&[layer("stress", &[], false)]), []);
+    }
+}
