@@ -22,6 +22,7 @@ mod leftovers;
 mod merge_shards;
 mod mutants;
 mod nextest;
+mod note;
 mod origin;
 mod overlap;
 mod own_tests;

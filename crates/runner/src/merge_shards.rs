@@ -6,11 +6,12 @@ use crate::{
     again::FailingSeeds,
     judge::{self, Facts},
     junit, nextest,
+    note::Note,
     origin::{self, Origin},
     part::{Mode, Part},
     plan::{FIRST, Plan, SHARD, Shard},
     record::Judged,
-    run::{self, Conclusion, Note, Sharded, Turn, has_run},
+    run::{self, Conclusion, Sharded, Turn, has_run},
     waits,
 };
 use knobs::{Knobs, findings::Findings, knob};

@@ -7,6 +7,7 @@ use crate::{
     judge::{self, Facts},
     junit, leftovers,
     nextest::{self, Inventory, Nextest, Repetition},
+    note::Note,
     origin::Origin,
     part::Part,
     record::Judged,
@@ -27,7 +28,6 @@ use results::{
     waits::Bounds,
 };
 use std::{
-    fmt::Display,
     fs,
     path::Path,
     time::{Instant, SystemTime},
@@ -183,23 +183,6 @@ fn run_turn(
     let judged = run_part(&nextest, part, inventory, threads)?.judged;
     failing.note(&judged, part, &nextest.origin())?;
     Ok(judged)
-}
-
-/// What failed besides cases, in one line.
-#[derive(Debug)]
-pub(crate) struct Note {
-    pub(crate) outcome: Outcome,
-    pub(crate) line: String,
-}
-
-impl Note {
-    pub(crate) fn failed(line: &dyn Display) -> Self {
-        Self { outcome: Outcome::Failed, line: line.to_string() }
-    }
-
-    pub(crate) fn broken(line: &dyn Display) -> Self {
-        Self { outcome: Outcome::Broken, line: line.to_string() }
-    }
 }
 
 /// A note for each known finding whose case none of the layers has.

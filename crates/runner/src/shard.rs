@@ -6,11 +6,12 @@ use crate::{
     again::FailingSeeds,
     balance, files, junit,
     nextest::{self, Archived, Inventory, Nextest},
+    note::Note,
     origin::Origin,
     part::Mode,
     plan::{self, FIRST, Plan, SHARD, Shard, Slice},
     record::Judged,
-    run::{self, Conclusion, Note, Sharded, Turn},
+    run::{self, Conclusion, Sharded, Turn},
     session::Session,
     waits,
 };

@@ -4,9 +4,9 @@
 
 use crate::{
     nextest::Repetition,
+    note::Note,
     part::{self, Mode},
     record::Judged,
-    run::Note,
 };
 use knobs::{Knobs, knob};
 use results::waits::{self, Bounds, Verdict, Waits};

@@ -50,7 +50,8 @@ fn main() {
     bucket.checkpoint_and_wait();
     drop(bucket);
     drop(mace);
-    let (bounded, unbounded) = (last(&folder, true), last(&folder, false));
+    let bounded = last(&folder, true);
+    let unbounded = last(&folder, false);
     let _ = fs::remove_dir_all(&folder);
     if unbounded > 10 * bounded {
         println!("broken: {unbounded} bytes read for the last key, and {bounded} with an upper bound");

@@ -23,7 +23,9 @@ pub(crate) fn of_layer(results: &Results, layer: &Layer) -> Option<String> {
 pub(crate) fn said(waits: &Waits, machine_away_us: Option<u64>) -> Option<String> {
     let time = |us: u64| number::nanos(us as f64 * 1e3);
     let within = |share| waits.calls_us.within(share).map(time);
-    let (half, most, all) = (within(0.5)?, within(0.999)?, within(1.0)?);
+    let half = within(0.5)?;
+    let most = within(0.999)?;
+    let all = within(1.0)?;
     let calls = number::amount(waits.calls_us.count() as f64);
     let away = machine_away_us.map_or_else(
         || "nobody measured the machine".to_owned(),

@@ -5,11 +5,11 @@ use super::{aging::Simple, plan::Plan};
 use crate::{
     files,
     nextest::{Inventory, Nextest},
+    note::Note,
     part::{self, Mode, Part},
     progress::{Soaking, is_watched},
     record::Judged,
-    run::{self, Note},
-    standing, waits,
+    run, standing, waits,
 };
 use process::{Error, Interrupts, Outcome, Result, console};
 use results::{resident::PROGRAM, snapshot::Snapshot};
