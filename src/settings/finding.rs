@@ -63,6 +63,7 @@ findings!(OF_MACE, "Those of mace-kv: one for each entry of `.config/known-findi
     CHECKPOINT_OPENS_EVERY_FILE "checkpoint-opens-every-file",
     CHECKER_OPENS_EVERY_FILE "checker-opens-every-file",
     LAST_KEY_READS_EVERY_LEAF "last-key-reads-every-leaf",
+    CACHE_HOLDS_EVERYTHING "cache-holds-everything",
 );
 
 findings!(OF_OTHERS, "Those of the engines that mace-kv is compared with.":

@@ -3,6 +3,7 @@
 //! apart, and fails the run when a finding that ought to show itself does not.
 
 mod aborted_across_log_files;
+mod cache_holds_everything;
 mod checker_opens_every_file;
 mod checkpoint_opens_every_file;
 mod copy_during_checkpoint;
