@@ -20,7 +20,7 @@ use attempt::Attempt;
 pub use origin::seen;
 use results::waits::{Histogram, Waits};
 use serde::{Deserialize, Serialize};
-use std::{collections::BTreeMap, ops::Range, sync::Arc, thread};
+use std::{collections::BTreeMap, mem, ops::Range, sync::Arc, thread};
 use turns::{AtWork, Turns};
 
 /// Attempts that a client may spend on each planned transaction, on average.
@@ -181,12 +181,11 @@ impl Client<'_> {
     fn run(&self, plans: Vec<TxnPlan>, at_work: &AtWork) -> Tally {
         let mut tally = Tally::default();
         tally.commits.entry(self.number).or_default();
-        let mut overtaken = Histogram::default();
+        let mut lost = Histogram::default();
         let mut budget = plans.len() as u64 * ATTEMPTS;
         for plan in plans {
-            let before = at_work.commits();
-            let ended = self.carry_out(&plan, at_work, &mut budget, &mut tally.conflicts);
-            overtaken.record(at_work.commits() - before);
+            let (ended, losses) = self.carry_out(&plan, at_work, &mut budget, &mut tally.conflicts);
+            lost.record(losses);
             match ended {
                 Ended::Committed => {
                     at_work.committed();
@@ -198,30 +197,35 @@ impl Client<'_> {
             }
             at_work.ended();
         }
-        let waits = Waits { calls_us: self.clock.calls_us(), overtaken };
+        let waits = Waits { calls_us: self.clock.calls_us(), lost };
         self.recorder.record(Event::Waited(Box::new(waits)));
         tally
     }
 
-    /// Tries until there is no conflict, or the budget of attempts is spent.
+    /// Tries until there is no conflict, or the budget of attempts is spent. Also says how many attempts were lost to a
+    /// commit of another client since the attempt before.
     fn carry_out(
         &self,
         plan: &TxnPlan,
         at_work: &AtWork,
         budget: &mut u64,
         conflicts: &mut u64,
-    ) -> Ended {
+    ) -> (Ended, u64) {
+        let mut losses = 0;
+        let mut commits = at_work.commits();
         while *budget > 0 {
             *budget -= 1;
             match self.attempt(plan) {
                 Ended::Conflicted => {
                     *conflicts += 1;
+                    let before = mem::replace(&mut commits, at_work.commits());
+                    losses += u64::from(commits > before);
                     at_work.conflicted();
                 }
-                ended => return ended,
+                ended => return (ended, losses),
             }
         }
-        Ended::Conflicted
+        (Ended::Conflicted, losses)
     }
 
     fn attempt(&self, plan: &TxnPlan) -> Ended {

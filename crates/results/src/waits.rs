@@ -1,5 +1,5 @@
-//! How long clients waited: how long each of their calls took, and how many commits of others overtook
-//! each of their transactions, counted by powers of two; and whether that is bounded. A slow machine
+//! How long clients waited: how long each of their calls took, and how many attempts of each of their
+//! transactions were lost to others, counted by powers of two; and whether that is bounded. A slow machine
 //! makes long calls of short ones, so what a yardstick saw of the machine meanwhile says whether a long
 //! call is the engine's. Pure: no clock, no file, no printing.
 
@@ -102,21 +102,22 @@ fn values(class: usize) -> RangeInclusive<u64> {
 pub struct Waits {
     /// Microseconds that each call took: begin, read, write, scan, and the end of a transaction.
     pub calls_us: Histogram,
-    /// Commits of other clients of the same work that were acknowledged while a client got one planned
-    /// transaction done, over all its attempts.
-    pub overtaken: Histogram,
+    /// Attempts of one planned transaction that conflicted after another client of the same work had committed since
+    /// the attempt before. Conflicts with nobody's progress between them count once, and so does time off the
+    /// processor.
+    pub lost: Histogram,
 }
 
 impl Waits {
     /// Adds what others waited.
     pub fn join(&mut self, other: &Self) {
         self.calls_us.join(&other.calls_us);
-        self.overtaken.join(&other.overtaken);
+        self.lost.join(&other.lost);
     }
 
     /// The figures by which a case tells it. Those of several cases add up.
     pub fn figures(&self) -> impl Iterator<Item = (String, u64)> {
-        let named = [("calls_us", &self.calls_us), ("overtaken", &self.overtaken)].into_iter();
+        let named = [("calls_us", &self.calls_us), ("lost", &self.lost)].into_iter();
         named.flat_map(|(name, histogram)| {
             histogram.filled().map(move |(class, count)| (format!("{WAITS}{name}.{class}"), count))
         })
@@ -132,7 +133,7 @@ impl Waits {
             };
             let histogram = match name {
                 "calls_us" => &mut waits.calls_us,
-                "overtaken" => &mut waits.overtaken,
+                "lost" => &mut waits.lost,
                 _ => continue,
             };
             let class = class.parse().ok().and_then(|class: usize| histogram.0.get_mut(class));
@@ -154,8 +155,8 @@ pub fn is_figure(name: &str) -> bool {
 pub struct Bounds {
     /// What a call may take.
     pub call: Duration,
-    /// How many commits of others may overtake a transaction.
-    pub overtaken: u64,
+    /// How many attempts a transaction may lose to commits of others.
+    pub lost: u64,
 }
 
 /// A bound that was passed, or that cannot be told.
@@ -194,12 +195,12 @@ pub fn judge(waits: &Waits, machine_us: Option<u64>, bounds: &Bounds) -> Vec<Ver
         };
         verdicts.push(Verdict { outcome, line: format!("{took}, {meanwhile} {bound}") });
     }
-    let most = waits.overtaken.largest().map_or(0, |most| *most.start());
-    if most > bounds.overtaken {
+    let most = waits.lost.largest().map_or(0, |most| *most.start());
+    if most > bounds.lost {
         let line = format!(
-            "a client starved: {most} commits of others, or more, overtook one of its transactions (the bound \
+            "a client starved: one of its transactions lost {most} attempts or more to commits of others (the bound \
              is {})",
-            bounds.overtaken
+            bounds.lost
         );
         verdicts.push(Verdict { outcome: Outcome::Failed, line });
     }

@@ -15,7 +15,7 @@ use results::waits::{self, Bounds, Verdict, Waits};
 pub(crate) fn bounds(knobs: &Knobs) -> Bounds {
     Bounds {
         call: knobs.get(knob::MACE_PROD_LONGEST_CALL),
-        overtaken: knobs.get(knob::MACE_PROD_MOST_OVERTAKEN),
+        lost: knobs.get(knob::MACE_PROD_MOST_LOST),
     }
 }
 
@@ -55,7 +55,7 @@ mod tests {
     };
     use std::{collections::BTreeMap, time::Duration};
 
-    const BOUNDS: Bounds = Bounds { call: Duration::from_secs(8), overtaken: 1000 };
+    const BOUNDS: Bounds = Bounds { call: Duration::from_secs(8), lost: 250 };
 
     /// A layer of one case, whose clients made a call of each of these lengths.
     fn layer(label: &str, calls_us: &[u64], is_whole: bool) -> Judged {

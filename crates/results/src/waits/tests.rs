@@ -4,7 +4,7 @@ use super::{Bounds, Histogram, Waits, is_figure, judge};
 use crate::{Outcome, marker::Figures};
 use std::time::Duration;
 
-const BOUNDS: Bounds = Bounds { call: Duration::from_secs(8), overtaken: 1000 };
+const BOUNDS: Bounds = Bounds { call: Duration::from_secs(8), lost: 1000 };
 
 fn histogram(values: &[u64]) -> Histogram {
     let mut histogram = Histogram::default();
@@ -14,8 +14,8 @@ fn histogram(values: &[u64]) -> Histogram {
     histogram
 }
 
-fn waits(calls_us: &[u64], overtaken: &[u64]) -> Waits {
-    Waits { calls_us: histogram(calls_us), overtaken: histogram(overtaken) }
+fn waits(calls_us: &[u64], lost: &[u64]) -> Waits {
+    Waits { calls_us: histogram(calls_us), lost: histogram(lost) }
 }
 
 /// What is found, each with a part of its line.
@@ -50,7 +50,7 @@ fn a_share_of_all_values_is_within_its_bound() {
 fn waits_are_read_back_from_figures_and_text() {
     let some = waits(&[0, 7, 7, u64::MAX], &[3]);
     let text = serde_json::to_string(&some).unwrap();
-    assert_eq!(text, r#"{"calls_us":{"0":1,"3":2,"64":1},"overtaken":{"2":1}}"#);
+    assert_eq!(text, r#"{"calls_us":{"0":1,"3":2,"64":1},"lost":{"2":1}}"#);
     assert_eq!(serde_json::from_str::<Waits>(&text).unwrap(), some);
     let error = serde_json::from_str::<Histogram>(r#"{"65":1}"#).unwrap_err().to_string();
     assert!(error.contains("no class 65"), "{error}");
@@ -107,7 +107,10 @@ fn a_client_that_starves_is_found() {
     let starved = waits(&[40], &[1, 1024]);
     let [(outcome, line)] = &judged(&starved, Some(60_000_000))[..] else { panic!("one verdict") };
     assert_eq!(*outcome, Outcome::Failed);
-    assert!(line.starts_with("a client starved: 1024 commits of others, or more"), "{line}");
+    assert!(
+        line.starts_with("a client starved: one of its transactions lost 1024 attempts"),
+        "{line}"
+    );
     let both = waits(&[40_000_000], &[1 << 20]);
     assert_eq!(judged(&both, Some(0)).len(), 2);
 }

@@ -31,11 +31,10 @@ pub(crate) fn said(waits: &Waits, machine_away_us: Option<u64>) -> Option<String
         || "nobody measured the machine".to_owned(),
         |us| format!("the machine was away for {} at most", time(us)),
     );
-    let overtaken = waits.overtaken.within(1.0).unwrap_or_default();
-    let overtaken = number::amount(overtaken as f64);
+    let lost = number::amount(waits.lost.within(1.0).unwrap_or_default() as f64);
     Some(format!(
-        "half of {calls} calls within {half}, 99.9 % within {most}, all within {all}; {away}; a transaction was \
-         overtaken by {overtaken} commits at most"
+        "half of {calls} calls within {half}, 99.9 % within {most}, all within {all}; {away}; no \
+         transaction lost more than {lost} attempts to others"
     ))
 }
 
@@ -48,9 +47,9 @@ mod tests {
         let mut waits = Waits::default();
         assert_eq!(said(&waits, Some(5)), None);
         (0..1000).for_each(|call| waits.calls_us.record(40 + call / 999 * 100_000));
-        waits.overtaken.record(5);
+        waits.lost.record(5);
         let line = "half of 1\u{202f}000 calls within 63.0 µs, 99.9 % within 63.0 µs, all within 131 ms; the machine \
-                    was away for 12.0 ms at most; a transaction was overtaken by 7 commits at most";
+                    was away for 12.0 ms at most; no transaction lost more than 7 attempts to others";
         assert_eq!(said(&waits, Some(12_000)).as_deref(), Some(line));
         assert!(said(&waits, None).is_some_and(|line| line.contains("nobody measured")));
     }
