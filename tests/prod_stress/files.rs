@@ -99,5 +99,7 @@ case!(stress_ten_thousand_files_are_opened_again: [Tiny], |run| {
     });
     let recycled = logs.saturating_sub(files(run, "log", "wal_"));
     run.must_reach(counted("a log file that was recycled", recycled).times(logs / 2));
+    let collected = data.saturating_sub(files(run, "data", "data_"));
+    run.must_reach(counted("a data file that was collected", collected).times(data / 2));
     run.reopen();
 });
