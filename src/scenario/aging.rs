@@ -179,6 +179,7 @@ fn hear(answer: &mut Answer, said: &Said) {
             answer.commits += rest.commits;
             answer.reads += rest.reads;
             answer.commit_p99_ns = answer.commit_p99_ns.max(rest.commit_p99_ns);
+            answer.commit_max_ns = answer.commit_max_ns.max(rest.commit_max_ns);
             answer.rests.push(*rest);
         }
         Said::Lost { states, .. } => {

@@ -34,6 +34,8 @@ pub struct Answer {
     pub commits: u64,
     /// 99 % quantile of their latencies, in nanoseconds: that of the worst stretch.
     pub commit_p99_ns: u64,
+    /// The longest of them, in nanoseconds.
+    pub commit_max_ns: u64,
     /// Calls of the engine.
     pub operations: u64,
     /// Keys that were compared with what is expected of them.
@@ -64,6 +66,8 @@ pub struct Rest {
     pub reads: u64,
     /// 99 % quantile of the latencies of commits, in nanoseconds.
     pub commit_p99_ns: u64,
+    /// The longest of them, in nanoseconds.
+    pub commit_max_ns: u64,
     /// Resident bytes; absent where a process cannot be read.
     pub rss_bytes: Option<u64>,
     /// Open files.

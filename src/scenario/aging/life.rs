@@ -378,6 +378,7 @@ impl Living<'_> {
             commits: worked.commits,
             reads: worked.reads,
             commit_p99_ns: worked.latencies.value_at_quantile(0.99),
+            commit_max_ns: worked.latencies.max(),
             rss_bytes: sampled.map(|sample| sample.rss_bytes),
             open_files: sampled.map(|sample| sample.open_files),
             threads: sampled.map(|sample| sample.threads),

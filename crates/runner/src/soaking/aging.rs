@@ -3,8 +3,12 @@
 //! is interrupted or the program dies. One that dies, hangs or answers nonsense is a finding.
 
 use super::plan::Plan;
+use crate::yardstick::Yardstick;
 use process::{Companion, Interrupts, Outcome, Silence, console, store::if_there};
-use results::resident::{Answer, Request};
+use results::{
+    resident::{Answer, Request},
+    waits::{self, Bounds, Waits},
+};
 use std::{
     fs, io,
     path::{Path, PathBuf},
@@ -33,6 +37,8 @@ pub(super) struct Aging {
     keys: u64,
     operations: u64,
     most: Duration,
+    /// What a commit may take.
+    bounds: Bounds,
     /// The life of the last answer, when its program was not started since.
     life: Option<u64>,
     /// Lives that this sitting saw and the soak has not counted yet.
@@ -54,6 +60,7 @@ impl Aging {
             keys: plan.keys,
             operations: plan.operations,
             most: plan.patience,
+            bounds: plan.bounds,
             life: None,
             fresh: 0,
         })
@@ -74,7 +81,10 @@ impl Aging {
                 Err(error) => return broken("started", error),
             },
         };
-        let answer = match companion.ask(&request.line(), self.most) {
+        let yardstick = Yardstick::begin(&self.database);
+        let asked = companion.ask(&request.line(), self.most);
+        let machine_away_us = yardstick.end();
+        let answer = match asked {
             Err(error) => return broken("asked", error),
             Ok(Err(Silence::Ended(status))) => {
                 return none(Outcome::Failed, format!("the process ended ({status})"));
@@ -94,9 +104,11 @@ impl Aging {
         if self.life.replace(answer.life) != Some(answer.life) {
             self.fresh += 1;
         }
-        let why = answer.found.clone().unwrap_or_default();
-        let outcome = if why.is_empty() { Outcome::Passed } else { Outcome::Failed };
-        Aged { simple: Simple { outcome, why }, answer: Some(answer) }
+        let found = answer.found.clone().map(|why| Simple { outcome: Outcome::Failed, why });
+        let simple = found
+            .or_else(|| stall(&answer, machine_away_us, &self.bounds))
+            .unwrap_or_else(|| Simple { outcome: Outcome::Passed, why: String::new() });
+        Aged { simple, answer: Some(answer) }
     }
 
     /// The number of lives so far, when it was `before`.
@@ -135,6 +147,14 @@ impl Aging {
         self.life = None;
         interrupts.accompany(&mut command)
     }
+}
+
+/// Whether a commit took longer than the machine explains.
+fn stall(answer: &Answer, machine_away_us: Option<u64>, bounds: &Bounds) -> Option<Simple> {
+    let mut waits = Waits::default();
+    waits.calls_us.record(answer.commit_max_ns / 1000);
+    let verdict = waits::judge(&waits, machine_away_us, bounds).into_iter().next()?;
+    Some(Simple { outcome: verdict.outcome, why: verdict.line })
 }
 
 fn remove(folder: &Path) -> io::Result<()> {

@@ -132,7 +132,7 @@ fn cargo_leaks_and_a_step_show_in_twelve_cycles() {
 #[test]
 fn cargo_a_failed_part_does_not_end_the_soak() {
     let fixture = Fixture::soaking();
-    let env = [("SUITE_RESIDENT", "dies"), ("SUITE_PERF", "3"), ("SUITE_SIN", "abort")];
+    let env = [("SUITE_RESIDENT", "dies,stalls"), ("SUITE_PERF", "3"), ("SUITE_SIN", "abort")];
     soak(&fixture, &[], &env, 3, Signal::TERM);
     let summary = summary(&fixture);
     let failures = summary["failures"].as_array().unwrap();
@@ -146,7 +146,12 @@ fn cargo_a_failed_part_does_not_end_the_soak() {
         assert!(fixture.path(&evidence).is_dir(), "of each cycle: {evidence}");
     }
     assert_eq!(of("perf snapshot")[0]["verdict"], "inconclusive");
-    let [dead, ..] = of("aging")[..] else { panic!("{summary:#}") };
+    let [stalled, dead, ..] = of("aging")[..] else { panic!("{summary:#}") };
+    let says = "a call of a client took 33.55 s or longer";
+    assert!(
+        stalled["cycle"] == 1 && stalled["message"].as_str().unwrap().starts_with(says),
+        "{stalled}"
+    );
     assert!(
         dead["cycle"] == 2 && dead["message"].as_str().unwrap().contains("exit status: 9"),
         "{dead}"
