@@ -327,6 +327,14 @@ impl<'a> Run<'a> {
         }
     }
 
+    /// Wants so many pages joined to their neighbours, where the engine counts it.
+    pub fn must_join_pages(&mut self, least: u64) {
+        if let Some(joins) = self.evidence.joins {
+            self.figures.add("deep.joins", joins);
+            self.must_reach(counted("a page that was joined", joins).times(least));
+        }
+    }
+
     /// Whether the run got there by now; also when it ended early, so that a loop ends.
     pub fn has_reached(&self, goal: &Goal) -> bool {
         self.early.is_some() || self.came_to(goal, &self.history()) == Verdict::Pass

@@ -27,6 +27,12 @@ use mace_prod::{
 /// Collections after which what was not collected will not be.
 const COLLECTIONS: u32 = 400;
 
+/// Keys of a stretch that is emptied: several pages of 64 at the most.
+const EMPTIED: u64 = 256;
+
+/// How many pages have to be joined, of some four in each of forty stretches.
+const JOINS: u64 = 40;
+
 /// Fills the bucket, twenty pairs in a transaction.
 fn fill(s: &mut impl Verbs) {
     filled(s, 20);
@@ -62,13 +68,33 @@ case!(stress_deep_mixed_work_adds_up: [Deep], |run| {
         s.work_in_each(&both);
         s.checkpoint("a");
         s.work("a", clients(4..8).mix(&hot, 40));
-        // Every third key goes, so that pages are joined at more than one level.
+        // Every third key goes, which leaves no page empty.
         let third = Sweep { step: 3, deletes: true, ..Sweep::fill(DEEP_KEYS, 40, 20) };
         s.work("a", Traffic::sweep(third));
         s.collect(2);
         s.work_in_each(&both);
     });
     run.must_reach(conflicts(1));
+    reopen(run);
+});
+
+// Pages that hold nothing any more are joined to their neighbours, and keys come back where these were.
+case!(stress_deep_pages_are_joined: [Deep], |run| {
+    run.buckets = run.buckets.clone().for_empty_pages();
+    run.keep_one_log_file();
+    run.serialise_maintenance();
+    run.session(|s| {
+        fill(s);
+        for first in (0..DEEP_KEYS).step_by(EMPTIED as usize * 3) {
+            let gone = Sweep { first, deletes: true, ..Sweep::fill(first + EMPTIED, 40, 20) };
+            s.work("a", Traffic::sweep(gone));
+        }
+        s.collect(2);
+        s.checkpoint("a");
+        s.work_in_each(&[("a", clients(1..4).mix(&mix(), 120))]);
+        s.work("a", Traffic::sweep(Sweep { step: 2, ..Sweep::fill(DEEP_KEYS, 40, 100) }));
+    });
+    run.must_join_pages(JOINS);
     reopen(run);
 });
 

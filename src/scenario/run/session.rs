@@ -38,6 +38,8 @@ pub struct Evidence {
     pub blob_files: u64,
     /// Pages that were divided, where the engine counts them.
     pub splits: Option<u64>,
+    /// Pages that were joined to their neighbours, where the engine counts them.
+    pub joins: Option<u64>,
     /// Commits of clients that did equal work side by side, group by group.
     pub equals: Vec<Equals>,
 }
@@ -181,8 +183,11 @@ impl<'a> Session<'a> {
         let (data, blob) = engine.collected();
         session.evidence.data_files += data;
         session.evidence.blob_files += blob;
-        if let Some(splits) = engine.counted(Counter::Splits) {
-            *session.evidence.splits.get_or_insert_default() += splits;
+        let Evidence { splits, joins, .. } = session.evidence;
+        for (counter, sum) in [(Counter::Splits, splits), (Counter::Joins, joins)] {
+            if let Some(more) = engine.counted(counter) {
+                *sum.get_or_insert_default() += more;
+            }
         }
         session.done
     }
