@@ -32,7 +32,7 @@ use crate::{
     engine::EngineError,
     workload::{TxnId, Version},
 };
-use results::waits::Waits;
+use results::waits::Histogram;
 use serde::{Deserialize, Serialize};
 
 /// One line of a journal.
@@ -124,8 +124,9 @@ pub enum Event {
         /// What was seen.
         witness: String,
     },
-    /// A client is at the end of its work: what it waited. One that is killed does not come to say it.
-    Waited(Box<Waits>),
+    /// A client is at the end of its work: the microseconds that each of its calls took. One that is killed does not
+    /// come to say it.
+    Waited(Box<Histogram>),
 }
 
 /// What happens to a bucket. A change that was asked for and not acknowledged when the process

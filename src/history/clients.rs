@@ -18,9 +18,8 @@ use crate::{
 };
 use attempt::Attempt;
 pub use origin::seen;
-use results::waits::{Histogram, Waits};
 use serde::{Deserialize, Serialize};
-use std::{collections::BTreeMap, mem, ops::Range, sync::Arc, thread};
+use std::{collections::BTreeMap, ops::Range, sync::Arc, thread};
 use turns::{AtWork, Turns};
 
 /// Attempts that a client may spend on each planned transaction, on average.
@@ -177,55 +176,32 @@ enum Ended {
 }
 
 impl Client<'_> {
-    /// Carries out the plans and records what that took. Not within a timed call: our own pauses.
     fn run(&self, plans: Vec<TxnPlan>, at_work: &AtWork) -> Tally {
         let mut tally = Tally::default();
-        tally.commits.entry(self.number).or_default();
-        let mut lost = Histogram::default();
+        let commits = tally.commits.entry(self.number).or_default();
         let mut budget = plans.len() as u64 * ATTEMPTS;
-        for plan in plans {
-            let (ended, losses) = self.carry_out(&plan, at_work, &mut budget, &mut tally.conflicts);
-            lost.record(losses);
-            match ended {
-                Ended::Committed => {
-                    at_work.committed();
-                    *tally.commits.entry(self.number).or_default() += 1;
+        'plans: for plan in plans {
+            loop {
+                if budget == 0 {
+                    break 'plans;
                 }
-                Ended::Aborted => {}
-                Ended::Unknown => tally.unknown += 1,
-                Ended::Conflicted => break,
+                budget -= 1;
+                match self.attempt(&plan) {
+                    Ended::Committed => *commits += 1,
+                    Ended::Aborted => {}
+                    Ended::Unknown => tally.unknown += 1,
+                    Ended::Conflicted => {
+                        tally.conflicts += 1;
+                        at_work.conflicted();
+                        continue;
+                    }
+                }
+                at_work.ended();
+                break;
             }
-            at_work.ended();
         }
-        let waits = Waits { calls_us: self.clock.calls_us(), lost };
-        self.recorder.record(Event::Waited(Box::new(waits)));
+        self.recorder.record(Event::Waited(Box::new(self.clock.calls_us())));
         tally
-    }
-
-    /// Tries until there is no conflict, or the budget of attempts is spent. Also says how many attempts were lost to a
-    /// commit of another client since the attempt before.
-    fn carry_out(
-        &self,
-        plan: &TxnPlan,
-        at_work: &AtWork,
-        budget: &mut u64,
-        conflicts: &mut u64,
-    ) -> (Ended, u64) {
-        let mut losses = 0;
-        let mut commits = at_work.commits();
-        while *budget > 0 {
-            *budget -= 1;
-            match self.attempt(plan) {
-                Ended::Conflicted => {
-                    *conflicts += 1;
-                    let before = mem::replace(&mut commits, at_work.commits());
-                    losses += u64::from(commits > before);
-                    at_work.conflicted();
-                }
-                ended => return (ended, losses),
-            }
-        }
-        (Ended::Conflicted, losses)
     }
 
     fn attempt(&self, plan: &TxnPlan) -> Ended {

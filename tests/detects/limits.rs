@@ -17,7 +17,7 @@ const OURS: &str = include_str!("../../src/engine/options.rs");
 /// The files of cases, as (name without ending, text).
 fn cases() -> Vec<(String, String)> {
     let tests = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests");
-    let binaries = ["prod_contract", "prod_fast", "prod_stress"];
+    let binaries = ["prod_contract", "prod_fast", "prod_stress", "prod_regressions"];
     let files = binaries.iter().flat_map(|binary| {
         fs::read_dir(tests.join(binary)).expect("the cases are there").map(|entry| {
             let path = entry.expect("a folder that can be listed").path();
@@ -55,7 +55,7 @@ fn files_of<'c>(cell: &str, cases: &'c [(String, String)]) -> Result<Vec<&'c str
         let (file, name) = case.split_once("::").unwrap_or(("", case));
         let has = |(own, text): &&(String, String)| {
             own == file
-                && [format!("case!({name}:"), format!("fn {name}(")]
+                && [format!("case!({name}:"), format!("fn {name}("), format!(": {name}, |finding|")]
                     .iter()
                     .any(|start| text.contains(start))
         };

@@ -66,8 +66,6 @@ table! {
         "1 = the stress layer's large databases too: gigabytes, and minutes");
     MACE_PROD_LONGEST_CALL: Seconds = knob("8", Home::Prod, LIMIT,
         "seconds that a call of a client may take in the stress layer and in a soak, unless the machine was away");
-    MACE_PROD_MOST_LOST: Count = knob("250", Home::Prod, POSITIVE,
-        "attempts that a client's transaction may lose there to commits of others, one after the other");
     MACE_POWER_STATES: Count = knob("1200", Home::Prod, POSITIVE,
         "crash states that each power-loss case judges, about");
     MACE_POWER_FAULTS: Count = knob("60", Home::Prod, shape::at_least(0),

@@ -1,21 +1,16 @@
-//! How long clients waited: how long each of their calls took, and how many attempts of each of their
-//! transactions were lost to others, counted by powers of two; and whether that is bounded. A slow machine
-//! makes long calls of short ones, so what a yardstick saw of the machine meanwhile says whether a long
-//! call is the engine's. Pure: no clock, no file, no printing.
+//! How long clients waited: how long each of their calls took, counted by powers of two, and whether that is
+//! bounded. A slow machine makes long calls of short ones, so what a yardstick saw of the machine meanwhile
+//! says whether a long call is the engine's. Pure: no clock, no file, no printing.
 
-use crate::{
-    marker::Figures,
-    outcome::{Outcome, word},
-    stats,
-};
+use crate::{marker::Figures, outcome::Outcome, stats};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::{collections::BTreeMap, ops::RangeInclusive, time::Duration};
 
 /// Classes: one for 0, and one for each number of bits.
 const CLASSES: usize = 65;
 
-/// How a figure begins that counts calls or transactions.
-const WAITS: &str = "waits.";
+/// How a figure begins that counts calls.
+const CALLS: &str = "calls_us.";
 
 /// A call that took so many times as long as the machine was ever away is not the machine's doing.
 const TIMES_THE_MACHINE: u64 = 10;
@@ -83,6 +78,23 @@ impl Histogram {
         Some(*values(class).end())
     }
 
+    /// The figures by which a case tells it. Those of several cases add up.
+    pub fn figures(&self) -> impl Iterator<Item = (String, u64)> {
+        self.filled().map(|(class, count)| (format!("{CALLS}{class}"), count))
+    }
+
+    /// What figures tell of it.
+    pub fn of(figures: &Figures) -> Self {
+        let mut all = Self::default();
+        for (name, amount) in figures {
+            let class = name.strip_prefix(CALLS).and_then(|class| class.parse::<usize>().ok());
+            if let Some(count) = class.and_then(|class| all.0.get_mut(class)) {
+                *count += stats::whole(*amount);
+            }
+        }
+        all
+    }
+
     fn filled(&self) -> impl Iterator<Item = (usize, u64)> {
         self.0.iter().copied().enumerate().filter(|(_, count)| *count > 0)
     }
@@ -96,115 +108,46 @@ fn values(class: usize) -> RangeInclusive<u64> {
     }
 }
 
-/// What clients waited.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Waits {
-    /// Microseconds that each call took: begin, read, write, scan, and the end of a transaction.
-    pub calls_us: Histogram,
-    /// Attempts of one planned transaction that conflicted after another client of the same work had committed since
-    /// the attempt before. Conflicts with nobody's progress between them count once, and so does time off the
-    /// processor.
-    pub lost: Histogram,
-}
-
-impl Waits {
-    /// Adds what others waited.
-    pub fn join(&mut self, other: &Self) {
-        self.calls_us.join(&other.calls_us);
-        self.lost.join(&other.lost);
-    }
-
-    /// The figures by which a case tells it. Those of several cases add up.
-    pub fn figures(&self) -> impl Iterator<Item = (String, u64)> {
-        let named = [("calls_us", &self.calls_us), ("lost", &self.lost)].into_iter();
-        named.flat_map(|(name, histogram)| {
-            histogram.filled().map(move |(class, count)| (format!("{WAITS}{name}.{class}"), count))
-        })
-    }
-
-    /// What figures tell of it.
-    pub fn of(figures: &Figures) -> Self {
-        let mut waits = Self::default();
-        for (name, amount) in figures {
-            let Some((name, class)) = name.strip_prefix(WAITS).and_then(|it| it.rsplit_once('.'))
-            else {
-                continue;
-            };
-            let histogram = match name {
-                "calls_us" => &mut waits.calls_us,
-                "lost" => &mut waits.lost,
-                _ => continue,
-            };
-            let class = class.parse().ok().and_then(|class: usize| histogram.0.get_mut(class));
-            if let Some(count) = class {
-                *count += stats::whole(*amount);
-            }
-        }
-        waits
-    }
-}
-
 /// Whether a figure is one of those: a histogram's class says nothing by itself.
 pub fn is_figure(name: &str) -> bool {
-    name.starts_with(WAITS)
-}
-
-/// What waits may come to.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Bounds {
-    /// What a call may take.
-    pub call: Duration,
-    /// How many attempts a transaction may lose to commits of others.
-    pub lost: u64,
+    name.starts_with(CALLS)
 }
 
 /// A bound that was passed, or that cannot be told.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Verdict {
     /// [`Outcome::Failed`] or [`Outcome::Inconclusive`].
-    #[serde(with = "word")]
     pub outcome: Outcome,
     /// Why, in one line.
     pub line: String,
 }
 
-/// Holds what clients waited against the bounds; nothing where these hold. `machine_us` is the longest that a
-/// yardstick saw the machine away meanwhile, in microseconds. A value counts as beyond a bound when the
-/// whole of its class is.
-pub fn judge(waits: &Waits, machine_us: Option<u64>, bounds: &Bounds) -> Vec<Verdict> {
-    let Some(longest) = waits.calls_us.largest() else {
+/// Holds the microseconds of calls against what a call may take; nothing where it holds. `machine_us` is the longest that
+/// a yardstick saw the machine away meanwhile, in microseconds. A call counts as too long when the shortest of its
+/// class is.
+pub fn judge(calls_us: &Histogram, machine_us: Option<u64>, bound: Duration) -> Option<Verdict> {
+    let Some(longest) = calls_us.largest() else {
         let line = "no call of a client was timed".to_owned();
-        return vec![Verdict { outcome: Outcome::Inconclusive, line }];
+        return Some(Verdict { outcome: Outcome::Inconclusive, line });
     };
     let longest = *longest.start();
-    let mut verdicts = Vec::new();
-    if u128::from(longest) > bounds.call.as_micros() {
-        let took = format!("a call of a client took {} or longer", seconds(longest));
-        let bound = format!("(the bound is {} s)", bounds.call.as_secs());
-        let (outcome, meanwhile) = match machine_us {
-            Some(away) if longest > away.saturating_mul(TIMES_THE_MACHINE) => {
-                let never = "while the machine was never away for longer than";
-                (Outcome::Failed, format!("{never} {}", seconds(away)))
-            }
-            Some(away) => {
-                let away = format!("and the machine itself was away for {}", seconds(away));
-                (Outcome::Inconclusive, away)
-            }
-            None => (Outcome::Inconclusive, "and nobody measured the machine".to_owned()),
-        };
-        verdicts.push(Verdict { outcome, line: format!("{took}, {meanwhile} {bound}") });
+    if u128::from(longest) <= bound.as_micros() {
+        return None;
     }
-    let most = waits.lost.largest().map_or(0, |most| *most.start());
-    if most > bounds.lost {
-        let line = format!(
-            "a client starved: one of its transactions lost {most} attempts or more to commits of others (the bound \
-             is {})",
-            bounds.lost
-        );
-        verdicts.push(Verdict { outcome: Outcome::Failed, line });
-    }
-    verdicts
+    let (outcome, meanwhile) = match machine_us {
+        Some(away) if longest > away.saturating_mul(TIMES_THE_MACHINE) => {
+            let never = "while the machine was never away for longer than";
+            (Outcome::Failed, format!("{never} {}", seconds(away)))
+        }
+        Some(away) => (
+            Outcome::Inconclusive,
+            format!("and the machine itself was away for {}", seconds(away)),
+        ),
+        None => (Outcome::Inconclusive, "and nobody measured the machine".to_owned()),
+    };
+    let took = format!("a call of a client took {} or longer", seconds(longest));
+    let line = format!("{took}, {meanwhile} (the bound is {} s)", bound.as_secs());
+    Some(Verdict { outcome, line })
 }
 
 fn seconds(us: u64) -> String {

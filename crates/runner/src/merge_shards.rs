@@ -63,7 +63,7 @@ pub(crate) fn merge_shards(flags: &[(&str, &str)], folders: &[PathBuf]) -> Resul
         findings: &findings,
         version: &plan.engine_version,
         known_fail: run::known_fail(&knobs),
-        bounds: waits::bounds(&knobs),
+        longest_call: waits::bound(&knobs),
         counts: false,
     };
     conclusion.draw(&layers, notes, None, sharded(&shards))

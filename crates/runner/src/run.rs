@@ -25,12 +25,11 @@ use process::{Error, Interrupts, Outcome, Result, console};
 use results::{
     CaseId, Document, document,
     run::{LayerRun, Machine, Run},
-    waits::Bounds,
 };
 use std::{
     fs,
     path::Path,
-    time::{Instant, SystemTime},
+    time::{Duration, Instant, SystemTime},
 };
 
 /// What to run, beyond the session.
@@ -129,7 +128,7 @@ pub(crate) fn run(session: &Session, order: &Order, interrupts: &Interrupts) -> 
         findings: &session.findings,
         version: &session.engine.version,
         known_fail: known_fail(&session.knobs),
-        bounds: waits::bounds(&session.knobs),
+        longest_call: waits::bound(&session.knobs),
         counts: order.counts,
     };
     conclusion.draw(&layers, notes, interrupts.outcome(), Sharded::default())
@@ -217,8 +216,8 @@ pub(crate) struct Conclusion<'c> {
     pub(crate) version: &'c str,
     /// Known findings that were met fail the run.
     pub(crate) known_fail: bool,
-    /// What clients may wait.
-    pub(crate) bounds: Bounds,
+    /// What a call of a client may take.
+    pub(crate) longest_call: Duration,
     /// End with the counts alone on a line.
     pub(crate) counts: bool,
 }
@@ -234,7 +233,7 @@ impl Conclusion<'_> {
     ) -> Result<Outcome> {
         let absorbed = budgets::held(self.findings, self.version, layers);
         notes.extend(budgets::failures(&absorbed).map(|line| Note::failed(&line)));
-        notes.extend(waits::notes(layers, &self.bounds));
+        notes.extend(waits::notes(layers, self.longest_call));
         let counted = if self.known_fail {
             standing::known_failures(self.findings, layers)
         } else {

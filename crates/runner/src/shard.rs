@@ -139,7 +139,7 @@ pub(crate) fn shard(
         findings,
         version: &session.engine.version,
         known_fail: run::known_fail(&session.knobs),
-        bounds: waits::bounds(&session.knobs),
+        longest_call: waits::bound(&session.knobs),
         counts: false,
     };
     conclusion.draw(&layers, notes, interrupts.outcome(), Sharded::default())

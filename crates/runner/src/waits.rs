@@ -9,14 +9,12 @@ use crate::{
     record::Judged,
 };
 use knobs::{Knobs, knob};
-use results::waits::{self, Bounds, Verdict, Waits};
+use results::waits::{self, Histogram, Verdict};
+use std::time::Duration;
 
-/// What waits may come to, by the knobs.
-pub(crate) fn bounds(knobs: &Knobs) -> Bounds {
-    Bounds {
-        call: knobs.get(knob::MACE_PROD_LONGEST_CALL),
-        lost: knobs.get(knob::MACE_PROD_MOST_LOST),
-    }
+/// What a call may take, by the knobs.
+pub(crate) fn bound(knobs: &Knobs) -> Duration {
+    knobs.get(knob::MACE_PROD_LONGEST_CALL)
 }
 
 /// Whether the waits in a layer of this label are judged.
@@ -25,23 +23,19 @@ pub(crate) fn are_judged(label: &str) -> bool {
     stress.iter().any(|part| part.label == Repetition::part_of(label))
 }
 
-/// A note for each bound that was passed, or cannot be told. Single cases need not time a call.
-pub(crate) fn notes(layers: &[Judged], bounds: &Bounds) -> Vec<Note> {
+/// A note for each layer with a call beyond the bound, or where that cannot be told. Single cases need not time a call.
+pub(crate) fn notes(layers: &[Judged], bound: Duration) -> Vec<Note> {
     let stress = layers.iter().filter(|judged| are_judged(&judged.layer.label));
-    let of = |judged: &Judged| {
-        let label = &judged.layer.label;
-        let note = |Verdict { outcome, line }| Note { outcome, line: format!("{label}: {line}") };
-        verdicts(judged, bounds).into_iter().map(note).collect::<Vec<_>>()
-    };
-    stress.flat_map(of).collect()
+    stress.filter_map(|judged| note(judged, bound)).collect()
 }
 
-fn verdicts(judged: &Judged, bounds: &Bounds) -> Vec<Verdict> {
-    let waits = Waits::of(&judged.layer.figures());
-    if waits.calls_us.count() == 0 && !judged.is_whole {
-        return Vec::new();
+fn note(judged: &Judged, bound: Duration) -> Option<Note> {
+    let calls_us = Histogram::of(&judged.layer.figures());
+    if calls_us.count() == 0 && !judged.is_whole {
+        return None;
     }
-    waits::judge(&waits, judged.machine_away_us, bounds)
+    let Verdict { outcome, line } = waits::judge(&calls_us, judged.machine_away_us, bound)?;
+    Some(Note { outcome, line: format!("{}: {line}", judged.layer.label) })
 }
 
 #[cfg(test)]
@@ -49,22 +43,19 @@ mod tests {
     use super::notes;
     use crate::record::Judged;
     use process::Outcome;
-    use results::{
-        Case, CaseId, CaseOutcome, Layer,
-        waits::{Bounds, Waits},
-    };
+    use results::{Case, CaseId, CaseOutcome, Layer, waits::Histogram};
     use std::{collections::BTreeMap, time::Duration};
 
-    const BOUNDS: Bounds = Bounds { call: Duration::from_secs(8), lost: 250 };
+    const BOUND: Duration = Duration::from_secs(8);
 
     /// A layer of one case, whose clients made a call of each of these lengths.
     fn layer(label: &str, calls_us: &[u64], is_whole: bool) -> Judged {
-        let mut waits = Waits::default();
+        let mut all = Histogram::default();
         for call in calls_us {
-            waits.calls_us.record(*call);
+            all.record(*call);
         }
         let id = CaseId { binary: "b".into(), name: "work".into() };
-        let figures = waits.figures().map(|(name, count)| (name, count as f64)).collect();
+        let figures = all.figures().map(|(name, count)| (name, count as f64)).collect();
         let case = Case { figures, ..Case::new(id, CaseOutcome::Passed) };
         let layer = Layer { label: label.to_owned(), cases: vec![case], ..Layer::default() };
         Judged {
@@ -77,7 +68,7 @@ mod tests {
     }
 
     fn outcomes(layers: &[Judged]) -> Vec<Outcome> {
-        notes(layers, &BOUNDS).into_iter().map(|note| note.outcome).collect()
+        notes(layers, BOUND).into_iter().map(|note| note.outcome).collect()
     }
 
     #[test]
@@ -88,7 +79,7 @@ mod tests {
             layer("stress", &stalled, true),
             layer("chaos", &[], true),
         ];
-        let found = notes(&layers, &BOUNDS);
+        let found = notes(&layers, BOUND);
         assert_eq!(outcomes(&layers), [Outcome::Failed]);
         assert!(
             found[0].line.starts_with("stress: a call of a client took 33.55 s"),

@@ -13,7 +13,6 @@ use std::{
 pub(super) struct Turns {
     running: AtomicU64,
     ended: AtomicU64,
-    commits: AtomicU64,
 }
 
 /// A client at work; it is gone when this is.
@@ -22,7 +21,7 @@ pub(super) struct AtWork<'a>(&'a Turns);
 impl Turns {
     /// Clients that are all at work from the start, though their threads are yet to come.
     pub(super) fn of(clients: u16) -> Self {
-        Self { running: AtomicU64::new(u64::from(clients)), ..Self::default() }
+        Self { running: AtomicU64::new(u64::from(clients)), ended: AtomicU64::new(0) }
     }
 
     /// One of them.
@@ -35,16 +34,6 @@ impl AtWork<'_> {
     /// The client ended a transaction, in whatever way.
     pub(super) fn ended(&self) -> u64 {
         self.0.ended.fetch_add(1, Ordering::SeqCst) + 1
-    }
-
-    /// A commit of the client was acknowledged.
-    pub(super) fn committed(&self) {
-        self.0.commits.fetch_add(1, Ordering::Relaxed);
-    }
-
-    /// How many commits of all clients were acknowledged.
-    pub(super) fn commits(&self) -> u64 {
-        self.0.commits.load(Ordering::Relaxed)
     }
 
     /// The client met a conflict: returns when another one ended a transaction since, or when

@@ -1,10 +1,10 @@
 //! Histograms are read back and added up, and the verdict tells the engine from the machine.
 
-use super::{Bounds, Histogram, Waits, is_figure, judge};
+use super::{Histogram, is_figure, judge};
 use crate::{Outcome, marker::Figures};
 use std::time::Duration;
 
-const BOUNDS: Bounds = Bounds { call: Duration::from_secs(8), lost: 1000 };
+const BOUND: Duration = Duration::from_secs(8);
 
 fn histogram(values: &[u64]) -> Histogram {
     let mut histogram = Histogram::default();
@@ -14,14 +14,10 @@ fn histogram(values: &[u64]) -> Histogram {
     histogram
 }
 
-fn waits(calls_us: &[u64], lost: &[u64]) -> Waits {
-    Waits { calls_us: histogram(calls_us), lost: histogram(lost) }
-}
-
-/// What is found, each with a part of its line.
-fn judged(waits: &Waits, machine_us: Option<u64>) -> Vec<(Outcome, String)> {
-    let verdicts = judge(waits, machine_us, &BOUNDS).into_iter();
-    verdicts.map(|verdict| (verdict.outcome, verdict.line)).collect()
+/// What is found, with its line.
+fn judged(calls_us: &[u64], machine_us: Option<u64>) -> Option<(Outcome, String)> {
+    let verdict = judge(&histogram(calls_us), machine_us, BOUND);
+    verdict.map(|verdict| (verdict.outcome, verdict.line))
 }
 
 #[test]
@@ -48,77 +44,57 @@ fn a_share_of_all_values_is_within_its_bound() {
 
 #[test]
 fn waits_are_read_back_from_figures_and_text() {
-    let some = waits(&[0, 7, 7, u64::MAX], &[3]);
+    let some = histogram(&[0, 7, 7, u64::MAX]);
     let text = serde_json::to_string(&some).unwrap();
-    assert_eq!(text, r#"{"calls_us":{"0":1,"3":2,"64":1},"lost":{"2":1}}"#);
-    assert_eq!(serde_json::from_str::<Waits>(&text).unwrap(), some);
+    assert_eq!(text, r#"{"0":1,"3":2,"64":1}"#);
+    assert_eq!(serde_json::from_str::<Histogram>(&text).unwrap(), some);
     let error = serde_json::from_str::<Histogram>(r#"{"65":1}"#).unwrap_err().to_string();
     assert!(error.contains("no class 65"), "{error}");
 
     let named = some.figures().map(|(name, count)| (name, count as f64));
     let mut figures: Figures = named.collect();
-    assert!(figures.keys().all(|name| is_figure(name)) && figures.contains_key("waits.calls_us.3"));
-    assert_eq!(Waits::of(&figures), some);
+    assert!(figures.keys().all(|name| is_figure(name)) && figures.contains_key("calls_us.3"));
+    assert_eq!(Histogram::of(&figures), some);
     // What is none of them counts for nothing.
-    for other in
-        ["waits", "waits.calls_us.65", "waits.calls_us.x", "waits.others.3", "transactions"]
-    {
+    for other in ["calls_us", "calls_us.65", "calls_us.x", "transactions"] {
         figures.insert(other.to_owned(), 4.0);
     }
-    assert_eq!(Waits::of(&figures), some);
+    assert_eq!(Histogram::of(&figures), some);
     let mut sums = figures.clone();
     crate::marker::add(&mut sums, &figures);
     let mut twice = some.clone();
     twice.join(&some);
-    assert_eq!(Waits::of(&sums), twice);
+    assert_eq!(Histogram::of(&sums), twice);
 }
 
 #[test]
 fn honest_waits_raise_nothing() {
-    // Just below the bounds, however long the machine was away.
-    let honest = waits(&[40; 100], &[0, 5, 1023]);
+    // Just below the bound, however long the machine was away.
     for machine_us in [None, Some(0), Some(60_000_000)] {
-        assert_eq!(judged(&honest, machine_us), []);
+        assert_eq!(judged(&[40; 100], machine_us), None);
+        assert_eq!(judged(&[8_388_607], machine_us), None);
     }
-    assert_eq!(judged(&waits(&[8_388_607], &[]), Some(0)), []);
 }
 
 #[test]
 fn a_stall_is_the_engines_or_the_machines() {
-    let stalled = waits(&[40, 40_000_000], &[3]);
-    let [(outcome, line)] = &judged(&stalled, Some(20_000))[..] else { panic!("one verdict") };
-    assert_eq!(*outcome, Outcome::Failed);
+    let stalled = [40, 40_000_000];
     let says = "a call of a client took 33.55 s or longer, while the machine was never away for longer \
                 than 0.02 s (the bound is 8 s)";
-    assert_eq!(line, says);
+    assert_eq!(judged(&stalled, Some(20_000)), Some((Outcome::Failed, says.to_owned())));
     for (machine_us, says) in [
         (Some(30_000_000), "and the machine itself was away for 30.00 s"),
         (Some(3_400_000), "was away for 3.40 s"),
         (Some(u64::MAX), "was away for"),
         (None, "and nobody measured the machine"),
     ] {
-        let [(outcome, line)] = &judged(&stalled, machine_us)[..] else { panic!("one verdict") };
-        assert!(*outcome == Outcome::Inconclusive && line.contains(says), "{line}");
+        let (outcome, line) = judged(&stalled, machine_us).unwrap();
+        assert!(outcome == Outcome::Inconclusive && line.contains(says), "{line}");
     }
-}
-
-#[test]
-fn a_client_that_starves_is_found() {
-    let starved = waits(&[40], &[1, 1024]);
-    let [(outcome, line)] = &judged(&starved, Some(60_000_000))[..] else { panic!("one verdict") };
-    assert_eq!(*outcome, Outcome::Failed);
-    assert!(
-        line.starts_with("a client starved: one of its transactions lost 1024 attempts"),
-        "{line}"
-    );
-    let both = waits(&[40_000_000], &[1 << 20]);
-    assert_eq!(judged(&both, Some(0)).len(), 2);
 }
 
 #[test]
 fn nothing_timed_is_never_a_pass() {
-    for nothing in [Waits::default(), waits(&[], &[5])] {
-        let [(outcome, line)] = &judged(&nothing, Some(0))[..] else { panic!("one verdict") };
-        assert!(*outcome == Outcome::Inconclusive && line.contains("no call"), "{line}");
-    }
+    let (outcome, line) = judged(&[], Some(0)).unwrap();
+    assert!(outcome == Outcome::Inconclusive && line.contains("no call"), "{line}");
 }

@@ -7,7 +7,7 @@ use crate::yardstick::Yardstick;
 use process::{Companion, Interrupts, Outcome, Silence, console, store::if_there};
 use results::{
     resident::{Answer, Request},
-    waits::{self, Bounds, Waits},
+    waits::{self, Histogram},
 };
 use std::{
     fs, io,
@@ -38,7 +38,7 @@ pub(super) struct Aging {
     operations: u64,
     most: Duration,
     /// What a commit may take.
-    bounds: Bounds,
+    longest_call: Duration,
     /// The life of the last answer, when its program was not started since.
     life: Option<u64>,
     /// Lives that this sitting saw and the soak has not counted yet.
@@ -60,7 +60,7 @@ impl Aging {
             keys: plan.keys,
             operations: plan.operations,
             most: plan.patience,
-            bounds: plan.bounds,
+            longest_call: plan.longest_call,
             life: None,
             fresh: 0,
         })
@@ -106,7 +106,7 @@ impl Aging {
         }
         let found = answer.found.clone().map(|why| Simple { outcome: Outcome::Failed, why });
         let simple = found
-            .or_else(|| stall(&answer, machine_away_us, &self.bounds))
+            .or_else(|| stall(&answer, machine_away_us, self.longest_call))
             .unwrap_or_else(|| Simple { outcome: Outcome::Passed, why: String::new() });
         Aged { simple, answer: Some(answer) }
     }
@@ -150,10 +150,10 @@ impl Aging {
 }
 
 /// Whether a commit took longer than the machine explains.
-fn stall(answer: &Answer, machine_away_us: Option<u64>, bounds: &Bounds) -> Option<Simple> {
-    let mut waits = Waits::default();
-    waits.calls_us.record(answer.commit_max_ns / 1000);
-    let verdict = waits::judge(&waits, machine_away_us, bounds).into_iter().next()?;
+fn stall(answer: &Answer, machine_away_us: Option<u64>, bound: Duration) -> Option<Simple> {
+    let mut calls_us = Histogram::default();
+    calls_us.record(answer.commit_max_ns / 1000);
+    let verdict = waits::judge(&calls_us, machine_away_us, bound)?;
     Some(Simple { outcome: verdict.outcome, why: verdict.line })
 }
 

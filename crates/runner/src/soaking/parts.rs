@@ -88,7 +88,7 @@ impl Layers {
         };
         let notes = judged.as_ref().map_or_else(
             |_| Vec::new(),
-            |judged| waits::notes(slice::from_ref(judged), &plan.bounds),
+            |judged| waits::notes(slice::from_ref(judged), plan.longest_call),
         );
         Ran { label: part.label, judged, known, notes }
     }

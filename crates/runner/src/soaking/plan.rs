@@ -4,7 +4,7 @@
 use crate::{files, session::Session, waits};
 use knobs::{Handle, Home, Knobs, knob, value::Seconds};
 use process::{Result, engine::Engine, folder, wanted::mace_alone};
-use results::{ledger::Subject, limits::Limits, seeds::Shard, waits::Bounds};
+use results::{ledger::Subject, limits::Limits, seeds::Shard};
 use std::{path::PathBuf, time::Duration};
 
 /// What was asked for, validated.
@@ -14,8 +14,8 @@ pub(super) struct Plan {
     /// Where everything is written.
     pub(super) folder: PathBuf,
     pub(super) limits: Limits,
-    /// What clients may wait.
-    pub(super) bounds: Bounds,
+    /// What a call of a client may take.
+    pub(super) longest_call: Duration,
     pub(super) subject: Subject,
     pub(super) shard: Shard,
     pub(super) threads: u32,
@@ -52,7 +52,7 @@ impl Plan {
         Ok(Self {
             folder: folder::writable(&folder)?,
             limits: limits.unwrap_or_default(),
-            bounds: waits::bounds(&knobs),
+            longest_call: waits::bound(&knobs),
             subject: subject(&session.engine, knobs.features()),
             shard,
             threads: u32::try_from(threads).expect("the knob's kind has a limit"),
