@@ -86,9 +86,6 @@ pub fn store(
     folder: &Path,
 ) -> Result<()> {
     let line = |event| serde_json::to_string(event).expect("events are plain data");
-    // What clients waited is judged over a layer, and by no oracle.
-    let judged = evidence.history.events.iter();
-    let judged = judged.filter(|event| !matches!(event, Event::Waited(_)));
     let stored = Stored {
         format: FORMAT,
         streams: evidence.streams,
@@ -100,7 +97,7 @@ pub fn store(
             Isolation::OfState(_) => Looks::OfState,
             Isolation::Not(_) => Looks::Not,
         },
-        events: judged.map(line).collect(),
+        events: evidence.history.events.iter().map(line).collect(),
         reopened: evidence.reopened.to_vec(),
         snapshots: evidence.snapshots.to_vec(),
         equals: evidence.equals.to_vec(),
