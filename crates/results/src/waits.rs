@@ -113,22 +113,17 @@ pub fn is_figure(name: &str) -> bool {
     name.starts_with(CALLS)
 }
 
-/// A bound that was passed, or that cannot be told.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Verdict {
-    /// [`Outcome::Failed`] or [`Outcome::Inconclusive`].
-    pub outcome: Outcome,
-    /// Why, in one line.
-    pub line: String,
-}
-
-/// Holds the microseconds of calls against what a call may take; nothing where it holds. `machine_us` is the longest that
+/// Holds the microseconds of calls against what a call may take. Nothing where it holds; otherwise
+/// [`Outcome::Failed`] or [`Outcome::Inconclusive`], and why, in one line. `machine_us` is the longest that
 /// a yardstick saw the machine away meanwhile, in microseconds. A call counts as too long when the shortest of its
 /// class is.
-pub fn judge(calls_us: &Histogram, machine_us: Option<u64>, bound: Duration) -> Option<Verdict> {
+pub fn judge(
+    calls_us: &Histogram,
+    machine_us: Option<u64>,
+    bound: Duration,
+) -> Option<(Outcome, String)> {
     let Some(longest) = calls_us.largest() else {
-        let line = "no call of a client was timed".to_owned();
-        return Some(Verdict { outcome: Outcome::Inconclusive, line });
+        return Some((Outcome::Inconclusive, "no call of a client was timed".to_owned()));
     };
     let longest = *longest.start();
     if u128::from(longest) <= bound.as_micros() {
@@ -147,7 +142,7 @@ pub fn judge(calls_us: &Histogram, machine_us: Option<u64>, bound: Duration) -> 
     };
     let took = format!("a call of a client took {} or longer", seconds(longest));
     let line = format!("{took}, {meanwhile} (the bound is {} s)", bound.as_secs());
-    Some(Verdict { outcome, line })
+    Some((outcome, line))
 }
 
 fn seconds(us: u64) -> String {

@@ -9,7 +9,7 @@ use crate::{
     record::Judged,
 };
 use knobs::{Knobs, knob};
-use results::waits::{self, Histogram, Verdict};
+use results::waits::{self, Histogram};
 use std::time::Duration;
 
 /// What a call may take, by the knobs.
@@ -34,7 +34,7 @@ fn note(judged: &Judged, bound: Duration) -> Option<Note> {
     if calls_us.count() == 0 && !judged.is_whole {
         return None;
     }
-    let Verdict { outcome, line } = waits::judge(&calls_us, judged.machine_away_us, bound)?;
+    let (outcome, line) = waits::judge(&calls_us, judged.machine_away_us, bound)?;
     Some(Note { outcome, line: format!("{}: {line}", judged.layer.label) })
 }
 

@@ -153,8 +153,8 @@ impl Aging {
 fn stall(answer: &Answer, machine_away_us: Option<u64>, bound: Duration) -> Option<Simple> {
     let mut calls_us = Histogram::default();
     calls_us.record(answer.commit_max_ns / 1000);
-    let verdict = waits::judge(&calls_us, machine_away_us, bound)?;
-    Some(Simple { outcome: verdict.outcome, why: verdict.line })
+    let (outcome, why) = waits::judge(&calls_us, machine_away_us, bound)?;
+    Some(Simple { outcome, why })
 }
 
 fn remove(folder: &Path) -> io::Result<()> {
