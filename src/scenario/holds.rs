@@ -92,7 +92,7 @@ impl HoldsCase {
     /// Tries one schedule again and again, and says how often it shows.
     fn again(&self, sweep: &mut Sweep<'_>, text: &str) -> Judging<Verdict> {
         let all = sweep.schedules()?;
-        let Some(schedule) = all.into_iter().find(|schedule| schedule.text() == text) else {
+        let Some(schedule) = all.into_iter().find_map(|schedule| schedule.named(text)) else {
             return Err(Verdict::Inconclusive(format!("no thread came by {text}")));
         };
         say(&schedule.prose(&self.0));

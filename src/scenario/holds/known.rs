@@ -39,7 +39,8 @@ pub fn excludes_schedule(schedule: &Schedule, work: &Work) -> bool {
     }
     let act = work.acts[schedule.act];
     let is_lead = thread == LEAD;
-    let changes = CHANGES.iter().any(|name| label.contains(name));
+    // While a thread of the engine is held, the acts go on, and they make pages.
+    let changes = !is_lead || CHANGES.iter().any(|name| label.contains(name));
     let cuts = matches!(amid, Checkpoint | Renew | Copy | Unload);
     let shows = |id: FindingId| match id {
         // Who has a handle has opened the bucket that is being created.

@@ -141,6 +141,14 @@ impl Spot {
 }
 
 impl Schedule {
+    /// This schedule at the passage that a text names, where the text names this schedule but for that. How
+    /// often a thread comes by differs from one recording to the next.
+    pub fn named(mut self, text: &str) -> Option<Self> {
+        let nth = text.rsplit('/').nth(2)?;
+        self.nth = nth.parse().ok().filter(|nth| *nth > 0)?;
+        (self.text() == text).then_some(self)
+    }
+
     /// The text that names it.
     pub fn text(&self) -> String {
         let Self { thread, label, act, nth, amid, .. } = self;
@@ -208,4 +216,30 @@ pub fn acts(work: &Work) -> Vec<Vec<Step>> {
     let options = work.bucket();
     let deeds = work.acts.iter().chain([&Deed::Read, &Deed::Overwrite, &Deed::Read]);
     deeds.map(|deed| deed.steps(Who::Lead, &options)).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Deed, Kind, Schedule, Then};
+
+    #[test]
+    fn a_text_names_a_schedule_at_any_passage() {
+        let recorded = Schedule {
+            thread: "collector".to_owned(),
+            kind: Kind::Hook,
+            label: "collector/AfterCut".to_owned(),
+            way: 7,
+            act: 6,
+            nth: 1,
+            amid: Deed::Renew,
+            then: Then::Die,
+        };
+        let sixth = Schedule { nth: 6, ..recorded.clone() };
+        assert_eq!(recorded.clone().named(&sixth.text()), Some(sixth));
+        let other = Schedule { then: Then::GoOn, ..recorded.clone() };
+        assert_eq!(recorded.clone().named(&other.text()), None);
+        for text in ["", "6/collector", "6/collector/hook/collector/AfterCut/0/renew/die"] {
+            assert_eq!(recorded.clone().named(text), None, "{text}");
+        }
+    }
 }
