@@ -113,9 +113,18 @@ type Rot = fn(&mut Case, Kind, Preset) -> Verdict;
 
 fn trial(name: String, judge: impl FnOnce(&mut Case) -> Verdict + Send + 'static) -> Trial {
     Trial::test(name.clone(), move || {
+        read_symbols();
         Case::run_named(&name, judge);
         Ok(())
     })
+}
+
+/// An engine that aborts prints its stack, for which it first reads what functions of this program and of
+/// libc are called. Of the processes that fork from this one thousands abort: what is read here they
+/// have.
+fn read_symbols() {
+    #[cfg(target_os = "linux")]
+    let _ = backtrace::Backtrace::new();
 }
 
 /// Confirmed findings that only a power loss or a slow disk shows, each with the promise that it breaks,
