@@ -240,6 +240,8 @@ impl Recipe {
             // The one that waits until files were collected; the others go on.
             Self::RewriteBlobs => can.lacks(Need::Collection),
             Self::Held => can.lacks(Need::Hooks),
+            // A failpoint leaves them.
+            Self::Orphans => can.lacks(Need::Failpoints),
             Self::SwitchWidth if !can.resizes => Some("no change of its writer groups"),
             _ => None,
         }
