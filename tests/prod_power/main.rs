@@ -113,16 +113,15 @@ type Rot = fn(&mut Case, Kind, Preset) -> Verdict;
 
 fn trial(name: String, judge: impl FnOnce(&mut Case) -> Verdict + Send + 'static) -> Trial {
     Trial::test(name.clone(), move || {
-        read_symbols();
+        load_symbols();
         Case::run_named(&name, judge);
         Ok(())
     })
 }
 
-/// An engine that aborts prints its stack, for which it first reads what functions of this program and of
-/// libc are called. Of the processes that fork from this one thousands abort: what is read here they
-/// have.
-fn read_symbols() {
+/// Loads the symbols of this program and of libc. An engine that aborts prints a backtrace and needs them;
+/// thousands of the forks of this process abort, and inherit them.
+fn load_symbols() {
     #[cfg(target_os = "linux")]
     let _ = backtrace::Backtrace::new();
 }

@@ -39,7 +39,7 @@ pub fn excludes_schedule(schedule: &Schedule, work: &Work) -> bool {
     }
     let act = work.acts[schedule.act];
     let is_lead = thread == LEAD;
-    // While a thread of the engine is held, the acts go on, and they make pages.
+    // While a thread of the engine is held, the clients go on and make pages.
     let changes = !is_lead || CHANGES.iter().any(|name| label.contains(name));
     let cuts = matches!(amid, Checkpoint | Renew | Copy | Unload);
     let shows = |id: FindingId| match id {
@@ -78,3 +78,39 @@ const OF_MEETINGS: [FindingId; 7] = [
     FindingId::COPY_DURING_CHECKPOINT,
     FindingId::UNLOAD_RACES_THE_EVICTOR,
 ];
+
+#[cfg(test)]
+mod tests {
+    use super::{
+        super::{schedule::Spot, work::ALL},
+        *,
+    };
+    use crate::history::ways::{Kind, Passed};
+
+    #[test]
+    fn a_death_at_a_cut_is_left_out_where_pages_are_made() {
+        let work = ALL.iter().find(|work| work.name == "evict").unwrap();
+        let is_left_out = |thread: &str, label: &str, amid: Deed, then: Then| {
+            let passed = Passed {
+                thread: thread.to_owned(),
+                kind: Kind::Small,
+                way: 1,
+                site: 1,
+                act: 6,
+                times: 1,
+                names: vec![label.to_owned()],
+            };
+            let all = Spot { passed, label: label.to_owned() }.schedules(work, true);
+            let schedule = all.iter().find(|it| it.amid == amid && it.then == then).unwrap();
+            excludes_schedule(schedule, work)
+        };
+        let torn = [FindingId::SPLIT_WITHOUT_ITS_CHILD, FindingId::HISTORY_AHEAD_OF_ITS_PAGE];
+        let torn = torn.into_iter().any(excludes);
+        assert_eq!(is_left_out("collector", "cycle", Checkpoint, Then::Die), torn);
+        assert_eq!(is_left_out(LEAD, "Node::split", Checkpoint, Then::Die), torn);
+        // The client that would make pages is held elsewhere; nobody dies; nothing is cut.
+        assert!(!is_left_out(LEAD, "Bucket::get", Checkpoint, Then::Die));
+        assert!(!is_left_out("collector", "cycle", Checkpoint, Then::GoOn));
+        assert!(!is_left_out("collector", "cycle", Deed::Overwrite, Then::Die));
+    }
+}

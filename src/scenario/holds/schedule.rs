@@ -141,8 +141,8 @@ impl Spot {
 }
 
 impl Schedule {
-    /// This schedule at the passage that a text names, where the text names this schedule but for that. How
-    /// often a thread comes by differs from one recording to the next.
+    /// This schedule with the count of a text, if the text names it otherwise. How often a thread comes by
+    /// differs from one recording to the next.
     pub fn named(mut self, text: &str) -> Option<Self> {
         let nth = text.rsplit('/').nth(2)?;
         self.nth = nth.parse().ok().filter(|nth| *nth > 0)?;
@@ -223,7 +223,7 @@ mod tests {
     use super::{Deed, Kind, Schedule, Then};
 
     #[test]
-    fn a_text_names_a_schedule_at_any_passage() {
+    fn a_text_names_a_schedule_with_any_count() {
         let recorded = Schedule {
             thread: "collector".to_owned(),
             kind: Kind::Hook,
