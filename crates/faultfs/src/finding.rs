@@ -44,6 +44,9 @@ pub struct Finding {
     pub minimal_legal: Vec<Profile>,
     /// How many states failed in the same way.
     pub count: u64,
+    /// From how many states of the workload they come. All crashes within one recovery come from one, and
+    /// are no independent evidence.
+    pub origins: u64,
     /// The file of the finding, if findings are stored.
     pub file: Option<PathBuf>,
     /// The command that judges it again, if the exploration has one.
@@ -82,8 +85,8 @@ impl Display for Finding {
         let depth = if self.depth > 1 { " during recovery" } else { "" };
         writeln!(
             f,
-            "  found by {}{depth}, {} state(s), seed {}",
-            self.step, self.count, self.seed
+            "  found by {}{depth}, {} state(s) from {} of the workload, seed {}",
+            self.step, self.count, self.origins, self.seed
         )?;
         if let Some(outer) = &self.outer {
             writeln!(f, "  recovery from a crash after event {}", outer.cut)?;

@@ -9,7 +9,7 @@ use xxhash_rust::xxh3::xxh3_64;
 const MAGIC: &[u8; 8] = b"faultfs\0";
 
 /// Increased with every change that an older reader would misread.
-pub(crate) const FORMAT_VERSION: u32 = 2;
+pub(crate) const FORMAT_VERSION: u32 = 3;
 
 /// Bytes before a frame's payload: its length and the lower half of its hash.
 pub(crate) const HEAD: usize = 8;

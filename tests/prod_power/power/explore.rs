@@ -200,7 +200,8 @@ fn found(case: &mut Case, report: &Report) -> Vec<Violation> {
             finding.mildest_profile().map_or_else(|| "nothing".to_owned(), |p| p.to_string());
         case.figures.add(format!("findings.{label}"), 1);
         if let Some(id) = known_of(&finding.outcome) {
-            *known.entry(id).or_default() += finding.count;
+            // One recovery that goes wrong may do so at many of its crashes.
+            *known.entry(id).or_default() += finding.origins;
             continue;
         }
         let again = again(case, finding);

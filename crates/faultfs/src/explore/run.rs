@@ -31,6 +31,14 @@ use std::{
 /// How many lost operations a finding lists.
 const LINES: usize = 40;
 
+/// States that failed in the same way.
+#[derive(Default)]
+struct Alike {
+    states: u64,
+    /// The states of the workload that they are or whose recovery they cut off.
+    origins: HashSet<State>,
+}
+
 pub(super) struct Run<'a> {
     settings: &'a Explore,
     pool: Pool<'a>,
@@ -41,7 +49,7 @@ pub(super) struct Run<'a> {
     seen_below: HashSet<(u128, Promises)>,
     /// Sound states of the trace, from which recoveries are chosen.
     sound: Vec<State>,
-    by_key: BTreeMap<String, usize>,
+    by_key: BTreeMap<String, Alike>,
     /// Findings before they are shrunk.
     raw: Vec<(State, Option<Above>, Outcome)>,
 }
@@ -277,7 +285,8 @@ impl<'a> Run<'a> {
             lost: layer.model.describe(&minimal),
             legal: layer.legality(&state),
             minimal_legal: layer.legality(&minimal),
-            count: self.by_key[&dedup_key] as u64,
+            count: self.by_key[&dedup_key].states,
+            origins: self.by_key[&dedup_key].origins.len() as u64,
             replay: replay.map(|(command, file)| command.replace("{}", &file.to_string_lossy())),
             file: file.clone(),
             promises: layer.promises(&minimal),
@@ -304,7 +313,7 @@ struct Score<'a> {
     layer: &'a Layer,
     settings: &'a Explore,
     sound: &'a mut Vec<State>,
-    by_key: &'a mut BTreeMap<String, usize>,
+    by_key: &'a mut BTreeMap<String, Alike>,
     raw: &'a mut Vec<(State, Option<Above>, Outcome)>,
     tallies: Vec<()>,
 }
@@ -320,8 +329,10 @@ impl Score<'_> {
         }
         self.tallies.push(());
         let dedup_key = reply.outcome.dedup_key();
-        let count = self.by_key.entry(dedup_key.clone()).or_default();
-        *count += 1;
+        let alike = self.by_key.entry(dedup_key.clone()).or_default();
+        alike.states += 1;
+        let above = self.layer.above.as_ref();
+        alike.origins.insert(above.map_or_else(|| state.clone(), |above| above.state.clone()));
         let found = (state, self.layer.above.clone(), reply.outcome.clone());
         // Of the findings of one step the first state in order is kept, whichever worker was
         // faster.

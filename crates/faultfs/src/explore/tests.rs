@@ -54,3 +54,32 @@ fn recovery_crashes_come_before_permutations() {
     let permuted = (1, Step::Permute);
     assert_eq!(alone.tallies[&permuted], report.tallies[&permuted], "{report}");
 }
+
+#[test]
+fn crashes_within_one_recovery_have_one_origin() {
+    // Recovery of the empty folder writes three files; what it leaves when it is cut off is not sound.
+    let judge = |case: &Case| {
+        let names = ["a", "b", "c"].map(|name| case.dir().join(name));
+        match (case.depth(), names[0].exists()) {
+            (1, _) if case.is_recorded() => names.iter().try_for_each(|name| {
+                fs::write(name, "x").map_err(|error| error.to_string())
+            }),
+            (1, _) => Ok(()),
+            (_, true) => Err("half a recovery".to_owned()),
+            (_, false) => Ok(()),
+        }
+    };
+    let explore = Explore::new().profile(Profile::ProcessKill).questions(0);
+    let report = explore.run(overlapping(), &judge).unwrap();
+    let [finding] = report.findings.as_slice() else { panic!("{report}") };
+    assert!(finding.origins <= report.nested.1 as u64, "{report}");
+    assert!(finding.count >= 2 * finding.origins, "{report}");
+    let alone = |case: &Case| match fs::read(case.dir().join("f")) {
+        Ok(bytes) if !bytes.is_empty() => Err("f has bytes".to_owned()),
+        _ => Ok(()),
+    };
+    let report = explore.nested(0).run(overlapping(), &alone).unwrap();
+    let [finding] = report.findings.as_slice() else { panic!("{report}") };
+    assert!(finding.count > 1, "{report}");
+    assert_eq!(finding.origins, finding.count, "{report}");
+}
