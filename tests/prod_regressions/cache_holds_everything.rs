@@ -27,28 +27,28 @@ use mace_prod::{
 };
 
 /// Target of resident pages, in bytes.
-const CACHE: u64 = 1 << 20;
+const CACHE: u64 = 256 << 10;
 
 /// Pairs that come to more than ten times that.
-const MANY: u32 = 100_000;
+const MANY: u32 = 30_000;
 
 /// Pairs that fit in it twice: the engine counts a page that it has loaded twice.
-const FEW: u32 = 2000;
+const FEW: u32 = 500;
 
 /// How often all pages are read, at the most. Twice was enough in each run.
 const PASSES: u64 = 20;
 
 /// One of so many pairs is read: fewer than a page has.
-const STEP: usize = 16;
+const STEP: usize = 4;
 
 fn key(number: u32) -> [u8; 4] {
     number.to_be_bytes()
 }
 
 fn fill(bucket: &dyn Bucket, pairs: u32) -> Outcome<()> {
-    for first in (0..pairs).step_by(1000) {
+    for first in (0..pairs).step_by(500) {
         let txn = bucket.begin()?;
-        (first..first + 1000).try_for_each(|number| txn.put(&key(number), &[7; 100]))?;
+        (first..first + 500).try_for_each(|number| txn.put(&key(number), &[7; 100]))?;
         txn.commit()?;
     }
     Ok(())
@@ -72,7 +72,7 @@ regression!(CACHE_HOLDS_EVERYTHING: a_cache_keeps_to_its_capacity, |finding| {
     let options = Preset::Defaults.engine();
     let made = BucketOptions {
         cache_bytes: CACHE,
-        split_keys: 64,
+        split_keys: 16,
         merge: Merge::None,
         ..Preset::Defaults.bucket()
     };

@@ -6,7 +6,7 @@ use crate::{
     engine::Outcome,
     history::{
         Milestone,
-        counters::Thread,
+        counters::{self, Thread},
         hold::{Hold, Place},
     },
     settings::Seed,
@@ -32,6 +32,12 @@ const COMING: Duration = Duration::from_secs(2);
 /// A thread that gave up its processor so often waits for one that is held; the engine's waiting
 /// looks again each millisecond.
 const WAITING: u64 = 20;
+
+/// In so many looks one after the other nobody was at work: all who are not done wait.
+const LOOKS: u32 = 8;
+
+/// The longest that a thread is held: others that spin for it are always at work.
+const MOST: Duration = Duration::from_millis(300);
 
 /// Between two looks at a thread.
 pub(super) const LOOK: Duration = Duration::from_millis(1);
@@ -65,10 +71,9 @@ impl Runner<'_> {
                 }
             }
             // The leading steps give their handles back, unless they are what is held, or wait for it.
-            let asked = Instant::now();
-            while met && place.thread != LEAD && !leading.is_finished() {
-                thread::park_timeout(LOOK);
-                met = asked.elapsed() < COMING;
+            if met && place.thread != LEAD {
+                until_waiting(|| leading.is_finished());
+                met = leading.is_finished();
             }
             let done = if met {
                 self.reach(Milestone::Held { thread: place.thread.clone() });
@@ -101,5 +106,16 @@ impl Runner<'_> {
             over.store(true, Ordering::SeqCst);
             done
         })
+    }
+}
+
+/// Waits until this is so, or nobody is at work, or it took too long.
+pub(super) fn until_waiting(is_so: impl Fn() -> bool) {
+    let asked = Instant::now();
+    let mut idle = 0;
+    while !is_so() && idle < LOOKS && asked.elapsed() < MOST {
+        thread::park_timeout(LOOK);
+        let is_busy = counters::is_anyone_at_work().unwrap_or(true);
+        idle = if is_busy { 0 } else { idle + 1 };
     }
 }

@@ -3,12 +3,12 @@
 
 use super::{
     Meeting, Runner, Step, Then,
-    held::{LEAD, LOOK},
+    held::{LEAD, LOOK, until_waiting},
 };
 use crate::{
     engine::Outcome,
     history::{
-        Milestone, counters,
+        Milestone,
         hold::{Hold, Place, Recording},
         pauses, ways,
     },
@@ -18,7 +18,7 @@ use std::{
     panic::resume_unwind,
     path::{Path, PathBuf},
     thread::{self, Builder, ScopedJoinHandle},
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 /// The name of the thread that acts while another one is held; its clients have it from there.
@@ -30,12 +30,6 @@ const PLACES: &str = "places";
 /// How long a thread of the engine is waited for once the act is over: the evictor looks for work five
 /// times a second.
 const COMING: Duration = Duration::from_millis(250);
-
-/// In so many looks one after the other nobody was at work: all who are not done wait.
-const LOOKS: u32 = 8;
-
-/// The longest that a thread is held: others that spin for it are always at work.
-const MOST: Duration = Duration::from_millis(300);
 
 /// The file of a recording of the database in `dir`.
 pub fn places_of(dir: &Path) -> PathBuf {
@@ -174,15 +168,4 @@ fn comes(hold: &Hold, place: &Place, lead: &ScopedJoinHandle<'_, Outcome<()>>) -
         }
     }
     hold.is_held_within(if place.thread == LEAD { Duration::ZERO } else { COMING })
-}
-
-/// Waits until this is so, or nobody is at work, or it took too long.
-fn until_waiting(is_so: impl Fn() -> bool) {
-    let asked = Instant::now();
-    let mut idle = 0;
-    while !is_so() && idle < LOOKS && asked.elapsed() < MOST {
-        thread::park_timeout(LOOK);
-        let is_busy = counters::is_anyone_at_work().unwrap_or(true);
-        idle = if is_busy { 0 } else { idle + 1 };
-    }
 }

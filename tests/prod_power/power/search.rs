@@ -133,7 +133,7 @@ pub(crate) fn in_lives(folder: &Path, seed: Seed, stages: &Stages, lives: usize)
     let kept = places.lives().leaving_younger_logs();
     let judge = |state: &State| of_lives(&run, state, &kept);
     let trace = trace(&places);
-    let explore = explore.limit(60).nested_limit(25).questions(0).folder(folder);
+    let explore = explore.limit(20).nested_limit(6).questions(0).folder(folder);
     let report = explore.run(trace.clone(), &judge).unwrap_or_else(|error| panic!("{error}"));
     report.to_string().lines().for_each(say);
     Found { findings: report.findings, trace }

@@ -35,7 +35,7 @@ use mace_prod::{
 use std::fs;
 
 /// Crash states in which a second process goes on.
-const LIVES: usize = 8;
+const LIVES: usize = 16;
 
 pub(crate) fn body(finding: &mut Regression<'_>) -> Judging<()> {
     for number in 0..tries(LOG_BEHIND_CUT) {

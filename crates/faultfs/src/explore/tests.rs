@@ -61,9 +61,9 @@ fn crashes_within_one_recovery_have_one_origin() {
     let judge = |case: &Case| {
         let names = ["a", "b", "c"].map(|name| case.dir().join(name));
         match (case.depth(), names[0].exists()) {
-            (1, _) if case.is_recorded() => names.iter().try_for_each(|name| {
-                fs::write(name, "x").map_err(|error| error.to_string())
-            }),
+            (1, _) if case.is_recorded() => names
+                .iter()
+                .try_for_each(|name| fs::write(name, "x").map_err(|error| error.to_string())),
             (1, _) => Ok(()),
             (_, true) => Err("half a recovery".to_owned()),
             (_, false) => Ok(()),
