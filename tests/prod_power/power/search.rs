@@ -31,6 +31,8 @@ pub(crate) struct Search<'a> {
     pub(crate) faults: &'a str,
     /// Whether the database is made before the recording, or within it.
     pub(crate) is_made: bool,
+    /// How many crash states of each step are judged, of all that there are.
+    pub(crate) states: u64,
     /// Whether names that the engine is known not to sync are kept.
     pub(crate) keeps_names: bool,
 }
@@ -40,7 +42,8 @@ impl<'a> Search<'a> {
     pub(crate) fn new(stages: &'a Stages, steps: &'a [Step]) -> Self {
         let first = &[];
         let driver = &MaceDriver;
-        Self { driver, stages, first, steps, faults: "", is_made: true, keeps_names: true }
+        let states = 4000;
+        Self { driver, stages, first, steps, faults: "", is_made: true, states, keeps_names: true }
     }
 
     /// What is found. A process that ends badly without a fault is a verdict.
@@ -64,7 +67,8 @@ impl<'a> Search<'a> {
         let judge = |state: &State| run.judge(&crash(state), &lives);
         let trace = trace(&places);
         let seen = if self.keeps_names { names_kept(trace.clone(), driver) } else { trace.clone() };
-        let explore = Explore::new().steps(self.steps).nested(0).questions(0).folder(case.dir());
+        let explore = Explore::new().steps(self.steps).limit(self.states).nested(0).questions(0);
+        let explore = explore.folder(case.dir());
         let report = explore.run(seen, &judge).unwrap_or_else(|error| panic!("{error}"));
         report.to_string().lines().for_each(say);
         run.notes.passed().report(&mut case.figures);

@@ -39,6 +39,9 @@ use mace_prod::{
     },
 };
 
+/// Crash states of a search. One in eight of all shows it.
+const STATES: u64 = 120;
+
 /// How a finding says that the oldest log file lost its name.
 const OLDEST: &str = "create db/log/group_wal_1 ";
 
@@ -50,7 +53,8 @@ pub(crate) fn body(finding: &mut Regression<'_>) -> Judging<()> {
         (&workloads::ACROSS_LOG_FILES[1..], Some(OLDEST)),
     ] {
         let stages = workloads::across_log_files(fills);
-        let found = Search::new(&stages, &[Explored::DropOne]).run(finding.case)?;
+        let search = Search::new(&stages, &[Explored::DropOne]);
+        let found = Search { states: STATES, ..search }.run(finding.case)?;
         let is_it = |finding: &Finding| {
             known_of(&finding.outcome) == Some(SHORT_LOG_FILE)
                 && lost.is_none_or(|lost| finding.lost.iter().any(|line| line.contains(lost)))
