@@ -126,7 +126,11 @@ fn named_actions(kind: Kind) -> Vec<(Action, Position)> {
     let mut actions = ABORTS.to_vec();
     actions.push((Action::Panic, Position::First));
     match kind {
-        Kind::Check | Kind::Unseen => actions.push((Action::Io, Position::First)),
+        // The first hit may come before anything is there that a failure could spoil.
+        Kind::Check | Kind::Unseen => {
+            let positions = [Position::First, Position::Early, Position::Middle];
+            actions.extend(positions.map(|position| (Action::Io, position)));
+        }
         Kind::Crash => {}
     }
     actions
@@ -150,6 +154,7 @@ impl ChaosCase {
         };
         let position = match position {
             Position::First => "first",
+            Position::Early => "early",
             Position::Middle => "middle",
             Position::Last => "last",
         };
@@ -196,14 +201,14 @@ impl ChaosCase {
 
 #[cfg(test)]
 mod tests {
-    use super::Position::{First, Last, Middle};
+    use super::Position::{Early, First, Last, Middle};
 
     #[test]
     fn positions_that_coincide_with_the_first_are_told() {
-        let of = |hits| [First, Middle, Last].map(|position| position.of(hits));
-        assert_eq!(of(1), [(1, false), (1, true), (1, true)]);
-        assert_eq!(of(2), [(1, false), (1, true), (2, false)]);
-        assert_eq!(of(3), [(1, false), (2, false), (3, false)]);
-        assert_eq!(of(100), [(1, false), (50, false), (100, false)]);
+        let of = |hits| [First, Early, Middle, Last].map(|position| position.of(hits));
+        assert_eq!(of(1), [(1, false), (1, true), (1, true), (1, true)]);
+        assert_eq!(of(2), [(1, false), (1, true), (1, true), (2, false)]);
+        assert_eq!(of(3), [(1, false), (1, true), (2, false), (3, false)]);
+        assert_eq!(of(100), [(1, false), (25, false), (50, false), (100, false)]);
     }
 }

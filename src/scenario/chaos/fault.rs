@@ -11,6 +11,8 @@ pub(crate) const PREFIX: &str = "mace_";
 pub enum Position {
     /// The first.
     First,
+    /// One of the first quarter: others go on with what it spoils.
+    Early,
     /// One in the middle.
     Middle,
     /// The last.
@@ -23,6 +25,7 @@ impl Position {
     pub fn of(self, hits: u64) -> (u64, bool) {
         let nth = match self {
             Self::First => 1,
+            Self::Early => hits.div_ceil(4),
             Self::Middle => hits.div_ceil(2),
             Self::Last => hits,
         };
@@ -55,6 +58,7 @@ impl Fault {
         match self.position {
             _ if self.in_deep => Preset::Deep,
             Position::First => Preset::OneWriter,
+            Position::Early => Preset::Tiny,
             Position::Middle => Preset::Compressed,
             Position::Last if recipes::DURABLE_ONLY.contains(&self.point) => Preset::Tiny,
             Position::Last => Preset::Relaxed,

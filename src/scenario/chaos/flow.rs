@@ -8,7 +8,7 @@ use crate::{
     scenario::{
         Case,
         chaos::{
-            fault::Fault,
+            fault::{Fault, Position},
             known,
             recipes::{self, Stages},
         },
@@ -58,9 +58,9 @@ impl Flow {
 
     /// Goes on with the database as the fault left it.
     fn meet(&self, run: &mut Run<'_>) -> Judging<()> {
-        let nth = match self.fault.action {
-            Action::Abort => self.nth(self.count(run)?),
-            Action::Panic | Action::Io | Action::IoKind(_) => 1,
+        let nth = match (self.fault.action, self.fault.position) {
+            (Action::Panic | Action::Io | Action::IoKind(_), Position::First) => 1,
+            _ => self.nth(self.count(run)?),
         };
         let armed = self.arm(run, nth)?;
         run.go_on_with(armed);

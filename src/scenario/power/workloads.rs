@@ -19,7 +19,7 @@ pub const UNSYNCED_ROTATION: FindingId = FindingId::BARRIER_MISSES_ROTATED_LOGS;
 const BRIEF: u64 = 20;
 
 /// Of a deep database one of so many states is judged: each takes as many times longer.
-const DEEP_SHARE: u64 = 24;
+const DEEP_SHARE: u64 = 36;
 
 /// A recipe in a configuration.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -49,7 +49,15 @@ fn reached(outcome: CaseOutcome) -> bool {
 }
 
 /// The order of the actions that the suite has names for; others follow by name.
-const ORDER: [&str; 5] = ["abort_first", "abort_middle", "abort_last", "panic_first", "io_first"];
+const ORDER: [&str; 7] = [
+    "abort_first",
+    "abort_middle",
+    "abort_last",
+    "panic_first",
+    "io_first",
+    "io_early",
+    "io_middle",
+];
 
 /// The maps: one for each group of chaos cases called `group::place::action`.
 pub(crate) fn grids(results: &Results) -> Vec<Grid<'_>> {
