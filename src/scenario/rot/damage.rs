@@ -204,17 +204,6 @@ impl Damage {
                     || log_records(&files[name]).iter().any(is_end))
         })
     }
-
-    /// Whether the record of a log that begins here is another one now, or has come to be there.
-    pub fn is_in_record(&self, files: &Files, name: &str, at: usize) -> bool {
-        let Some(now) = self.changed.get(name) else { return false };
-        let now = now.as_deref().unwrap_or_default();
-        let before = &files[name];
-        match log_records(before).into_iter().find(|record| record.start == at) {
-            Some(record) => now.get(record.clone()) != Some(&before[record]),
-            None => at == before.len() && now.len() > at,
-        }
-    }
 }
 
 fn within(range: &Range<usize>, rng: &mut Rng) -> usize {
@@ -541,19 +530,6 @@ mod tests {
         let mut other = files[newest].clone();
         other[20] ^= 1;
         assert!(!to(newest, Some(other)).is_stale(&files));
-    }
-
-    #[test]
-    fn a_damage_is_in_the_record_that_it_changes() {
-        let files = database();
-        let name = "log/group_wal_1";
-        let mut other = files[name].clone();
-        other[20] ^= 1;
-        let damage = to(name, Some(other));
-        let at = |at| damage.is_in_record(&files, name, at);
-        assert_eq!([at(0), at(13), at(26), at(39), at(20)], [false, true, false, false, false]);
-        let longer = to(name, Some([&files[name][..], &[9]].concat()));
-        assert!(longer.is_in_record(&files, name, 39) && !longer.is_in_record(&files, name, 26));
     }
 
     #[test]

@@ -6,12 +6,13 @@ use super::{
     damage::{Damage, What},
     files::{Files, Kind, is_newest},
     look::{cut_alike, fingerprint},
+    places::log_records,
 };
 use crate::{
     history::dump::Dump,
     settings::{FindingId, excludes},
 };
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// A damage after which another state was read, and nothing was said.
 #[derive(Clone, Copy, Debug)]
@@ -58,14 +59,44 @@ impl Suspect<'_> {
         self.damage.changed.iter().any(is_gone) && self.print == fingerprint(&Dump::default())
     }
 
-    /// Sound files that an opening cuts where it cut these, if that is where a damaged record begins.
+    /// Sound files whose log ends where the damage had it end, if the opening cut it there.
     /// The checker overlooks that in the newest file of a stream alone, as it documents.
     fn cut_at_the_damage(&self, is_sound: bool) -> Option<Files> {
-        let is_at_damage = |(name, size): (&String, &u64)| {
-            let is_there = self.damage.is_in_record(self.files, name, *size as usize);
-            is_there && (!is_sound || is_newest(self.closed, name))
+        let ends = self.cut.iter().map(|(name, size)| {
+            let end = self.log_end(name, *size as usize)?;
+            let is_told = !is_sound || is_newest(self.closed, name);
+            is_told.then(|| (name.clone(), end as u64))
+        });
+        cut_alike(self.closed, &ends.collect::<Option<_>>()?)
+    }
+
+    /// Where the log of a file ends that an opening cut here: at this record, if it is another one now or
+    /// has come to be there. A sector from elsewhere may bring whole records in front of one that it brings
+    /// in part; then the log ends where those begin.
+    fn log_end(&self, name: &str, cut: usize) -> Option<usize> {
+        let now = self.damage.changed.get(name)?.as_deref().unwrap_or_default();
+        let before = &self.files[name];
+        let mut records = log_records(before).into_iter();
+        let is_damaged = match records.clone().find(|record| record.start == cut) {
+            Some(record) => now.get(record.clone()) != Some(&before[record]),
+            None => cut == before.len() && now.len() > cut,
         };
-        self.cut.iter().all(is_at_damage).then(|| cut_alike(self.closed, self.cut)).flatten()
+        if is_damaged {
+            return Some(cut);
+        }
+        let is_from_elsewhere = matches!(
+            self.damage.what,
+            What::ForeignSector | What::MisdirectedSector | What::MisdirectedPage
+        );
+        let end = records.find(|it| now.get(it.clone()) != Some(&before[it.clone()]))?.start;
+        let logs = self.files.iter().filter(|(other, _)| Kind::of(other) == Some(Kind::Wal));
+        let whole: BTreeSet<&[u8]> = logs
+            .flat_map(|(_, log)| log_records(log).into_iter().map(|record| &log[record]))
+            .collect();
+        let mut brought = log_records(now.get(..cut)?).into_iter().filter(|it| it.start >= end);
+        let last = brought.clone().last()?.end;
+        (is_from_elsewhere && last == cut && brought.all(|it| whole.contains(&now[it])))
+            .then_some(end)
     }
 
     /// Two log files, each whole, have changed their places.
@@ -120,6 +151,31 @@ mod tests {
         assert_eq!(known(&flipped, &[], PRINT, PRINT), None, "nothing is cut");
         let both = [(name, 13), ("log/group_wal_2", 13)];
         assert_eq!(known(&flipped, &both, PRINT, PRINT), None, "a sound file is cut too");
+    }
+
+    #[test]
+    fn whole_records_from_elsewhere_stand_before_the_damage() {
+        let name = "log/group_wal_1";
+        let longer = |number: u8| [vec![4], vec![number; 20]].concat();
+        let mut files = files();
+        files.insert("log/group_wal_2".to_owned(), [longer(8), longer(9)].concat());
+        let end = |what, first: Vec<u8>, cut| {
+            let bytes = [first, vec![4; 18]].concat();
+            let damage = damage(what, &[(name, Some(bytes))]);
+            let cuts = BTreeMap::new();
+            let suspect = Suspect {
+                files: &files,
+                closed: &files,
+                damage: &damage,
+                cut: &cuts,
+                print: PRINT,
+            };
+            suspect.log_end(name, cut)
+        };
+        assert_eq!(end(What::ForeignSector, longer(8), 21), Some(0));
+        assert_eq!(end(What::ForeignSector, longer(7), 21), None, "no record of another place");
+        assert_eq!(end(What::ForeignSector, longer(8), 20), None, "within a whole record");
+        assert_eq!(end(What::ChangedByte, longer(8), 21), None, "a byte brings no record");
     }
 
     #[test]
