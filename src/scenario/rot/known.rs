@@ -41,11 +41,15 @@ impl Suspect<'_> {
             FindingId::MANIFEST_GONE
         } else if self.is_swapped() {
             FindingId::LOG_FILES_SWAPPED
-        } else if !self.cut.is_empty() {
-            let alike = self.cut_at_the_damage(is_sound)?;
-            Some(FindingId::LOG_ENDS_AT_DAMAGE).filter(|_| look(&alike) == Some(self.print))?
-        } else {
+        } else if self.cut.is_empty() {
             return None;
+        } else {
+            let ends = self.cut_at_the_damage(is_sound);
+            let ends = ends.map(|alike| (FindingId::LOG_ENDS_AT_DAMAGE, alike));
+            let (id, alike) = ends.or_else(|| {
+                Some((FindingId::LOG_FILES_SWAPPED, self.cut_behind_others(is_sound)?))
+            })?;
+            Some(id).filter(|_| look(&alike) == Some(self.print))?
         };
         excludes(id).then_some(id)
     }
@@ -59,44 +63,49 @@ impl Suspect<'_> {
         self.damage.changed.iter().any(is_gone) && self.print == fingerprint(&Dump::default())
     }
 
-    /// Sound files whose log ends where the damage had it end, if the opening cut it there.
-    /// The checker overlooks that in the newest file of a stream alone, as it documents.
+    /// Sound files that an opening cuts where it cut these, if that is where a damaged record begins.
     fn cut_at_the_damage(&self, is_sound: bool) -> Option<Files> {
-        let ends = self.cut.iter().map(|(name, size)| {
-            let end = self.log_end(name, *size as usize)?;
-            let is_told = !is_sound || is_newest(self.closed, name);
-            is_told.then(|| (name.clone(), end as u64))
-        });
-        cut_alike(self.closed, &ends.collect::<Option<_>>()?)
+        let is_at_damage = |(name, size): (&String, &u64)| {
+            self.is_told(is_sound, name) && self.is_damaged(name, *size as usize)
+        };
+        self.cut.iter().all(is_at_damage).then(|| cut_alike(self.closed, self.cut)).flatten()
     }
 
-    /// Where the log of a file ends that an opening cut here: at this record, if it is another one now or
-    /// has come to be there. A sector from elsewhere may bring whole records in front of one that it brings
-    /// in part; then the log ends where those begin.
-    fn log_end(&self, name: &str, cut: usize) -> Option<usize> {
-        let now = self.damage.changed.get(name)?.as_deref().unwrap_or_default();
+    /// The checker overlooks a cut in the newest file of a stream alone, as it documents.
+    fn is_told(&self, is_sound: bool, name: &str) -> bool {
+        !is_sound || is_newest(self.closed, name)
+    }
+
+    /// Whether the record of a log that begins here is another one now, or has come to be there.
+    fn is_damaged(&self, name: &str, at: usize) -> bool {
+        let Some(now) = self.damage.changed.get(name) else { return false };
+        let now = now.as_deref().unwrap_or_default();
         let before = &self.files[name];
-        let mut records = log_records(before).into_iter();
-        let is_damaged = match records.clone().find(|record| record.start == cut) {
+        match log_records(before).into_iter().find(|record| record.start == at) {
             Some(record) => now.get(record.clone()) != Some(&before[record]),
-            None => cut == before.len() && now.len() > cut,
-        };
-        if is_damaged {
-            return Some(cut);
+            None => at == before.len() && now.len() > at,
         }
+    }
+
+    /// Files whose records are all whole, but some stand in another's place: a sector from elsewhere
+    /// brought them in front of one that it brought in part, and the opening cut there.
+    fn cut_behind_others(&self, is_sound: bool) -> Option<Files> {
         let is_from_elsewhere = matches!(
             self.damage.what,
             What::ForeignSector | What::MisdirectedSector | What::MisdirectedPage
         );
-        let end = records.find(|it| now.get(it.clone()) != Some(&before[it.clone()]))?.start;
+        let (name, size) = self.cut.first_key_value().filter(|_| self.cut.len() == 1)?;
+        let left = self.damage.changed.get(name)?.as_deref()?.get(..*size as usize)?;
         let logs = self.files.iter().filter(|(other, _)| Kind::of(other) == Some(Kind::Wal));
-        let whole: BTreeSet<&[u8]> = logs
-            .flat_map(|(_, log)| log_records(log).into_iter().map(|record| &log[record]))
-            .collect();
-        let mut brought = log_records(now.get(..cut)?).into_iter().filter(|it| it.start >= end);
-        let last = brought.clone().last()?.end;
-        (is_from_elsewhere && last == cut && brought.all(|it| whole.contains(&now[it])))
-            .then_some(end)
+        let whole: BTreeSet<&[u8]> = logs.flat_map(|(_, log)| records(log)).collect();
+        let is_whole = records(left).map(<[u8]>::len).sum::<usize>() == left.len()
+            && records(left).all(|record| whole.contains(record));
+        if !(is_from_elsewhere && is_whole && self.is_told(is_sound, name)) {
+            return None;
+        }
+        let mut alike = self.closed.clone();
+        alike.insert(name.clone(), left.to_vec());
+        cut_alike(&alike, self.cut)
     }
 
     /// Two log files, each whole, have changed their places.
@@ -104,6 +113,11 @@ impl Suspect<'_> {
         let is_log = |name: &String| Kind::of(name) == Some(Kind::Wal);
         self.damage.what == What::Swapped && self.damage.changed.keys().all(is_log)
     }
+}
+
+/// The records of a log.
+fn records(log: &[u8]) -> impl Iterator<Item = &[u8]> {
+    log_records(log).into_iter().map(|record| &log[record])
 }
 
 #[cfg(test)]
@@ -154,28 +168,27 @@ mod tests {
     }
 
     #[test]
-    fn whole_records_from_elsewhere_stand_before_the_damage() {
+    fn whole_records_in_anothers_place_are_taken_as_files_are() {
         let name = "log/group_wal_1";
         let longer = |number: u8| [vec![4], vec![number; 20]].concat();
-        let mut files = files();
-        files.insert("log/group_wal_2".to_owned(), [longer(8), longer(9)].concat());
-        let end = |what, first: Vec<u8>, cut| {
-            let bytes = [first, vec![4; 18]].concat();
-            let damage = damage(what, &[(name, Some(bytes))]);
-            let cuts = BTreeMap::new();
-            let suspect = Suspect {
-                files: &files,
-                closed: &files,
-                damage: &damage,
-                cut: &cuts,
-                print: PRINT,
-            };
-            suspect.log_end(name, cut)
+        let known = |what, first: Vec<u8>, size, alike| {
+            let mut files = files();
+            files.insert("log/group_wal_2".to_owned(), [longer(8), longer(9)].concat());
+            let damage = damage(what, &[(name, Some([first.clone(), vec![4; 18]].concat()))]);
+            let cut = [(name.to_owned(), size)].into();
+            let suspect =
+                Suspect { files: &files, closed: &files, damage: &damage, cut: &cut, print: PRINT };
+            suspect.known(false, |files| {
+                assert_eq!(files[name].split_last().unwrap().1, first, "what was brought whole");
+                Some(alike)
+            })
         };
-        assert_eq!(end(What::ForeignSector, longer(8), 21), Some(0));
-        assert_eq!(end(What::ForeignSector, longer(7), 21), None, "no record of another place");
-        assert_eq!(end(What::ForeignSector, longer(8), 20), None, "within a whole record");
-        assert_eq!(end(What::ChangedByte, longer(8), 21), None, "a byte brings no record");
+        let id = Some(FindingId::LOG_FILES_SWAPPED);
+        assert_eq!(known(What::ForeignSector, longer(8), 21, PRINT), id);
+        assert_eq!(known(What::ForeignSector, longer(8), 21, 8), None, "another state");
+        assert_eq!(known(What::ForeignSector, longer(7), 21, PRINT), None, "of no other place");
+        assert_eq!(known(What::ForeignSector, longer(8), 20, PRINT), None, "within a record");
+        assert_eq!(known(What::ChangedByte, longer(8), 21, PRINT), None, "a byte brings none");
     }
 
     #[test]
