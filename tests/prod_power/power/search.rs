@@ -42,8 +42,16 @@ impl<'a> Search<'a> {
     pub(crate) fn new(stages: &'a Stages, steps: &'a [Step]) -> Self {
         let first = &[];
         let driver = &MaceDriver;
-        let states = 4000;
-        Self { driver, stages, first, steps, faults: "", is_made: true, states, keeps_names: true }
+        Self {
+            driver,
+            stages,
+            first,
+            steps,
+            faults: "",
+            is_made: true,
+            states: 4000,
+            keeps_names: true,
+        }
     }
 
     /// What is found. A process that ends badly without a fault is a verdict.
