@@ -168,7 +168,7 @@ mod tests {
     }
 
     #[test]
-    fn whole_records_in_anothers_place_are_taken_as_files_are() {
+    fn whole_records_in_anothers_place_are_taken() {
         let name = "log/group_wal_1";
         let longer = |number: u8| [vec![4], vec![number; 20]].concat();
         let known = |what, first: Vec<u8>, size, alike| {
