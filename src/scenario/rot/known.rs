@@ -12,7 +12,10 @@ use crate::{
     history::dump::Dump,
     settings::{FindingId, excludes},
 };
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    ops::Range,
+};
 
 /// A damage after which another state was read, and nothing was said.
 #[derive(Clone, Copy, Debug)]
@@ -88,7 +91,7 @@ impl Suspect<'_> {
     }
 
     /// Files whose records are all whole, but some stand in another's place: a sector from elsewhere
-    /// brought them in front of one that it brought in part, and the opening cut there.
+    /// brought them, and the opening cut behind them, where no record of the sound file begins or ends.
     fn cut_behind_others(&self, is_sound: bool) -> Option<Files> {
         let is_from_elsewhere = matches!(
             self.damage.what,
@@ -96,6 +99,10 @@ impl Suspect<'_> {
         );
         let (name, size) = self.cut.first_key_value().filter(|_| self.cut.len() == 1)?;
         let left = self.damage.changed.get(name)?.as_deref()?.get(..*size as usize)?;
+        let is_bound = |it: &Range<usize>| it.start == left.len() || it.end == left.len();
+        if log_records(&self.files[name]).iter().any(is_bound) {
+            return None;
+        }
         let logs = self.files.iter().filter(|(other, _)| Kind::of(other) == Some(Kind::Wal));
         let whole: BTreeSet<&[u8]> = logs.flat_map(|(_, log)| records(log)).collect();
         let is_whole = records(left).map(<[u8]>::len).sum::<usize>() == left.len()
@@ -168,14 +175,34 @@ mod tests {
     }
 
     #[test]
+    fn a_damage_is_in_the_record_that_it_changes() {
+        let files = files();
+        let name = "log/group_wal_1";
+        let is_damaged = |now: Vec<u8>, at| {
+            let damage = damage(What::ChangedByte, &[(name, Some(now))]);
+            let cut = &BTreeMap::new();
+            let suspect =
+                Suspect { files: &files, closed: &files, damage: &damage, cut, print: PRINT };
+            suspect.is_damaged(name, at)
+        };
+        let mut other = files[name].clone();
+        other[20] ^= 1;
+        let found = [0, 13, 26, 39, 20].map(|at| is_damaged(other.clone(), at));
+        assert_eq!(found, [false, true, false, false, false]);
+        let longer = [&files[name][..], &[9]].concat();
+        assert!(is_damaged(longer.clone(), 39) && !is_damaged(longer, 26));
+    }
+
+    #[test]
     fn whole_records_in_anothers_place_are_taken() {
         let name = "log/group_wal_1";
         let longer = |number: u8| [vec![4], vec![number; 20]].concat();
-        let known = |what, first: Vec<u8>, size, alike| {
+        let known = |what, first: Vec<u8>, cut: &[(&str, u64)], alike| {
             let mut files = files();
             files.insert("log/group_wal_2".to_owned(), [longer(8), longer(9)].concat());
-            let damage = damage(what, &[(name, Some([first.clone(), vec![4; 18]].concat()))]);
-            let cut = [(name.to_owned(), size)].into();
+            let bytes = [&first[..], &[4; 39]].concat()[..39].to_vec();
+            let damage = damage(what, &[(name, Some(bytes))]);
+            let cut = cut.iter().map(|(name, size)| ((*name).to_owned(), *size)).collect();
             let suspect =
                 Suspect { files: &files, closed: &files, damage: &damage, cut: &cut, print: PRINT };
             suspect.known(false, |files| {
@@ -184,11 +211,18 @@ mod tests {
             })
         };
         let id = Some(FindingId::LOG_FILES_SWAPPED);
-        assert_eq!(known(What::ForeignSector, longer(8), 21, PRINT), id);
-        assert_eq!(known(What::ForeignSector, longer(8), 21, 8), None, "another state");
-        assert_eq!(known(What::ForeignSector, longer(7), 21, PRINT), None, "of no other place");
-        assert_eq!(known(What::ForeignSector, longer(8), 20, PRINT), None, "within a record");
-        assert_eq!(known(What::ChangedByte, longer(8), 21, PRINT), None, "a byte brings none");
+        let foreign = What::ForeignSector;
+        assert_eq!(known(foreign, longer(8), &[(name, 21)], PRINT), id);
+        assert_eq!(known(foreign, longer(8), &[(name, 21)], 8), None, "another state");
+        assert_eq!(known(foreign, longer(7), &[(name, 21)], PRINT), None, "of no other place");
+        assert_eq!(known(foreign, longer(8), &[(name, 20)], PRINT), None, "within a record");
+        assert_eq!(known(What::ChangedByte, longer(8), &[(name, 21)], PRINT), None, "a byte");
+        let both = [(name, 21), ("log/group_wal_2", 21)];
+        assert_eq!(known(foreign, longer(8), &both, PRINT), None, "a sound file is cut too");
+        let own = [vec![1], vec![1; 12]].concat();
+        assert_eq!(known(foreign, own, &[(name, 13)], PRINT), Some(FindingId::LOG_ENDS_AT_DAMAGE));
+        let sound = files()[name][..26].to_vec();
+        assert_eq!(known(foreign, sound, &[(name, 13)], PRINT), None, "a sound record is cut");
     }
 
     #[test]
