@@ -99,8 +99,8 @@ impl Suspect<'_> {
         );
         let (name, size) = self.cut.first_key_value().filter(|_| self.cut.len() == 1)?;
         let left = self.damage.changed.get(name)?.as_deref()?.get(..*size as usize)?;
-        let is_bound = |it: &Range<usize>| it.start == left.len() || it.end == left.len();
-        if log_records(&self.files[name]).iter().any(is_bound) {
+        let begins_or_ends = |it: &Range<usize>| it.start == left.len() || it.end == left.len();
+        if log_records(&self.files[name]).iter().any(begins_or_ends) {
             return None;
         }
         let logs = self.files.iter().filter(|(other, _)| Kind::of(other) == Some(Kind::Wal));
