@@ -30,8 +30,9 @@ use std::{
 
 /// How long a call that the engine may answer with "busy" is asked again, with a round of
 /// collection each time, which is what the engine needs to get unbusy. Some of its work waits for
-/// timers of its own (1.3 s were measured), so a number of rounds would say nothing.
-const PATIENCE: Duration = Duration::from_secs(30);
+/// timers of its own (1.3 s were measured), so a number of rounds would say nothing. Where every read
+/// fails, mace-kv is busy with a dropped transaction for ever.
+const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Carries out scripts on one open engine.
 pub struct Runner<'a> {

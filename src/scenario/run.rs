@@ -40,7 +40,8 @@ use crate::{
     workload::bank::{ACCOUNTS, Bank},
 };
 use goals::{Depth, Goal, counted};
-use results::marker::Marker;
+use knobs::budget::Unit;
+use results::{absorbed, marker::Marker};
 use session::{Evidence, Place, Session};
 use std::{
     collections::BTreeMap,
@@ -208,13 +209,14 @@ impl<'a> Run<'a> {
         true
     }
 
-    /// A process that ends in another way than it was told is no failure where a known finding explains it.
+    /// A process that ends otherwise than told is no failure where a known finding explains it. The run counts
+    /// as one judged crash, for the finding's budget.
     pub fn explain_by(&mut self, explain: Explain) {
+        self.figures.add(absorbed::judged(Unit::Crashes), 1);
         self.explain = Some(explain);
     }
 
-    /// What the engine's checker, or its account, says with one of these words in it is the doing of the case, not the
-    /// engine's.
+    /// What the engine's checker or its account says with one of these words is the doing of the case.
     pub fn excuse(&mut self, words: &'static [&'static str]) {
         self.excused = words;
     }

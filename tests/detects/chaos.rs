@@ -224,7 +224,7 @@ fn an_acknowledged_commit_that_is_gone_is_a_violation() {
 fn ended_by_a_finding(case: &Case, claims: bool) -> Verdict {
     let folder = case.dir().join(format!("claims-{claims}"));
     let mut run = Run::new(Preset::OneWriter, folder, case.seed());
-    run.explain_by(|_, _, _| Some((FindingId::SHORT_LOG_FILE, "it says so".to_owned())));
+    run.explain_by(|_, _, _| Some((FindingId::SPLIT_WITHOUT_ITS_CHILD, "it says so".to_owned())));
     let armed = Recipe::Commits.stages(Preset::OneWriter).armed;
     run.options = armed.options.clone();
     run.process(&armed);
@@ -240,7 +240,7 @@ fn ended_by_a_finding(case: &Case, claims: bool) -> Verdict {
 fn a_known_finding_hides_no_violation_of_its_run() {
     Case::run(|case| {
         let known = ended_by_a_finding(case, false);
-        assert_eq!(known, Verdict::Known(FindingId::SHORT_LOG_FILE));
+        assert_eq!(known, Verdict::Known(FindingId::SPLIT_WITHOUT_ITS_CHILD));
         let Verdict::Violated(found) = ended_by_a_finding(case, true) else { panic!("hidden") };
         assert!(found.iter().any(|found| found.oracle == OracleName::Durability), "{found:?}");
         Verdict::Pass

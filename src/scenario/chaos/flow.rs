@@ -18,8 +18,6 @@ use crate::{
     },
     verdict::Verdict,
 };
-use knobs::budget::Unit;
-use results::absorbed;
 
 /// How often a point is armed whose hit does not come: threads do not take the same turns twice.
 const ARMINGS: u32 = 4;
@@ -36,8 +34,7 @@ pub struct Flow {
 impl Flow {
     /// Runs the case.
     pub fn run(&self, case: &mut Case) -> Verdict {
-        case.figures.add(absorbed::judged(Unit::Crashes), 1);
-        let verdict = case.over(self.fault.preset(), |run| {
+        case.over(self.fault.preset(), |run| {
             run.options = recipes::without_rotation(&self.stages.armed.options);
             run.explain_by(known::of);
             run.excuse(self.fault.contradictions());
@@ -49,11 +46,7 @@ impl Flow {
             if self.fault.in_deep {
                 run.must_be_deep();
             }
-        });
-        if let Verdict::Known(id) = verdict {
-            case.figures.put_down_to(id, Unit::Crashes, 1);
-        }
-        verdict
+        })
     }
 
     /// Goes on with the database as the fault left it.

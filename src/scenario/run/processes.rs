@@ -17,8 +17,10 @@ use crate::{
         database::{Database, Stage},
         exits::{came_to, newest, unexpected},
     },
+    settings::expects,
     verdict::Verdict,
 };
+use knobs::budget::Unit;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// No client of equal work in a process of its own may come to this many times less than another.
@@ -223,13 +225,15 @@ impl Run<'_> {
         if exit.class == ExitClass::Died(SIGABRT) && exit.stderr.trim().is_empty() {
             return Ok(());
         }
-        Err(unexpected(&self.database, &exit, &format!("under {rules}")))
+        let verdict = unexpected(&self.database, &exit, &format!("under {rules}"));
+        Err(explained(self.explain, verdict, &self.database, &mut self.figures))
     }
 
     fn allocations_of_opening(&mut self) -> Judging<u64> {
         let stage = Stage::dying(&self.options, Vec::new());
         let (counting, exit) = self.on_a_copy("counting", &stage);
-        ended(&stage, &exit, "at an undisturbed opening", &counting)?;
+        ended(&stage, &exit, "at an undisturbed opening", &counting)
+            .map_err(|verdict| self.explained(verdict, &counting))?;
         let milestones = must(counting.milestones());
         let allocations = milestones.iter().find_map(Milestone::allocations);
         Ok(allocations.expect("a child that opened says how"))
@@ -251,7 +255,10 @@ impl Run<'_> {
                     say(&format!("allocation {mark} of an opening did not come"));
                     mark = (mark / 4 * 3).max(1);
                 }
-                _ => return Err(unexpected(&killed, &exit, &format!("before allocation {mark}"))),
+                _ => {
+                    let verdict = unexpected(&killed, &exit, &format!("before allocation {mark}"));
+                    return Err(self.explained(verdict, &killed));
+                }
             }
         }
         Err(Verdict::Inconclusive(format!("no kill in an opening came in {TRIES} tries")))
@@ -279,11 +286,11 @@ fn explained(
     database: &Database,
     figures: &mut Figures,
 ) -> Verdict {
-    let Some((id, evidence)) = explain.and_then(|by| by(&verdict, database, figures)) else {
-        return verdict;
-    };
+    let found = explain.and_then(|by| by(&verdict, database, figures));
+    let Some((id, evidence)) = found.filter(|(id, _)| expects(*id)) else { return verdict };
     say(&format!("{verdict:?}"));
     say(&format!("that is `{id}`: {evidence}"));
+    figures.put_down_to(id, Unit::Crashes, 1);
     Verdict::Known(id)
 }
 
